@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * posternctl.c - the postmaster's command; see posternctl(8).
+ *
+ * It reads the configuration only to find state_dir, sends one line to the
+ * control socket and prints the answer. Exit status: 0, 1 (the answer is
+ * "no"), 2 (usage), 75 (the server cannot be reached, or cannot answer now).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "config.h"
+
+#define DEFAULT_CONFIG "/etc/postern/postern.conf"
+#define CONFIG_MAX_OCTETS (1 << 20)
+#define REQUEST_MAX 1000
+#define REPLY_MAX (8u << 20)
+
+static int
+usage(void)
+{
+	fputs("usage: posternctl [-f FILE] COMMAND\n"
+	    "  status [json]    compartments, sessions, counters\n"
+	    "  why ID           the story behind the id in a reply or log\n"
+	    "  route ADDRESS    how an address resolves, and from which line\n"
+	    "  tables [accept]  compiled tables; take shrunken ones\n"
+	    "  reload           read the configuration again\n", stderr);
+	return 2;
+}
+
+static int
+read_all(int fd, struct buf *text, size_t most)
+{
+	char block[8192];
+	ssize_t n;
+	int error = 0;
+
+	text->maximum = most;
+	while (!error && (n = read(fd, block, sizeof block)) != 0)
+		error = n < 0 ? -errno : buf_append(text, block, (size_t)n);
+	return error;
+}
+
+static struct config *
+read_config(const char *path)
+{
+	struct config_problems problems = { 0 };
+	struct buf text = { 0 };
+	struct config *config = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read_all(fd, &text, CONFIG_MAX_OCTETS) != 0)
+		fprintf(stderr, "posternctl: %s: %s\n", path, strerror(errno));
+	else
+		config = config_parse(buf_slice(&text), &problems);
+	if (fd >= 0)
+		close(fd);
+	if (config_problems_has_error(&problems))
+		fprintf(stderr, "posternctl: %s has errors: see postern -n "
+		    "-f %s\n", path, path);
+	config_problems_free(&problems);
+	buf_free(&text);
+	return config;
+}
+
+/* Say what the postmaster can do about it. */
+static void
+explain_failure(const char *path, const char *config_path, int error)
+{
+	if (error == EACCES || error == EPERM)
+		fprintf(stderr, "posternctl: %s: only root and members of "
+		    "the admin group may ask\n", path);
+	else if (error == ENOENT || error == ECONNREFUSED)
+		fprintf(stderr, "posternctl: the server is not running (%s: "
+		    "%s).\nStart it with `systemctl start postern`, or "
+		    "`postern -f %s` to see why it does not start.\n", path,
+		    strerror(error), config_path);
+	else
+		fprintf(stderr, "posternctl: %s: %s\n", path,
+		    strerror(error));
+}
+
+/* A connected socket, or -1 after saying why not. */
+static int
+connect_server(const char *state_dir, const char *config_path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd, n = snprintf(to.sun_path, sizeof to.sun_path,
+	    "%s/control.sock", state_dir);
+
+	if (n < 0 || (size_t)n >= sizeof to.sun_path) {
+		explain_failure(state_dir, config_path, ENAMETOOLONG);
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&to, sizeof to) == 0)
+		return fd;
+	explain_failure(to.sun_path, config_path, errno);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+make_request(struct buf *line, char **words)
+{
+	line->maximum = REQUEST_MAX;
+	for (char **word = words; *word != NULL; word++) {
+		if (strpbrk(*word, "\r\n") != NULL ||
+		    buf_printf(line, "%s%s", word == words ? "" : " ",
+		    *word) != 0)
+			return -1;
+	}
+	return buf_puts(line, "\n");
+}
+
+/* "postern STATUS" and text; the status becomes ours. */
+static int
+print_reply(const struct buf *reply)
+{
+	const struct slice mark = SLICE("postern ");
+	struct slice text = buf_slice(reply);
+	size_t first = slice_find(text, '\n');
+	unsigned long long status;
+
+	if (first == text.size || !slice_starts_nocase(text, mark) ||
+	    !slice_number((struct slice){ text.data + mark.size,
+	    first - mark.size }, 125, &status)) {
+		fputs("posternctl: the server did not answer\n", stderr);
+		return EX_TEMPFAIL;
+	}
+	fwrite(text.data + first + 1, 1, text.size - first - 1,
+	    status == 0 ? stdout : stderr);
+	return fflush(stdout) == 0 ? (int)status : 1;
+}
+
+static int
+converse(int fd, const struct buf *line)
+{
+	struct buf reply = { 0 };
+	int status = EX_TEMPFAIL;
+
+	if (send(fd, line->data, line->size, MSG_NOSIGNAL) ==
+	    (ssize_t)line->size && read_all(fd, &reply, REPLY_MAX) == 0)
+		status = print_reply(&reply);
+	else
+		fprintf(stderr, "posternctl: %s\n", strerror(errno));
+	buf_free(&reply);
+	return status;
+}
+
+static int
+ask_server(const char *path, const struct buf *line)
+{
+	struct config *config = read_config(path);
+	int fd, status = EX_TEMPFAIL;
+
+	if (config == NULL)
+		return 1;
+	fd = connect_server(config->state_dir, path);
+	if (fd >= 0) {
+		status = converse(fd, line);
+		close(fd);
+	}
+	config_free(&config);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = DEFAULT_CONFIG;
+	struct buf line = { 0 };
+	int option, status;
+
+	while ((option = getopt(argc, argv, "+f:")) != -1) {
+		if (option != 'f')
+			return usage();
+		path = optarg;
+	}
+	if (optind == argc || make_request(&line, argv + optind) != 0)
+		return usage();
+	status = ask_server(path, &line);
+	buf_free(&line);
+	return status;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * control.h - what the control compartment owns, for this folder only.
+ *
+ * One connection is one request: a line of words in, then "postern STATUS"
+ * and text out, and the end. STATUS is posternctl's exit status.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "buf.h"
+#include "compartment.h"
+#include "loop.h"
+#include "scoreboard.h"
+
+#define CONTROL_LINE_MAX 1024		/* a request, with its line end */
+#define CONTROL_WORDS_MAX 4
+#define CONTROL_CLIENTS_MAX 32
+#define CONTROL_DIRECTORIES_MAX 64
+#define CONTROL_ANSWER_MAX (4u << 20)
+
+enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1,
+	CONTROL_TRY_LATER = 75 };
+
+struct client;
+
+struct control {
+	struct compartment c;
+	struct loop_io listener;
+	struct loop_timer pause;	/* no descriptors: accept later */
+	struct client *clients;
+	unsigned n_clients;
+	gid_t admin_gid;
+	bool has_admin_gid;
+	struct scoreboards *boards;
+	struct channel *store;
+	struct channel *directories[CONTROL_DIRECTORIES_MAX];
+	unsigned next_directory;
+};
+
+struct client {
+	struct client *next;
+	struct control *control;
+	struct loop_io io;
+	struct loop_timer limit;
+	uid_t uid;
+	char line[CONTROL_LINE_MAX];
+	size_t n_line;
+	/* the question that is out; its channel outlives it */
+	struct channel *asked;
+	uint32_t question;
+	struct slice words[CONTROL_WORDS_MAX];	/* of line */
+	size_t n_words;
+	bool is_answering;
+	struct buf out;
+	size_t n_sent;
+};
+
+/* ---- clients.c ---- */
+int clients_listen(struct control *control);
+void clients_stop(struct control *control);
+/* Answer with what has been put into client->out, and close. */
+void client_answer(struct client *client, enum control_status status);
+/* The same with one line of text. */
+void client_say(struct client *client, enum control_status status,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- requests.c ---- */
+/* Split line into words: visible ASCII and UTF-8, separated by spaces. */
+bool request_split(struct slice line, struct slice *words, size_t room,
+    size_t *n);
+/* client->words hold a request: do it, now or when an answer comes. */
+void request_run(struct client *client);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * requests.c - what posternctl may ask for.
+ *
+ * Each request is one row: its words, how many more it takes, and a handler
+ * that answers now or asks another compartment and answers in its
+ * continuation, which stands below it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "address.h"
+#include "ask.h"
+#include "control.h"
+#include "log.h"
+#include "message.h"
+#include "short_id.h"
+#include "status_text.h"
+#include "trail.h"
+#include "why_text.h"
+
+#define ASK_MS 20000		/* less than a client's limit */
+#define WHY_MAX (2u << 20)	/* octets of raw trail */
+
+/* ---- asking ---- */
+
+static void
+silent(struct client *client, const char *who)
+{
+	client_say(client, CONTROL_TRY_LATER, "%s does not answer; "
+	    "`posternctl status` shows whether it runs.", who);
+}
+
+/* On failure the client has been answered. */
+static void
+ask(struct client *client, struct channel *ch, const char *who,
+    enum ask_type type, const struct ipc_writer *w,
+    channel_answered_fn *answered)
+{
+	client->asked = ch;
+	if (ch != NULL)
+		client->question = channel_ask(ch, (uint16_t)type, w, -1,
+		    ASK_MS, answered, client);
+	if (client->question == 0)
+		silent(client, who);
+}
+
+static struct channel *
+any_directory(struct control *control)
+{
+	for (size_t i = 0; i < CONTROL_DIRECTORIES_MAX; i++) {
+		unsigned at = control->next_directory++ %
+		    CONTROL_DIRECTORIES_MAX;
+
+		if (control->directories[at] != NULL)
+			return control->directories[at];
+	}
+	return NULL;
+}
+
+/* The question is no longer out. False: there was no (good) answer. */
+static bool
+is_answered(struct client *client, const struct ipc_message *answer,
+    enum ask_type type)
+{
+	client->question = 0;
+	return answer != NULL && answer->type == (uint16_t)type;
+}
+
+/* Text of one slice as the whole answer. */
+static bool
+get_text(struct ipc_message *answer, struct slice *text)
+{
+	*text = ipc_get_slice(&answer->body);
+	return ipc_reader_is_done(&answer->body);
+}
+
+/* ---- status ---- */
+
+static void
+status_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+	struct control *control = client->control;
+	bool is_json = client->n_words > 1;
+	struct slice text;
+
+	(void)ch;
+	if (!is_answered(client, answer, SUPERVISOR_STATUS) ||
+	    !get_text(answer, &text)) {
+		silent(client, "The supervisor");
+		return;
+	}
+	(void)scoreboards_update(&control->boards, control->c.scoreboards,
+	    control->c.n_scoreboards);
+	if (is_json)
+		status_json(&client->out, text, control->boards);
+	else
+		status_text(&client->out, text, control->boards);
+	client_answer(client, CONTROL_OK);
+}
+
+static void
+ask_status(struct client *client)
+{
+	if (client->n_words > 1 &&
+	    !slice_equals(client->words[1], SLICE("json")))
+		client_say(client, CONTROL_FAILED, "status takes no argument "
+		    "but json.");
+	else
+		ask(client, client->control->c.supervisor, "The supervisor",
+		    SUPERVISOR_STATUS, NULL, status_answered);
+}
+
+/* ---- reload ---- */
+
+static void
+reload_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+
+	(void)ch;
+	if (!is_answered(client, answer, SUPERVISOR_RELOAD) ||
+	    !get_text(answer, &text))
+		silent(client, "The supervisor");
+	else
+		client_say(client, slice_equals(text, SLICE("reloaded")) ?
+		    CONTROL_OK : CONTROL_FAILED, "%.*s", (int)text.size,
+		    text.data);
+}
+
+static void
+ask_reload(struct client *client)
+{
+	log_notice("reload_asked", LOG_U("uid", client->uid), LOG_END);
+	ask(client, client->control->c.supervisor, "The supervisor",
+	    SUPERVISOR_RELOAD, NULL, reload_answered);
+}
+
+/* ---- why ---- */
+
+static bool
+read_all(int fd, struct buf *to)
+{
+	struct stat st;
+	char room[16384];
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size > (off_t)WHY_MAX)
+		return false;
+	while ((n = pread(fd, room, sizeof room, (off_t)to->size)) > 0)
+		if (to->size + (size_t)n > WHY_MAX ||
+		    buf_append(to, room, (size_t)n) != 0)
+			return false;
+	return n == 0 && to->size > 0;
+}
+
+static void
+why_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+	struct buf lines = { .maximum = WHY_MAX };
+	struct short_id id;
+	bool is_found;
+
+	(void)ch;
+	if (!is_answered(client, answer, WHY_ANSWER)) {
+		silent(client, "The store");
+		return;
+	}
+	is_found = ipc_get_u8(&answer->body) == 1 &&
+	    ipc_reader_is_done(&answer->body) && answer->fd >= 0;
+	if (!is_found || !read_all(answer->fd, &lines))
+		client_say(client, CONTROL_FAILED, "There is no trail of "
+		    "this session: it was deleted (a trail is kept for 14 "
+		    "days or 1 GiB), or this server did not make it.");
+	else if (short_id_decode(&id, client->words[1]) == 0 &&
+	    why_text(&client->out, buf_slice(&lines), id.number))
+		client_answer(client, CONTROL_OK);
+	else
+		client_say(client, CONTROL_FAILED, "The session is there, "
+		    "but it had no refusal of this number.");
+	buf_free(&lines);
+}
+
+static void
+ask_why(struct client *client)
+{
+	struct slice text = client->words[1];
+	struct short_id id;
+	struct ipc_writer w;
+
+	if (short_id_decode(&id, text) != 0) {
+		client_say(client, CONTROL_FAILED, "\"%.*s\" is not an id: "
+		    "one has nine characters, and up to three more for a "
+		    "refusal, and one of them is mistyped.",
+		    (int)text.size, text.data);
+		return;
+	}
+	if (id.segment == TRAIL_SEGMENT_NONE) {
+		client_say(client, CONTROL_FAILED, "No trail was kept of "
+		    "this session: the store could not be reached when it "
+		    "began. The log has its lines.");
+		return;
+	}
+	ipc_writer_init(&w);
+	ipc_put_slice(&w, text);
+	ask(client, client->control->store, "The store", WHY_ASK, &w,
+	    why_answered);
+}
+
+/* ---- route ---- */
+
+static void
+put_verdict_text(struct buf *out, const struct verdict *v)
+{
+	buf_printf(out, "RCPT would be answered: %u %u.%u.%u %s\n", v->code,
+	    v->code / 100, v->subject, v->detail, v->text);
+}
+
+static void
+route_answered(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct client *client = arg;
+	struct route_answer answer;
+
+	(void)ch;
+	if (!is_answered(client, m, ROUTE_ANSWER) ||
+	    !get_route_answer(&m->body, &answer)) {
+		silent(client, "The directory");
+		return;
+	}
+	buf_append_slice(&client->out, answer.explanation);
+	if (client->out.size > 0 &&
+	    client->out.data[client->out.size - 1] != '\n')
+		buf_puts(&client->out, "\n");
+	if (answer.alarm.size > 0)
+		buf_printf(&client->out, "To be mended: %.*s\n",
+		    (int)answer.alarm.size, answer.alarm.data);
+	if (answer.kind == ROUTE_REFUSE)
+		put_verdict_text(&client->out, &answer.verdict);
+	else if (answer.kind == ROUTE_DISCARD)
+		buf_puts(&client->out, "Mail for it is discarded.\n");
+	client_answer(client, answer.kind == ROUTE_REFUSE ? CONTROL_FAILED :
+	    CONTROL_OK);
+}
+
+static void
+ask_route(struct client *client)
+{
+	const unsigned allow = ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_POSTMASTER |
+	    ADDRESS_ALLOW_BARE_LOCAL;
+	const char *origin = client->control->c.config->origin;
+	struct slice text = client->words[1];
+	struct route_ask q = { .explains = true, .session = SLICE("") };
+	struct address address;
+	struct ipc_writer w;
+
+	if (address_parse(&address, text, allow) != ADDRESS_OK) {
+		client_say(client, CONTROL_FAILED, "\"%.*s\" is not a mail "
+		    "address.", (int)text.size, text.data);
+		return;
+	}
+	q.local = slice_of(address.local);
+	q.domain = slice_of(address.domain);
+	q.recipient = slice_of(address.text);
+	if (q.domain.size == 0 && !address.is_postmaster && origin != NULL)
+		q.domain = slice_of(origin);
+	ipc_writer_init(&w);
+	put_route_ask(&w, &q);
+	ask(client, any_directory(client->control), "The directory",
+	    ROUTE_ASK, &w, route_answered);
+}
+
+/* ---- tables ---- */
+
+static void
+tables_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+
+	(void)ch;
+	if (!is_answered(client, answer, TABLES_ANSWER) ||
+	    !get_text(answer, &text)) {
+		silent(client, "The directory");
+		return;
+	}
+	buf_append_slice(&client->out, text);
+	if (text.size == 0)
+		buf_puts(&client->out, "There are no tables.\n");
+	client_answer(client, CONTROL_OK);
+}
+
+static void
+tables_accept(struct client *client)
+{
+	struct channel *supervisor = client->control->c.supervisor;
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, 1);
+	if (supervisor == NULL ||
+	    channel_tell(supervisor, COMPILE_WANTED, &w, -1) != 0) {
+		silent(client, "The supervisor");
+		return;
+	}
+	log_notice("tables_accept", LOG_U("uid", client->uid), LOG_END);
+	client_say(client, CONTROL_OK, "The tables are compiled and taken as "
+	    "they are; `posternctl tables` shows the result.");
+}
+
+static void
+ask_tables(struct client *client)
+{
+	if (client->n_words == 1)
+		ask(client, any_directory(client->control), "The directory",
+		    TABLES_ASK, NULL, tables_answered);
+	else if (slice_equals(client->words[1], SLICE("accept")))
+		tables_accept(client);
+	else
+		client_say(client, CONTROL_FAILED, "tables takes no argument "
+		    "but accept.");
+}
+
+/* ---- the table ---- */
+
+static const struct request {
+	struct slice verb;
+	size_t least, most;		/* words after it */
+	void (*handler)(struct client *client);
+	const char *usage;
+} requests[] = {
+	{ { "status", 6 }, 0, 1, ask_status, "status" },
+	{ { "why", 3 }, 1, 1, ask_why, "why ID" },
+	{ { "route", 5 }, 1, 1, ask_route, "route ADDRESS" },
+	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
+	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
+};
+
+bool
+request_split(struct slice line, struct slice *words, size_t room, size_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < line.size; i++)
+		if ((unsigned char)line.data[i] < ' ' || line.data[i] == 0x7f)
+			return false;
+	while (line.size > 0) {
+		size_t size = slice_find(line, ' ');
+
+		if (size > 0 && *n == room)
+			return false;
+		if (size > 0)
+			words[(*n)++] = (struct slice){ line.data, size };
+		size += size < line.size;
+		line.data += size;
+		line.size -= size;
+	}
+	return *n > 0;
+}
+
+void
+request_run(struct client *client)
+{
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+		const struct request *r = &requests[i];
+		size_t n = client->n_words - 1;
+
+		if (!slice_equals(client->words[0], r->verb))
+			continue;
+		if (n < r->least || n > r->most)
+			client_say(client, CONTROL_FAILED, "Usage: "
+			    "posternctl %s", r->usage);
+		else
+			r->handler(client);
+		return;
+	}
+	client_say(client, CONTROL_FAILED, "The server does not know this "
+	    "command. It knows: status, why, route, tables, reload.");
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * status_text.c - see status_text.h.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "status_text.h"
+#include "trail.h"
+
+#define VALUE_MAX 512
+
+static struct slice
+next_line(struct slice *rest)
+{
+	struct slice line = { rest->data, slice_find(*rest, '\n') };
+	size_t skip = line.size < rest->size ? line.size + 1 : line.size;
+
+	rest->data += skip;
+	rest->size -= skip;
+	return line;
+}
+
+/* "3 d 4 h", "12 min": the two largest units. */
+static void
+duration(char *to, size_t room, const char *seconds)
+{
+	unsigned long long s;
+
+	if (!slice_number(slice_of(seconds), UINT32_MAX, &s))
+		snprintf(to, room, "?");
+	else if (s < 60)
+		snprintf(to, room, "%llu s", s);
+	else if (s < 3600)
+		snprintf(to, room, "%llu min", s / 60);
+	else if (s < 86400)
+		snprintf(to, room, "%llu h %llu min", s / 3600,
+		    s / 60 % 60);
+	else
+		snprintf(to, room, "%llu d %llu h", s / 86400,
+		    s / 3600 % 24);
+}
+
+static void
+put_compartment(struct buf *out, struct slice line)
+{
+	char name[VALUE_MAX], index[VALUE_MAX], pid[VALUE_MAX];
+	char state[VALUE_MAX], up_s[VALUE_MAX], restarts[VALUE_MAX];
+	char generation[VALUE_MAX], up[48];
+
+	if (!trail_find(line, "compartment", name, sizeof name))
+		return;
+	trail_find(line, "index", index, sizeof index);
+	trail_find(line, "pid", pid, sizeof pid);
+	trail_find(line, "state", state, sizeof state);
+	trail_find(line, "up_s", up_s, sizeof up_s);
+	trail_find(line, "restarts", restarts, sizeof restarts);
+	trail_find(line, "generation", generation, sizeof generation);
+	duration(up, sizeof up, up_s);
+	buf_printf(out, "%-11s %5s %10s %7s  %-10s %-12s %8s\n", name, index,
+	    generation, pid, state, up, restarts);
+}
+
+void
+status_text(struct buf *out, struct slice lines,
+    const struct scoreboards *boards)
+{
+	struct slice first = next_line(&lines);
+	char up_s[VALUE_MAX], generation[VALUE_MAX], config[VALUE_MAX], up[48];
+
+	trail_find(first, "uptime_s", up_s, sizeof up_s);
+	trail_find(first, "generation", generation, sizeof generation);
+	trail_find(first, "config", config, sizeof config);
+	duration(up, sizeof up, up_s);
+	buf_printf(out, "Postern has been up for %s, generation %s, with "
+	    "%s\n\n", up, generation, config);
+	buf_printf(out, "%-11s %5s %10s %7s  %-10s %-12s %8s\n",
+	    "COMPARTMENT", "INDEX", "GENERATION", "PID", "STATE", "UP",
+	    "RESTARTS");
+	while (lines.size > 0)
+		put_compartment(out, next_line(&lines));
+	buf_puts(out, "\n");
+	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
+		buf_printf(out, "%-26s %20llu\n", scoreboard_counter_name(
+		    (enum scoreboard_counter)i), (unsigned long long)
+		    scoreboards_sum(boards, NULL,
+		    (enum scoreboard_counter)i));
+}
+
+/* ---- JSON (RFC 8259) ---- */
+
+static void
+put_json_string(struct buf *out, const char *text)
+{
+	buf_puts(out, "\"");
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c < 0x20)
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_append(out, &c, 1);
+	}
+	buf_puts(out, "\"");
+}
+
+/* Each field of a line as a member; a number stays one. */
+static void
+put_json_fields(struct buf *out, struct slice line)
+{
+	struct trail_field field;
+	char key[64], value[VALUE_MAX];
+	unsigned long long number;
+	const char *before = "";
+
+	while (trail_get_field(&line, &field)) {
+		if (!slice_copy(key, sizeof key, field.key))
+			continue;
+		trail_unescape(value, sizeof value, field.raw);
+		buf_puts(out, before);
+		put_json_string(out, key);
+		buf_puts(out, ":");
+		if (slice_number(slice_of(value), INT64_MAX, &number))
+			buf_printf(out, "%llu", number);
+		else
+			put_json_string(out, value);
+		before = ",";
+	}
+}
+
+void
+status_json(struct buf *out, struct slice lines,
+    const struct scoreboards *boards)
+{
+	const char *before = "";
+
+	buf_puts(out, "{\"server\":{");
+	put_json_fields(out, next_line(&lines));
+	buf_puts(out, "},\"compartments\":[");
+	while (lines.size > 0) {
+		buf_puts(out, before);
+		buf_puts(out, "{");
+		put_json_fields(out, next_line(&lines));
+		buf_puts(out, "}");
+		before = ",";
+	}
+	buf_puts(out, "],\"counters\":{");
+	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
+		buf_printf(out, "%s\"%s\":%llu", i ? "," : "",
+		    scoreboard_counter_name((enum scoreboard_counter)i),
+		    (unsigned long long)scoreboards_sum(boards, NULL,
+		    (enum scoreboard_counter)i));
+	buf_puts(out, "}}\n");
+}

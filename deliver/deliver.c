@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * deliver.c - the compartment that puts mail into mailboxes.
+ *
+ * The supervisor in this process decides and never touches a file: it checks
+ * sealed routes, keeps quota reservations, and gives each step to a worker
+ * that has become the mailbox's owner for good (worker.c). It holds
+ * CAP_SETUID and CAP_SETGID, the key of the routes, and the transactions of
+ * each smtpd. It can never speak to the network, and never becomes a uid
+ * below min_uid.
+ *
+ *	smtpd --PROBE, PREPARE, COMMIT, RELEASE--> dispatch.c
+ *	store --RESOLVE--------------------------/    |
+ *	    probe.c  phases.c  steps.c  resolve.c <---/
+ *	       \--------\--------\--------> pool.c ---> workers
+ *
+ * When it dies its workers die with it, and store resolves what was cut off.
+ */
+#include <unistd.h>
+#include "dispatch.h"
+#include "fault.h"
+#include "log.h"
+#include "sandbox.h"
+
+/* How long SIGTERM waits for what runs. */
+#define STOP_MS 20000
+
+static struct deliver deliver;
+
+static void
+on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
+{
+	deliver_add_peer(c->arg, role, index, fd);
+}
+
+static void
+on_progress(void *arg)
+{
+	struct deliver *d = arg;
+
+	if (d->resolves != NULL)
+		deliver_resolve_progress(d);
+	if (d->is_stopping || d->is_draining)
+		deliver_maybe_end(d);
+}
+
+static void
+on_stop_timeout(struct loop_timer *timer, void *arg)
+{
+	struct deliver *d = arg;
+
+	(void)timer;
+	log_warning("stopped_with_work",
+	    LOG_U("jobs", pools_n_jobs(d->pools)), LOG_END);
+	loop_stop(d->c.loop);
+}
+
+static void
+on_stop(struct compartment *c)
+{
+	static struct loop_timer timer;
+	struct deliver *d = c->arg;
+
+	d->is_stopping = true;
+	loop_timer_start(c->loop, &timer, STOP_MS, on_stop_timeout, d);
+	deliver_maybe_end(d);
+}
+
+static void
+on_drain(struct compartment *c)
+{
+	struct deliver *d = c->arg;
+
+	d->is_draining = true;
+	deliver_maybe_end(d);
+}
+
+static void
+deliver_open(struct deliver *d)
+{
+	const struct pools_settings settings = { .loop = d->c.loop,
+		.is_privileged = d->c.is_privileged,
+		.max_per_uid = d->c.config->deliver_workers,
+		.on_progress = on_progress, .arg = d };
+
+	if (!d->c.has_secret[SECRET_ROUTE])
+		fatal("deliver: the key of the routes is missing");
+	d->min_uid = d->c.config->min_uid;
+	d->own_uid = getuid();
+	d->pools = pools_new(&settings);
+	if (d->pools != NULL)
+		d->boxes = boxes_new(d->c.loop, d->pools);
+	if (d->boxes == NULL)
+		fatal("deliver: no memory");
+}
+
+static void
+deliver_close(struct deliver *d)
+{
+	/* what peers still hold dies with us; their channels end */
+	pools_free(&d->pools);
+	log_flush();
+}
+
+static void
+enter_sandbox(const struct deliver *d)
+{
+	/* not chrooted: homes are anywhere. The file system calls are for
+	 * the workers, which inherit this filter. */
+	const struct sandbox_path everywhere = { "/", true };
+	const struct sandbox sandbox = { .name = "deliver",
+		.is_privileged = d->c.is_privileged, .uid = d->c.uid,
+		.gid = d->c.gid, .keeps_setuid = d->c.is_privileged,
+		.allow = SANDBOX_FILES_WRITE | SANDBOX_SETUID | SANDBOX_FORK,
+		.paths = &everywhere, .n_paths = 1 };
+
+	sandbox_enter(&sandbox);
+}
+
+int
+deliver_main(void)
+{
+	struct deliver *d = &deliver;
+	int error;
+
+	d->c.arg = d;
+	d->c.on_peer = on_peer;
+	d->c.on_stop = on_stop;
+	d->c.on_drain = on_drain;
+	compartment_start(&d->c, ROLE_DELIVER);
+	FAULT_OPEN("deliver");
+	deliver_open(d);
+	enter_sandbox(d);
+	compartment_ready(&d->c);
+	error = loop_run(d->c.loop);
+	if (error)
+		log_error("loop", LOG_E("error", error), LOG_END);
+	deliver_close(d);
+	return error ? 1 : 0;
+}

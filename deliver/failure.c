@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * failure.c - errno to reply; see failure.h.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include "failure.h"
+
+struct failure_row {
+	int error;
+	int code, subject, detail;
+	bool is_own, is_alarm;
+	const char *text;
+};
+
+/* The first row that matches; the last one matches everything. */
+static const struct failure_row rows[] = {
+	{ ENOSPC, 452, 3, 1, true, true,
+	    "the mailbox's disk is full" },
+	{ EDQUOT, 452, 2, 2, true, false,
+	    "the mailbox is full; it may have room later" },
+	{ -FAILURE_NEVER_FITS, 552, 2, 2, true, false,
+	    "the message is larger than the mailbox may ever be" },
+	{ EIO, 451, 3, 0, true, true,
+	    "the mailbox's disk reported an error" },
+	{ EROFS, 451, 2, 0, true, true,
+	    "the mailbox cannot be written to now" },
+	{ EACCES, 451, 2, 0, true, true,
+	    "the mailbox cannot be written to now" },
+	{ EPERM, 451, 2, 0, true, true,
+	    "the mailbox belongs to somebody else" },
+	{ ELOOP, 451, 2, 0, true, true,
+	    "the mailbox is behind a symbolic link" },
+	{ ENOENT, 451, 2, 0, true, true,
+	    "the mailbox's directory is missing" },
+	{ ENOTDIR, 451, 2, 0, true, true,
+	    "the mailbox is not a directory" },
+	{ ENAMETOOLONG, 451, 2, 0, true, true,
+	    "the mailbox's name is too long" },
+	{ EEXIST, 451, 2, 0, true, true,
+	    "the mailbox has a file of that name already" },
+	{ ESTALE, 451, 2, 0, true, true,
+	    "the mailbox was moved; try again" },
+	{ -FAILURE_UNKNOWN, 451, 3, 0, false, true,
+	    "the delivery did not answer; try again" },
+	{ ENOMEM, 451, 3, 0, false, true,
+	    "out of memory for a moment; try again" },
+	{ 0, 451, 3, 0, false, true,
+	    "the delivery failed for now; try again" },
+};
+
+static const struct failure_row *
+find(int error)
+{
+	const struct failure_row *row = rows;
+
+	while (row->error != 0 && row->error != -error)
+		row++;
+	return row;
+}
+
+bool
+delivery_failure_verdict(struct verdict *v, int error, bool is_at_rcpt)
+{
+	const struct failure_row *row = find(error);
+
+	if (error == FAILURE_NEVER_FITS && is_at_rcpt)
+		verdict_set(v, 550, 2, 3, "%s", row->text);
+	else
+		verdict_set(v, row->code, row->subject, row->detail, "%s",
+		    row->text);
+	return row->is_own;
+}
+
+bool
+delivery_failure_is_alarm(int error)
+{
+	return find(error)->is_alarm;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mailcache.h - a worker's open mailboxes.
+ *
+ * Opening one costs some ten system calls, so the last used ones stay open,
+ * for at most five seconds: a Maildir that was moved away and made anew is
+ * then found under its name again. A box is pinned while a batch uses it.
+ */
+#ifndef DELIVER_MAILCACHE_H
+#define DELIVER_MAILCACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "maildir.h"
+
+#define MAILCACHE_AGE_US 5000000
+#define MAILCACHE_BOXES 384	/* two descriptors each */
+
+struct mailcache;
+
+struct mailcache_key {		/* what maildir_open wants */
+	struct slice path, home;
+	bool is_made;
+};
+
+struct mailbox {
+	struct maildir dir;
+	int flush_slot;		/* the worker's own, -1 between batches */
+	/* the cache's own: */
+	struct mailbox *next;	/* of the same hash */
+	struct mailbox *newer, *older;
+	int64_t opened_us;
+	unsigned pins;
+	bool is_dropped;
+	uint32_t hash;
+	char path[];
+};
+
+/* NULL without memory. */
+struct mailcache *mailcache_new(void);
+void mailcache_free(struct mailcache **cache);
+
+/*
+ * The mailbox at path, opened at most max_age_us ago, or opened now
+ * (maildir_open). Pinned: give it back with mailcache_unpin. NULL with
+ * *error a negative errno.
+ */
+struct mailbox *mailcache_get(struct mailcache *cache,
+    const struct mailcache_key *key, int64_t max_age_us, int *error);
+void mailcache_unpin(struct mailcache *cache, struct mailbox *box);
+/* It turned out to be stale: the next get opens it anew. */
+void mailcache_drop(struct mailcache *cache, struct mailbox *box);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * maildir.c - the steps of a delivery into a Maildir; see maildir.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "fault.h"
+#include "maildir.h"
+#include "path.h"
+
+#define SWEEP_AGE_S (36 * 3600)
+#define SWEEP_MAX 10000		/* files looked at in one sweep */
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+/* ---- opening ---- */
+
+/* Where syncfs costs about one commit and reports errors faithfully. */
+static bool
+is_local_type(long type)
+{
+	return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC ||
+	    type == TMPFS_MAGIC;
+}
+
+static int
+learn_device(struct maildir *m)
+{
+	struct stat st;
+	struct statfs fs;
+
+	if (fstat(m->new_fd, &st) < 0 || fstatfs(m->new_fd, &fs) < 0)
+		return -errno;
+	m->device = st.st_dev;
+	m->is_local = is_local_type((long)fs.f_type);
+	return 0;
+}
+
+static int
+open_children(struct maildir *m, int root, bool is_made)
+{
+	int cur_fd;
+
+	m->tmp_fd = path_open_child(root, "tmp", is_made);
+	if (m->tmp_fd < 0)
+		return m->tmp_fd;
+	m->new_fd = path_open_child(root, "new", is_made);
+	if (m->new_fd < 0)
+		return m->new_fd;
+	if (!is_made)
+		return 0;
+	/* readers want it, we do not */
+	cur_fd = path_open_child(root, "cur", true);
+	if (cur_fd < 0)
+		return cur_fd;
+	close(cur_fd);
+	return 0;
+}
+
+int
+maildir_open(struct maildir *m, const char *path, const char *home,
+    bool is_made)
+{
+	int root = path_open_directory(path, home, is_made), error;
+
+	m->tmp_fd = m->new_fd = -1;
+	if (root < 0)
+		return root;
+	error = open_children(m, root, is_made);
+	close(root);
+	if (!error)
+		error = learn_device(m);
+	if (error)
+		maildir_close(m);
+	return error;
+}
+
+void
+maildir_close(struct maildir *m)
+{
+	if (m->tmp_fd >= 0)
+		close(m->tmp_fd);
+	if (m->new_fd >= 0)
+		close(m->new_fd);
+	m->tmp_fd = m->new_fd = -1;
+}
+
+int
+maildir_check(const struct maildir *m, uint64_t size_bytes)
+{
+	struct statvfs fs;
+	int error = FAULT("maildir.check");
+
+	if (error)
+		return -error;
+	if (faccessat(m->tmp_fd, ".", W_OK | X_OK, 0) < 0 ||
+	    faccessat(m->new_fd, ".", W_OK | X_OK, 0) < 0 ||
+	    fstatvfs(m->tmp_fd, &fs) < 0)
+		return -errno;
+	/* some file systems have no fixed number of inodes and say 0 */
+	if (fs.f_files > 0 && fs.f_favail == 0)
+		return -ENOSPC;
+	/* and a tmpfs without a limit no blocks */
+	if (fs.f_blocks == 0 || fs.f_frsize == 0)
+		return 0;
+	return size_bytes / fs.f_frsize >= fs.f_bavail ?
+	    -ENOSPC : 0;
+}
+
+bool
+maildir_is_name(struct slice name)
+{
+	if (name.size == 0 || name.size >= MAILDIR_NAME_SIZE ||
+	    name.data[0] == '.')
+		return false;
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') ||
+		    (c != '\0' && strchr("._-=+,\\", c) != NULL)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- into tmp/ ---- */
+
+/* Like writev, until all is written. Changes iov. */
+static int
+write_parts(int fd, struct iovec *iov, int n)
+{
+	while (n > 0) {
+		ssize_t done = writev(fd, iov, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		while (n > 0 && (size_t)done >= iov->iov_len) {
+			done -= (ssize_t)iov->iov_len;
+			iov++;
+			n--;
+		}
+		if (n > 0) {
+			iov->iov_base = (char *)iov->iov_base + done;
+			iov->iov_len -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* What does not fit into text->start. */
+static int
+write_rest(int fd, const struct maildir_text *text)
+{
+	off_t at = (off_t)text->start.size;
+
+	while ((size_t)at < text->message_size) {
+		ssize_t n = sendfile(fd, text->message_fd, &at,
+		    text->message_size - (size_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;	/* sealed, so it cannot be shorter */
+	}
+	return 0;
+}
+
+static int
+write_text(int fd, const struct maildir_text *text)
+{
+	struct iovec iov[MAILDIR_TOPS + 1];
+	int error = FAULT("maildir.write");
+
+	if (error)
+		return -error;
+	for (size_t i = 0; i < MAILDIR_TOPS; i++) {
+		iov[i].iov_base = (void *)(uintptr_t)text->tops[i].data;
+		iov[i].iov_len = text->tops[i].size;
+	}
+	iov[MAILDIR_TOPS].iov_base = (void *)(uintptr_t)text->start.data;
+	iov[MAILDIR_TOPS].iov_len = text->start.size;
+	error = write_parts(fd, iov, MAILDIR_TOPS + 1);
+	return error ? error : write_rest(fd, text);
+}
+
+int
+maildir_write(const struct maildir *m, const char *file,
+    const struct maildir_text *text)
+{
+	int error = FAULT("maildir.create"), fd;
+
+	if (error)
+		return -error;
+	fd = openat(m->tmp_fd, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	error = write_text(fd, text);
+	return error ? maildir_finish(m, file, fd, error) : fd;
+}
+
+int
+maildir_finish(const struct maildir *m, const char *file, int fd, int error)
+{
+	int injected = FAULT("maildir.close");
+
+	/* a file system over the network may say it only here */
+	if ((close(fd) < 0 && errno != EINTR) && !error)
+		error = -errno;
+	if (!error && injected)
+		error = -injected;
+	if (error)
+		(void)unlinkat(m->tmp_fd, file, 0);
+	return error;
+}
+
+/* ---- into new/ ---- */
+
+static bool
+is_there(int dir_fd, const char *file, struct stat *st)
+{
+	return fstatat(dir_fd, file, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * The name is ours alone: when it is in new/ and no longer in tmp/, then the
+ * operation that seemed to fail was done, its answer lost.
+ */
+static int
+look_at_both(const struct maildir *m, const char *file, int error)
+{
+	struct stat in_tmp, in_new;
+	bool is_in_tmp = is_there(m->tmp_fd, file, &in_tmp);
+
+	if (!is_there(m->new_fd, file, &in_new))
+		return -error;
+	if (!is_in_tmp)
+		return 0;
+	if (in_tmp.st_dev != in_new.st_dev || in_tmp.st_ino != in_new.st_ino)
+		return -EEXIST;
+	(void)unlinkat(m->tmp_fd, file, 0);
+	return 0;
+}
+
+/* For file systems without RENAME_NOREPLACE (NFS). */
+static int
+link_over(const struct maildir *m, const char *file)
+{
+	if (linkat(m->tmp_fd, file, m->new_fd, file, 0) < 0)
+		return look_at_both(m, file, errno);
+	/* if this fails, a second name stays in tmp/ for the sweep */
+	(void)unlinkat(m->tmp_fd, file, 0);
+	return 0;
+}
+
+int
+maildir_rename(const struct maildir *m, const char *file)
+{
+	int error = FAULT("maildir.rename");
+
+	if (error)
+		return -error;
+	if (renameat2(m->tmp_fd, file, m->new_fd, file, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno == EINVAL || errno == ENOSYS)
+		return link_over(m, file);
+	if (errno == ENOENT || errno == EEXIST)
+		return look_at_both(m, file, errno);
+	return -errno;
+}
+
+/* ---- and back ---- */
+
+/* true when it was there; *error is set when it could not be removed. */
+static bool
+remove_name(int dir_fd, const char *file, int *error)
+{
+	int injected = FAULT("maildir.unlink");
+
+	if (!injected && unlinkat(dir_fd, file, 0) == 0)
+		return true;
+	if (injected || errno != ENOENT)
+		*error = injected ? -injected : -errno;
+	return false;
+}
+
+int
+maildir_abort(const struct maildir *m, const char *file)
+{
+	int error = 0;
+
+	(void)remove_name(m->tmp_fd, file, &error);
+	return error;
+}
+
+int
+maildir_take_back(const struct maildir *m, const char *file)
+{
+	int error = FAULT("maildir.take_back");
+	struct stat st;
+
+	if (error)
+		return -error;
+	if (renameat(m->new_fd, file, m->tmp_fd, file) < 0) {
+		if (errno != ENOENT)
+			return -errno;
+		return is_there(m->tmp_fd, file, &st) ? MAILDIR_TMP :
+		    MAILDIR_NOWHERE;
+	}
+	/* two names of one file stay both (link_over, a crash in it) */
+	(void)unlinkat(m->new_fd, file, 0);
+	/* so that a power cut does not bring it back; if it cannot be made
+	 * durable, readers still do not see it now */
+	(void)fsync(m->new_fd);
+	return MAILDIR_NEW;
+}
+
+static int
+settle_in_new(const struct maildir *m, const char *file)
+{
+	int error = FAULT("maildir.fsync_dir");
+
+	(void)unlinkat(m->tmp_fd, file, 0);
+	if (!error && fsync(m->new_fd) < 0)
+		error = errno;
+	return error ? -error : MAILDIR_NEW;
+}
+
+int
+maildir_resolve(const struct maildir *m, const char *file)
+{
+	struct stat st;
+	int error = 0;
+
+	if (is_there(m->new_fd, file, &st))
+		return settle_in_new(m, file);
+	if (remove_name(m->tmp_fd, file, &error))
+		return MAILDIR_TMP;
+	if (error)
+		return error;
+	if (is_there(m->new_fd, file, &st))
+		return settle_in_new(m, file);
+	return MAILDIR_NOWHERE;
+}
+
+/* ---- old leftovers ---- */
+
+static bool
+is_stale(const struct stat *st, int64_t now_s)
+{
+	int64_t last = st->st_atime;
+
+	if (st->st_mtime > last)
+		last = st->st_mtime;
+	if (st->st_ctime > last)
+		last = st->st_ctime;
+	return S_ISREG(st->st_mode) && last < now_s - SWEEP_AGE_S;
+}
+
+int
+maildir_sweep(const struct maildir *m, int64_t now_s)
+{
+	int fd = openat(m->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+	int n = 0;
+
+	if (dir == NULL) {
+		int error = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return error;
+	}
+	for (int i = 0; i < SWEEP_MAX && (entry = readdir(dir)) != NULL; i++)
+		if (is_there(m->tmp_fd, entry->d_name, &st) &&
+		    is_stale(&st, now_s) &&
+		    unlinkat(m->tmp_fd, entry->d_name, 0) == 0)
+			n++;
+	closedir(dir);
+	return n;
+}

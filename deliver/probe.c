@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * probe.c - RCPT: freeze a route, look at its mailboxes, reserve quota.
+ *
+ * The route is the only thing that tells deliver where to write, so it is
+ * taken only with its seal, for this session, and in time; and even then not
+ * into mailboxes of uids that have none.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "clock.h"
+#include "failure.h"
+#include "log.h"
+#include "delivery.h"
+
+#define ROUTE_EXPIRED (-ETIME)
+
+/* ---- the answer ---- */
+
+static void
+answer(struct peer *peer, uint32_t question, const struct verdict *verdict)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	put_verdict(&w, verdict);
+	channel_answer(peer->channel, question, PROBE_ANSWER, &w, -1);
+}
+
+static void
+answer_error(struct peer *peer, uint32_t question, int error)
+{
+	struct verdict verdict = { 0 };
+
+	if (error == -ENOBUFS)
+		verdict_set(&verdict, 452, 5, 3,
+		    "too many recipients in one transaction");
+	else if (error == ROUTE_EXPIRED)
+		verdict_set(&verdict, 451, 4, 7,
+		    "this transaction took too long; try again");
+	else if (error != 0)
+		(void)delivery_failure_verdict(&verdict, error, true);
+	answer(peer, question, &verdict);
+}
+
+/* ---- the route ---- */
+
+/* The sealed form as our own memory; from the message or its descriptor. */
+static int
+copy_sealed(struct buf *sealed, const struct probe_ask *ask, int *fd)
+{
+	struct message message;
+	int error;
+
+	if (ask->sealed_size == 0)
+		return *fd >= 0 ? -EBADMSG :
+		    buf_append_slice(sealed, ask->sealed);
+	if (*fd < 0 || message_accept(&message, *fd, ask->sealed_size) != 0)
+		return -EBADMSG;
+	*fd = -1;
+	sealed->data = malloc(ask->sealed_size);
+	error = sealed->data == NULL ? -ENOMEM : 0;
+	if (!error && pread(message.fd, sealed->data, ask->sealed_size, 0) !=
+	    (ssize_t)ask->sealed_size)
+		error = -EIO;
+	if (!error)
+		sealed->size = sealed->capacity = ask->sealed_size;
+	message_close(&message);
+	return error;
+}
+
+bool
+deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid)
+{
+	/* (uid_t)-1 means "unchanged" to setresuid */
+	if (uid == (uid_t)-1 || gid == (gid_t)-1)
+		return false;
+	if (!d->c.is_privileged)
+		return uid == d->own_uid;
+	return uid != 0 && gid != 0 && uid >= d->min_uid;
+}
+
+/* 0, a negative errno to answer with, or -EBADMSG: the peer lies. */
+static int
+open_route(const struct deliver *d, struct recipient *r,
+    const struct probe_ask *ask, int *fd)
+{
+	int error = copy_sealed(&r->sealed, ask, fd);
+
+	if (!error)
+		error = route_open(&r->route, buf_slice(&r->sealed),
+		    d->c.secrets[SECRET_ROUTE]);
+	if (error)
+		return error;
+	if (!slice_equals(r->route.session, ask->session))
+		return -EBADMSG;
+	if (r->route.expires_s < clock_wall_s())
+		return ROUTE_EXPIRED;
+	for (size_t i = 0; i < r->route.n_leaves; i++)
+		if (!deliver_probe_allows(d, r->route.leaves[i].uid,
+		    r->route.leaves[i].gid)) {
+			log_warning("uid_without_mailbox",
+			    LOG_SL("session", ask->session),
+			    LOG_SL("user", r->route.leaves[i].user),
+			    LOG_U("uid", r->route.leaves[i].uid), LOG_END);
+			return -EACCES;
+		}
+	return 0;
+}
+
+static int
+make_copies(struct deliver *d, struct recipient *r)
+{
+	size_t n = r->route.n_leaves;
+
+	if (n == 0)
+		return 0;
+	r->copies = calloc(n, sizeof *r->copies);
+	if (r->copies == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct copy *copy = &r->copies[i];
+
+		copy->recipient = r;
+		copy->leaf = &r->route.leaves[i];
+		copy->box = box_get(d->boxes, copy->leaf);
+		if (copy->box == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- its mailboxes ---- */
+
+static int
+first_error(const struct recipient *r)
+{
+	for (size_t i = 0; i < r->route.n_leaves; i++)
+		if (r->copies[i].error != 0)
+			return r->copies[i].error;
+	return 0;
+}
+
+/* All that was asked about this recipient is known. */
+static void
+finish(struct recipient *r)
+{
+	struct delivery *tx = r->tx;
+	struct peer *peer = tx->peer;
+	int error = first_error(r);
+
+	if (peer != NULL)
+		answer_error(peer, r->question, error);
+	if (error || r->is_dropped)
+		delivery_recipient_free(r);
+	if (tx->n_out > 0)
+		return;
+	if (peer == NULL)
+		delivery_settle(tx);
+	else if (tx->state != DELIVERY_OPEN || tx->is_release_wanted)
+		phase_next(tx);
+	else if (tx->n_recipients == 0)
+		delivery_orphan(tx);
+}
+
+static void
+waited_for(struct recipient *r)
+{
+	r->tx->n_out--;
+	if (--r->n_waiting == 0)
+		finish(r);
+}
+
+static void
+on_known(struct box_waiter *waiter, int error)
+{
+	struct copy *copy = (struct copy *)(void *)((char *)waiter -
+	    offsetof(struct copy, waiter));
+
+	if (!error)
+		error = box_reserve(copy->box, copy->recipient->size_bytes,
+		    &copy->held);
+	copy->error = error;
+	waited_for(copy->recipient);
+}
+
+static void
+probe_copies(struct recipient *r)
+{
+	struct delivery *tx = r->tx;
+
+	r->n_waiting = r->route.n_leaves + 1;
+	tx->n_out += (uint32_t)r->n_waiting;
+	for (size_t i = 0; i < r->route.n_leaves; i++) {
+		r->copies[i].waiter.fn = on_known;
+		box_probe(r->copies[i].box, r->size_bytes,
+		    &r->copies[i].waiter);
+	}
+	waited_for(r);
+}
+
+/* ---- begin ---- */
+
+static struct delivery *
+find_or_new(struct peer *peer, const struct probe_ask *ask, bool *is_bad)
+{
+	struct delivery *tx = delivery_find(peer, ask->transaction);
+
+	*is_bad = tx != NULL && (tx->state != DELIVERY_OPEN ||
+	    tx->is_release_wanted ||
+	    !slice_equals(slice_of(tx->session), ask->session) ||
+	    delivery_recipient(tx, ask->recipient) != NULL);
+	return tx != NULL || *is_bad ? tx :
+	    delivery_new(peer, ask->transaction, ask->session);
+}
+
+static int
+recipient_new(struct recipient **rp, struct delivery *tx,
+    const struct probe_ask *ask, int *fd)
+{
+	struct recipient *r = calloc(1, sizeof *r);
+	int error;
+
+	*rp = r;
+	if (r == NULL)
+		return -ENOMEM;
+	r->index = ask->recipient;
+	r->size_bytes = ask->size_bytes;
+	r->sealed.maximum = ROUTE_MAX_BYTES;
+	error = open_route(tx->deliver, r, ask, fd);
+	if (!error)
+		error = make_copies(tx->deliver, r);
+	return error ? error : delivery_add(tx, r);
+}
+
+bool
+deliver_probe_begin(struct peer *peer, const struct probe_ask *ask, int *fd,
+    uint32_t question)
+{
+	struct recipient *r;
+	struct delivery *tx;
+	bool is_bad;
+	int error;
+
+	tx = find_or_new(peer, ask, &is_bad);
+	if (is_bad)
+		return false;
+	if (tx == NULL) {
+		answer_error(peer, question, -ENOMEM);
+		return true;
+	}
+	error = recipient_new(&r, tx, ask, fd);
+	if (error) {
+		delivery_recipient_free(r);
+		if (tx->n_recipients == 0 && tx->n_out == 0)
+			delivery_orphan(tx);
+		if (error != -EBADMSG)
+			answer_error(peer, question, error);
+		return error != -EBADMSG;
+	}
+	r->question = question;
+	probe_copies(r);
+	return true;
+}

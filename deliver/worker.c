@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * worker.c - delivering as one uid; see worker.h.
+ *
+ *	take_batch --> begin_job each --> flush_all --> end_job each --> answer
+ *
+ * New files of some transactions and renames of others share the flush. A
+ * kill before the answers leaves what maildir.h says of each step; the
+ * supervisor then takes it all for unknown and has it undone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "clock.h"
+#include "fault.h"
+#include "flush.h"
+#include "ipc.h"
+#include "mailcache.h"
+#include "maildirsize.h"
+#include "sandbox.h"
+#include "work.h"
+#include "worker.h"
+
+#define BATCH_JOBS 64
+#define BATCH_LEAVES 128	/* no more jobs are taken over this */
+#define START_SIZE (256u << 10)
+
+struct leaf {			/* of a job, while its batch runs */
+	struct mailbox *box;	/* pinned, or NULL */
+	int fd;			/* open copy, or -1 */
+	int flush_slot;		/* in worker->flushes, or -1 */
+};
+
+struct job {
+	struct ipc_message m;
+	struct work work;
+	struct work_answer answer;
+	struct leaf leaves[WORK_MAX_LEAVES];
+	uint8_t buffer[IPC_BUFFER_SIZE];
+};
+
+struct worker {
+	int fd;
+	struct mailcache *cache;
+	size_t n_jobs, n_leaves, n_flushes;
+	struct flush_item flushes[BATCH_LEAVES + WORK_MAX_LEAVES];
+	char start[START_SIZE];		/* first octets of one message */
+	struct job jobs[BATCH_JOBS];
+};
+
+/* ---- the steps; each answers for leaf i, whose box is open ---- */
+
+struct file_name {
+	char z[MAILDIR_NAME_SIZE];
+};
+
+static struct file_name
+name_of(const struct work_leaf *leaf)
+{
+	struct file_name name;
+
+	/* get_work has checked that it fits */
+	(void)slice_copy(name.z, sizeof name.z, leaf->file);
+	return name;
+}
+
+static int
+add_flush(struct worker *w, const struct mailbox *box, int fd, bool is_dir)
+{
+	w->flushes[w->n_flushes] = (struct flush_item){ .fd = fd,
+		.is_dir = is_dir, .is_local = box->dir.is_local,
+		.device = box->dir.device };
+	return (int)w->n_flushes++;
+}
+
+static int
+probe_leaf(struct worker *w, struct job *job, size_t i)
+{
+	const struct work_leaf *leaf = &job->work.leaves[i];
+	const struct maildir *dir = &job->leaves[i].box->dir;
+	int error = maildir_check(dir, leaf->size_bytes);
+
+	(void)w;
+	if (error || leaf->quota_bytes == 0)
+		return error;
+	return maildirsize_read(dir, leaf->quota_bytes,
+	    &job->answer.leaves[i].value);
+}
+
+static int
+prepare_leaf(struct worker *w, struct job *job, size_t i)
+{
+	const struct work_leaf *leaf = &job->work.leaves[i];
+	const struct mailbox *box = job->leaves[i].box;
+	struct file_name name = name_of(leaf);
+	struct maildir_text text = {
+		.tops = { job->work.return_path, leaf->delivered_to,
+		    job->work.trace },
+		.start = { w->start, job->work.message_size },
+		.message_fd = job->m.fd,
+		.message_size = job->work.message_size };
+	int fd;
+
+	if (text.start.size > START_SIZE)
+		text.start.size = START_SIZE;
+	/* the file's name says how large it is; readers and quota trust it */
+	if (text.tops[0].size + text.tops[1].size + text.tops[2].size +
+	    text.message_size != leaf->size_bytes)
+		return -EBADMSG;
+	fd = maildir_write(&box->dir, name.z, &text);
+	if (fd < 0)
+		return fd;
+	if (job->work.n_leaves > 1 || w->n_jobs > 1)
+		flush_begin(fd);
+	job->leaves[i].fd = fd;
+	job->leaves[i].flush_slot = add_flush(w, box, fd, false);
+	return 0;
+}
+
+static int
+commit_leaf(struct worker *w, struct job *job, size_t i)
+{
+	const struct work_leaf *leaf = &job->work.leaves[i];
+	struct mailbox *box = job->leaves[i].box;
+	struct file_name name = name_of(leaf);
+	int error = maildir_rename(&box->dir, name.z);
+
+	if (error)
+		return error;
+	if (leaf->quota_bytes > 0)
+		maildirsize_add(&box->dir, (int64_t)leaf->size_bytes);
+	if (box->flush_slot < 0)
+		box->flush_slot = add_flush(w, box, box->dir.new_fd, true);
+	job->leaves[i].flush_slot = box->flush_slot;
+	return 0;
+}
+
+static int
+abort_leaf(struct worker *w, struct job *job, size_t i)
+{
+	struct file_name name = name_of(&job->work.leaves[i]);
+
+	(void)w;
+	return maildir_abort(&job->leaves[i].box->dir, name.z);
+}
+
+static int
+take_back_leaf(struct worker *w, struct job *job, size_t i)
+{
+	const struct work_leaf *leaf = &job->work.leaves[i];
+	const struct maildir *dir = &job->leaves[i].box->dir;
+	int place = maildir_take_back(dir, name_of(leaf).z);
+
+	(void)w;
+	if (place == MAILDIR_NEW && leaf->quota_bytes > 0)
+		maildirsize_add(dir, -(int64_t)leaf->size_bytes);
+	if (place >= 0)
+		job->answer.leaves[i].value = (uint64_t)place;
+	return place < 0 ? place : 0;
+}
+
+static int
+resolve_leaf(struct worker *w, struct job *job, size_t i)
+{
+	struct file_name name = name_of(&job->work.leaves[i]);
+	int place = maildir_resolve(&job->leaves[i].box->dir, name.z);
+
+	(void)w;
+	if (place >= 0)
+		job->answer.leaves[i].value = (uint64_t)place;
+	return place < 0 ? place : 0;
+}
+
+static int
+sweep_leaf(struct worker *w, struct job *job, size_t i)
+{
+	int n = maildir_sweep(&job->leaves[i].box->dir, clock_wall_s());
+
+	(void)w;
+	if (n >= 0)
+		job->answer.leaves[i].value = (uint64_t)n;
+	return n < 0 ? n : 0;
+}
+
+static const struct kind {
+	int (*begin)(struct worker *w, struct job *job, size_t i);
+	bool is_made;		/* a missing mailbox is made */
+	bool is_fresh;		/* one that is open already is not enough */
+	const char *point;	/* for faults */
+} kinds[] = {
+	[WORK_PROBE] = { probe_leaf, true, true, "worker.probe" },
+	[WORK_PREPARE] = { prepare_leaf, true, false, "worker.prepare" },
+	[WORK_COMMIT] = { commit_leaf, false, false, "worker.commit" },
+	[WORK_ABORT] = { abort_leaf, false, false, "worker.abort" },
+	[WORK_TAKE_BACK] = { take_back_leaf, false, false, "worker.take_back" },
+	[WORK_RESOLVE] = { resolve_leaf, false, true, "worker.resolve" },
+	[WORK_SWEEP] = { sweep_leaf, false, false, "worker.sweep" },
+};
+
+/* ---- one job ---- */
+
+static bool
+is_stale(int error)
+{
+	return error == -ENOENT || error == -ESTALE;
+}
+
+/* A mailbox that turns out to be stale is opened anew, once. */
+static int
+begin_leaf(struct worker *w, struct job *job, size_t i)
+{
+	const struct kind *kind = &kinds[job->work.kind];
+	const struct work_leaf *wl = &job->work.leaves[i];
+	struct mailcache_key key = { wl->maildir, wl->home, kind->is_made };
+	struct leaf *leaf = &job->leaves[i];
+	int64_t now_us = clock_monotonic_us();
+	int error;
+
+	*leaf = (struct leaf){ .fd = -1, .flush_slot = -1 };
+	leaf->box = mailcache_get(w->cache, &key,
+	    kind->is_fresh ? 0 : MAILCACHE_AGE_US, &error);
+	if (leaf->box == NULL)
+		return error;
+	error = kind->begin(w, job, i);
+	if (!is_stale(error) || leaf->box->opened_us >= now_us)
+		return error;
+	mailcache_drop(w->cache, leaf->box);
+	mailcache_unpin(w->cache, leaf->box);
+	leaf->box = mailcache_get(w->cache, &key, MAILCACHE_AGE_US, &error);
+	return leaf->box == NULL ? error : kind->begin(w, job, i);
+}
+
+/* The message's first octets, once for all copies of it. */
+static int
+read_start(struct worker *w, const struct job *job)
+{
+	size_t want = job->work.message_size, have = 0;
+
+	if (want > START_SIZE)
+		want = START_SIZE;
+	while (have < want) {
+		ssize_t n = pread(job->m.fd, w->start + have, want - have,
+		    (off_t)have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		have += (size_t)n;
+	}
+	return 0;
+}
+
+static void
+begin_job(struct worker *w, struct job *job)
+{
+	int error = 0;
+
+	FAULT_STEP(kinds[job->work.kind].point);
+	if (job->work.kind == WORK_PREPARE)
+		error = job->m.fd < 0 ? -EBADMSG : read_start(w, job);
+	job->answer.n_leaves = job->work.n_leaves;
+	for (size_t i = 0; i < job->work.n_leaves; i++) {
+		job->answer.leaves[i].value = 0;
+		job->leaves[i].box = NULL;
+		job->leaves[i].fd = job->leaves[i].flush_slot = -1;
+		job->answer.leaves[i].error = error ? error :
+		    begin_leaf(w, job, i);
+	}
+}
+
+static void
+end_leaf(struct worker *w, struct job *job, size_t i)
+{
+	struct leaf *leaf = &job->leaves[i];
+	struct work_result *result = &job->answer.leaves[i];
+
+	if (leaf->flush_slot >= 0 && result->error == 0)
+		result->error = w->flushes[leaf->flush_slot].error;
+	if (leaf->fd >= 0)
+		result->error = maildir_finish(&leaf->box->dir,
+		    name_of(&job->work.leaves[i]).z, leaf->fd, result->error);
+	if (leaf->box != NULL) {
+		leaf->box->flush_slot = -1;
+		mailcache_unpin(w->cache, leaf->box);
+	}
+}
+
+static void
+end_job(struct worker *w, struct job *job)
+{
+	for (size_t i = 0; i < job->work.n_leaves; i++)
+		end_leaf(w, job, i);
+	if (job->m.fd >= 0)
+		close(job->m.fd);
+	job->m.fd = -1;
+}
+
+/* ---- the socket ---- */
+
+static int
+wait_for(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	while (poll(&p, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* 0, -EAGAIN when nothing waits, or what is final. */
+static int
+take_job(struct worker *w)
+{
+	struct job *job = &w->jobs[w->n_jobs];
+	int error = ipc_receive(w->fd, &job->m, job->buffer);
+
+	if (error)
+		return error;
+	if (job->m.type != WORK_ASK || !get_work(&job->m.body, &job->work))
+		return -EBADMSG;
+	w->n_jobs++;
+	w->n_leaves += job->work.n_leaves;
+	return 0;
+}
+
+static int
+take_batch(struct worker *w)
+{
+	int error = 0;
+
+	w->n_jobs = w->n_leaves = w->n_flushes = 0;
+	while (!error && w->n_jobs < BATCH_JOBS && w->n_leaves < BATCH_LEAVES) {
+		error = take_job(w);
+		if (error == -EAGAIN && w->n_jobs == 0)
+			error = wait_for(w->fd, POLLIN);
+	}
+	return error == -EAGAIN ? 0 : error;
+}
+
+static int
+answer_job(struct worker *w, const struct job *job)
+{
+	struct ipc_writer out;
+	int error;
+
+	ipc_writer_init(&out);
+	put_work_answer(&out, &job->answer);
+	for (;;) {
+		error = ipc_send(w->fd, WORK_ANSWER, job->m.id, 0, &out, -1);
+		if (error != -EAGAIN)
+			return error;
+		error = wait_for(w->fd, POLLOUT);
+		if (error)
+			return error;
+	}
+}
+
+static int
+do_batch(struct worker *w)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < w->n_jobs; i++)
+		begin_job(w, &w->jobs[i]);
+	FAULT_STEP("worker.flush");
+	flush_all(w->flushes, w->n_flushes);
+	for (size_t i = 0; i < w->n_jobs; i++)
+		end_job(w, &w->jobs[i]);
+	FAULT_STEP("worker.answer");
+	for (size_t i = 0; !error && i < w->n_jobs; i++)
+		error = answer_job(w, &w->jobs[i]);
+	return error;
+}
+
+int
+worker_serve(int fd)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	int error = w == NULL ? -ENOMEM : 0;
+
+	if (!error)
+		w->cache = mailcache_new();
+	if (!error && w->cache == NULL)
+		error = -ENOMEM;
+	/* a batch ends where nothing waits */
+	if (!error && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		error = -errno;
+	if (!error) {
+		w->fd = fd;
+		while ((error = take_batch(w)) == 0 &&
+		    (error = do_batch(w)) == 0)
+			;
+		mailcache_free(&w->cache);
+	}
+	free(w);
+	return error == -EPIPE ? 0 : error;
+}
+
+void
+worker_main(int fd, bool is_privileged, uid_t uid, gid_t gid)
+{
+	const struct sandbox_path everywhere = { "/", true };
+	const struct sandbox sandbox = { .name = "worker",
+		.is_privileged = is_privileged, .uid = uid, .gid = gid,
+		.allow = SANDBOX_FILES_WRITE, .paths = &everywhere,
+		.n_paths = 1 };
+
+	FAULT_ROLE("worker");
+	sandbox_become(&sandbox);
+	FAULT_STEP("worker.start");
+	_exit(worker_serve(fd) == 0 ? 0 : 1);
+}

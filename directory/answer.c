@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * answer.c - questions of smtpd and control; see answer.h.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "address.h"
+#include "answer.h"
+#include "ask.h"
+#include "clock.h"
+#include "log.h"
+#include "message.h"
+#include "state.h"
+
+#define INLINE_MAX 6000		/* a larger route goes as a descriptor */
+
+struct peer {
+	struct answerer *answerer;
+	struct channel *channel;
+	enum role role;
+	char name[32];
+};
+
+/* ---- ROUTE_ASK ---- */
+
+static bool
+has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static bool
+is_session_id(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789-_"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ", s.data[i]) == NULL ||
+		    s.data[i] == '\0')
+			return false;
+	return true;
+}
+
+static bool
+is_question_sane(const struct route_ask *q)
+{
+	return q->local.size > 0 && q->local.size <= ADDRESS_LONG_LOCAL_MAX &&
+	    q->domain.size <= ADDRESS_DOMAIN_MAX &&
+	    is_session_id(q->session) && !has_control(q->local) &&
+	    !has_control(q->domain) && !has_control(q->recipient);
+}
+
+static int
+seal(struct answerer *a, const struct route_ask *q,
+    const struct resolved *found)
+{
+	const struct route route = { .kind = found->kind,
+		.recipient = q->recipient, .session = q->session,
+		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
+		.leaves = found->leaves, .n_leaves = found->n_leaves };
+
+	a->sealed.size = 0;
+	return route_seal(&a->sealed, &route, a->secret);
+}
+
+/* A sealed memfd with the route. -errno on failure. */
+static int
+make_descriptor(struct slice sealed)
+{
+	int fd = message_create("route"), error = 0;
+	size_t at = 0;
+
+	while (fd >= 0 && at < sealed.size && !error) {
+		ssize_t n = write(fd, sealed.data + at, sealed.size - at);
+
+		if (n > 0)
+			at += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			error = n == 0 ? -EIO : -errno;
+	}
+	if (fd >= 0 && !error)
+		error = message_seal(fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static void
+refuse(struct route_answer *answer, int error)
+{
+	answer->kind = ROUTE_REFUSE;
+	answer->is_unknown_user = false;
+	answer->alarm = error == -ENOMEM ? SLICE("directory: out of memory") :
+	    SLICE("directory: the path of a mailbox, or the whole list, is "
+	    "too long or holds \"..\"");
+	verdict_set(&answer->verdict, 451, 3, 5,
+	    "this address is not set up correctly here");
+}
+
+static void
+send_answer(struct peer *peer, uint32_t id, struct route_answer *answer)
+{
+	struct slice sealed = answer->sealed;
+	struct ipc_writer w;
+	int fd = -1;
+
+	if (sealed.size > INLINE_MAX) {
+		fd = make_descriptor(sealed);
+		answer->sealed = SLICE("");
+		answer->sealed_size = (uint32_t)sealed.size;
+		if (fd < 0) {
+			answer->sealed_size = 0;
+			refuse(answer, -ENOMEM);
+		}
+	}
+	ipc_writer_init(&w);
+	put_route_answer(&w, answer);
+	channel_answer(peer->channel, id, ROUTE_ANSWER, &w, fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool
+on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct answerer *a = peer->answerer;
+	const struct resolved *found;
+	struct route_answer answer;
+	struct route_ask q;
+	int error = 0;
+
+	(void)ch;
+	if (!get_route_ask(&m->body, &q) || !is_question_sane(&q))
+		return false;
+	found = resolver_find(a->resolver, q.local, q.domain, q.explains);
+	answer = (struct route_answer){ .kind = found->kind,
+		.verdict = found->verdict, .is_exempt = found->is_exempt,
+		.is_unknown_user = found->is_unknown_user,
+		.alarm = slice_of(found->alarm),
+		.explanation = found->explanation.size ?
+		    buf_slice(&found->explanation) : SLICE(""),
+		.sealed = SLICE("") };
+	if (found->kind != ROUTE_REFUSE && peer->role == ROLE_SMTPD &&
+	    q.session.size > 0) {
+		error = seal(a, &q, found);
+		if (error)
+			refuse(&answer, error);
+		else
+			answer.sealed = buf_slice(&a->sealed);
+	}
+	send_answer(peer, m->id, &answer);
+	return true;
+}
+
+/* ---- TABLES_ASK ---- */
+
+static void
+write_table(struct buf *out, const struct answerer *a,
+    const struct catalog_slot *slot)
+{
+	char path[PATH_MAX], when[32] = "never";
+	struct record_meta meta = { 0 };
+	struct state state = { 0 };
+	bool has_state = table_spec_path(path, sizeof path,
+	    a->catalog->config->state_dir, slot->spec, "state") &&
+	    state_read(path, &state) == 0;
+	bool has_meta = slot->live != NULL && table_meta(slot->live, &meta);
+	time_t made_s = (time_t)meta.made_s;
+	struct tm tm;
+
+	if (has_meta && gmtime_r(&made_s, &tm) != NULL)
+		strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)buf_printf(out, "%s %s entries=%u compiled=%s use=%s last=%s%s%s"
+	    "\n", table_kind_name(slot->spec->kind), slot->spec->path,
+	    meta.n_entries, when, slot->live == NULL ? "none" :
+	    slot->is_lookup_damaged ? "damaged" : slot->live_error ? "old" :
+	    slot->pending ? "old,pending" : "current",
+	    has_state ? state_result_name(state.result) : "unknown",
+	    state.text[0] ? " " : "", state.text);
+	state_free(&state);
+}
+
+static bool
+on_tables_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	const struct answerer *a = peer->answerer;
+	struct buf text = { .maximum = IPC_PAYLOAD_MAX - 16 };
+	struct ipc_writer w;
+
+	if (peer->role != ROLE_CONTROL || !ipc_reader_is_done(&m->body))
+		return false;
+	for (size_t i = 0; i < a->catalog->specs.n; i++)
+		write_table(&text, a, &a->catalog->slots[i]);
+	ipc_writer_init(&w);
+	ipc_put_slice(&w, text.size ? buf_slice(&text) : SLICE(""));
+	channel_answer(ch, m->id, TABLES_ANSWER, &w, -1);
+	buf_free(&text);
+	return true;
+}
+
+/* ---- peers ---- */
+
+static const struct channel_rule rules[] = {
+	{ ROUTE_ASK, CHANNEL_NO_FD, on_route_ask },
+	{ TABLES_ASK, CHANNEL_NO_FD, on_tables_ask },
+};
+
+static void
+on_peer_closed(struct channel *ch, bool misbehaved, void *arg)
+{
+	struct peer *peer = arg;
+
+	(void)ch;
+	if (misbehaved)
+		log_error("peer_misbehaved", LOG_S("peer", peer->name),
+		    LOG_END);
+	free(peer);
+}
+
+void
+answer_peer(struct answerer *answerer, enum role role, uint16_t index, int fd)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+
+	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_CONTROL)) {
+		free(peer);
+		close(fd);
+		return;
+	}
+	peer->answerer = answerer;
+	peer->role = role;
+	snprintf(peer->name, sizeof peer->name, "%s-%u", role_name(role),
+	    index);
+	peer->channel = channel_new(answerer->loop, fd, peer->name, rules,
+	    sizeof rules / sizeof *rules, on_peer_closed, peer);
+	if (peer->channel == NULL) {
+		log_error("peer", LOG_S("peer", peer->name),
+		    LOG_E("error", errno), LOG_END);
+		free(peer);
+	}
+}

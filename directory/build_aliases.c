@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * build_aliases.c - an aliases file and what it includes; see build.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "build_parts.h"
+
+/* sources[0] is the aliases file, the others are includes, each once. */
+static bool
+is_known_source(const struct build *build, const char *path)
+{
+	for (size_t i = 1; i < build->sources.n_sources; i++)
+		if (strcmp(build->sources.sources[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * An include that changes under our hands will be still in a moment: that
+ * stops the compilation. One that cannot be read is noted in the table.
+ */
+static int
+add_include(struct build *build, const char *path, unsigned line,
+    const char *from, struct config_problems *problems,
+    struct aliases *parsed)
+{
+	struct buf text = { 0 }, value = { 0 };
+	struct config_problems ignored = { 0 };
+	struct alias none = { 0 };
+	int error = build_read(build, path, &text, &ignored), result;
+
+	config_problems_free(&ignored);
+	if (error == -ENOMEM || error == -E2BIG || error == -EBUSY) {
+		config_problem_add(problems, 0, false,
+		    "%s:%u: :include:%s: %s", from, line, path,
+		    error == -EBUSY ? "changed while it was read" :
+		    strerror(-error));
+	} else if (error) {
+		config_problem_add(problems, 0, true,
+		    "%s:%u: :include:%s cannot be read: %s", from, line,
+		    path, strerror(-error));
+		result = record_put_list(&value, &none, true,
+		    strerror(-error));
+		error = build_add(build, RECORD_INCLUDE, slice_of(path),
+		    &value, result);
+	} else {
+		error = aliases_parse_include(parsed, buf_slice(&text), path,
+		    problems);
+		if (!error)
+			error = build_add(build, RECORD_INCLUDE,
+			    slice_of(path), &value, record_put_list(&value,
+			    &parsed->items[0], true, ""));
+	}
+	buf_free(&value);
+	buf_free(&text);
+	return error;
+}
+
+/* Includes in alias, and in those: one stack of lists to look through. */
+static int
+add_includes(struct build *build, const struct alias *alias,
+    const char *from, unsigned depth, struct config_problems *problems)
+{
+	int error = 0, first_error = 0;
+
+	for (size_t i = 0; i < alias->n_targets; i++) {
+		const struct alias_target *target = &alias->targets[i];
+		struct aliases parsed = { 0 };
+
+		if (target->kind != ALIAS_INCLUDE ||
+		    is_known_source(build, target->text))
+			continue;
+		if (depth == 0) {
+			config_problem_add(problems, 0, false, "%s:%u: too "
+			    "many includes in one another", from,
+			    target->line);
+			return -EBADMSG;
+		}
+		error = add_include(build, target->text, target->line, from,
+		    problems, &parsed);
+		if (!error && parsed.n > 0)
+			error = add_includes(build, &parsed.items[0],
+			    target->text, depth - 1, problems);
+		aliases_free(&parsed);
+		if (error && !first_error)
+			first_error = error;
+		if (error && error != -EBADMSG)
+			break;
+	}
+	return first_error;
+}
+
+static int
+add_aliases(struct build *build, const struct aliases *aliases,
+    const struct table_spec *spec, struct config_problems *problems)
+{
+	struct buf value = { 0 };
+	int error = 0, first_error = 0;
+
+	for (size_t i = 0; i < aliases->n; i++) {
+		const struct alias *alias = &aliases->items[i];
+		char *key = strdup(alias->name);
+
+		if (key == NULL) {
+			first_error = -ENOMEM;
+			break;
+		}
+		if (spec->folds_case)
+			source_fold(key, strlen(key));
+		value.size = 0;
+		error = build_add(build, RECORD_ALIAS, slice_of(key), &value,
+		    record_put_list(&value, alias, false, ""));
+		free(key);
+		if (!error)
+			error = add_includes(build, alias, spec->path, 16,
+			    problems);
+		if (error && !first_error)
+			first_error = error;
+		if (error && error != -EBADMSG)
+			break;
+	}
+	build->n_entries = (uint32_t)aliases->n;
+	buf_free(&value);
+	return first_error;
+}
+
+int
+build_aliases(struct build *build, const struct table_spec *spec,
+    struct config_problems *problems)
+{
+	struct buf text = { 0 };
+	struct aliases aliases = { 0 };
+	int error = build_read(build, spec->path, &text, problems);
+	int added;
+
+	if (!error)
+		error = aliases_parse(&aliases, buf_slice(&text), spec->path,
+		    spec->folds_case, problems);
+	if (error == 0 || error == -EBADMSG) {
+		/* go on after errors: all of them are wanted in one run */
+		added = add_aliases(build, &aliases, spec, problems);
+		if (!error)
+			error = added;
+	}
+	aliases_free(&aliases);
+	buf_free(&text);
+	return error;
+}

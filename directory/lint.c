@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * lint.c - `postern -n` for recipients; see directory_check.h.
+ *
+ * The tables are built in memory exactly as the compiler builds them, and
+ * every name is resolved exactly as RCPT resolves it: what is reported here
+ * is what a client would meet.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "build.h"
+#include "directory_check.h"
+#include "resolve_parts.h"
+
+/* A name that nobody has: it goes to the catch-all, if there is one. */
+#define NOBODY "no-one.has.this.name.in.any.table"
+
+struct lint {
+	struct catalog *catalog;
+	struct resolver *resolver;
+	struct config_problems *problems;
+	struct catalog_domain *domain;	/* being walked */
+	struct arena arena;
+	struct string_set reported;	/* one problem, many ways to it */
+	size_t n_troubles;		/* of the name being resolved */
+};
+
+static void
+report(struct lint *lint, bool is_warning, const char *text)
+{
+	struct slice kept = arena_copy(&lint->arena, slice_of(text));
+
+	if (kept.data == NULL || string_set_add(&lint->reported, kept) != 0)
+		config_problem_add(lint->problems, lint->domain ?
+		    lint->domain->config->line : 0, is_warning, "%s", text);
+}
+
+static void
+on_trouble(const char *text, void *arg)
+{
+	struct lint *lint = arg;
+
+	lint->n_troubles++;
+	report(lint, false, text);
+}
+
+static const struct resolved *
+try_name(struct lint *lint, struct slice local, const char *domain)
+{
+	lint->n_troubles = 0;
+	return resolver_find(lint->resolver, local, slice_of(domain), false);
+}
+
+/* ---- tables ---- */
+
+/* Errors of the builder; its warnings come back while aliases are walked. */
+static void
+take_problems(struct lint *lint, const struct config_problems *found)
+{
+	for (size_t i = 0; i < found->n; i++)
+		if (!found->items[i].is_warning)
+			report(lint, false, found->items[i].text);
+}
+
+static struct catalog_domain *
+first_user_of(struct lint *lint, const struct catalog_slot *slot)
+{
+	for (size_t i = 0; i < lint->catalog->config->n_domains; i++) {
+		struct catalog_domain *d = &lint->catalog->domains[i];
+
+		if (d->users == slot || d->aliases == slot ||
+		    d->names == slot)
+			return d;
+	}
+	return NULL;
+}
+
+static void
+build_slot(struct lint *lint, struct catalog_slot *slot)
+{
+	struct config_problems found = { 0 };
+	struct build build;
+	int error = build_table(&build, slot->spec, lint->catalog->config,
+	    &found);
+
+	lint->domain = first_user_of(lint, slot);
+	take_problems(lint, &found);
+	config_problems_free(&found);
+	if (error == 0)
+		error = table_of_image(&slot->live, &build.image);
+	slot->live_error = error;
+	build_free(&build);
+}
+
+static bool
+is_complete(const struct catalog_domain *domain)
+{
+	return domain->config->next_hop == NULL &&
+	    (domain->users == NULL || domain->users->live != NULL) &&
+	    (domain->aliases == NULL || domain->aliases->live != NULL) &&
+	    (domain->names == NULL || domain->names->live != NULL);
+}
+
+/* ---- names ---- */
+
+static void
+check_shadowed(struct lint *lint, struct slice name, uint32_t line)
+{
+	char text[512];
+	struct found found;
+
+	lookup_exact(lint->resolver, lint->domain, name, &found);
+	if (found.kind != FOUND_USER)
+		return;
+	snprintf(text, sizeof text, "%s:%u: alias \"%.*s\" is never used: a "
+	    "user of that name has a mailbox; list the name itself among "
+	    "the targets to add to it", lint->domain->aliases->spec->path,
+	    line, RESOLVE_QUOTE(name));
+	report(lint, true, text);
+}
+
+static int
+check_alias(struct slice key, struct slice value, void *arg)
+{
+	struct lint *lint = arg;
+	struct record_list list;
+	struct slice name = { key.data + 1, key.size - 1 };
+
+	if (key.data[0] != RECORD_ALIAS || !record_get_list(value, &list))
+		return 0;
+	try_name(lint, name, lint->domain->config->name);
+	check_shadowed(lint, name, list.line);
+	return 0;
+}
+
+static int
+check_user(struct slice key, struct slice value, void *arg)
+{
+	struct lint *lint = arg;
+
+	(void)value;
+	if (key.data[0] == RECORD_USER)
+		try_name(lint, (struct slice){ key.data + 1, key.size - 1 },
+		    lint->domain->config->name);
+	return 0;
+}
+
+/* A name that must lead to a mailbox. */
+static void
+check_required(struct lint *lint, const char *local, const char *domain,
+    const char *advice)
+{
+	const struct resolved *found = try_name(lint, slice_of(local),
+	    domain);
+	const struct catalog_domain *d = lint->domain;
+	const char *path = d && d->aliases ? d->aliases->spec->path : NULL;
+	char text[512];
+
+	if (found->kind == ROUTE_MAILBOX)
+		return;
+	if (found->kind == ROUTE_REFUSE && lint->n_troubles > 0)
+		return;			/* reported already */
+	snprintf(text, sizeof text, "%s%s%s%s%s leads to no mailbox: %s%s",
+	    path ? path : "", path ? ": " : "", local, *domain ? "@" : "",
+	    domain, found->kind == ROUTE_DISCARD ? "it is discarded; " : "",
+	    advice);
+	report(lint, false, text);
+}
+
+/*
+ * Mail of the system itself goes to root at the origin, and to root of
+ * every domain whose users are the system's.
+ */
+static bool
+needs_root(struct lint *lint, const struct catalog_domain *domain)
+{
+	const char *origin = lint->catalog->config->origin;
+
+	return domain->config->users_are_passwd || (origin != NULL &&
+	    catalog_find_domain(lint->catalog, slice_of(origin)) == domain);
+}
+
+static void
+check_domain(struct lint *lint, struct catalog_domain *domain)
+{
+	const char *name = domain->config->name;
+
+	lint->domain = domain;
+	if (!is_complete(domain))
+		return;
+	if (domain->users != NULL)
+		(void)table_each(domain->users->live, check_user, lint);
+	if (domain->aliases != NULL)
+		(void)table_each(domain->aliases->live, check_alias, lint);
+	check_required(lint, "postmaster", name,
+	    "write an alias, or mend postmaster in the configuration");
+	check_required(lint, "abuse", name,
+	    "write an alias, or mend postmaster in the configuration");
+	if (needs_root(lint, domain))
+		check_required(lint, "root", name,
+		    "write an alias such as \"root: somebody\"");
+	if (domain->config->catch_all != NULL)
+		try_name(lint, SLICE(NOBODY), name);
+}
+
+/* The postmaster of the configuration, whatever the aliases say. */
+static void
+check_postmaster(struct lint *lint)
+{
+	const char *text = lint->catalog->config->postmaster;
+	struct address address;
+	struct catalog_domain *domain;
+
+	lint->domain = NULL;
+	if (text == NULL || address_parse(&address, slice_of(text),
+	    ADDRESS_ALLOW_UTF8) != ADDRESS_OK)
+		return;			/* config_parse said so */
+	domain = catalog_find_domain(lint->catalog,
+	    slice_of(address.domain));
+	if (domain != NULL && is_complete(domain))
+		check_required(lint, address.local, address.domain,
+		    "postmaster in the configuration must be a mailbox here");
+	if (domain != NULL && is_complete(domain))
+		check_required(lint, "postmaster", "",
+		    "postmaster in the configuration must be a mailbox here");
+}
+
+/* ---- .forward ---- */
+
+/* Homes that this uid may not enter are passed over. */
+static void
+check_forwards(struct lint *lint)
+{
+	const struct catalog *c = lint->catalog;
+	char path[4096], text[4200];
+	struct passwd *pw;
+
+	lint->domain = NULL;
+	setpwent();
+	while ((pw = getpwent()) != NULL) {
+		if (!passwd_may_have_mailbox(pw->pw_uid, c->config->min_uid) ||
+		    (!c->is_privileged && pw->pw_uid != c->own_uid))
+			continue;
+		snprintf(path, sizeof path, "%s/.forward", pw->pw_dir);
+		if (access(path, F_OK) != 0)
+			continue;
+		snprintf(text, sizeof text, "%s: user \"%s\" has a .forward, "
+		    "and it is not followed; write an alias instead", path,
+		    pw->pw_name);
+		report(lint, true, text);
+	}
+	endpwent();
+}
+
+static bool
+uses_passwd(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_domains; i++)
+		if (config->domains[i].users_are_passwd)
+			return true;
+	return false;
+}
+
+static void
+check_all(struct lint *lint)
+{
+	const struct config *config = lint->catalog->config;
+
+	for (size_t i = 0; i < lint->catalog->specs.n; i++)
+		build_slot(lint, &lint->catalog->slots[i]);
+	for (size_t i = 0; i < config->n_domains; i++)
+		check_domain(lint, &lint->catalog->domains[i]);
+	check_postmaster(lint);
+	if (uses_passwd(config))
+		check_forwards(lint);
+}
+
+void
+directory_check(const struct config *config, bool is_privileged,
+    struct config_problems *problems)
+{
+	struct lint lint = { .problems = problems };
+
+	lint.catalog = catalog_new(config, is_privileged);
+	if (lint.catalog != NULL)
+		lint.resolver = resolver_new(lint.catalog);
+	if (lint.resolver != NULL) {
+		resolver_set_trouble(lint.resolver, on_trouble, &lint);
+		check_all(&lint);
+	} else {
+		config_problem_add(problems, 0, false, "recipients: %s",
+		    strerror(ENOMEM));
+	}
+	resolver_free(&lint.resolver);
+	catalog_free(&lint.catalog);
+	string_set_free(&lint.reported);
+	arena_free(&lint.arena);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * passwd.c - the system's users; see passwd.h.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "clock.h"
+#include "passwd.h"
+#include "users.h"
+
+#define N_SLOTS 512			/* a power of two */
+#define NSS_BUFFER 16384
+#define UID_NOBODY 65534		/* the kernel's overflow uid */
+
+struct slot {
+	int64_t until_us;
+	bool is_user;
+	struct passwd_entry entry;
+};
+
+struct passwd_cache {
+	struct slot slots[N_SLOTS];
+	char buffer[NSS_BUFFER];
+};
+
+struct passwd_cache *
+passwd_cache_new(void)
+{
+	return calloc(1, sizeof(struct passwd_cache));
+}
+
+void
+passwd_cache_free(struct passwd_cache **cache)
+{
+	free(*cache);
+	*cache = NULL;
+}
+
+bool
+passwd_may_have_mailbox(uid_t uid, unsigned min_uid)
+{
+	return uid >= min_uid && uid != UID_NOBODY && uid != (uid_t)-1;
+}
+
+static struct slot *
+slot_of(struct passwd_cache *cache, struct slice name)
+{
+	uint32_t hash = 0x811c9dc5u;
+
+	for (size_t i = 0; i < name.size; i++)
+		hash = (hash ^ (unsigned char)name.data[i]) * 0x01000193u;
+	return &cache->slots[(hash ^ hash >> 16) & (N_SLOTS - 1)];
+}
+
+/* A login name as NSS may be asked for it; anything else is nobody's. */
+static bool
+is_login_name(struct slice name)
+{
+	return name.size <= PASSWD_NAME_MAX && users_is_path_safe(name) &&
+	    slice_find(name, ':') == name.size && name.data[0] != '-';
+}
+
+/* Ask NSS and fill the slot, whose entry.name is set. */
+static int
+ask(struct passwd_cache *cache, struct slot *slot)
+{
+	struct passwd pw, *found = NULL;
+	int error = getpwnam_r(slot->entry.name, &pw, cache->buffer,
+	    sizeof cache->buffer, &found);
+
+	/*
+	 * "Not found" is 0 and no entry. Every errno is a service that did
+	 * not answer, ENOENT and EPERM included: glibc gives them when, say,
+	 * a file or socket of that service is missing.
+	 */
+	if (error != 0)
+		return -EAGAIN;
+	slot->is_user = found != NULL;
+	if (found != NULL) {
+		slot->entry.uid = pw.pw_uid;
+		slot->entry.gid = pw.pw_gid;
+		if (!slice_copy(slot->entry.home, sizeof slot->entry.home,
+		    slice_of(pw.pw_dir)))
+			return -EAGAIN;
+	}
+	slot->until_us = clock_monotonic_us() + PASSWD_CACHE_MS * 1000;
+	return 0;
+}
+
+int
+passwd_find(struct passwd_cache *cache, struct slice name,
+    const struct passwd_entry **entry)
+{
+	struct slot *slot;
+	int error;
+
+	if (!is_login_name(name))
+		return -ENOENT;
+	slot = slot_of(cache, name);
+	if (slot->until_us <= clock_monotonic_us() ||
+	    !slice_equals(name, slice_of(slot->entry.name))) {
+		slot->until_us = 0;
+		slice_copy(slot->entry.name, sizeof slot->entry.name, name);
+		error = ask(cache, slot);
+		if (error)
+			return error;
+	}
+	*entry = &slot->entry;
+	return slot->is_user ? 0 : -ENOENT;
+}
+
+void
+passwd_warm_up(void)
+{
+	/* a name that nobody has walks through every service */
+	(void)getpwnam("postern-nobody-has-this-name");
+	(void)getpwnam("root");
+}

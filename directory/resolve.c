@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * resolve.c - from an address to its answer; see resolve.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "resolve_parts.h"
+
+struct resolver *
+resolver_new(struct catalog *catalog)
+{
+	struct resolver *r = calloc(1, sizeof *r);
+
+	if (r != NULL) {
+		r->catalog = catalog;
+		r->out.explanation.maximum = RESOLVE_EXPLANATION_MAX;
+	}
+	return r;
+}
+
+void
+resolver_free(struct resolver **resolver)
+{
+	struct resolver *r = *resolver;
+
+	if (r == NULL)
+		return;
+	arena_free(&r->arena);
+	string_set_free(&r->seen);
+	buf_free(&r->out.explanation);
+	free(r->out.leaves);
+	free(r);
+	*resolver = NULL;
+}
+
+void
+resolver_set_trouble(struct resolver *resolver, resolver_trouble_fn *fn,
+    void *arg)
+{
+	resolver->trouble_fn = fn;
+	resolver->trouble_arg = arg;
+}
+
+static void
+reset(struct resolver *r, bool explains)
+{
+	arena_reset(&r->arena);
+	string_set_reset(&r->seen);
+	r->out.kind = ROUTE_REFUSE;
+	r->out.verdict.code = r->refusal.code = 0;
+	r->out.is_unknown_user = r->out.is_exempt = false;
+	r->out.alarm[0] = r->refusal_text[0] = '\0';
+	buf_consume(&r->out.explanation, r->out.explanation.size);
+	r->out.n_leaves = 0;
+	r->n_refused = r->n_discarded = 0;
+	r->explains = explains;
+	r->is_broken = false;
+}
+
+/* ---- what is broken, what is told ---- */
+
+void
+resolve_explain(struct resolver *r, const char *format, ...)
+{
+	struct buf *out = &r->out.explanation;
+	size_t begin = out->size;
+	va_list ap;
+
+	if (!r->explains)
+		return;
+	va_start(ap, format);
+	/* whole lines or nothing: what is over the limit is cut off */
+	if (buf_vprintf(out, format, ap) != 0 || buf_puts(out, "\n") != 0)
+		out->size = begin;
+	va_end(ap);
+}
+
+void
+resolve_describe(char *to, size_t room, const struct step *step)
+{
+	const struct step *alias = step;
+
+	while (alias != NULL && alias->kind == STEP_INCLUDE)
+		alias = alias->up;
+	if (step == NULL)
+		*to = '\0';
+	else if (step->kind == STEP_POSTMASTER)
+		snprintf(to, room, "postmaster: ");
+	else if (step->kind == STEP_CATCH_ALL)
+		snprintf(to, room, "catch_all of domain \"%s\": ",
+		    step->domain->config->name);
+	else if (alias == NULL || alias->kind != STEP_ALIAS)
+		snprintf(to, room, "%s:%u: ", step->path, step->line);
+	else
+		snprintf(to, room, "%s:%u: alias \"%.*s\": ", step->path,
+		    step->line, RESOLVE_QUOTE(alias->name));
+}
+
+static void
+set_trouble_verdict(struct verdict *verdict, enum trouble trouble)
+{
+	switch (trouble) {
+	case TROUBLE_LOOP:
+		verdict_set(verdict, 451, 4, 6, "this address leads round in "
+		    "a circle here; our postmaster has to mend it");
+		break;
+	case TROUBLE_DEAD:
+		verdict_set(verdict, 451, 2, 4, "this address leads to a "
+		    "mailbox that is not here; our postmaster has to mend it");
+		break;
+	case TROUBLE_UNREADABLE:
+		verdict_set(verdict, 451, 3, 5, "this address is not set up "
+		    "correctly here; our postmaster has to mend it");
+		break;
+	case TROUBLE_UNKNOWN:
+		verdict_set(verdict, 451, 4, 3, "our directory cannot tell "
+		    "now whether this address exists");
+		break;
+	}
+}
+
+void
+resolve_trouble(struct resolver *r, const struct step *step,
+    enum trouble trouble, const char *format, ...)
+{
+	char text[RESOLVE_ALARM_MAX + 1], where[RESOLVE_ALARM_MAX + 1];
+	char whole[2 * RESOLVE_ALARM_MAX + 1];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	resolve_describe(where, sizeof where, step);
+	snprintf(whole, sizeof whole, "%s%s", where, text);
+	resolve_explain(r, "problem: %s", whole);
+	if (r->trouble_fn != NULL)
+		r->trouble_fn(whole, r->trouble_arg);
+	if (r->is_broken)
+		return;
+	r->is_broken = true;
+	snprintf(r->out.alarm, sizeof r->out.alarm, "%.*s",
+	    RESOLVE_ALARM_MAX, whole);
+	set_trouble_verdict(&r->out.verdict, trouble);
+}
+
+/* ---- one address ---- */
+
+static void
+refuse_unknown(struct resolver *r, struct slice local,
+    const struct catalog_domain *domain)
+{
+	r->out.is_unknown_user = true;
+	verdict_set(&r->out.verdict, 550, 1, 1, "no such mailbox here");
+	resolve_explain(r, "%.*s@%s: no user, alias%s of this name",
+	    RESOLVE_QUOTE(local), domain->config->name,
+	    domain->names ? " or partial name" : "");
+}
+
+static void
+resolve_local(struct resolver *r, struct catalog_domain *domain,
+    struct slice local)
+{
+	struct found found;
+
+	lookup_plus(r, domain, local, &found);
+	if (found.kind == FOUND_NOTHING && r->out.is_exempt) {
+		expand_postmaster(r, NULL, domain);
+		return;
+	}
+	if (found.kind == FOUND_NOTHING)
+		lookup_partial(r, domain, local, &found);
+	if (found.kind == FOUND_AMBIGUOUS)
+		verdict_set(&r->out.verdict, 553, 1, 4, "more than one "
+		    "mailbox here may be meant; use a complete address");
+	else if (found.kind != FOUND_NOTHING)
+		expand_found(r, NULL, domain, &found);
+	else if (domain->config->catch_all != NULL)
+		expand_catch_all(r, NULL, domain);
+	else
+		refuse_unknown(r, local, domain);
+}
+
+/* <Postmaster> alone: the origin's, if that domain is ours. */
+static void
+resolve_bare(struct resolver *r, struct slice local)
+{
+	const char *origin = r->catalog->config->origin;
+	struct catalog_domain *domain = origin == NULL ? NULL :
+	    catalog_find_domain(r->catalog, slice_of(origin));
+
+	r->out.is_exempt = slice_equals_nocase(local, SLICE("postmaster"));
+	if (!r->out.is_exempt)
+		verdict_set(&r->out.verdict, 553, 1, 3,
+		    "the address has no domain");
+	else if (domain != NULL && domain->config->next_hop == NULL)
+		resolve_local(r, domain, local);
+	else
+		expand_postmaster(r, NULL, domain);
+}
+
+static void
+resolve_at(struct resolver *r, struct slice local, struct slice name)
+{
+	struct catalog_domain *domain = catalog_find_domain(r->catalog, name);
+
+	if (domain == NULL) {
+		verdict_set(&r->out.verdict, 550, 7, 1,
+		    "we do not take mail for this domain");
+		resolve_explain(r, "\"%.*s\" is not a domain of this server",
+		    RESOLVE_QUOTE(name));
+		return;
+	}
+	if (!slice_equals(name, slice_of(domain->config->name)))
+		resolve_explain(r, "domain \"%.*s\" is the same as \"%s\"",
+		    RESOLVE_QUOTE(name), domain->config->name);
+	if (domain->config->next_hop != NULL) {
+		resolve_trouble(r, NULL, TROUBLE_UNREADABLE, "domain \"%s\": "
+		    "next_hop is not built yet", domain->config->name);
+		return;
+	}
+	r->out.is_exempt = lookup_is_exempt(local);
+	resolve_local(r, domain, local);
+}
+
+/* ---- the answer ---- */
+
+/*
+ * A verdict that is set already stands. Else: mailboxes, unless an error:
+ * entry is among them (nobody can be told so after the 250); an error: entry
+ * alone; discard: alone; or nothing at all.
+ */
+static void
+conclude(struct resolver *r)
+{
+	struct resolved *out = &r->out;
+
+	if (out->verdict.code == 0 && r->n_refused > 0) {
+		if (out->n_leaves > 0 || r->n_discarded > 0)
+			resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
+			    r->refusal_text);
+		else
+			out->verdict = r->refusal;
+	}
+	if (out->verdict.code == 0 && out->n_leaves == 0 &&
+	    r->n_discarded == 0)
+		resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
+		    r->refusal_text);
+	if (out->verdict.code != 0) {
+		out->kind = ROUTE_REFUSE;
+		out->n_leaves = 0;
+	} else {
+		out->kind = out->n_leaves ? ROUTE_MAILBOX : ROUTE_DISCARD;
+	}
+}
+
+const struct resolved *
+resolver_find(struct resolver *r, struct slice local, struct slice domain,
+    bool explains)
+{
+	reset(r, explains);
+	if (domain.size == 0)
+		resolve_bare(r, local);
+	else
+		resolve_at(r, local, domain);
+	conclude(r);
+	return &r->out;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * spec.c - the tables of a configuration; see spec.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "grow.h"
+#include "spec.h"
+
+#define BASE_NAME_MAX 40
+
+const char *
+table_kind_name(enum table_kind kind)
+{
+	return kind == TABLE_USERS ? "users" :
+	    kind == TABLE_ALIASES ? "aliases" : "names";
+}
+
+/* FNV-1a: tells apart files of one name in several folders. */
+static uint64_t
+hash_path(const char *path, bool folds_case)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ folds_case;
+
+	for (; *path != '\0'; path++)
+		hash = (hash ^ (unsigned char)*path) * 0x100000001b3u;
+	return hash;
+}
+
+static void
+set_name(struct table_spec *spec)
+{
+	const char *slash = strrchr(spec->path, '/');
+	char base[BASE_NAME_MAX + 1];
+	size_t n;
+
+	snprintf(base, sizeof base, "%s", slash ? slash + 1 : spec->path);
+	for (n = 0; base[n] != '\0'; n++)
+		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789._-"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ", base[n]) == NULL)
+			base[n] = '_';
+	snprintf(spec->name, sizeof spec->name, "%s-%s-%016" PRIx64,
+	    table_kind_name(spec->kind), base,
+	    hash_path(spec->path, spec->folds_case));
+}
+
+/* The source of a domain's table of this kind, or NULL. */
+static const char *
+source_of(const struct config_domain *domain, enum table_kind kind)
+{
+	if (kind == TABLE_USERS)
+		return domain->users_are_passwd ? NULL : domain->users_table;
+	if (kind == TABLE_ALIASES)
+		return domain->aliases;
+	return domain->users_are_passwd && domain->has_names ?
+	    SPEC_PASSWD : NULL;
+}
+
+static bool
+folds_case_of(const struct config_domain *domain, enum table_kind kind)
+{
+	return kind == TABLE_NAMES || !domain->is_case_sensitive;
+}
+
+int
+table_specs_find(const struct table_specs *specs,
+    const struct config_domain *domain, enum table_kind kind)
+{
+	const char *path = source_of(domain, kind);
+	bool folds_case = folds_case_of(domain, kind);
+
+	for (size_t i = 0; path != NULL && i < specs->n; i++)
+		if (specs->items[i].kind == kind &&
+		    specs->items[i].folds_case == folds_case &&
+		    strcmp(specs->items[i].path, path) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int
+add_spec(struct table_specs *specs, const struct config_domain *domain,
+    enum table_kind kind)
+{
+	struct table_spec *items;
+
+	if (source_of(domain, kind) == NULL ||
+	    table_specs_find(specs, domain, kind) >= 0)
+		return 0;
+	items = grow_array(specs->items, specs->n, sizeof *items);
+	if (items == NULL)
+		return -ENOMEM;
+	specs->items = items;
+	items += specs->n++;
+	*items = (struct table_spec){ .kind = kind,
+		.path = source_of(domain, kind),
+		.folds_case = folds_case_of(domain, kind) };
+	set_name(items);
+	return 0;
+}
+
+int
+table_specs_make(struct table_specs *specs, const struct config *config)
+{
+	int error = 0;
+
+	*specs = (struct table_specs){ 0 };
+	for (size_t i = 0; i < config->n_domains && !error; i++) {
+		const struct config_domain *domain = &config->domains[i];
+
+		error = add_spec(specs, domain, TABLE_USERS);
+		if (!error)
+			error = add_spec(specs, domain, TABLE_ALIASES);
+		if (!error)
+			error = add_spec(specs, domain, TABLE_NAMES);
+	}
+	if (error)
+		table_specs_free(specs);
+	return error;
+}
+
+void
+table_specs_free(struct table_specs *specs)
+{
+	free(specs->items);
+	*specs = (struct table_specs){ 0 };
+}
+
+bool
+table_spec_path(char *to, size_t room, const char *state_dir,
+    const struct table_spec *spec, const char *suffix)
+{
+	int n = spec == NULL ? snprintf(to, room, "%s/tables", state_dir) :
+	    snprintf(to, room, "%s/tables/%s.%s", state_dir, spec->name,
+	    suffix);
+
+	return n > 0 && (size_t)n < room;
+}

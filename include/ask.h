@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ask.h - every question that one compartment asks another.
+ *
+ * Each message is a struct here with one encoder (put_) and one decoder
+ * (get_), side by side in lib/ask_*.c; tests/unit/test_ask.c round-trips
+ * them. A decoder returns false for anything malformed: out of bounds, left
+ * over, an enum that does not exist. Slices in decoded structs point into
+ * the message. Who may ask whom stands in ask_links and has no cycle:
+ *
+ *	smtpd ----> directory            who is this recipient? (ROUTE)
+ *	smtpd ----> deliver              can it be delivered? then do it
+ *	smtpd ----> store ----> deliver  delivery records; what became of one
+ *	control --> directory, store     posternctl's questions
+ *	everyone -> supervisor           on descriptor 3
+ */
+#ifndef POSTERN_ASK_H
+#define POSTERN_ASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "buf.h"
+#include "compartment.h"
+#include "ipc.h"
+#include "route.h"
+#include "verdict.h"
+
+struct ask_link {
+	enum role asker;
+	enum role answerer;
+};
+extern const struct ask_link ask_links[];
+extern const size_t ask_n_links;
+
+enum ask_type {
+	/* supervisor -> compartment, on descriptor 3 */
+	SETUP_CONFIG = 1,	/* u64 size; descriptor: configuration text */
+	SETUP_SELF,		/* struct setup_self */
+	SETUP_LOG,		/* u8 target, u8 format; descriptor */
+	SETUP_PEER,		/* u16 role, u16 index; descriptor */
+	SETUP_LISTENER,		/* u16 index in config->listens; descriptor */
+	SETUP_SECRET,		/* u16 enum secret, 32 octets */
+	SETUP_FD,		/* u16 enum setup_fd; descriptor */
+	SETUP_DONE,		/* nothing */
+	RUN_DRAIN,		/* nothing: finish, take nothing new, end */
+	TABLES_CHANGED,		/* nothing: open the compiled tables anew */
+	/* compartment -> supervisor */
+	CHILD_READY = 32,	/* nothing */
+	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
+	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
+	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
+	/* smtpd, control -> directory */
+	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
+	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */
+	TABLES_ASK,		/* nothing -> TABLES_ANSWER (control only) */
+	TABLES_ANSWER,		/* text: one line per table */
+	/* smtpd -> deliver */
+	PROBE_ASK = 96,		/* struct probe_ask; descriptor if large */
+	PROBE_ANSWER,		/* struct verdict, code 0: deliverable */
+	PREPARE_ASK,		/* struct prepare_ask; descriptor: message */
+	PREPARE_ANSWER,		/* struct outcome */
+	COMMIT_ASK,		/* u64 transaction */
+	COMMIT_ANSWER,		/* struct outcome */
+	RELEASE_ASK,		/* struct release_ask */
+	RELEASE_ANSWER,		/* nothing */
+	/* store -> deliver */
+	RESOLVE_ASK = 128,	/* struct resolve_ask */
+	RESOLVE_ANSWER,		/* u8 enum resolution */
+	/* smtpd -> store */
+	RECORD_BEGIN = 160,	/* struct record_begin -> RECORD_STATES */
+	RECORD_STATES,		/* struct record_states */
+	RECORD_INTENT,		/* u64: all is prepared, COMMIT is next ->
+				 * RECORD_OK. Without it nothing that the
+				 * transaction began counts as delivered. */
+	RECORD_DONE,		/* u64 transaction, u16 n, n x u16 entry
+				 * (n 0: all): these are in new/. Told. */
+	RECORD_WITHDRAW,	/* same fields, not committed -> RECORD_OK */
+	RECORD_OK,		/* nothing */
+	RECORD_SETTLE,		/* u64: fate unknown, resolve it. Told. */
+	RECORD_CONFIRM,		/* u64: the client has read the reply. Told. */
+	RECORD_END,		/* u64: session ended unconfirmed. Told. */
+	FAILURE_PUT,		/* struct failure. Told. */
+	FAILURE_ASK,		/* struct failure (verdict empty) */
+	FAILURE_ANSWER,		/* struct verdict, code 0: none */
+	FAILURE_COUNT,		/* store -> smtpd, told: u32 how many are kept */
+	TRAIL_SEGMENT_ASK,	/* nothing */
+	TRAIL_SEGMENT_ANSWER,	/* u16 segment, u32 offset; descriptor */
+	/* control -> store */
+	WHY_ASK = 192,		/* string id */
+	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+};
+
+struct setup_self {
+	uint16_t role, index, generation;
+	bool is_privileged;
+	uint32_t uid, gid;
+};
+
+#define ASK_SESSION_MAX 24		/* session id, with terminator */
+#define ASK_ADDRESS_MAX 640		/* an address, with terminator */
+
+/* ---- directory ---- */
+
+struct route_ask {
+	struct slice session;
+	struct slice local;		/* local part, unquoted; "" + "" is
+					 * <Postmaster> written as postmaster */
+	struct slice domain;		/* lower-case A-label form, or "" */
+	struct slice recipient;		/* the address as the client gave it */
+	bool explains;			/* fill in answer.explanation */
+};
+
+struct route_answer {
+	enum route_kind kind;
+	struct verdict verdict;		/* for ROUTE_REFUSE; code 0 otherwise */
+	bool is_unknown_user;		/* counts for harvesting */
+	bool is_exempt;			/* postmaster, abuse */
+	struct slice alarm;		/* "" or what the postmaster must mend */
+	struct slice explanation;	/* lines: how it was resolved, file:line */
+	struct slice sealed;		/* empty when it came as a descriptor */
+	uint32_t sealed_size;		/* of the descriptor's content, or 0 */
+};
+
+/* ---- deliver ---- */
+
+/*
+ * Freeze one recipient's route in deliver under the transaction, have each
+ * of its mailboxes probed by its uid's worker and reserve size_bytes of
+ * quota. The answer is the first problem found, or code 0.
+ */
+struct probe_ask {
+	uint64_t transaction;		/* unique in this channel */
+	uint16_t recipient;		/* index in the transaction */
+	uint64_t size_bytes;		/* SIZE=, 0: not declared */
+	struct slice session;
+	struct slice sealed;		/* or a descriptor of sealed_size */
+	uint32_t sealed_size;
+};
+
+/*
+ * Write every leaf of these recipients into its tmp/. File names are
+ * NAME_R_L.HOST,S=SIZE: base name, recipient index and leaf index (decimal),
+ * host, and the size of the whole file.
+ *
+ * is_each false: any failure undoes every copy. true (PRDR): a failing
+ * recipient's own copies are undone, the others stay prepared.
+ */
+struct prepare_ask {
+	uint64_t transaction;
+	uint64_t message_size;		/* of the descriptor */
+	bool is_each;
+	bool is_junk;			/* into .Junk; later parts */
+	struct slice name;		/* TIME.UNIQUE, safe characters */
+	struct slice host;
+	struct slice return_path;	/* line content of Return-Path: <...> */
+	struct slice trace;		/* header lines, LF, below Delivered-To */
+	uint16_t n_recipients;
+	uint16_t recipients[1000];	/* indices that were probed */
+	/* leaves that a delivery record says are done already: skip them */
+	uint16_t n_skipped;
+	struct { uint16_t recipient, leaf; } skipped[1000];
+};
+
+struct outcome_failure {
+	uint16_t recipient;
+	bool is_own;			/* belongs to this recipient alone */
+	struct verdict verdict;
+};
+
+#define OUTCOME_MAX_FAILURES 24		/* more are summed up in the last */
+struct outcome {
+	uint16_t n_failures;		/* 0: all of it worked */
+	uint16_t n_left_behind;		/* COMMIT: copies not taken back */
+	struct outcome_failure failures[OUTCOME_MAX_FAILURES];
+};
+
+enum release_how {
+	RELEASE_ALL,		/* forget routes, undo what is prepared */
+	RELEASE_RECIPIENT,	/* one recipient was refused after its probe */
+	RELEASE_KEEP_FILES,	/* forget, leave tmp/ files for RESOLVE */
+};
+struct release_ask {
+	uint64_t transaction;
+	enum release_how how;
+	uint16_t recipient;
+};
+
+enum resolution {
+	RESOLVED_NOT_DELIVERED,	/* was still in tmp/, now unlinked */
+	RESOLVED_DELIVERED,	/* not in tmp/: in new/ or taken by a reader */
+	RESOLVED_UNKNOWN,	/* cannot tell now */
+};
+struct resolve_ask {
+	uint32_t uid, gid;
+	struct slice maildir;
+	struct slice file;		/* complete file name */
+};
+
+/* ---- store ---- */
+
+/*
+ * A transaction's entries: one per leaf. RECORD_INTENT makes them INTENTs
+ * between PREPARE and COMMIT: then "not in tmp/" means delivered, also after
+ * a crash right there. The key of an entry is HMAC(reverse_path, recipient,
+ * maildir, digest) under the store's own secret. Long lists are sent in
+ * several messages with one transaction; entries are numbered from first.
+ */
+struct record_entry {
+	struct slice recipient;		/* as given */
+	uint32_t uid, gid;
+	struct slice maildir;
+	struct slice file;		/* complete name of the copy */
+};
+#define RECORD_BEGIN_MAX 64
+struct record_begin {
+	uint64_t transaction;
+	struct slice reverse_path;	/* tags stripped */
+	uint8_t digest[32];
+	uint16_t first;
+	uint16_t n_entries;
+	struct record_entry entries[RECORD_BEGIN_MAX];
+};
+
+enum record_state {
+	RECORD_IS_NEW,		/* noted: prepare it, then RECORD_INTENT */
+	RECORD_IS_DONE,		/* an earlier attempt delivered it: skip */
+	RECORD_IS_OPEN,		/* an earlier attempt's fate is not known yet */
+};
+struct record_states {
+	uint16_t first;
+	uint16_t n_entries;
+	uint8_t states[RECORD_BEGIN_MAX];
+};
+
+/* A failure that belongs to one recipient; kept 24 h. */
+struct failure {
+	struct slice client_network;
+	struct slice reverse_path;
+	struct slice recipient;
+	struct verdict verdict;
+};
+
+/* ---- encoders and decoders ---- */
+
+void put_verdict(struct ipc_writer *w, const struct verdict *v);
+bool get_verdict(struct ipc_reader *r, struct verdict *v);
+void put_setup_self(struct ipc_writer *w, const struct setup_self *s);
+bool get_setup_self(struct ipc_reader *r, struct setup_self *s);
+void put_route_ask(struct ipc_writer *w, const struct route_ask *q);
+bool get_route_ask(struct ipc_reader *r, struct route_ask *q);
+void put_route_answer(struct ipc_writer *w, const struct route_answer *a);
+bool get_route_answer(struct ipc_reader *r, struct route_answer *a);
+void put_probe_ask(struct ipc_writer *w, const struct probe_ask *q);
+bool get_probe_ask(struct ipc_reader *r, struct probe_ask *q);
+void put_prepare_ask(struct ipc_writer *w, const struct prepare_ask *q);
+bool get_prepare_ask(struct ipc_reader *r, struct prepare_ask *q);
+void put_outcome(struct ipc_writer *w, const struct outcome *o);
+bool get_outcome(struct ipc_reader *r, struct outcome *o);
+void put_release_ask(struct ipc_writer *w, const struct release_ask *q);
+bool get_release_ask(struct ipc_reader *r, struct release_ask *q);
+void put_resolve_ask(struct ipc_writer *w, const struct resolve_ask *q);
+bool get_resolve_ask(struct ipc_reader *r, struct resolve_ask *q);
+void put_record_begin(struct ipc_writer *w, const struct record_begin *q);
+bool get_record_begin(struct ipc_reader *r, struct record_begin *q);
+void put_record_states(struct ipc_writer *w, const struct record_states *a);
+bool get_record_states(struct ipc_reader *r, struct record_states *a);
+void put_failure(struct ipc_writer *w, const struct failure *f);
+bool get_failure(struct ipc_reader *r, struct failure *f);
+
+#endif

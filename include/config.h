@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.h - the configuration file, parsed (DESIGN 11, postern.conf(5)).
+ *
+ * One text, parsed as a whole: config_parse reports every error that it
+ * finds, each with file, line and a suggestion, and returns a config only
+ * when there are none. It opens nothing: the supervisor reads the file and
+ * checks what lies outside it (config_check in postern/), the compartments
+ * parse the same text again from a sealed memfd. A config is never changed
+ * after it was made; a reload makes a new one.
+ */
+#ifndef POSTERN_CONFIG_H
+#define POSTERN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "buf.h"
+
+#define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
+#define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
+#define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
+#define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
+#define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
+
+enum config_listen_role { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_LOCAL };
+enum config_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED, TLS_IMPLICIT };
+
+struct config_strings {		/* { "a", "b" } */
+	char **items;
+	size_t n;
+};
+
+struct config_listen {
+	unsigned line;
+	char *text;			/* as written: "*:25" */
+	bool is_unix;
+	char *path;			/* of a unix socket */
+	char *address;			/* "*", "127.0.0.1", "::1" */
+	uint16_t port;
+	enum config_listen_role role;
+	enum config_tls_mode tls;
+};
+
+struct config_domain {
+	unsigned line;
+	char *name;			/* lower-case A-label */
+	bool users_are_passwd;
+	char *users_table;		/* path, or NULL */
+	char *aliases;			/* path, or NULL */
+	struct config_strings same_as;	/* lower-case A-labels */
+	char *mailbox;			/* "~/Maildir", "/vmail/%d/%u" */
+	char *owner;			/* login name, or NULL */
+	uint64_t quota_bytes;		/* 0: none */
+	bool has_names;			/* unique partial names */
+	bool is_case_sensitive;		/* local parts; default false */
+	char *plus;			/* separator characters; default "+" */
+	char *catch_all;		/* complete address, or NULL */
+	char *next_hop;			/* not built yet: warned about;
+					 * such a domain has no users */
+};
+
+struct config_limits {		/* 0 = none */
+	unsigned sessions, sessions_per_client, messages_per_client;
+	unsigned recipients, unknown_recipients;
+	uint64_t message_bytes;
+	unsigned received_fields;	/* hops; default 50 */
+	uint64_t header_bytes;		/* default 64K */
+	unsigned command_timeout_s;	/* default 300 */
+	unsigned data_timeout_s;	/* default 180 */
+	unsigned data_total_s;		/* default 1800 */
+	unsigned messages_per_session;	/* LIMITS MAILMAX; default 0 */
+	unsigned errors_per_session;	/* before 421; default 20 */
+};
+
+enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
+
+struct config_other {		/* a section of a part not built yet */
+	unsigned line;
+	char *section;
+	char *title;
+};
+
+struct config {
+	char *hostname;			/* lower-case A-label */
+	char *origin;			/* the same; default: first domain */
+	char *postmaster;		/* complete address */
+	char *state_dir;		/* absolute */
+	bool logs_to_syslog;
+	bool logs_json;
+	unsigned log_level;		/* 3..7; default 6 */
+	unsigned min_uid;		/* default 1000 */
+	char *admin_group;		/* default "postern-admin" */
+	char *user_prefix;		/* uids: "postern-" + compartment */
+	uint64_t memory_messages_bytes;	/* 0: default of DESIGN 6 */
+	unsigned smtpd_processes;	/* 0: one per core */
+	unsigned directory_processes;	/* 0: default */
+	unsigned deliver_workers;	/* per uid, most; 0: default */
+	enum config_bare_lf bare_lf;
+	struct config_strings bare_lf_exempt;	/* networks, when normalize */
+	struct config_listen *listens;
+	size_t n_listens;
+	struct config_domain *domains;
+	size_t n_domains;
+	struct config_limits limits;
+	struct config_other *others;
+	size_t n_others;
+};
+
+struct config_problem {
+	unsigned line;
+	bool is_warning;
+	char *text;		/* 'unknown key "x"; did you mean "y"?' */
+};				/* line 0: the file as a whole */
+
+struct config_problems {
+	struct config_problem *items;
+	size_t n;
+	size_t n_errors, n_warnings;	/* also those that were not kept */
+};
+
+/*
+ * NULL when there was an error (problems says which; at least one is not a
+ * warning) or no memory. problems is filled in either case and must be
+ * released with config_problems_free.
+ */
+struct config *config_parse(struct slice text,
+    struct config_problems *problems);
+void config_free(struct config **config);
+/*
+ * Adds a problem that was found elsewhere (tables, aliases). Control octets
+ * are escaped. After CONFIG_MAX_PROBLEMS of a kind the rest is only counted.
+ */
+void config_problem_add(struct config_problems *problems, unsigned line,
+    bool is_warning, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* By line, errors before warnings, line 0 last; stable. */
+void config_problems_sort(struct config_problems *problems);
+void config_problems_free(struct config_problems *problems);
+bool config_problems_has_error(const struct config_problems *problems);
+
+/* Whether an IPv4 or IPv6 address (text) lies in one of the networks. */
+bool config_networks_contain(const struct config_strings *networks,
+    const char *address);
+
+/* Prints the whole of postern.conf(5), mdoc, from the table of keys. */
+void config_write_manual(FILE *out);
+
+/* The domain of this name or of which it is an alias (same_as), or NULL. */
+const struct config_domain *config_find_domain(const struct config *config,
+    struct slice name);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sandbox.h - how a compartment gives up what it does not need.
+ *
+ * One call, in this order: empty root (chroot), groups, gid, uid, a check
+ * that uid 0 cannot come back, resource limits, no_new_privs, Landlock,
+ * seccomp. Each step that fails is fatal, except Landlock on a kernel that
+ * does not know it: the rules hold by seccomp and uid alone. Without root
+ * the steps that need it are left out, and the filter stays.
+ */
+#ifndef POSTERN_SANDBOX_H
+#define POSTERN_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Groups of system calls beyond the common ones (read, write on open fds,
+ * epoll, memory, time, sendmsg/recvmsg, memfd, futex, exit, signals). */
+enum sandbox_allow {
+	SANDBOX_ACCEPT = 1 << 0,	/* accept4 */
+	SANDBOX_FILES_READ = 1 << 1,	/* openat O_RDONLY, stat, getdents */
+	SANDBOX_FILES_WRITE = 1 << 2,	/* openat, rename, unlink, mkdir, fsync */
+	SANDBOX_UNIX_SOCKETS = 1 << 3,	/* socket(AF_UNIX), connect: NSS */
+	SANDBOX_SETUID = 1 << 4,	/* setresuid, setresgid, setgroups, fork */
+	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
+	SANDBOX_INET_SOCKETS = 1 << 6,	/* relay, resolver; later parts */
+};
+
+struct sandbox_path {
+	const char *path;
+	bool is_writable;
+};
+
+struct sandbox {
+	const char *name;		/* for messages */
+	bool is_privileged;		/* started as root */
+	uid_t uid;
+	gid_t gid;
+	const char *root;		/* chroot here; NULL: no chroot */
+	bool keeps_setuid;		/* keep CAP_SETUID/SETGID (deliver) */
+	unsigned allow;			/* enum sandbox_allow */
+	const struct sandbox_path *paths;	/* for Landlock */
+	size_t n_paths;
+	bool skips_landlock;		/* for tests: by seccomp and uid alone */
+};
+
+/* Returns only when everything holds; fatal() otherwise. */
+void sandbox_enter(const struct sandbox *sandbox);
+/* A worker's second step: become uid/gid for good, tighten the filter. */
+void sandbox_become(const struct sandbox *sandbox);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * stream.h - a connected socket: what is read from it, what waits for it.
+ *
+ * Embedded in its owner's struct. It owns the descriptor, watches it on the
+ * loop, and holds memory only while output waits. Reading can be stopped at
+ * will; that costs a system call only when input does come meanwhile. TLS
+ * will live behind the same calls. Nothing here logs.
+ */
+#ifndef POSTERN_STREAM_H
+#define POSTERN_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "buf.h"
+#include "loop.h"
+
+#define STREAM_OUT_MAX (1u << 20)	/* octets that may wait */
+
+enum stream_event {
+	STREAM_INPUT,		/* stream_read has something, or the end */
+	STREAM_WRITTEN,		/* nothing waits any more */
+	STREAM_BROKEN,		/* reset by the peer: nothing can be sent */
+};
+
+struct stream;
+
+/* May close the stream and free its owner. */
+typedef void stream_fn(struct stream *stream, enum stream_event event,
+    void *arg);
+
+struct stream {			/* zeroed before first use; owner's memory */
+	struct loop *loop;
+	struct loop_io io;
+	struct buf out;
+	bool wants_input;
+	bool is_open;
+	stream_fn *fn;
+	void *arg;
+};
+
+enum stream_presence {
+	STREAM_QUIET,		/* open, nothing to read */
+	STREAM_HAS_INPUT,
+	STREAM_GONE,		/* closed or reset, and nothing left to read */
+};
+
+/* Takes the non-blocking fd over, in any case. 0 or a negative errno. */
+int stream_open(struct stream *stream, struct loop *loop, int fd,
+    stream_fn *fn, void *arg);
+/* Closes at once; what waits is lost. Safe to repeat. */
+void stream_close(struct stream *stream);
+/* STREAM_INPUT is not called while unwanted. Reading is wanted at first. */
+void stream_want_input(struct stream *stream, bool wants_input);
+/* Octets read; 0 at the end; -EAGAIN or another negative errno. */
+ssize_t stream_read(struct stream *stream, void *data, size_t size);
+/*
+ * Send now what the socket takes, keep the rest. 0, or a negative errno:
+ * the stream is broken or the reader too slow (-ENOBUFS).
+ */
+int stream_write(struct stream *stream, struct slice data);
+bool stream_has_output(const struct stream *stream);
+/* Nothing more will be written: the peer reads an end of file. */
+void stream_shut(struct stream *stream);
+/* Looks without reading. */
+enum stream_presence stream_look(const struct stream *stream);
+
+#endif

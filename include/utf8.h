@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * utf8.h - strict UTF-8 (RFC 3629): no overlong forms, no surrogates,
+ * nothing above U+10FFFF. Pure.
+ */
+#ifndef POSTERN_UTF8_H
+#define POSTERN_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "buf.h"
+
+/* Octets of the character at the front of s, 1 to 4; 0 if it is malformed. */
+size_t utf8_char_size(struct slice s);
+/* All of s is UTF-8. */
+bool utf8_is_valid(struct slice s);
+bool utf8_is_ascii(struct slice s);
+/* The character at the front of s is one of the controls U+0080 to U+009F. */
+bool utf8_is_c1_control(struct slice s);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ask_directory.c - questions to directory; see ask.h.
+ */
+#include "ask.h"
+
+void
+put_route_ask(struct ipc_writer *w, const struct route_ask *q)
+{
+	ipc_put_slice(w, q->session);
+	ipc_put_slice(w, q->local);
+	ipc_put_slice(w, q->domain);
+	ipc_put_slice(w, q->recipient);
+	ipc_put_u8(w, q->explains);
+}
+
+bool
+get_route_ask(struct ipc_reader *r, struct route_ask *q)
+{
+	q->session = ipc_get_slice(r);
+	q->local = ipc_get_slice(r);
+	q->domain = ipc_get_slice(r);
+	q->recipient = ipc_get_slice(r);
+	q->explains = ipc_get_u8(r) != 0;
+	if (q->session.size >= ASK_SESSION_MAX ||
+	    q->local.size >= ASK_ADDRESS_MAX ||
+	    q->domain.size >= ASK_ADDRESS_MAX ||
+	    q->recipient.size >= ASK_ADDRESS_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_route_answer(struct ipc_writer *w, const struct route_answer *a)
+{
+	ipc_put_u8(w, (uint8_t)a->kind);
+	put_verdict(w, &a->verdict);
+	ipc_put_u8(w, a->is_unknown_user);
+	ipc_put_u8(w, a->is_exempt);
+	ipc_put_slice(w, a->alarm);
+	ipc_put_slice(w, a->explanation);
+	ipc_put_slice(w, a->sealed);
+	ipc_put_u32(w, a->sealed_size);
+}
+
+bool
+get_route_answer(struct ipc_reader *r, struct route_answer *a)
+{
+	a->kind = (enum route_kind)ipc_get_u8(r);
+	get_verdict(r, &a->verdict);
+	a->is_unknown_user = ipc_get_u8(r) != 0;
+	a->is_exempt = ipc_get_u8(r) != 0;
+	a->alarm = ipc_get_slice(r);
+	a->explanation = ipc_get_slice(r);
+	a->sealed = ipc_get_slice(r);
+	a->sealed_size = ipc_get_u32(r);
+	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_REFUSE ||
+	    (a->kind == ROUTE_REFUSE) != (a->verdict.code != 0) ||
+	    a->sealed_size > ROUTE_MAX_BYTES)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ask_store.c - questions to store; see ask.h.
+ */
+#include "ask.h"
+
+static void
+put_record_entry(struct ipc_writer *w, const struct record_entry *e)
+{
+	ipc_put_slice(w, e->recipient);
+	ipc_put_u32(w, e->uid);
+	ipc_put_u32(w, e->gid);
+	ipc_put_slice(w, e->maildir);
+	ipc_put_slice(w, e->file);
+}
+
+static void
+get_record_entry(struct ipc_reader *r, struct record_entry *e)
+{
+	e->recipient = ipc_get_slice(r);
+	e->uid = ipc_get_u32(r);
+	e->gid = ipc_get_u32(r);
+	e->maildir = ipc_get_slice(r);
+	e->file = ipc_get_slice(r);
+}
+
+void
+put_record_begin(struct ipc_writer *w, const struct record_begin *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_slice(w, q->reverse_path);
+	ipc_put_bytes(w, q->digest, sizeof q->digest);
+	ipc_put_u16(w, q->first);
+	ipc_put_u16(w, q->n_entries);
+	for (size_t i = 0; i < q->n_entries; i++)
+		put_record_entry(w, &q->entries[i]);
+}
+
+bool
+get_record_begin(struct ipc_reader *r, struct record_begin *q)
+{
+	q->transaction = ipc_get_u64(r);
+	q->reverse_path = ipc_get_slice(r);
+	ipc_get_bytes(r, q->digest, sizeof q->digest);
+	q->first = ipc_get_u16(r);
+	q->n_entries = ipc_get_u16(r);
+	if (q->n_entries == 0 || q->n_entries > RECORD_BEGIN_MAX)
+		r->failed = true;
+	for (size_t i = 0; !r->failed && i < q->n_entries; i++)
+		get_record_entry(r, &q->entries[i]);
+	return ipc_reader_is_done(r);
+}
+
+void
+put_record_states(struct ipc_writer *w, const struct record_states *a)
+{
+	ipc_put_u16(w, a->first);
+	ipc_put_u16(w, a->n_entries);
+	for (size_t i = 0; i < a->n_entries; i++)
+		ipc_put_u8(w, a->states[i]);
+}
+
+bool
+get_record_states(struct ipc_reader *r, struct record_states *a)
+{
+	a->first = ipc_get_u16(r);
+	a->n_entries = ipc_get_u16(r);
+	if (a->n_entries == 0 || a->n_entries > RECORD_BEGIN_MAX)
+		r->failed = true;
+	for (size_t i = 0; !r->failed && i < a->n_entries; i++) {
+		a->states[i] = ipc_get_u8(r);
+		if (a->states[i] > RECORD_IS_OPEN)
+			r->failed = true;
+	}
+	return ipc_reader_is_done(r);
+}
+
+void
+put_failure(struct ipc_writer *w, const struct failure *f)
+{
+	ipc_put_slice(w, f->client_network);
+	ipc_put_slice(w, f->reverse_path);
+	ipc_put_slice(w, f->recipient);
+	put_verdict(w, &f->verdict);
+}
+
+bool
+get_failure(struct ipc_reader *r, struct failure *f)
+{
+	f->client_network = ipc_get_slice(r);
+	f->reverse_path = ipc_get_slice(r);
+	f->recipient = ipc_get_slice(r);
+	get_verdict(r, &f->verdict);
+	return ipc_reader_is_done(r);
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * compartment.c - the first minutes of every compartment; see compartment.h.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "ask.h"
+#include "compartment.h"
+#include "fault.h"
+#include "log.h"
+
+#define SUPERVISOR_FD 3
+#define MAX_PEERS 256
+#define CONFIG_MAX_OCTETS (1u << 20)
+
+struct early_peer {
+	enum role role;
+	uint16_t index;
+	int fd;
+};
+
+struct compartment_setup {
+	uint8_t buffer[IPC_BUFFER_SIZE];
+	struct early_peer peers[MAX_PEERS];
+	size_t n_peers;
+	int log_fd;
+	uint8_t log_target, log_format;
+	bool is_ready;
+};
+
+static const char *const role_names[ROLE_COUNT] = {
+	"supervisor", "store", "deliver", "directory", "smtpd", "control",
+	"compiler",
+};
+
+const char *
+role_name(enum role role)
+{
+	return (unsigned)role < ROLE_COUNT ? role_names[role] : "unknown";
+}
+
+bool
+role_of_name(const char *name, enum role *role)
+{
+	for (unsigned i = 0; i < ROLE_COUNT; i++)
+		if (strcmp(name, role_names[i]) == 0) {
+			*role = (enum role)i;
+			return true;
+		}
+	return false;
+}
+
+/* ---- what the supervisor sends before SETUP_DONE ---- */
+
+/* Takes m->fd: the caller no longer closes it. */
+static int
+keep_fd(struct ipc_message *m)
+{
+	int fd = m->fd;
+
+	m->fd = -1;
+	return fd;
+}
+
+static bool
+take_config(struct compartment *c, struct ipc_message *m)
+{
+	uint64_t size = ipc_get_u64(&m->body);
+	struct config_problems problems = { 0 };
+	struct slice text = { NULL, (size_t)size };
+	char *copy;
+
+	if (size > CONFIG_MAX_OCTETS || m->fd < 0)
+		return false;
+	copy = malloc((size_t)size + 1);
+	if (copy == NULL || pread(m->fd, copy, (size_t)size, 0) !=
+	    (ssize_t)size)
+		fatal("the configuration cannot be read");
+	text.data = copy;
+	c->config = config_parse(text, &problems);
+	config_problems_free(&problems);
+	free(copy);
+	if (c->config == NULL)
+		fatal("the configuration does not parse");
+	return true;
+}
+
+static bool
+take_self(struct compartment *c, struct ipc_message *m)
+{
+	struct setup_self self;
+
+	if (!get_setup_self(&m->body, &self) || self.role != c->role)
+		return false;
+	c->index = self.index;
+	c->generation = self.generation;
+	c->is_privileged = self.is_privileged;
+	c->uid = self.uid;
+	c->gid = self.gid;
+	return true;
+}
+
+static bool
+take_log(struct compartment *c, struct ipc_message *m)
+{
+	c->setup->log_target = ipc_get_u8(&m->body);
+	c->setup->log_format = ipc_get_u8(&m->body);
+	c->setup->log_fd = keep_fd(m);
+	log_open(role_name(c->role), c->setup->log_fd,
+	    c->setup->log_target ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR,
+	    c->setup->log_format ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+	return c->setup->log_fd >= 0;
+}
+
+static bool
+take_peer(struct compartment *c, struct ipc_message *m)
+{
+	struct early_peer peer;
+
+	peer.role = (enum role)ipc_get_u16(&m->body);
+	peer.index = ipc_get_u16(&m->body);
+	peer.fd = keep_fd(m);
+	if (peer.fd < 0)
+		return false;
+	if (!ipc_reader_is_done(&m->body) || peer.role >= ROLE_COUNT ||
+	    (!c->setup->is_ready && c->setup->n_peers == MAX_PEERS)) {
+		close(peer.fd);
+		return false;
+	}
+	if (!c->setup->is_ready)
+		c->setup->peers[c->setup->n_peers++] = peer;
+	else if (c->on_peer != NULL)
+		c->on_peer(c, peer.role, peer.index, peer.fd);
+	else
+		close(peer.fd);
+	return true;
+}
+
+static bool
+take_listener(struct compartment *c, struct ipc_message *m)
+{
+	uint16_t index = ipc_get_u16(&m->body);
+
+	if (m->fd < 0 || c->n_listeners == COMPARTMENT_MAX_LISTENERS)
+		return false;
+	c->listeners[c->n_listeners].config_index = index;
+	c->listeners[c->n_listeners++].fd = keep_fd(m);
+	return true;
+}
+
+static bool
+take_secret(struct compartment *c, struct ipc_message *m)
+{
+	uint16_t name = ipc_get_u16(&m->body);
+
+	if (name >= SECRET_COUNT)
+		return false;
+	c->has_secret[name] = true;
+	return ipc_get_bytes(&m->body, c->secrets[name], SECRET_SIZE);
+}
+
+/*
+ * One that is told again, because its owner was started anew, is kept once;
+ * of too many (each reload brings new ones) the oldest goes.
+ */
+static void
+keep_scoreboard(struct compartment *c, int fd)
+{
+	struct stat st, known;
+
+	for (size_t i = 0; i < c->n_scoreboards && fstat(fd, &st) == 0; i++)
+		if (fstat(c->scoreboards[i], &known) == 0 &&
+		    known.st_ino == st.st_ino) {
+			close(fd);
+			return;
+		}
+	if (c->n_scoreboards == COMPARTMENT_MAX_SCOREBOARDS) {
+		close(c->scoreboards[0]);
+		memmove(c->scoreboards, c->scoreboards + 1,
+		    --c->n_scoreboards * sizeof *c->scoreboards);
+	}
+	c->scoreboards[c->n_scoreboards++] = fd;
+}
+
+static bool
+take_fd(struct compartment *c, struct ipc_message *m)
+{
+	uint16_t name = ipc_get_u16(&m->body);
+
+	if (m->fd < 0 || name >= SETUP_FD_COUNT)
+		return false;
+	if (name != SETUP_FD_SCOREBOARD_OF_OTHERS) {
+		c->fds[name] = keep_fd(m);
+		return true;
+	}
+	keep_scoreboard(c, keep_fd(m));
+	return true;
+}
+
+static bool
+take_setup(struct compartment *c, struct ipc_message *m)
+{
+	switch (m->type) {
+	case SETUP_CONFIG:
+		return take_config(c, m);
+	case SETUP_SELF:
+		return take_self(c, m);
+	case SETUP_LOG:
+		return take_log(c, m);
+	case SETUP_PEER:
+		return take_peer(c, m);
+	case SETUP_LISTENER:
+		return take_listener(c, m);
+	case SETUP_SECRET:
+		return take_secret(c, m);
+	case SETUP_FD:
+		return take_fd(c, m);
+	default:
+		return false;
+	}
+}
+
+static void
+read_setup(struct compartment *c)
+{
+	struct ipc_message m;
+
+	for (;;) {
+		int error = ipc_receive(SUPERVISOR_FD, &m, c->setup->buffer);
+
+		if (error)
+			fatal("%s is started by postern itself, not by hand "
+			    "(%s)", role_name(c->role), strerror(-error));
+		if (m.type == SETUP_DONE)
+			return;
+		if (!take_setup(c, &m))
+			fatal("set-up message %u is malformed", m.type);
+		if (m.fd >= 0)
+			close(m.fd);
+	}
+}
+
+/* ---- after the start ---- */
+
+static void
+stop(struct compartment *c)
+{
+	if (c->on_stop != NULL)
+		c->on_stop(c);
+	else
+		loop_stop(c->loop);
+}
+
+static void
+on_sigterm(int signo, void *arg)
+{
+	(void)signo;
+	stop(arg);
+}
+
+static void
+on_supervisor_closed(struct channel *ch, bool is_misbehaved, void *arg)
+{
+	struct compartment *c = arg;
+
+	(void)ch;
+	(void)is_misbehaved;
+	c->supervisor = NULL;
+	stop(c);
+}
+
+static bool
+on_setup_peer(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	return take_peer(arg, m);
+}
+
+static bool
+on_run_drain(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct compartment *c = arg;
+
+	(void)ch;
+	(void)m;
+	if (c->on_drain != NULL)
+		c->on_drain(c);
+	else
+		stop(c);
+	return true;
+}
+
+static bool
+on_tables_changed(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct compartment *c = arg;
+
+	(void)ch;
+	(void)m;
+	if (c->on_tables != NULL)
+		c->on_tables(c);
+	return true;
+}
+
+static bool
+on_late_scoreboard(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	return take_fd(arg, m);
+}
+
+static const struct channel_rule supervisor_rules[] = {
+	{ SETUP_PEER, CHANNEL_WANTS_FD, on_setup_peer },
+	{ SETUP_FD, CHANNEL_WANTS_FD, on_late_scoreboard },
+	{ RUN_DRAIN, CHANNEL_NO_FD, on_run_drain },
+	{ TABLES_CHANGED, CHANNEL_NO_FD, on_tables_changed },
+};
+
+static void
+flush_log(void *arg)
+{
+	(void)arg;
+	log_flush();
+}
+
+void
+compartment_start(struct compartment *c, enum role role)
+{
+	c->role = role;
+	c->setup = calloc(1, sizeof *c->setup);
+	if (c->setup == NULL)
+		fatal("no memory");
+	for (size_t i = 0; i < SETUP_FD_COUNT; i++)
+		c->fds[i] = -1;
+	signal(SIGPIPE, SIG_IGN);
+	FAULT_OPEN(role_name(role));
+	prctl(PR_SET_NAME, role_name(role), 0, 0, 0);
+	read_setup(c);
+	if (c->config == NULL || c->setup->log_fd < 0)
+		fatal("the supervisor left something out");
+	log_set_level((enum log_level)c->config->log_level);
+	c->loop = loop_new();
+	if (c->loop == NULL)
+		fatal("event loop: %s", strerror(errno));
+	c->supervisor = channel_new(c->loop, SUPERVISOR_FD, "supervisor",
+	    supervisor_rules,
+	    sizeof supervisor_rules / sizeof *supervisor_rules,
+	    on_supervisor_closed, c);
+	if (c->supervisor == NULL ||
+	    loop_signal(c->loop, SIGTERM, on_sigterm, c) != 0 ||
+	    loop_at_round_end(c->loop, flush_log, NULL) != 0)
+		fatal("event loop: %s", strerror(errno));
+	/* ^C goes to the whole terminal; the supervisor tells us when */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
+void
+compartment_ready(struct compartment *c)
+{
+	c->setup->is_ready = true;
+	for (size_t i = 0; i < c->setup->n_peers; i++) {
+		struct early_peer *peer = &c->setup->peers[i];
+
+		if (c->on_peer != NULL)
+			c->on_peer(c, peer->role, peer->index, peer->fd);
+		else
+			close(peer->fd);
+	}
+	c->setup->n_peers = 0;
+	if (c->supervisor != NULL)
+		channel_tell(c->supervisor, CHILD_READY, NULL, -1);
+}
+
+void
+compartment_want_compile(struct compartment *c)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, 0);
+	if (c->supervisor != NULL)
+		channel_tell(c->supervisor, COMPILE_WANTED, &w, -1);
+}

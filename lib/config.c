@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.c - a configuration is made and released; see config.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "config_frame.h"
+#include "config_text.h"
+#include "config_value.h"
+
+/* Every section whose keys are members of struct config. */
+static const char *const own_sections[] = { "", "limits", "processes",
+	"checks" };
+#define N_OWN_SECTIONS (sizeof(own_sections) / sizeof(own_sections[0]))
+
+static bool
+fill(struct config *config, struct slice text,
+    struct config_problems *problems)
+{
+	struct token_list tokens = { 0 };
+	bool has_memory = true;
+
+	for (size_t i = 0; i < N_OWN_SECTIONS && has_memory; i++)
+		has_memory = config_set_defaults(config, own_sections[i]);
+	has_memory = has_memory && config_lex(&tokens, text, problems) &&
+	    config_read(config, &tokens, problems);
+	config_lex_free(&tokens);
+	return has_memory;
+}
+
+struct config *
+config_parse(struct slice text, struct config_problems *problems)
+{
+	struct config *config = calloc(1, sizeof(*config));
+
+	*problems = (struct config_problems){ 0 };
+	if (text.size > CONFIG_MAX_BYTES)
+		config_error(problems, 0, "more than %u octets",
+		    CONFIG_MAX_BYTES);
+	else if (config == NULL || !fill(config, text, problems))
+		config_error(problems, 0, "%s", CONFIG_NO_MEMORY);
+	config_problems_sort(problems);
+	if (config_problems_has_error(problems))
+		config_free(&config);
+	return config;
+}
+
+static void
+free_listen(struct config_listen *listen)
+{
+	config_release(listen, "listen");
+	free(listen->text);
+	free(listen->path);
+	free(listen->address);
+}
+
+static void
+free_other(struct config_other *other)
+{
+	free(other->section);
+	free(other->title);
+}
+
+static void
+free_domain(struct config_domain *domain)
+{
+	config_release(domain, "domain");
+	free(domain->name);
+}
+
+void
+config_free(struct config **config)
+{
+	struct config *c = *config;
+
+	*config = NULL;
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < N_OWN_SECTIONS; i++)
+		config_release(c, own_sections[i]);
+	for (size_t i = 0; i < c->n_listens; i++)
+		free_listen(&c->listens[i]);
+	for (size_t i = 0; i < c->n_domains; i++)
+		free_domain(&c->domains[i]);
+	for (size_t i = 0; i < c->n_others; i++)
+		free_other(&c->others[i]);
+	free(c->listens);
+	free(c->domains);
+	free(c->others);
+	free(c);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_check.c - what can be said of a section, or of the whole file,
+ * only when all of it has been read.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "config_frame.h"
+#include "config_text.h"
+
+/* ---- every section ---- */
+
+static void
+check_required(const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	const char *name = frame->section->name;
+
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (!(key->flags & KEY_REQUIRED) ||
+		    strcmp(key->section, name) != 0 ||
+		    config_frame_has(frame, key->name))
+			continue;
+		if (frame->line == 0)
+			config_error(problems, 0, "%s is missing", key->name);
+		else
+			config_error(problems, frame->line, "section %s has "
+			    "no %s", name, key->name);
+	}
+}
+
+static void
+warn_not_built(const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	const char *name = frame->section->name;
+
+	if (frame->section->is_later) {
+		config_warn(problems, frame->line, "section %s is not built "
+		    "yet and has no effect", name);
+		return;
+	}
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if ((key->flags & KEY_LATER) &&
+		    strcmp(key->section, name) == 0 &&
+		    config_frame_has(frame, key->name))
+			config_warn(problems,
+			    config_frame_line(frame, key->name), "%s is not "
+			    "built yet and has no effect", key->name);
+	}
+}
+
+bool
+config_check_section(struct config *config,
+    const struct config_frame *frame, struct config_problems *problems)
+{
+	check_required(frame, problems);
+	switch (frame->section->target) {
+	case TARGET_LISTEN:
+		return config_check_listen(config, frame, problems);
+	case TARGET_DOMAIN:
+		warn_not_built(frame, problems);
+		return config_check_domain(config, frame, problems);
+	default:
+		warn_not_built(frame, problems);
+		return true;
+	}
+}
+
+/* ---- listen ---- */
+
+static bool
+split_listen(struct config_listen *listen)
+{
+	struct slice text = slice_of(listen->text), host;
+
+	listen->is_unix = config_text_starts(text, SLICE("unix:"));
+	if (listen->is_unix) {
+		listen->path = strdup(listen->text + 5);
+		return listen->path != NULL;
+	}
+	config_split_listen(text, &host, &listen->port);
+	listen->address = slice_strdup(host);
+	return listen->address != NULL;
+}
+
+static void
+check_role(const struct config_listen *listen,
+    const struct config_frame *frame, struct config_problems *problems)
+{
+	unsigned line = config_frame_line(frame, "role");
+
+	if ((listen->role == LISTEN_LOCAL) != listen->is_unix &&
+	    !config_problems_has_line(problems, line))
+		config_error(problems, line, listen->is_unix ?
+		    "a unix socket has role = local" :
+		    "role = local needs a unix socket");
+	if (listen->role == LISTEN_MX && config_frame_has(frame, "tls"))
+		config_warn(problems, config_frame_line(frame, "tls"),
+		    "tls is not built yet and has no effect");
+	if (listen->role != LISTEN_MX)
+		config_warn(problems, line, "role = %s is not built yet: "
+		    "nothing listens on \"%s\"",
+		    listen->role == LISTEN_LOCAL ? "local" : "submission",
+		    listen->text);
+}
+
+bool
+config_check_listen(struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	struct config_listen *listen = &config->listens[frame->index];
+
+	if (config->n_listens == CONFIG_MAX_LISTENS + 1)
+		config_error(problems, frame->line, "more than %d sections "
+		    "listen", CONFIG_MAX_LISTENS);
+	if (listen->text == NULL)	/* a bad title, reported */
+		return true;
+	if (!split_listen(listen))
+		return false;
+	check_role(listen, frame, problems);
+	for (size_t i = 0; i < frame->index; i++) {
+		if (!config_listens_overlap(&config->listens[i], listen))
+			continue;
+		config_error(problems, frame->line, "\"%s\" is served "
+		    "already by \"%s\" of line %u", listen->text,
+		    config->listens[i].text, config->listens[i].line);
+		break;
+	}
+	return true;
+}
+
+/* ---- the file ---- */
+
+bool
+config_complete_address(char **address, const char *domain)
+{
+	char *complete;
+
+	if (*address == NULL || domain == NULL || strchr(*address, '@'))
+		return true;
+	if (asprintf(&complete, "%s@%s", *address, domain) < 0)
+		return false;
+	free(*address);
+	*address = complete;
+	return true;
+}
+
+/* The origin, and the postmaster who may need it. */
+static bool
+check_names(struct config *config, const struct config_frame *top,
+    struct config_problems *problems)
+{
+	const char *at;
+
+	if (config->hostname && strchr(config->hostname, '.') == NULL)
+		config_warn(problems, config_frame_line(top, "hostname"),
+		    "hostname \"%s\" has no domain: other servers may refuse "
+		    "it", config->hostname);
+	if (config->origin == NULL && config->n_domains > 0 &&
+	    config->domains[0].name != NULL) {
+		config->origin = strdup(config->domains[0].name);
+		if (config->origin == NULL)
+			return false;
+	}
+	if (config_frame_has(top, "origin") && config->origin &&
+	    !config_find_domain(config, slice_of(config->origin)))
+		config_warn(problems, config_frame_line(top, "origin"),
+		    "origin \"%s\" is no domain of this server",
+		    config->origin);
+	if (!config_complete_address(&config->postmaster, config->origin))
+		return false;
+	at = config->postmaster ? strchr(config->postmaster, '@') : NULL;
+	if (at != NULL && !config_find_domain(config, slice_of(at + 1)))
+		config_error(problems, config_frame_line(top, "postmaster"),
+		    "postmaster \"%s\" is in no domain of this server",
+		    config->postmaster);
+	return true;
+}
+
+static void
+check_limits(struct config *config, struct config_problems *problems)
+{
+	struct config_limits *limits = &config->limits;
+
+	/* RFC 5321 4.5.3.1.8, 4.5.3.1.7 */
+	if (limits->recipients == 0)
+		limits->recipients = CONFIG_MAX_RECIPIENTS;
+	else if (limits->recipients < 100)
+		config_warn(problems, 0, "limits: recipients = %u; RFC 5321 "
+		    "asks for at least 100", limits->recipients);
+	if (limits->message_bytes > 0 && limits->message_bytes < 65536)
+		config_warn(problems, 0, "limits: message_size is less than "
+		    "the 64K that RFC 5321 asks for");
+	if (config->memory_messages_bytes > 0 &&
+	    limits->message_bytes > config->memory_messages_bytes / 4)
+		config_warn(problems, 0, "limits: message_size is more than "
+		    "the quarter of memory_messages that one client can have");
+}
+
+static void
+check_bare_lf(const struct config *config, struct config_problems *problems)
+{
+	if (config->bare_lf == BARE_LF_NORMALIZE &&
+	    config->bare_lf_exempt.n == 0)
+		config_warn(problems, 0, "checks: bare_lf = normalize does "
+		    "nothing without bare_lf_exempt");
+	if (config->bare_lf == BARE_LF_REFUSE && config->bare_lf_exempt.n > 0)
+		config_warn(problems, 0, "checks: bare_lf_exempt does nothing "
+		    "without bare_lf = normalize");
+}
+
+bool
+config_check_file(struct config *config, const struct config_frame *top,
+    struct config_problems *problems)
+{
+	check_required(top, problems);
+	warn_not_built(top, problems);
+	if (config->n_listens == 0)
+		config_error(problems, 0, "there is no section listen, such "
+		    "as: listen \"*:25\" { role = mx }");
+	if (config->n_domains == 0)
+		config_error(problems, 0, "there is no section domain, such "
+		    "as: domain \"example.org\" { users = \"passwd\" }");
+	check_limits(config, problems);
+	check_bare_lf(config, problems);
+	return check_names(config, top, problems);
+}

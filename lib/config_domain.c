@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_domain.c - checks of one section domain, and against those before.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "config_frame.h"
+
+static bool
+has_alias(const struct config_domain *domain, struct slice name)
+{
+	for (size_t i = 0; i < domain->same_as.n; i++)
+		if (slice_equals(slice_of(domain->same_as.items[i]), name))
+			return true;
+	return false;
+}
+
+static const struct config_domain *
+find_among(const struct config_domain *domains, size_t n, struct slice name)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct config_domain *domain = &domains[i];
+
+		if ((domain->name != NULL &&
+		    slice_equals(slice_of(domain->name), name)) ||
+		    has_alias(domain, name))
+			return domain;
+	}
+	return NULL;
+}
+
+const struct config_domain *
+config_find_domain(const struct config *config, struct slice name)
+{
+	return find_among(config->domains, config->n_domains, name);
+}
+
+/* ---- names ---- */
+
+static void
+check_name(const struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	const char *name = config->domains[frame->index].name;
+	const struct config_domain *first;
+
+	if (name == NULL)	/* a bad title, reported */
+		return;
+	first = find_among(config->domains, frame->index, slice_of(name));
+	if (first != NULL)
+		config_error(problems, frame->line, "domain \"%s\" stands "
+		    "twice, first on line %u", name, first->line);
+}
+
+static void
+check_same_as(const struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	const struct config_domain *domain = &config->domains[frame->index];
+	unsigned line = config_frame_line(frame, "same_as");
+
+	for (size_t i = 0; i < domain->same_as.n; i++) {
+		const char *name = domain->same_as.items[i];
+		const struct config_domain *first = find_among(
+		    config->domains, frame->index, slice_of(name));
+		struct config_domain before = { .name = domain->name,
+			.same_as = { domain->same_as.items, i } };
+
+		if (find_among(&before, 1, slice_of(name)) != NULL)
+			config_error(problems, line, "same_as \"%s\" stands "
+			    "twice in this domain", name);
+		else if (first != NULL)
+			config_error(problems, line, "same_as \"%s\" belongs "
+			    "to the domain of line %u already", name,
+			    first->line);
+	}
+}
+
+static void
+check_count(const struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= frame->index; i++) {
+		n += 1 + config->domains[i].same_as.n;
+		if (i + 1 == frame->index && n > CONFIG_MAX_DOMAINS)
+			return;		/* reported by the one before */
+	}
+	if (n > CONFIG_MAX_DOMAINS)
+		config_error(problems, frame->line,
+		    "more than %d names of domains", CONFIG_MAX_DOMAINS);
+}
+
+/* ---- users and mailboxes ---- */
+
+static void
+take_users(struct config_domain *domain)
+{
+	domain->users_are_passwd = domain->users_table != NULL &&
+	    strcmp(domain->users_table, "passwd") == 0;
+	if (!domain->users_are_passwd)
+		return;
+	free(domain->users_table);
+	domain->users_table = NULL;
+}
+
+static void
+check_users(const struct config_domain *domain,
+    const struct config_frame *frame, struct config_problems *problems)
+{
+	bool has_users = config_frame_has(frame, "users");
+
+	if (!has_users && !config_frame_has(frame, "next_hop"))
+		config_error(problems, frame->line, "domain \"%s\" has "
+		    "neither users nor next_hop",
+		    domain->name ? domain->name : "");
+	if (has_users && config_frame_has(frame, "next_hop"))
+		config_error(problems, config_frame_line(frame, "next_hop"),
+		    "a domain has either users or a next_hop");
+}
+
+/* Whether the path differs from user to user; %% is a percent sign. */
+static bool
+names_user(const char *mailbox)
+{
+	for (const char *at = mailbox; (at = strchr(at, '%')) != NULL; at += 2)
+		if (at[1] == 'u' || at[1] == 'n')
+			return true;
+	return false;
+}
+
+static void
+check_mailbox(const struct config_domain *domain,
+    const struct config_frame *frame, struct config_problems *problems)
+{
+	unsigned line = config_frame_line(frame, "mailbox");
+
+	if (config_problems_has_line(problems, line))
+		return;
+	if (domain->mailbox[0] == '/') {
+		if (!names_user(domain->mailbox))
+			config_warn(problems, line, "mailbox \"%s\" has no "
+			    "%%u: all users share it", domain->mailbox);
+		return;
+	}
+	if (domain->users_table != NULL)
+		config_error(problems, line, "users of a table have no home "
+		    "directory: mailbox needs an absolute path, such as "
+		    "\"/var/vmail/%%d/%%u\"");
+	else if (domain->owner != NULL)
+		config_error(problems, config_frame_line(frame, "owner"),
+		    "owner does not fit a mailbox in the home directory of "
+		    "each user");
+}
+
+bool
+config_check_domain(struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	struct config_domain *domain = &config->domains[frame->index];
+
+	check_count(config, frame, problems);
+	check_name(config, frame, problems);
+	check_same_as(config, frame, problems);
+	check_users(domain, frame, problems);
+	take_users(domain);
+	check_mailbox(domain, frame, problems);
+	return config_complete_address(&domain->catch_all, domain->name);
+}

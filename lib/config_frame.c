@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_frame.c - a section while it is being read: where its settings go,
+ * and on which line each was set.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "config_frame.h"
+#include "config_value.h"
+
+/*
+ * One more zeroed element at the end of the array that *array points to.
+ * There is room for the next power of two. False without memory.
+ */
+static bool
+grow(void *array, size_t *n, size_t size)
+{
+	void *items;
+
+	memcpy(&items, array, sizeof(items));
+	if ((*n & (*n - 1)) == 0) {
+		items = reallocarray(items, *n ? *n * 2 : 1, size);
+		if (items == NULL)
+			return false;
+		memcpy(array, &items, sizeof(items));
+	}
+	memset((char *)items + *n * size, 0, size);
+	++*n;
+	return true;
+}
+
+static bool
+open_listen(struct config *config, struct config_frame *frame, char *title)
+{
+	struct config_listen *listen;
+
+	if (!grow(&config->listens, &config->n_listens, sizeof(*listen))) {
+		free(title);
+		return false;
+	}
+	frame->index = config->n_listens - 1;
+	listen = &config->listens[frame->index];
+	listen->line = frame->line;
+	listen->text = title;
+	return config_set_defaults(listen, "listen");
+}
+
+static bool
+open_domain(struct config *config, struct config_frame *frame, char *title)
+{
+	struct config_domain *domain;
+
+	if (!grow(&config->domains, &config->n_domains, sizeof(*domain))) {
+		free(title);
+		return false;
+	}
+	frame->index = config->n_domains - 1;
+	domain = &config->domains[frame->index];
+	domain->line = frame->line;
+	domain->name = title;
+	return config_set_defaults(domain, "domain");
+}
+
+static const struct config_other *
+find_other(const struct config *config, const char *section,
+    const char *title)
+{
+	for (size_t i = 0; title != NULL && i < config->n_others; i++) {
+		const struct config_other *other = &config->others[i];
+
+		if (other->title && strcmp(other->section, section) == 0 &&
+		    strcmp(other->title, title) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+static bool
+open_other(struct config *config, struct config_frame *frame, char *title,
+    struct config_problems *problems)
+{
+	const struct config_other *first = find_other(config,
+	    frame->section->name, title);
+	struct config_other *other;
+
+	if (first != NULL)
+		config_error(problems, frame->line, "%s \"%s\" stands twice, "
+		    "first on line %u", frame->section->name, title,
+		    first->line);
+	if (!grow(&config->others, &config->n_others, sizeof(*other))) {
+		free(title);
+		return false;
+	}
+	other = &config->others[config->n_others - 1];
+	other->line = frame->line;
+	other->title = title;
+	other->section = strdup(frame->section->name);
+	return other->section != NULL;
+}
+
+bool
+config_frame_open(struct config *config, struct config_frame *frame,
+    const struct token *title, struct config_problems *problems)
+{
+	size_t n_before = problems->n_errors;
+	char *text = NULL;
+
+	if (title != NULL) {
+		text = config_title(frame->section, title, problems);
+		if (text == NULL && !title->is_bad &&
+		    problems->n_errors == n_before)
+			return false;
+	}
+	switch (frame->section->target) {
+	case TARGET_LISTEN:
+		return open_listen(config, frame, text);
+	case TARGET_DOMAIN:
+		return open_domain(config, frame, text);
+	case TARGET_NONE:
+		return open_other(config, frame, text, problems);
+	default:
+		free(text);
+		return true;
+	}
+}
+
+void *
+config_frame_target(struct config *config, const struct config_frame *frame)
+{
+	switch (frame->section->target) {
+	case TARGET_CONFIG:
+		return config;
+	case TARGET_LISTEN:
+		return &config->listens[frame->index];
+	case TARGET_DOMAIN:
+		return &config->domains[frame->index];
+	default:
+		return NULL;
+	}
+}
+
+/* Number of the key among those of its section. */
+static size_t
+number_in_section(const struct config_key *key)
+{
+	size_t n = 0;
+
+	for (const struct config_key *k = config_keys; k != key; k++)
+		n += strcmp(k->section, key->section) == 0;
+	return n;
+}
+
+unsigned *
+config_frame_seen(struct config_frame *frame, const struct config_key *key)
+{
+	return &frame->seen[number_in_section(key)];
+}
+
+static unsigned
+seen_line(const struct config_frame *frame, const char *name)
+{
+	const struct config_key *key = config_key_find(frame->section->name,
+	    slice_of(name));
+
+	return frame->seen[number_in_section(key)];
+}
+
+unsigned
+config_frame_line(const struct config_frame *frame, const char *name)
+{
+	unsigned line = seen_line(frame, name);
+
+	return line ? line : frame->line;
+}
+
+bool
+config_frame_has(const struct config_frame *frame, const char *name)
+{
+	return seen_line(frame, name) != 0;
+}

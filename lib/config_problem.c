@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_problem.c - the list of what is wrong with a configuration.
+ *
+ * The list is bounded: a file of garbage is not worth more than
+ * CONFIG_MAX_PROBLEMS lines of a kind. They are counted beyond that, and
+ * without memory too, so that a list that lost an error never looks clean.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include "config.h"
+#include "config_lex.h"
+
+/* Terminals and logs show what the file says: escape control octets. */
+static char *
+escaped(struct slice text)
+{
+	struct buf out = { 0 };
+	int error = buf_puts(&out, "");
+
+	for (size_t i = 0; i < text.size && error == 0; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c < 0x20 || c == 0x7f)
+			error = buf_printf(&out, "\\x%02x", c);
+		else
+			error = buf_append(&out, &text.data[i], 1);
+	}
+	if (error != 0)
+		buf_free(&out);
+	return out.data;
+}
+
+static void
+append(struct config_problems *problems, struct config_problem problem)
+{
+	struct config_problem *items = problem.text == NULL ? NULL :
+	    reallocarray(problems->items, problems->n + 1, sizeof(*items));
+
+	if (items == NULL) {
+		free(problem.text);
+		return;
+	}
+	problems->items = items;
+	items[problems->n++] = problem;
+}
+
+static void __attribute__((format(printf, 4, 0)))
+add_formatted(struct config_problems *problems, unsigned line,
+    bool is_warning, const char *format, va_list ap)
+{
+	struct buf text = { 0 };
+
+	if (buf_vprintf(&text, format, ap) == 0)
+		append(problems, (struct config_problem){ line, is_warning,
+		    escaped(buf_slice(&text)) });
+	buf_free(&text);
+}
+
+void
+config_problem_add(struct config_problems *problems, unsigned line,
+    bool is_warning, const char *format, ...)
+{
+	size_t *count = is_warning ? &problems->n_warnings :
+	    &problems->n_errors;
+	va_list ap;
+
+	if (++*count > CONFIG_MAX_PROBLEMS)
+		return;
+	va_start(ap, format);
+	add_formatted(problems, line, is_warning, format, ap);
+	va_end(ap);
+}
+
+bool
+config_problems_has_error(const struct config_problems *problems)
+{
+	return problems->n_errors > 0;
+}
+
+bool
+config_problems_has_line(const struct config_problems *problems,
+    unsigned line)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		if (problems->items[i].line == line &&
+		    !problems->items[i].is_warning)
+			return true;
+	return false;
+}
+
+/* Whether b is to stand before a: by line, errors first, the file last. */
+static bool
+is_before(const struct config_problem *b, const struct config_problem *a)
+{
+	if (b->line == a->line)
+		return a->is_warning && !b->is_warning;
+	if (b->line == 0 || a->line == 0)
+		return a->line == 0;
+	return b->line < a->line;
+}
+
+/* Insertion sort: stable, and the list is short. */
+void
+config_problems_sort(struct config_problems *problems)
+{
+	for (size_t i = 1; i < problems->n; i++) {
+		struct config_problem moved = problems->items[i];
+		size_t at = i;
+
+		for (; at > 0 && is_before(&moved, &problems->items[at - 1]);
+		    at--)
+			problems->items[at] = problems->items[at - 1];
+		problems->items[at] = moved;
+	}
+}
+
+void
+config_problems_free(struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		free(problems->items[i].text);
+	free(problems->items);
+	*problems = (struct config_problems){ 0 };
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_text.h - what a string value may say, type by type.
+ *
+ * Each function appends the form to keep to out and returns NULL, or
+ * returns what is wrong with the string; then out holds what may have been
+ * meant, or nothing. Pure: whether a path or a user exists is asked by the
+ * supervisor.
+ */
+#ifndef POSTERN_CONFIG_TEXT_H
+#define POSTERN_CONFIG_TEXT_H
+
+#include "config.h"
+
+#define CONFIG_NO_MEMORY "out of memory"
+
+const char *config_text_keep(struct buf *out, struct slice s);
+bool config_text_starts(struct slice s, struct slice prefix);
+struct slice config_text_after(struct slice s, size_t n);
+
+const char *config_text_domain(struct slice in, struct buf *out);
+const char *config_text_address(struct slice in, struct buf *out);
+const char *config_text_local_address(struct slice in, struct buf *out);
+const char *config_text_path(struct slice in, struct buf *out);
+const char *config_text_name(struct slice in, struct buf *out);
+const char *config_text_users(struct slice in, struct buf *out);
+const char *config_text_mailbox(struct slice in, struct buf *out);
+const char *config_text_plus(struct slice in, struct buf *out);
+const char *config_text_next_hop(struct slice in, struct buf *out);
+const char *config_text_listen(struct slice in, struct buf *out);
+const char *config_text_endpoint(struct slice in, struct buf *out);
+const char *config_text_network(struct slice in, struct buf *out);
+
+/* The parts of a title of listen that is not unix: ("*" or an address). */
+const char *config_split_listen(struct slice in, struct slice *host,
+    uint16_t *port);
+/* Whether the two cannot both be bound. */
+bool config_listens_overlap(const struct config_listen *a,
+    const struct config_listen *b);
+
+#endif

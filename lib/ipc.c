@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ipc.c - cursors and blocking messages; see ipc.h. Channels on a loop are
+ * in channel.c.
+ *
+ * On the wire: type (2), reserved (2), id (4), deadline in ms (4), payload.
+ * SEQPACKET keeps the boundaries, so there is no length field to lie in.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "ipc.h"
+#include "ipc_wire.h"
+
+#define SOCKET_BUFFER (1 << 20)
+
+void
+ipc_writer_init(struct ipc_writer *w)
+{
+	w->size = 0;
+	w->failed = false;
+}
+
+void
+ipc_put_bytes(struct ipc_writer *w, const void *data, size_t size)
+{
+	if (w->failed || size > sizeof w->data - w->size) {
+		w->failed = true;
+		return;
+	}
+	if (size > 0)
+		memcpy(w->data + w->size, data, size);
+	w->size += size;
+}
+
+static void
+put_number(struct ipc_writer *w, uint64_t v, size_t octets)
+{
+	uint8_t out[8];
+
+	for (size_t i = 0; i < octets; i++)
+		out[i] = (uint8_t)(v >> (8 * (octets - 1 - i)));
+	ipc_put_bytes(w, out, octets);
+}
+
+void
+ipc_put_u8(struct ipc_writer *w, uint8_t v)
+{
+	ipc_put_bytes(w, &v, 1);
+}
+
+void
+ipc_put_u16(struct ipc_writer *w, uint16_t v)
+{
+	put_number(w, v, 2);
+}
+
+void
+ipc_put_u32(struct ipc_writer *w, uint32_t v)
+{
+	put_number(w, v, 4);
+}
+
+void
+ipc_put_u64(struct ipc_writer *w, uint64_t v)
+{
+	put_number(w, v, 8);
+}
+
+void
+ipc_put_slice(struct ipc_writer *w, struct slice s)
+{
+	if (s.size > UINT16_MAX) {
+		w->failed = true;
+		return;
+	}
+	ipc_put_u16(w, (uint16_t)s.size);
+	ipc_put_bytes(w, s.data, s.size);
+}
+
+void
+ipc_put_string(struct ipc_writer *w, const char *s)
+{
+	ipc_put_slice(w, slice_of(s));
+}
+
+void
+ipc_reader_init(struct ipc_reader *r, const void *data, size_t size)
+{
+	*r = (struct ipc_reader){ .data = data, .size = size };
+}
+
+/* The next octets, or NULL when they are not there. */
+static const uint8_t *
+take(struct ipc_reader *r, size_t size)
+{
+	const uint8_t *at = r->data + r->at;
+
+	if (r->failed || size > r->size - r->at) {
+		r->failed = true;
+		return NULL;
+	}
+	r->at += size;
+	return at;
+}
+
+static uint64_t
+get_number(struct ipc_reader *r, size_t octets)
+{
+	const uint8_t *at = take(r, octets);
+	uint64_t v = 0;
+
+	for (size_t i = 0; at != NULL && i < octets; i++)
+		v = v << 8 | at[i];
+	return v;
+}
+
+uint8_t
+ipc_get_u8(struct ipc_reader *r)
+{
+	return (uint8_t)get_number(r, 1);
+}
+
+uint16_t
+ipc_get_u16(struct ipc_reader *r)
+{
+	return (uint16_t)get_number(r, 2);
+}
+
+uint32_t
+ipc_get_u32(struct ipc_reader *r)
+{
+	return (uint32_t)get_number(r, 4);
+}
+
+uint64_t
+ipc_get_u64(struct ipc_reader *r)
+{
+	return get_number(r, 8);
+}
+
+struct slice
+ipc_get_slice(struct ipc_reader *r)
+{
+	size_t size = ipc_get_u16(r);
+	const uint8_t *at = take(r, size);
+
+	if (at == NULL)
+		return (struct slice){ "", 0 };
+	return (struct slice){ (const char *)at, size };
+}
+
+bool
+ipc_get_string(struct ipc_reader *r, char *to, size_t room)
+{
+	struct slice s = ipc_get_slice(r);
+
+	if (slice_find(s, '\0') != s.size || !slice_copy(to, room, s)) {
+		*to = '\0';
+		r->failed = true;
+	}
+	return !r->failed;
+}
+
+bool
+ipc_get_bytes(struct ipc_reader *r, void *to, size_t size)
+{
+	const uint8_t *at = take(r, size);
+
+	if (at == NULL)
+		memset(to, 0, size);
+	else
+		memcpy(to, at, size);
+	return at != NULL;
+}
+
+bool
+ipc_reader_is_done(const struct ipc_reader *r)
+{
+	return !r->failed && r->at == r->size;
+}
+
+/* ---- messages ---- */
+
+void
+ipc_header_write(uint8_t *to, uint16_t type, uint32_t id, uint32_t deadline_ms)
+{
+	const uint64_t fields[2] = { (uint64_t)type << 48 | id, deadline_ms };
+
+	for (int i = 0; i < 8; i++)
+		to[i] = (uint8_t)(fields[0] >> (56 - 8 * i));
+	for (int i = 0; i < 4; i++)
+		to[8 + i] = (uint8_t)(fields[1] >> (24 - 8 * i));
+}
+
+int
+ipc_message_read(struct ipc_message *m, const void *data, size_t size)
+{
+	struct ipc_reader r;
+
+	if (size < IPC_HEADER_SIZE)
+		return -EBADMSG;
+	ipc_reader_init(&r, data, size);
+	m->type = ipc_get_u16(&r);
+	if (ipc_get_u16(&r) != 0)
+		return -EBADMSG;
+	m->id = ipc_get_u32(&r);
+	m->deadline_ms = ipc_get_u32(&r);
+	m->fd = -1;
+	ipc_reader_init(&m->body, (const uint8_t *)data + IPC_HEADER_SIZE,
+	    size - IPC_HEADER_SIZE);
+	return 0;
+}
+
+void
+ipc_fd_attach(struct msghdr *msg, union ipc_control *control, int fd)
+{
+	struct cmsghdr *c;
+
+	memset(control, 0, sizeof *control);
+	msg->msg_control = control->space;
+	msg->msg_controllen = sizeof control->space;
+	c = CMSG_FIRSTHDR(msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(c), &fd, sizeof fd);
+}
+
+/* Keep the first descriptor of one control message, close the others. */
+static void
+take_descriptors(const struct cmsghdr *c, int *fd, bool *is_odd)
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof *fd;
+	int got;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&got, CMSG_DATA(c) + i * sizeof got, sizeof got);
+		if (*fd < 0) {
+			*fd = got;
+		} else {
+			close(got);
+			*is_odd = true;
+		}
+	}
+}
+
+int
+ipc_fd_detach(struct msghdr *msg, int *fd)
+{
+	bool is_odd = (msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+
+	*fd = -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
+	     c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			take_descriptors(c, fd, &is_odd);
+		else
+			is_odd = true;
+	}
+	if (!is_odd)
+		return 0;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	return -EBADMSG;
+}
+
+int
+ipc_pair(int fds[2])
+{
+	int size = SOCKET_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++)
+		/* what the kernel grants is enough: a full socket is handled */
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size,
+		    sizeof size);
+	return 0;
+}
+
+int
+ipc_send_with_header(int fd, const uint8_t *header, const struct ipc_writer *w,
+    int passed_fd)
+{
+	/* sendmsg does not write to what it sends */
+	struct iovec iov[2] = {
+		{ (void *)(uintptr_t)header, IPC_HEADER_SIZE }, { NULL, 0 } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 };
+	union ipc_control control;
+	ssize_t n;
+
+	if (w != NULL && w->size > 0) {
+		iov[1].iov_base = (void *)(uintptr_t)w->data;
+		iov[1].iov_len = w->size;
+		msg.msg_iovlen = 2;
+	}
+	if (passed_fd >= 0)
+		ipc_fd_attach(&msg, &control, passed_fd);
+	do
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int
+ipc_send(int fd, uint16_t type, uint32_t id, uint32_t deadline_ms,
+    const struct ipc_writer *w, int passed_fd)
+{
+	uint8_t header[IPC_HEADER_SIZE];
+
+	if (w != NULL && w->failed)
+		return -EMSGSIZE;
+	ipc_header_write(header, type, id, deadline_ms);
+	return ipc_send_with_header(fd, header, w, passed_fd);
+}
+
+int
+ipc_receive(int fd, struct ipc_message *m, void *buffer)
+{
+	struct iovec iov = { buffer, IPC_BUFFER_SIZE };
+	union ipc_control control;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof control.space };
+	int passed_fd, error;
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	if (n == 0)
+		return -EPIPE;
+	error = ipc_fd_detach(&msg, &passed_fd);
+	if (error)
+		return error;
+	error = ipc_message_read(m, buffer, (size_t)n);
+	if (error && passed_fd >= 0)
+		close(passed_fd);
+	m->fd = error ? -1 : passed_fd;
+	return error;
+}

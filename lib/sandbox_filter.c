@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sandbox_filter.c - which system calls a compartment keeps.
+ *
+ * The lists are by purpose; enum sandbox_allow chooses among them. clone3
+ * answers ENOSYS so that the C library falls back to clone, whose flags can
+ * be seen.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+#include "log.h"
+#include "sandbox_filter.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_SANITIZER 1
+#endif
+#endif
+
+#define S(name) SCMP_SYS(name)
+
+static const int common[] = {
+	S(read), S(write), S(readv), S(writev), S(pread64), S(pwrite64),
+	S(pwritev), S(lseek), S(close), S(fcntl), S(fstat), S(newfstatat),
+	S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait),
+	S(poll), S(ppoll),
+	S(signalfd4), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
+	S(sigaltstack), S(restart_syscall),
+	S(sendmsg), S(recvmsg), S(sendmmsg), S(recvmmsg), S(sendto),
+	S(recvfrom), S(shutdown), S(getsockopt), S(setsockopt),
+	S(getsockname), S(getpeername),
+	S(memfd_create), S(sendfile), S(dup), S(fadvise64),
+	S(brk), S(mmap), S(munmap), S(mprotect), S(mremap), S(madvise),
+	S(futex), S(sched_yield), S(getrandom), S(rseq), S(set_robust_list),
+	S(clock_gettime), S(clock_nanosleep), S(nanosleep), S(gettimeofday),
+	S(time), S(times), S(getrusage), S(uname), S(sched_getaffinity),
+	S(sysinfo),		/* qsort asks how much memory there is */
+	S(getpid), S(gettid), S(getppid), S(getuid), S(geteuid), S(getgid),
+	S(getegid), S(getresuid), S(getresgid), S(umask),
+	S(exit), S(exit_group),
+};
+
+static const int files_read[] = {
+	S(openat), S(open), S(openat2), S(stat), S(lstat), S(statx), S(access), S(faccessat),
+	S(faccessat2), S(getdents64), S(readlink), S(readlinkat), S(statfs),
+	S(fstatfs), S(getcwd), S(chdir), S(fchdir), S(flock),
+};
+
+static const int files_write[] = {
+	S(rename), S(renameat), S(renameat2), S(link), S(linkat), S(unlink),
+	S(unlinkat), S(mkdir), S(mkdirat), S(rmdir), S(fsync), S(fdatasync),
+	S(sync_file_range), S(syncfs), S(ftruncate), S(fallocate),
+	S(copy_file_range), S(fchmod), S(fchmodat), S(utimensat), S(msync),
+};
+
+static const int fork_calls[] = {
+	S(clone), S(fork), S(vfork), S(wait4), S(waitid), S(kill), S(pipe2),
+	S(socketpair), S(dup2), S(dup3), S(prctl), S(seccomp), S(capset),
+	S(landlock_create_ruleset), S(landlock_add_rule),
+	S(landlock_restrict_self), S(setrlimit), S(getrlimit), S(prlimit64),
+	S(close_range),
+};
+
+static const int setuid_calls[] = {
+	S(setresuid), S(setresgid), S(setgroups), S(setuid), S(setgid),
+};
+
+/* Refused with EPERM rather than death: libraries try these and go on. */
+static const int refused_softly[] = {
+	S(open), S(openat), S(openat2), S(creat), S(stat), S(lstat), S(statx),
+	S(access), S(faccessat), S(faccessat2), S(readlink), S(readlinkat),
+	S(statfs), S(getdents64), S(socket), S(connect), S(bind), S(listen),
+	S(socketpair), S(unlink), S(unlinkat), S(rename), S(renameat),
+	S(renameat2), S(mkdir), S(mkdirat), S(chmod), S(fchmod), S(fchmodat),
+	S(ftruncate), S(truncate), S(setresuid), S(setresgid), S(setuid),
+	S(setgid), S(setgroups), S(kill), S(prctl), S(prlimit64),
+	S(getrlimit), S(setrlimit), S(chroot), S(link), S(linkat),
+	S(symlink), S(symlinkat), S(ioctl), S(accept), S(accept4),
+	S(fsync), S(fdatasync), S(getcwd), S(sched_setaffinity),
+};
+
+#ifdef HAS_SANITIZER
+static const int sanitizer[] = {
+	S(openat), S(open), S(readlink), S(readlinkat), S(stat), S(getcwd), S(prctl),
+	S(prlimit64), S(getrlimit), S(setrlimit), S(personality), S(ioctl),
+	S(mincore), S(clone), S(wait4), S(ptrace), S(arch_prctl), S(pipe2),
+	S(socketpair), S(getdents64), S(set_tid_address),
+};
+#endif
+
+struct filter {
+	scmp_filter_ctx ctx;
+	const struct sandbox *sandbox;
+};
+
+static void
+add(struct filter *f, uint32_t action, int call)
+{
+	int error = seccomp_rule_add(f->ctx, action, call, 0);
+
+	/* a call that this architecture does not have, or a second rule */
+	if (error && error != -EDOM && error != -EEXIST && error != -EACCES)
+		fatal("%s: seccomp rule for %d: %s", f->sandbox->name, call,
+		    strerror(-error));
+}
+
+static void
+add_all(struct filter *f, uint32_t action, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		add(f, action, calls[i]);
+}
+
+#define ADD_ALL(f, action, list) \
+	add_all((f), (action), (list), sizeof(list) / sizeof *(list))
+
+static void
+allow_sockets(struct filter *f, int domain)
+{
+	int error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, S(socket), 1,
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain));
+
+	if (error)
+		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
+	add(f, SCMP_ACT_ALLOW, S(connect));
+}
+
+/* abort() and raise() of the process itself, nobody else */
+static void
+allow_own_signals(struct filter *f)
+{
+	int error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, S(tgkill), 1,
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+
+	if (error)
+		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
+}
+
+static void
+allow_read_only_open(struct filter *f)
+{
+	const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+
+	for (size_t i = 0; i < sizeof files_read / sizeof *files_read; i++) {
+		int call = files_read[i], error;
+
+		if (call == S(openat2))		/* its flags are in memory */
+			continue;
+		if (call != S(openat) && call != S(open)) {
+			add(f, SCMP_ACT_ALLOW, call);
+			continue;
+		}
+		error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, call, 1,
+		    (struct scmp_arg_cmp){ call == S(openat) ? 2 : 1,
+			SCMP_CMP_MASKED_EQ, writing, 0 });
+		if (error && error != -EDOM)
+			fatal("%s: seccomp: %s", f->sandbox->name,
+			    strerror(-error));
+	}
+}
+
+static void
+fill(struct filter *f)
+{
+	unsigned allow = f->sandbox->allow;
+
+	ADD_ALL(f, SCMP_ACT_ALLOW, common);
+	allow_own_signals(f);
+	if (allow & SANDBOX_ACCEPT)
+		add(f, SCMP_ACT_ALLOW, S(accept4));
+	if (allow & SANDBOX_FILES_WRITE) {
+		ADD_ALL(f, SCMP_ACT_ALLOW, files_read);
+		ADD_ALL(f, SCMP_ACT_ALLOW, files_write);
+	} else if (allow & SANDBOX_FILES_READ) {
+		allow_read_only_open(f);
+	}
+	if (allow & SANDBOX_UNIX_SOCKETS)
+		allow_sockets(f, AF_UNIX);
+	if (allow & SANDBOX_FORK)
+		ADD_ALL(f, SCMP_ACT_ALLOW, fork_calls);
+	if (allow & SANDBOX_SETUID) {
+		ADD_ALL(f, SCMP_ACT_ALLOW, fork_calls);
+		ADD_ALL(f, SCMP_ACT_ALLOW, setuid_calls);
+		add(f, SCMP_ACT_ALLOW, S(tgkill));	/* of what it forks */
+	}
+#ifdef HAS_SANITIZER
+	ADD_ALL(f, SCMP_ACT_ALLOW, sanitizer);
+#endif
+	add(f, SCMP_ACT_ERRNO(ENOSYS), S(clone3));
+}
+
+/*
+ * A call that has an ALLOW rule with an argument falls to the default when
+ * the argument differs: death. A second, weaker filter would be needed to
+ * say EPERM, so those calls get their opposite rule here.
+ */
+static void
+refuse_softly(struct filter *f)
+{
+	unsigned allow = f->sandbox->allow;
+
+	for (size_t i = 0; i < sizeof refused_softly / sizeof *refused_softly;
+	     i++) {
+		int call = refused_softly[i];
+
+		if (call == S(socket) && (allow & SANDBOX_UNIX_SOCKETS)) {
+			(void)seccomp_rule_add(f->ctx, SCMP_ACT_ERRNO(EPERM),
+			    call, 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+			continue;
+		}
+		if ((call == S(openat) || call == S(open)) &&
+		    (allow & SANDBOX_FILES_READ)) {
+			unsigned arg = call == S(openat) ? 2 : 1;
+
+			for (unsigned bit = O_WRONLY; bit <= O_TRUNC;
+			     bit <<= 1)
+				if ((O_WRONLY | O_RDWR | O_CREAT | O_TRUNC) &
+				    bit)
+					(void)seccomp_rule_add(f->ctx,
+					    SCMP_ACT_ERRNO(EPERM), call, 1,
+					    (struct scmp_arg_cmp){ arg,
+						SCMP_CMP_MASKED_EQ, bit, bit });
+			continue;
+		}
+		/* -EEXIST or -EACCES: allowed above */
+		(void)seccomp_rule_add(f->ctx, SCMP_ACT_ERRNO(EPERM), call,
+		    0);
+	}
+}
+
+void
+sandbox_filter_load(const struct sandbox *sandbox)
+{
+	struct filter f = { seccomp_init(SCMP_ACT_KILL_PROCESS), sandbox };
+	int error;
+
+	if (f.ctx == NULL)
+		fatal("%s: seccomp: no memory", sandbox->name);
+	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	fill(&f);
+	refuse_softly(&f);
+	error = seccomp_load(f.ctx);
+	if (error)
+		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));
+	seccomp_release(f.ctx);
+}
+
+#ifdef POSTERN_FAULTS
+
+static int
+attempt(const char *action)
+{
+	if (strcmp(action, "open") == 0)
+		return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	if (strcmp(action, "write") == 0)
+		return open("/tmp/postern-attempt", O_WRONLY | O_CREAT, 0600);
+	if (strcmp(action, "inet") == 0)
+		return socket(AF_INET, SOCK_STREAM, 0);
+	if (strcmp(action, "unix") == 0)
+		return socket(AF_UNIX, SOCK_STREAM, 0);
+	if (strcmp(action, "setuid") == 0)
+		return setresuid(0, 0, 0);
+	if (strcmp(action, "setuid_other") == 0)
+		return setresuid(1, 1, 1);
+	if (strcmp(action, "exec") == 0)
+		return execl("/bin/true", "true", (char *)NULL);
+	if (strcmp(action, "fork") == 0)
+		return fork();
+	if (strcmp(action, "kill") == 0)
+		return kill(getppid(), 0);
+	if (strcmp(action, "chroot") == 0)
+		return chroot("/");
+	errno = EINVAL;
+	return -1;
+}
+
+void
+sandbox_attempt(const char *name)
+{
+	const char *wanted = getenv("POSTERN_SANDBOX_ATTEMPT");
+	size_t length = strlen(name);
+	int result;
+
+	if (wanted == NULL || strncmp(wanted, name, length) != 0 ||
+	    wanted[length] != ':')
+		return;
+	result = attempt(wanted + length + 1);
+	log_warning("sandbox_attempt", LOG_S("what", wanted),
+	    LOG_S("outcome", result < 0 ? "denied" : "SUCCEEDED"),
+	    LOG_E("error", result < 0 ? errno : 0), LOG_END);
+}
+
+#else
+
+void
+sandbox_attempt(const char *name)
+{
+	(void)name;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sandbox_filter.h - the system-call filter, for sandbox.c only.
+ */
+#ifndef POSTERN_SANDBOX_FILTER_H
+#define POSTERN_SANDBOX_FILTER_H
+
+#include "sandbox.h"
+
+/*
+ * Load the filter that sandbox->allow describes. What opens files or
+ * sockets and is not allowed fails with EPERM, so that a library can fall
+ * back; anything else that is not allowed kills the process.
+ */
+void sandbox_filter_load(const struct sandbox *sandbox);
+
+/*
+ * Tests only (a FAULTS build): when the environment variable
+ * POSTERN_SANDBOX_ATTEMPT is "NAME:ACTION" and NAME is this sandbox's, try
+ * that forbidden action now and log what came of it.
+ */
+void sandbox_attempt(const char *name);
+
+#endif

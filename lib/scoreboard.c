@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * scoreboard.c - shared counters; see scoreboard.h.
+ *
+ * One writer each, so relaxed loads and stores do. The seals (no change of
+ * size) are checked by whoever maps a board: a mapping must not turn into a
+ * SIGBUS at another's will.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "scoreboard.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define COUNTER_MAX ((uint64_t)1 << 48)	/* what one board may claim */
+#define BUCKET_MAX 1000000u
+
+struct scoreboard {
+	uint8_t hash_key[16];
+	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
+	_Atomic uint32_t buckets[SCOREBOARD_BUCKETS];
+};
+
+struct scoreboards {
+	size_t n;
+	struct scoreboard *boards[SCOREBOARD_MAX_OTHERS];
+	ino_t inodes[SCOREBOARD_MAX_OTHERS];
+	uint64_t past[SCOREBOARD_COUNTERS];	/* of boards that went */
+};
+
+static const char *const names[SCOREBOARD_COUNTERS] = {
+	[SCOREBOARD_SESSIONS_NOW] = "sessions_now",
+	[SCOREBOARD_TRANSACTIONS_NOW] = "transactions_now",
+	[SCOREBOARD_MEMORY_MESSAGES_BYTES] = "memory_messages_bytes",
+	[SCOREBOARD_SESSIONS_TOTAL] = "sessions_total",
+	[SCOREBOARD_SESSIONS_REFUSED] = "sessions_refused",
+	[SCOREBOARD_MESSAGES_ACCEPTED] = "messages_accepted",
+	[SCOREBOARD_MESSAGES_BYTES] = "messages_bytes",
+	[SCOREBOARD_MESSAGES_DISCARDED] = "messages_discarded",
+	[SCOREBOARD_COPIES_DELIVERED] = "copies_delivered",
+	[SCOREBOARD_RECIPIENTS_ACCEPTED] = "recipients_accepted",
+	[SCOREBOARD_RECIPIENTS_REFUSED] = "recipients_refused",
+	[SCOREBOARD_REFUSED_4XX] = "refused_4xx",
+	[SCOREBOARD_REFUSED_5XX] = "refused_5xx",
+	[SCOREBOARD_LEFT_BEHIND] = "left_behind",
+	[SCOREBOARD_DUPLICATES_SUPPRESSED] = "duplicates_suppressed",
+	[SCOREBOARD_ABORTED_CLIENT_GONE] = "aborted_client_gone",
+	[SCOREBOARD_COMMITS_UNKNOWN] = "commits_unknown",
+	[SCOREBOARD_TIMEOUTS] = "timeouts",
+	[SCOREBOARD_MEMORY_REFUSED] = "memory_refused",
+	[SCOREBOARD_TRAIL_LOST] = "trail_lost",
+};
+
+const char *
+scoreboard_counter_name(enum scoreboard_counter counter)
+{
+	return (unsigned)counter < SCOREBOARD_COUNTERS ? names[counter] :
+	    "unknown";
+}
+
+/* ---- the supervisor ---- */
+
+int
+scoreboard_create(void)
+{
+	static uint8_t hash_key[16];
+	static bool has_key;
+	int fd = memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int error;
+
+	if (fd < 0)
+		return -1;
+	if (!has_key && getrandom(hash_key, sizeof hash_key, 0) !=
+	    (ssize_t)sizeof hash_key)
+		goto fail;
+	has_key = true;
+	if (ftruncate(fd, sizeof(struct scoreboard)) < 0 ||
+	    pwrite(fd, hash_key, sizeof hash_key, 0) !=
+	    (ssize_t)sizeof hash_key || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		goto fail;
+	return fd;
+fail:
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static struct scoreboard *
+map(int fd, int protection, ino_t *inode)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	void *at;
+
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
+	    st.st_size != sizeof(struct scoreboard)) {
+		errno = EBADF;
+		return NULL;
+	}
+	*inode = st.st_ino;
+	at = mmap(NULL, sizeof(struct scoreboard), protection, MAP_SHARED,
+	    fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+struct scoreboard *
+scoreboard_map_own(int fd)
+{
+	ino_t inode;
+
+	return map(fd, PROT_READ | PROT_WRITE, &inode);
+}
+
+void
+scoreboard_unmap(struct scoreboard **board)
+{
+	if (*board != NULL)
+		munmap(*board, sizeof **board);
+	*board = NULL;
+}
+
+void
+scoreboard_reset_gauges(int fd)
+{
+	struct scoreboard *board = scoreboard_map_own(fd);
+
+	if (board == NULL)
+		return;
+	for (size_t i = 0; i < SCOREBOARD_GAUGES; i++)
+		board->counters[i] = 0;
+	for (size_t i = 0; i < SCOREBOARD_BUCKETS; i++)
+		board->buckets[i] = 0;
+	scoreboard_unmap(&board);
+}
+
+/* ---- the owner ---- */
+
+void
+scoreboard_add(struct scoreboard *board, enum scoreboard_counter counter,
+    int64_t delta)
+{
+	_Atomic uint64_t *at = &board->counters[counter];
+
+	atomic_store_explicit(at, atomic_load_explicit(at,
+	    memory_order_relaxed) + (uint64_t)delta, memory_order_relaxed);
+}
+
+uint64_t
+scoreboard_get(const struct scoreboard *board,
+    enum scoreboard_counter counter)
+{
+	return atomic_load_explicit(&board->counters[counter],
+	    memory_order_relaxed);
+}
+
+static uint64_t
+mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+uint32_t
+scoreboard_client_bucket(const struct scoreboard *board, const void *address,
+    size_t size)
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0xff, 0xff };
+	uint64_t network = 0, key[2];
+
+	if (size == 16 && memcmp(address, mapped, sizeof mapped) == 0) {
+		address = (const uint8_t *)address + sizeof mapped;
+		size = 4;
+	}
+	memcpy(key, board->hash_key, sizeof key);
+	memcpy(&network, address, size < 8 ? size : 8);
+	return (uint32_t)(mix(mix(network ^ key[0]) ^ key[1] ^ (size == 4)) %
+	    SCOREBOARD_BUCKETS);
+}
+
+void
+scoreboard_client_add(struct scoreboard *board, uint32_t bucket, int delta)
+{
+	_Atomic uint32_t *at = &board->buckets[bucket % SCOREBOARD_BUCKETS];
+
+	atomic_store_explicit(at, atomic_load_explicit(at,
+	    memory_order_relaxed) + (uint32_t)delta, memory_order_relaxed);
+}
+
+/* ---- the others ---- */
+
+/* A gauge that was taken below 0 reads as a huge number. */
+static uint64_t
+claim(const struct scoreboard *board, enum scoreboard_counter counter)
+{
+	uint64_t value = scoreboard_get(board, counter);
+
+	return value > COUNTER_MAX ? 0 : value;
+}
+
+static uint64_t
+client_claim(const struct scoreboard *board, uint32_t bucket)
+{
+	uint32_t value = atomic_load_explicit(
+	    &board->buckets[bucket % SCOREBOARD_BUCKETS],
+	    memory_order_relaxed);
+
+	return value > BUCKET_MAX ? 0 : value;
+}
+
+static void
+forget(struct scoreboards *set, size_t i)
+{
+	for (size_t c = SCOREBOARD_GAUGES; c < SCOREBOARD_COUNTERS; c++)
+		set->past[c] += claim(set->boards[i],
+		    (enum scoreboard_counter)c);
+	scoreboard_unmap(&set->boards[i]);
+	set->n--;
+	set->boards[i] = set->boards[set->n];
+	set->inodes[i] = set->inodes[set->n];
+	set->boards[set->n] = NULL;
+}
+
+static bool
+holds(const struct scoreboards *set, ino_t inode)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->inodes[i] == inode)
+			return true;
+	return false;
+}
+
+static bool
+is_listed(ino_t inode, const int *fds, size_t n)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++)
+		if (fstat(fds[i], &st) == 0 && st.st_ino == inode)
+			return true;
+	return false;
+}
+
+int
+scoreboards_update(struct scoreboards **setp, const int *fds, size_t n)
+{
+	struct scoreboards *set = *setp;
+
+	if (set == NULL)
+		set = *setp = calloc(1, sizeof *set);
+	if (set == NULL)
+		return -ENOMEM;
+	for (size_t i = set->n; i-- > 0;)
+		if (!is_listed(set->inodes[i], fds, n))
+			forget(set, i);
+	for (size_t i = 0; i < n && set->n < SCOREBOARD_MAX_OTHERS; i++) {
+		ino_t inode;
+		struct scoreboard *board = map(fds[i], PROT_READ, &inode);
+
+		if (board != NULL && holds(set, inode)) {
+			scoreboard_unmap(&board);
+		} else if (board != NULL) {
+			set->boards[set->n] = board;
+			set->inodes[set->n++] = inode;
+		}
+	}
+	return 0;
+}
+
+void
+scoreboards_free(struct scoreboards **set)
+{
+	if (*set == NULL)
+		return;
+	for (size_t i = 0; i < (*set)->n; i++)
+		scoreboard_unmap(&(*set)->boards[i]);
+	free(*set);
+	*set = NULL;
+}
+
+uint64_t
+scoreboards_sum(const struct scoreboards *set, const struct scoreboard *own,
+    enum scoreboard_counter counter)
+{
+	uint64_t sum = own ? claim(own, counter) : 0;
+
+	for (size_t i = 0; set != NULL && i < set->n; i++)
+		sum += claim(set->boards[i], counter);
+	return sum + (set ? set->past[counter] : 0);
+}
+
+uint64_t
+scoreboards_client_sum(const struct scoreboards *set,
+    const struct scoreboard *own, uint32_t bucket)
+{
+	uint64_t sum = own ? client_claim(own, bucket) : 0;
+
+	for (size_t i = 0; set != NULL && i < set->n; i++)
+		sum += client_claim(set->boards[i], bucket);
+	return sum;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * stream.c - see stream.h.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "stream.h"
+
+static void stream_ready(struct loop_io *io, uint32_t events, void *arg);
+
+int
+stream_open(struct stream *stream, struct loop *loop, int fd, stream_fn *fn,
+    void *arg)
+{
+	int error;
+
+	memset(stream, 0, sizeof(*stream));
+	stream->loop = loop;
+	stream->fn = fn;
+	stream->arg = arg;
+	stream->wants_input = true;
+	stream->out.maximum = STREAM_OUT_MAX;
+	error = loop_watch(loop, &stream->io, fd, EPOLLIN, stream_ready,
+	    stream);
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
+	stream->is_open = true;
+	return 0;
+}
+
+void
+stream_close(struct stream *stream)
+{
+	if (!stream->is_open)
+		return;
+	stream->is_open = false;
+	loop_unwatch(stream->loop, &stream->io);
+	close(stream->io.fd);
+	buf_free(&stream->out);
+}
+
+static void
+stream_set_events(struct stream *stream, uint32_t events)
+{
+	/* Cannot fail for a descriptor that is watched. */
+	if (stream->is_open && stream->io.events != events)
+		(void)loop_change(stream->loop, &stream->io, events);
+}
+
+/* Input that is not wanted stays masked from its first event on. */
+void
+stream_want_input(struct stream *stream, bool wants_input)
+{
+	stream->wants_input = wants_input;
+	if (wants_input && (stream->io.events & EPOLLIN) == 0)
+		stream_set_events(stream, stream->io.events | EPOLLIN);
+}
+
+ssize_t
+stream_read(struct stream *stream, void *data, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = recv(stream->io.fd, data, size, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Octets that the socket took, or a negative errno. */
+static ssize_t
+stream_send(struct stream *stream, const char *data, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = send(stream->io.fd, data, size,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	return n < 0 ? -errno : n;
+}
+
+int
+stream_write(struct stream *stream, struct slice data)
+{
+	ssize_t n = 0;
+	int error;
+
+	if (!stream->is_open)
+		return -EPIPE;
+	if (stream->out.size == 0) {
+		n = stream_send(stream, data.data, data.size);
+		if (n < 0)
+			return (int)n;
+	}
+	if ((size_t)n == data.size)
+		return 0;
+	error = buf_append(&stream->out, data.data + n, data.size - (size_t)n);
+	if (error == 0)
+		stream_set_events(stream, stream->io.events | EPOLLOUT);
+	return error;
+}
+
+bool
+stream_has_output(const struct stream *stream)
+{
+	return stream->out.size > 0;
+}
+
+void
+stream_shut(struct stream *stream)
+{
+	if (stream->is_open)
+		(void)shutdown(stream->io.fd, SHUT_WR);
+}
+
+enum stream_presence
+stream_look(const struct stream *stream)
+{
+	char octet;
+	ssize_t n;
+
+	if (!stream->is_open)
+		return STREAM_GONE;
+	n = recv(stream->io.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0)
+		return STREAM_HAS_INPUT;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return STREAM_QUIET;
+	return STREAM_GONE;
+}
+
+/* Send on. False: the stream is broken. */
+static bool
+stream_drain(struct stream *stream)
+{
+	ssize_t n = stream_send(stream, stream->out.data, stream->out.size);
+
+	if (n < 0)
+		return false;
+	buf_consume(&stream->out, (size_t)n);
+	if (stream->out.size > 0)
+		return true;
+	buf_free(&stream->out);
+	stream->out.maximum = STREAM_OUT_MAX;
+	stream_set_events(stream, stream->io.events & ~(uint32_t)EPOLLOUT);
+	return true;
+}
+
+static void
+stream_ready(struct loop_io *io, uint32_t events, void *arg)
+{
+	struct stream *stream = arg;
+	bool had_output = stream->out.size > 0;
+
+	(void)io;
+	if ((events & EPOLLERR) != 0 ||
+	    ((events & EPOLLHUP) != 0 && !stream->wants_input) ||
+	    (had_output && !stream_drain(stream))) {
+		stream->fn(stream, STREAM_BROKEN, stream->arg);
+		return;
+	}
+	if ((events & (EPOLLIN | EPOLLHUP)) != 0) {
+		if (stream->wants_input) {
+			stream->fn(stream, STREAM_INPUT, stream->arg);
+			return;
+		}
+		stream_set_events(stream,
+		    stream->io.events & ~(uint32_t)EPOLLIN);
+	}
+	if (had_output && stream->out.size == 0)
+		stream->fn(stream, STREAM_WRITTEN, stream->arg);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * check.c - what lies outside the configuration file.
+ *
+ * Users, aliases and includes are parsed in a child that has become the
+ * directory's uid, so that a file which that uid cannot read is found out
+ * here, and so that root parses nothing that users may write. The child
+ * sends a line per problem: E or W, the configuration's line, the text.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "directory_check.h"
+#include "supervisor.h"
+
+#define REPORT_MAX (4u << 20)
+
+static int
+become_directory(const struct config *config)
+{
+	struct generation generation = { .number = 0 };
+	struct supervisor s = { .is_privileged = true,
+		.current = &generation };
+	uid_t uid;
+	gid_t gid;
+
+	/* state_dir_owner reads nothing else */
+	generation.config = (struct config *)(uintptr_t)config;
+	state_dir_owner(&s, ROLE_DIRECTORY, &uid, &gid);
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static void
+check_in_child(const struct config *config, bool is_privileged, FILE *out)
+{
+	struct config_problems problems = { 0 };
+
+	if (is_privileged && become_directory(config) != 0)
+		_exit(1);
+	directory_check(config, is_privileged, &problems);
+	for (size_t i = 0; i < problems.n; i++) {
+		for (char *c = problems.items[i].text; *c; c++)
+			if (*c == '\n')
+				*c = ' ';
+		fprintf(out, "%c %u %s\n",
+		    problems.items[i].is_warning ? 'W' : 'E',
+		    problems.items[i].line, problems.items[i].text);
+	}
+	_exit(fflush(out) == 0 ? 0 : 1);
+}
+
+static void
+take_line(char *line, struct config_problems *problems)
+{
+	char *end;
+	unsigned long number;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (strlen(line) < 4)
+		return;
+	number = strtoul(line + 2, &end, 10);
+	if (*end == ' ')
+		config_problem_add(problems, (unsigned)number, *line == 'W',
+		    "%s", end + 1);
+}
+
+static void
+read_report(FILE *in, struct config_problems *problems)
+{
+	char *line = NULL;
+	size_t room = 0, total = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &room, in)) > 0 &&
+	    (total += (size_t)n) < REPORT_MAX)
+		take_line(line, problems);
+	free(line);
+}
+
+int
+check_outside(const struct config *config, bool is_privileged,
+    struct config_problems *problems)
+{
+	int ends[2], status;
+	FILE *in;
+	pid_t pid;
+
+	if (pipe(ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return -errno;
+	}
+	if (pid == 0) {
+		close(ends[0]);
+		check_in_child(config, is_privileged, fdopen(ends[1], "w"));
+	}
+	close(ends[1]);
+	in = fdopen(ends[0], "r");
+	if (in == NULL)
+		return -errno;
+	read_report(in, problems);
+	fclose(in);
+	if (waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return status == 0 ? 0 : -EIO;
+}

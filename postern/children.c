@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * children.c - starting compartments, and starting again what dies.
+ *
+ *	NONE -> RUNNING -> (dies) -> WAITING for back-off -> RUNNING ...
+ *	           \-> STOPPING -> (ends) -> NONE
+ *
+ * The first restart comes at once, so that a crash costs the sessions at
+ * hand and no more; one that keeps dying waits longer each time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "clock.h"
+#include "log.h"
+#include "scoreboard.h"
+#include "supervisor.h"
+
+#define BACKOFF_FIRST_MS 10
+#define BACKOFF_MAX_MS 10000
+#define STEADY_US 10000000	/* after so long a death counts as the first */
+#define CHILD_FD 3
+#define WIRE_TIMEOUT_S 5
+
+static void
+on_channel_closed(struct channel *ch, bool is_misbehaved, void *arg)
+{
+	struct child *child = arg;
+
+	(void)ch;
+	child->channel = NULL;
+	if (!is_misbehaved)
+		return;		/* it has ended; its exit says why */
+	log_error("compartment_misbehaved", LOG_S("role",
+	    role_name(child->role)), LOG_U("index", child->index),
+	    LOG_S("hint", "suspected break-in: it is killed and restarted"),
+	    LOG_END);
+	kill(child->pid, SIGKILL);
+}
+
+/* In the new process: descriptor 3, nothing else, then the same program. */
+static void
+execute(const struct child *child, int fd)
+{
+	char name[32];
+	char *argv[] = { (char[]){ "postern" }, (char[]){ "-c" }, name, NULL };
+	sigset_t none;
+
+	slice_copy(name, sizeof name, slice_of(role_name(child->role)));
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (fd == CHILD_FD)
+		fcntl(fd, F_SETFD, 0);
+	else if (dup2(fd, CHILD_FD) < 0)
+		_exit(127);
+	execve("/proc/self/exe", argv, environ);
+	_exit(127);
+}
+
+static int
+spawn(struct child *child)
+{
+	struct timeval limit = { .tv_sec = WIRE_TIMEOUT_S };
+	int ends[2], error = ipc_pair(ends);
+
+	if (error)
+		return error;
+	child->pid = fork();
+	if (child->pid == 0)
+		execute(child, ends[1]);
+	error = child->pid < 0 ? -errno : 0;
+	close(ends[1]);
+	if (!error) {
+		/* one that does not read its set-up must not hold us up */
+		(void)setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &limit,
+		    sizeof limit);
+		error = wire_child(child, ends[0]);
+	}
+	if (error) {
+		close(ends[0]);
+		return error;
+	}
+	child->channel = channel_new(child->supervisor->loop, ends[0],
+	    role_name(child->role), supervisor_rules, supervisor_n_rules,
+	    on_channel_closed, child);
+	return child->channel ? 0 : -ENOMEM;
+}
+
+static void
+on_restart_timer(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	child_start(arg);
+}
+
+static void
+back_off(struct child *child)
+{
+	bool was_steady = clock_monotonic_us() - child->started_us > STEADY_US;
+
+	if (was_steady || child->backoff_ms == 0)
+		child->backoff_ms = BACKOFF_FIRST_MS;
+	else
+		child->backoff_ms = child->backoff_ms * 3 > BACKOFF_MAX_MS ?
+		    BACKOFF_MAX_MS : child->backoff_ms * 3;
+	child->state = CHILD_WAITING;
+	child->n_restarts++;
+	loop_timer_start(child->supervisor->loop, &child->restart,
+	    child->backoff_ms, on_restart_timer, child);
+}
+
+void
+child_start(struct child *child)
+{
+	int error;
+
+	if (child->role == ROLE_SMTPD && child->scoreboard < 0) {
+		child->scoreboard = scoreboard_create();
+		if (child->scoreboard < 0)
+			log_warning("scoreboard", LOG_E("error", errno),
+			    LOG_END);
+	}
+	child->is_ready = false;
+	child->started_us = clock_monotonic_us();
+	child->pid = -1;
+	error = spawn(child);
+	if (!error) {
+		child->state = CHILD_RUNNING;
+		return;
+	}
+	log_error("cannot_start", LOG_S("role", role_name(child->role)),
+	    LOG_E("error", error), LOG_END);
+	if (child->pid > 0) {
+		kill(child->pid, SIGKILL);
+		waitpid(child->pid, NULL, 0);
+	}
+	back_off(child);
+}
+
+struct child *
+child_new(struct supervisor *s, enum role role, uint16_t index)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->state != CHILD_NONE)
+			continue;
+		*child = (struct child){ .supervisor = s, .role = role,
+			.index = index, .generation = s->current,
+			.scoreboard = -1 };
+		return child;
+	}
+	fatal("more than %d processes: lower smtpd_processes", MAX_CHILDREN);
+}
+
+void
+child_stop(struct child *child)
+{
+	if (child->state == CHILD_WAITING) {
+		loop_timer_stop(child->supervisor->loop, &child->restart);
+		child->state = CHILD_NONE;
+	} else if (child->state == CHILD_RUNNING) {
+		child->state = CHILD_STOPPING;
+		kill(child->pid, SIGTERM);
+	}
+}
+
+size_t
+children_count(const struct supervisor *s, enum role role,
+    const struct generation *generation)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		n += s->children[i].state != CHILD_NONE &&
+		    s->children[i].role == role &&
+		    (generation == NULL ||
+		    s->children[i].generation == generation);
+	return n;
+}
+
+void
+children_tell(struct supervisor *s, enum role role, uint16_t type)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->state == CHILD_RUNNING && child->role == role &&
+		    child->channel != NULL)
+			channel_tell(child->channel, type, NULL, -1);
+	}
+}
+
+static unsigned
+n_cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > 32 ? 32 : (unsigned)n;
+}
+
+static void
+start_several(struct supervisor *s, enum role role, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		child_start(child_new(s, role, (uint16_t)i));
+}
+
+void
+children_start_shared(struct supervisor *s)
+{
+	start_several(s, ROLE_STORE, 1);
+	start_several(s, ROLE_CONTROL, 1);
+}
+
+void
+children_start_generation(struct supervisor *s)
+{
+	const struct config *config = s->current->config;
+	unsigned n_directory = config->directory_processes;
+
+	start_several(s, ROLE_DELIVER, 1);
+	start_several(s, ROLE_DIRECTORY, n_directory ? n_directory :
+	    n_cores());
+	start_several(s, ROLE_SMTPD, config->smtpd_processes ?
+	    config->smtpd_processes : n_cores());
+}
+
+void
+compile_start(struct supervisor *s)
+{
+	if (children_count(s, ROLE_COMPILER, NULL) > 0) {
+		s->wants_compile = true;	/* once more when it ends */
+		return;
+	}
+	/* index 1 tells the compiler to take shrunken tables too */
+	child_start(child_new(s, ROLE_COMPILER, s->wants_accept));
+	s->wants_compile = s->wants_accept = false;
+}
+
+/* ---- the end of a process ---- */
+
+static void
+log_death(const struct child *child, int status)
+{
+	const char *how = WIFSIGNALED(status) ? "signal" : "status";
+	int number = WIFSIGNALED(status) ? WTERMSIG(status) :
+	    WEXITSTATUS(status);
+
+	if (child->state == CHILD_STOPPING && status == 0)
+		return;
+	log_error("compartment_died", LOG_S("role", role_name(child->role)),
+	    LOG_U("index", child->index), LOG_D("pid", child->pid),
+	    LOG_D(how, number), LOG_END);
+}
+
+static void
+compiler_ended(struct child *child, int status)
+{
+	struct supervisor *s = child->supervisor;
+
+	child->state = CHILD_NONE;
+	if (status != 0)
+		log_error("tables_not_compiled", LOG_S("effect",
+		    "the old ones stay in use; see the lines above"), LOG_END);
+	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
+	if (s->wants_compile && !s->is_stopping)
+		compile_start(s);
+}
+
+static void
+child_ended(struct child *child, int status)
+{
+	struct supervisor *s = child->supervisor;
+	bool was_smtpd_of_old = child->role == ROLE_SMTPD &&
+	    child->generation->is_draining;
+
+	channel_free(&child->channel);
+	if (child->role == ROLE_COMPILER) {
+		compiler_ended(child, status);
+		return;
+	}
+	if (child->scoreboard >= 0)
+		scoreboard_reset_gauges(child->scoreboard);
+	if (child->state != CHILD_STOPPING && !was_smtpd_of_old &&
+	    !s->is_stopping) {
+		log_death(child, status);
+		back_off(child);
+		return;
+	}
+	if (status != 0)
+		log_death(child, status);
+	child->state = CHILD_NONE;
+	if (child->scoreboard >= 0)
+		close(child->scoreboard);
+	child->scoreboard = -1;
+}
+
+void
+children_reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < MAX_CHILDREN; i++)
+			if (s->children[i].pid == pid &&
+			    s->children[i].state != CHILD_NONE &&
+			    s->children[i].state != CHILD_WAITING) {
+				child_ended(&s->children[i], status);
+				break;
+			}
+	supervisor_child_gone(s);
+}

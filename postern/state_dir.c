@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state_dir.c - folders, owners and the lock.
+ *
+ *	state_dir/            root, 0755
+ *	  postern.lock        held by the supervisor and every child
+ *	  control.sock        posternctl's
+ *	  empty/              the empty root of smtpd, control
+ *	  store/              store's, 0700
+ *	  tables/             the compiler writes, directory reads, 02750
+ *
+ * The lock is inherited on purpose: a supervisor that was killed leaves
+ * compartments that finish their transactions, and the next one waits until
+ * the last of them has ended, so that no two ever share state_dir.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "log.h"
+#include "supervisor.h"
+
+#define LOCK_WAIT_S 90
+
+void
+state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
+    gid_t *gid)
+{
+	char name[128];
+	struct passwd *pw;
+
+	*uid = getuid();
+	*gid = getgid();
+	if (!s->is_privileged)
+		return;
+	snprintf(name, sizeof name, "%s%s", s->current->config->user_prefix,
+	    role_name(role));
+	pw = getpwnam(name);
+	if (pw == NULL)
+		fatal("there is no user \"%s\": run systemd-sysusers with "
+		    "etc/sysusers.d/postern.conf, or `make install`", name);
+	if (pw->pw_uid == 0)
+		fatal("user \"%s\" has uid 0: it must be a user of its own",
+		    name);
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+}
+
+/* A folder below state_dir of this owner and mode; made if missing. */
+static void
+folder(const struct supervisor *s, const char *name, enum role owner,
+    enum role group, mode_t mode)
+{
+	char path[4096];
+	uid_t uid, other_uid;
+	gid_t gid, other_gid;
+
+	snprintf(path, sizeof path, "%s/%s", s->current->config->state_dir,
+	    name);
+	if (mkdir(path, mode & 0777) < 0 && errno != EEXIST)
+		fatal("%s: %s", path, strerror(errno));
+	if (!s->is_privileged)
+		return;
+	uid = other_uid = 0;
+	gid = other_gid = 0;
+	if (owner != ROLE_SUPERVISOR)
+		state_dir_owner(s, owner, &uid, &other_gid);
+	if (group != ROLE_SUPERVISOR)
+		state_dir_owner(s, group, &other_uid, &gid);
+	if (lchown(path, uid, gid) < 0 || chmod(path, mode) < 0)
+		fatal("%s: %s", path, strerror(errno));
+}
+
+static void
+take_lock(struct supervisor *s)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/postern.lock",
+	    s->current->config->state_dir);
+	/* not close-on-exec: see above */
+	s->lock_fd = open(path, O_RDONLY | O_CREAT | O_NOFOLLOW, 0600);
+	if (s->lock_fd < 0)
+		fatal("%s: %s", path, strerror(errno));
+	for (int waited = 0; flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0;
+	     waited++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			fatal("%s: %s", path, strerror(errno));
+		if (waited == LOCK_WAIT_S * 10)
+			fatal("another postern runs with state_dir %s",
+			    s->current->config->state_dir);
+		if (waited == 5)
+			log_notice("waiting_for_lock", LOG_S("path", path),
+			    LOG_END);
+		log_flush();
+		usleep(100000);
+	}
+}
+
+void
+state_dir_open(struct supervisor *s)
+{
+	const char *path = s->current->config->state_dir;
+
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		fatal("state_dir %s: %s", path, strerror(errno));
+	take_lock(s);
+	folder(s, "empty", ROLE_SUPERVISOR, ROLE_SUPERVISOR, 0755);
+	folder(s, "store", ROLE_STORE, ROLE_STORE, 0700);
+	folder(s, "tables", ROLE_COMPILER, ROLE_DIRECTORY, 02750);
+}

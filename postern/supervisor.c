@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * supervisor.c - start, reload, stop; see supervisor.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "clock.h"
+#include "log.h"
+#include "supervisor.h"
+
+#define TICK_MS 5000
+#define DRAIN_MS 600000		/* old sessions after a reload */
+#define STOP_MS 90000		/* running transactions at the end */
+
+/* ---- what compartments may tell ---- */
+
+static bool
+on_ready(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	supervisor_child_ready(arg);
+	return m->body.size == 0;
+}
+
+static bool
+on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct child *child = arg;
+	bool accepts = ipc_get_u8(&m->body) != 0;
+
+	(void)ch;
+	if (!ipc_reader_is_done(&m->body))
+		return false;
+	/* only the postmaster, through control, may accept a shrunken one */
+	if (accepts && child->role != ROLE_CONTROL)
+		return false;
+	child->supervisor->wants_accept |= accepts;
+	compile_start(child->supervisor);
+	return true;
+}
+
+static bool
+on_status(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct child *child = arg;
+	struct ipc_writer w;
+	struct buf text = { .maximum = IPC_PAYLOAD_MAX - 16 };
+
+	if (child->role != ROLE_CONTROL || m->body.size != 0)
+		return false;
+	supervisor_status(child->supervisor, &text);
+	ipc_writer_init(&w);
+	ipc_put_slice(&w, buf_slice(&text));
+	channel_answer(ch, m->id, SUPERVISOR_STATUS, &w, -1);
+	buf_free(&text);
+	return true;
+}
+
+static const char *reload(struct supervisor *s);
+
+static bool
+on_reload(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct child *child = arg;
+	struct ipc_writer w;
+
+	if (child->role != ROLE_CONTROL || m->body.size != 0)
+		return false;
+	ipc_writer_init(&w);
+	ipc_put_string(&w, reload(child->supervisor));
+	channel_answer(ch, m->id, SUPERVISOR_RELOAD, &w, -1);
+	return true;
+}
+
+const struct channel_rule supervisor_rules[] = {
+	{ CHILD_READY, CHANNEL_NO_FD, on_ready },
+	{ COMPILE_WANTED, CHANNEL_NO_FD, on_compile_wanted },
+	{ SUPERVISOR_STATUS, CHANNEL_NO_FD, on_status },
+	{ SUPERVISOR_RELOAD, CHANNEL_NO_FD, on_reload },
+};
+const size_t supervisor_n_rules =
+    sizeof supervisor_rules / sizeof *supervisor_rules;
+
+static const char *
+state_text(const struct child *child)
+{
+	if (child->state == CHILD_WAITING)
+		return "restarting";
+	if (child->state == CHILD_STOPPING || child->generation->is_draining)
+		return "draining";
+	return child->is_ready ? "running" : "starting";
+}
+
+void
+supervisor_status(const struct supervisor *s, struct buf *out)
+{
+	int64_t now = clock_monotonic_us();
+
+	buf_printf(out, "uptime_s=%lld generation=%u config=%s\n",
+	    (long long)((now - s->started_us) / 1000000), s->current->number,
+	    s->config_path);
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		const struct child *child = &s->children[i];
+
+		if (child->state == CHILD_NONE)
+			continue;
+		buf_printf(out, "compartment=%s index=%u generation=%u "
+		    "pid=%d state=%s up_s=%lld restarts=%u\n",
+		    role_name(child->role), child->index,
+		    child->generation->number, (int)child->pid,
+		    state_text(child),
+		    (long long)((now - child->started_us) / 1000000),
+		    child->n_restarts);
+	}
+}
+
+void
+supervisor_child_ready(struct child *child)
+{
+	struct supervisor *s = child->supervisor;
+
+	child->is_ready = true;
+	if (s->is_up)
+		return;
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state != CHILD_NONE &&
+		    s->children[i].role != ROLE_COMPILER &&
+		    !s->children[i].is_ready)
+			return;
+	s->is_up = true;
+	log_notice("ready", LOG_S("config", s->config_path),
+	    LOG_S("hostname", s->current->config->hostname), LOG_END);
+	notify_send("READY=1");
+}
+
+/* ---- reload ---- */
+
+static void
+on_drain_limit(struct loop_timer *timer, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)timer;
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state != CHILD_NONE &&
+		    s->children[i].generation->is_draining)
+			child_stop(&s->children[i]);
+}
+
+static void
+drain_current(struct supervisor *s)
+{
+	s->current->is_draining = true;
+	s->previous = s->current;
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role == ROLE_SMTPD &&
+		    child->state == CHILD_WAITING)
+			child_stop(child);
+		else if (child->role == ROLE_SMTPD && child->channel)
+			channel_tell(child->channel, RUN_DRAIN, NULL, -1);
+	}
+	loop_timer_start(s->loop, &s->drain_limit, DRAIN_MS, on_drain_limit,
+	    s);
+}
+
+/* store and control live on, and belong to the newest generation. */
+static void
+adopt_shared(struct supervisor *s)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].role == ROLE_STORE ||
+		    s->children[i].role == ROLE_CONTROL)
+			s->children[i].generation = s->current;
+}
+
+static const char *
+reload(struct supervisor *s)
+{
+	struct generation *next, *old = s->current;
+
+	if (s->previous != NULL)
+		return "the previous reload is still draining: try later";
+	if (s->is_stopping)
+		return "the server is stopping";
+	next = generation_load(s->config_path,
+	    (uint16_t)(s->current->number + 1), false);
+	if (next == NULL) {
+		log_error("reload_failed", LOG_S("effect", "the configuration "
+		    "has errors; the old one stays in force"), LOG_END);
+		return "the configuration has errors; run postern -n";
+	}
+	if (strcmp(next->config->state_dir, old->config->state_dir) != 0) {
+		log_error("reload_failed", LOG_S("effect", "state_dir cannot "
+		    "change while running; restart instead"), LOG_END);
+		generation_free(&next);
+		return "state_dir cannot change while running";
+	}
+	s->current = next;
+	if (listen_open(s) != 0)
+		log_error("reload_listeners", LOG_S("effect",
+		    "not every address is served"), LOG_END);
+	s->current = old;
+	drain_current(s);
+	s->current = next;
+	adopt_shared(s);
+	compile_start(s);
+	children_start_generation(s);
+	supervisor_child_gone(s);
+	log_notice("reloaded", LOG_U("generation", next->number), LOG_END);
+	return "reloaded";
+}
+
+void
+supervisor_child_gone(struct supervisor *s)
+{
+	struct generation *old = s->previous;
+
+	if (s->is_stopping || old == NULL)
+		return;
+	if (children_count(s, ROLE_SMTPD, old) > 0)
+		return;
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].generation == old)
+			child_stop(&s->children[i]);
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state != CHILD_NONE &&
+		    s->children[i].generation == old)
+			return;
+	loop_timer_stop(s->loop, &s->drain_limit);
+	generation_free(&s->previous);
+	log_info("drained", LOG_END);
+}
+
+/* ---- stop: smtpd first, store last ---- */
+
+static const enum role stop_order[] = { ROLE_SMTPD, ROLE_CONTROL,
+	ROLE_COMPILER, ROLE_DIRECTORY, ROLE_DELIVER, ROLE_STORE };
+
+static void
+stop_next(struct supervisor *s)
+{
+	for (size_t k = 0; k < sizeof stop_order / sizeof *stop_order; k++) {
+		if (children_count(s, stop_order[k], NULL) == 0)
+			continue;
+		for (size_t i = 0; i < MAX_CHILDREN; i++)
+			if (s->children[i].role == stop_order[k])
+				child_stop(&s->children[i]);
+		if (children_count(s, stop_order[k], NULL) > 0)
+			return;
+	}
+	loop_stop(s->loop);
+}
+
+static void
+on_stop_limit(struct loop_timer *timer, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)timer;
+	log_error("stop_forced", LOG_S("effect", "a compartment did not end "
+	    "in time and is killed"), LOG_END);
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state == CHILD_RUNNING ||
+		    s->children[i].state == CHILD_STOPPING)
+			kill(s->children[i].pid, SIGKILL);
+}
+
+static void
+begin_stop(struct supervisor *s)
+{
+	if (s->is_stopping)
+		return;
+	s->is_stopping = true;
+	notify_send("STOPPING=1");
+	log_notice("stopping", LOG_END);
+	loop_timer_start(s->loop, &s->stop_limit, STOP_MS, on_stop_limit, s);
+	stop_next(s);
+}
+
+static void
+on_signal(int signo, void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (signo == SIGCHLD) {
+		children_reap(s);
+		if (s->is_stopping)
+			stop_next(s);
+	} else if (signo == SIGHUP) {
+		reload(s);
+	} else {
+		begin_stop(s);
+	}
+}
+
+/* ---- start ---- */
+
+static int
+connect_syslog(int fd)
+{
+	const struct sockaddr_un to = { .sun_family = AF_UNIX,
+		.sun_path = "/dev/log" };
+
+	return connect(fd, (const struct sockaddr *)&to, sizeof to);
+}
+
+/*
+ * The children share the log's open description, so connecting it again
+ * here, after syslog was restarted, mends it for all of them.
+ */
+static void
+on_tick(struct loop_timer *timer, void *arg)
+{
+	struct supervisor *s = arg;
+
+	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
+	if (s->current->config->logs_to_syslog)
+		(void)connect_syslog(s->log_fd);
+}
+
+static void
+open_log(struct supervisor *s)
+{
+	const struct config *config = s->current->config;
+
+	if (config->logs_to_syslog) {
+		s->log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC |
+		    SOCK_NONBLOCK, 0);
+		if (s->log_fd < 0 || connect_syslog(s->log_fd) < 0)
+			log_warning("syslog", LOG_E("error", errno), LOG_END);
+	} else {
+		s->log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+	}
+	if (s->log_fd < 0)
+		fatal("the log cannot be opened: %s", strerror(errno));
+	log_open("supervisor", s->log_fd, config->logs_to_syslog ?
+	    LOG_TARGET_SYSLOG : LOG_TARGET_STDERR, config->logs_json ?
+	    LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+	log_set_level((enum log_level)config->log_level);
+}
+
+static void
+warn_about_outside(struct supervisor *s)
+{
+	struct config_problems problems = { 0 };
+	int error = check_outside(s->current->config, s->is_privileged,
+	    &problems);
+
+	if (error)
+		log_warning("check", LOG_E("error", error), LOG_END);
+	for (size_t i = 0; i < problems.n; i++)
+		if (!problems.items[i].is_warning)
+			log_error("alarm", LOG_S("problem",
+			    problems.items[i].text), LOG_END);
+	config_problems_free(&problems);
+}
+
+static void
+flush_log(void *arg)
+{
+	(void)arg;
+	log_flush();
+}
+
+static void
+open_loop(struct supervisor *s)
+{
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+
+	s->loop = loop_new();
+	if (s->loop == NULL)
+		fatal("event loop: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (loop_signal(s->loop, signals[i], on_signal, s) != 0)
+			fatal("signals: %s", strerror(errno));
+	loop_at_round_end(s->loop, flush_log, NULL);
+	loop_timer_start(s->loop, &s->tick, TICK_MS, on_tick, s);
+}
+
+int
+supervisor_run(const char *config_path)
+{
+	static struct supervisor s;
+
+	s.config_path = config_path;
+	s.is_privileged = geteuid() == 0;
+	s.started_us = clock_monotonic_us();
+	s.current = generation_load(config_path, 1, false);
+	if (s.current == NULL)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	open_log(&s);
+	state_dir_open(&s);
+	if (getrandom(s.route_secret, sizeof s.route_secret, 0) !=
+	    (ssize_t)sizeof s.route_secret)
+		fatal("no random numbers");
+	if (listen_open(&s) != 0)
+		fatal("not every address could be bound: see above");
+	listen_control(&s);
+	warn_about_outside(&s);
+	open_loop(&s);
+	compile_start(&s);
+	children_start_shared(&s);
+	children_start_generation(&s);
+	loop_run(s.loop);
+	log_notice("stopped", LOG_END);
+	log_flush();
+	return 0;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wire.c - what a new compartment is handed: see compartment.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "log.h"
+#include "supervisor.h"
+
+static int
+send_self(const struct child *child, int fd)
+{
+	struct setup_self self = { .role = (uint16_t)child->role,
+		.index = child->index,
+		.generation = child->generation->number,
+		.is_privileged = child->supervisor->is_privileged };
+	struct ipc_writer w;
+	uid_t uid;
+	gid_t gid;
+
+	state_dir_owner(child->supervisor, child->role, &uid, &gid);
+	self.uid = uid;
+	self.gid = gid;
+	ipc_writer_init(&w);
+	put_setup_self(&w, &self);
+	return ipc_send(fd, SETUP_SELF, 0, 0, &w, -1);
+}
+
+static int
+send_config(const struct child *child, int fd)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u64(&w, child->generation->config_size);
+	return ipc_send(fd, SETUP_CONFIG, 0, 0, &w,
+	    child->generation->config_fd);
+}
+
+static int
+send_log(const struct child *child, int fd)
+{
+	const struct config *config = child->generation->config;
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, config->logs_to_syslog);
+	ipc_put_u8(&w, config->logs_json);
+	return ipc_send(fd, SETUP_LOG, 0, 0, &w, child->supervisor->log_fd);
+}
+
+/* The key that seals routes goes to those who make and obey them only. */
+static int
+send_secrets(const struct child *child, int fd)
+{
+	struct ipc_writer w;
+
+	if (child->role != ROLE_DIRECTORY && child->role != ROLE_DELIVER)
+		return 0;
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, SECRET_ROUTE);
+	ipc_put_bytes(&w, child->supervisor->route_secret, SECRET_SIZE);
+	return ipc_send(fd, SETUP_SECRET, 0, 0, &w, -1);
+}
+
+static int
+send_listeners(const struct child *child, int fd)
+{
+	const struct supervisor *s = child->supervisor;
+	int error = 0;
+
+	if (child->role != ROLE_SMTPD)
+		return 0;
+	for (size_t i = 0; i < s->n_sockets && !error; i++) {
+		struct ipc_writer w;
+
+		ipc_writer_init(&w);
+		ipc_put_u16(&w, s->sockets[i].config_index);
+		error = ipc_send(fd, SETUP_LISTENER, 0, 0, &w,
+		    s->sockets[i].fd);
+	}
+	return error;
+}
+
+static int
+send_named_fd(int to, enum setup_fd name, int fd)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, (uint16_t)name);
+	return ipc_send(to, SETUP_FD, 0, 0, &w, fd);
+}
+
+/* The same memfd, but for reading only. */
+static int
+read_only(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* To a running compartment: a channel that is full or dead is no matter. */
+static void
+tell_scoreboard(struct channel *to, int fd)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, SETUP_FD_SCOREBOARD_OF_OTHERS);
+	channel_tell(to, SETUP_FD, &w, fd);
+}
+
+static bool
+reads_scoreboards(const struct child *child)
+{
+	return child->role == ROLE_SMTPD || child->role == ROLE_CONTROL;
+}
+
+/* Everybody who counts sees the others' counters, and they see its own. */
+static int
+send_scoreboards(struct child *child, int fd)
+{
+	struct supervisor *s = child->supervisor;
+	int error = 0, own = -1;
+
+	if (!reads_scoreboards(child))
+		return 0;
+	if (child->scoreboard >= 0) {
+		error = send_named_fd(fd, SETUP_FD_SCOREBOARD,
+		    child->scoreboard);
+		own = read_only(child->scoreboard);
+	}
+	for (size_t i = 0; i < MAX_CHILDREN && !error; i++) {
+		struct child *other = &s->children[i];
+		int theirs;
+
+		if (other == child || other->state != CHILD_RUNNING ||
+		    !reads_scoreboards(other))
+			continue;
+		if (own >= 0 && other->channel != NULL)
+			tell_scoreboard(other->channel, own);
+		if (other->scoreboard < 0)
+			continue;
+		theirs = read_only(other->scoreboard);
+		if (theirs < 0)
+			return -errno;
+		error = send_named_fd(fd, SETUP_FD_SCOREBOARD_OF_OTHERS,
+		    theirs);
+		close(theirs);
+	}
+	if (own >= 0)
+		close(own);
+	return error;
+}
+
+static bool
+is_linked(enum role asker, enum role answerer)
+{
+	for (size_t i = 0; i < ask_n_links; i++)
+		if (ask_links[i].asker == asker &&
+		    ask_links[i].answerer == answerer)
+			return true;
+	return false;
+}
+
+/* smtpd keeps to its own generation; store and control serve all. */
+static bool
+is_same_world(const struct child *a, const struct child *b)
+{
+	bool is_shared = a->role == ROLE_STORE || a->role == ROLE_CONTROL ||
+	    b->role == ROLE_STORE || b->role == ROLE_CONTROL;
+
+	return is_shared || a->generation == b->generation;
+}
+
+static int
+send_peer(int fd, const struct child *peer, int end)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, (uint16_t)peer->role);
+	ipc_put_u16(&w, peer->index);
+	return ipc_send(fd, SETUP_PEER, 0, 0, &w, end);
+}
+
+static int
+connect_peers(struct child *child, struct child *other, int fd)
+{
+	struct ipc_writer w;
+	int ends[2], error = ipc_pair(ends);
+
+	if (error)
+		return error;
+	error = send_peer(fd, other, ends[0]);
+	close(ends[0]);
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, (uint16_t)child->role);
+	ipc_put_u16(&w, child->index);
+	if (!error && other->channel != NULL)
+		channel_tell(other->channel, SETUP_PEER, &w, ends[1]);
+	close(ends[1]);
+	return error;
+}
+
+static int
+send_peers(struct child *child, int fd)
+{
+	struct supervisor *s = child->supervisor;
+	int error = 0;
+
+	for (size_t i = 0; i < MAX_CHILDREN && !error; i++) {
+		struct child *other = &s->children[i];
+
+		if (other == child || other->state != CHILD_RUNNING ||
+		    !is_same_world(child, other))
+			continue;
+		if (is_linked(child->role, other->role) ||
+		    is_linked(other->role, child->role))
+			error = connect_peers(child, other, fd);
+	}
+	return error;
+}
+
+int
+wire_child(struct child *child, int fd)
+{
+	int error = send_self(child, fd);
+
+	if (!error)
+		error = send_log(child, fd);
+	if (!error)
+		error = send_config(child, fd);
+	if (!error)
+		error = send_secrets(child, fd);
+	if (!error)
+		error = send_listeners(child, fd);
+	if (!error && child->role == ROLE_CONTROL)
+		error = send_named_fd(fd, SETUP_FD_CONTROL_SOCKET,
+		    child->supervisor->control_socket);
+	if (!error)
+		error = send_scoreboards(child, fd);
+	if (!error)
+		error = send_peers(child, fd);
+	if (!error)
+		error = ipc_send(fd, SETUP_DONE, 0, 0, NULL, -1);
+	return error;
+}

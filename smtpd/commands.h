@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * commands.h - the handlers behind session.c's table and its input modes.
+ */
+#ifndef POSTERN_SMTPD_COMMANDS_H
+#define POSTERN_SMTPD_COMMANDS_H
+
+#include "scoreboard.h"
+#include "session.h"
+#include "smtp_command.h"
+
+typedef enum step command_fn(struct session *s, struct slice argument);
+
+command_fn cmd_helo, cmd_ehlo;				/* helo.c */
+command_fn cmd_mail;					/* mail.c */
+command_fn cmd_rcpt;					/* rcpt.c */
+command_fn cmd_data, cmd_bdat, cmd_bdat_out_of_phase;	/* data.c, bdat.c */
+command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit;
+
+/* Take what belongs to the message from s->input (data.c, bdat.c). */
+enum step data_take(struct session *s);
+enum step chunk_take(struct session *s);
+/* Throw away what belongs to a chunk that is not wanted. */
+enum step chunk_skip(struct session *s);
+/* The first octet of a message is awaited. 0 or a negative errno (data.c). */
+int data_begin(struct session *s);
+/* Octets came: REPLY_COUNT, or why they come no longer. */
+enum reply_name data_watch(struct session *s);
+/* What the faults of a body amount to; REPLY_COUNT: nothing. */
+enum reply_name data_fault(unsigned faults);
+/* The timer fired while a message comes in. */
+enum step data_timeout(struct session *s);
+uint32_t data_tick_ms(const struct session *s);
+
+/* What the parser of MAIL and RCPT found wrong, and where (reply.c). */
+enum step session_reply_syntax(struct session *s, enum command_result result,
+    enum reply_name bad_path, struct slice wrong);
+
+/*
+ * Note a refusal in trail and log; adds its id to v->text (note.c). answer
+ * is what the check was told, or "".
+ */
+void note_refusal(struct session *s, struct verdict *v, const char *check,
+    const char *answer);
+/* What the refusal that may follow in this call was decided on. */
+void note_asked(const char *stage, struct slice what, uint32_t took_us);
+/* Makes s->id. */
+void note_opened(struct session *s);
+void note_closed(const struct session *s);
+void note_delivered(struct session *s);
+void note_count(const struct session *s, enum scoreboard_counter counter,
+    unsigned n);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See connection.h. A session may end within any call into it; the
+ * connection outlives it until connection_after, which every such call is
+ * followed by, so that nothing is freed under a caller.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "connection.h"
+#include "limits.h"
+#include "peers.h"
+#include "stream.h"
+
+struct connection {
+	struct server *server;
+	struct stream stream;
+	struct loop_timer timer;
+	struct session *session;	/* NULL: lingering */
+	struct connection *next, *prev;
+	uint64_t unconfirmed;		/* see session.h */
+	uint32_t lingered_bytes;
+};
+
+static char input[65536];
+
+static void on_timer(struct loop_timer *timer, void *arg);
+
+/* ---- the end ---- */
+
+/* is_clean: the client took our last words and closed in order. */
+static void
+connection_free(struct connection *c, bool is_clean)
+{
+	struct server *server = c->server;
+	struct question q = { .kind = is_clean ? QUESTION_CONFIRM :
+	    QUESTION_END, .fd = -1, .as.transaction = c->unconfirmed };
+
+	if (c->unconfirmed != 0)
+		peers_tell(server->peers, &q);
+	loop_timer_stop(server->loop, &c->timer);
+	stream_close(&c->stream);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		server->first = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	free(c);
+	server->n_connections--;
+	if (server->n_connections == 0 && server->is_ending)
+		server->ended(server);
+}
+
+static void
+connection_linger(struct connection *c)
+{
+	if (!c->stream.is_open) {
+		connection_free(c, false);
+		return;
+	}
+	if (!stream_has_output(&c->stream))
+		stream_shut(&c->stream);
+	stream_want_input(&c->stream, true);
+	loop_timer_start(c->server->loop, &c->timer, CONNECTION_LINGER_MS,
+	    on_timer, c);
+}
+
+static void
+connection_after(struct connection *c)
+{
+	if (c->session == NULL)
+		connection_linger(c);
+	else if (c->stream.is_open)
+		stream_want_input(&c->stream, session_wants_input(c->session)
+		    && !stream_has_output(&c->stream));
+}
+
+/* The socket is useless now; a transaction may still have to end. */
+static void
+connection_broken(struct connection *c)
+{
+	stream_close(&c->stream);
+	loop_timer_stop(c->server->loop, &c->timer);
+	if (c->session == NULL) {
+		connection_free(c, false);
+		return;
+	}
+	session_hang_up(c->session);
+	connection_after(c);
+}
+
+/* ---- what comes in ---- */
+
+static void
+connection_lingered(struct connection *c, ssize_t n)
+{
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		connection_free(c, n == 0 && !stream_has_output(&c->stream));
+		return;
+	}
+	c->lingered_bytes += (uint32_t)n;
+	if (c->lingered_bytes > CONNECTION_LINGER_BYTES)
+		connection_free(c, false);
+}
+
+static void
+connection_readable(struct connection *c)
+{
+	ssize_t n = stream_read(&c->stream, input, sizeof(input));
+
+	if (c->session == NULL) {
+		connection_lingered(c, n);
+	} else if (n > 0) {
+		session_input(c->session,
+		    (struct slice){ input, (size_t)n });
+		connection_after(c);
+	} else if (n != -EAGAIN) {
+		connection_broken(c);
+	}
+}
+
+static void
+on_stream(struct stream *stream, enum stream_event event, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)stream;
+	switch (event) {
+	case STREAM_INPUT:
+		connection_readable(c);
+		break;
+	case STREAM_WRITTEN:
+		if (c->session == NULL)
+			stream_shut(&c->stream);
+		else
+			connection_after(c);
+		break;
+	case STREAM_BROKEN:
+		connection_broken(c);
+		break;
+	}
+}
+
+static void
+on_timer(struct loop_timer *timer, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)timer;
+	if (c->session == NULL) {
+		connection_free(c, false);
+		return;
+	}
+	session_timeout(c->session);
+	connection_after(c);
+}
+
+void
+connection_answered(struct session *s, uint32_t id, struct answer *a)
+{
+	struct connection *c = s->conn;
+
+	session_answer(s, id, a);
+	connection_after(c);
+}
+
+/* ---- the session's way out ---- */
+
+static void
+host_send(void *conn, struct slice data)
+{
+	struct connection *c = conn;
+
+	/* A failure shows as STREAM_BROKEN, or as the reader's timeout. */
+	(void)stream_write(&c->stream, data);
+}
+
+static enum presence
+host_presence(void *conn)
+{
+	struct connection *c = conn;
+
+	switch (stream_look(&c->stream)) {
+	case STREAM_QUIET:
+		return PRESENCE_IDLE;
+	case STREAM_HAS_INPUT:
+		return PRESENCE_HAS_SENT;
+	case STREAM_GONE:
+		break;
+	}
+	return PRESENCE_GONE;
+}
+
+static void
+host_timer(void *conn, uint32_t after_ms)
+{
+	struct connection *c = conn;
+
+	if (after_ms == 0 || !c->stream.is_open)
+		loop_timer_stop(c->server->loop, &c->timer);
+	else
+		loop_timer_start(c->server->loop, &c->timer, after_ms,
+		    on_timer, c);
+}
+
+static void
+host_closed(void *conn, uint64_t unconfirmed)
+{
+	struct connection *c = conn;
+
+	c->session = NULL;
+	c->unconfirmed = unconfirmed;
+}
+
+static uint32_t
+host_ask(struct session *s, const struct question *q)
+{
+	struct connection *c = s->conn;
+
+	return peers_ask(c->server->peers, s, q);
+}
+
+static void
+host_forget(struct session *s, uint32_t id)
+{
+	struct connection *c = s->conn;
+
+	peers_forget(c->server->peers, id);
+}
+
+static void
+host_tell(struct session *s, const struct question *q)
+{
+	struct connection *c = s->conn;
+
+	peers_tell(c->server->peers, q);
+}
+
+const struct session_host connection_host = {
+	.send = host_send,
+	.presence = host_presence,
+	.timer = host_timer,
+	.closed = host_closed,
+	.ask = host_ask,
+	.forget = host_forget,
+	.tell = host_tell,
+};
+
+/* ---- the beginning ---- */
+
+static void
+connection_greet(struct connection *c, enum reply_name turned_away)
+{
+	bool has_talked;
+
+	if (turned_away != REPLY_COUNT) {
+		session_turn_away(c->session, turned_away);
+		return;
+	}
+	has_talked = stream_look(&c->stream) == STREAM_HAS_INPUT;
+	session_greet(c->session, has_talked);
+}
+
+void
+server_adopt(struct server *server, int fd, const char *ip)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	struct client *client = NULL;
+	enum reply_name turned_away;
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->server = server;
+	if (stream_open(&c->stream, server->loop, fd, on_stream, c) < 0) {
+		free(c);
+		return;
+	}
+	turned_away = limits_admit(server->settings.limits, ip, &client);
+	c->session = session_new(&server->settings, c, ip, client,
+	    turned_away == REPLY_COUNT);
+	if (c->session == NULL) {
+		if (turned_away == REPLY_COUNT)
+			limits_leave(server->settings.limits, &client);
+		stream_close(&c->stream);
+		free(c);
+		return;
+	}
+	c->next = server->first;
+	if (c->next != NULL)
+		c->next->prev = c;
+	server->first = c;
+	server->n_connections++;
+	connection_greet(c, turned_away);
+	connection_after(c);
+}
+
+/* ---- all of them ---- */
+
+void
+server_drain(struct server *server)
+{
+	server->is_ending = true;
+	server_mute(server);
+	if (server->n_connections == 0)
+		server->ended(server);
+}
+
+void
+server_stop(struct server *server)
+{
+	struct connection *c, *next;
+
+	server->settings.is_stopping = true;
+	server->is_ending = true;
+	server_mute(server);
+	for (c = server->first; c != NULL; c = next) {
+		next = c->next;
+		if (c->session == NULL)
+			continue;
+		session_stop(c->session);
+		connection_after(c);
+	}
+	if (server->n_connections == 0)
+		server->ended(server);
+}

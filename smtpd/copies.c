@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The delivery records of a transaction (DESIGN 6): asked about before
+ * PREPARE, made an INTENT before COMMIT, DONE after it.
+ *
+ * Entries are numbered over the leaves of all mailbox recipients, in order;
+ * a list with many leaves is asked about in several messages.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "fault.h"
+#include "transaction.h"
+
+#define RECORDS_DEADLINE_MS 10000
+/* Octets of entries in one message; the rest of it fits beside them. */
+#define RECORDS_ROOM (IPC_PAYLOAD_MAX - 2048)
+#define SKIPPED_MAX 1000		/* prepare_ask holds so many */
+#define FILE_NAME_ROOM 384
+#define LIST_MAX 4000			/* entries told in one message */
+
+static enum step copies_ask(struct session *s);
+static enum step copies_answered(struct session *s, struct answer *a);
+
+/* ---- RECORDS ---- */
+
+static size_t
+entry_size(const struct record_entry *e)
+{
+	return e->recipient.size + e->maildir.size + e->file.size + 16;
+}
+
+static bool
+entry_make(const struct session *s, struct record_entry *e, struct buf *name)
+{
+	const struct transaction *tx = s->tx;
+	const struct recipient *r = &tx->recipients[tx->at_recipient];
+	const struct route_leaf *leaf = &r->route.leaves[tx->at_leaf];
+	size_t at = name->size;
+
+	if (trace_file_name(tx, s->settings->config->hostname, r,
+	    tx->at_leaf, name) < 0)
+		return false;
+	e->recipient = slice_of(r->address);
+	e->uid = leaf->uid;
+	e->gid = leaf->gid;
+	e->maildir = leaf->maildir;
+	e->file = (struct slice){ name->data + at, name->size - at };
+	return true;
+}
+
+/* Move to the next leaf that has a record; false after the last. */
+static bool
+copies_at_leaf(struct transaction *tx)
+{
+	const struct recipient *r;
+
+	while (tx->at_recipient < tx->n_recipients) {
+		r = &tx->recipients[tx->at_recipient];
+		if (recipient_is_mailbox(r) && tx->at_leaf < r->route.n_leaves)
+			return true;
+		tx->at_recipient++;
+		tx->at_leaf = 0;
+	}
+	return false;
+}
+
+/* As many entries as one message takes. The names stay in one static buf. */
+static bool
+copies_fill(struct session *s, struct record_begin *begin)
+{
+	static char names[RECORD_BEGIN_MAX * FILE_NAME_ROOM];
+	struct buf name = { .data = names, .capacity = sizeof(names),
+		.maximum = sizeof(names) - 1 };
+	struct record_entry *e;
+	size_t size = 0;
+
+	begin->n_entries = 0;
+	while (copies_at_leaf(s->tx) && begin->n_entries < RECORD_BEGIN_MAX) {
+		e = &begin->entries[begin->n_entries];
+		if (!entry_make(s, e, &name))
+			return false;
+		size += entry_size(e);
+		if (size > RECORDS_ROOM && begin->n_entries > 0)
+			break;
+		begin->n_entries++;
+		s->tx->at_leaf++;
+	}
+	return true;
+}
+
+enum step
+copies_look_up(struct session *s)
+{
+	s->tx->at_recipient = s->tx->at_leaf = 0;
+	return copies_ask(s);
+}
+
+/* Everybody has been asked about: go on, or wait for an earlier attempt. */
+static enum step
+copies_complete(struct session *s)
+{
+	if (s->tx->is_open || s->tx->n_done > SKIPPED_MAX)
+		return finish_refuse(s, REPLY_RECORDS_OPEN);
+	return finish_prepare(s);
+}
+
+static enum step
+copies_ask(struct session *s)
+{
+	static struct record_begin begin;	/* large, and lent only */
+	struct transaction *tx = s->tx;
+	struct question q = { .kind = QUESTION_RECORDS, .fd = -1,
+		.deadline_ms = RECORDS_DEADLINE_MS, .as.records = &begin };
+
+	if (!copies_at_leaf(tx))
+		return copies_complete(s);
+	begin.transaction = tx->number;
+	begin.reverse_path = slice_of(tx->key);
+	memcpy(begin.digest, tx->digest, sizeof(begin.digest));
+	begin.first = (uint16_t)tx->n_entries;
+	if (!copies_fill(s, &begin) ||
+	    tx->n_entries + begin.n_entries > UINT16_MAX)
+		return finish_refuse(s, REPLY_RECORDS_SILENT);
+	tx->n_entries += begin.n_entries;
+	tx->n_asked = begin.n_entries;
+	return session_ask(s, &q, copies_answered);
+}
+
+/* The leaf of entry number i; entries and leaves are in the same order. */
+static void
+entry_find(const struct transaction *tx, unsigned entry, uint16_t *recipient,
+    uint16_t *leaf)
+{
+	const struct recipient *r;
+	uint16_t i;
+
+	for (i = 0; i < tx->n_recipients; i++) {
+		r = &tx->recipients[i];
+		if (r->is_discarded)
+			continue;
+		if (entry < r->route.n_leaves)
+			break;
+		entry -= (unsigned)r->route.n_leaves;
+	}
+	*recipient = i;
+	*leaf = (uint16_t)entry;
+}
+
+static bool
+copies_note_done(struct transaction *tx, unsigned entry)
+{
+	struct done_leaf *grown;
+	uint16_t recipient, leaf;
+
+	if ((tx->n_done & (tx->n_done - 1)) == 0) {
+		grown = reallocarray(tx->done, tx->n_done == 0 ? 1 :
+		    tx->n_done * 2, sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		tx->done = grown;
+	}
+	entry_find(tx, entry, &recipient, &leaf);
+	tx->done[tx->n_done].recipient = tx->recipients[recipient].index;
+	tx->done[tx->n_done].leaf = leaf;
+	tx->n_done++;
+	tx->recipients[recipient].n_done++;
+	return true;
+}
+
+static enum step
+copies_answered(struct session *s, struct answer *a)
+{
+	const struct record_states *states = &a->as.states;
+	struct transaction *tx = s->tx;
+	unsigned first = tx->n_entries - tx->n_asked;
+	uint16_t i;
+
+	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (!a->is_known || states->first != first ||
+	    states->n_entries != tx->n_asked)
+		return finish_refuse(s, REPLY_RECORDS_SILENT);
+	for (i = 0; i < states->n_entries; i++) {
+		if (states->states[i] == RECORD_IS_OPEN)
+			tx->is_open = true;
+		else if (states->states[i] == RECORD_IS_DONE &&
+		    !copies_note_done(tx, first + i))
+			return finish_refuse(s, REPLY_RECORDS_SILENT);
+	}
+	return copies_ask(s);
+}
+
+/* ---- INTENT ---- */
+
+static enum step
+intent_answered(struct session *s, struct answer *a)
+{
+	FAULT_STEP("smtpd.after-intent");
+	if (a->is_known)
+		return finish_commit(s);
+	/* Store may have noted it: the files must outlive that doubt. */
+	finish_release(s, RELEASE_KEEP_FILES);
+	return finish_refuse(s, REPLY_RECORDS_SILENT);
+}
+
+enum step
+copies_intend(struct session *s)
+{
+	struct question q = { .kind = QUESTION_INTENT, .fd = -1,
+		.deadline_ms = RECORDS_DEADLINE_MS,
+		.as.transaction = s->tx->number };
+
+	if (s->tx->n_entries == 0)
+		return finish_commit(s);
+	return session_ask(s, &q, intent_answered);
+}
+
+/* ---- WITHDRAW, DONE, SETTLE ---- */
+
+/*
+ * Entries of the recipients that failed (PRDR), or of those that did not.
+ * The caller frees *list. -1 without memory.
+ */
+static int
+entries_list(const struct transaction *tx, bool has_failed, uint16_t **list)
+{
+	const struct recipient *r = tx->recipients;
+	uint16_t leaf, entry = 0;
+	int n = 0;
+
+	*list = reallocarray(NULL, tx->n_entries + 1, sizeof(**list));
+	if (*list == NULL)
+		return -1;
+	for (; r < tx->recipients + tx->n_recipients; r++) {
+		if (r->is_discarded)
+			continue;
+		for (leaf = 0; leaf < r->route.n_leaves; leaf++, entry++)
+			if ((r->failure != NULL) == has_failed)
+				(*list)[n++] = entry;
+	}
+	return n;
+}
+
+static enum step
+undo_answered(struct session *s, struct answer *a)
+{
+	finish_release(s, a->is_known ? RELEASE_ALL : RELEASE_KEEP_FILES);
+	return s->tx->then(s);
+}
+
+enum step
+copies_undo(struct session *s, finish_fn *then)
+{
+	struct question q = { .kind = QUESTION_WITHDRAW, .fd = -1,
+		.deadline_ms = RECORDS_DEADLINE_MS,
+		.as.list = { .transaction = s->tx->number } };
+
+	s->tx->then = then;
+	if (s->tx->n_entries > 0) {
+		s->tx->n_entries = 0;
+		return session_ask(s, &q, undo_answered);
+	}
+	finish_release(s, RELEASE_ALL);
+	return then(s);
+}
+
+static enum step
+drop_answered(struct session *s, struct answer *a)
+{
+	if (a->is_known)
+		return s->tx->then(s);
+	finish_release(s, RELEASE_KEEP_FILES);
+	return s->tx->is_committed ? s->tx->then(s) :
+	    finish_refuse(s, REPLY_RECORDS_SILENT);
+}
+
+enum step
+copies_drop_failed(struct session *s, finish_fn *then)
+{
+	uint16_t *entries = NULL;
+	struct question q = { .kind = QUESTION_WITHDRAW, .fd = -1,
+		.deadline_ms = RECORDS_DEADLINE_MS,
+		.as.list = { .transaction = s->tx->number } };
+	struct answer unknown = { .is_known = false, .fd = -1 };
+	enum step step;
+	int n;
+
+	s->tx->then = then;
+	if (s->tx->n_entries == 0)
+		return then(s);
+	n = entries_list(s->tx, true, &entries);
+	if (n > 0) {
+		q.as.list.n = (uint16_t)n;
+		q.as.list.entries = entries;
+		step = session_ask(s, &q, drop_answered);
+	} else {
+		step = n == 0 ? then(s) : drop_answered(s, &unknown);
+	}
+	free(entries);
+	return step;
+}
+
+/* In as many messages as it takes. */
+static void
+done_tell(struct session *s, const uint16_t *entries, int n)
+{
+	struct question q = { .kind = QUESTION_DONE, .fd = -1,
+		.as.list = { .transaction = s->tx->number } };
+
+	for (; n > 0; n -= q.as.list.n, entries += q.as.list.n) {
+		q.as.list.n = (uint16_t)(n < LIST_MAX ? n : LIST_MAX);
+		q.as.list.entries = entries;
+		session_tell(s, &q);
+	}
+}
+
+void
+copies_done(struct session *s)
+{
+	struct question all = { .kind = QUESTION_DONE, .fd = -1,
+		.as.list = { .transaction = s->tx->number } };
+	uint16_t *entries = NULL;
+	int n;
+
+	if (s->tx->n_entries == 0)
+		return;
+	if (s->tx->is_each) {
+		n = entries_list(s->tx, false, &entries);
+		done_tell(s, entries, n);
+		free(entries);
+	} else {
+		session_tell(s, &all);
+	}
+}
+
+void
+copies_settle(struct session *s)
+{
+	struct question q = { .kind = QUESTION_SETTLE, .fd = -1,
+		.as.transaction = s->tx->number };
+
+	if (s->tx->n_entries > 0)
+		session_tell(s, &q);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See fate.h.
+ */
+#include "fate.h"
+
+bool
+fate_joins(struct fate *fate, enum route_kind kind)
+{
+	switch (kind) {
+	case ROUTE_MAILBOX:
+		fate->n_mailboxes++;
+		return true;
+	case ROUTE_DISCARD:
+		fate->n_discards++;
+		return true;
+	case ROUTE_REFUSE:
+		break;
+	}
+	return false;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fate.h - which recipients may share one transaction (DESIGN 7).
+ *
+ * Mailboxes prepare and commit, so any number of them shares one fate.
+ * What answers only once (a next hop, LMTP, a program) can be there once
+ * per transaction; this part has no such routes yet, and everything that is
+ * neither a mailbox nor a discard stays out.
+ */
+#ifndef POSTERN_SMTPD_FATE_H
+#define POSTERN_SMTPD_FATE_H
+
+#include <stdbool.h>
+#include "route.h"
+
+struct fate {
+	unsigned n_mailboxes;
+	unsigned n_discards;
+};
+
+/* May a recipient with such a route join? Counts it if so. */
+bool fate_joins(struct fate *fate, enum route_kind kind);
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From the final dot to the reply: the transaction of transaction.h, step by
+ * step. Everything that can refuse comes before COMMIT; after it the answer
+ * is 250 or a 451 whose copies have been taken back or are being settled.
+ *
+ * A crash here: before INTENT nothing counts as delivered and tmp/ files are
+ * swept; between INTENT and DONE store asks deliver what became of each
+ * copy; after DONE a retry is answered 250 without a second copy.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "clock.h"
+#include "commands.h"
+#include "fault.h"
+#include "limits.h"
+#include "transaction.h"
+
+#define COMMIT_DEADLINE_MS 60000
+
+static enum step prepare_answered(struct session *s, struct answer *a);
+static enum step commit_answered(struct session *s, struct answer *a);
+
+/* ---- how it ends ---- */
+
+void
+finish_release(struct session *s, enum release_how how)
+{
+	struct question q = { .kind = QUESTION_RELEASE, .fd = -1,
+		.as.release = { .transaction = s->tx->number, .how = how } };
+
+	if (!s->tx->is_probed)
+		return;
+	s->tx->is_probed = false;
+	session_tell(s, &q);
+}
+
+/* Nothing is left to undo: say why and end the transaction. */
+static enum step
+finish_say_refusal(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	enum step step;
+
+	if (tx->refusal != NULL)
+		step = session_reply_verdict(s, tx->refusal, "delivery",
+		    (struct slice){ NULL, 0 });
+	else
+		step = session_reply(s, tx->reply);
+	transaction_end(s);
+	return step;
+}
+
+enum step
+finish_refuse(struct session *s, enum reply_name reply)
+{
+	s->tx->reply = reply;
+	return copies_undo(s, finish_say_refusal);
+}
+
+/* The client left before the reply (RFC 1047): as if it had never sent it. */
+static enum step
+finish_gone(struct session *s)
+{
+	note_count(s, SCOREBOARD_ABORTED_CLIENT_GONE, 1);
+	transaction_end(s);
+	return STEP_CLOSE;
+}
+
+/* The 250 is proof that the client knows only once it sends more. */
+static void
+finish_await_confirmation(struct session *s)
+{
+	struct question q = { .kind = QUESTION_END, .fd = -1,
+		.as.transaction = s->unconfirmed };
+
+	if (s->unconfirmed != 0)
+		session_tell(s, &q);
+	s->unconfirmed = s->tx->number;
+	s->confirmed_from = s->n_inputs + 1;
+	if (!s->is_gone &&
+	    s->settings->host->presence(s->conn) == PRESENCE_HAS_SENT)
+		s->confirmed_from++;
+}
+
+static enum step
+finish_delivered(struct session *s)
+{
+	enum step step;
+
+	if (s->tx->n_entries > 0)
+		finish_await_confirmation(s);
+	if (s->tx->is_each) {
+		step = prdr_reply(s);
+	} else {
+		note_delivered(s);
+		step = session_reply_with_id(s, REPLY_DELIVERED);
+	}
+	transaction_end(s);
+	return step;
+}
+
+/* ---- failures of PREPARE and COMMIT ---- */
+
+static const char *
+recipient_address(const struct transaction *tx, uint16_t index)
+{
+	uint16_t i;
+
+	for (i = 0; i < tx->n_recipients; i++)
+		if (tx->recipients[i].index == index)
+			return tx->recipients[i].address;
+	return NULL;
+}
+
+/* Its next RCPT is answered with this, so that the others get theirs. */
+static void
+failure_remember(struct session *s, const struct outcome_failure *from)
+{
+	const char *address = recipient_address(s->tx, from->recipient);
+	char network[LIMITS_NETWORK_SIZE];
+	struct failure failure;
+	struct question q = { .kind = QUESTION_FAILED, .fd = -1,
+		.as.failure = &failure };
+
+	if (!from->is_own || address == NULL || s->tx->n_recipients < 2)
+		return;
+	limits_network(network, s->ip);
+	failure.client_network = slice_of(network);
+	failure.reverse_path = slice_of(s->tx->key);
+	failure.recipient = slice_of(address);
+	failure.verdict = from->verdict;
+	session_tell(s, &q);
+}
+
+/*
+ * One reply for all recipients: where there are others, the permanent
+ * failure of one must not become theirs, so it is answered 4yz now and
+ * given to its own RCPT on the retry.
+ */
+static void
+refusal_set(struct transaction *tx, const struct verdict *verdict)
+{
+	tx->refusal = malloc(sizeof(*tx->refusal));
+	if (tx->refusal == NULL)
+		return;
+	*tx->refusal = *verdict;
+	if (tx->n_recipients > 1 && verdict->code >= 500)
+		tx->refusal->code = verdict->code == 552 ? 452 : 451;
+}
+
+static enum step
+finish_failed(struct session *s, const struct outcome *outcome,
+    enum reply_name reply)
+{
+	uint16_t i;
+
+	for (i = 0; i < outcome->n_failures; i++)
+		failure_remember(s, &outcome->failures[i]);
+	refusal_set(s->tx, &outcome->failures[0].verdict);
+	return finish_refuse(s, reply);
+}
+
+/* ---- COMMIT ---- */
+
+/* QUIT that has come already is not gone, even if nothing follows it. */
+static bool
+client_is_gone(const struct session *s)
+{
+	if (s->is_gone || s->input.size > 0)
+		return s->is_gone;
+	return s->settings->host->presence(s->conn) == PRESENCE_GONE;
+}
+
+enum step
+finish_commit(struct session *s)
+{
+	struct question q = { .kind = QUESTION_COMMIT, .fd = -1,
+		.deadline_ms = COMMIT_DEADLINE_MS,
+		.as.transaction = s->tx->number };
+
+	FAULT_STEP("smtpd.before-commit");
+	if (client_is_gone(s))
+		return copies_undo(s, finish_gone);
+	if (transaction_time_left_ms(s->tx) == 0)
+		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
+	return session_ask(s, &q, commit_answered);
+}
+
+/* Nobody knows what is in new/: store asks each mailbox's worker. */
+static enum step
+finish_unknown(struct session *s, enum reply_name reply)
+{
+	note_count(s, SCOREBOARD_COMMITS_UNKNOWN, 1);
+	copies_settle(s);
+	finish_release(s, RELEASE_KEEP_FILES);
+	s->tx->reply = reply;
+	return finish_say_refusal(s);
+}
+
+static enum step
+commit_failed(struct session *s, const struct outcome *outcome)
+{
+	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
+	if (outcome->n_left_behind > 0) {
+		refusal_set(s->tx, &outcome->failures[0].verdict);
+		return finish_unknown(s, REPLY_NOT_COMMITTED);
+	}
+	return finish_failed(s, outcome, REPLY_NOT_COMMITTED);
+}
+
+static enum step
+commit_answered(struct session *s, struct answer *a)
+{
+	struct transaction *tx = s->tx;
+	const struct outcome *outcome = &a->as.outcome;
+
+	FAULT_STEP("smtpd.after-commit");
+	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (!a->is_known)
+		return finish_unknown(s, REPLY_FATE_UNKNOWN);
+	if (outcome->n_failures > 0 && !tx->is_each)
+		return commit_failed(s, outcome);
+	tx->is_committed = true;
+	if (outcome->n_failures == 0) {
+		tx->is_probed = false;	/* deliver forgets it by itself */
+		copies_done(s);
+		return finish_delivered(s);
+	}
+	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
+	prdr_note_failures(tx, outcome);
+	copies_done(s);
+	if (outcome->n_left_behind == 0)
+		return copies_drop_failed(s, finish_delivered);
+	copies_settle(s);
+	finish_release(s, RELEASE_KEEP_FILES);
+	return finish_delivered(s);
+}
+
+/* ---- PREPARE ---- */
+
+static void
+prepare_list(const struct transaction *tx, struct prepare_ask *ask)
+{
+	const struct recipient *r;
+	uint16_t i;
+
+	for (i = 0; i < tx->n_recipients; i++) {
+		r = &tx->recipients[i];
+		if (recipient_is_mailbox(r) && r->n_done < r->route.n_leaves)
+			ask->recipients[ask->n_recipients++] = r->index;
+	}
+	for (i = 0; i < tx->n_done; i++) {
+		ask->skipped[i].recipient = tx->done[i].recipient;
+		ask->skipped[i].leaf = tx->done[i].leaf;
+	}
+	ask->n_skipped = (uint16_t)tx->n_done;
+}
+
+enum step
+finish_prepare(struct session *s)
+{
+	static struct prepare_ask ask;		/* large, and lent only */
+	struct transaction *tx = s->tx;
+	struct question q = { .kind = QUESTION_PREPARE, .fd = tx->message_fd,
+		.deadline_ms = transaction_time_left_ms(tx),
+		.as.prepare = &ask };
+
+	ask.transaction = tx->number;
+	ask.message_size = tx->message_bytes;
+	ask.is_each = tx->is_each;
+	ask.is_junk = false;
+	ask.name = slice_of(tx->name);
+	ask.host = slice_of(s->settings->config->hostname);
+	ask.return_path = slice_of(tx->reverse_path);
+	ask.trace = buf_slice(&tx->trace);
+	ask.n_recipients = 0;
+	prepare_list(tx, &ask);
+	if (ask.n_recipients == 0)
+		return finish_delivered(s);
+	if (q.deadline_ms == 0)
+		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
+	FAULT_STEP("smtpd.before-prepare");
+	return session_ask(s, &q, prepare_answered);
+}
+
+static enum step
+prepare_answered(struct session *s, struct answer *a)
+{
+	struct transaction *tx = s->tx;
+	const struct outcome *outcome = &a->as.outcome;
+
+	FAULT_STEP("smtpd.after-prepare");
+	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (!a->is_known)
+		return finish_refuse(s, REPLY_NOT_PREPARED);
+	if (outcome->n_failures > 0 && !tx->is_each)
+		return finish_failed(s, outcome, REPLY_NOT_PREPARED);
+	if (outcome->n_failures == 0)
+		return copies_intend(s);
+	if (prdr_note_failures(tx, outcome) == 0)
+		return copies_undo(s, finish_delivered);
+	return copies_drop_failed(s, copies_intend);
+}
+
+/* ---- the checks of this part ---- */
+
+static bool
+is_loop_for(const struct transaction *tx, struct slice address)
+{
+	struct slice rest = buf_slice(&tx->body.header.delivered_to), line;
+
+	while (rest.size > 0) {
+		line.data = rest.data;
+		line.size = slice_find(rest, '\n');
+		if (slice_equals_nocase(line, address))
+			return true;
+		rest.data += line.size + 1;
+		rest.size -= line.size + 1;
+	}
+	return false;
+}
+
+static bool
+is_loop(const struct transaction *tx)
+{
+	const struct recipient *r;
+	uint16_t i;
+	size_t leaf;
+
+	if (tx->body.header.has_many_delivered_to)
+		return true;
+	if (tx->body.header.delivered_to.size == 0)
+		return false;
+	for (i = 0; i < tx->n_recipients; i++) {
+		r = &tx->recipients[i];
+		if (is_loop_for(tx, slice_of(r->address)))
+			return true;
+		for (leaf = 0; leaf < r->route.n_leaves; leaf++)
+			if (is_loop_for(tx,
+			    r->route.leaves[leaf].delivered_to))
+				return true;
+	}
+	return false;
+}
+
+static enum reply_name
+finish_check(const struct session *s)
+{
+	const struct body *body = &s->tx->body;
+	unsigned most = s->settings->config->limits.received_fields;
+
+	if (body->faults != 0)
+		return data_fault(body->faults);
+	if (most != 0 && body->header.n_received > most)
+		return REPLY_TOO_MANY_HOPS;
+	return is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
+}
+
+/* The message is sealed now and its memfd the transaction's. */
+static bool
+finish_seal(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	tx->message_fd = body_seal(&tx->body, tx->digest);
+	tx->message_bytes = tx->body.size_bytes;
+	tx->has_records = tx->body.header.has_date &&
+	    tx->body.header.has_message_id;
+	return tx->message_fd >= 0 && trace_make(s) == 0;
+}
+
+enum step
+transaction_finish(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	enum reply_name reply;
+
+	s->mode = INPUT_LINES;
+	s->is_timer_wanted = true;
+	tx->is_finishing = true;
+	tx->dot_us = clock_monotonic_us();
+	note_asked("data", slice_of(tx->reverse_path), 0);
+	reply = finish_check(s);
+	if (reply == REPLY_COUNT && !finish_seal(s))
+		reply = REPLY_DATA_IO_ERROR;
+	if (reply != REPLY_COUNT)
+		return finish_refuse(s, reply);
+	tx->is_each = prdr_begin(tx);
+	if (tx->has_records)
+		return copies_look_up(s);
+	return finish_prepare(s);
+}

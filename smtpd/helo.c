@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * HELO and EHLO: both end a transaction like RSET (RFC 5321 4.1.4).
+ *
+ * EHLO offers what the configuration keeps. LIMITS (RFC 9422) announces
+ * only limits that are in force.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "commands.h"
+#include "smtp_command.h"
+#include "transaction.h"
+
+/* False: a reply has been chosen in *step. */
+static bool
+helo_accept(struct session *s, struct slice argument, enum step *step)
+{
+	char *helo;
+
+	if (command_check_helo(argument) != COMMAND_OK) {
+		*step = session_reply(s, REPLY_HELO_SYNTAX);
+		return false;
+	}
+	helo = slice_strdup(argument);
+	if (helo == NULL) {
+		*step = session_reply(s, REPLY_NO_MEMORY);
+		return false;
+	}
+	transaction_end(s);
+	free(s->helo);
+	s->helo = helo;
+	s->phase = PHASE_READY;
+	return true;
+}
+
+enum step
+cmd_helo(struct session *s, struct slice argument)
+{
+	enum step step;
+
+	if (!helo_accept(s, argument, &step))
+		return step;
+	s->is_esmtp = s->has_enhanced = false;
+	return session_reply_lines(s, 250,
+	    slice_of(s->settings->config->hostname));
+}
+
+static void
+ehlo_put_limits(struct buf *text, const struct session_settings *settings)
+{
+	unsigned mails = settings->config->limits.messages_per_session;
+
+	buf_puts(text, "\nLIMITS");
+	if (mails != 0)
+		buf_printf(text, " MAILMAX=%u", mails);
+	buf_printf(text, " RCPTMAX=%u", settings->max_recipients);
+}
+
+static void
+ehlo_put_keywords(struct buf *text, const struct session_settings *settings)
+{
+	uint64_t size_bytes = settings->config->limits.message_bytes;
+
+	buf_puts(text, settings->config->hostname);
+	buf_puts(text, "\nPIPELINING\nENHANCEDSTATUSCODES\n8BITMIME\nSMTPUTF8"
+	    "\nCHUNKING\nPRDR");
+	/* RFC 1870 4: 0 is "no fixed maximum". */
+	buf_printf(text, "\nSIZE %" PRIu64, size_bytes);
+	ehlo_put_limits(text, settings);
+	buf_puts(text, "\nHELP");
+}
+
+enum step
+cmd_ehlo(struct session *s, struct slice argument)
+{
+	struct buf text = { .maximum = 1024 };
+	enum step step;
+
+	if (!helo_accept(s, argument, &step))
+		return step;
+	s->is_esmtp = s->has_enhanced = true;
+	ehlo_put_keywords(&text, s->settings);
+	step = session_reply_lines(s, 250, buf_slice(&text));
+	buf_free(&text);
+	return step;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * limits.h - what one client, and all clients together, may have at once.
+ *
+ * Sessions of a client and the memory of all messages are counted over all
+ * smtpd processes through their scoreboards. What a client network has of
+ * that memory, its messages in an hour and its unknown recipients are this
+ * process's own count: a client that spreads over all processes reaches
+ * each limit once in each.
+ *
+ * A struct client is one network (an IPv4 address, an IPv6 /64). It lives
+ * while it has sessions, and longer while something is held against it.
+ */
+#ifndef POSTERN_SMTPD_LIMITS_H
+#define POSTERN_SMTPD_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "config.h"
+#include "replies.h"
+#include "scoreboard.h"
+
+#define LIMITS_NETWORK_SIZE 64		/* "2001:db8:1:2::/64" and NUL */
+#define LIMITS_HARVEST_US (15 * 60 * (int64_t)1000000)
+
+struct limits;
+struct client;
+
+struct limits_setup {
+	const struct config *config;
+	struct scoreboard *own;			/* NULL: counted in here */
+	struct scoreboards *const *others;	/* may change at any time */
+	uint64_t memory_bytes;		/* of all messages under way; 0: none */
+};
+
+/* NULL without memory. */
+struct limits *limits_new(const struct limits_setup *setup);
+void limits_free(struct limits **limits);
+
+/* The memory of all messages that the configuration allows (DESIGN 6). */
+uint64_t limits_memory_bytes(const struct config *config);
+/* The network that an address counts for, as text. */
+void limits_network(char to[LIMITS_NETWORK_SIZE], const char *ip);
+
+/*
+ * A new session of this address. REPLY_COUNT: it may come, and *client is
+ * its until limits_leave (NULL without memory: then nothing is held against
+ * it). Otherwise the reply to turn it away with.
+ */
+enum reply_name limits_admit(struct limits *limits, const char *ip,
+    struct client **client);
+void limits_leave(struct limits *limits, struct client **client);
+
+/* May it begin one more message now? Counts it. */
+bool limits_allow_mail(struct limits *limits, struct client *client);
+/* Hold at least wanted octets of memory; *held is what it holds. */
+bool limits_reserve(struct limits *limits, struct client *client,
+    uint64_t *held, uint64_t wanted);
+void limits_unreserve(struct limits *limits, struct client *client,
+    uint64_t *held);
+/* One more recipient. True: by now the client collects addresses. */
+bool limits_note_recipient(struct limits *limits, struct client *client,
+    bool is_unknown);
+bool limits_is_harvester(const struct client *client);
+
+void limits_count(struct limits *limits, enum scoreboard_counter counter,
+    int64_t delta);
+
+#endif

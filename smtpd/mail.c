@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * MAIL: begins a transaction (RFC 5321 4.1.1.2) and reserves the memory that
+ * SIZE= announces (RFC 1870 6.1).
+ */
+#include "commands.h"
+#include "limits.h"
+#include "smtp_command.h"
+#include "transaction.h"
+
+#define MAIL_OFFERED (COMMAND_SIZE | COMMAND_BODY | COMMAND_SMTPUTF8 | \
+	COMMAND_PRDR)
+
+static enum step
+mail_begin(struct session *s, const struct address *sender,
+    const struct mail_params *params)
+{
+	s->tx = transaction_begin(sender, params);
+	if (s->tx == NULL)
+		return session_reply(s, REPLY_NO_MEMORY);
+	if (!limits_reserve(s->settings->limits, s->client,
+	    &s->tx->reserved_bytes, params->size_bytes)) {
+		transaction_end(s);
+		return session_reply(s, REPLY_BUDGET_USED);
+	}
+	s->phase = PHASE_MAIL;
+	s->n_mails++;
+	return session_reply(s, REPLY_MAIL_OK);
+}
+
+enum step
+cmd_mail(struct session *s, struct slice argument)
+{
+	const struct config_limits *limits = &s->settings->config->limits;
+	struct address sender;
+	struct mail_params params;
+	enum command_result result;
+
+	if (limits->messages_per_session != 0 &&
+	    s->n_mails >= limits->messages_per_session)
+		return session_reply(s, REPLY_TOO_MANY_MAILS);
+	result = command_parse_mail(argument, s->is_esmtp ? MAIL_OFFERED : 0,
+	    &sender, &params);
+	if (result != COMMAND_OK)
+		return session_reply_syntax(s, result, REPLY_SENDER_SYNTAX,
+		    params.wrong);
+	if (limits->message_bytes != 0 &&
+	    params.size_bytes > limits->message_bytes)
+		return session_reply(s, REPLY_TOO_LARGE);
+	if (!limits_allow_mail(s->settings->limits, s->client))
+		return session_reply(s, REPLY_TOO_FAST);
+	return mail_begin(s, &sender, &params);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is written down about a session: the log, the trail, the counters.
+ *
+ * A handler says what it asked before it replies (note_asked); whatever is
+ * refused within the same call was decided on that.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "clock.h"
+#include "commands.h"
+#include "limits.h"
+#include "log.h"
+#include "trail.h"
+#include "transaction.h"
+
+#define ASKED_MAX 200
+
+static struct {
+	const char *stage;
+	char what[ASKED_MAX + 1];
+	uint32_t took_us;
+} asked;
+
+void
+note_asked(const char *stage, struct slice what, uint32_t took_us)
+{
+	if (what.size > ASKED_MAX)
+		what.size = ASKED_MAX;
+	asked.stage = stage;
+	asked.took_us = took_us;
+	memcpy(asked.what, what.data, what.size);
+	asked.what[what.size] = '\0';
+}
+
+void
+note_count(const struct session *s, enum scoreboard_counter counter,
+    unsigned n)
+{
+	if (n > 0)
+		limits_count(s->settings->limits, counter, n);
+}
+
+/* "text (ID)"; a text that is too long is cut, its id never. */
+static void
+refusal_put_id(struct verdict *v, const char *id)
+{
+	size_t room = sizeof(v->text) - strlen(id) - 4;
+	size_t size = strlen(v->text);
+
+	if (size > room)
+		size = room;
+	snprintf(v->text + size, sizeof(v->text) - size, " (%s)", id);
+}
+
+void
+note_refusal(struct session *s, struct verdict *v, const char *check,
+    const char *answer)
+{
+	bool is_temporary = v->code < 500;
+	char id[SHORT_ID_NUMBERED_SIZE], enhanced[16];
+
+	if (s->n_refusals < SHORT_ID_NUMBER_MAX)
+		s->n_refusals++;
+	if (short_id_with_number(id, s->id, s->n_refusals) < 0)
+		slice_copy(id, sizeof(id), slice_of(s->id));
+	snprintf(enhanced, sizeof(enhanced), "%u.%u.%u", v->code / 100u,
+	    v->subject, v->detail);
+	note_count(s, is_temporary ? SCOREBOARD_REFUSED_4XX :
+	    SCOREBOARD_REFUSED_5XX, 1);
+	trail_add(s->settings->trail, s->id, s->n_refusals,
+	    (const struct log_value[]){ LOG_S("stage", asked.stage),
+	    LOG_S("check", check),
+	    LOG_S("verdict", is_temporary ? "temporary" : "refuse"),
+	    LOG_U("code", v->code), LOG_S("enhanced", enhanced),
+	    LOG_S("asked", asked.what), LOG_S("answer", answer),
+	    LOG_U("took_us", asked.took_us), LOG_S("text", v->text),
+	    LOG_END });
+	log_info("refused", LOG_S("session", s->id), LOG_S("id", id),
+	    LOG_S("client", s->ip), LOG_S("stage", asked.stage),
+	    LOG_S("check", check), LOG_U("code", v->code),
+	    LOG_S("asked", asked.what),
+	    LOG_S("from", s->tx != NULL ? s->tx->reverse_path : ""),
+	    LOG_U("took_us", asked.took_us), LOG_S("text", v->text), LOG_END);
+	refusal_put_id(v, id);
+}
+
+void
+note_opened(struct session *s)
+{
+	trail_begin(s->settings->trail, s->id, (const struct log_value[]){
+	    LOG_S("stage", "connect"), LOG_S("client", s->ip), LOG_END });
+	log_debug("session_open", LOG_S("session", s->id),
+	    LOG_S("client", s->ip), LOG_END);
+}
+
+void
+note_closed(const struct session *s)
+{
+	int64_t took_us = clock_monotonic_us() - s->opened_us;
+
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", "end"), LOG_U("messages", s->n_accepted),
+	    LOG_U("refused", s->n_refusals), LOG_END });
+	log_info("session_closed", LOG_S("session", s->id),
+	    LOG_S("client", s->ip), LOG_U("messages", s->n_accepted),
+	    LOG_U("recipients", s->n_recipients),
+	    LOG_U("unknown", s->n_unknown), LOG_U("refused", s->n_refusals),
+	    LOG_U("errors", s->n_errors), LOG_D("took_ms", took_us / 1000),
+	    LOG_END);
+}
+
+/* Recipients that got it, and the copies that are in mailboxes for it. */
+static void
+delivered_count(const struct transaction *tx, unsigned *n_recipients,
+    unsigned *n_copies, unsigned *n_discarded)
+{
+	const struct recipient *r;
+
+	*n_recipients = *n_copies = *n_discarded = 0;
+	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++) {
+		if (r->failure != NULL)
+			continue;
+		++*n_recipients;
+		*n_copies += (unsigned)r->route.n_leaves;
+		*n_discarded += r->is_discarded;
+	}
+}
+
+void
+note_delivered(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	unsigned n_recipients, n_copies, n_discarded;
+	int64_t took_us = clock_monotonic_us() - tx->dot_us;
+
+	delivered_count(tx, &n_recipients, &n_copies, &n_discarded);
+	n_copies -= (unsigned)tx->n_done;
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", "data"), LOG_S("verdict", "accept"),
+	    LOG_S("from", tx->reverse_path),
+	    LOG_U("recipients", n_recipients),
+	    LOG_U("discarded", n_discarded), LOG_END });
+	s->n_accepted++;
+	note_count(s, SCOREBOARD_MESSAGES_ACCEPTED, 1);
+	note_count(s, SCOREBOARD_RECIPIENTS_ACCEPTED, n_recipients);
+	note_count(s, SCOREBOARD_COPIES_DELIVERED, n_copies);
+	note_count(s, SCOREBOARD_MESSAGES_DISCARDED, n_discarded);
+	note_count(s, SCOREBOARD_DUPLICATES_SUPPRESSED, (unsigned)tx->n_done);
+	limits_count(s->settings->limits, SCOREBOARD_MESSAGES_BYTES,
+	    (int64_t)tx->message_bytes);
+	log_info("delivered", LOG_S("session", s->id), LOG_S("client", s->ip),
+	    LOG_S("from", tx->reverse_path), LOG_U("recipients", n_recipients),
+	    LOG_U("copies", n_copies), LOG_U("discarded", n_discarded),
+	    LOG_U("done_before", tx->n_done), LOG_U("size", tx->message_bytes),
+	    LOG_D("took_ms", took_us / 1000), LOG_END);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See peers.h. A question that is out is a struct pending; its number is the
+ * id that the session knows. Decoders stand in the table beside encoders, so
+ * that each kind is one line.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "clock.h"
+#include "log.h"
+#include "peers.h"
+#include "transaction.h"
+
+#define MAX_DIRECTORIES 64
+#define SEGMENT_DEADLINE_MS 10000
+#define SEGMENT_PAUSE_US 1000000
+
+struct pending {
+	struct peers *peers;
+	struct session *s;		/* NULL: free */
+	struct channel *ch;
+	enum question_kind kind;
+	uint32_t id;			/* index + 1 */
+	uint32_t question;		/* the channel's id */
+	uint32_t next_free;
+	int64_t asked_us;
+};
+
+struct peers {
+	struct loop *loop;
+	peers_answered_fn *answered;
+	uint32_t *n_failures;
+	struct channel *directories[MAX_DIRECTORIES];
+	struct channel *deliver, *store;
+	uint64_t deliver_from, store_from;	/* transactions they know */
+	struct pending **pending;		/* by id - 1 */
+	uint32_t n_pending, free;		/* free: id, or 0 */
+	bool is_segment_asked;
+	int64_t segment_asked_us;
+	struct trail *trail;
+};
+
+struct peers *
+peers_new(struct loop *loop, peers_answered_fn *answered,
+    uint32_t *n_failures)
+{
+	struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (peers == NULL)
+		return NULL;
+	peers->loop = loop;
+	peers->answered = answered;
+	peers->n_failures = n_failures;
+	return peers;
+}
+
+/* ---- what each kind is on the wire ---- */
+
+static void
+put_list(struct ipc_writer *w, const struct entry_list *list)
+{
+	uint16_t i;
+
+	ipc_put_u64(w, list->transaction);
+	ipc_put_u16(w, list->n);
+	for (i = 0; i < list->n; i++)
+		ipc_put_u16(w, list->entries[i]);
+}
+
+static void
+put_question(struct ipc_writer *w, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_ROUTE:
+		put_route_ask(w, q->as.route);
+		break;
+	case QUESTION_PROBE:
+		put_probe_ask(w, q->as.probe);
+		break;
+	case QUESTION_FAILURE:
+	case QUESTION_FAILED:
+		put_failure(w, q->as.failure);
+		break;
+	case QUESTION_PREPARE:
+		put_prepare_ask(w, q->as.prepare);
+		break;
+	case QUESTION_RECORDS:
+		put_record_begin(w, q->as.records);
+		break;
+	case QUESTION_WITHDRAW:
+	case QUESTION_DONE:
+		put_list(w, &q->as.list);
+		break;
+	case QUESTION_RELEASE:
+		put_release_ask(w, &q->as.release);
+		break;
+	default:
+		ipc_put_u64(w, q->as.transaction);
+		break;
+	}
+}
+
+static bool
+get_route(struct ipc_reader *r, struct answer *a)
+{
+	return get_route_answer(r, &a->as.route);
+}
+
+static bool
+get_code(struct ipc_reader *r, struct answer *a)
+{
+	return get_verdict(r, &a->as.verdict) && ipc_reader_is_done(r);
+}
+
+static bool
+get_result(struct ipc_reader *r, struct answer *a)
+{
+	return get_outcome(r, &a->as.outcome);
+}
+
+static bool
+get_states(struct ipc_reader *r, struct answer *a)
+{
+	return get_record_states(r, &a->as.states);
+}
+
+static bool
+get_nothing(struct ipc_reader *r, struct answer *a)
+{
+	(void)a;
+	return ipc_reader_is_done(r);
+}
+
+static const struct wire {
+	enum role role;
+	uint16_t type, answer;
+	bool (*get)(struct ipc_reader *r, struct answer *a);
+} wires[QUESTION_COUNT] = {
+	[QUESTION_ROUTE] = { ROLE_DIRECTORY, ROUTE_ASK, ROUTE_ANSWER,
+	    get_route },
+	[QUESTION_PROBE] = { ROLE_DELIVER, PROBE_ASK, PROBE_ANSWER, get_code },
+	[QUESTION_PREPARE] = { ROLE_DELIVER, PREPARE_ASK, PREPARE_ANSWER,
+	    get_result },
+	[QUESTION_COMMIT] = { ROLE_DELIVER, COMMIT_ASK, COMMIT_ANSWER,
+	    get_result },
+	[QUESTION_RELEASE] = { ROLE_DELIVER, RELEASE_ASK, 0, NULL },
+	[QUESTION_FAILURE] = { ROLE_STORE, FAILURE_ASK, FAILURE_ANSWER,
+	    get_code },
+	[QUESTION_RECORDS] = { ROLE_STORE, RECORD_BEGIN, RECORD_STATES,
+	    get_states },
+	[QUESTION_INTENT] = { ROLE_STORE, RECORD_INTENT, RECORD_OK,
+	    get_nothing },
+	[QUESTION_WITHDRAW] = { ROLE_STORE, RECORD_WITHDRAW, RECORD_OK,
+	    get_nothing },
+	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
+	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
+	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
+	[QUESTION_END] = { ROLE_STORE, RECORD_END, 0, NULL },
+	[QUESTION_FAILED] = { ROLE_STORE, FAILURE_PUT, 0, NULL },
+};
+
+/* The transaction that a question is about; UINT64_MAX: about none. */
+static uint64_t
+question_transaction(const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_PROBE:
+		return q->as.probe->transaction;
+	case QUESTION_PREPARE:
+		return q->as.prepare->transaction;
+	case QUESTION_RECORDS:
+		return q->as.records->transaction;
+	case QUESTION_WITHDRAW:
+	case QUESTION_DONE:
+		return q->as.list.transaction;
+	case QUESTION_RELEASE:
+		return q->as.release.transaction;
+	case QUESTION_ROUTE:
+	case QUESTION_FAILURE:
+	case QUESTION_FAILED:
+		return UINT64_MAX;
+	default:
+		return q->as.transaction;
+	}
+}
+
+/* ---- channels ---- */
+
+static struct channel *
+directory_choose(const struct peers *peers)
+{
+	struct channel *best = NULL, *ch;
+	size_t i;
+
+	for (i = 0; i < MAX_DIRECTORIES; i++) {
+		ch = peers->directories[i];
+		if (ch != NULL && (best == NULL || channel_n_outstanding(ch) <
+		    channel_n_outstanding(best)))
+			best = ch;
+	}
+	return best;
+}
+
+static struct channel *
+channel_choose(const struct peers *peers, const struct question *q)
+{
+	uint64_t transaction = question_transaction(q);
+
+	switch (wires[q->kind].role) {
+	case ROLE_DIRECTORY:
+		return directory_choose(peers);
+	case ROLE_DELIVER:
+		return transaction >= peers->deliver_from ? peers->deliver :
+		    NULL;
+	case ROLE_STORE:
+		return transaction >= peers->store_from ? peers->store : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static bool
+on_failure_count(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peers *peers = arg;
+	uint32_t n = ipc_get_u32(&m->body);
+
+	(void)ch;
+	if (!ipc_reader_is_done(&m->body))
+		return false;
+	*peers->n_failures = n;
+	return true;
+}
+
+static const struct channel_rule store_rules[] = {
+	{ FAILURE_COUNT, CHANNEL_NO_FD, on_failure_count },
+};
+
+static void
+on_closed(struct channel *ch, bool misbehaved, void *arg)
+{
+	struct peers *peers = arg;
+	size_t i;
+
+	log_warning(misbehaved ? "peer_misbehaved" : "peer_gone",
+	    LOG_S("peer", channel_name(ch)), LOG_END);
+	if (ch == peers->deliver)
+		peers->deliver = NULL;
+	if (ch == peers->store)
+		peers->store = NULL;
+	for (i = 0; i < MAX_DIRECTORIES; i++)
+		if (ch == peers->directories[i])
+			peers->directories[i] = NULL;
+}
+
+void
+peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
+{
+	struct channel **slot = NULL;
+	bool is_store = role == ROLE_STORE;
+
+	if (role == ROLE_DELIVER) {
+		slot = &peers->deliver;
+		peers->deliver_from = transaction_last_number() + 1;
+	} else if (is_store) {
+		slot = &peers->store;
+		peers->store_from = transaction_last_number() + 1;
+		*peers->n_failures = 0;
+	} else if (role == ROLE_DIRECTORY) {
+		slot = &peers->directories[index % MAX_DIRECTORIES];
+	}
+	if (slot == NULL) {
+		close(fd);
+		return;
+	}
+	if (*slot != NULL)
+		channel_free(slot);
+	*slot = channel_new(peers->loop, fd, role_name(role),
+	    is_store ? store_rules : NULL, is_store, on_closed, peers);
+}
+
+/* ---- questions ---- */
+
+static struct pending *
+pending_new(struct peers *peers)
+{
+	struct pending **grown, *p;
+	uint32_t n = peers->n_pending;
+
+	if (peers->free != 0) {
+		p = peers->pending[peers->free - 1];
+		peers->free = p->next_free;
+		return p;
+	}
+	if ((n & (n - 1)) == 0) {
+		grown = reallocarray(peers->pending, n == 0 ? 1 : n * 2,
+		    sizeof(*grown));
+		if (grown == NULL)
+			return NULL;
+		peers->pending = grown;
+	}
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	peers->pending[peers->n_pending++] = p;
+	p->id = peers->n_pending;
+	return p;
+}
+
+static void
+pending_free(struct peers *peers, struct pending *p)
+{
+	p->s = NULL;
+	p->next_free = peers->free;
+	peers->free = p->id;
+}
+
+/* false: what came is no answer to that question. */
+static bool
+answer_get(struct answer *a, const struct wire *wire, struct ipc_message *m)
+{
+	bool wants_fd;
+
+	if (m->type != wire->answer || !wire->get(&m->body, a))
+		return false;
+	wants_fd = wire->answer == ROUTE_ANSWER && a->as.route.sealed_size > 0;
+	if (wants_fd != (m->fd >= 0))
+		return false;
+	a->fd = m->fd;
+	m->fd = -1;
+	return true;
+}
+
+static void
+on_answer(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	static struct answer a;		/* large */
+	struct pending *p = arg;
+	struct peers *peers = p->peers;
+	struct session *s = p->s;
+	int64_t took_us = clock_monotonic_us() - p->asked_us;
+
+	a.fd = -1;
+	a.is_known = m != NULL && answer_get(&a, &wires[p->kind], m);
+	a.took_us = (uint32_t)took_us;
+	if (m != NULL && !a.is_known)
+		log_error("malformed_answer", LOG_S("peer", channel_name(ch)),
+		    LOG_U("type", m->type), LOG_END);
+	pending_free(peers, p);
+	peers->answered(s, p->id, &a);
+	if (a.fd >= 0)
+		close(a.fd);
+}
+
+uint32_t
+peers_ask(struct peers *peers, struct session *s, const struct question *q)
+{
+	static struct ipc_writer w;	/* large */
+	struct channel *ch = channel_choose(peers, q);
+	struct pending *p;
+
+	if (ch == NULL)
+		return 0;
+	p = pending_new(peers);
+	if (p == NULL)
+		return 0;
+	p->peers = peers;
+	p->s = s;
+	p->ch = ch;
+	p->kind = q->kind;
+	p->asked_us = clock_monotonic_us();
+	ipc_writer_init(&w);
+	put_question(&w, q);
+	p->question = channel_ask(ch, wires[q->kind].type, &w, q->fd,
+	    q->deadline_ms, on_answer, p);
+	if (p->question != 0)
+		return p->id;
+	pending_free(peers, p);
+	return 0;
+}
+
+void
+peers_forget(struct peers *peers, uint32_t id)
+{
+	struct pending *p = peers->pending[id - 1];
+
+	channel_forget(p->ch, p->question);
+	pending_free(peers, p);
+}
+
+void
+peers_tell(struct peers *peers, const struct question *q)
+{
+	static struct ipc_writer w;
+	struct channel *ch = channel_choose(peers, q);
+	int error;
+
+	if (ch == NULL)
+		return;
+	ipc_writer_init(&w);
+	put_question(&w, q);
+	error = channel_tell(ch, wires[q->kind].type, &w, -1);
+	if (error < 0 && error != -EPIPE)
+		log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
+		    LOG_U("type", wires[q->kind].type), LOG_E("error", error),
+		    LOG_END);
+}
+
+/* ---- the trail's segment ---- */
+
+static void
+on_segment(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peers *peers = arg;
+	uint16_t segment;
+	uint32_t offset;
+
+	(void)ch;
+	peers->is_segment_asked = false;
+	if (m == NULL || m->type != TRAIL_SEGMENT_ANSWER || m->fd < 0)
+		return;
+	segment = ipc_get_u16(&m->body);
+	offset = ipc_get_u32(&m->body);
+	if (!ipc_reader_is_done(&m->body))
+		return;
+	trail_open_segment(peers->trail, m->fd, segment, offset);
+	m->fd = -1;
+}
+
+void
+peers_want_segment(struct peers *peers, struct trail *trail)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (peers->store == NULL || peers->is_segment_asked ||
+	    (peers->segment_asked_us != 0 &&
+	    now_us - peers->segment_asked_us < SEGMENT_PAUSE_US))
+		return;
+	peers->trail = trail;
+	peers->segment_asked_us = now_us;
+	peers->is_segment_asked = channel_ask(peers->store, TRAIL_SEGMENT_ASK,
+	    NULL, -1, SEGMENT_DEADLINE_MS, on_segment, peers) != 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * question.h - what a session asks and tells the other compartments.
+ *
+ * The session core speaks of questions and answers only; peers.c puts them
+ * on channels, tests answer them themselves. A question has at most one
+ * answer, delivered through session_answer; one that cannot be asked, whose
+ * deadline passes or whose peer dies is answered "unknown". Everything a
+ * question points to is the asker's and need not outlive the call.
+ */
+#ifndef POSTERN_SMTPD_QUESTION_H
+#define POSTERN_SMTPD_QUESTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "ask.h"
+
+enum question_kind {
+	/* asked */
+	QUESTION_ROUTE,		/* directory -> answer.as.route */
+	QUESTION_PROBE,		/* deliver -> answer.as.verdict */
+	QUESTION_FAILURE,	/* store -> answer.as.verdict */
+	QUESTION_PREPARE,	/* deliver -> answer.as.outcome */
+	QUESTION_RECORDS,	/* store -> answer.as.states */
+	QUESTION_INTENT,	/* store -> acknowledged: COMMIT may be asked */
+	QUESTION_WITHDRAW,	/* store -> acknowledged */
+	QUESTION_COMMIT,	/* deliver -> answer.as.outcome */
+	QUESTION_RELEASE,	/* deliver -> acknowledged */
+	/* told */
+	QUESTION_DONE,		/* store: these are in new/ */
+	QUESTION_SETTLE,	/* store: find out what became of it */
+	QUESTION_CONFIRM,	/* store: the client has read the reply */
+	QUESTION_END,		/* store: it may not have */
+	QUESTION_FAILED,	/* store: remember this recipient's failure */
+	QUESTION_COUNT,
+};
+
+/* Entries of a delivery record; n 0 means all of them. */
+struct entry_list {
+	uint64_t transaction;
+	uint16_t n;
+	const uint16_t *entries;
+};
+
+struct question {
+	enum question_kind kind;
+	uint32_t deadline_ms;
+	int fd;				/* -1, or lent */
+	union {
+		const struct route_ask *route;
+		const struct probe_ask *probe;
+		const struct failure *failure;
+		const struct prepare_ask *prepare;
+		const struct record_begin *records;
+		struct entry_list list;	/* WITHDRAW, DONE */
+		struct release_ask release;
+		uint64_t transaction;	/* INTENT, COMMIT, SETTLE, CONFIRM,
+					 * END */
+	} as;
+};
+
+struct answer {
+	bool is_known;		/* false: nothing else holds */
+	int fd;			/* -1, or the handler's if it sets this to -1 */
+	uint32_t took_us;
+	union {
+		struct route_answer route;
+		struct verdict verdict;
+		struct outcome outcome;
+		struct record_states states;
+	} as;
+};
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * RCPT, the whole story:
+ *
+ *	cmd_rcpt -> [FAILURE: has it failed by itself lately?] -> ROUTE: who is
+ *	that? -> PROBE: can its mailboxes take it, now frozen? -> 250
+ *
+ * Whatever cannot be told is a 451, never a 550 (RFC 5321 4.2.1 leaves the
+ * client a way to try again).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include "commands.h"
+#include "limits.h"
+#include "log.h"
+#include "smtp_command.h"
+#include "transaction.h"
+
+#define ROUTE_DEADLINE_MS 10000
+#define PROBE_DEADLINE_MS 20000
+#define FAILURE_DEADLINE_MS 5000
+
+static enum step rcpt_ask_route(struct session *s);
+static enum step rcpt_routed(struct session *s, struct answer *a);
+static enum step rcpt_probed(struct session *s, struct answer *a);
+static enum step rcpt_remembered(struct session *s, struct answer *a);
+
+/* They can always be reached, even by somebody who guesses addresses. */
+static bool
+rcpt_is_exempt(const struct address *rcpt)
+{
+	return strcasecmp(rcpt->local, "postmaster") == 0 ||
+	    strcasecmp(rcpt->local, "abuse") == 0;
+}
+
+static enum step
+rcpt_ask_failure(struct session *s)
+{
+	char network[LIMITS_NETWORK_SIZE];
+	struct failure failure = {
+		.reverse_path = slice_of(s->tx->key),
+		.recipient = slice_of(s->tx->rcpt.text),
+	};
+	struct question q = { .kind = QUESTION_FAILURE, .fd = -1,
+		.deadline_ms = FAILURE_DEADLINE_MS, .as.failure = &failure };
+
+	limits_network(network, s->ip);
+	failure.client_network = slice_of(network);
+	return session_ask(s, &q, rcpt_remembered);
+}
+
+enum step
+cmd_rcpt(struct session *s, struct slice argument)
+{
+	struct transaction *tx = s->tx;
+	struct rcpt_params params;
+	enum command_result result;
+
+	s->n_recipients++;
+	result = command_parse_rcpt(argument,
+	    tx->params.given & COMMAND_SMTPUTF8, &tx->rcpt, &params);
+	if (result != COMMAND_OK)
+		return session_reply_syntax(s, result, REPLY_RECIPIENT_SYNTAX,
+		    params.wrong);
+	note_asked("rcpt", slice_of(tx->rcpt.text), 0);
+	if (tx->n_recipients >= s->settings->max_recipients ||
+	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS)
+		return session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
+	if (limits_is_harvester(s->client) && !rcpt_is_exempt(&tx->rcpt))
+		return session_reply(s, REPLY_HARVEST);
+	if (s->settings->n_remembered_failures > 0)
+		return rcpt_ask_failure(s);
+	return rcpt_ask_route(s);
+}
+
+static enum step
+rcpt_remembered(struct session *s, struct answer *a)
+{
+	note_asked("rcpt", slice_of(s->tx->rcpt.text), a->took_us);
+	if (!a->is_known)
+		return session_reply(s, REPLY_RECORDS_SILENT);
+	if (a->as.verdict.code != 0)
+		return session_reply_verdict(s, &a->as.verdict, "failure",
+		    slice_of(s->tx->rcpt.text));
+	return rcpt_ask_route(s);
+}
+
+static enum step
+rcpt_ask_route(struct session *s)
+{
+	const struct address *rcpt = &s->tx->rcpt;
+	struct route_ask ask = {
+		.session = slice_of(s->id),
+		.local = slice_of(rcpt->local),
+		.domain = slice_of(rcpt->domain),
+		.recipient = slice_of(rcpt->text),
+	};
+	struct question q = { .kind = QUESTION_ROUTE, .fd = -1,
+		.deadline_ms = ROUTE_DEADLINE_MS, .as.route = &ask };
+
+	return session_ask(s, &q, rcpt_routed);
+}
+
+/* Nobody learns who lives here by asking for everybody (DESIGN 9). */
+static enum step
+rcpt_unknown(struct session *s, const struct route_answer *route)
+{
+	enum step step = session_reply_verdict(s, &route->verdict, "recipient",
+	    slice_of(s->tx->rcpt.text));
+
+	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
+	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
+		return step;
+	s->n_unknown++;
+	if (limits_note_recipient(s->settings->limits, s->client, true))
+		return session_reply(s, REPLY_HARVEST_CLOSE);
+	return step;
+}
+
+/* Keep the sealed route: it outlives the answer. */
+static bool
+rcpt_keep_route(struct transaction *tx, struct answer *a)
+{
+	const struct route_answer *route = &a->as.route;
+	size_t size = a->fd >= 0 ? route->sealed_size : route->sealed.size;
+	char *sealed;
+
+	if (size == 0 || size > ROUTE_MAX_BYTES)
+		return false;
+	sealed = malloc(size);
+	if (sealed == NULL)
+		return false;
+	tx->rcpt_sealed = (struct slice){ sealed, size };
+	if (a->fd < 0) {
+		memcpy(sealed, route->sealed.data, size);
+		return true;
+	}
+	tx->rcpt_fd = a->fd;
+	a->fd = -1;
+	return pread(tx->rcpt_fd, sealed, size, 0) == (ssize_t)size;
+}
+
+static enum step
+rcpt_ask_probe(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	struct probe_ask ask = {
+		.transaction = tx->number,
+		.recipient = tx->n_probed,
+		.size_bytes = tx->params.size_bytes,
+		.session = slice_of(s->id),
+		.sealed = tx->rcpt_sealed,
+	};
+	struct question q = { .kind = QUESTION_PROBE, .fd = tx->rcpt_fd,
+		.deadline_ms = PROBE_DEADLINE_MS, .as.probe = &ask };
+
+	if (tx->rcpt_fd >= 0) {
+		ask.sealed_size = (uint32_t)tx->rcpt_sealed.size;
+		ask.sealed = (struct slice){ NULL, 0 };
+	}
+	tx->is_probed = true;
+	return session_ask(s, &q, rcpt_probed);
+}
+
+static enum step
+rcpt_add(struct session *s, enum route_kind kind)
+{
+	int error = transaction_accept(s->tx, kind);
+
+	transaction_drop_rcpt(s->tx);
+	if (error == -EMSGSIZE)
+		return session_reply(s, REPLY_OTHER_FATE);
+	if (error == -ENOMEM)
+		return session_reply(s, REPLY_NO_MEMORY);
+	if (error < 0)
+		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	s->phase = PHASE_RCPT;
+	limits_note_recipient(s->settings->limits, s->client, false);
+	return session_reply(s, REPLY_RCPT_OK);
+}
+
+static enum step
+rcpt_routed(struct session *s, struct answer *a)
+{
+	const struct route_answer *route = &a->as.route;
+	struct transaction *tx = s->tx;
+
+	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
+	if (!a->is_known)
+		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	if (route->alarm.size > 0)
+		log_warning("alarm", LOG_S("session", s->id),
+		    LOG_S("recipient", tx->rcpt.text),
+		    LOG_SL("text", route->alarm), LOG_END);
+	if (route->kind == ROUTE_REFUSE)
+		return rcpt_unknown(s, route);
+	if (!fate_joins(&tx->fate, route->kind))
+		return session_reply(s, REPLY_OTHER_FATE);
+	if (route->kind == ROUTE_DISCARD)
+		return rcpt_add(s, ROUTE_DISCARD);
+	if (!rcpt_keep_route(tx, a)) {
+		transaction_drop_rcpt(tx);
+		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	}
+	return rcpt_ask_probe(s);
+}
+
+/* Deliver froze a route that does not join after all. */
+static void
+rcpt_release(struct session *s, uint16_t index)
+{
+	struct question q = { .kind = QUESTION_RELEASE, .fd = -1,
+		.as.release = { .transaction = s->tx->number,
+		.how = RELEASE_RECIPIENT, .recipient = index } };
+
+	session_tell(s, &q);
+}
+
+static enum step
+rcpt_probed(struct session *s, struct answer *a)
+{
+	struct transaction *tx = s->tx;
+	uint16_t index = tx->n_probed;
+	enum step step;
+
+	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
+	if (a->is_known && a->as.verdict.code != 0) {
+		transaction_drop_rcpt(tx);
+		note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
+		return session_reply_verdict(s, &a->as.verdict, "mailbox",
+		    slice_of(tx->rcpt.text));
+	}
+	if (a->is_known) {
+		step = rcpt_add(s, ROUTE_MAILBOX);
+		if (tx->n_probed > index)
+			return step;
+	} else {
+		transaction_drop_rcpt(tx);
+		step = session_reply(s, REPLY_DELIVER_SILENT);
+	}
+	/* Its number is spent: a late answer must not meet another's. */
+	tx->n_probed = (uint16_t)(index + 1);
+	rcpt_release(s, index);
+	return step;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The reader of session.h: the table of commands, the one function that
+ * reads lines, and the only place where a session is freed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "clock.h"
+#include "commands.h"
+#include "limits.h"
+#include "smtp_command.h"
+#include "transaction.h"
+
+struct command_entry {
+	struct slice verb;
+	unsigned phases;	/* elsewhere it is 503 */
+	bool ends_group;	/* replies leave now (RFC 2920 3.1) */
+	command_fn *handler;
+	command_fn *otherwise;	/* out of phase: more to do than say 503 */
+};
+
+#define IN_TRANSACTION (PHASE_MAIL | PHASE_RCPT)
+
+static const struct command_entry commands[] = {
+	{ SLICE("EHLO"), PHASE_ANY, true, cmd_ehlo, NULL },
+	{ SLICE("HELO"), PHASE_ANY, true, cmd_helo, NULL },
+	{ SLICE("MAIL"), PHASE_READY, false, cmd_mail, NULL },
+	{ SLICE("RCPT"), IN_TRANSACTION, false, cmd_rcpt, NULL },
+	{ SLICE("DATA"), IN_TRANSACTION, true, cmd_data, NULL },
+	{ SLICE("BDAT"), IN_TRANSACTION | PHASE_CHUNKS, false, cmd_bdat,
+	    cmd_bdat_out_of_phase },
+	{ SLICE("RSET"), PHASE_ANY, false, cmd_rset, NULL },
+	{ SLICE("NOOP"), PHASE_ANY, true, cmd_noop, NULL },
+	{ SLICE("VRFY"), PHASE_ANY, true, cmd_vrfy, NULL },
+	{ SLICE("EXPN"), PHASE_ANY, true, cmd_expn, NULL },
+	{ SLICE("HELP"), PHASE_ANY, true, cmd_help, NULL },
+	{ SLICE("QUIT"), PHASE_ANY, true, cmd_quit, NULL },
+};
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+session_flush(struct session *s)
+{
+	if (s->out.size > 0)
+		s->settings->host->send(s->conn, buf_slice(&s->out));
+	buf_free(&s->out);
+}
+
+static const struct command_entry *
+command_find(struct slice verb)
+{
+	size_t i;
+
+	for (i = 0; i < N_COMMANDS; i++)
+		if (slice_equals_nocase(verb, commands[i].verb))
+			return &commands[i];
+	return NULL;
+}
+
+/* The client has read the 250 when it begins a command after it. */
+static void
+session_confirm(struct session *s)
+{
+	struct question told = { .kind = QUESTION_CONFIRM, .fd = -1 };
+
+	if (s->unconfirmed == 0 || s->line_began < s->confirmed_from)
+		return;
+	told.as.transaction = s->unconfirmed;
+	s->unconfirmed = 0;
+	session_tell(s, &told);
+}
+
+static enum step
+session_command(struct session *s, struct slice line)
+{
+	const struct command_entry *entry;
+	struct command c;
+	enum step step;
+
+	if (command_split(&c, line) != COMMAND_OK)
+		return session_reply(s, REPLY_BAD_OCTETS);
+	entry = command_find(c.verb);
+	if (entry == NULL)
+		return session_reply(s, REPLY_UNKNOWN_COMMAND);
+	if ((entry->phases & s->phase) != 0)
+		step = entry->handler(s, c.argument);
+	else if (entry->otherwise != NULL)
+		step = entry->otherwise(s, c.argument);
+	else
+		step = session_reply(s, REPLY_BAD_SEQUENCE);
+	if (entry->ends_group && step == STEP_NEXT)
+		session_flush(s);
+	return step;
+}
+
+static struct slice
+input_take(struct session *s, size_t n)
+{
+	struct slice taken = { s->input.data, n };
+
+	s->input.data += n;
+	s->input.size -= n;
+	return taken;
+}
+
+/* No line end in sight. Never hold more than a command can need. */
+static enum step
+session_no_line(struct session *s)
+{
+	bool ends_in_cr;
+
+	if (s->input.size <= COMMAND_LINE_MAX && s->skipped_bytes == 0)
+		return STEP_WAIT;
+	ends_in_cr = s->input.size > 0 &&
+	    s->input.data[s->input.size - 1] == '\r';
+	s->skipped_bytes += input_take(s, s->input.size - ends_in_cr).size;
+	if (s->skipped_bytes > BODY_LINE_MAX)
+		return session_reply(s, REPLY_LINE_ENDLESS);
+	return STEP_WAIT;
+}
+
+/*
+ * Only CR LF ends a line. A bare LF is answered at once, so that a person
+ * at a bare socket is not left waiting, but what follows it up to CR LF is
+ * never read as a command: somebody may have smuggled it in.
+ */
+static enum step
+session_line(struct session *s)
+{
+	const char *lf = memchr(s->input.data, '\n', s->input.size);
+	struct slice line;
+	bool was_bad = s->is_bad_line, was_long;
+
+	if (s->line_began == 0)
+		s->line_began = s->n_inputs;
+	if (lf == NULL)
+		return session_no_line(s);
+	line = input_take(s, (size_t)(lf - s->input.data) + 1);
+	was_long = s->skipped_bytes + line.size > COMMAND_LINE_MAX;
+	s->skipped_bytes = 0;
+	s->is_timer_wanted = true;
+	note_asked("command", slice_trim(line), 0);
+	session_confirm(s);
+	s->line_began = 0;
+	s->is_bad_line = line.size < 2 || line.data[line.size - 2] != '\r';
+	if (s->is_bad_line)
+		return session_reply(s, REPLY_BAD_LINE_END);
+	if (was_bad)
+		return STEP_NEXT;
+	if (was_long)
+		return session_reply(s, REPLY_LINE_TOO_LONG);
+	return session_command(s, (struct slice){ line.data, line.size - 2 });
+}
+
+static enum step
+session_take(struct session *s)
+{
+	switch (s->mode) {
+	case INPUT_DATA:
+		return data_take(s);
+	case INPUT_CHUNK:
+		return chunk_take(s);
+	case INPUT_NO_CHUNK:
+		return chunk_skip(s);
+	case INPUT_LINES:
+		break;
+	}
+	return session_line(s);
+}
+
+/* What was not read stays for the next call. */
+static bool
+session_keep(struct session *s)
+{
+	int error = 0;
+
+	if (s->kept.size > 0)
+		buf_consume(&s->kept, s->kept.size - s->input.size);
+	else if (s->input.size > 0)
+		error = buf_append_slice(&s->kept, s->input);
+	if (s->kept.size == 0)
+		buf_free(&s->kept);
+	s->input = (struct slice){ NULL, 0 };
+	return error == 0;
+}
+
+static void
+session_set_timer(struct session *s)
+{
+	uint32_t after_ms;
+
+	if (!s->is_timer_wanted)
+		return;
+	s->is_timer_wanted = false;
+	if (s->mode == INPUT_LINES)
+		after_ms = s->settings->config->limits.command_timeout_s * 1000;
+	else
+		after_ms = data_tick_ms(s);
+	s->settings->host->timer(s->conn, after_ms);
+}
+
+/* The only place where a session is freed. */
+static void
+session_free(struct session *s)
+{
+	const struct session_host *host = s->settings->host;
+
+	if (s->question != 0)
+		host->forget(s, s->question);
+	transaction_end(s);
+	note_closed(s);
+	if (s->is_admitted)
+		limits_leave(s->settings->limits, &s->client);
+	host->closed(s->conn, s->unconfirmed);
+	buf_free(&s->kept);
+	buf_free(&s->out);
+	free(s->helo);
+	free(s);
+}
+
+static bool
+session_is_idle(const struct session *s)
+{
+	return s->question == 0 && s->tx == NULL && s->mode == INPUT_LINES;
+}
+
+/* The one reader. Every call from outside ends here. */
+static enum step
+session_run(struct session *s, enum step step)
+{
+	while (step == STEP_NEXT && s->input.size > 0 && !s->is_gone)
+		step = session_take(s);
+	if (s->is_gone && s->question == 0)
+		step = STEP_CLOSE;
+	if (step != STEP_CLOSE && s->settings->is_stopping &&
+	    session_is_idle(s))
+		step = session_reply(s, REPLY_SHUTTING_DOWN);
+	if (step != STEP_CLOSE && !session_keep(s))
+		step = session_reply(s, REPLY_NO_MEMORY);
+	if (step == STEP_CLOSE) {
+		session_flush(s);
+		session_free(s);
+		return STEP_CLOSE;
+	}
+	/* While a question is out, more replies may join these. */
+	if (s->question == 0) {
+		session_flush(s);
+		session_set_timer(s);
+	}
+	return STEP_WAIT;
+}
+
+struct session *
+session_new(const struct session_settings *settings, void *conn,
+    const char *ip, struct client *client, bool is_admitted)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->settings = settings;
+	s->conn = conn;
+	s->phase = PHASE_CONNECTED;
+	s->has_enhanced = true;
+	s->opened_us = clock_monotonic_us();
+	slice_copy(s->ip, sizeof(s->ip), slice_of(ip));
+	s->client = client;
+	s->is_admitted = is_admitted;
+	return s;
+}
+
+enum step
+session_greet(struct session *s, bool has_talked)
+{
+	char text[300];
+
+	note_opened(s);
+	s->is_timer_wanted = true;
+	note_asked("connect", slice_of(s->ip), 0);
+	if (has_talked)
+		return session_run(s, session_reply(s, REPLY_TALKS_EARLY));
+	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
+	    s->settings->config->hostname);
+	return session_run(s, session_reply_lines(s, 220, slice_of(text)));
+}
+
+enum step
+session_turn_away(struct session *s, enum reply_name reply)
+{
+	note_opened(s);
+	note_asked("connect", slice_of(s->ip), 0);
+	return session_run(s, session_reply(s, reply));
+}
+
+enum step
+session_input(struct session *s, struct slice data)
+{
+	s->n_inputs++;
+	s->input = data;
+	if (s->kept.size > 0) {
+		if (buf_append_slice(&s->kept, data) < 0)
+			return session_run(s, session_reply(s,
+			    REPLY_NO_MEMORY));
+		s->input = buf_slice(&s->kept);
+	}
+	return session_run(s, s->question != 0 ? STEP_WAIT : STEP_NEXT);
+}
+
+bool
+session_wants_input(const struct session *s)
+{
+	return s->question == 0;
+}
+
+enum step
+session_answer(struct session *s, uint32_t id, struct answer *a)
+{
+	if (id == 0 || id != s->question)
+		return STEP_WAIT;
+	s->question = 0;
+	s->input = buf_slice(&s->kept);
+	s->is_timer_wanted = true;
+	return session_run(s, s->answered(s, a));
+}
+
+enum step
+session_timeout(struct session *s)
+{
+	enum step step;
+
+	if (s->question != 0)
+		return STEP_WAIT;
+	s->input = buf_slice(&s->kept);
+	s->is_timer_wanted = true;
+	note_asked("timeout", slice_of(""), 0);
+	if (s->mode == INPUT_LINES)
+		step = session_reply(s, REPLY_TIMEOUT);
+	else
+		step = data_timeout(s);
+	return session_run(s, step == STEP_NEXT ? STEP_WAIT : step);
+}
+
+enum step
+session_hang_up(struct session *s)
+{
+	s->is_gone = true;
+	if (s->question != 0 && s->tx != NULL && s->tx->is_finishing)
+		return STEP_WAIT;
+	return session_run(s, STEP_CLOSE);
+}
+
+enum step
+session_stop(struct session *s)
+{
+	s->input = buf_slice(&s->kept);
+	return session_run(s, STEP_WAIT);
+}
+
+enum step
+session_ask(struct session *s, const struct question *q,
+    session_answered_fn *answered)
+{
+	struct answer unknown = { .is_known = false, .fd = -1 };
+
+	s->answered = answered;
+	s->question = s->settings->host->ask(s, q);
+	if (s->question != 0)
+		return STEP_WAIT;
+	return answered(s, &unknown);
+}
+
+void
+session_tell(struct session *s, const struct question *q)
+{
+	s->settings->host->tell(s, q);
+}

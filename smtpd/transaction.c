@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A transaction's memory and its one end, see transaction.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "clock.h"
+#include "limits.h"
+#include "transaction.h"
+
+/* Unique in each channel: of this process, never used again. */
+static uint64_t last_number;
+
+static void
+recipient_free(struct recipient *r)
+{
+	free(r->address);
+	route_close(&r->route);
+	free((void *)(uintptr_t)r->sealed.data);
+}
+
+void
+transaction_drop_rcpt(struct transaction *tx)
+{
+	free((void *)(uintptr_t)tx->rcpt_sealed.data);
+	tx->rcpt_sealed = (struct slice){ NULL, 0 };
+	if (tx->rcpt_fd >= 0)
+		close(tx->rcpt_fd);
+	tx->rcpt_fd = -1;
+}
+
+static void
+transaction_free(struct transaction **txp)
+{
+	struct transaction *tx = *txp;
+	uint16_t i;
+
+	*txp = NULL;
+	if (tx == NULL)
+		return;
+	for (i = 0; i < tx->n_recipients; i++)
+		recipient_free(&tx->recipients[i]);
+	free(tx->recipients);
+	transaction_drop_rcpt(tx);
+	body_close(&tx->body);
+	if (tx->message_fd >= 0)
+		close(tx->message_fd);
+	buf_free(&tx->trace);
+	free(tx->reverse_path);
+	free(tx->key);
+	free(tx->done);
+	free(tx->failures);
+	free(tx->refusal);
+	free(tx);
+}
+
+struct transaction *
+transaction_begin(const struct address *sender,
+    const struct mail_params *params)
+{
+	char key[ADDRESS_TEXT_MAX + 1];
+	struct transaction *tx = calloc(1, sizeof(*tx));
+
+	if (tx == NULL)
+		return NULL;
+	tx->number = ++last_number;
+	tx->began_us = clock_monotonic_us();
+	tx->params = *params;
+	tx->message_fd = tx->rcpt_fd = tx->body.fd = -1;
+	address_write_key(key, sender);
+	tx->key = strdup(key);
+	tx->reverse_path = strdup(sender->text);
+	if (tx->key == NULL || tx->reverse_path == NULL)
+		transaction_free(&tx);
+	return tx;
+}
+
+void
+transaction_end(struct session *s)
+{
+	if (s->tx != NULL) {
+		finish_release(s, RELEASE_ALL);
+		limits_unreserve(s->settings->limits, s->client,
+		    &s->tx->reserved_bytes);
+	}
+	transaction_free(&s->tx);
+	s->phase = s->helo != NULL ? PHASE_READY : PHASE_CONNECTED;
+	s->mode = INPUT_LINES;
+}
+
+bool
+recipient_is_mailbox(const struct recipient *r)
+{
+	return !r->is_discarded && r->failure == NULL;
+}
+
+/* Room for one more; grows by doubling. */
+static struct recipient *
+recipients_grow(struct transaction *tx)
+{
+	struct recipient *grown;
+	size_t n = tx->n_recipients;
+
+	if ((n & (n - 1)) == 0) {
+		grown = reallocarray(tx->recipients, n == 0 ? 1 : n * 2,
+		    sizeof(*grown));
+		if (grown == NULL)
+			return NULL;
+		tx->recipients = grown;
+	}
+	memset(&tx->recipients[n], 0, sizeof(tx->recipients[n]));
+	return &tx->recipients[n];
+}
+
+int
+transaction_accept(struct transaction *tx, enum route_kind kind)
+{
+	struct recipient *r;
+	int error = 0;
+
+	if (tx->routes_bytes + tx->rcpt_sealed.size > TRANSACTION_ROUTES_MAX)
+		return -EMSGSIZE;
+	r = recipients_grow(tx);
+	if (r == NULL)
+		return -ENOMEM;
+	r->address = strdup(tx->rcpt.text);
+	if (r->address == NULL)
+		return -ENOMEM;
+	r->is_discarded = kind == ROUTE_DISCARD;
+	if (!r->is_discarded)
+		error = route_open(&r->route, tx->rcpt_sealed, NULL);
+	if (error < 0) {
+		free(r->address);
+		return error;
+	}
+	r->index = tx->n_probed;
+	r->sealed = tx->rcpt_sealed;
+	tx->rcpt_sealed = (struct slice){ NULL, 0 };
+	tx->routes_bytes += r->sealed.size;
+	tx->n_recipients++;
+	tx->n_probed++;
+	return 0;
+}
+
+uint32_t
+transaction_time_left_ms(const struct transaction *tx)
+{
+	int64_t used_us = clock_monotonic_us() - tx->dot_us;
+	int64_t left_s = CHECKS_BUDGET_S - (used_us + 999999) / 1000000;
+
+	/* Whole steps of 5 s: timers of one duration share one list. */
+	if (left_s < 1)
+		return 0;
+	return (uint32_t)(left_s < 5 ? 5 : left_s / 5 * 5) * 1000;
+}
+
+uint64_t
+transaction_last_number(void)
+{
+	return last_number;
+}
+
+unsigned
+session_max_recipients(const struct config *config)
+{
+	unsigned most = config->limits.recipients;
+
+	return most == 0 || most > TRANSACTION_MAX_RECIPIENTS ?
+	    TRANSACTION_MAX_RECIPIENTS : most;
+}

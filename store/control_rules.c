@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * control_rules.c - what control asks the store: why?
+ *
+ * The search goes on in steps (why.h), between which mail is served.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+#include "log.h"
+#include "store.h"
+#include "why.h"
+
+#define STEP_EVERY_MS 1
+
+struct why_job {
+	struct why_job *next;
+	struct peer *peer;
+	uint32_t question;
+	struct why *why;
+	struct loop_timer timer;
+};
+
+static void
+answer(struct peer *peer, uint32_t question, int fd)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, fd >= 0);
+	(void)channel_answer(peer->ch, question, WHY_ANSWER, &w, fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+job_free(struct why_job *job)
+{
+	struct why_job **at = &job->peer->jobs;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	job->peer->store->n_whys--;
+	loop_timer_stop(job->peer->store->c.loop, &job->timer);
+	why_free(&job->why);
+	free(job);
+}
+
+void
+store_whys_end(struct peer *peer)
+{
+	while (peer->jobs != NULL)
+		job_free(peer->jobs);
+}
+
+static void
+on_step(struct loop_timer *timer, void *arg)
+{
+	struct why_job *job = arg;
+	int fd;
+
+	if (why_step(job->why)) {
+		loop_timer_start(job->peer->store->c.loop, timer,
+		    STEP_EVERY_MS, on_step, job);
+		return;
+	}
+	fd = why_result(job->why);
+	if (fd < 0)
+		log_warning("why", LOG_E("error", fd), LOG_END);
+	answer(job->peer, job->question, fd);
+	job_free(job);
+}
+
+static bool
+on_why_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct store *s = peer->store;
+	struct why_job *job;
+	char id[ASK_SESSION_MAX];
+	struct why *why;
+
+	(void)ch;
+	if (!ipc_get_string(&m->body, id, sizeof id) ||
+	    !ipc_reader_is_done(&m->body))
+		return false;
+	if (s->n_whys >= WHYS_AT_ONCE)
+		return true;	/* no answer: "unknown" */
+	why = why_begin(s->segments, slice_of(id));
+	job = why ? calloc(1, sizeof *job) : NULL;
+	if (job == NULL) {
+		why_free(&why);
+		answer(peer, m->id, -1);
+		return true;
+	}
+	*job = (struct why_job){ .next = peer->jobs, .peer = peer,
+		.question = m->id, .why = why };
+	peer->jobs = job;
+	s->n_whys++;
+	loop_timer_start(s->c.loop, &job->timer, STEP_EVERY_MS, on_step, job);
+	return true;
+}
+
+const struct channel_rule store_control_rules[] = {
+	{ WHY_ASK, CHANNEL_NO_FD, on_why_ask },
+};
+const size_t store_n_control_rules =
+    sizeof store_control_rules / sizeof *store_control_rules;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * upkeep.c - what the store does by the clock, and once for many messages.
+ */
+#include <errno.h>
+#include "clock.h"
+#include "log.h"
+#include "store.h"
+
+#define HOLD_US 5000000		/* after the disk failed */
+#define SWEEP_AT_ONCE 512
+#define EVERY_MINUTE 60
+#define EVERY_CHECKPOINT 300
+#define EVERY_HOUR 3600
+
+/* Recovery needs a new process: the supervisor starts one. */
+static void
+check_engine(struct store *s, int error)
+{
+	if (error != -ENOTRECOVERABLE)
+		return;
+	log_error("kv_broken", LOG_S("effect", "store is started anew and "
+	    "recovers"), LOG_END);
+	s->status = 1;
+	loop_stop(s->c.loop);
+}
+
+static int
+commit_once(struct store *s)
+{
+	int put = records_store(s->records);
+	int error = kv_commit(s->kv);
+
+	records_stored(s->records, error);
+	return error ? error : put;
+}
+
+void
+store_commit(struct store *s)
+{
+	int error;
+
+	do
+		error = commit_once(s);
+	while (!error && records_have_unstored(s->records));
+	if (!error)
+		return;
+	s->hold_until_us = clock_monotonic_us() + HOLD_US;
+	log_error("kv_commit", LOG_E("error", error), LOG_S("effect",
+	    "records of ended sessions stay in memory; it is tried again"),
+	    LOG_END);
+	check_engine(s, error);
+}
+
+void
+store_round_end(void *arg)
+{
+	struct store *s = arg;
+	bool has_work = records_have_unstored(s->records) &&
+	    loop_now_us(s->c.loop) >= s->hold_until_us;
+
+	if (has_work)
+		store_commit(s);
+	else if (kv_has_transaction(s->kv))
+		check_engine(s, kv_commit(s->kv));
+}
+
+/* A part of the table of ended sessions in each tick, until all is seen. */
+static void
+sweep(struct store *s)
+{
+	int more = ended_expire(s->ended, clock_wall_s(), SWEEP_AT_ONCE);
+
+	s->is_sweeping = more == 1;
+	if (more < 0) {
+		log_warning("kv_expire", LOG_E("error", more), LOG_END);
+		check_engine(s, more);
+	}
+}
+
+static void
+log_refused_records(struct store *s)
+{
+	struct records_counts counts;
+
+	records_get_counts(s->records, &counts);
+	if (counts.n_refused > s->n_refused_logged)
+		log_error("records_full", LOG_U("refused", counts.n_refused -
+		    s->n_refused_logged), LOG_U("live", counts.n_live),
+		    LOG_S("effect", "messages are answered 451"), LOG_END);
+	s->n_refused_logged = counts.n_refused;
+}
+
+static void
+each_minute(struct store *s)
+{
+	unsigned n = segments_expire(s->segments, clock_wall_s());
+
+	if (n > 0)
+		log_warning("trail_oversize", LOG_U("segments", n), LOG_END);
+	failures_expire(s->failures, loop_now_us(s->c.loop));
+	store_tell_failures(s);
+	records_expire(s->records, loop_now_us(s->c.loop), clock_wall_s());
+}
+
+void
+store_tick(struct loop_timer *timer, void *arg)
+{
+	struct store *s = arg;
+	int error = 0;
+
+	loop_timer_start(s->c.loop, timer, 1000, store_tick, s);
+	s->n_ticks++;
+	records_wake(s->records, loop_now_us(s->c.loop));
+	store_resolve(s);
+	log_refused_records(s);
+	if (s->is_sweeping || s->n_ticks % EVERY_HOUR == 1)
+		sweep(s);
+	if (s->n_ticks % EVERY_MINUTE == 0)
+		each_minute(s);
+	if (s->n_ticks % EVERY_CHECKPOINT == 0)
+		error = kv_checkpoint(s->kv);
+	if (error) {
+		log_warning("kv_checkpoint", LOG_E("error", error), LOG_END);
+		check_engine(s, error);
+	}
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: ISC
+"""The loads: what is sent, and how far Postern has to be ahead."""
+
+from collections import namedtuple
+
+# messages: how many Postfix gets in a round, and how many Postern and the
+# bare disk, which are faster. rate_goal: delivered per second, a multiple of
+# Postfix. cpu_goal: CPU time per message, a fraction of Postfix's.
+Case = namedtuple("Case", "key title unit connections per_connection size "
+                  "rcpts messages messages_fast is_flood pipelining "
+                  "rate_goal cpu_goal")
+
+
+def case(key, title, unit="msg/s", connections=1, per_connection=0,
+         size=4096, rcpts=1, messages=1000, messages_fast=None,
+         is_flood=False, pipelining=True, rate_goal=None, cpu_goal=None):
+    return Case(key, title, unit, connections, per_connection, size, rcpts,
+                messages, messages_fast or 4 * messages, is_flood,
+                pipelining, rate_goal, cpu_goal)
+
+
+CASES = [
+    case("new20", "4 KB, 20 connections, new one per message",
+         connections=20, per_connection=1, messages=3000,
+         rate_goal=5, cpu_goal=1 / 5),
+    case("reused100", "4 KB, 100 reused connections",
+         connections=100, messages=4000, rate_goal=5, cpu_goal=1 / 5),
+    case("one", "4 KB, one connection alone", messages=1500, rate_goal=3),
+    case("large1", "1 MB, one connection", size=1 << 20, messages=120,
+         messages_fast=400, rate_goal=3),
+    case("large4", "1 MB, four connections", connections=4, size=1 << 20,
+         messages=200, messages_fast=800, rate_goal=3),
+    case("ten", "4 KB to ten recipients, 20 connections", unit="copies/s",
+         connections=20, rcpts=10, messages=500, messages_fast=1500,
+         rate_goal=3),
+    case("unknown", "unknown recipients, pipelined", unit="RCPT/s",
+         connections=20, rcpts=50, messages=800, messages_fast=4000,
+         is_flood=True, rate_goal=5),
+    case("unknown_serial", "unknown recipients, one by one", unit="RCPT/s",
+         connections=20, rcpts=50, messages=500, messages_fast=2000,
+         is_flood=True, pipelining=False, rate_goal=5),
+]
+
+IDLE_SESSIONS = 5000
+IDLE_BYTES_GOAL = 8192
+SLOW_SESSIONS = 4000
+SLOW_INTERVAL_S = 2.0
+SLOW_P99_GOAL = 2.0
+FAST = case("fast", "4 KB, 20 reused connections", connections=20,
+            messages=4000, messages_fast=8000)

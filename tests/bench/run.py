@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""make bench: Postern and Postfix, the same job, the same load, in turn.
+
+usage: run.py BUILD
+
+Environment: ROUNDS (3), QUICK=1 (one round, fewer messages), ONLY=postfix
+or ONLY=postern, CASES="new20 one" (see cases.py).
+
+Everything happens below BUILD/bench. Exit status 0 if the goals are met, 1
+if not, 2 if the bench could not run. Needs root (Postfix wants its uids).
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+
+import cases
+import measure
+import report
+import servers
+
+PORTS = {"postfix": 2621, "postern": 2622, "sink": 2623}
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def note(text):
+    print(text, flush=True)
+
+
+def describe_machine(build):
+    kind = subprocess.run(["stat", "-f", "-c", "%T", build],
+                          stdout=subprocess.PIPE, text=True)
+    return {"cores": os.cpu_count(), "kernel": platform.release(),
+            "file_system": kind.stdout.strip(),
+            "load_average_before": os.getloadavg()[0]}
+
+
+def warm_up(bench, server):
+    bench.load(server, cases.FAST, 400)
+
+
+def run_case(bench, case, who, results):
+    """Each server and the bare disk once, one right after the other."""
+    runs = results["cases"].setdefault(case.key, {})
+    for server in who:
+        run = bench.load(server, case)
+        runs.setdefault(server.name, []).append(run)
+        note("    %-46s %-8s %9.1f %-8s CPU/1k %.3f  p99 %.1f ms" % (
+            case.title, server.name, run["rate"], case.unit,
+            run["cpu_s_per_1000"], run["p99_ms"]))
+    if not case.is_flood:
+        runs.setdefault("limit", []).append(
+            bench.limit(who[-1].mail, case))
+
+
+def run_rounds(bench, who, selected, rounds, results):
+    for number in range(rounds):
+        note("round %d of %d" % (number + 1, rounds))
+        try:
+            for server in who:
+                server.start()
+                warm_up(bench, server)
+            for case in selected:
+                run_case(bench, case, who, results)
+        finally:
+            for server in who:
+                server.stop()
+
+
+def run_sink(bench, selected, results):
+    for case in selected:
+        results["cases"].setdefault(case.key, {})["sink"] = [
+            bench.sink(PORTS["sink"], case)]
+
+
+def run_flushes(bench, who, results):
+    if shutil.which("strace") is None:
+        note("flushes are not counted: strace is not installed")
+        return
+    note("flushes")
+    for server in who:
+        results.setdefault("flushes", {})[server.name] = {
+            case.key: bench.flushes(server, case, 1000 // bench.divisor)
+            for case in cases.CASES if case.key in ("one", "reused100")}
+
+
+def run_sessions(bench, who, rounds, results):
+    """Idle and slow sessions; a Postfix process serves just one."""
+    note("idle and slow sessions")
+    for server in who:
+        server.start()
+        try:
+            count = cases.IDLE_SESSIONS if server.name == "postern" else 90
+            results.setdefault("idle", {})[server.name] = \
+                bench.idle(server, count)
+            if server.name == "postern":
+                warm_up(bench, server)
+                results["slow"] = [bench.slow(server)
+                                   for _ in range(rounds)]
+        finally:
+            server.stop()
+
+
+def select():
+    names = os.environ.get("CASES", "").split()
+    unknown = set(names) - {case.key for case in cases.CASES}
+    if unknown:
+        sys.exit("no such case: " + " ".join(sorted(unknown)))
+    return [c for c in cases.CASES if not names or c.key in names]
+
+
+def prepare(build):
+    tools = os.path.join(build, "bench", "bin")
+    subprocess.run(["make", "-s", "-C", HERE, "BIN=" + tools], check=True)
+    only = os.environ.get("ONLY", "")
+    who = [servers.Postfix(build, PORTS["postfix"], tools),
+           servers.Postern(build, PORTS["postern"])]
+    who = [server for server in who if only in ("", server.name)]
+    for server in who:
+        note("preparing " + server.name)
+        server.prepare()
+    return tools, who
+
+
+def run_all(build, results):
+    is_quick = os.environ.get("QUICK", "") not in ("", "0")
+    rounds = int(os.environ.get("ROUNDS", "1" if is_quick else "3"))
+    selected = select()
+    tools, who = prepare(build)
+    bench = measure.Bench(tools, 2 if is_quick else 1)
+    run_sink(bench, selected, results)
+    run_rounds(bench, who, selected, rounds, results)
+    if not os.environ.get("CASES"):
+        run_flushes(bench, who, results)
+        run_sessions(bench, who, rounds, results)
+    for server in who:
+        server.clean()
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if os.geteuid() != 0:
+        print("make bench needs root: Postfix changes uids. "
+              "Try: sudo make bench", file=sys.stderr)
+        return 2
+    build = os.path.abspath(sys.argv[1])
+    os.makedirs(build + "/bench", exist_ok=True)
+    results = {"machine": describe_machine(build), "cases": {}}
+    try:
+        run_all(build, results)
+    except (measure.Failed, RuntimeError, OSError,
+            subprocess.CalledProcessError) as error:
+        print("bench: %s" % error, file=sys.stderr)
+        return 2
+    rows = report.summarize(results)
+    goals = report.goals(results, rows)
+    results["summary"], results["goals"] = rows, goals
+    with open(build + "/bench/result.json", "w") as out:
+        json.dump(results, out, indent=1)
+    report.print_table(rows)
+    report.print_noise(results)
+    report.print_others(results)
+    missed = report.print_goals(goals)
+    note("\n%d of %d goals met; all figures: %s/bench/result.json" % (
+        len(goals) - len(missed), len(goals), build))
+    return 1 if missed or not goals else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

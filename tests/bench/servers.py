@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: ISC
+"""The servers under load: Postfix in a folder of its own, and Postern.
+
+Both get the same job: DOMAIN with USERS table users, one uid, Maildirs,
+flushes as by default, no filters, no DNS, a log. Both run in a mount
+namespace of their own with private passwd and group files; nothing
+outside the build folder is changed.
+"""
+
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from accounting import Group
+
+DOMAIN = "example.test"
+USERS = 1000
+MAIL_UID = 5000
+PASSWD = """root:x:0:0:root:/root:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+postfix:x:4990:4990::/var/spool/postfix:/usr/sbin/nologin
+vmail:x:%d:%d::/srv/mail:/usr/sbin/nologin
+""" % (MAIL_UID, MAIL_UID)
+GROUP = """root:x:0:
+nogroup:x:65534:
+postfix:x:4990:
+postdrop:x:4991:
+vmail:x:%d:
+""" % MAIL_UID
+HERE = os.path.dirname(os.path.abspath(__file__))
+SYSUSERS = os.path.join(HERE, "../../etc/sysusers.d/postern.conf")
+
+
+def write(path, text, mode=0o644):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as out:
+        out.write(text)
+    os.chmod(path, mode)
+
+
+def write_accounts(folder):
+    """PASSWD and GROUP, and whom Postern's own sysusers.d file makes."""
+    passwd, group, numbers = PASSWD, GROUP, {}
+    with open(SYSUSERS) as lines:
+        entries = [line.split()[:3] for line in lines
+                   if line.startswith(("u ", "g "))]
+    for number, (kind, name, number_of) in enumerate(entries, 900):
+        numbers[name] = number
+        group += "%s:x:%d:\n" % (name, number)
+        if kind == "u":
+            primary = numbers.get(number_of.partition(":")[2], number)
+            passwd += "%s:x:%d:%d::/:/usr/sbin/nologin\n" % (
+                name, number, primary)
+    write(os.path.join(folder, "passwd"), passwd)
+    write(os.path.join(folder, "group"), group)
+
+
+def make_mailboxes(base):
+    """New ones; see maildircheck.c for why the old ones are a burden."""
+    if os.path.exists(base):
+        shutil.rmtree(base)
+        os.sync()
+    for user in range(USERS):
+        for part in ("tmp", "new", "cur"):
+            os.makedirs("%s/user%d/Maildir/%s" % (base, user, part))
+    subprocess.run(["chown", "-R", "%d:%d" % (MAIL_UID, MAIL_UID), base],
+                   check=True)
+    subprocess.run(["chmod", "-R", "u=rwX,go=", base], check=True)
+
+
+class Server:
+    """prepare, start, stop; port; mail: base of the Maildirs; group."""
+
+    def __init__(self, build, port):
+        self.port = port
+        self.folder = os.path.join(build, "bench", self.name)
+        self.group = None
+        self.process = None
+        self.log = None
+
+    def _spawn(self, script, *arguments):
+        """Runs a shell script as root of a mount namespace of its own."""
+        os.makedirs(self.folder, exist_ok=True)
+        self.group = Group(self.name)
+        self.log = open(os.path.join(self.folder, "server.log"), "wb")
+        self.process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-e", "-c", script, "sh", *arguments],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            preexec_fn=self.group.enter, start_new_session=True)
+        self._wait_for_greeting()
+
+    def _wait_for_greeting(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                    if s.recv(4) == b"220 ":
+                        s.sendall(b"QUIT\r\n")
+                        return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        log = os.path.join(self.folder, "server.log")
+        with open(log, errors="replace") as text:
+            tail = text.read()[-2000:]
+        self.stop()
+        raise RuntimeError("%s does not start, see %s:\n%s" % (
+            self.name, log, tail))
+
+    def clean(self):
+        """The mailboxes of this run are not needed any more."""
+        shutil.rmtree(self.mail, ignore_errors=True)
+
+    def stop(self):
+        """In the order that the server itself wants, then what is left."""
+        if self.process and self.process.poll() is None:
+            for pid in self._main_pids():
+                os.kill(pid, signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                pass
+        self.process = None
+        if self.group:
+            self.group.remove()
+            self.group = None
+        if self.log:
+            self.log.close()
+            self.log = None
+
+
+    def _main_pids(self):
+        """The server's first process: under strace, strace's child."""
+        pid = self.process.pid
+        with open("/proc/%d/comm" % pid) as comm:
+            if comm.read().strip() != "strace":
+                return [pid]
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as children:
+            return [int(child) for child in children.read().split()]
+
+
+class Postfix(Server):
+    """Debian's package and the libraries that it needs, as a chroot."""
+
+    name = "postfix"
+
+    def __init__(self, build, port, tools):
+        super().__init__(build, port)
+        self.root = os.path.join(self.folder, "root")
+        self.mail = os.path.join(self.root, "srv/mail")
+        self.tools = tools
+        self.logger = None
+
+    def prepare(self):
+        if not os.path.exists(self.root + "/usr/lib/postfix/sbin/master"):
+            self._unpack()
+        self._write_configuration()
+        self._make_queue()
+        make_mailboxes(self.mail)
+
+    def _unpack(self):
+        """With an empty status file apt fetches all that Postfix needs."""
+        debs = os.path.join(self.folder, "debs")
+        shutil.rmtree(self.root, ignore_errors=True)
+        os.makedirs(debs + "/partial", exist_ok=True)
+        write(self.folder + "/no-packages", "")
+        subprocess.run(
+            ["apt-get", "-qq", "-y", "--download-only",
+             "--no-install-recommends",
+             "-o", "Dir::State::status=%s/no-packages" % self.folder,
+             "-o", "Dir::Cache::archives=" + debs,
+             "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root",
+             "install", "postfix"], check=True)
+        for deb in sorted(glob.glob(debs + "/*.deb")):
+            package = os.path.basename(deb).split("_")[0]
+            if package == "postfix" or package.startswith("lib") and \
+               "perl" not in package:
+                subprocess.run(["dpkg", "-x", deb, self.root], check=True)
+
+    def _write_configuration(self):
+        etc = self.root + "/etc/"
+        write_accounts(etc)
+        for name in ("main.cf", "master.cf"):
+            with open("%s/postfix.%s" % (HERE, name)) as template:
+                write(etc + "postfix/" + name,
+                      template.read().replace("@PORT@", str(self.port)))
+        write(etc + "postfix/users", "".join(
+            "user%d@%s user%d/Maildir/\n" % (n, DOMAIN, n)
+            for n in range(USERS)))
+        write(etc + "hosts", "127.0.0.1 localhost\n")
+        write(etc + "services", "smtp 25/tcp\n")
+        subprocess.run(["chroot", self.root, "/usr/sbin/postmap",
+                        "hash:/etc/postfix/users"], check=True)
+
+    def _make_queue(self):
+        """What Postfix's own script would do, without a shell in there."""
+        queue = self.root + "/var/spool/postfix"
+        shutil.rmtree(queue, ignore_errors=True)
+        for name in ("active", "bounce", "corrupt", "defer", "deferred",
+                     "flush", "hold", "incoming", "private", "saved",
+                     "trace"):
+            os.makedirs("%s/%s" % (queue, name))
+            os.chown("%s/%s" % (queue, name), 4990, 0)
+            os.chmod("%s/%s" % (queue, name), 0o700)
+        for name, mode, group in (("public", 0o2710, 4991),
+                                  ("maildrop", 0o1730, 4991),
+                                  ("pid", 0o755, 0)):
+            os.makedirs("%s/%s" % (queue, name))
+            os.chown("%s/%s" % (queue, name), 4990 if group else 0, group)
+            os.chmod("%s/%s" % (queue, name), mode)
+        data = self.root + "/var/lib/postfix"
+        os.makedirs(data, exist_ok=True)
+        os.chown(data, 4990, 4990)
+        os.makedirs(self.root + "/dev", exist_ok=True)
+        os.makedirs(self.root + "/tmp", exist_ok=True)
+
+    def start(self, wrapper=""):
+        """wrapper: a command that runs the server, as strace does."""
+        # As syslog would, outside Postfix's own account of CPU time.
+        os.makedirs(self.root + "/dev", exist_ok=True)
+        self.logger = subprocess.Popen(
+            [self.tools + "/logsink", self.root + "/dev/log",
+             self.folder + "/mail.log"])
+        self._spawn(
+            'for d in null zero random urandom; do\n'
+            '  : > "$1/dev/$d"; mount --bind /dev/$d "$1/dev/$d"; done\n'
+            'exec %s chroot "$1" /usr/lib/postfix/sbin/master -d' % wrapper,
+            self.root)
+
+    def stop(self):
+        super().stop()
+        if self.logger:
+            self.logger.terminate()
+            self.logger.wait()
+            self.logger = None
+
+
+class Postern(Server):
+    """The server of this tree; its folder is /mnt in its namespace."""
+
+    name = "postern"
+
+    def __init__(self, build, port):
+        super().__init__(build, port)
+        self.binary = os.path.join(build, "postern")
+        self.mail = os.path.join(self.folder, "mail")
+
+    def prepare(self):
+        shutil.rmtree(self.folder + "/state", ignore_errors=True)
+        write_accounts(self.folder)
+        with open(HERE + "/postern.conf") as template:
+            write(self.folder + "/postern.conf",
+                  template.read().replace("@PORT@", str(self.port)))
+        write(self.folder + "/users",
+              "".join("user%d\n" % n for n in range(USERS)))
+        write(self.folder + "/aliases",
+              "postmaster: user0\nabuse: user0\nroot: user0\n")
+        make_mailboxes(self.mail)
+
+    def start(self, wrapper=""):
+        """wrapper: a command that runs the server, as strace does."""
+        self._spawn(
+            'mount --bind "$1/passwd" /etc/passwd\n'
+            'mount --bind "$1/group" /etc/group\n'
+            'mount --bind "$1" /mnt\n'
+            'ulimit -n $(ulimit -H -n)\n'
+            'exec %s "$2" -f /mnt/postern.conf' % wrapper,
+            self.folder, self.binary)

@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: ISC
+"""Start, watch and stop a real server for one test.
+
+    server = Server(limits="recipients = 3")
+    server.start()
+    with server.connect() as client: ...
+    server.mail("alice")      the messages in that mailbox
+    server.stop()
+
+Every server has a folder, ports and a log of its own. As root the
+compartments run under their own uids and mailboxes belong to OWNER; without
+root everything belongs to the caller. Only processes started here are ever
+signalled.
+"""
+import os
+import pwd
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from client import Client
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("POSTERN_BUILD", "build"))
+FAULT_BUILD = os.path.join(TOP, os.environ.get("POSTERN_FAULT_BUILD",
+                                               "build-faults"))
+IS_ROOT = os.geteuid() == 0
+OWNER = "postern-test"
+OTHER_OWNER = "postern-test-b"
+
+sys.path.insert(0, os.path.join(TOP, "tests"))
+
+DEFAULT_USERS = 'alice name="Alice Smith"\nbob name="Bob Jones"\n' \
+    'carol name="Carol Brown"\n'
+DEFAULT_ALIASES = "postmaster: alice\nabuse: alice\nroot: alice\n"
+
+TOP_LEVEL = """hostname = "mx.example.org"
+origin = "example.org"
+postmaster = "alice@example.org"
+state_dir = "{folder}/state"
+"""
+DOMAIN = """domain "example.org" {{
+    users = "table:{folder}/users"
+    aliases = "{folder}/aliases"
+    mailbox = "{folder}/mail/%u/Maildir"
+    {owner}
+    {domain_keys}
+}}
+"""
+
+
+def wait_until(condition, timeout=15, what="condition", every=0.05):
+    """Poll until condition() is true; returns its value."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, "no %s in %s s" % (what, timeout)
+        time.sleep(every)
+
+
+def free_port():
+    """A port that is free on both loopback addresses."""
+    for _ in range(50):
+        with socket.socket() as four, socket.socket(socket.AF_INET6) as six:
+            four.bind(("127.0.0.1", 0))
+            port = four.getsockname()[1]
+            try:
+                six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                six.bind(("::1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no port is free on both 127.0.0.1 and ::1")
+
+
+def owner_key(name=OWNER):
+    """The owner line of a domain; empty without root."""
+    return 'owner = "%s"' % name if IS_ROOT else ""
+
+
+def make_folder():
+    """A folder below /tmp that every uid can enter."""
+    folder = tempfile.mkdtemp(prefix="postern-e2e-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    return folder
+
+
+def parse_logfmt(line):
+    """{key: value} of a line, with its level and compartment."""
+    m = re.match(r"<(\d)>postern/([\w-]+): (.*)$", line)
+    if not m:
+        return None
+    fields = {"level": int(m.group(1)), "compartment": m.group(2)}
+    for key, quoted, bare in re.findall(
+            r'([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', m.group(3)):
+        fields[key] = re.sub(r'\\(["\\])', r"\1", quoted) or bare
+    return fields
+
+
+class Mail:
+    """One file of a Maildir."""
+
+    def __init__(self, path):
+        self.path = path
+        self.name = os.path.basename(path)
+        with open(path, "rb") as f:
+            self.raw = f.read()
+        header, _, self.body = self.raw.partition(b"\n\n")
+        self.fields = []
+        for line in header.decode("utf-8", "replace").split("\n"):
+            if line[:1] in " \t" and self.fields:
+                self.fields[-1] = (self.fields[-1][0],
+                                   self.fields[-1][1] + "\n" + line)
+            else:
+                name, _, value = line.partition(":")
+                self.fields.append((name, value.strip()))
+
+    def get(self, name):
+        """The first field of this name, or None."""
+        return next((v for n, v in self.fields
+                     if n.lower() == name.lower()), None)
+
+    def get_all(self, name):
+        """All fields of this name."""
+        return [v for n, v in self.fields if n.lower() == name.lower()]
+
+
+def maildir_mail(maildir, folders=("new", "cur")):
+    """The messages of a Maildir, oldest name first."""
+    found = []
+    for folder in folders:
+        path = os.path.join(maildir, folder)
+        if os.path.isdir(path):
+            found += [Mail(os.path.join(path, n))
+                      for n in sorted(os.listdir(path))]
+    return found
+
+
+class Server:
+    """See the top of the file. config replaces the whole configuration."""
+
+    def __init__(self, config=None, users=DEFAULT_USERS,
+                 aliases=DEFAULT_ALIASES, settings="", limits="", checks="",
+                 domain_keys="", more="", build=None, faults=False,
+                 run_as=None):
+        self.folder = make_folder()
+        self.build = build or (FAULT_BUILD if faults else BUILD)
+        self.port = free_port()
+        self.process = None
+        self.run_as = run_as
+        self.pieces = dict(settings=settings, limits=limits, checks=checks,
+                           domain_keys=domain_keys, more=more)
+        self.is_own_config = config is not None
+        self.config_path = os.path.join(self.folder, "postern.conf")
+        self.log_path = os.path.join(self.folder, "log")
+        self.mail_folder = os.path.join(self.folder, "mail")
+        self.mounts = []
+        self.environment = dict(os.environ)
+        self.faults = None
+        self._make_mail_folder()
+        self.write("users", users)
+        self.write("aliases", aliases)
+        if config is None:
+            self.write_config()
+        else:
+            self.write("postern.conf", self.fill(config))
+        if faults:
+            self._make_faults()
+
+    def _make_mail_folder(self):
+        os.mkdir(self.mail_folder)
+        if self.run_as:
+            self.own_by(self.folder, self.run_as)
+            self.own_by(self.mail_folder, self.run_as)
+        elif IS_ROOT:
+            self.own_by(self.mail_folder, OWNER)
+
+    def _make_faults(self):
+        from faultctl import Faults
+        path = os.path.join(self.folder, "faults")
+        self.faults = Faults(path, create=True)
+        self.environment["POSTERN_FAULTS"] = path
+
+    @staticmethod
+    def own_by(path, user):
+        """chown to a user and his group."""
+        entry = pwd.getpwnam(user)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+    # ---- files ----
+
+    def fill(self, text):
+        """Replace {folder}, {port}, {owner}; {{ and }} are braces."""
+        owner = "" if self.run_as else owner_key()
+        return text.format(folder=self.folder, port=self.port, owner=owner)
+
+    def write(self, name, text):
+        """Replace a file of the folder as an editor does: by rename."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".tmp", "wb") as f:
+            f.write(text.encode() if isinstance(text, str) else text)
+        os.chmod(path + ".tmp", 0o644)
+        os.rename(path + ".tmp", path)
+        return path
+
+    def write_config(self, **pieces):
+        """The default configuration with these pieces put in."""
+        self.pieces.update(pieces)
+        text = TOP_LEVEL + self.pieces["settings"] + """
+listen "127.0.0.1:{port}" {{ role = mx }}
+listen "[::1]:{port}" {{ role = mx }}
+"""
+        for section in ("limits", "checks"):
+            if self.pieces[section]:
+                text += "%s {{\n%s\n}}\n" % (section, self.pieces[section])
+        text += DOMAIN.replace("{domain_keys}", self.pieces["domain_keys"])
+        text += self.pieces["more"]
+        self.write("postern.conf", self.fill(text))
+
+    # ---- life ----
+
+    def command(self, program, *arguments):
+        """A program of the build, under the server's user."""
+        words = [os.path.join(self.build, program), *arguments]
+        if self.run_as:
+            words = ["setpriv", "--reuid", self.run_as, "--regid",
+                     self.run_as, "--clear-groups", "--", *words]
+        return words
+
+    def check(self):
+        """postern -n: (exit status, what it said)."""
+        result = subprocess.run(
+            self.command("postern", "-n", "-f", self.config_path),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=60, check=False)
+        return result.returncode, result.stdout
+
+    def launch(self):
+        """Start without waiting."""
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command("postern", "-f", self.config_path),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.environment, start_new_session=True)
+
+    def start(self, timeout=30):
+        """Start and wait until it is ready. Returns self."""
+        before = len(self.events("ready"))
+        self.launch()
+        wait_until(lambda: len(self.events("ready")) > before or
+                   self.process.poll() is not None, timeout, "event=ready")
+        assert self.process.poll() is None, \
+            "the server ended:\n" + self.log_text()
+        return self
+
+    def stop(self, timeout=100):
+        """SIGTERM, and wait for the end; returns the exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        finally:
+            if self.process.poll() is None:
+                self.kill_tree()
+            self.process = None
+
+    def kill_tree(self):
+        """Last resort: the supervisor and what it started."""
+        for pid in self.children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        """Stop and start again on the same folder."""
+        self.stop()
+        return self.start()
+
+    def reload(self, timeout=30):
+        """SIGHUP, and wait until it is done."""
+        before = len(self.events("reloaded"))
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(self.events("reloaded")) > before, timeout,
+                   "event=reloaded")
+
+    def close(self):
+        """Stop, unmount, remove the folder."""
+        try:
+            self.stop()
+        finally:
+            for path in reversed(self.mounts):
+                subprocess.run(["umount", "-l", path], check=False)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+    def children(self, role=None):
+        """Pids of the compartments (workers among them), or of one role."""
+        found, todo = [], [self.process.pid]
+        while todo:
+            parent = todo.pop()
+            try:
+                with open("/proc/%d/task/%d/children" % (parent, parent),
+                          encoding="ascii") as f:
+                    pids = [int(p) for p in f.read().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            found += pids
+            todo += pids
+        if role is None:
+            return found
+        return [p for p in found if self.role_of(p) == role]
+
+    @staticmethod
+    def role_of(pid):
+        """The compartment that a process says it is on its command line."""
+        try:
+            with open("/proc/%d/cmdline" % pid, "rb") as f:
+                words = f.read().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return words[2].decode() if len(words) > 2 and words[1] == b"-c" \
+            else None
+
+    # ---- talk ----
+
+    def connect(self, host="127.0.0.1", **options):
+        """A raw client; 127.0.0.1 or ::1."""
+        return Client((host, self.port), **options)
+
+    def deliver(self, recipients, message, **options):
+        """One message in a session of its own; the reply to its dot."""
+        with self.connect() as client:
+            client.ehlo()
+            reply = client.deliver(recipients, message, **options)
+            client.quit()
+            return reply
+
+    def rcpt(self, address, params="", sender="sender@elsewhere.example"):
+        """The reply to one RCPT, in a session of its own."""
+        with self.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<%s>%s" % (sender, params), "250")
+            reply = client.command("RCPT TO:<%s>" % address)
+            client.quit()
+            return reply
+
+    def ctl(self, *arguments, check=True):
+        """posternctl: what it prints; (status, text) with check=False."""
+        result = subprocess.run(
+            self.command("posternctl", "-f", self.config_path, *arguments),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=60, check=False)
+        if not check:
+            return result.returncode, result.stdout
+        assert result.returncode == 0, "posternctl %s: %s\n%s" % (
+            shlex.join(arguments), result.returncode, result.stdout)
+        return result.stdout
+
+    # ---- what came of it ----
+
+    def maildir(self, user):
+        """The path of a table user's Maildir."""
+        return os.path.join(self.mail_folder, user, "Maildir")
+
+    def mail(self, user):
+        """The messages in a table user's mailbox."""
+        return maildir_mail(self.maildir(user))
+
+    def tmp_files(self, user):
+        """What lies in a mailbox's tmp/."""
+        path = os.path.join(self.maildir(user), "tmp")
+        return sorted(os.listdir(path)) if os.path.isdir(path) else []
+
+    def all_files(self):
+        """Every message file below the mail folder, tmp/ included."""
+        found = []
+        for path, _, names in os.walk(self.mail_folder):
+            if os.path.basename(path) in ("new", "cur", "tmp"):
+                found += [os.path.join(path, n) for n in names]
+        return sorted(found)
+
+    def log_text(self):
+        """The log so far."""
+        if not os.path.exists(self.log_path):
+            return ""
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def events(self, name=None, **fields):
+        """Parsed log lines: of one event, with these fields."""
+        found = []
+        for line in self.log_text().splitlines():
+            event = parse_logfmt(line)
+            if event and (name is None or event.get("event") == name) and \
+                    all(event.get(k) == v for k, v in fields.items()):
+                found.append(event)
+        return found
+
+    def wait_event(self, name, timeout=15, **fields):
+        """The first such event, once it is there."""
+        return wait_until(lambda: self.events(name, **fields), timeout,
+                          "event=%s %s" % (name, fields))[0]

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: ISC
+"""postern -n: all errors of a file in one run, with file:line."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from postern import BUILD, OWNER, TOP, owner_key
+
+GOOD = """hostname = "mx.example.org"
+postmaster = "alice@example.org"
+state_dir = "{folder}/state"
+listen "127.0.0.1:{port}" {{ role = mx }}
+domain "example.org" {{
+    users = "table:{folder}/users"
+    aliases = "{folder}/aliases"
+    mailbox = "{folder}/mail/%u/Maildir"
+    {owner}
+}}
+"""
+
+
+@pytest.fixture
+def server(make_server):
+    """A folder with good files, nothing started."""
+    return make_server(start=False, config=GOOD)
+
+
+def errors(text):
+    """[(line, text)] of what is no warning."""
+    return [(int(n), what) for n, what in
+            re.findall(r"postern\.conf:(\d+): (?!warning)(.*)", text)]
+
+
+def check_config(server, config):
+    """(status, output) of postern -n on this text."""
+    server.write("postern.conf", server.fill(config))
+    return server.check()
+
+
+def test_good_file(server):
+    status, text = server.check()
+    assert status == 0, text
+    assert errors(text) == []
+
+
+# what is put into line 5 or instead of a line; words of the one error
+BAD_LINES = [
+    ('hostnam = "x.example"', ['"hostnam"', 'did you mean "hostname"']),
+    ('hostname = "y.example.org"', ["hostname", "1"]),          # duplicate
+    ('log = "stdout"', ["stderr", "syslog"]),
+    ('log_format = "jason"', ["json"]),
+    ('memory_messages = 5Q', ["5Q"]),
+    ('min_uid = many', ["many"]),
+    ('origin = "no spaces here"', ["no spaces here"]),
+    ('limits {{ message_size = 10X }}', ["10X"]),
+    ('limits {{ command_timeout = 5 parsecs }}', ["5"]),
+    ('limits {{ command_timeout = 99d }}', ["99d"]),
+    ('limits {{ recipients = -1 }}', ["-1"]),
+    ('limits {{ recipients = 5000 }}', ["1000"]),
+    ('limits {{ recipient = 5 }}', ["recipients"]),
+    ('limit {{ recipients = 5 }}', ["limits"]),
+    ('listen "127.0.0.1:{port}" {{ role = mx }}', [":{port}"]),
+    ('listen "127.0.0.1" {{ role = mx }}', ["port"]),
+    ('listen "127.0.0.1:99999" {{ role = mx }}', ["99999"]),
+    ('listen "127.0.0.1:2626" {{ role = mix }}', ["mx"]),
+    ('listen "127.0.0.1:2626" {{ }}', ["role"]),
+    ('domain "example.org" {{ users = "passwd" }}', ["example.org"]),
+    ('domain "x.example" {{ }}', ["users"]),
+    ('domain "x.example" {{ users = "tabel:/x" }}', ["table:"]),
+    ('domain "bad_domain..example" {{ users = "passwd" }}', ["domain"]),
+    ('domain "x.example" {{ users = "passwd" names = maybe }}', ["maybe"]),
+    ('domain "x.example" {{ users = "passwd" quota = 0.5G }}', ["0.5G"]),
+    ('domain "x.example" {{ users = "passwd" '
+     'same_as = {{ "example.org" }} }}', ["example.org"]),
+    ('checks {{ bare_lf = allow }}', ["allow"]),
+    ('checks {{ bare_lf_exempt = {{ "300.1.1.1" }} }}', ["300.1.1.1"]),
+    ('tls "mx.example.org" {{ certificate = "relative.pem" '
+     'key = "/x" }}', ["relative.pem"]),
+    ('= 5', []),
+    ('hostname', []),
+    ('"unterminated', []),
+    ('}}', []),
+]
+
+
+@pytest.mark.parametrize("line, words", BAD_LINES,
+                         ids=[line[:30] for line, _ in BAD_LINES])
+def test_bad_line(server, line, words):
+    lines = GOOD.split("\n")
+    lines.insert(4, line)
+    status, text = check_config(server, "\n".join(lines))
+    assert status == 1, text
+    found = [what for n, what in errors(text) if n == 5]
+    assert found, "no error for line 5:\n" + text
+    for word in words:
+        assert any(server.fill(word) in what for what in found), text
+
+
+def test_missing_keys(server):
+    for key in ("hostname", "postmaster", "state_dir"):
+        config = re.sub(r"(?m)^%s = .*$" % key, "", GOOD)
+        status, text = check_config(server, config)
+        assert status == 1 and key in text, text
+
+
+def test_all_errors_in_one_run(server):
+    bad = GOOD.split("\n")
+    bad[0] = 'hostnam = "mx.example.org"'
+    bad.insert(3, "limits {{ message_size = 1X }}")
+    bad.insert(4, "log_level = loud")
+    bad.insert(5, 'listen "127.0.0.1" {{ role = mx }}')
+    status, text = check_config(server, "\n".join(bad))
+    assert status == 1
+    assert {1, 4, 5, 6} <= {n for n, _ in errors(text)}, text
+
+
+def test_unclosed_brace_names_the_opening_line(server):
+    status, text = check_config(server, GOOD.replace(
+        "    {owner}\n}}", "    {owner}\n"))
+    assert status == 1
+    assert any(n == 5 or "line 5" in what for n, what in errors(text)), text
+
+
+def test_missing_configuration_file(server):
+    os.unlink(server.config_path)
+    status, text = server.check()
+    assert status == 1 and "postern.conf" in text
+
+
+# ---- tables and aliases ----
+
+BAD_FILES = [
+    ("users", "alice\nbob quota=lots\n", ["users:2", "quota"]),
+    ("users", "alice\nbob nmae=x\n", ["users:2", "nmae"]),
+    ("users", "alice\nALICE\n", ["users:2", "1"]),
+    ("users", "alice\n../etc\n", ["users:2"]),
+    ("users", 'alice name="Alice\n', ["users:1"]),
+    ("users", None, ["users"]),                 # not there
+    ("aliases", None, ["aliases"]),
+    ("aliases", "postmaster: alice\nroot: alice\nteam alice\n",
+     ["aliases:3"]),
+    ("aliases", "root: alice\na: b\nb: c\nc: a\n", ["loop", "aliases:"]),
+    ("aliases", "root: alice\nteam: alice, nosuchuser\n",
+     ["aliases:2", "nosuchuser"]),
+    ("aliases", "root: alice\nx: :include:{folder}/nothing\n",
+     ["aliases:2", "nothing"]),
+    ("aliases", "root: alice\nx: somebody@elsewhere.example\n",
+     ["aliases:2", "elsewhere.example"]),
+    ("aliases", "root: alice\nx: \"|/bin/prog\"\n", ["aliases:2", "prog"]),
+    ("aliases", "root: alice\nx: error:250 2.0.0 fine\n", ["aliases:2"]),
+    ("aliases", "root: alice\nx: alice\nX: bob\n", ["aliases:3"]),
+    ("aliases", "root: alice\npostmaster: nosuchuser\n", ["postmaster"]),
+    ("aliases", "postmaster: alice\nroot: nosuchuser\n", ["root"]),
+]
+
+
+@pytest.mark.parametrize("name, content, words", BAD_FILES,
+                         ids=[str(i) for i in range(len(BAD_FILES))])
+def test_bad_table(server, name, content, words):
+    if content is None:
+        os.unlink(os.path.join(server.folder, name))
+    else:
+        server.write(name, server.fill(content))
+    status, text = server.check()
+    assert status == 1, text
+    for word in words:
+        assert word in text, text
+
+
+def test_root_without_a_mailbox(server):
+    server.write("aliases", "postmaster: alice\n")
+    status, text = server.check()
+    assert status == 1 and "root" in text, text
+
+
+def test_postmaster_who_does_not_exist(server):
+    status, text = check_config(server, GOOD.replace(
+        'postmaster = "alice@', 'postmaster = "nosuchuser@'))
+    assert status == 1 and "postmaster" in text, text
+
+
+@pytest.mark.needs_root
+def test_table_that_only_root_can_read(server):
+    """It is checked with the eyes of the directory's uid."""
+    os.chmod(os.path.join(server.folder, "users"), 0o600)
+    status, text = server.check()
+    assert status == 1 and "users" in text, text
+
+
+@pytest.mark.needs_root
+def test_owner_rules(server):
+    status, text = check_config(server, GOOD.replace("{owner}", ""))
+    assert status == 1 and "owner" in text, text
+    status, text = check_config(server, GOOD.replace(
+        "{owner}", 'owner = "no-such-user"'))
+    assert status == 1 and "no-such-user" in text, text
+    status, text = check_config(server, GOOD.replace(
+        "{owner}", 'owner = "daemon"'))
+    assert status == 1 and "min_uid" in text, text
+
+
+@pytest.mark.needs_root
+def test_users_with_a_forward_file_are_listed(server, passwd_users):
+    path = os.path.join(passwd_users.homes, "pt-bob", ".forward")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("elsewhere@elsewhere.example\n")
+    os.chmod(os.path.dirname(path), 0o755)
+    server.write("aliases", "root: pt-alice\n")
+    config = GOOD.replace('"table:{folder}/users"', '"passwd"').replace(
+        'mailbox = "{folder}/mail/%u/Maildir"', "").replace(
+        "{owner}", "").replace("alice@", "pt-alice@")
+    status, text = check_config(server, config)
+    os.unlink(path)
+    os.chmod(os.path.dirname(path), 0o700)
+    assert status == 0, text
+    assert "pt-bob" in text and ".forward" in text, text
+
+
+def test_a_server_with_errors_does_not_start(server):
+    check_config(server, GOOD + "nonsense = 1\n")
+    server.launch()
+    assert server.process.wait(20) != 0
+    assert "nonsense" in server.log_text()
+    server.process = None
+
+
+# ---- samples ----
+
+def sample_from_design():
+    """The sample of DESIGN 11, as it stands there."""
+    return '''
+hostname   = "mx.example.org"
+origin     = "example.org"              # completes bare local names
+postmaster = "alice@example.org"
+state_dir  = "/var/lib/postern"         # store, spool, compiled tables
+log        = "stderr"                   # or "syslog"; log_format = "logfmt" | "json"
+
+listen "*:25"           { role = mx }   # * is IPv4 and IPv6, each its own socket
+listen "*:587"          { role = submission  tls = required }
+listen "*:465"          { role = submission  tls = implicit }
+listen "unix:/run/postern/submit" { role = local }
+
+domain "example.org" {
+    users      = "passwd"               # or "table:/etc/postern/users"
+    aliases    = "/etc/aliases"
+    same_as    = { "example.net" }      # domain aliases
+    mailbox    = "~/Maildir"
+    names      = true                   # unique partial names
+    catch_all  = ""
+}
+domain "example.com" {
+    users      = "table:/etc/postern/users.example.com"
+    mailbox    = "/var/vmail/%d/%u/Maildir"
+    owner      = "vmail"
+    quota      = 2G
+}
+domain "inner.example.org" { next_hop = "lmtp:unix:/run/dovecot/lmtp" }   # or "smtp:[10.0.0.2]:25"
+
+tls "mx.example.org" { certificate = "/etc/postern/mx.pem"  key = "/etc/postern/mx.key" }
+
+sender "www-data"        { may = { "*@example.org" } }          # who may use which addresses, beyond their own
+submitter "192.0.2.0/24" { as = "scanner@example.org" }         # devices that cannot AUTH
+
+limits {                                # 0 = none
+    sessions = 10000   sessions_per_client = 50   messages_per_client = 0   recipients = 100
+    message_size = 50M   unknown_recipients = 20
+}
+checks {
+    default = mark                      # refuse | mark | off: for every check that is not named here (built-in: see 9)
+    spf = mark
+    dmarc = refuse
+    greylist = off
+    dnsbl "zen.example.net" { score = 2  answers = { "127.0.0.2/31" } }
+    dnsbl_refuse_at = 3
+    clamd  "unix:/run/clamav/clamd.ctl" { }
+    milter "unix:/run/rspamd/milter.sock" { on_failure = tempfail  timeout = 30s }   # or "inet:8891@127.0.0.1"
+    untagged_bounces = prove
+}
+batv { exempt = { "lists.example.edu" } }
+'''
+
+
+def local_sample(server):
+    """The sample with paths, ports and owner of this machine."""
+    text = sample_from_design()
+    for old, new in (
+            ("/var/lib/postern", server.folder + "/state"),
+            ('"passwd"', '"table:%s/users"' % server.folder),
+            ('"~/Maildir"', '"%s/mail/%%u/Maildir"\n    %s' % (
+                server.folder, owner_key())),
+            ('"/etc/aliases"', '"%s/aliases"' % server.folder),
+            ("/etc/postern/users.example.com", server.folder + "/users"),
+            ("/var/vmail/", server.folder + "/mail/"),
+            ('owner      = "vmail"', owner_key()),
+            ('"*:25"', '"*:%d"' % server.port)):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_the_sample_of_the_design_has_only_warnings(server):
+    server.write("postern.conf", local_sample(server))
+    status, text = server.check()
+    assert status == 0, text
+    assert errors(text) == []
+    # what is not built yet is named
+    for word in ("tls", "milter", "clamd", "dnsbl", "sender", "submitter",
+                 "batv", "next_hop", "submission"):
+        assert re.search(r"warning: .*%s" % word, text), (word, text)
+
+
+def test_the_sample_serves(server):
+    server.write("postern.conf", local_sample(server))
+    server.start()
+    for host in ("127.0.0.1", "::1"):
+        with server.connect(host) as c:
+            assert c.ehlo()["SIZE"] == str(50 << 20)
+            c.envelope("alice@example.net")
+            c.expect("RCPT TO:<x@inner.example.org>", "451")
+
+
+@pytest.mark.needs_root
+def test_the_packaged_sample(server):
+    """etc/postern.conf and etc/aliases, with paths of this folder."""
+    with open(os.path.join(TOP, "etc/postern.conf"), encoding="utf-8") as f:
+        text = f.read()
+    with open(os.path.join(TOP, "etc/aliases"), encoding="utf-8") as f:
+        aliases = f.read()
+    server.write("sample-aliases", aliases)
+    server.write("sample-users", "alice\n")
+    text = re.sub(r'"/var/lib/postern"', '"%s/state"' % server.folder, text)
+    text = re.sub(r'"/etc/(postern/)?aliases"',
+                  '"%s/sample-aliases"' % server.folder, text)
+    text = re.sub(r'/etc/postern/users[\w.]*',
+                  server.folder + "/sample-users", text)
+    text = re.sub(r'"vmail"', '"%s"' % OWNER, text)
+    server.write("postern.conf", text)
+    _, output = server.check()
+    # who is postmaster is the administrator's to say; all else is right
+    wrong = [line for line in output.splitlines() if "warning" not in line
+             and not re.search("postmaster|root|no errors", line)]
+    assert wrong == [], output
+
+
+def test_manual_names_every_key_of_the_sample():
+    with open(os.path.join(TOP, "doc/postern.conf.5"),
+              encoding="utf-8") as f:
+        manual = f.read()
+    keys = set(re.findall(r"(?m)(\w+)\s*=", re.sub(
+        r"#.*|\"[^\"]*\"", "", sample_from_design())))
+    assert len(keys) > 25
+    missing = [k for k in sorted(keys) if not re.search(
+        r"\b%s\b" % k, manual)]
+    assert missing == []
+
+
+def test_usage():
+    for arguments in (["-x"], ["extra"], ["-f"]):
+        result = subprocess.run([os.path.join(BUILD, "postern"), *arguments],
+                                capture_output=True, text=True, timeout=20,
+                                check=False)
+        assert result.returncode == 2 and "usage" in result.stderr

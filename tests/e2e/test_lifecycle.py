@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: ISC
+"""Start, reload, stop, restart; with and without root."""
+import os
+import pwd
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from client import Closed, new_message, wire
+from postern import (OWNER, Server, free_port, wait_until)
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# ---- reload ----
+
+def test_reload_keeps_the_open_session(make_server):
+    server = make_server(limits="recipients = 5")
+    with server.connect() as old:
+        old.ehlo()
+        old.envelope("alice@example.org")
+        server.write_config(limits="recipients = 9")
+        server.reload()
+
+        def is_new():
+            with server.connect() as c:
+                return c.ehlo()["LIMITS"] == "RCPTMAX=9"
+        wait_until(is_new, 15, "the new configuration", every=0.2)
+        assert old.data(new_message()).code == 250
+        assert old.ehlo()["LIMITS"] == "RCPTMAX=5"
+        assert old.deliver("bob@example.org", new_message()).code == 250
+        old.quit()
+    assert len(server.mail("alice")) == len(server.mail("bob")) == 1
+    server.wait_event("drained")
+    # nothing is left of the old generation
+    assert len(server.children("smtpd")) <= max(1, os.cpu_count() or 1)
+    with server.connect() as c:
+        c.ehlo()
+        assert c.deliver("alice@example.org", new_message()).code == 250
+
+
+def test_reload_in_the_middle_of_data(make_server):
+    server = make_server()
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope("alice@example.org")
+        c.expect("DATA", "354")
+        message = wire(new_message(size=50000))
+        c.send(message[:20000])
+        server.reload()
+        c.send(message[20000:])
+        assert c.reply().code == 250
+    assert len(server.mail("alice")) == 1
+
+
+def test_reload_with_errors_keeps_the_old_configuration(make_server):
+    server = make_server(limits="recipients = 5")
+    server.write("postern.conf", "nonsense = 1\n")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_event("reload_failed")
+    with server.connect() as c:
+        assert c.ehlo()["LIMITS"] == "RCPTMAX=5"
+        assert c.deliver("alice@example.org", new_message()).code == 250
+    server.write_config(limits="recipients = 6")
+    server.reload()
+    with server.connect() as c:
+        c.ehlo()
+
+
+def test_reload_adds_and_removes_listeners_and_domains(make_server):
+    server = make_server()
+    port = free_port()
+    server.write_config(settings='listen "127.0.0.1:%d" {{ role = mx }}\n'
+                        % port, more="""
+domain "later.example" {{
+    users = "table:{folder}/users"
+    mailbox = "{folder}/mail/%d/%u/Maildir"
+    {owner}
+}}
+""")
+    assert server.rcpt("alice@later.example").says("550 5.7.1")
+    server.reload()
+
+    def is_new():
+        try:
+            with socket.create_connection(("127.0.0.1", port), 2):
+                return server.rcpt("alice@later.example").code == 250
+        except OSError:
+            return False
+    wait_until(is_new, 15, "the new listener and domain", every=0.2)
+    server.wait_event("drained")
+    server.write_config(settings="", more="")
+    server.reload()
+
+    def is_gone():
+        try:
+            socket.create_connection(("127.0.0.1", port), 2).close()
+            return False
+        except ConnectionRefusedError:
+            return server.rcpt("alice@later.example").says("550 5.7.1")
+    wait_until(is_gone, 15, "end of the listener", every=0.2)
+
+
+def test_no_connection_is_lost_over_reloads(make_server):
+    """A client that comes at any moment is served."""
+    server = make_server()
+    delivered = 0
+    for _ in range(3):
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            assert server.deliver("alice@example.org",
+                                  new_message()).code == 250
+            delivered += 1
+    assert len(server.mail("alice")) == delivered > 10
+
+
+# ---- stop ----
+
+def test_sigterm_ends_everything(make_server):
+    server = make_server()
+    pids = [server.process.pid] + server.children()
+    assert len(pids) > 5
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 10
+    assert [p for p in pids if is_alive(p)] == []
+    with pytest.raises(OSError):
+        server.connect()
+
+
+def test_sigterm_tells_idle_sessions(make_server):
+    server = make_server()
+    with server.connect() as c:
+        c.ehlo()
+        server.process.send_signal(signal.SIGTERM)
+        reply = c.reply()
+        assert reply.code == 421 and "4.3.2" in reply.text
+        assert c.is_closed()
+
+
+def test_sigterm_finishes_a_running_transaction(make_server):
+    """The dot was sent: the answer comes, and it is true."""
+    server = make_server()
+    sessions = []
+    for _ in range(8):
+        c = server.connect()
+        c.ehlo()
+        c.envelope(["alice@example.org", "bob@example.org"])
+        c.expect("DATA", "354")
+        message = wire(new_message(size=200000))
+        c.send(message[:-3])
+        sessions.append(c)
+    for c in sessions:
+        c.send(b".\r\n")
+    server.process.send_signal(signal.SIGTERM)
+    codes = []
+    for c in sessions:
+        try:
+            codes.append(c.reply().code)
+        except (Closed, ConnectionError):
+            codes.append(None)
+        c.close()
+    assert server.stop() == 0
+    assert None not in codes, codes
+    # those that were told 250 have it, the others not
+    assert len(server.mail("alice")) == len(server.mail("bob")) == \
+        codes.count(250)
+    assert set(codes) <= {250, 421, 451}
+    assert server.tmp_files("alice") == []
+
+
+def test_sigint_stops_too(make_server):
+    server = make_server()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(20) == 0
+
+
+# ---- what dies ----
+
+@pytest.mark.parametrize("role", ["smtpd", "directory", "deliver", "store",
+                                  "control"])
+def test_killed_compartment_is_restarted(make_server, role):
+    server = make_server()
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    killed = server.children(role)
+    assert killed, "no process of %s" % role
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    server.wait_event("compartment_died", role=role)
+
+    def serves():
+        try:
+            return server.deliver("bob@example.org",
+                                  new_message()).code == 250
+        except (OSError, Closed, AssertionError):
+            return False
+    wait_until(serves, 20, "service after the death of %s" % role, every=0.2)
+    wait_until(lambda: re.search(r" running .* [1-9]\d*$",
+                                 server.ctl("status"), re.M),
+               10, "restart in posternctl status", every=0.3)
+    assert not set(killed) & set(server.children(role))
+    assert server.process.poll() is None
+
+
+def test_killed_smtpd_leaves_the_others_sessions(make_server):
+    """Sessions of other processes go on."""
+    server = make_server(settings="\nprocesses {{ smtpd = 2 }}\n")
+    sessions = [server.connect() for _ in range(12)]
+    for c in sessions:
+        c.ehlo()
+    victim = server.children("smtpd")[0]
+    os.kill(victim, signal.SIGKILL)
+    alive = 0
+    for c in sessions:
+        try:
+            alive += c.deliver("alice@example.org",
+                               new_message()).code == 250
+        except (OSError, Closed):
+            pass
+        c.close()
+    assert alive == len(server.mail("alice")) > 0
+
+
+def test_killed_supervisor_leaves_nothing_running(make_server):
+    """And the next one can have the folder."""
+    server = make_server()
+    pids = server.children()
+    server.process.kill()
+    server.process.wait()
+    wait_until(lambda: not any(is_alive(p) for p in pids), 20,
+               "end of the compartments")
+    server.start()
+    assert server.deliver("alice@example.org", new_message()).code == 250
+
+
+# ---- one folder, one server ----
+
+def test_only_one_server_per_state_dir(make_server):
+    server = make_server()
+    text = open(server.config_path, encoding="utf-8").read()
+    other = server.write("other.conf", text.replace(
+        ":%d" % server.port, ":%d" % free_port()))
+    with open(server.folder + "/other.log", "wb") as log:
+        process = subprocess.Popen(server.command("postern", "-f", other),
+                                   stderr=log, stdout=log)
+    try:
+        time.sleep(2)
+        text = open(server.folder + "/other.log", encoding="utf-8").read()
+        assert "event=ready" not in text
+        assert server.deliver("alice@example.org", new_message()).code == 250
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            pytest.fail("the waiting server does not end on SIGTERM")
+
+
+def test_port_in_use_is_said(make_server):
+    server = make_server(start=False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", server.port))
+        taken.listen()
+        server.launch()
+        wait_until(lambda: "EADDRINUSE" in server.log_text(), 20,
+                   "EADDRINUSE in the log")
+
+
+def test_state_survives_a_restart(make_server):
+    """Compiled tables serve although their sources are gone."""
+    server = make_server()
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    server.stop()
+    server.write("users", "alice\nbob quota=nonsense\n")
+    server.start()
+    assert server.rcpt("carol@example.org").code == 250
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    assert len(server.mail("alice")) == 2
+
+
+def test_notify_socket(make_server):
+    """systemd hears READY=1 and STOPPING=1."""
+    server = make_server(start=False)
+    path = os.path.join(server.folder, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(path)
+        os.chmod(path, 0o777)
+        s.settimeout(20)
+        server.environment["NOTIFY_SOCKET"] = path
+        server.start()
+        assert s.recv(4096).startswith(b"READY=1")
+        server.stop()
+        assert b"STOPPING=1" in s.recv(4096)
+
+
+def test_socket_activation(make_server):
+    """Descriptors of systemd are used; nothing else is bound there."""
+    server = make_server(start=False)
+    four = socket.socket()
+    six = socket.socket(socket.AF_INET6)
+    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    for s, host in ((four, "127.0.0.1"), (six, "::1")):
+        s.bind((host, server.port))
+        s.listen(10)
+
+    def hand_over():
+        fds = [os.dup2(os.dup(s.fileno()), 100 + i, True)
+               for i, s in enumerate((four, six))]
+        for i, fd in enumerate(fds):
+            os.dup2(fd, 3 + i, True)
+        os.environ["LISTEN_PID"] = str(os.getpid())
+        os.environ["LISTEN_FDS"] = "2"
+    log = open(server.log_path, "ab")
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        hand_over()
+        words = server.command("postern", "-f", server.config_path)
+        os.execv(words[0], words)
+    log.close()
+    try:
+        server.wait_event("ready", 30)
+        for host in ("127.0.0.1", "::1"):
+            with server.connect(host) as c:
+                assert c.greeting.code == 220
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+        four.close()
+        six.close()
+    assert "EADDRINUSE" not in server.log_text()
+
+
+# ---- uids ----
+
+@pytest.mark.needs_root
+def test_each_compartment_has_its_own_uid(make_server):
+    server = make_server()
+    server.deliver("alice@example.org", new_message())
+    uids = {}
+    for pid in server.children():
+        role = server.role_of(pid)
+        with open("/proc/%d/status" % pid, encoding="ascii") as f:
+            status = dict(line.rstrip("\n").split(":\t", 1)
+                          for line in f if ":\t" in line)
+        assert status["NoNewPrivs"].strip() == "1", (pid, role)
+        assert status["Seccomp"].strip() == "2", (pid, role)
+        uids.setdefault(role, set()).add(
+            tuple(status["Uid"].split("\t")))
+    for role in ("smtpd", "directory", "store", "control"):
+        uid = str(pwd.getpwnam("postern-" + role).pw_uid)
+        assert uids[role] == {(uid,) * 4}, (role, uids[role])
+    assert ("0", "0", "0", "0") not in set().union(*uids.values())
+
+
+@pytest.mark.needs_root
+def test_without_root_all_runs_under_the_callers_uid():
+    server = Server(run_as=OWNER)
+    try:
+        server.start()
+        assert server.deliver("alice@example.org", new_message()).code == 250
+        assert server.rcpt("nobody@example.org").says("550 5.1.1")
+        uid = pwd.getpwnam(OWNER).pw_uid
+        for pid in [server.process.pid] + server.children():
+            assert os.stat("/proc/%d" % pid).st_uid in (uid, 0)
+            with open("/proc/%d/status" % pid, encoding="ascii") as f:
+                text = f.read()
+            assert re.search(r"Uid:\t%d\t%d\t%d\t%d" % ((uid,) * 4), text)
+            if server.role_of(pid):
+                assert "Seccomp:\t2" in text, server.role_of(pid)
+        [mail] = server.mail("alice")
+        assert os.stat(mail.path).st_uid == uid
+        assert "smtpd" in server.ctl("status")
+        refusal = server.rcpt("nobody@example.org")
+        assert "nobody@example.org" in server.ctl("why", refusal.id)
+        server.reload()
+        assert server.deliver("alice@example.org", new_message()).code == 250
+        assert server.stop() == 0
+    finally:
+        server.close()

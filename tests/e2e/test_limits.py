@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: ISC
+"""Limits of DESIGN 12 and the harvest rule of DESIGN 9."""
+import time
+
+import pytest
+
+from client import new_message, wire
+from postern import wait_until
+
+
+@pytest.fixture(scope="module")
+def server(make_module_server):
+    return make_module_server(limits="message_size = 100K\nrecipients = 5\n"
+                              "received_fields = 10\nheader_size = 16K\n"
+                              "unknown_recipients = 0")
+
+
+@pytest.fixture
+def session(server):
+    with server.connect() as c:
+        c.ehlo()
+        yield c
+
+
+def count(server, user="alice"):
+    """Messages in a mailbox."""
+    return len(server.mail(user))
+
+
+# ---- size ----
+
+def test_size_without_a_word_before(server, session):
+    before = count(server)
+    reply = session.deliver("alice@example.org", new_message(size=150000))
+    assert reply.says("552 5.3.4"), reply
+    assert count(server) == before
+    assert session.deliver("alice@example.org",
+                           new_message(size=50000)).code == 250
+    assert count(server) == before + 1
+
+
+def test_size_declared(server, session):
+    session.expect("MAIL FROM:<a@b.example> SIZE=102401", "552 5.3.4")
+    session.expect("MAIL FROM:<a@b.example> SIZE=102400", "250")
+
+
+def test_size_declared_small_and_sent_large(server, session):
+    before = count(server)
+    reply = session.deliver("alice@example.org", new_message(size=150000),
+                            params=" SIZE=1000")
+    assert reply.says("552 5.3.4"), reply
+    assert count(server) == before
+
+
+def test_far_too_large_can_read_its_refusal(server, session):
+    """Thrown away up to a limit, then 552, and never a reset."""
+    session.envelope("alice@example.org")
+    session.expect("DATA", "354")
+    block = b"y" * 998 + b"\r\n"
+    try:
+        for _ in range(80):
+            session.send(block * 100)
+    except OSError:
+        pass
+    assert session.reply().says("552 5.3.4")
+
+
+def test_too_large_by_exactly_one(server, session):
+    """The size that counts is the message's own."""
+    head = "Subject: x\n\n"
+    for size, want in ((100 * 1024 - 2000, 250), (100 * 1024 + 1, 552)):
+        body = ("z" * 63 + "\n") * (size // 64)
+        body += "z" * (size - len(body) - len(head) - 1) + "\n"
+        assert session.deliver("alice@example.org",
+                               head + body).code == want
+
+
+# ---- recipients, sessions ----
+
+def test_recipients_over_the_limit(server, session):
+    session.expect("MAIL FROM:<a@elsewhere.example>", "250")
+    for i in range(5):
+        session.expect("RCPT TO:<alice+%d@example.org>" % i, "250")
+    reply = session.expect("RCPT TO:<bob@example.org>", "452 4.5.3")
+    assert reply.id
+    before = count(server, "bob")
+    assert session.data(new_message()).code == 250
+    assert count(server, "bob") == before
+
+
+def test_refused_recipients_do_not_use_up_the_limit(server, session):
+    session.expect("MAIL FROM:<a@elsewhere.example>", "250")
+    for i in range(10):
+        session.expect("RCPT TO:<nobody%d@example.org>" % i, "550 5.1.1")
+    session.expect("RCPT TO:<bob@example.org>", "250")
+
+
+def test_sessions_per_client(make_server):
+    server = make_server(limits="sessions_per_client = 3")
+    held = [server.connect() for _ in range(3)]
+    try:
+        assert all(c.greeting.code == 220 for c in held)
+        for _ in range(3):
+            with server.connect() as fourth:
+                assert fourth.greeting.code == 421, fourth.greeting
+                assert "4.7.0" in fourth.greeting.text
+                assert fourth.is_closed()
+        with server.connect("::1") as other_network:
+            assert other_network.greeting.code == 220
+        held.pop().quit()
+
+        def has_room():
+            with server.connect() as c:
+                return c.greeting.code == 220
+        wait_until(has_room, what="room after QUIT")
+    finally:
+        for c in held:
+            c.close()
+
+
+def test_sessions_of_everybody(make_server):
+    server = make_server(limits="sessions = 4")
+    held = [server.connect(host) for host in ("127.0.0.1", "::1") * 2]
+    try:
+        assert all(c.greeting.code == 220 for c in held)
+        with server.connect("::1") as c:
+            assert c.greeting.code == 421
+    finally:
+        for c in held:
+            c.close()
+
+
+def test_messages_per_client(make_server):
+    server = make_server(limits="messages_per_client = 3",
+                         settings="\nprocesses {{ smtpd = 1 }}\n")
+    with server.connect() as c:
+        c.ehlo()
+        for _ in range(3):
+            assert c.deliver("alice@example.org", new_message()).code == 250
+        assert c.command("MAIL FROM:<a@b.example>").code == 421
+        assert c.is_closed()
+
+
+# ---- loops ----
+
+def received(n):
+    """So many Received fields."""
+    return "".join("Received: from h%d.example by h%d.example; "
+                   "Tue, 14 Nov 2023 22:13:20 +0000\n" % (i, i + 1)
+                   for i in range(n))
+
+
+def test_hops(server, session):
+    before = count(server)
+    assert session.deliver("alice@example.org", new_message(
+        fields=received(9))).code == 250
+    reply = session.deliver("alice@example.org", new_message(
+        fields=received(12)))
+    assert reply.says("554 5.4.6"), reply
+    assert count(server) == before + 1
+
+
+@pytest.mark.parametrize("value", [
+    "alice@example.org", "<alice@example.org>", "ALICE@Example.ORG"])
+def test_delivered_to_loop(server, session, value):
+    before = count(server)
+    reply = session.deliver("alice@example.org", new_message(
+        fields="Delivered-To: %s\n" % value))
+    assert reply.says("554 5.4.6"), reply
+    assert count(server) == before
+
+
+def test_delivered_to_somebody_else_is_no_loop(session):
+    assert session.deliver("alice@example.org", new_message(
+        fields="Delivered-To: bob@example.org\n")).code == 250
+
+
+def test_our_own_copy_sent_again_is_a_loop(server, session):
+    session.deliver("bob@example.org", new_message())
+    copy = server.mail("bob")[-1].raw.decode()
+    assert session.deliver("bob@example.org", copy).says("554 5.4.6")
+
+
+# ---- header ----
+
+def test_header_over_the_limit_is_delivered_whole(server, session):
+    """Reading it stops at header_size; the message is not cut."""
+    fields = "X-Long: %s\n" % ("x" * 500) * 60
+    reply = session.deliver("alice@example.org", new_message(
+        fields=fields, body="end\n"))
+    assert reply.code == 250, reply
+    mail = server.mail("alice")[-1]
+    assert len(mail.get_all("X-Long")) == 60 and mail.body == b"end\n"
+
+
+# ---- memory ----
+
+def test_memory_for_messages(make_server):
+    """Reserved at MAIL by SIZE=; one network holds a quarter at most."""
+    server = make_server(settings="memory_messages = 4M\n",
+                         limits="message_size = 20M")
+    with server.connect() as first, server.connect() as second:
+        first.ehlo()
+        second.ehlo()
+        first.expect("MAIL FROM:<a@b.example> SIZE=900000", "250")
+        second.expect("MAIL FROM:<a@b.example> SIZE=900000", "452 4.3.1")
+        first.expect("RSET", "250")
+        second.expect("MAIL FROM:<a@b.example> SIZE=900000", "250")
+        second.expect("RCPT TO:<alice@example.org>", "250")
+        second.expect("RSET", "250")
+        reply = second.deliver("alice@example.org",
+                               new_message(size=3 << 20))
+        assert reply.says("452 4.3.1"), reply
+        assert second.deliver("alice@example.org",
+                              new_message(size=500000)).code == 250
+
+
+# ---- harvest ----
+
+def test_harvest(make_server):
+    server = make_server(limits="unknown_recipients = 10\n"
+                         "errors_per_session = 0")
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        codes = []
+        for i in range(40):
+            codes.append(c.command("RCPT TO:<guess%d@example.org>" % i).code)
+            if c.buffer:
+                codes.append(c.reply().code)
+            if codes[-1] != 550:
+                break
+        assert codes[-1] == 421 and 9 <= codes.count(550) <= 12, codes
+        assert c.is_closed()
+    # from now on all alike, known or not, in whichever process
+    for _ in range(6):
+        with server.connect() as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<a@b.example>", "250")
+            for name in ("alice", "guess1", "bob"):
+                c.expect("RCPT TO:<%s@example.org>" % name, "450 4.7.1")
+            c.expect("RCPT TO:<postmaster@example.org>", "250")
+            c.expect("RCPT TO:<abuse@example.org>", "250")
+    assert server.rcpt("alice@example.org").code == 450
+    with server.connect("::1") as c:
+        c.ehlo()
+        c.envelope("alice@example.org")
+
+
+def test_mostly_known_recipients_are_no_harvest(make_server):
+    server = make_server(limits="unknown_recipients = 4\nrecipients = 0")
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        for i in range(10):
+            for _ in range(2):
+                c.expect("RCPT TO:<alice+%d@example.org>" % i, "250")
+            c.expect("RCPT TO:<guess%d@example.org>" % i, "550 5.1.1")
+
+
+# ---- a slow or stuck client costs the others nothing ----
+
+def test_stuck_clients_do_not_hold_up_others(server):
+    held = []
+    try:
+        for _ in range(20):
+            c = server.connect()
+            held.append(c)
+            c.ehlo()
+            c.envelope("alice@example.org")
+            c.expect("DATA", "354")
+            c.send(b"Subject: stuck\r\n")
+        began = time.monotonic()
+        assert server.deliver("bob@example.org", new_message()).code == 250
+        assert time.monotonic() - began < 5
+        held[0].send(wire("rest\n"))
+        assert held[0].reply().code == 250
+    finally:
+        for c in held:
+            c.close()

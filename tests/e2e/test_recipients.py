@@ -1,0 +1,533 @@
+# SPDX-License-Identifier: ISC
+"""Who is a recipient here, and what RCPT says to everybody else."""
+import glob
+import os
+import pwd
+import shutil
+import stat
+
+import pytest
+
+from client import new_message
+from postern import IS_ROOT, OWNER, maildir_mail, wait_until
+
+USERS = """# a comment
+alice name="Alice Smith"
+bob   name="Bob Smith"
+carol name="Carol van der Berg" quota=1M
+dave
+Erin
+sales.team
+"""
+ALIASES = """# comments and continuation lines
+postmaster: alice
+abuse:  bob
+root:   alice
+team:   alice,
+# and a comment
+        bob, \\carol
+
+        , dave
+all:    team, erin
+members: :include:{folder}/members
+outer:  :include:{folder}/outer-list
+gone:   error:550 5.1.6 moved to example.net, and happy there
+off:    "error:550 5.2.1 disabled for now"
+trap:   discard:
+both:   alice, discard:
+dead:   alice, nosuchuser
+mixed:  alice, gone
+loop-a: loop-b
+loop-b: alice, loop-a
+self:   \\self
+alice-too: Alice@Example.Org
+prog:   "|/bin/true"
+away:   somebody@elsewhere.example
+noinc:  :include:{folder}/not-there
+alice:  alice, dave
+"quoted name": bob
+"""
+
+
+def configure(server_options=None, **more):
+    """A configuration with the tables above and several domains."""
+    options = dict(users=USERS, aliases="", domain_keys="""
+    same_as = {{ "example.net", "xn--bcher-kva.example" }}
+    names = true
+    """, limits="unknown_recipients = 0\nerrors_per_session = 0", more="""
+domain "catch.example" {{
+    users = "table:{folder}/users"
+    aliases = "{folder}/aliases.catch"
+    mailbox = "{folder}/mail/%d/%u/Maildir"
+    catch_all = "bob@example.org"
+    plus = "-"
+    {owner}
+}}
+domain "exact.example" {{
+    users = "table:{folder}/users"
+    mailbox = "{folder}/mail/%d/%u/Maildir"
+    case = exact
+    plus = ""
+    {owner}
+}}
+""")
+    options.update(server_options or {}, **more)
+    return options
+
+
+@pytest.fixture(scope="module")
+def server(make_module_server):
+    server = make_module_server(start=False, **configure())
+    server.write("aliases", server.fill(ALIASES))
+    server.write("aliases.catch", "special: alice\n")
+    server.write("members", "# members\nalice\nbob, carol\n")
+    server.write("outer-list", ":include:%s/members\nteam\n" % server.folder)
+    # tables with errors in them still serve what is right
+    return server.start()
+
+
+@pytest.fixture(scope="module")
+def session(server):
+    with server.connect() as c:
+        c.ehlo()
+        yield c
+
+
+def rcpt(c, address):
+    """The reply to this RCPT in a transaction of its own."""
+    c.expect("MAIL FROM:<a@elsewhere.example>", "250")
+    reply = c.command("RCPT TO:<%s>" % address)
+    c.expect("RSET", "250")
+    return reply
+
+
+OURS = ["alice@example.org", "ALICE@EXAMPLE.ORG", "alice+tag@example.org",
+        "alice+tag+more@example.org", "erin@example.org", "Erin@example.org",
+        "dave@example.net", "dave@EXAMPLE.NET", "dave@xn--bcher-kva.example",
+        "team@example.org", "Team+x@example.org", "all@example.org",
+        "members@example.org", "outer@example.org", "trap@example.org",
+        "both@example.org", "alice-too@example.org", "Postmaster",
+        "postmaster@example.org", "POSTMASTER@example.net", "postMASTER",
+        "postmaster@catch.example", "abuse@exact.example",
+        "abuse@example.net", "root@example.org", '"quoted name"@example.org',
+        '"alice"@example.org', "sales.team@example.org",
+        "anything@catch.example", "alice-tag@catch.example",
+        "special-x@catch.example", "alice@exact.example",
+        "alice.smith@example.org", "Alice_Smith@example.org",
+        "carol.berg@example.org"]
+
+
+@pytest.mark.parametrize("address", OURS)
+def test_is_a_recipient(session, address):
+    reply = rcpt(session, address)
+    assert reply.says("250 2.1.5"), reply
+
+
+REFUSED = [
+    ("nobody@example.org", "550 5.1.1"),
+    ("nobody+alice@example.org", "550 5.1.1"),
+    ("+alice@example.org", "550 5.1.1"),
+    ("alice@exact.example.example", "550 5.7.1"),
+    ("ALICE@exact.example", "550 5.1.1"),
+    ("alice+x@exact.example", "550 5.1.1"),
+    ("x@not-ours.example", "550 5.7.1"),
+    ("alice@[127.0.0.1]", "550 5.7.1"),
+    ("alice%example.org@not-ours.example", "550 5.7.1"),
+    ("x%not-ours.example@example.org", "550 5.1.1"),
+    ('"x@not-ours.example"@example.org', "550 5.1.1"),
+    ("smith@example.org", "553 5.1.4"),
+    ("gone@example.org", "550 5.1.6"),
+    ("off@example.org", "550 5.2.1"),
+    ("dead@example.org", "451 4.2.4"),
+    ("mixed@example.org", "451 4.2.4"),
+    ("loop-a@example.org", "451 4.4.6"),
+    ("loop-b@example.org", "451 4.4.6"),
+    ("prog@example.org", "451 4.3.5"),
+    ("away@example.org", "451 4.3.5"),
+    ("noinc@example.org", "451 4.3.5"),
+    ("self@example.org", "451 4.2.4"),
+]
+
+
+@pytest.mark.parametrize("address, want", REFUSED)
+def test_is_refused(session, address, want):
+    reply = rcpt(session, address)
+    assert reply.says(want), reply
+    assert reply.id, "no id in %r" % reply
+
+
+def test_the_text_of_an_error_alias_is_told(session):
+    assert "moved to example.net, and happy there" in \
+        rcpt(session, "gone@example.org").text
+    assert "disabled for now" in rcpt(session, "off@example.org").text
+
+
+def test_broken_aliases_raise_an_alarm(server, session):
+    rcpt(session, "dead@example.org")
+    alarm = server.wait_event("alarm", recipient="dead@example.org")
+    assert "nosuchuser" in alarm["text"] and "aliases:" in alarm["text"]
+
+
+def boxes(server):
+    """{mailbox: number of messages}."""
+    found = {}
+    for new in glob.glob(server.mail_folder + "/**/Maildir/new",
+                         recursive=True):
+        user = os.path.relpath(new, server.mail_folder)[:-len("/Maildir/new")]
+        found[user] = len(os.listdir(new))
+    return found
+
+
+@pytest.mark.parametrize("address, who", [
+    ("alice@example.org", {"alice", "dave"}),
+    ("bob+tag@example.net", {"bob"}),
+    ("all@example.org", {"alice", "bob", "carol", "dave", "Erin"}),
+    ("team@example.org", {"alice", "bob", "carol", "dave"}),
+    ("members@example.org", {"alice", "bob", "carol", "dave"}),
+    ("outer@example.org", {"alice", "bob", "carol", "dave"}),
+    ("trap@example.org", set()),
+    ("both@example.org", {"alice", "dave"}),
+    ("carol.berg@example.org", {"carol"}),
+    ("whoever@catch.example", {"bob"}),
+    ("special@catch.example", {"catch.example/alice"}),
+    ("alice@exact.example", {"exact.example/alice"}),
+    ("abuse@exact.example", {"alice", "dave"}),
+    ("Postmaster", {"alice", "dave"}),
+])
+def test_who_gets_it_and_once_each(server, session, address, who):
+    before = boxes(server)
+    assert session.deliver(address, new_message()).code == 250
+    after = boxes(server)
+    got = {user: n - before.get(user, 0) for user, n in after.items()
+           if n != before.get(user, 0)}
+    assert got == {user: 1 for user in who}
+
+
+def test_several_recipients_that_overlap(server, session):
+    """Each RCPT is a recipient; nobody is left out."""
+    before = boxes(server)
+    assert session.deliver(["bob@example.org", "team@example.org"],
+                           new_message()).code == 250
+    after = boxes(server)
+    for user in ("alice", "bob", "carol", "dave"):
+        assert after[user] > before.get(user, 0)
+
+
+def test_without_root_rules_hold_for_passwd_names(session):
+    """System users have no mailbox in a domain that has a table."""
+    for name in ("root@exact.example", "daemon@example.org",
+                 OWNER + "@example.org"):
+        assert rcpt(session, name).says("550 5.1.1")
+
+
+# ---- users of the system ----
+
+PASSWD = """
+hostname = "mx.example.org"
+origin = "example.org"
+postmaster = "pt-alice@example.org"
+state_dir = "{folder}/state"
+listen "127.0.0.1:{port}" {{ role = mx }}
+limits {{ unknown_recipients = 0  errors_per_session = 0 }}
+domain "example.org" {{
+    users = "passwd"
+    aliases = "{folder}/aliases"
+    mailbox = "~/Maildir"
+    names = true
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def passwd_server(make_module_server, passwd_users):
+    return make_module_server(
+        config=PASSWD, aliases="postmaster: pt-alice\nroot: pt-alice\n"
+        "abuse: pt-alice\nfriends: pt-alice, pt-bob\n")
+
+
+def home_mail(passwd_users, name):
+    """Messages in ~/Maildir."""
+    return maildir_mail(os.path.join(passwd_users.homes, name, "Maildir"))
+
+
+@pytest.mark.needs_root
+def test_passwd_user_gets_mail_under_his_uid(passwd_server, passwd_users):
+    reply = passwd_server.deliver("pt-alice@example.org", new_message())
+    assert reply.code == 250
+    entry = pwd.getpwnam("pt-alice")
+    maildir = os.path.join(entry.pw_dir, "Maildir")
+    [mail] = home_mail(passwd_users, "pt-alice")
+    for path in (maildir, maildir + "/new", maildir + "/tmp",
+                 maildir + "/cur", mail.path):
+        st = os.stat(path)
+        assert (st.st_uid, st.st_gid) == (entry.pw_uid, entry.pw_gid), path
+        assert stat.S_IMODE(st.st_mode) & 0o077 == 0, path
+    assert stat.S_IMODE(os.stat(mail.path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(maildir).st_mode) == 0o700
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("address, want", [
+    ("PT-Bob@example.org", "250"), ("pt-bob+x@example.org", "250"),
+    ("bob.ptarmigan@example.org", "250"), ("bob@example.org", "250"),
+    ("carol_quetzal@example.org", "250"),
+    ("ptarmigan@example.org", "553 5.1.4"),
+    ("quetzal@example.org", "553 5.1.4"),
+    ("daemon@example.org", "550 5.1.1"),        # below min_uid
+    ("postern-smtpd@example.org", "550 5.1.1"),
+    ("friends@example.org", "250"), ("Postmaster", "250"),
+])
+def test_passwd_names(passwd_server, address, want):
+    assert passwd_server.rcpt(address).says(want)
+
+
+@pytest.mark.needs_root
+def test_several_uids_in_one_transaction(passwd_server, passwd_users):
+    names = ["pt-alice", "pt-bob", "pt-carol"]
+    before = [len(home_mail(passwd_users, n)) for n in names]
+    assert passwd_server.deliver([n + "@example.org" for n in names],
+                                 new_message()).code == 250
+    assert [len(home_mail(passwd_users, n)) for n in names] == \
+        [n + 1 for n in before]
+    for name in names:
+        mail = home_mail(passwd_users, name)[-1]
+        assert os.stat(mail.path).st_uid == pwd.getpwnam(name).pw_uid
+        assert mail.get("Delivered-To") == name + "@example.org"
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("kind", ["symlink", "dangling", "foreign", "file",
+                                  "no home", "read-only", "new is a link"])
+def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
+    """451 4.2.0 and an alarm; nothing is written through it."""
+    home = os.path.join(passwd_users.homes, "pt-carol")
+    maildir = os.path.join(home, "Maildir")
+    shutil.rmtree(maildir, ignore_errors=True)
+    elsewhere = os.path.join(passwd_users.homes, "elsewhere")
+    shutil.rmtree(elsewhere, ignore_errors=True)
+    carol, bob = pwd.getpwnam("pt-carol"), pwd.getpwnam("pt-bob")
+    moved = None
+    if kind in ("symlink", "new is a link"):
+        for folder in ("new", "cur", "tmp"):
+            os.makedirs(os.path.join(elsewhere, folder))
+        for path in (elsewhere, *glob.glob(elsewhere + "/*")):
+            os.chown(path, carol.pw_uid, carol.pw_gid)
+    if kind == "symlink":
+        os.symlink(elsewhere, maildir)
+    elif kind == "dangling":
+        os.symlink(elsewhere + "/not-there", maildir)
+    elif kind == "new is a link":
+        for folder in ("cur", "tmp"):
+            os.makedirs(os.path.join(maildir, folder))
+        os.symlink(elsewhere + "/new", maildir + "/new")
+        for path in (maildir, maildir + "/cur", maildir + "/tmp"):
+            os.chown(path, carol.pw_uid, carol.pw_gid)
+    elif kind == "foreign":
+        for folder in ("new", "cur", "tmp"):
+            os.makedirs(os.path.join(maildir, folder))
+        for path in (maildir, *glob.glob(maildir + "/*")):
+            os.chown(path, bob.pw_uid, bob.pw_gid)
+            os.chmod(path, 0o777)
+    elif kind == "file":
+        open(maildir, "w", encoding="ascii").close()
+        os.chown(maildir, carol.pw_uid, carol.pw_gid)
+    elif kind == "no home":
+        moved = home + ".moved"
+        os.rename(home, moved)
+    elif kind == "read-only":
+        for folder in ("new", "cur", "tmp"):
+            os.makedirs(os.path.join(maildir, folder))
+        for path in (maildir, *glob.glob(maildir + "/*")):
+            os.chown(path, carol.pw_uid, carol.pw_gid)
+            os.chmod(path, 0o500)
+    try:
+        # what was probed well is known for 5 s
+        reply = wait_until(lambda: (lambda r: r if r.code != 250 else None)(
+            passwd_server.rcpt("pt-carol@example.org")), 8, "refusal",
+            every=0.5)
+        assert reply.says("451 4.2.0"), reply
+        assert any("pt-carol" in str(e) for e in
+                   passwd_server.events("alarm"))
+        assert not glob.glob(elsewhere + "/*/*")
+    finally:
+        if moved:
+            os.rename(moved, home)
+        elif os.path.isdir(maildir) and not os.path.islink(maildir):
+            shutil.rmtree(maildir)
+        else:
+            os.unlink(maildir)
+    reply = wait_until(lambda: (lambda r: r if r.code == 250 else None)(
+        passwd_server.rcpt("pt-carol@example.org")), 12, "a good mailbox "
+        "after it was mended", every=0.5)
+
+
+@pytest.mark.needs_root
+def test_user_removed_between_rcpt_and_the_end_of_data(passwd_server,
+                                                       passwd_users):
+    """The route is frozen: the delivery goes on as it was promised."""
+    with passwd_server.connect() as c:
+        c.ehlo()
+        c.envelope(["pt-dora@example.org", "pt-bob@example.org"])
+        before = len(home_mail(passwd_users, "pt-dora"))
+        passwd_users.remove("pt-dora")
+        reply = c.data(new_message())
+        assert reply.code == 250, reply
+        assert len(home_mail(passwd_users, "pt-dora")) == before + 1
+    wait_until(lambda: passwd_server.rcpt("pt-dora@example.org").says(
+        "550 5.1.1"), 20, "550 for the user who was removed", every=0.5)
+
+
+# ---- mailboxes of a table ----
+
+def test_missing_maildir_is_made(make_server):
+    server = make_server()
+    assert not os.path.exists(server.maildir("alice"))
+    assert server.rcpt("alice@example.org").code == 250
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    for folder in ("", "new", "cur", "tmp"):
+        st = os.stat(os.path.join(server.maildir("alice"), folder))
+        assert stat.S_IMODE(st.st_mode) == 0o700
+        if IS_ROOT:
+            assert st.st_uid == pwd.getpwnam(OWNER).pw_uid
+
+
+def test_nothing_outside_of_the_pattern(make_server):
+    server = make_server(users="alice\n", aliases="postmaster: alice\n"
+                         "root: alice\n")
+    for local in ("../alice", "..", "alice/../../x", ".", '"al/ice"'):
+        assert server.rcpt(local + "@example.org").code in (501, 550)
+
+
+# ---- tables that change ----
+
+def table_state(server):
+    """What posternctl says about tables."""
+    return server.ctl("tables")
+
+
+def ten_users(n=10):
+    """u0 to u9."""
+    return "alice\n" + "".join("u%d\n" % i for i in range(n))
+
+
+@pytest.fixture
+def tables(make_server):
+    return make_server(users=ten_users(), limits="unknown_recipients = 0")
+
+
+def becomes(server, address, want, timeout=30):
+    """Wait until RCPT says so."""
+    def looks():
+        reply = server.rcpt(address)
+        return reply if reply.says(want) else None
+    return wait_until(looks, timeout, "%s for %s" % (want, address),
+                      every=0.3)
+
+
+def test_changed_table_is_compiled_by_itself(tables):
+    assert tables.rcpt("new@example.org").says("550 5.1.1")
+    tables.write("users", ten_users() + "new\n")
+    becomes(tables, "new@example.org", "250")
+    tables.write("aliases", "postmaster: alice\nroot: alice\nabuse: alice\n"
+                 "list: u1, u2\n")
+    becomes(tables, "list@example.org", "250")
+    tables.write("users", ten_users(9) + "new\n")   # one of twelve is gone
+    becomes(tables, "u9@example.org", "550 5.1.1")
+
+
+def test_table_replaced_in_the_middle_of_a_transaction(tables):
+    with tables.connect() as c:
+        c.ehlo()
+        c.envelope(["u9@example.org", "u1@example.org"])
+        tables.write("users", ten_users(9) + "new\n")
+        becomes(tables, "new@example.org", "250")
+        becomes(tables, "u9@example.org", "550 5.1.1")
+        c.expect("RCPT TO:<new@example.org>", "250")
+        assert c.data(new_message()).code == 250
+    for user in ("u9", "u1", "new"):
+        assert len(tables.mail(user)) == 1
+
+
+def test_shrunken_table_waits_to_be_accepted(tables):
+    tables.write("users", ten_users(5))
+    becomes(tables, "u7@example.org", "451 4.4.3")
+    assert tables.rcpt("u2@example.org").code == 250
+    assert tables.rcpt("nobody@example.org").says("550 5.1.1")
+    assert "users" in table_state(tables)
+    assert any(e["level"] <= 4 for e in tables.events()
+               if "users" in str(e)), "no alarm in the log"
+    tables.ctl("tables", "accept")
+    becomes(tables, "u7@example.org", "550 5.1.1")
+    assert tables.rcpt("u2@example.org").code == 250
+
+
+def test_shrunken_table_that_comes_back(tables):
+    tables.write("users", ten_users(3))
+    becomes(tables, "u7@example.org", "451 4.4.3")
+    tables.write("users", ten_users())
+    becomes(tables, "u7@example.org", "250")
+
+
+def test_half_written_table_keeps_the_old_one(tables):
+    before = len(tables.log_text())
+    tables.write("users", ten_users(9) + "new\nu9 name=\"Nin")
+    wait_until(lambda: "users:12" in tables.log_text()[before:], 30,
+               "file and line of the error in the log")
+    for name in ("u9", "alice"):
+        assert tables.rcpt(name + "@example.org").code == 250
+    assert tables.rcpt("new@example.org").code in (451, 550)
+    assert "users:12" in table_state(tables)
+    tables.write("users", ten_users(9) + "new\n")
+    becomes(tables, "new@example.org", "250")
+
+
+def test_empty_table_keeps_the_old_one(tables):
+    tables.write("users", "")
+    becomes(tables, "u1@example.org", "451 4.4.3")
+    becomes(tables, "alice@example.org", "451 4.4.3")
+
+
+def test_missing_table_keeps_the_old_one(tables):
+    os.unlink(os.path.join(tables.folder, "users"))
+    wait_until(lambda: any("users" in str(e) for e in tables.events()
+                           if e["level"] <= 4), 30, "an alarm")
+    assert tables.rcpt("u1@example.org").code == 250
+
+
+def test_reload_compiles_at_once(tables):
+    tables.write("users", ten_users() + "soon\n")
+    tables.reload()
+    becomes(tables, "soon@example.org", "250", timeout=5)
+
+
+def damage(server, how):
+    """Spoil the compiled tables behind the server's back."""
+    files = glob.glob(server.folder + "/state/tables/*users*.db")
+    assert files, os.listdir(server.folder + "/state/tables")
+    for path in files:
+        if how == "zeroes":
+            with open(path, "r+b") as f:
+                size = os.path.getsize(path)
+                f.write(b"\0" * size)
+        elif how == "cut":
+            os.truncate(path, os.path.getsize(path) // 2)
+        else:
+            os.truncate(path, 0)
+
+
+@pytest.mark.parametrize("how", ["zeroes", "cut", "empty"])
+def test_damaged_compiled_table_is_never_a_550(tables, how):
+    """451 4.4.3 until it is compiled anew, and then the truth again."""
+    damage(tables, how)
+    for pid in tables.children("directory"):
+        os.kill(pid, 9)
+    codes = set()
+
+    def looks():
+        for name in ("u1", "u2", "alice"):
+            reply = tables.rcpt(name + "@example.org")
+            assert reply.code in (250, 451), reply
+            codes.add(reply.code)
+        return reply.code == 250
+    wait_until(looks, 40, "recovery by compiling again", every=0.5)
+    assert tables.rcpt("nobody@example.org").says("550 5.1.1")

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: ISC
+"""Every refusal explains itself: ids, log lines, posternctl."""
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+from client import new_message
+from postern import IS_ROOT, wait_until
+
+ALIASES = """postmaster: alice
+abuse: alice
+root: alice
+team: alice,
+      bob
+outer: team, carol
+dead: nosuchuser
+"""
+
+
+@pytest.fixture(scope="module")
+def server(make_module_server):
+    return make_module_server(aliases=ALIASES, domain_keys="names = true",
+                              limits="unknown_recipients = 0\n"
+                              "errors_per_session = 0  message_size = 100K")
+
+
+@pytest.fixture
+def session(server):
+    with server.connect() as c:
+        c.ehlo()
+        yield c
+
+
+def why(server, refusal):
+    """posternctl why, once the store has the line."""
+    assert refusal.id, refusal
+
+    def found():
+        status, text = server.ctl("why", refusal.id, check=False)
+        return text if status == 0 else None
+    return wait_until(found, 5, "trail of %s" % refusal.id)
+
+
+REFUSALS = [
+    # commands, the refusal of the last; what the trail must speak of
+    (["RCPT TO:<nobody@example.org>"], ["nobody@example.org", "550", "5.1.1"]),
+    (["RCPT TO:<x@not-ours.example>"], ["x@not-ours.example", "5.7.1"]),
+    (["RCPT TO:<dead@example.org>"], ["dead@example.org", "451", "4.2.4"]),
+    (["VRFY"], ["501"]),
+    (["NONSENSE"], ["500"]),
+    (["MAIL FROM:<a@b.example>"], ["503"]),
+]
+
+
+@pytest.mark.parametrize("commands, wanted", REFUSALS)
+def test_why(server, session, commands, wanted):
+    session.expect("MAIL FROM:<sender@elsewhere.example>", "250")
+    refusal = [session.command(c) for c in commands][-1]
+    text = why(server, refusal)
+    for word in ("check", "asked", "answer", "reply"):
+        assert re.search(word, text, re.I), "no %s in:\n%s" % (word, text)
+    for word in wanted + ["127.0.0.1"]:
+        assert word in text, "no %s in:\n%s" % (word, text)
+    assert re.search(r"\d+(\.\d+)? ?(us|ms|s)\b", text) or \
+        "took" in text, "not how long it took:\n" + text
+
+
+def test_why_of_a_refused_message(server, session):
+    refusal = session.deliver("alice@example.org", new_message(size=200000))
+    text = why(server, refusal)
+    assert "552" in text and "size" in text
+
+
+def test_why_tells_two_refusals_of_one_session_apart(server, session):
+    session.expect("MAIL FROM:<s@elsewhere.example>", "250")
+    first = session.command("RCPT TO:<one@example.org>")
+    second = session.command("RCPT TO:<two@example.org>")
+    assert first.id != second.id
+    assert "one@example.org" in why(server, first)
+    text = why(server, second)
+    assert "two@example.org" in text and "one@example.org" not in text
+
+
+def test_why_reads_ids_as_people_write_them(server, session):
+    session.expect("MAIL FROM:<s@elsewhere.example>", "250")
+    refusal = session.command("RCPT TO:<spoken@example.org>")
+    why(server, refusal)
+    assert "spoken@example.org" in server.ctl("why", refusal.id.upper())
+
+
+@pytest.mark.parametrize("bad", ["", "x", "k3f9q2m7", "000000000",
+                                 "../../etc/passwd", "zzzzzzzzz1"])
+def test_why_of_an_id_that_does_not_exist(server, bad):
+    status, text = server.ctl("why", bad, check=False)
+    assert status != 0 and text.strip()
+
+
+def test_why_after_a_restart(make_server):
+    server = make_server()
+    refusal = server.rcpt("nobody@example.org")
+    why(server, refusal)
+    server.restart()
+    assert "nobody@example.org" in why(server, refusal)
+
+
+def test_client_text_in_the_trail_is_harmless(server, session):
+    session.expect("MAIL FROM:<s@elsewhere.example>", "250")
+    refusal = session.command(
+        'RCPT TO:<"a b\\"event=delivered level=\x7e"@example.org>')
+    text = why(server, refusal)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text)
+    [line] = [e for e in server.events("refused") if e.get("id") == refusal.id]
+    assert line["event"] == "refused"
+
+
+# ---- ids everywhere ----
+
+def test_every_4xx_and_5xx_carries_an_id(server, session):
+    said = [session.command(line) for line in (
+        "NONSENSE", "RCPT TO:<alice@example.org>", "EXPN x", "VRFY",
+        "MAIL FROM:<a@b.example> SIZE=999999", "MAIL FROM:<bad",
+        "MAIL FROM:<a@b.example> RET=FULL")]
+    session.expect("MAIL FROM:<a@b.example>", "250")
+    said += [session.command(line) for line in (
+        "RCPT TO:<nobody@example.org>", "RCPT TO:<x@not-ours.example>",
+        "RCPT TO:<dead@example.org>", "DATA", "BDAT x")]
+    ids = [r.id for r in said]
+    assert all(r.code >= 400 for r in said), said
+    assert None not in ids, said
+    assert len(set(ids)) == len(ids)
+    # one session: the ids begin alike
+    assert len({i[:9] for i in ids}) == 1
+
+
+def test_session_id_in_every_line_of_the_session(server, session):
+    refusal = session.command("NONSENSE")
+    session_id = refusal.id[:9]
+    assert session.deliver("alice@example.org", new_message()).code == 250
+    session.quit()
+    server.wait_event("session_closed", session=session_id)
+    names = {e["event"] for e in server.events(session=session_id)}
+    assert {"refused", "delivered", "session_closed"} <= names
+    [refused] = server.events("refused", session=session_id)
+    assert refused["code"] == "500" and refused["client"] == "127.0.0.1"
+    assert refused["id"] == refusal.id
+    # and the Received field of what was delivered names it
+    assert "id " + session_id in server.mail("alice")[-1].get("Received")
+
+
+def test_helo_client_gets_the_id_too(server):
+    with server.connect() as c:
+        c.expect("HELO x.example", "250")
+        assert c.command("NONSENSE").id
+
+
+def test_one_line_per_event(server, session):
+    session.command("NONSENSE with \"quotes\" and = signs")
+    session.quit()
+    time.sleep(0.2)
+    for line in server.log_text().splitlines():
+        assert re.match(r"<[0-7]>postern/[\w-]+: event=[\w-]+( |$)", line), \
+            line
+
+
+def test_json_log(make_server):
+    server = make_server(start=False, settings='log_format = "json"\n')
+    server.launch()
+    wait_until(lambda: '"ready"' in server.log_text(), 30, "ready")
+    with server.connect() as c:
+        c.ehlo("name.example")
+        assert c.command("NONSENSE").code == 500
+        assert c.command("VRFY").code == 501
+        c.expect("MAIL FROM:<a@b.example> SMTPUTF8", "250")
+        c.expect('RCPT TO:<"q\\"uote\\\\ü"@example.org>', "550")
+        c.expect("RSET", "250")
+        c.deliver("alice@example.org", new_message())
+        c.quit()
+    wait_until(lambda: '"session_closed"' in server.log_text(), 5, "line")
+    events = []
+    for line in server.log_text().splitlines():
+        m = re.match(r"<[0-7]>postern/[\w-]+: (\{.*\})$", line)
+        assert m, line
+        events.append(json.loads(m.group(1)))
+    assert {"ready", "refused", "delivered"} <= {e["event"] for e in events}
+    refused = [e for e in events if e["event"] == "refused"]
+    assert [e["code"] for e in refused] == [500, 501, 550]
+
+
+# ---- status ----
+
+def test_status_shows_compartments_sessions_counters(make_server):
+    server = make_server()
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    server.rcpt("nobody@example.org")
+    with server.connect() as one, server.connect() as two:
+        one.ehlo()
+        two.ehlo()
+        text = server.ctl("status")
+        for role in ("store", "deliver", "directory", "smtpd", "control"):
+            assert re.search(r"\b%s\b" % role, text), text
+        assert "running" in text
+        for pid in server.children("smtpd"):
+            assert re.search(r"\b%d\b" % pid, text), text
+        assert re.search(r"sessions\w*[=: ]+2\b", text), text
+    assert re.search(r"messages_accepted[=: ]+1\b", text), text
+    assert re.search(r"recipients_accepted[=: ]+1\b", text), text
+    assert re.search(r"refused_5xx[=: ]+1\b", text), text
+    wait_until(lambda: re.search(r"sessions\w*[=: ]+0\b",
+                                 server.ctl("status")), 5, "no sessions")
+
+
+# ---- route ----
+
+def line_of(server, name, text):
+    """Line number of this text in a file of the server's folder."""
+    with open(os.path.join(server.folder, name), encoding="utf-8") as f:
+        return next(i for i, line in enumerate(f, 1) if text in line)
+
+
+def test_route_of_a_user(server):
+    text = server.ctl("route", "alice@example.org")
+    assert "%s/users:%d" % (server.folder, line_of(server, "users",
+                                                   "alice")) in text
+    assert server.maildir("alice") in text
+
+
+def test_route_of_nested_aliases(server):
+    text = server.ctl("route", "outer@example.org")
+    for name in ("outer", "team"):
+        assert "%s/aliases:%d" % (server.folder, line_of(
+            server, "aliases", name + ":")) in text
+    for user in ("alice", "bob", "carol"):
+        assert server.maildir(user) in text
+
+
+def test_route_of_a_partial_name_and_a_plus_address(server):
+    assert server.maildir("carol") in server.ctl("route",
+                                                 "carol.brown@example.org")
+    assert server.maildir("bob") in server.ctl("route", "bob+x@example.org")
+
+
+@pytest.mark.parametrize("address, words", [
+    ("nobody@example.org", ["550", "5.1.1"]),
+    ("x@not-ours.example", ["550", "5.7.1"]),
+    ("dead@example.org", ["451", "4.2.4", "nosuchuser", "aliases:"]),
+])
+def test_route_of_what_is_refused(server, address, words):
+    _, text = server.ctl("route", address, check=False)
+    for word in words:
+        assert word in text, text
+
+
+def test_route_of_nonsense(server):
+    status, text = server.ctl("route", "<<>>", check=False)
+    assert status != 0 and text.strip()
+
+
+# ---- who may ask ----
+
+@pytest.mark.needs_root
+def test_strangers_may_not_use_the_control_socket(server):
+    assert IS_ROOT
+    result = subprocess.run(
+        ["setpriv", "--reuid", "nobody", "--clear-groups", "--regid",
+         "nogroup", "--", os.path.join(server.build, "posternctl"), "-f",
+         server.config_path, "status"], capture_output=True, text=True,
+        timeout=30, check=False)
+    assert result.returncode != 0
+    assert "smtpd" not in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["why"], ["route"],
+                                       ["status", "more"],
+                                       ["tables", "nonsense"]])
+def test_posternctl_usage(server, arguments):
+    status, text = server.ctl(*arguments, check=False)
+    assert status != 0 and text.strip()
+
+
+def test_posternctl_without_a_server(make_server):
+    server = make_server(start=False)
+    status, text = server.ctl("status", check=False)
+    assert status != 0 and text.strip()

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Run every test and print "N passed, N failed" as the last line.
+
+Stages, each of which counts its own tests:
+  headers   every public header compiles by itself
+  compile   gcc and clang, without a warning
+  unit      cmocka programs: plain, sanitizers, valgrind
+  fuzz      libFuzzer targets, FUZZ_SECONDS each (5)
+  manuals   mandoc -T lint
+  e2e       pytest: the real server, real clients
+usage: run.py [STAGE ...]      without one: all of them
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JOBS = f"-j{os.cpu_count() or 2}"
+FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))
+passed = failed = 0
+
+
+def run(command, **options):
+    return subprocess.run(command, cwd=TOP, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False, **options)
+
+
+def report(name, good, bad, output=""):
+    global passed, failed
+    passed += good
+    failed += bad
+    print(f"{'ok  ' if bad == 0 else 'FAIL'} {name}: {good} passed"
+          + (f", {bad} failed" if bad else ""), flush=True)
+    if bad:
+        print(output[-6000:], flush=True)
+
+
+def check(name, command, **options):
+    """One command that must end with status 0."""
+    result = run(command, **options)
+    report(name, int(result.returncode == 0), int(result.returncode != 0),
+           result.stdout)
+    return result.returncode == 0
+
+
+def make_variable(name, *arguments):
+    result = run(["make", "-s", f"print-{name}", *arguments])
+    return result.stdout.split()
+
+
+def stage_headers():
+    check("headers", ["make", "-s", "check-headers"])
+
+
+def compiles(name, *arguments):
+    result = run(["make", "-s", JOBS, "all", *arguments])
+    warned = "warning:" in result.stdout
+    bad = int(result.returncode != 0 or warned)
+    report(f"compile {name}", 1 - bad, bad, result.stdout)
+
+
+def stage_compile():
+    compiles("gcc")
+    compiles("clang", "CC=clang", "BUILD=build-clang")
+
+
+def cmocka(name, command, environment=None):
+    result = run(command, env={**os.environ, **(environment or {})},
+                 timeout=600)
+    good = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", result.stdout)))
+    bad = sum(map(int, re.findall(r"\[  FAILED  \] (\d+) test", result.stdout)))
+    if result.returncode != 0 and bad == 0:
+        bad = 1
+    if good + bad == 0:
+        bad = 1
+    report(name, good, bad, result.stdout)
+
+
+def unit_variant(label, build, make_arguments, wrapper=(), environment=None):
+    if not check(f"build unit tests ({label})",
+                 ["make", "-s", JOBS, "unit", f"BUILD={build}",
+                  *make_arguments]):
+        return
+    for test in make_variable("UNIT_TESTS"):
+        cmocka(f"unit {test} ({label})",
+               [*wrapper, f"{build}/unit/{test}"], environment)
+
+
+def stage_unit():
+    unit_variant("plain", "build", [])
+    unit_variant("sanitizers", "build-san", ["SAN=1"], environment={
+        "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
+    unit_variant("valgrind", "build", [], wrapper=[
+        "valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+        "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes"],
+        environment={"UNDER_VALGRIND": "1"})
+
+
+def stage_fuzz():
+    if not check("build fuzz targets", ["make", "-s", JOBS, "fuzz"]):
+        return
+    for target in make_variable("FUZZ_TARGETS"):
+        corpus = f"tests/fuzz/corpus/{target[len('fuzz_'):]}"
+        work = f"build-fuzz/corpus/{target}"
+        os.makedirs(os.path.join(TOP, work), exist_ok=True)
+        os.makedirs(os.path.join(TOP, corpus), exist_ok=True)
+        check(f"fuzz {target}", [
+            f"build-fuzz/fuzz/{target}", f"-max_total_time={FUZZ_SECONDS}",
+            "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
+            "-print_final_stats=0", f"-artifact_prefix=build-fuzz/{target}-",
+            work, corpus])
+
+
+def stage_manuals():
+    pages = [os.path.join("doc", p) for p in sorted(os.listdir(
+        os.path.join(TOP, "doc"))) if re.search(r"\.[158]$", p)]
+    check("manual pages", ["mandoc", "-T", "lint", "-W", "warning", *pages])
+
+
+def stage_e2e():
+    if not check("build with fault points", ["make", "-s", JOBS, "all",
+                                             "FAULTS=1", "BUILD=build-faults"]):
+        return
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get(
+        "FAIL_FAST") else "-q", "--no-header", "-p", "no:cacheprovider",
+        "tests/e2e"]
+    result = run(command)
+    summary = result.stdout.strip().splitlines()[-1] if result.stdout else ""
+    counts = {k: int(n) for n, k in re.findall(
+        r"(\d+) (passed|failed|error)", summary)}
+    good = counts.get("passed", 0)
+    bad = counts.get("failed", 0) + counts.get("error", 0)
+    if result.returncode != 0 and bad == 0:
+        bad = 1
+    report("e2e", good, bad, result.stdout)
+    if bad == 0:
+        print(summary)
+
+
+STAGES = {"headers": stage_headers, "compile": stage_compile,
+          "unit": stage_unit, "fuzz": stage_fuzz, "manuals": stage_manuals,
+          "e2e": stage_e2e}
+
+
+def main():
+    wanted = sys.argv[1:] or list(STAGES)
+    began = time.monotonic()
+    for name in wanted:
+        STAGES[name]()
+    print(f"({time.monotonic() - began:.0f} s)")
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fake_host.h - the network and all other compartments around one session.
+ *
+ * Questions are answered by host_answer, one at a time, from the local part
+ * of the recipient or from what host_set was told before. Everything else
+ * is written down: what was sent, how often each kind was asked, what memfd
+ * was handed to PREPARE. Used by test_dialogue.c and fuzz_session.c.
+ */
+#ifndef POSTERN_TESTS_FAKE_HOST_H
+#define POSTERN_TESTS_FAKE_HOST_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../../smtpd/limits.h"
+#include "../../smtpd/session.h"
+#include "clock.h"
+#include "config.h"
+#include "trail.h"
+
+struct host_fake {		/* how the next of a kind is answered */
+	bool is_set, is_unknown, is_own;
+	struct verdict verdict;	/* code 0: fine */
+	unsigned which;		/* recipient or entry */
+	unsigned n_left;	/* COMMIT: left behind */
+	unsigned state;		/* RECORDS: of that entry */
+};
+
+struct host {
+	struct session *s;	/* NULL once it is closed */
+	struct session_settings settings;
+	struct config *config;
+	struct buf sent;
+	size_t n_sends;
+	enum presence presence;
+	uint32_t timer_ms;
+	uint64_t unconfirmed;
+	bool is_closed;
+	unsigned asked[QUESTION_COUNT];
+	unsigned n_released_all, n_released_kept;
+	struct host_fake fakes[QUESTION_COUNT];
+	/* the question that is out */
+	uint32_t question;
+	enum question_kind kind;
+	struct answer answer;
+	char sealed[2048];
+	struct buf route;
+	/* what the last PREPARE was given */
+	struct buf message, trace, name, entry_file;
+	char return_path[ASK_ADDRESS_MAX];
+	uint64_t message_size;
+	unsigned n_recipients, n_skipped;
+	/* entries of the last RECORDS */
+	unsigned n_entries;
+	char remembered[ASK_ADDRESS_MAX];	/* of the last FAILURE_PUT */
+};
+
+static struct host *host_now;
+
+#define HOST_CONFIG "hostname = \"mx.example.org\"\n" \
+	"postmaster = \"alice@example.org\"\n" \
+	"state_dir = \"/var/lib/postern\"\n" \
+	"listen \"127.0.0.1:2525\" { role = mx }\n" \
+	"domain \"example.org\" { users = \"passwd\" mailbox = \"~/Maildir\" }\n"
+
+static void
+host_send(void *conn, struct slice data)
+{
+	struct host *h = conn;
+
+	h->n_sends++;
+	if (buf_append_slice(&h->sent, data) < 0)
+		abort();
+}
+
+static enum presence
+host_presence(void *conn)
+{
+	return ((struct host *)conn)->presence;
+}
+
+static void
+host_timer(void *conn, uint32_t after_ms)
+{
+	((struct host *)conn)->timer_ms = after_ms;
+}
+
+static void
+host_closed(void *conn, uint64_t unconfirmed)
+{
+	struct host *h = conn;
+
+	h->s = NULL;
+	h->is_closed = true;
+	h->unconfirmed = unconfirmed;
+}
+
+/* ---- answers ---- */
+
+static bool
+local_is(const struct route_ask *ask, const char *name)
+{
+	return slice_starts_nocase(ask->local, slice_of(name));
+}
+
+static void
+host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
+{
+	static const uint8_t secret[32];
+	bool is_list = local_is(ask, "list");
+	struct route_leaf leaves[100];
+	struct route route = { .kind = ROUTE_MAILBOX,
+		.recipient = ask->recipient, .session = ask->session,
+		.expires_s = 4000000000, .leaves = leaves,
+		.n_leaves = is_list ? 100 : 1 };
+	size_t i;
+
+	for (i = 0; i < route.n_leaves; i++)
+		leaves[i] = (struct route_leaf){ .uid = 1000, .gid = 1000,
+			.user = ask->local, .home = SLICE("/home/x"),
+			.maildir = SLICE("/home/x/Maildir"),
+			.delivered_to = ask->recipient };
+	buf_free(&h->route);
+	if (route_seal(&h->route, &route, secret) < 0)
+		abort();
+	a->as.route.sealed = buf_slice(&h->route);
+}
+
+static void
+host_route(struct host *h, const struct route_ask *ask, struct answer *a)
+{
+	struct route_answer *r = &a->as.route;
+
+	memset(r, 0, sizeof(*r));
+	r->kind = ROUTE_REFUSE;
+	if (local_is(ask, "nobody")) {
+		verdict_set(&r->verdict, 550, 1, 1, "no such mailbox here");
+		r->is_unknown_user = true;
+	} else if (local_is(ask, "two")) {
+		verdict_set(&r->verdict, 553, 1, 4, "more than one match");
+	} else if (local_is(ask, "evil")) {
+		verdict_set(&r->verdict, 250, 0, 0, "x\r\n250 y");
+	} else if (local_is(ask, "void")) {
+		r->kind = ROUTE_DISCARD;
+	} else if (local_is(ask, "silent")) {
+		a->is_known = false;
+	} else {
+		r->kind = ROUTE_MAILBOX;
+		host_seal(h, ask, a);
+	}
+}
+
+static void
+host_outcome(const struct host_fake *fake, struct answer *a)
+{
+	struct outcome *o = &a->as.outcome;
+
+	o->n_failures = fake->verdict.code != 0;
+	o->n_left_behind = (uint16_t)fake->n_left;
+	o->failures[0].recipient = (uint16_t)fake->which;
+	o->failures[0].is_own = fake->is_own;
+	o->failures[0].verdict = fake->verdict;
+}
+
+static void
+host_keep_prepare(struct host *h, const struct question *q)
+{
+	const struct prepare_ask *ask = q->as.prepare;
+	char block[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	h->message.size = h->trace.size = h->name.size = 0;
+	while ((n = pread(q->fd, block, sizeof(block), at)) > 0) {
+		buf_append(&h->message, block, (size_t)n);
+		at += n;
+	}
+	buf_append_slice(&h->trace, ask->trace);
+	buf_append_slice(&h->name, ask->name);
+	slice_copy(h->return_path, sizeof(h->return_path), ask->return_path);
+	h->message_size = ask->message_size;
+	h->n_recipients = ask->n_recipients;
+	h->n_skipped = ask->n_skipped;
+	if (h->message.size != h->message_size)
+		abort();
+}
+
+static void
+host_records(struct host *h, const struct record_begin *begin,
+    const struct host_fake *fake, struct answer *a)
+{
+	struct record_states *states = &a->as.states;
+	uint16_t i;
+
+	states->first = begin->first;
+	states->n_entries = begin->n_entries;
+	for (i = 0; i < begin->n_entries; i++)
+		states->states[i] = fake->is_set &&
+		    fake->which == (unsigned)begin->first + i ?
+		    (uint8_t)fake->state : RECORD_IS_NEW;
+	h->n_entries = begin->first + begin->n_entries;
+	h->entry_file.size = 0;
+	buf_append_slice(&h->entry_file, begin->entries[0].file);
+}
+
+/* Work the answer out now, while what the question points to is there. */
+static void
+host_think(struct host *h, const struct question *q)
+{
+	struct host_fake *fake = &h->fakes[q->kind];
+	struct answer *a = &h->answer;
+
+	memset(a, 0, sizeof(*a));
+	a->fd = -1;
+	a->is_known = !(fake->is_set && fake->is_unknown);
+	switch (q->kind) {
+	case QUESTION_ROUTE:
+		host_route(h, q->as.route, a);
+		break;
+	case QUESTION_PROBE:
+	case QUESTION_FAILURE:
+		a->as.verdict = fake->verdict;
+		break;
+	case QUESTION_PREPARE:
+		host_keep_prepare(h, q);
+		host_outcome(fake, a);
+		break;
+	case QUESTION_COMMIT:
+		host_outcome(fake, a);
+		break;
+	case QUESTION_RECORDS:
+		host_records(h, q->as.records, fake, a);
+		break;
+	default:
+		break;
+	}
+	if (fake->is_set && q->kind != QUESTION_RECORDS)
+		memset(fake, 0, sizeof(*fake));
+}
+
+static uint32_t
+host_ask(struct session *s, const struct question *q)
+{
+	struct host *h = s->conn;
+
+	if (h->question != 0)
+		abort();	/* one at a time */
+	h->asked[q->kind]++;
+	h->question = h->asked[q->kind] * QUESTION_COUNT + q->kind + 1;
+	h->kind = q->kind;
+	host_think(h, q);
+	return h->question;
+}
+
+static void
+host_forget(struct session *s, uint32_t id)
+{
+	struct host *h = s->conn;
+
+	if (h->question != id)
+		abort();
+	h->question = 0;
+}
+
+static void
+host_tell(struct session *s, const struct question *q)
+{
+	struct host *h = s->conn;
+
+	h->asked[q->kind]++;
+	if (q->kind == QUESTION_RELEASE) {
+		h->n_released_all += q->as.release.how == RELEASE_ALL;
+		h->n_released_kept += q->as.release.how == RELEASE_KEEP_FILES;
+	}
+	if (q->kind == QUESTION_FAILED)
+		slice_copy(h->remembered, sizeof(h->remembered),
+		    q->as.failure->recipient);
+}
+
+static const struct session_host fake_session_host = {
+	.send = host_send, .presence = host_presence, .timer = host_timer,
+	.closed = host_closed, .ask = host_ask, .forget = host_forget,
+	.tell = host_tell,
+};
+
+/* Answer what is out; false: nothing is. */
+static bool
+host_answer(struct host *h)
+{
+	uint32_t id = h->question;
+
+	if (id == 0 || h->s == NULL)
+		return false;
+	h->question = 0;
+	session_answer(h->s, id, &h->answer);
+	return true;
+}
+
+/* ---- life ---- */
+
+static void
+host_open(struct host *h, const char *more_config)
+{
+	struct config_problems problems;
+	struct limits_setup setup = { .memory_bytes = 8 << 20 };
+	struct buf text = { 0 };
+
+	memset(h, 0, sizeof(*h));
+	host_now = h;
+	buf_puts(&text, HOST_CONFIG);
+	buf_puts(&text, more_config);
+	h->config = config_parse(buf_slice(&text), &problems);
+	if (h->config == NULL) {
+		fprintf(stderr, "config: %s\n", problems.items[0].text);
+		abort();
+	}
+	config_problems_free(&problems);
+	buf_free(&text);
+	setup.config = h->config;
+	h->settings = (struct session_settings){ .config = h->config,
+		.host = &fake_session_host, .limits = limits_new(&setup),
+		.trail = trail_new(), .memory_bytes = setup.memory_bytes,
+		.max_recipients = session_max_recipients(h->config) };
+}
+
+static void
+host_connect(struct host *h, bool has_talked)
+{
+	struct client *client = NULL;
+	enum reply_name reply = limits_admit(h->settings.limits, "192.0.2.1",
+	    &client);
+
+	h->is_closed = false;
+	h->s = session_new(&h->settings, h, "192.0.2.1", client,
+	    reply == REPLY_COUNT);
+	if (h->s == NULL)
+		abort();
+	if (reply != REPLY_COUNT)
+		session_turn_away(h->s, reply);
+	else
+		session_greet(h->s, has_talked);
+}
+
+static void
+host_close(struct host *h)
+{
+	while (host_answer(h))
+		;
+	if (h->s != NULL)
+		session_hang_up(h->s);
+	while (host_answer(h))
+		;
+	limits_free(&h->settings.limits);
+	trail_free(&h->settings.trail);
+	config_free(&h->config);
+	buf_free(&h->sent);
+	buf_free(&h->route);
+	buf_free(&h->message);
+	buf_free(&h->trace);
+	buf_free(&h->name);
+	buf_free(&h->entry_file);
+	if (!h->is_closed)
+		abort();	/* nobody freed the session */
+}
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_ask.c - every question survives encoding and decoding, none survives
+ * being cut short or having something left over, and who may ask whom has
+ * no cycle.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include "ask.h"
+
+typedef void put_fn(struct ipc_writer *w);
+typedef bool get_fn(struct ipc_reader *r);
+
+static struct verdict
+refusal(void)
+{
+	struct verdict v = { .code = 550, .subject = 1, .detail = 6 };
+
+	snprintf(v.text, sizeof v.text, "moved");
+	return v;
+}
+
+static void
+same(struct slice s, const char *text)
+{
+	assert_int_equal(s.size, strlen(text));
+	assert_memory_equal(s.data, text, s.size);
+}
+
+static void
+put_self(struct ipc_writer *w)
+{
+	struct setup_self s = { ROLE_STORE, 2, 3, true, 100, 200 };
+
+	put_setup_self(w, &s);
+}
+
+static bool
+get_self(struct ipc_reader *r)
+{
+	struct setup_self s;
+
+	if (!get_setup_self(r, &s))
+		return false;
+	assert_int_equal(s.role, ROLE_STORE);
+	assert_int_equal(s.index, 2);
+	assert_int_equal(s.generation, 3);
+	assert_true(s.is_privileged);
+	assert_int_equal(s.uid, 100);
+	assert_int_equal(s.gid, 200);
+	return true;
+}
+
+static void
+put_route_question(struct ipc_writer *w)
+{
+	struct route_ask q = { SLICE("sess"), SLICE("alice"),
+		SLICE("example.org"), SLICE("Alice@example.org"), true };
+
+	put_route_ask(w, &q);
+}
+
+static bool
+get_route_question(struct ipc_reader *r)
+{
+	struct route_ask q;
+
+	if (!get_route_ask(r, &q))
+		return false;
+	same(q.session, "sess");
+	same(q.local, "alice");
+	same(q.domain, "example.org");
+	same(q.recipient, "Alice@example.org");
+	assert_true(q.explains);
+	return true;
+}
+
+static void
+put_route_reply(struct ipc_writer *w)
+{
+	struct route_answer a = { .kind = ROUTE_REFUSE, .verdict = refusal(),
+		.is_unknown_user = true, .alarm = SLICE("x"),
+		.explanation = SLICE("because"), .sealed = SLICE("") };
+
+	put_route_answer(w, &a);
+}
+
+static bool
+get_route_reply(struct ipc_reader *r)
+{
+	struct route_answer a;
+
+	if (!get_route_answer(r, &a))
+		return false;
+	assert_int_equal(a.kind, ROUTE_REFUSE);
+	assert_int_equal(a.verdict.code, 550);
+	assert_int_equal(a.verdict.detail, 6);
+	assert_string_equal(a.verdict.text, "moved");
+	assert_true(a.is_unknown_user);
+	assert_false(a.is_exempt);
+	same(a.alarm, "x");
+	same(a.explanation, "because");
+	return true;
+}
+
+static void
+put_probe(struct ipc_writer *w)
+{
+	struct probe_ask q = { 7, 3, 1000, SLICE("sess"), SLICE("route"), 0 };
+
+	put_probe_ask(w, &q);
+}
+
+static bool
+get_probe(struct ipc_reader *r)
+{
+	struct probe_ask q;
+
+	if (!get_probe_ask(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 7);
+	assert_int_equal(q.recipient, 3);
+	assert_int_equal(q.size_bytes, 1000);
+	same(q.sealed, "route");
+	return true;
+}
+
+static void
+put_prepare(struct ipc_writer *w)
+{
+	static struct prepare_ask q;
+
+	q = (struct prepare_ask){ .transaction = 9, .message_size = 5,
+		.is_each = true, .name = SLICE("n"), .host = SLICE("h"),
+		.return_path = SLICE("a@b"), .trace = SLICE("Received: x\n"),
+		.n_recipients = 2, .recipients = { 0, 4 }, .n_skipped = 1 };
+	q.skipped[0].recipient = 4;
+	q.skipped[0].leaf = 1;
+	put_prepare_ask(w, &q);
+}
+
+static bool
+get_prepare(struct ipc_reader *r)
+{
+	static struct prepare_ask q;
+
+	if (!get_prepare_ask(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 9);
+	assert_true(q.is_each);
+	assert_false(q.is_junk);
+	same(q.trace, "Received: x\n");
+	assert_int_equal(q.n_recipients, 2);
+	assert_int_equal(q.recipients[1], 4);
+	assert_int_equal(q.skipped[0].leaf, 1);
+	return true;
+}
+
+static void
+put_result(struct ipc_writer *w)
+{
+	static struct outcome o;
+
+	o = (struct outcome){ .n_failures = 1, .n_left_behind = 2 };
+	o.failures[0].recipient = 5;
+	o.failures[0].is_own = true;
+	o.failures[0].verdict = refusal();
+	put_outcome(w, &o);
+}
+
+static bool
+get_result(struct ipc_reader *r)
+{
+	static struct outcome o;
+
+	if (!get_outcome(r, &o))
+		return false;
+	assert_int_equal(o.n_failures, 1);
+	assert_int_equal(o.n_left_behind, 2);
+	assert_int_equal(o.failures[0].recipient, 5);
+	assert_true(o.failures[0].is_own);
+	return true;
+}
+
+static void
+put_release(struct ipc_writer *w)
+{
+	struct release_ask q = { 11, RELEASE_RECIPIENT, 6 };
+
+	put_release_ask(w, &q);
+}
+
+static bool
+get_release(struct ipc_reader *r)
+{
+	struct release_ask q;
+
+	if (!get_release_ask(r, &q))
+		return false;
+	assert_int_equal(q.how, RELEASE_RECIPIENT);
+	assert_int_equal(q.recipient, 6);
+	return true;
+}
+
+static void
+put_resolve(struct ipc_writer *w)
+{
+	struct resolve_ask q = { 1000, 1001, SLICE("/m"), SLICE("f") };
+
+	put_resolve_ask(w, &q);
+}
+
+static bool
+get_resolve(struct ipc_reader *r)
+{
+	struct resolve_ask q;
+
+	if (!get_resolve_ask(r, &q))
+		return false;
+	assert_int_equal(q.gid, 1001);
+	same(q.maildir, "/m");
+	same(q.file, "f");
+	return true;
+}
+
+static void
+put_begin(struct ipc_writer *w)
+{
+	static struct record_begin q;
+
+	q = (struct record_begin){ .transaction = 3,
+		.reverse_path = SLICE("a@b"), .digest = { 1, 2 }, .first = 64,
+		.n_entries = 1 };
+	q.entries[0] = (struct record_entry){ SLICE("c@d"), 5, 6,
+		SLICE("/m"), SLICE("f") };
+	put_record_begin(w, &q);
+}
+
+static bool
+get_begin(struct ipc_reader *r)
+{
+	static struct record_begin q;
+
+	if (!get_record_begin(r, &q))
+		return false;
+	assert_int_equal(q.first, 64);
+	assert_int_equal(q.digest[1], 2);
+	same(q.entries[0].file, "f");
+	assert_int_equal(q.entries[0].gid, 6);
+	return true;
+}
+
+static void
+put_states(struct ipc_writer *w)
+{
+	struct record_states a = { .first = 1, .n_entries = 2,
+		.states = { RECORD_IS_NEW, RECORD_IS_OPEN } };
+
+	put_record_states(w, &a);
+}
+
+static bool
+get_states(struct ipc_reader *r)
+{
+	struct record_states a;
+
+	if (!get_record_states(r, &a))
+		return false;
+	assert_int_equal(a.states[1], RECORD_IS_OPEN);
+	return true;
+}
+
+static void
+put_fail(struct ipc_writer *w)
+{
+	struct failure f = { SLICE("192.0.2.1"), SLICE("a@b"), SLICE("c@d"),
+		refusal() };
+
+	put_failure(w, &f);
+}
+
+static bool
+get_fail(struct ipc_reader *r)
+{
+	struct failure f;
+
+	if (!get_failure(r, &f))
+		return false;
+	same(f.client_network, "192.0.2.1");
+	assert_int_equal(f.verdict.code, 550);
+	return true;
+}
+
+static const struct {
+	const char *name;
+	put_fn *put;
+	get_fn *get;
+} questions[] = {
+	{ "setup_self", put_self, get_self },
+	{ "route_ask", put_route_question, get_route_question },
+	{ "route_answer", put_route_reply, get_route_reply },
+	{ "probe_ask", put_probe, get_probe },
+	{ "prepare_ask", put_prepare, get_prepare },
+	{ "outcome", put_result, get_result },
+	{ "release_ask", put_release, get_release },
+	{ "resolve_ask", put_resolve, get_resolve },
+	{ "record_begin", put_begin, get_begin },
+	{ "record_states", put_states, get_states },
+	{ "failure", put_fail, get_fail },
+};
+
+static void
+test_round_trips(void **state)
+{
+	static struct ipc_writer w;
+	struct ipc_reader r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+		print_message("%s\n", questions[i].name);
+		ipc_writer_init(&w);
+		questions[i].put(&w);
+		assert_false(w.failed);
+		ipc_reader_init(&r, w.data, w.size);
+		assert_true(questions[i].get(&r));
+		for (size_t cut = 0; cut < w.size; cut++) {
+			ipc_reader_init(&r, w.data, cut);
+			assert_false(questions[i].get(&r));
+		}
+		ipc_put_u8(&w, 0);
+		ipc_reader_init(&r, w.data, w.size);
+		assert_false(questions[i].get(&r));
+	}
+}
+
+/* A peer that lies about what a struct can hold. */
+static void
+test_values_out_of_bounds(void **state)
+{
+	struct ipc_writer w;
+	struct ipc_reader r;
+	static struct outcome o;
+	struct verdict v = { .code = 250 };
+
+	(void)state;
+	ipc_writer_init(&w);
+	put_verdict(&w, &v);		/* an accept is no refusal */
+	ipc_reader_init(&r, w.data, w.size);
+	assert_false(get_verdict(&r, &v));
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, OUTCOME_MAX_FAILURES + 1);
+	ipc_put_u16(&w, 0);
+	ipc_reader_init(&r, w.data, w.size);
+	assert_false(get_outcome(&r, &o));
+}
+
+static bool
+reaches(enum role from, enum role to, int depth)
+{
+	if (depth > (int)ROLE_COUNT)
+		return true;
+	for (size_t i = 0; i < ask_n_links; i++)
+		if (ask_links[i].asker == from &&
+		    (ask_links[i].answerer == to ||
+		    reaches(ask_links[i].answerer, to, depth + 1)))
+			return true;
+	return false;
+}
+
+static void
+test_no_cycle(void **state)
+{
+	(void)state;
+	for (unsigned role = 0; role < ROLE_COUNT; role++)
+		assert_false(reaches((enum role)role, (enum role)role, 0));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_values_out_of_bounds),
+		cmocka_unit_test(test_no_cycle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

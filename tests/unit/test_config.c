@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config.c - what a good configuration says: the sample of the design,
+ * the defaults, every kind of value; look-ups; the manual page.
+ */
+#include <stdio.h>
+#include "table.h"
+#include "config.h"
+
+#define BASE "hostname = \"mx.example.org\" postmaster = \"alice\" " \
+	"state_dir = \"/var/lib/postern\" " \
+	"listen \"127.0.0.1:25\" { role = mx } " \
+	"domain \"example.org\" { users = \"passwd\" }\n"
+
+/* The sample of the design, word for word. */
+static const char sample[] =
+"hostname   = \"mx.example.org\"\n"
+"origin     = \"example.org\"              # completes bare local names\n"
+"postmaster = \"alice@example.org\"\n"
+"state_dir  = \"/var/lib/postern\"         # store, spool, compiled tables\n"
+"log        = \"stderr\"                   # or \"syslog\"; log_format = "
+"\"logfmt\" | \"json\"\n"
+"\n"
+"listen \"*:25\"           { role = mx }   # * is IPv4 and IPv6, each its "
+"own socket\n"
+"listen \"*:587\"          { role = submission  tls = required }\n"
+"listen \"*:465\"          { role = submission  tls = implicit }\n"
+"listen \"unix:/run/postern/submit\" { role = local }\n"
+"\n"
+"domain \"example.org\" {\n"
+"    users      = \"passwd\"               # or "
+"\"table:/etc/postern/users\"\n"
+"    aliases    = \"/etc/aliases\"\n"
+"    same_as    = { \"example.net\" }      # domain aliases\n"
+"    mailbox    = \"~/Maildir\"\n"
+"    names      = true                   # unique partial names\n"
+"    catch_all  = \"\"\n"
+"}\n"
+"domain \"example.com\" {\n"
+"    users      = \"table:/etc/postern/users.example.com\"\n"
+"    mailbox    = \"/var/vmail/%d/%u/Maildir\"\n"
+"    owner      = \"vmail\"\n"
+"    quota      = 2G\n"
+"}\n"
+"domain \"inner.example.org\" { next_hop = "
+"\"lmtp:unix:/run/dovecot/lmtp\" }   # or \"smtp:[10.0.0.2]:25\"\n"
+"\n"
+"tls \"mx.example.org\" { certificate = \"/etc/postern/mx.pem\"  key = "
+"\"/etc/postern/mx.key\" }\n"
+"\n"
+"sender \"www-data\"        { may = { \"*@example.org\" } }          # who "
+"may use which addresses, beyond their own\n"
+"submitter \"192.0.2.0/24\" { as = \"scanner@example.org\" }         # "
+"devices that cannot AUTH\n"
+"\n"
+"limits {                                # 0 = none\n"
+"    sessions = 10000   sessions_per_client = 50   messages_per_client = 0"
+"   recipients = 100\n"
+"    message_size = 50M   unknown_recipients = 20\n"
+"}\n"
+"checks {\n"
+"    default = mark                      # refuse | mark | off: for every "
+"check that is not named here (built-in: see 9)\n"
+"    spf = mark\n"
+"    dmarc = refuse\n"
+"    greylist = off\n"
+"    dnsbl \"zen.example.net\" { score = 2  answers = { \"127.0.0.2/31\" } "
+"}\n"
+"    dnsbl_refuse_at = 3\n"
+"    clamd  \"unix:/run/clamav/clamd.ctl\" { }\n"
+"    milter \"unix:/run/rspamd/milter.sock\" { on_failure = tempfail  "
+"timeout = 30s }   # or \"inet:8891@127.0.0.1\"\n"
+"    untagged_bounces = prove\n"
+"}\n"
+"batv { exempt = { \"lists.example.edu\" } }\n";
+
+static struct config *
+parse_good(const char *text, size_t n_warnings)
+{
+	struct config_problems problems;
+	struct config *config = config_parse(slice_of(text), &problems);
+
+	for (size_t i = 0; i < problems.n; i++)
+		if (!problems.items[i].is_warning)
+			print_error("%s\n", problems.items[i].text);
+	assert_non_null(config);
+	assert_int_equal(problems.n, n_warnings);
+	config_problems_free(&problems);
+	return config;
+}
+
+static void
+test_sample_top(void **state)
+{
+	struct config *c = parse_good(sample, 17);
+
+	(void)state;
+	assert_string_equal(c->hostname, "mx.example.org");
+	assert_string_equal(c->origin, "example.org");
+	assert_string_equal(c->postmaster, "alice@example.org");
+	assert_string_equal(c->state_dir, "/var/lib/postern");
+	assert_false(c->logs_to_syslog);
+	assert_int_equal(c->n_listens, 4);
+	assert_string_equal(c->listens[0].address, "*");
+	assert_int_equal(c->listens[0].port, 25);
+	assert_int_equal(c->listens[0].role, LISTEN_MX);
+	assert_int_equal(c->listens[1].role, LISTEN_SUBMISSION);
+	assert_int_equal(c->listens[1].tls, TLS_REQUIRED);
+	assert_int_equal(c->listens[2].tls, TLS_IMPLICIT);
+	assert_true(c->listens[3].is_unix);
+	assert_string_equal(c->listens[3].path, "/run/postern/submit");
+	assert_int_equal(c->n_others, 7);
+	assert_string_equal(c->others[0].section, "tls");
+	assert_string_equal(c->others[0].title, "mx.example.org");
+	assert_int_equal(c->others[0].line, 28);
+	assert_null(c->others[6].title);
+	config_free(&c);
+	assert_null(c);
+}
+
+static void
+test_sample_domains(void **state)
+{
+	struct config *c = parse_good(sample, 17);
+	const struct config_domain *d = c->domains;
+
+	(void)state;
+	assert_int_equal(c->n_domains, 3);
+	assert_int_equal(d[0].line, 12);
+	assert_true(d[0].users_are_passwd && d[0].users_table == NULL);
+	assert_string_equal(d[0].aliases, "/etc/aliases");
+	assert_string_equal(d[0].same_as.items[0], "example.net");
+	assert_true(d[0].has_names && !d[0].is_case_sensitive);
+	assert_null(d[0].catch_all);
+	assert_string_equal(d[0].plus, "+");
+	assert_false(d[1].users_are_passwd);
+	assert_string_equal(d[1].users_table,
+	    "/etc/postern/users.example.com");
+	assert_string_equal(d[1].mailbox, "/var/vmail/%d/%u/Maildir");
+	assert_string_equal(d[1].owner, "vmail");
+	assert_true(d[1].quota_bytes == (uint64_t)2 << 30);
+	assert_false(d[2].users_are_passwd);
+	assert_string_equal(d[2].next_hop, "lmtp:unix:/run/dovecot/lmtp");
+	assert_ptr_equal(config_find_domain(c, SLICE("example.net")), &d[0]);
+	assert_ptr_equal(config_find_domain(c, SLICE("example.com")), &d[1]);
+	assert_null(config_find_domain(c, SLICE("example.edu")));
+	assert_null(config_find_domain(c, SLICE("")));
+	config_free(&c);
+}
+
+static void
+test_defaults(void **state)
+{
+	struct config *c = parse_good(BASE, 0);
+
+	(void)state;
+	assert_string_equal(c->origin, "example.org");
+	assert_string_equal(c->postmaster, "alice@example.org");
+	assert_string_equal(c->admin_group, "postern-admin");
+	assert_string_equal(c->user_prefix, "postern-");
+	assert_int_equal(c->log_level, 6);
+	assert_int_equal(c->min_uid, 1000);
+	assert_true(c->memory_messages_bytes == 0);
+	assert_int_equal(c->smtpd_processes, 0);
+	assert_int_equal(c->bare_lf, BARE_LF_REFUSE);
+	assert_int_equal(c->listens[0].tls, TLS_OFF);
+	assert_string_equal(c->domains[0].mailbox, "~/Maildir");
+	assert_int_equal(c->limits.sessions, 10000);
+	assert_int_equal(c->limits.recipients, 100);
+	assert_true(c->limits.message_bytes == 50 << 20);
+	assert_true(c->limits.header_bytes == 64 << 10);
+	assert_int_equal(c->limits.received_fields, 50);
+	assert_int_equal(c->limits.command_timeout_s, 300);
+	assert_int_equal(c->limits.data_timeout_s, 180);
+	assert_int_equal(c->limits.data_total_s, 1800);
+	assert_int_equal(c->limits.errors_per_session, 20);
+	config_free(&c);
+}
+
+static void
+test_settings(void **state)
+{
+	struct config *c = parse_good(
+	    "hostname=\"MX.B\xc3\xbc" "cher.example\"state_dir=\"/s\""
+	    "postmaster=\"root\"origin=\"Example.ORG\"\r\n"
+	    "log=syslog log_format=\"json\" log_level=debug min_uid=010\n"
+	    "memory_messages=1024M user_prefix=\"t_\"\n"
+	    "listen\"[::1]:2525\"{role=mx}listen\"10.0.0.1:25\"\n{\nrole=mx\n}"
+	    "domain\"example.org\"{users=\"passwd\"case=exact plus=\"+-\""
+	    "catch_all=\"bob\" quota=0 aliases=\"\" names=false\n"
+	    "mailbox=\"/m/%u/100%%/\"}"
+	    "limits{recipients=0 command_timeout=90s data_timeout=1m\n"
+	    "data_total=2h message_size=65536}\n"
+	    "processes{smtpd=3 directory=2 deliver_workers=4}"
+	    "checks{bare_lf=normalize bare_lf_exempt={\"10.0.0.0/8\",\n"
+	    "# comment\n\"2001:db8::/32\",}}", 0);
+
+	(void)state;
+	assert_string_equal(c->hostname, "mx.xn--bcher-kva.example");
+	assert_string_equal(c->postmaster, "root@example.org");
+	assert_true(c->logs_to_syslog && c->logs_json);
+	assert_int_equal(c->log_level, 7);
+	assert_int_equal(c->min_uid, 10);
+	assert_true(c->memory_messages_bytes == 1 << 30);
+	assert_string_equal(c->listens[0].address, "::1");
+	assert_int_equal(c->listens[0].port, 2525);
+	assert_string_equal(c->listens[1].address, "10.0.0.1");
+	assert_true(c->domains[0].is_case_sensitive);
+	assert_string_equal(c->domains[0].plus, "+-");
+	assert_string_equal(c->domains[0].catch_all, "bob@example.org");
+	assert_string_equal(c->domains[0].mailbox, "/m/%u/100%%");
+	assert_null(c->domains[0].aliases);
+	assert_int_equal(c->limits.recipients, CONFIG_MAX_RECIPIENTS);
+	assert_int_equal(c->limits.command_timeout_s, 90);
+	assert_int_equal(c->limits.data_total_s, 7200);
+	assert_true(c->limits.message_bytes == 65536);
+	assert_int_equal(c->smtpd_processes, 3);
+	assert_int_equal(c->directory_processes, 2);
+	assert_int_equal(c->deliver_workers, 4);
+	assert_int_equal(c->bare_lf, BARE_LF_NORMALIZE);
+	assert_int_equal(c->bare_lf_exempt.n, 2);
+	config_free(&c);
+}
+
+static void
+test_networks(void **state)
+{
+	char *items[] = { "10.0.0.0/8", "192.0.2.1", "2001:db8::/33" };
+	struct config_strings networks = { items, N_OF(items) };
+
+	(void)state;
+	assert_true(config_networks_contain(&networks, "10.255.0.1"));
+	assert_true(config_networks_contain(&networks, "192.0.2.1"));
+	assert_true(config_networks_contain(&networks, "2001:db8:7fff::1"));
+	assert_false(config_networks_contain(&networks, "11.0.0.1"));
+	assert_false(config_networks_contain(&networks, "192.0.2.2"));
+	assert_false(config_networks_contain(&networks, "2001:db8:8000::1"));
+	assert_false(config_networks_contain(&networks, "a00::"));
+	assert_false(config_networks_contain(&networks, "not one"));
+}
+
+/* doc/postern.conf.5 is what the table says now. Run from the top. */
+static void
+test_manual(void **state)
+{
+	FILE *page = fopen("doc/postern.conf.5", "r"), *out;
+	char *now, *kept;
+	size_t size, n;
+
+	(void)state;
+	assert_non_null(page);
+	out = open_memstream(&now, &size);
+	config_write_manual(out);
+	fclose(out);
+	kept = calloc(1, size + 2);
+	n = fread(kept, 1, size + 1, page);
+	fclose(page);
+	if (n != size || memcmp(kept, now, size) != 0)
+		fail_msg("old: make -B doc/postern.conf.5");
+	free(kept);
+	free(now);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sample_top),
+		cmocka_unit_test(test_sample_domains),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_manual),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_config_values.c - values that are wrong or doubtful, type by type,
+ * and what only a whole section or file can be judged by.
+ *
+ * A row's text stands behind BASE, a complete file on line 1.
+ */
+#include <stdio.h>
+#include "table.h"
+#include "config.h"
+
+#define BASE "hostname = \"mx.example.org\" postmaster = \"alice\" " \
+	"state_dir = \"/var/lib/postern\" " \
+	"listen \"127.0.0.1:25\" { role = mx } " \
+	"domain \"example.org\" { users = \"passwd\" }\n"
+
+static const struct {
+	const char *text, *want;	/* want: the only message, line 2 */
+} values[] = {
+	{ "min_uid = 0", "min_uid = 0: out of range, 1 to 4294967294" },
+	{ "min_uid = 4294967295",
+	    "min_uid = 4294967295: out of range, 1 to 4294967294" },
+	{ "min_uid = 99999999999999999999999",
+	    "min_uid = 99999999999999999999999: number is too large" },
+	{ "min_uid = -5", "min_uid needs a number" },
+	{ "min_uid = \"1000\"", "min_uid needs a number, without quotes" },
+	{ "min_uid = 0x10", "min_uid = 0x10: not a whole number without a "
+	    "unit" },
+	{ "memory_messages = 50m", "memory_messages = 50m: octets are counted "
+	    "in K, M or G; did you mean 50M?" },
+	{ "memory_messages = 50MB", "memory_messages = 50MB: octets are "
+	    "counted in K, M or G; did you mean 50M?" },
+	{ "memory_messages = 1.5G", "memory_messages = 1.5G: octets are "
+	    "counted in K, M or G" },
+	{ "memory_messages = 99999999999G", "memory_messages = "
+	    "99999999999G: number is too large" },
+	{ "memory_messages = 1K", "memory_messages = 1K: out of range, 0 or "
+	    "1M to 1024G" },
+	{ "limits { data_total = 30 }", "data_total = 30: time needs one of "
+	    "the units s, m, h, d; did you mean 30s?" },
+	{ "limits { data_total = 5min }", "data_total = 5min: time needs one "
+	    "of the units s, m, h, d; did you mean 5m?" },
+	{ "limits { data_total = 30S }", "data_total = 30S: time needs one "
+	    "of the units s, m, h, d; did you mean 30s?" },
+	{ "limits { data_total = 0s }", "data_total = 0s: out of range, 1s "
+	    "to 1d" },
+	{ "log = sylog", "log = sylog: not one of stderr|syslog; did you "
+	    "mean syslog?" },
+	{ "log = 5", "log needs one of stderr|syslog" },
+	{ "log = { \"x\" }", "log needs one of stderr|syslog" },
+	{ "origin = { \"x\" }", "origin needs a domain name" },
+	{ "origin = example.org",
+	    "origin needs quotes: origin = \"example.org\"" },
+	{ "origin = \"\"", "origin \"\": not a domain name" },
+	{ "origin = \"a_b\"", "origin \"a_b\": not a domain name" },
+	{ "origin = \"a..b\"",
+	    "origin \"a..b\": not a domain name: a label is empty" },
+	{ "origin = \"-a.b\"", "origin \"-a.b\": not a domain name: a label "
+	    "begins or ends with '-'" },
+	{ "origin = \"Example.org.\"", "origin \"Example.org.\": domain name "
+	    "ends with a dot; did you mean \"example.org\"?" },
+	{ "origin = \"\xcc\x80.example\"", "origin \"\xcc\x80.example\": not "
+	    "an internationalised domain name" },
+	{ "user_prefix = \"a/b\"",
+	    "user_prefix \"a/b\": not a name of a user or group" },
+	{ "listen \"*\" { role = mx }",
+	    "listen \"*\": port is missing; did you mean \"*:25\"?" },
+	{ "listen \"::1\" { role = mx }", "listen \"::1\": IPv6 address "
+	    "without brackets; did you mean \"[::1]:25\"?" },
+	{ "listen \"::1:26\" { role = mx }", "listen \"::1:26\": IPv6 address "
+	    "without brackets; did you mean \"[::1]:26\"?" },
+	{ "listen \"127.0.0.1\" { role = mx }", "listen \"127.0.0.1\": port "
+	    "is missing; did you mean \"127.0.0.1:25\"?" },
+	{ "listen \"localhost:26\" { role = mx }",
+	    "listen \"localhost:26\": not an address and port" },
+	{ "listen \"*:0\" { role = mx }",
+	    "listen \"*:0\": port is not a number from 1 to 65535" },
+	{ "listen \"*:65536\" { role = mx }",
+	    "listen \"*:65536\": port is not a number from 1 to 65535" },
+	{ "listen \"*:26\" { }", "section listen has no role" },
+	{ "listen \"unix:/x\" { role = mx }",
+	    "a unix socket has role = local" },
+	{ "listen \"unix:x\" { role = local }",
+	    "listen \"unix:x\": not an absolute path" },
+	{ "domain \"b\" { }",
+	    "domain \"b\" has neither users nor next_hop" },
+	{ "domain \"b\" { users = \"/x\" }", "users \"/x\": neither passwd "
+	    "nor table: and a path; did you mean \"table:/x\"?" },
+	{ "domain \"b\" { users = \"table:x\" }",
+	    "users \"table:x\": not an absolute path" },
+	{ "domain \"b\" { users = \"table:/x\" }",
+	    "users of a table have no home directory: mailbox needs an "
+	    "absolute path, such as \"/var/vmail/%d/%u\"" },
+	{ "domain \"b\" { users = \"passwd\" owner = \"x\" }",
+	    "owner does not fit a mailbox in the home directory of each "
+	    "user" },
+	{ "domain \"b\" { users = \"passwd\" mailbox = \"Maildir\" }",
+	    "mailbox \"Maildir\": mailbox is neither an absolute path nor ~/ "
+	    "and one" },
+	{ "domain \"b\" { users = \"passwd\" mailbox = \"~/\" }",
+	    "mailbox \"~/\": mailbox does not name a directory" },
+	{ "domain \"b\" { users = \"passwd\" mailbox = \"~/../x\" }",
+	    "mailbox \"~/../x\": path with \".\" or \"..\" in it" },
+	{ "domain \"b\" { users = \"passwd\" mailbox = \"/m/%h\" }",
+	    "mailbox \"/m/%h\": mailbox has a % that is not %u, %d, %n or "
+	    "%%" },
+	{ "domain \"b\" { users = \"passwd\" mailbox = \"/m/%\" }",
+	    "mailbox \"/m/%\": mailbox has a % that is not %u, %d, %n or "
+	    "%%" },
+	{ "domain \"b\" { users = \"passwd\" same_as = \"c\" }",
+	    "same_as needs a list: same_as = { \"c\" }" },
+	{ "domain \"b\" { users = \"passwd\" same_as = { \"c d\" } }",
+	    "same_as \"c d\": not a domain name" },
+	{ "domain \"b\" { users = \"passwd\" names = yes }",
+	    "names = yes: not one of false|true" },
+	{ "domain \"b\" { users = \"passwd\" names = \"true\" }",
+	    "names needs true or false, without quotes" },
+	{ "domain \"b\" { users = \"passwd\" plus = \"a\" }",
+	    "plus \"a\": not characters that can separate a tag (such as + "
+	    "and -)" },
+	{ "domain \"b\" { users = \"passwd\" catch_all = \"a b\" }",
+	    "catch_all \"a b\": not a mail address" },
+	{ "domain \"b\" { users = \"passwd\" catch_all = \"a..b@c\" }",
+	    "catch_all \"a..b@c\": not a mail address" },
+	{ "domain \"b\" { users = \"passwd\" aliases = \"x\" }",
+	    "aliases \"x\": not an absolute path" },
+	{ "checks { bare_lf_exempt = { \"10.0.0.7/24\" } bare_lf = normalize }",
+	    "bare_lf_exempt \"10.0.0.7/24\": network with bits set behind "
+	    "its prefix; did you mean \"10.0.0.0/24\"?" },
+	{ "checks { bare_lf_exempt = { \"10.0.0/24\" } bare_lf = normalize }",
+	    "bare_lf_exempt \"10.0.0/24\": not an address or network" },
+};
+
+static void
+test_values(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(values); i++) {
+		struct config_problems problems;
+		struct buf text = { 0 };
+		struct config *config;
+
+		assert_int_equal(buf_printf(&text, BASE "%s\n",
+		    values[i].text), 0);
+		config = config_parse(buf_slice(&text), &problems);
+		CHECK(values[i].text, config == NULL && problems.n >= 1);
+		CHECK_STRING(values[i].text, problems.items[0].text,
+		    values[i].want);
+		CHECK(values[i].text, problems.items[0].line == 2);
+		CHECK(values[i].text, problems.n_errors == 1);
+		config_problems_free(&problems);
+		buf_free(&text);
+	}
+}
+
+/* ---- not wrong, or not in one value ---- */
+
+static const struct {
+	const char *text, *want;	/* want: the only message */
+	unsigned line;
+	bool is_warning;
+} doubts[] = {
+	{ "limits { recipients = 50 }\n", "limits: recipients = 50; RFC 5321 "
+	    "asks for at least 100", 0, true },
+	{ "limits { message_size = 10K }\n", "limits: message_size is less "
+	    "than the 64K that RFC 5321 asks for", 0, true },
+	{ "memory_messages = 100M\n", "limits: message_size is more than the "
+	    "quarter of memory_messages that one client can have", 0, true },
+	{ "checks { bare_lf = normalize }\n", "checks: bare_lf = normalize "
+	    "does nothing without bare_lf_exempt", 0, true },
+	{ "checks { bare_lf_exempt = { \"10.0.0.1\" } }\n", "checks: "
+	    "bare_lf_exempt does nothing without bare_lf = normalize", 0,
+	    true },
+	{ "listen \"*:26\" {\n role = mx\n tls = optional\n}\n",
+	    "tls is not built yet and has no effect", 4, true },
+	{ "listen \"*:587\" {\n tls = required role = submission\n}\n",
+	    "role = submission is not built yet: nothing listens on "
+	    "\"*:587\"", 3, true },
+	{ "domain \"b\" { users = \"table:/x\"\n mailbox = \"/m/%d/%%u\" }\n",
+	    "mailbox \"/m/%d/%%u\" has no %u: all users share it", 3, true },
+	{ "domain \"b\" { users = \"passwd\"\nnext_hop = \"smtp:x:25\" }\n",
+	    "a domain has either users or a next_hop", 3, false },
+	{ "domain \"b\" {\n next_hop = \"smtp:[10.0.0.2]:25\" }\n",
+	    "next_hop is not built yet and has no effect", 3, true },
+	{ "domain \"b\" {\n next_hop = \"http://x\" }\n",
+	    "next_hop \"http://x\": next hop begins with neither smtp: nor "
+	    "lmtp:", 3, false },
+	{ "listen \"*:26\" {\n role = local }\n",
+	    "role = local needs a unix socket", 3, false },
+	{ "tls \"b\" { certificate = \"/x\" }\n", "section tls has no key",
+	    2, false },
+	{ "checks {\n milter \"inet:x@127.0.0.1\" { } }\n",
+	    "milter \"inet:x@127.0.0.1\": neither unix: and a path nor "
+	    "inet:PORT@ADDRESS", 3, false },
+};
+
+static void
+test_doubts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(doubts); i++) {
+		struct config_problems problems;
+		struct buf text = { 0 };
+		struct config *config;
+
+		assert_int_equal(buf_printf(&text, BASE "%s",
+		    doubts[i].text), 0);
+		config = config_parse(buf_slice(&text), &problems);
+		CHECK(doubts[i].text,
+		    (config != NULL) == doubts[i].is_warning);
+		CHECK(doubts[i].text, problems.n >= 1);
+		CHECK_STRING(doubts[i].text, problems.items[0].text,
+		    doubts[i].want);
+		CHECK(doubts[i].text,
+		    problems.items[0].line == doubts[i].line);
+		CHECK(doubts[i].text, problems.n_errors ==
+		    (doubts[i].is_warning ? 0 : 1));
+		config_problems_free(&problems);
+		config_free(&config);
+		buf_free(&text);
+	}
+}
+
+/* Names that only the whole file can judge. */
+static void
+test_names(void **state)
+{
+	static const char text[] = "hostname = \"mx\" state_dir = \"/s\"\n"
+	    "origin = \"c.example\"\n"
+	    "postmaster = \"a@b.example\" listen \"*:25\" { role = mx }\n"
+	    "domain \"example.org\" { users = \"passwd\" }\n";
+	struct config_problems problems;
+
+	(void)state;
+	assert_null(config_parse(slice_of(text), &problems));
+	assert_int_equal(problems.n, 3);
+	assert_string_equal(problems.items[0].text, "hostname \"mx\" has no "
+	    "domain: other servers may refuse it");
+	assert_true(problems.items[0].is_warning);
+	assert_string_equal(problems.items[1].text, "origin \"c.example\" "
+	    "is no domain of this server");
+	assert_true(problems.items[1].is_warning);
+	assert_string_equal(problems.items[2].text, "postmaster "
+	    "\"a@b.example\" is in no domain of this server");
+	assert_int_equal(problems.items[2].line, 3);
+	config_problems_free(&problems);
+}
+
+/* More listeners and domains than a server can have. */
+static void
+test_counts(void **state)
+{
+	struct config_problems problems;
+	struct buf text = { 0 };
+
+	(void)state;
+	assert_int_equal(buf_puts(&text, BASE), 0);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(buf_printf(&text,
+		    "listen \"*:%d\" { role = mx }\n", 1000 + i), 0);
+	for (int i = 0; i < CONFIG_MAX_DOMAINS + 5; i++)
+		assert_int_equal(buf_printf(&text,
+		    "domain \"d%d\" { users = \"passwd\" }\n", i), 0);
+	assert_null(config_parse(buf_slice(&text), &problems));
+	assert_int_equal(problems.n, 2);
+	assert_string_equal(problems.items[0].text,
+	    "more than 32 sections listen");
+	assert_int_equal(problems.items[0].line, 33);
+	assert_string_equal(problems.items[1].text,
+	    "more than 4096 names of domains");
+	assert_int_equal(problems.items[1].line, 4137);
+	config_problems_free(&problems);
+	buf_free(&text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_doubts),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_control_text.c - what the postmaster reads: why, status; and how a
+ * request is split.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "../../control/control.h"
+#include "../../control/status_text.h"
+#include "../../control/why_text.h"
+
+static const char session[] =
+    "id=k3f9q2m7t at=2026-11-21T23:00:00.123456Z stage=connect "
+    "client=192.0.2.7\n"
+    "id=k3f9q2m7t n=1 at=2026-11-21T23:00:01.000000Z stage=rcpt "
+    "check=recipient verdict=refuse code=550 enhanced=5.1.1 "
+    "asked=one@example.org answer=\"no such mailbox here\" took_us=42 "
+    "text=\"<one@example.org>: no such mailbox here\"\n"
+    "id=k3f9q2m7t n=2 at=2026-11-21T23:00:02.000000Z stage=data "
+    "check=delivery verdict=temporary code=452 enhanced=4.2.2 asked=\"\" "
+    "answer=full took_us=2500000 score=\"7 of 9\" text=\"mailbox full\"\n"
+    "id=k3f9q2m7t at=2026-11-21T23:00:03.000000Z stage=end messages=0\n";
+
+static void
+why_shows_the_whole_session(void **state)
+{
+	static const char want[] =
+	    "Session k3f9q2m7t\n"
+	    "\n"
+	    "2026-11-21 23:00:00.123 UTC  connect  client 192.0.2.7\n"
+	    "2026-11-21 23:00:03.000 UTC  end      messages 0\n"
+	    "\n"
+	    "Refusal 1, at RCPT TO, 2026-11-21 23:00:01.000 UTC\n"
+	    "  Check     recipient\n"
+	    "  Asked     one@example.org\n"
+	    "  Answer    no such mailbox here\n"
+	    "  Took      42 us\n"
+	    "  Verdict   refuse\n"
+	    "  Reply     550 5.1.1 <one@example.org>: no such mailbox here\n"
+	    "\n"
+	    "Refusal 2, at the message, 2026-11-21 23:00:02.000 UTC\n"
+	    "  Check     delivery\n"
+	    "  Asked     (nothing)\n"
+	    "  Answer    full\n"
+	    "  Took      2.5 s\n"
+	    "  Verdict   temporary\n"
+	    "  score     7 of 9\n"
+	    "  Reply     452 4.2.2 mailbox full\n";
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_true(why_text(&out, slice_of(session), 0));
+	assert_string_equal(out.data, want);
+	buf_free(&out);
+}
+
+static void
+why_shows_one_refusal(void **state)
+{
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_true(why_text(&out, slice_of(session), 2));
+	assert_non_null(strstr(out.data, "192.0.2.7"));
+	assert_non_null(strstr(out.data, "mailbox full"));
+	assert_null(strstr(out.data, "one@example.org"));
+	buf_free(&out);
+	assert_false(why_text(&out, slice_of(session), 3));
+	buf_free(&out);
+}
+
+static void
+why_shows_nothing_that_a_terminal_obeys(void **state)
+{
+	static const char line[] = "id=k3f9q2m7t n=1 at=x stage=\"\\x1b[2J\" "
+	    "check=\"a\\x0db\\x0ac\" \x1b=\"\\x1b\" code=\"\\x07\" "
+	    "text=\"\\x9b\\xc2\\x9b31m\" key=\"\\x00\"\n";
+	struct buf out = { 0 };
+
+	(void)state;
+	for (unsigned number = 0; number < 2; number++) {
+		why_text(&out, slice_of(line), number);
+		for (size_t i = 0; i < out.size; i++) {
+			unsigned char c = (unsigned char)out.data[i];
+
+			assert_true(c == '\n' || (c >= ' ' && c < 0x7f));
+		}
+		buf_free(&out);
+	}
+}
+
+static void
+status_is_a_table_or_json(void **state)
+{
+	static const char lines[] =
+	    "uptime_s=93784 generation=2 config=/etc/postern/postern.conf\n"
+	    "compartment=store index=0 generation=2 pid=77 state=running "
+	    "up_s=61 restarts=3\n";
+	int fd = scoreboard_create();
+	struct scoreboard *board = scoreboard_map_own(fd);
+	struct scoreboards *boards = NULL;
+	struct buf out = { 0 };
+
+	(void)state;
+	scoreboard_add(board, SCOREBOARD_MESSAGES_ACCEPTED, 12);
+	assert_int_equal(scoreboards_update(&boards, &fd, 1), 0);
+	status_text(&out, slice_of(lines), boards);
+	assert_non_null(strstr(out.data, "up for 1 d 2 h, generation 2"));
+	assert_non_null(strstr(out.data, "running    1 min "));
+	assert_non_null(strstr(out.data, "messages_accepted                 "
+	    "           12\n"));
+	buf_free(&out);
+	status_json(&out, slice_of(lines), boards);
+	assert_non_null(strstr(out.data, "{\"server\":{\"uptime_s\":93784,"
+	    "\"generation\":2,\"config\":\"/etc/postern/postern.conf\"},"
+	    "\"compartments\":[{\"compartment\":\"store\",\"index\":0,"));
+	assert_non_null(strstr(out.data, "\"messages_accepted\":12,"));
+	buf_free(&out);
+	status_json(&out, SLICE(""), NULL);
+	assert_non_null(strstr(out.data, "{\"server\":{},\"compartments\":[],"
+	    "\"counters\":{\"sessions_now\":0,"));
+	buf_free(&out);
+	scoreboards_free(&boards);
+	scoreboard_unmap(&board);
+	close(fd);
+}
+
+static void
+requests_are_split_into_words(void **state)
+{
+	static const struct { struct slice line; bool is_good; size_t n; }
+	rows[] = {
+		{ SLICE("status"), true, 1 },
+		{ SLICE("  why   k3f9q2m7t "), true, 2 },
+		{ SLICE("route gr\303\274n@example.org"), true, 2 },
+		{ SLICE("a b c d"), true, 4 },
+		{ SLICE("a b c d e"), false, 0 },
+		{ SLICE(""), false, 0 },
+		{ SLICE("   "), false, 0 },
+		{ SLICE("a\tb"), false, 0 },
+		{ SLICE("a\0b"), false, 0 },
+		{ SLICE("a\177"), false, 0 },
+	};
+	struct slice words[CONTROL_WORDS_MAX];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(request_split(rows[i].line, words,
+		    CONTROL_WORDS_MAX, &n), rows[i].is_good);
+		if (rows[i].is_good)
+			assert_int_equal(n, rows[i].n);
+	}
+	assert_true(request_split(SLICE(" why  x "), words, 4, &n));
+	assert_true(slice_equals(words[1], SLICE("x")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(why_shows_the_whole_session),
+		cmocka_unit_test(why_shows_one_refusal),
+		cmocka_unit_test(why_shows_nothing_that_a_terminal_obeys),
+		cmocka_unit_test(status_is_a_table_or_json),
+		cmocka_unit_test(requests_are_split_into_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

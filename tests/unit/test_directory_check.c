@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_directory_check.c - what `postern -n` says about recipients.
+ */
+#include "directory_check.h"
+#include "directory_fixture.h"
+
+#define ORG "domain \"example.org\" { users = \"passwd\" " \
+	"aliases = \"@/aliases\" }\n"
+
+struct row {
+	const char *name;
+	const char *config;		/* behind FIXTURE_HEAD */
+	const char *aliases, *users;
+	const char *want[4];		/* problems; "W" in front: a warning */
+};
+
+static const struct row rows[] = {
+	{ "nothing wrong", ORG, "root: alice\nteam: alice, bob\n", "",
+	    { NULL } },
+	{ "no root", ORG, "team: alice\n", "",
+	    { "@/aliases: root@example.org leads to no mailbox" } },
+	{ "root discarded", ORG, "root: discard:\n", "",
+	    { "@/aliases: root@example.org leads to no mailbox: it is "
+	      "discarded" } },
+	{ "root refused", ORG, "root: error:550 5.1.6 x\n", "",
+	    { "@/aliases: root@example.org leads to no mailbox" } },
+	{ "root is itself", ORG, "root: root\n", "",
+	    { "@/aliases:1: alias \"root\": \"root\" is no user" } },
+	{ "postmaster broken", ORG, "root: alice\npostmaster: gone\n", "",
+	    { "@/aliases:2: alias \"postmaster\": \"gone\" is no user" } },
+	{ "abuse discarded", ORG, "root: alice\nabuse: discard:\n", "",
+	    { "@/aliases: abuse@example.org leads to no mailbox: it is "
+	      "discarded" } },
+	{ "loop", ORG, "root: alice\na: b\nb: a\n", "",
+	    { "@/aliases:3: alias \"b\": a loop: a -> b -> a",
+	      "@/aliases:2: alias \"a\": a loop: b -> a -> b" } },
+	{ "dead leaf once", ORG, "root: alice\na: b\nc: a\nb: x\n", "",
+	    { "@/aliases:4: alias \"b\": \"x\" is no user or alias" } },
+	{ "two dead leaves of one alias", ORG, "root: alice\na: x,\n y\n", "",
+	    { "@/aliases:2: alias \"a\": \"x\"",
+	      "@/aliases:3: alias \"a\": \"y\"" } },
+	{ "elsewhere", ORG, "root: alice\na: b@elsewhere.example\n", "",
+	    { "@/aliases:2: alias \"a\": \"b@elsewhere.example\" is "
+	      "elsewhere: forwards are not built yet" } },
+	{ "program", ORG, "root: alice\na: \"|/bin/x y\"\n", "",
+	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": delivery to "
+	      "programs" } },
+	{ "file", ORG, "root: alice\na: /dev/null\n", "",
+	    { "@/aliases:2: alias \"a\": \"/dev/null\": delivery into files "
+	      "is not supported; write discard:" } },
+	{ "include", ORG, "root: alice\na: :include:@/none\n", "",
+	    { "@/aliases:2: alias \"a\": :include:@/none cannot be read: No "
+	      "such file" } },
+	{ "unread aliases", "domain \"example.org\" { users = \"passwd\" "
+	    "aliases = \"@/missing\" }\n", "", "",
+	    { "@/missing: No such file" } },
+	{ "all parse errors", ORG, "a\nb: c d\n", "",
+	    { "@/aliases:1: expected", "@/aliases:2: \"c d\"" } },
+	{ "shadowed", ORG, "root: alice\nalice: bob\n", "",
+	    { "W@/aliases:2: alias \"alice\" is never used" } },
+	{ "catch-all", "domain \"example.org\" { users = \"passwd\" "
+	    "aliases = \"@/aliases\" catch_all = \"gone\" }\n",
+	    "root: alice\n", "",
+	    { "catch_all of domain \"example.org\": \"gone\" is no user" } },
+	{ "users", "domain \"example.org\" { users = \"table:@/users\" "
+	    "mailbox = \"/v/%u\" owner = \"vmail\" "
+	    "aliases = \"@/aliases\" }\n", "root: alice\n",
+	    "alice\nbob quota=x\n",
+	    { "@/users:2: quota of \"bob\"" } },
+	{ "owner", "domain \"example.org\" { users = \"table:@/users\" "
+	    "mailbox = \"/v/%u\" owner = \"daemon\" "
+	    "aliases = \"@/aliases\" }\n", "root: alice\n", "alice\nbob\n",
+	    { "owner \"daemon\" of domain \"example.org\" has a uid below "
+	      "min_uid" } },
+	{ "configured postmaster", "domain \"example.org\" { users = "
+	    "\"table:@/users\" mailbox = \"/v/%u\" owner = \"vmail\" "
+	    "aliases = \"@/aliases\" }\n",
+	    "root: bob\npostmaster: bob\nabuse: bob\n", "bob\n",
+	    { "alice@example.org leads to no mailbox: postmaster in the "
+	      "configuration" } },
+	{ "next_hop alone", ORG "domain \"f.example\" { next_hop = "
+	    "\"smtp:[10.0.0.2]:25\" }\n", "root: alice\n", "", { NULL } },
+};
+
+static void
+check_row(const struct row *row)
+{
+	struct config_problems problems = { 0 };
+	struct config *config;
+	char text[1024];
+	size_t n = 0;
+
+	fixture_open_folder();
+	fixture_write("aliases", row->aliases);
+	fixture_write("users", row->users);
+	snprintf(text, sizeof text, "%s%s", FIXTURE_HEAD, row->config);
+	config = fixture_config(text);
+	directory_check(config, true, &problems);
+	for (; n < N_OF(row->want) && row->want[n] != NULL; n++) {
+		bool is_warning = row->want[n][0] == 'W';
+		char *want = fixture_text(row->want[n] + is_warning);
+
+		if (n >= problems.n)
+			fail_msg("row \"%s\": no \"%s\"", row->name, want);
+		if (strncmp(problems.items[n].text, want, strlen(want)) != 0)
+			fail_msg("row \"%s\": got \"%s\", want \"%s\"",
+			    row->name, problems.items[n].text, want);
+		CHECK(row->name, problems.items[n].is_warning == is_warning);
+		free(want);
+	}
+	if (problems.n > n)
+		fail_msg("row \"%s\": also \"%s\"", row->name,
+		    problems.items[n].text);
+	config_problems_free(&problems);
+	config_free(&config);
+}
+
+static void
+test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++)
+		check_row(&rows[i]);
+	fixture_close_folder();
+}
+
+static void
+test_line_is_the_domains(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct config *config;
+
+	(void)state;
+	fixture_open_folder();
+	fixture_write("aliases", "root: alice\na: b\n");
+	config = fixture_config(FIXTURE_HEAD "\n\n" ORG);
+	directory_check(config, true, &problems);
+	assert_int_equal(problems.n, 1);
+	assert_int_equal(problems.items[0].line, 8);
+	config_problems_free(&problems);
+	config_free(&config);
+	fixture_close_folder();
+}
+
+static void
+test_forward(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct config *config;
+	char *home = system_users[1].pw_dir;
+
+	(void)state;
+	fixture_open_folder();
+	fixture_write("aliases", "root: alice\n");
+	fixture_write(".forward", "elsewhere@example.net\n");
+	system_users[1].pw_dir = folder;
+	config = fixture_config(FIXTURE_HEAD ORG);
+	directory_check(config, true, &problems);
+	system_users[1].pw_dir = home;
+	assert_int_equal(problems.n, 1);
+	assert_true(problems.items[0].is_warning);
+	assert_non_null(strstr(problems.items[0].text,
+	    "user \"alice\" has a .forward"));
+	config_problems_free(&problems);
+	config_free(&config);
+	fixture_close_folder();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_line_is_the_domains),
+		cmocka_unit_test(test_forward),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_ipc.c - cursors, blocking messages, channels between two ends.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "ipc.h"
+
+enum { ECHO_ASK = 10, ECHO_ANSWER, FD_ASK, TELL, BAD_ASK, SILENT_ASK };
+
+struct world {
+	struct loop *loop;
+	struct channel *asker, *answerer;
+	int n_answers, n_unknown, n_told, n_closed, n_misbehaved;
+	uint32_t last_number;
+	struct loop_timer limit;
+};
+
+static void
+on_limit(struct loop_timer *timer, void *arg)
+{
+	struct world *w = arg;
+
+	(void)timer;
+	loop_stop(w->loop);
+}
+
+static bool
+on_echo(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct ipc_writer w;
+	uint32_t n = ipc_get_u32(&m->body);
+
+	(void)arg;
+	if (!ipc_reader_is_done(&m->body))
+		return false;
+	ipc_writer_init(&w);
+	ipc_put_u32(&w, n + 1);
+	channel_answer(ch, m->id, ECHO_ANSWER, &w, -1);
+	return true;
+}
+
+static bool
+on_fd(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct ipc_writer w;
+	char text[8] = "";
+
+	(void)arg;
+	assert_true(m->fd >= 0);
+	assert_int_equal(pread(m->fd, text, 5, 0), 5);
+	assert_string_equal(text, "hello");
+	ipc_writer_init(&w);
+	ipc_put_u32(&w, 42);
+	channel_answer(ch, m->id, ECHO_ANSWER, &w, -1);
+	return true;
+}
+
+static bool
+on_tell(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct world *w = arg;
+
+	(void)ch;
+	w->last_number = ipc_get_u32(&m->body);
+	w->n_told++;
+	return ipc_reader_is_done(&m->body);
+}
+
+static bool
+on_bad(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	(void)m;
+	(void)arg;
+	return false;
+}
+
+static bool
+on_silent(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	(void)m;
+	(void)arg;
+	return true;
+}
+
+static const struct channel_rule rules[] = {
+	{ ECHO_ASK, CHANNEL_NO_FD, on_echo },
+	{ FD_ASK, CHANNEL_WANTS_FD, on_fd },
+	{ TELL, CHANNEL_NO_FD, on_tell },
+	{ BAD_ASK, CHANNEL_NO_FD, on_bad },
+	{ SILENT_ASK, CHANNEL_NO_FD, on_silent },
+};
+
+static void
+on_closed(struct channel *ch, bool is_misbehaved, void *arg)
+{
+	struct world *w = arg;
+
+	if (ch == w->asker)
+		w->asker = NULL;
+	if (ch == w->answerer)
+		w->answerer = NULL;
+	w->n_closed++;
+	w->n_misbehaved += is_misbehaved;
+}
+
+static void
+on_answer(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct world *w = arg;
+
+	(void)ch;
+	if (m == NULL) {
+		w->n_unknown++;
+	} else {
+		w->last_number = ipc_get_u32(&m->body);
+		w->n_answers++;
+	}
+}
+
+static void
+world_open(struct world *w)
+{
+	int fds[2];
+
+	memset(w, 0, sizeof *w);
+	w->loop = loop_new();
+	assert_non_null(w->loop);
+	assert_int_equal(ipc_pair(fds), 0);
+	w->asker = channel_new(w->loop, fds[0], "asker", NULL, 0, on_closed,
+	    w);
+	w->answerer = channel_new(w->loop, fds[1], "answerer", rules,
+	    sizeof rules / sizeof *rules, on_closed, w);
+	assert_non_null(w->asker);
+	assert_non_null(w->answerer);
+}
+
+static void
+world_run(struct world *w, uint32_t ms)
+{
+	loop_timer_start(w->loop, &w->limit, ms, on_limit, w);
+	assert_int_equal(loop_run(w->loop), 0);
+}
+
+static void
+world_close(struct world *w)
+{
+	channel_free(&w->asker);
+	channel_free(&w->answerer);
+	world_run(w, 0);
+	loop_free(&w->loop);
+}
+
+static void
+ask_number(struct world *w, uint16_t type, uint32_t n, uint32_t deadline_ms)
+{
+	struct ipc_writer out;
+
+	ipc_writer_init(&out);
+	ipc_put_u32(&out, n);
+	assert_int_not_equal(channel_ask(w->asker, type, &out, -1,
+	    deadline_ms, on_answer, w), 0);
+}
+
+static void
+test_cursors(void **state)
+{
+	struct ipc_writer w;
+	struct ipc_reader r;
+	char text[8];
+
+	(void)state;
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, 7);
+	ipc_put_u16(&w, 0xfedc);
+	ipc_put_u32(&w, 0xdeadbeef);
+	ipc_put_u64(&w, UINT64_C(0x0123456789abcdef));
+	ipc_put_string(&w, "abc");
+	ipc_reader_init(&r, w.data, w.size);
+	assert_int_equal(ipc_get_u8(&r), 7);
+	assert_int_equal(ipc_get_u16(&r), 0xfedc);
+	assert_int_equal(ipc_get_u32(&r), 0xdeadbeef);
+	assert_true(ipc_get_u64(&r) == UINT64_C(0x0123456789abcdef));
+	assert_false(ipc_reader_is_done(&r));
+	assert_true(ipc_get_string(&r, text, sizeof text));
+	assert_string_equal(text, "abc");
+	assert_true(ipc_reader_is_done(&r));
+	assert_int_equal(ipc_get_u8(&r), 0);	/* the error sticks */
+	assert_false(ipc_reader_is_done(&r));
+}
+
+static void
+test_cursor_bounds(void **state)
+{
+	static const uint8_t lying[] = { 0xff, 0xff, 'a' };
+	static const uint8_t with_nul[] = { 0, 2, 'a', 0 };
+	struct ipc_reader r;
+	struct ipc_writer w;
+	char text[4];
+
+	(void)state;
+	ipc_reader_init(&r, lying, sizeof lying);
+	assert_int_equal(ipc_get_slice(&r).size, 0);
+	assert_true(r.failed);
+	ipc_reader_init(&r, with_nul, sizeof with_nul);
+	assert_false(ipc_get_string(&r, text, sizeof text));
+	ipc_writer_init(&w);
+	for (int i = 0; i < IPC_PAYLOAD_MAX / 8; i++)
+		ipc_put_u64(&w, 1);
+	assert_false(w.failed);
+	ipc_put_u8(&w, 1);
+	assert_true(w.failed);
+}
+
+static void
+test_many_questions(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	for (uint32_t i = 0; i < 2000; i++)
+		ask_number(&w, ECHO_ASK, i, 5000);
+	assert_int_equal(channel_n_outstanding(w.asker), 2000);
+	world_run(&w, 300);
+	assert_int_equal(w.n_answers, 2000);
+	assert_int_equal(w.last_number, 2000);
+	assert_int_equal(w.n_unknown, 0);
+	assert_int_equal(channel_n_outstanding(w.asker), 0);
+	world_close(&w);
+}
+
+static void
+test_descriptor(void **state)
+{
+	struct world w;
+	int fd = memfd_create("t", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(write(fd, "hello", 5), 5);
+	world_open(&w);
+	for (int i = 0; i < 50; i++)
+		assert_int_not_equal(channel_ask(w.asker, FD_ASK, NULL, fd,
+		    1000, on_answer, &w), 0);
+	world_run(&w, 200);
+	assert_int_equal(w.n_answers, 50);
+	close(fd);
+	world_close(&w);
+}
+
+static void
+test_deadline(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	ask_number(&w, SILENT_ASK, 1, 30);
+	ask_number(&w, ECHO_ASK, 1, 30);
+	world_run(&w, 100);
+	assert_int_equal(w.n_answers, 1);
+	assert_int_equal(w.n_unknown, 1);
+	assert_non_null(w.asker);
+	world_close(&w);
+}
+
+static void
+test_dead_peer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	ask_number(&w, SILENT_ASK, 1, 10000);
+	world_run(&w, 20);
+	channel_free(&w.answerer);
+	world_run(&w, 20);
+	assert_int_equal(w.n_unknown, 1);
+	assert_null(w.asker);
+	assert_int_equal(w.n_closed, 1);	/* freed by hand: not told */
+	world_close(&w);
+}
+
+/* A peer that breaks the rules is closed; the receiver lives on. */
+static void
+expect_misbehaved(uint16_t type, int fd)
+{
+	struct world w;
+
+	world_open(&w);
+	channel_tell(w.asker, type, NULL, fd);
+	world_run(&w, 50);
+	assert_int_equal(w.n_misbehaved, 1);
+	assert_null(w.answerer);
+	world_close(&w);
+}
+
+static void
+test_misbehaviour(void **state)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	expect_misbehaved(BAD_ASK, -1);
+	expect_misbehaved(999, -1);		/* no such type */
+	expect_misbehaved(FD_ASK, -1);		/* descriptor missing */
+	expect_misbehaved(ECHO_ASK, fd);	/* descriptor not wanted */
+	expect_misbehaved(ECHO_ASK, -1);	/* payload missing */
+	close(fd);
+}
+
+static void
+test_short_and_odd_messages(void **state)
+{
+	struct world w;
+	int fds[2], pair[2];
+	struct ipc_message m;
+	static uint8_t buffer[IPC_BUFFER_SIZE];
+	union { struct cmsghdr align; char space[CMSG_SPACE(2 * sizeof(int))]; }
+	    control = { .space = { 0 } };
+	struct iovec iov = { buffer, 12 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof control.space };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	(void)state;
+	assert_int_equal(ipc_pair(fds), 0);
+	assert_int_equal(send(fds[0], "abc", 3, 0), 3);
+	assert_int_equal(ipc_receive(fds[1], &m, buffer), -EBADMSG);
+	/* two descriptors in one message: refused, neither leaks */
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof pair);
+	memcpy(CMSG_DATA(c), pair, sizeof pair);
+	memset(buffer, 0, 12);
+	assert_int_equal(sendmsg(fds[0], &msg, 0), 12);
+	close(pair[1]);
+	assert_int_equal(ipc_receive(fds[1], &m, buffer), -EBADMSG);
+	assert_int_equal(read(pair[0], buffer, 1), 0);	/* no writer left */
+	close(pair[0]);
+	close(fds[0]);
+	assert_int_equal(ipc_receive(fds[1], &m, buffer), -EPIPE);
+	close(fds[1]);
+	world_open(&w);
+	world_close(&w);
+}
+
+static void
+free_in_answer(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct world *w = arg;
+
+	(void)ch;
+	(void)m;
+	w->n_answers++;
+	channel_free(&w->asker);
+}
+
+static void
+test_free_in_answer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	for (int i = 0; i < 5; i++) {
+		struct ipc_writer out;
+
+		ipc_writer_init(&out);
+		ipc_put_u32(&out, 1);
+		channel_ask(w.asker, ECHO_ASK, &out, -1, 1000, free_in_answer,
+		    &w);
+	}
+	world_run(&w, 50);
+	assert_int_equal(w.n_answers, 5);	/* each exactly once */
+	assert_null(w.asker);
+	world_close(&w);
+}
+
+static void
+test_full_socket(void **state)
+{
+	struct world w;
+	struct ipc_writer big;
+	int n = 0;
+
+	(void)state;
+	world_open(&w);
+	ipc_writer_init(&big);
+	while (big.size < 16000)
+		ipc_put_u64(&big, 0);
+	while (channel_tell(w.asker, SILENT_ASK, &big, -1) == 0 && n < 100000)
+		n++;
+	assert_in_range(n, 100, IPC_QUEUE_MAX);	/* bounded, then refused */
+	world_run(&w, 500);
+	ask_number(&w, ECHO_ASK, 5, 1000);
+	world_run(&w, 100);
+	assert_int_equal(w.last_number, 6);	/* and it goes on */
+	world_close(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cursors),
+		cmocka_unit_test(test_cursor_bounds),
+		cmocka_unit_test(test_many_questions),
+		cmocka_unit_test(test_descriptor),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_dead_peer),
+		cmocka_unit_test(test_misbehaviour),
+		cmocka_unit_test(test_short_and_odd_messages),
+		cmocka_unit_test(test_free_in_answer),
+		cmocka_unit_test(test_full_socket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

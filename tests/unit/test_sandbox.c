@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_sandbox.c - what a sandboxed process can no longer do, with Landlock
+ * and by seccomp and uid alone. Each attempt runs in a process of its own,
+ * since some of them end it.
+ *
+ * The filter of a sanitizer or valgrind run lets more through; there only
+ * the build itself is exercised.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "sandbox.h"
+
+#define NOBODY 65534
+#define KILLED 1000
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
+typedef int attempt_fn(void);
+
+static int
+try_open(void)
+{
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static int
+try_create(void)
+{
+	return open("/tmp/postern-test-sandbox", O_WRONLY | O_CREAT, 0600);
+}
+
+static int
+try_inet(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static int
+try_unix(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static int
+try_root(void)
+{
+	return setresuid(0, 0, 0);
+}
+
+static int
+try_other_uid(void)
+{
+	return setresuid(1, 1, 1);
+}
+
+static int
+try_exec(void)
+{
+	return execl("/bin/true", "true", (char *)NULL);
+}
+
+static int
+try_fork(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? -1 : 0;
+}
+
+static int
+try_kill_parent(void)
+{
+	return kill(getppid(), 0);
+}
+
+static int
+try_chroot(void)
+{
+	return chroot("/");
+}
+
+/* 0: it worked; an errno; or KILLED. */
+static int
+outcome(unsigned allow, bool skips_landlock, attempt_fn *attempt)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		const struct sandbox_path readable[] = { { "/etc", false } };
+		struct sandbox s = { .name = "test",
+			.is_privileged = geteuid() == 0, .uid = NOBODY,
+			.gid = NOBODY, .allow = allow, .paths = readable,
+			.n_paths = allow & SANDBOX_FILES_READ ? 1 : 0,
+			.skips_landlock = skips_landlock };
+
+		sandbox_enter(&s);
+		_exit(attempt() < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+		return KILLED;
+	}
+	return WEXITSTATUS(status);
+}
+
+static bool
+cannot_judge(void)
+{
+	return HAS_SANITIZER || getenv("UNDER_VALGRIND") != NULL;
+}
+
+static void
+test_nothing_allowed(void **state)
+{
+	static const struct {
+		attempt_fn *attempt;
+		int want;
+	} rows[] = {
+		{ try_open, EPERM }, { try_create, EPERM },
+		{ try_inet, EPERM }, { try_unix, EPERM },
+		{ try_root, EPERM }, { try_other_uid, EPERM },
+		{ try_exec, KILLED }, { try_fork, KILLED },
+		{ try_kill_parent, EPERM }, { try_chroot, EPERM },
+	};
+
+	(void)state;
+	if (cannot_judge())
+		skip();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int skips = 0; skips < 2; skips++)
+			assert_int_equal(outcome(0, skips, rows[i].attempt),
+			    rows[i].want);
+}
+
+/* directory: may read configured files and talk to NSS, no more */
+static void
+test_reader(void **state)
+{
+	const unsigned allow = SANDBOX_FILES_READ | SANDBOX_UNIX_SOCKETS;
+
+	(void)state;
+	if (cannot_judge())
+		skip();
+	for (int skips = 0; skips < 2; skips++) {
+		assert_int_equal(outcome(allow, skips, try_open), 0);
+		assert_int_equal(outcome(allow, skips, try_unix), 0);
+		assert_int_equal(outcome(allow, skips, try_create), EPERM);
+		assert_int_equal(outcome(allow, skips, try_inet), EPERM);
+		assert_int_equal(outcome(allow, skips, try_root), EPERM);
+		assert_int_equal(outcome(allow, skips, try_fork), KILLED);
+	}
+}
+
+static int
+try_open_tmp(void)
+{
+	return open("/tmp", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+test_landlock_paths(void **state)
+{
+	(void)state;
+	if (cannot_judge())
+		skip();
+	/* outside the allowed folder: Landlock, where the kernel has it */
+	if (outcome(SANDBOX_FILES_READ, false, try_open_tmp) == 0)
+		skip();
+	assert_int_equal(outcome(SANDBOX_FILES_READ, false, try_open_tmp),
+	    EACCES);
+	assert_int_equal(outcome(SANDBOX_FILES_READ, true, try_open_tmp), 0);
+}
+
+/* deliver's worker: sandbox_enter, then for good to the mailbox's owner */
+static int
+become_outcome(attempt_fn *attempt)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct sandbox s = { .name = "test", .is_privileged = true,
+			.uid = NOBODY, .gid = NOBODY, .keeps_setuid = true,
+			.allow = SANDBOX_SETUID | SANDBOX_FILES_WRITE,
+			.skips_landlock = true };
+
+		sandbox_enter(&s);
+		s.keeps_setuid = false;
+		s.uid = s.gid = 12345;
+		s.allow = SANDBOX_FILES_WRITE;
+		sandbox_become(&s);
+		if (getuid() != 12345 || getgid() != 12345)
+			_exit(99);
+		_exit(attempt() < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status)) {
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+		return KILLED;
+	}
+	return WEXITSTATUS(status);
+}
+
+static void
+test_become(void **state)
+{
+	(void)state;
+	if (cannot_judge() || geteuid() != 0)
+		skip();
+	assert_int_equal(become_outcome(try_open), 0);
+	assert_int_equal(become_outcome(try_root), EPERM);
+	assert_int_equal(become_outcome(try_other_uid), EPERM);
+	assert_int_equal(become_outcome(try_inet), EPERM);
+	assert_int_equal(become_outcome(try_fork), KILLED);
+	assert_int_equal(become_outcome(try_exec), KILLED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_allowed),
+		cmocka_unit_test(test_reader),
+		cmocka_unit_test(test_landlock_paths),
+		cmocka_unit_test(test_become),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_tables.c - compiled tables: guards, damage, replacement, the watcher.
+ */
+#include <fcntl.h>
+#include "../../directory/table.h"
+#include "../../directory/watch.h"
+#include "directory_fixture.h"
+
+#define CONFIG FIXTURE_HEAD "domain \"example.org\" {\n" \
+	"	users = \"table:@/users\"\n" \
+	"	aliases = \"@/aliases\"\n" \
+	"	mailbox = \"/v/%u\"\n" \
+	"	owner = \"vmail\"\n" \
+	"	names = true\n" \
+	"}\n"
+
+#define TEN "u0\nu1\nu2\nu3\nu4\nu5\nu6\nu7\nu8\nu9 name=\"New Name\"\n"
+#define EIGHT "u0\nu1\nu2\nu3\nu4\nu5\nu6\nu7\n"
+#define SEVEN "u0\nu1\nu2\nu3\nu4\nu5\nu6\n"
+
+static struct fixture fixture;
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	fixture_open_folder();
+	fixture_write("aliases", "info: u1\nroot: u0\n");
+	fixture_write("users", TEN);
+	fixture_start(&fixture, CONFIG, true);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	fixture_stop(&fixture);
+	fixture_close_folder();
+	clock_set_for_tests(0, 0);
+	return 0;
+}
+
+static const struct table_spec *
+users_spec(void)
+{
+	return fixture.catalog->domains[0].users->spec;
+}
+
+static void
+users_path(char *to, size_t room, const char *suffix)
+{
+	assert_true(table_spec_path(to, room, fixture.config->state_dir,
+	    users_spec(), suffix));
+}
+
+static bool
+exists(const char *suffix)
+{
+	char path[512];
+
+	users_path(path, sizeof path, suffix);
+	return access(path, F_OK) == 0;
+}
+
+static void
+compile_users(enum compile_outcome want, bool accepts)
+{
+	struct compile_result result;
+
+	compile_table(&result, users_spec(), fixture.config, accepts);
+	if (result.outcome != want)
+		fail_msg("outcome %d, want %d: %s", (int)result.outcome,
+		    (int)want, result.problems.n ?
+		    result.problems.items[0].text : "");
+	compile_result_free(&result);
+	catalog_open(fixture.catalog);
+}
+
+static void
+expect(const char *address, const char *want)
+{
+	CHECK_STRING(address, fixture_resolve(&fixture, address), want);
+}
+
+/* ---- the guards ---- */
+
+static void
+test_shrunken(void **state)
+{
+	static const struct { uint32_t before, gone; bool want; } rows[] = {
+		{ 0, 0, false }, { 4, 4, false }, { 5, 1, false },
+		{ 5, 2, true }, { 10, 2, false }, { 10, 3, true },
+		{ 1000, 200, false }, { 1000, 201, true },
+		{ 4000000000u, 4000000000u, true } };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++)
+		assert_int_equal(compile_is_shrunken(rows[i].before,
+		    rows[i].gone), rows[i].want);
+}
+
+static void
+test_fifth_may_go(void **state)
+{
+	(void)state;
+	expect("u9@example.org", "/v/u9");
+	fixture_write("users", EIGHT);
+	compile_users(COMPILE_DONE, false);
+	expect("u9@example.org", "550 5.1.1 unknown");
+	expect("u7@example.org", "/v/u7");
+	compile_users(COMPILE_SAME, false);
+}
+
+static void
+test_more_waits(void **state)
+{
+	(void)state;
+	fixture_write("users", SEVEN "new\n");
+	compile_users(COMPILE_SHRUNKEN, false);
+	assert_true(exists("pending.db"));
+	/* gone and not accepted: nobody knows; the same for a new one */
+	expect("u9@example.org", "451 4.4.3");
+	expect("new@example.org", "451 4.4.3");
+	expect("new.name@example.org", "451 4.4.3");
+	/* what is in both goes on; what is in neither is unknown */
+	expect("u1@example.org", "/v/u1");
+	expect("info@example.org", "/v/u1");
+	expect("who@example.org", "550 5.1.1 unknown");
+	compile_users(COMPILE_DONE, true);
+	assert_false(exists("pending.db"));
+	expect("u9@example.org", "550 5.1.1 unknown");
+	expect("new@example.org", "/v/new");
+}
+
+static void
+test_restored(void **state)
+{
+	(void)state;
+	fixture_write("users", SEVEN);
+	compile_users(COMPILE_SHRUNKEN, false);
+	expect("u9@example.org", "451 4.4.3");
+	fixture_write("users", TEN);
+	compile_users(COMPILE_SAME, false);
+	assert_false(exists("pending.db"));
+	expect("u9@example.org", "/v/u9");
+}
+
+/* Replaced names count as gone, though the number is the same. */
+static void
+test_replaced(void **state)
+{
+	(void)state;
+	fixture_write("users", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+	compile_users(COMPILE_SHRUNKEN, false);
+}
+
+static void
+test_half_written(void **state)
+{
+	static const char *const texts[] = { "u0 name=\"Al", "u0\nu1 quota",
+		"u0\n.x\n" };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(texts); i++) {
+		struct state after;
+		char path[512];
+
+		fixture_write("users", texts[i]);
+		compile_users(COMPILE_FAILED, false);
+		compile_users(COMPILE_FAILED, true);
+		expect("u9@example.org", "/v/u9");
+		users_path(path, sizeof path, "state");
+		assert_int_equal(state_read(path, &after), 0);
+		assert_int_equal(after.result, STATE_FAILED);
+		assert_int_equal(after.n_entries, 10);
+		assert_non_null(strstr(after.text, "/users:"));
+		assert_int_equal(after.n_sources, 1);
+		state_free(&after);
+	}
+}
+
+static void
+test_missing_source(void **state)
+{
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/users", folder);
+	assert_int_equal(unlink(path), 0);
+	compile_users(COMPILE_FAILED, true);
+	expect("u9@example.org", "/v/u9");
+	/* neither a folder nor a FIFO is waited for */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	compile_users(COMPILE_FAILED, true);
+}
+
+/* ---- damage ---- */
+
+static void
+overwrite(const char *path, off_t at, const void *data, size_t size)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, data, size, at), (ssize_t)size);
+	close(fd);
+}
+
+/* A fresh process: nothing is cached. */
+static void
+restart(void)
+{
+	resolver_free(&fixture.resolver);
+	catalog_free(&fixture.catalog);
+	fixture.catalog = catalog_new(fixture.config, true);
+	fixture.resolver = resolver_new(fixture.catalog);
+	catalog_open(fixture.catalog);
+}
+
+static void
+test_damaged_anywhere(void **state)
+{
+	char path[512], noise[64];
+	struct stat st;
+
+	(void)state;
+	memset(noise, 0xa5, sizeof noise);
+	users_path(path, sizeof path, "db");
+	assert_int_equal(stat(path, &st), 0);
+	for (off_t at = 0; at < st.st_size; at += 500) {
+		if (at >= 512 && at < 4096 - 64)
+			continue;	/* nothing is there on the first page */
+		/* a copy of its own: what is open is never changed */
+		assert_int_equal(unlink(path), 0);
+		compile_users(COMPILE_DONE, false);
+		overwrite(path, at, noise, sizeof noise);
+		restart();
+		if (fixture.catalog->domains[0].users->live != NULL)
+			fail_msg("damage at %lld was not found",
+			    (long long)at);
+		expect("u1@example.org", "451 4.4.3");
+		expect("who@example.org", "451 4.4.3");
+	}
+	/* the next compilation mends it */
+	compile_users(COMPILE_DONE, false);
+	expect("u1@example.org", "/v/u1");
+}
+
+static void
+test_truncated(void **state)
+{
+	char path[512];
+	struct stat st;
+
+	(void)state;
+	users_path(path, sizeof path, "db");
+	assert_int_equal(stat(path, &st), 0);
+	for (off_t size = 0; size < st.st_size; size += 512) {
+		assert_int_equal(truncate(path, size), 0);
+		restart();
+		expect("u1@example.org", "451 4.4.3");
+		assert_int_equal(unlink(path), 0);
+		compile_users(COMPILE_DONE, false);
+	}
+	overwrite(path, 0, "not a database", 14);
+	restart();
+	expect("who@example.org", "451 4.4.3");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	restart();
+	expect("who@example.org", "451 4.4.3");
+}
+
+/* The old handle stays when the new file cannot be opened. */
+static void
+test_bad_replacement(void **state)
+{
+	char path[512], other[512];
+
+	(void)state;
+	users_path(path, sizeof path, "db");
+	users_path(other, sizeof other, "other");
+	assert_int_equal(close(open(other, O_CREAT | O_WRONLY, 0644)), 0);
+	overwrite(other, 0, "garbage", 7);
+	assert_int_equal(rename(other, path), 0);
+	catalog_open(fixture.catalog);
+	assert_int_equal(fixture.catalog->domains[0].users->live_error, -EIO);
+	expect("u9@example.org", "/v/u9");
+	expect("who@example.org", "550 5.1.1 unknown");
+	/* shrunken and damaged at once: the count in the state file tells */
+	fixture_write("users", SEVEN);
+	compile_users(COMPILE_SHRUNKEN, false);
+	expect("u9@example.org", "451 4.4.3");
+	restart();
+	expect("u9@example.org", "451 4.4.3");
+	expect("u1@example.org", "451 4.4.3");
+}
+
+static void
+test_bad_pending(void **state)
+{
+	char path[512];
+
+	(void)state;
+	fixture_write("users", SEVEN);
+	compile_users(COMPILE_SHRUNKEN, false);
+	users_path(path, sizeof path, "pending.db");
+	assert_int_equal(truncate(path, 100), 0);
+	restart();
+	expect("u9@example.org", "451 4.4.3");
+	expect("u1@example.org", "451 4.4.3");
+}
+
+/* A crash of the compiler leaves NAME.db.new, in any state. */
+static void
+test_leftover(void **state)
+{
+	char path[512];
+
+	(void)state;
+	users_path(path, sizeof path, "db.new");
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0644)), 0);
+	overwrite(path, 0, "half", 4);
+	fixture_write("users", TEN "more\n");
+	compile_users(COMPILE_DONE, false);
+	assert_false(exists("db.new"));
+	expect("more@example.org", "/v/more");
+}
+
+static void
+test_cannot_write(void **state)
+{
+	char path[512];
+
+	(void)state;
+	users_path(path, sizeof path, "db.new");
+	assert_int_equal(mkdir(path, 0755), 0);	/* cannot be unlinked */
+	fixture_write("users", TEN "more\n");
+	compile_users(COMPILE_FAILED, false);
+	expect("u9@example.org", "/v/u9");
+	expect("more@example.org", "550 5.1.1 unknown");
+}
+
+/* ---- one file, several tables ---- */
+
+static void
+test_meta(void **state)
+{
+	struct record_meta meta;
+
+	(void)state;
+	assert_true(table_meta(fixture.catalog->domains[0].users->live,
+	    &meta));
+	assert_int_equal(meta.n_entries, 10);
+	assert_int_equal(meta.kind, TABLE_USERS);
+	assert_true(slice_equals(meta.path, slice_of(users_spec()->path)));
+}
+
+static void
+test_no_password_inside(void **state)
+{
+	char path[512], block[65536];
+	int fd;
+	ssize_t n;
+
+	(void)state;
+	fixture_write("users", TEN "pw password=\"$y$j9T$SECRETHASH\" "
+	    "quota=1\n");
+	compile_users(COMPILE_DONE, false);
+	users_path(path, sizeof path, "db");
+	fd = open(path, O_RDONLY);
+	n = read(fd, block, sizeof block);
+	close(fd);
+	assert_true(n > 0);
+	assert_non_null(memmem(block, (size_t)n, "pw", 2));
+	assert_null(memmem(block, (size_t)n, "SECRETHASH", 10));
+}
+
+/* ---- includes ---- */
+
+static void
+test_include_becomes_unreadable(void **state)
+{
+	const struct table_spec *spec =
+	    fixture.catalog->domains[0].aliases->spec;
+	struct compile_result result;
+	char path[256];
+
+	(void)state;
+	fixture_write("aliases", "info: :include:@/list\nroot: u0\n");
+	fixture_write("list", "u2\n");
+	compile_table(&result, spec, fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_DONE);
+	compile_result_free(&result);
+	catalog_open(fixture.catalog);
+	expect("info@example.org", "/v/u2");
+	snprintf(path, sizeof path, "%s/list", folder);
+	assert_int_equal(unlink(path), 0);
+	compile_table(&result, spec, fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_DONE);
+	assert_int_equal(result.problems.n, 1);
+	assert_true(result.problems.items[0].is_warning);
+	compile_result_free(&result);
+	catalog_open(fixture.catalog);
+	expect("info@example.org", "451 4.3.5");
+	expect("root@example.org", "/v/u0");
+	/* one that does not parse keeps the old table */
+	fixture_write("list", "a b c\n");
+	compile_table(&result, spec, fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_FAILED);
+	assert_non_null(strstr(result.problems.items[0].text, "/list:1: "));
+	compile_result_free(&result);
+}
+
+/* ---- the watcher ---- */
+
+static int64_t now_us;
+
+static bool
+look_after(struct watch *watch, int64_t seconds)
+{
+	now_us += seconds * 1000000;
+	clock_set_for_tests(now_us, now_us);
+	return watch_look(watch);
+}
+
+static void
+test_watch(void **state)
+{
+	struct watch watch;
+	char path[256];
+
+	(void)state;
+	now_us = 1000000000;
+	clock_set_for_tests(now_us, now_us);
+	assert_int_equal(watch_open(&watch, fixture.config->state_dir,
+	    &fixture.catalog->specs), 0);
+	assert_false(look_after(&watch, 1));
+	assert_false(look_after(&watch, 100));
+	/* still being written: not yet */
+	fixture_write("users", EIGHT);
+	assert_false(look_after(&watch, 1));
+	assert_false(look_after(&watch, 4));
+	fixture_write("users", EIGHT "x\n");
+	assert_false(look_after(&watch, 1));
+	assert_false(look_after(&watch, 4));
+	assert_true(look_after(&watch, 1));
+	/* once, also when nothing comes of it */
+	assert_false(look_after(&watch, 1));
+	assert_false(look_after(&watch, 100));
+	compile_users(COMPILE_DONE, false);
+	watch_reload(&watch);
+	assert_false(look_after(&watch, 1));
+	assert_false(look_after(&watch, 100));
+	/* a file that vanishes is a change, and its return too */
+	snprintf(path, sizeof path, "%s/users", folder);
+	assert_int_equal(unlink(path), 0);
+	assert_false(look_after(&watch, 1));
+	assert_true(look_after(&watch, 5));
+	compile_users(COMPILE_FAILED, false);
+	watch_reload(&watch);
+	assert_false(look_after(&watch, 100));
+	fixture_write("users", EIGHT "x\n");
+	assert_false(look_after(&watch, 1));
+	assert_true(look_after(&watch, 5));
+	watch_close(&watch);
+}
+
+static void
+test_watch_includes(void **state)
+{
+	struct watch watch;
+
+	(void)state;
+	fixture_write("aliases", "info: :include:@/later\nroot: u0\n");
+	fixture_compile(&fixture, false);
+	now_us = 1000000000;
+	clock_set_for_tests(now_us, now_us);
+	assert_int_equal(watch_open(&watch, fixture.config->state_dir,
+	    &fixture.catalog->specs), 0);
+	assert_false(look_after(&watch, 1));
+	assert_false(look_after(&watch, 10));
+	fixture_write("later", "u2\n");
+	assert_false(look_after(&watch, 1));
+	assert_true(look_after(&watch, 5));
+	watch_close(&watch);
+}
+
+/* ---- the state file ---- */
+
+static void
+test_state(void **state)
+{
+	struct state in = { .result = STATE_SHRUNKEN, .time_s = 1700000000,
+		.n_entries = 7, .text = "two\nlines" }, out;
+	const struct source_stamp stamp = { 123456789, 42, 7 };
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/x.state", folder);
+	assert_int_equal(state_add_source(&in, "/a b/c", &stamp), 0);
+	assert_int_equal(state_write(path, &in), 0);
+	assert_int_equal(state_read(path, &out), 0);
+	assert_int_equal(out.result, STATE_SHRUNKEN);
+	assert_int_equal(out.time_s, 1700000000);
+	assert_int_equal(out.n_entries, 7);
+	assert_string_equal(out.text, "two");
+	assert_int_equal(out.n_sources, 1);
+	assert_string_equal(out.sources[0].path, "/a b/c");
+	assert_true(source_stamp_equals(&out.sources[0].stamp, &stamp));
+	state_free(&in);
+	state_free(&out);
+	fixture_write("x.state", "result maybe\n");
+	assert_int_equal(state_read(path, &out), -EBADMSG);
+	fixture_write("x.state", "source 1 2 /x\n");
+	assert_int_equal(state_read(path, &out), -EBADMSG);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(state_read(path, &out), -ENOENT);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_shrunken),
+		TEST(test_fifth_may_go),
+		TEST(test_more_waits),
+		TEST(test_restored),
+		TEST(test_replaced),
+		TEST(test_half_written),
+		TEST(test_missing_source),
+		TEST(test_damaged_anywhere),
+		TEST(test_truncated),
+		TEST(test_bad_replacement),
+		TEST(test_bad_pending),
+		TEST(test_leftover),
+		TEST(test_cannot_write),
+		TEST(test_meta),
+		TEST(test_no_password_inside),
+		TEST(test_include_becomes_unreadable),
+		TEST(test_watch),
+		TEST(test_watch_includes),
+		TEST(test_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
