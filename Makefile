@@ -109,6 +109,7 @@ SMTPD_SRCS = \
 	smtpd/note.c \
 	smtpd/peers.c \
 	smtpd/prdr.c \
+	smtpd/question_wire.c \
 	smtpd/rcpt.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
@@ -129,6 +130,7 @@ DIRECTORY_SRCS = \
 	directory/compiler.c \
 	directory/directory.c \
 	directory/expand.c \
+	directory/forwards.c \
 	directory/image.c \
 	directory/lint.c \
 	directory/lookup.c \
@@ -192,41 +194,51 @@ POSTERNCTL_SRCS = \
 	commands/posternctl.c
 
 UNIT_TESTS = \
+	test_address \
+	test_aliases \
+	test_ask \
 	test_body \
-	test_dialogue \
-	test_control_text \
-	test_failures \
-	test_kv \
-	test_records \
-	test_scoreboard \
-	test_segments \
-	test_slots \
-	test_trail \
 	test_config \
 	test_config_errors \
 	test_config_values \
-	test_ask \
-	test_ipc \
-	test_log \
-	test_loop \
-	test_address \
+	test_control_text \
+	test_deliver \
+	test_dialogue \
+	test_stream \
+	test_limits \
+	test_directory_answer \
+	test_directory_check \
+	test_failures \
 	test_header \
+	test_ipc \
+	test_kv \
+	test_log \
+	test_lookup \
+	test_loop \
 	test_mail_date \
+	test_maildir \
+	test_maildirsize \
+	test_message \
+	test_names \
 	test_received \
+	test_records \
 	test_reply \
+	test_route \
+	test_sandbox \
+	test_scoreboard \
+	test_segments \
 	test_short_id \
+	test_slots \
 	test_smtp_command \
+	test_tables \
+	test_trail \
+	test_users \
 	test_utf8 \
 	test_verdict \
-	test_route \
-	test_aliases \
-	test_users \
-	test_names \
-	test_lookup \
-	test_tables \
-	test_directory_check
+	test_work
 
 FUZZ_TARGETS = \
+	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
 	fuzz_config \

@@ -18,7 +18,6 @@
  */
 #include <unistd.h>
 #include "dispatch.h"
-#include "fault.h"
 #include "log.h"
 #include "sandbox.h"
 
@@ -128,7 +127,6 @@ deliver_main(void)
 	d->c.on_stop = on_stop;
 	d->c.on_drain = on_drain;
 	compartment_start(&d->c, ROLE_DELIVER);
-	FAULT_OPEN("deliver");
 	deliver_open(d);
 	enter_sandbox(d);
 	compartment_ready(&d->c);

@@ -170,6 +170,31 @@ back_off(struct pool *pool)
 	pool->n_deaths++;
 }
 
+/*
+ * Only a process of its own uid may kill a worker, and CAP_KILL, which could
+ * kill anything, is not held: so a child becomes that uid to do it.
+ */
+static void
+kill_worker(const struct pool_worker *w)
+{
+	const struct pool *pool = w->pool;
+	pid_t pid;
+
+	if (!w->pools->settings.is_privileged) {
+		kill(w->pid, SIGKILL);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		if (setresgid(pool->gid, pool->gid, pool->gid) == 0 &&
+		    setresuid(pool->uid, pool->uid, pool->uid) == 0)
+			kill(w->pid, SIGKILL);
+		_exit(0);
+	}
+	/* reaped like any child; if it could not be made, the worker still
+	 * ends when it next looks at its socket */
+}
+
 static void
 condemn(struct pool_worker *w, const char *why)
 {
@@ -182,7 +207,7 @@ condemn(struct pool_worker *w, const char *why)
 	log_warning("worker_lost", LOG_S("why", why), LOG_D("pid", w->pid),
 	    LOG_U("uid", w->pool->uid), LOG_U("jobs", w->load), LOG_END);
 	if (!w->is_reaped)
-		kill(w->pid, SIGKILL);
+		kill_worker(w);
 	channel_free(&w->channel);	/* unknown, to what is still out */
 }
 
@@ -620,10 +645,6 @@ pools_free(struct pools **poolsp)
 	for (w = pools->workers; w != NULL; w = next) {
 		next = w->next;
 		channel_free(&w->channel);
-		if (!w->is_reaped) {
-			kill(w->pid, SIGKILL);	/* it has nothing to do */
-			waitpid(w->pid, NULL, 0);
-		}
 		free(w);
 	}
 	for (size_t i = 0; i < BUCKETS; i++)

@@ -64,7 +64,7 @@ struct pools_settings {
 
 /* NULL without memory. Takes SIGCHLD of the loop. */
 struct pools *pools_new(const struct pools_settings *settings);
-/* Ends all workers; no job may be out. */
+/* No job may be out. Workers end when their sockets do, with us. */
 void pools_free(struct pools **pools);
 
 void pools_submit(struct pools *pools, struct job *job);

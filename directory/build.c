@@ -153,8 +153,7 @@ add_users(struct build *build, const struct users *users, bool folds_case,
 			error = -ENOMEM;
 			break;
 		}
-		if (folds_case)
-			source_fold(key, strlen(key));
+		record_fold(key, strlen(key), folds_case);
 		value.size = 0;
 		error = build_add(build, RECORD_USER, slice_of(key), &value,
 		    record_put_user(&value, user));
@@ -275,8 +274,10 @@ build_table(struct build *build, const struct table_spec *spec,
 	if (!error)
 		error = finish(build, spec);
 	if (error && problems->n_errors == n_before)
+		/* the parsers have found all other duplicates */
 		config_problem_add(problems, 0, false, "%s: %s", spec->path,
-		    strerror(-error));
+		    error == -EEXIST ? "postmaster or abuse stands there in "
+		    "two spellings" : strerror(-error));
 	return error;
 }
 

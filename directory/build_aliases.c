@@ -107,8 +107,7 @@ add_aliases(struct build *build, const struct aliases *aliases,
 			first_error = -ENOMEM;
 			break;
 		}
-		if (spec->folds_case)
-			source_fold(key, strlen(key));
+		record_fold(key, strlen(key), spec->folds_case);
 		value.size = 0;
 		error = build_add(build, RECORD_ALIAS, slice_of(key), &value,
 		    record_put_list(&value, alias, false, ""));

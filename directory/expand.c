@@ -204,7 +204,7 @@ follow_address(struct resolver *r, const struct step *step,
 		lookup_plus(r, domain, local, &found);
 	if (found.kind != FOUND_NOTHING)
 		expand_found(r, step, domain, &found);
-	else if (lookup_is_exempt(local))
+	else if (record_is_exempt(local))
 		expand_postmaster(r, step, domain);
 	else if (target->domain.size > 0 &&
 	    domain->config->catch_all != NULL &&
@@ -219,8 +219,8 @@ follow_address(struct resolver *r, const struct step *step,
 /* ---- lists ---- */
 
 static void
-explain_list(struct resolver *r, struct record_list list, const char *what,
-    const struct step *step, uint32_t line)
+explain_list(struct resolver *r, struct record_list list,
+    const struct step *step)
 {
 	struct buf text = { .maximum = 1000 };
 	struct record_target target;
@@ -241,10 +241,14 @@ explain_list(struct resolver *r, struct record_list list, const char *what,
 		    RESOLVE_QUOTE(target.domain));
 		between = ", ";
 	}
-	resolve_explain(r, "%.*s@%s: %s \"%.*s\" at %s:%u -> %s",
-	    RESOLVE_QUOTE(step->name), step->domain->config->name, what,
-	    RESOLVE_QUOTE(step->name), step->path, line,
-	    text.data ? text.data : "");
+	if (step->kind == STEP_INCLUDE)
+		resolve_explain(r, ":include:%s -> %s", step->path,
+		    text.data ? text.data : "");
+	else
+		resolve_explain(r, "%.*s@%s: alias \"%.*s\" at %s:%u -> %s",
+		    RESOLVE_QUOTE(step->name), step->domain->config->name,
+		    RESOLVE_QUOTE(step->name), step->path, step->line,
+		    text.data ? text.data : "");
 	buf_free(&text);
 }
 
@@ -322,7 +326,7 @@ follow_include(struct resolver *r, const struct step *up,
 		    RESOLVE_QUOTE(list.name));
 		return;
 	}
-	explain_list(r, list, "include", &step, 1);
+	explain_list(r, list, &step);
 	follow_list(r, &step, list);
 }
 
@@ -342,8 +346,7 @@ expand_found(struct resolver *r, const struct step *up,
 		step.line = found->alias.line;
 		if (!enter(r, &step))
 			return;
-		explain_list(r, found->alias, "alias", &step,
-		    found->alias.line);
+		explain_list(r, found->alias, &step);
 		follow_list(r, &step, found->alias);
 	}
 }

@@ -7,10 +7,8 @@
  * is what a client would meet.
  */
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "build.h"
 #include "directory_check.h"
 #include "resolve_parts.h"
@@ -228,42 +226,6 @@ check_postmaster(struct lint *lint)
 		    "postmaster in the configuration must be a mailbox here");
 }
 
-/* ---- .forward ---- */
-
-/* Homes that this uid may not enter are passed over. */
-static void
-check_forwards(struct lint *lint)
-{
-	const struct catalog *c = lint->catalog;
-	char path[4096], text[4200];
-	struct passwd *pw;
-
-	lint->domain = NULL;
-	setpwent();
-	while ((pw = getpwent()) != NULL) {
-		if (!passwd_may_have_mailbox(pw->pw_uid, c->config->min_uid) ||
-		    (!c->is_privileged && pw->pw_uid != c->own_uid))
-			continue;
-		snprintf(path, sizeof path, "%s/.forward", pw->pw_dir);
-		if (access(path, F_OK) != 0)
-			continue;
-		snprintf(text, sizeof text, "%s: user \"%s\" has a .forward, "
-		    "and it is not followed; write an alias instead", path,
-		    pw->pw_name);
-		report(lint, true, text);
-	}
-	endpwent();
-}
-
-static bool
-uses_passwd(const struct config *config)
-{
-	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].users_are_passwd)
-			return true;
-	return false;
-}
-
 static void
 check_all(struct lint *lint)
 {
@@ -274,8 +236,6 @@ check_all(struct lint *lint)
 	for (size_t i = 0; i < config->n_domains; i++)
 		check_domain(lint, &lint->catalog->domains[i]);
 	check_postmaster(lint);
-	if (uses_passwd(config))
-		check_forwards(lint);
 }
 
 void

@@ -7,13 +7,6 @@
 #include "names.h"
 #include "resolve_parts.h"
 
-bool
-lookup_is_exempt(struct slice local)
-{
-	return slice_equals_nocase(local, SLICE("postmaster")) ||
-	    slice_equals_nocase(local, SLICE("abuse"));
-}
-
 struct slice
 lookup_fold(struct resolver *r, const struct catalog_domain *domain,
     struct slice local)
@@ -27,9 +20,7 @@ lookup_fold(struct resolver *r, const struct catalog_domain *domain,
 		return (struct slice){ NULL, 0 };
 	memcpy(copy, local.data, local.size);
 	copy[local.size] = '\0';
-	/* postmaster is never case-sensitive (RFC 5321 4.5.1) */
-	if (!domain->config->is_case_sensitive || lookup_is_exempt(local))
-		source_fold(copy, local.size);
+	record_fold(copy, local.size, !domain->config->is_case_sensitive);
 	return (struct slice){ copy, local.size };
 }
 

@@ -9,6 +9,20 @@
 
 #define RECORD_VERSION 1
 
+bool
+record_is_exempt(struct slice local)
+{
+	return slice_equals_nocase(local, SLICE("postmaster")) ||
+	    slice_equals_nocase(local, SLICE("abuse"));
+}
+
+void
+record_fold(char *local, size_t size, bool folds_case)
+{
+	if (folds_case || record_is_exempt((struct slice){ local, size }))
+		source_fold(local, size);
+}
+
 int
 record_put_user(struct buf *out, const struct user *user)
 {

@@ -30,7 +30,7 @@
 #define RECORD_META 'm'
 
 #define RECORD_KEY_MAX 4200		/* a path and the kind */
-#define RECORD_NAME_USERS 8		/* kept for an explanation; more exist */
+#define RECORD_NAME_USERS 8		/* kept for an explanation */
 
 /* Strings point into the value that was decoded. */
 struct record_user {
@@ -72,6 +72,14 @@ struct record_meta {
 	uint32_t n_entries;
 	struct slice path;		/* of the main source */
 };
+
+/* postmaster and abuse, in any case (RFC 5321 4.5.1, RFC 2142). */
+bool record_is_exempt(struct slice local);
+/*
+ * Make a local part comparable, in place: lower case if the table folds it,
+ * and always for the names above. Builder and look-up share this.
+ */
+void record_fold(char *local, size_t size, bool folds_case);
 
 /* Encoders append to out: 0 or a negative errno. */
 int record_put_user(struct buf *out, const struct user *user);

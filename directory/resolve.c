@@ -80,7 +80,10 @@ void
 resolve_describe(char *to, size_t room, const struct step *step)
 {
 	const struct step *alias = step;
+	char line[16] = "";
 
+	if (step != NULL && step->line > 0)
+		snprintf(line, sizeof line, ":%u", step->line);
 	while (alias != NULL && alias->kind == STEP_INCLUDE)
 		alias = alias->up;
 	if (step == NULL)
@@ -91,10 +94,10 @@ resolve_describe(char *to, size_t room, const struct step *step)
 		snprintf(to, room, "catch_all of domain \"%s\": ",
 		    step->domain->config->name);
 	else if (alias == NULL || alias->kind != STEP_ALIAS)
-		snprintf(to, room, "%s:%u: ", step->path, step->line);
+		snprintf(to, room, "%s%s: ", step->path, line);
 	else
-		snprintf(to, room, "%s:%u: alias \"%.*s\": ", step->path,
-		    step->line, RESOLVE_QUOTE(alias->name));
+		snprintf(to, room, "%s%s: alias \"%.*s\": ", step->path,
+		    line, RESOLVE_QUOTE(alias->name));
 }
 
 static void
@@ -219,7 +222,7 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 		    "next_hop is not built yet", domain->config->name);
 		return;
 	}
-	r->out.is_exempt = lookup_is_exempt(local);
+	r->out.is_exempt = record_is_exempt(local);
 	resolve_local(r, domain, local);
 }
 

@@ -46,7 +46,7 @@ enum found_kind { FOUND_NOTHING, FOUND_USER, FOUND_ALIAS, FOUND_AMBIGUOUS,
 struct found {
 	enum found_kind kind;
 	int error;			/* FOUND_UNKNOWN: -EIO, -ESTALE ... */
-	const struct catalog_slot *slot;	/* FOUND_UNKNOWN: which; or NULL */
+	const struct catalog_slot *slot;	/* whose error, or NULL */
 	struct found_user user;
 	struct record_list alias;	/* in arena */
 	struct slice alias_name;	/* as compared; in arena */
@@ -68,7 +68,6 @@ void lookup_partial(struct resolver *r, struct catalog_domain *domain,
  * without memory. */
 struct slice lookup_fold(struct resolver *r,
     const struct catalog_domain *domain, struct slice local);
-bool lookup_is_exempt(struct slice local);	/* postmaster, abuse */
 
 /* ---- expand.c ---- */
 

@@ -124,12 +124,6 @@ set_field(struct parser *p, struct user *user, struct slice key,
 
 /* ---- words ---- */
 
-static void
-skip_space(struct slice *s)
-{
-	*s = slice_trim(*s);
-}
-
 /*
  * Take one value off *rest into room (at least rest->size octets): quoted
  * with \" and \\, or up to a space. False: a quotation mark is missing.
@@ -169,8 +163,8 @@ parse_fields(struct parser *p, struct user *user, struct slice rest)
 	struct buf value = { .maximum = 65536 };
 	bool has_password = false;
 
-	for (skip_space(&rest); rest.size > 0 && !p->is_out_of_memory;
-	     skip_space(&rest)) {
+	for (rest = slice_trim(rest); rest.size > 0 && !p->is_out_of_memory;
+	     rest = slice_trim(rest)) {
 		struct slice key = { rest.data, slice_find(rest, '=') };
 
 		if (key.size == rest.size) {

@@ -30,7 +30,7 @@
 #include "buf.h"
 
 #define KV_KEY_MAX 256
-#define KV_VALUE_MAX 4096
+#define KV_VALUE_MAX 960
 
 struct kv;
 struct kv_table;

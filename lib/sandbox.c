@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -220,6 +221,9 @@ sandbox_become(const struct sandbox *sandbox)
 		keep_capabilities(sandbox, 0);
 		check_uid(sandbox);
 	}
+	/* no worker outlives its supervisor; a change of uid forgets this */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		fatal("%s: death signal: %s", sandbox->name, strerror(errno));
 	no_new_privileges(sandbox);
 	landlock(sandbox);
 	sandbox_filter_load(sandbox);

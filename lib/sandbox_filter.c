@@ -128,7 +128,7 @@ static void
 allow_sockets(struct filter *f, int domain)
 {
 	int error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, S(socket), 1,
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain));
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain, 0));
 
 	if (error)
 		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
@@ -140,7 +140,7 @@ static void
 allow_own_signals(struct filter *f)
 {
 	int error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, S(tgkill), 1,
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 
 	if (error)
 		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
@@ -215,7 +215,7 @@ refuse_softly(struct filter *f)
 
 		if (call == S(socket) && (allow & SANDBOX_UNIX_SOCKETS)) {
 			(void)seccomp_rule_add(f->ctx, SCMP_ACT_ERRNO(EPERM),
-			    call, 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+			    call, 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
 			continue;
 		}
 		if ((call == S(openat) || call == S(open)) &&

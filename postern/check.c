@@ -3,7 +3,7 @@
  * check.c - what lies outside the configuration file.
  *
  * Users, aliases and includes are parsed in a child that has become the
- * directory's uid, so that a file which that uid cannot read is found out
+ * compiler's uid, so that a file which that uid cannot read is found out
  * here, and so that root parses nothing that users may write. The child
  * sends a line per problem: E or W, the configuration's line, the text.
  */
@@ -20,7 +20,7 @@
 #define REPORT_MAX (4u << 20)
 
 static int
-become_directory(const struct config *config)
+become_compiler(const struct config *config)
 {
 	struct generation generation = { .number = 0 };
 	struct supervisor s = { .is_privileged = true,
@@ -30,7 +30,7 @@ become_directory(const struct config *config)
 
 	/* state_dir_owner reads nothing else */
 	generation.config = (struct config *)(uintptr_t)config;
-	state_dir_owner(&s, ROLE_DIRECTORY, &uid, &gid);
+	state_dir_owner(&s, ROLE_COMPILER, &uid, &gid);
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
 		return -errno;
@@ -42,7 +42,8 @@ check_in_child(const struct config *config, bool is_privileged, FILE *out)
 {
 	struct config_problems problems = { 0 };
 
-	if (is_privileged && become_directory(config) != 0)
+	directory_check_forwards(config, is_privileged, &problems);
+	if (is_privileged && become_compiler(config) != 0)
 		_exit(1);
 	directory_check(config, is_privileged, &problems);
 	for (size_t i = 0; i < problems.n; i++) {

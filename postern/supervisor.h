@@ -87,7 +87,7 @@ void generation_free(struct generation **generation);
 
 /* ---- check.c: what lies outside the configuration file ---- */
 /*
- * Walk users, aliases and includes in a child that has the uid of directory.
+ * Walk users, aliases and includes in a child with the compiler's uid.
  * Adds problems; 0 or a negative errno when the child could not run.
  */
 int check_outside(const struct config *config, bool is_privileged,

@@ -7,7 +7,7 @@
  */
 #include "clock.h"
 #include "commands.h"
-#include "transaction.h"
+#include "finish.h"
 
 static enum step
 chunk_throw_away(struct session *s, uint64_t size_bytes, enum reply_name reply)

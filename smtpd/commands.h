@@ -17,6 +17,23 @@ command_fn cmd_rcpt;					/* rcpt.c */
 command_fn cmd_data, cmd_bdat, cmd_bdat_out_of_phase;	/* data.c, bdat.c */
 command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit;
 
+/* Ask, and go on in answered. Unknown at once if it cannot be asked. */
+enum step session_ask(struct session *s, const struct question *q,
+    session_answered_fn *answered);
+void session_tell(struct session *s, const struct question *q);
+/* One reply of the table; its refusal is logged and put on the trail. */
+enum step session_reply(struct session *s, enum reply_name name);
+/* The same with a detail behind it: "text: detail". */
+enum step session_reply_with(struct session *s, enum reply_name name,
+    struct slice detail);
+/* The same with the session's id behind it, though it is no refusal. */
+enum step session_reply_with_id(struct session *s, enum reply_name name);
+/* Another compartment's refusal, about what (an address, or ""). */
+enum step session_reply_verdict(struct session *s, const struct verdict *v,
+    const char *check, struct slice about);
+/* Each LF in text begins a line; without an enhanced code. */
+enum step session_reply_lines(struct session *s, int code, struct slice text);
+
 /* Take what belongs to the message from s->input (data.c, bdat.c). */
 enum step data_take(struct session *s);
 enum step chunk_take(struct session *s);

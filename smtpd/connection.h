@@ -17,7 +17,7 @@
 #include "session.h"
 
 #define CONNECTION_LINGER_MS 2000
-#define CONNECTION_LINGER_BYTES (1u << 20)
+#define CONNECTION_LINGER_BYTES (8u << 20)
 #define SERVER_MAX_LISTENERS COMPARTMENT_MAX_LISTENERS
 
 struct connection;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include "commands.h"
 #include "fault.h"
-#include "transaction.h"
+#include "finish.h"
 
 #define RECORDS_DEADLINE_MS 10000
 /* Octets of entries in one message; the rest of it fits beside them. */

@@ -6,8 +6,8 @@
  */
 #include "clock.h"
 #include "commands.h"
+#include "finish.h"
 #include "limits.h"
-#include "transaction.h"
 
 #define SLOW_AFTER_US 60000000	/* DESIGN 6: 1 KiB/s after its first minute */
 #define SLOW_BYTES_PER_S 1024

@@ -13,8 +13,8 @@
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
+#include "finish.h"
 #include "limits.h"
-#include "transaction.h"
 
 #define COMMIT_DEADLINE_MS 60000
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Accepting, see connection.h. All smtpd processes share the listening
- * sockets; EPOLLEXCLUSIVE wakes one of them. Some connections are taken per
- * round, so that those that are open get their turn too.
+ * sockets; EPOLLEXCLUSIVE wakes one of them. Few connections are taken per
+ * round, so that another process gets the rest of a burst.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "connection.h"
 #include "log.h"
 
-#define ACCEPT_AT_ONCE 16
+#define ACCEPT_AT_ONCE 4
 #define ACCEPT_PAUSE_MS 500
 
 static void on_connections(struct loop_io *io, uint32_t events, void *arg);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * See peers.h. A question that is out is a struct pending; its number is the
- * id that the session knows. Decoders stand in the table beside encoders, so
- * that each kind is one line.
+ * id that the session knows.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "clock.h"
 #include "log.h"
 #include "peers.h"
+#include "question_wire.h"
 #include "transaction.h"
 
 #define MAX_DIRECTORIES 64
@@ -55,136 +55,6 @@ peers_new(struct loop *loop, peers_answered_fn *answered,
 	return peers;
 }
 
-/* ---- what each kind is on the wire ---- */
-
-static void
-put_list(struct ipc_writer *w, const struct entry_list *list)
-{
-	uint16_t i;
-
-	ipc_put_u64(w, list->transaction);
-	ipc_put_u16(w, list->n);
-	for (i = 0; i < list->n; i++)
-		ipc_put_u16(w, list->entries[i]);
-}
-
-static void
-put_question(struct ipc_writer *w, const struct question *q)
-{
-	switch (q->kind) {
-	case QUESTION_ROUTE:
-		put_route_ask(w, q->as.route);
-		break;
-	case QUESTION_PROBE:
-		put_probe_ask(w, q->as.probe);
-		break;
-	case QUESTION_FAILURE:
-	case QUESTION_FAILED:
-		put_failure(w, q->as.failure);
-		break;
-	case QUESTION_PREPARE:
-		put_prepare_ask(w, q->as.prepare);
-		break;
-	case QUESTION_RECORDS:
-		put_record_begin(w, q->as.records);
-		break;
-	case QUESTION_WITHDRAW:
-	case QUESTION_DONE:
-		put_list(w, &q->as.list);
-		break;
-	case QUESTION_RELEASE:
-		put_release_ask(w, &q->as.release);
-		break;
-	default:
-		ipc_put_u64(w, q->as.transaction);
-		break;
-	}
-}
-
-static bool
-get_route(struct ipc_reader *r, struct answer *a)
-{
-	return get_route_answer(r, &a->as.route);
-}
-
-static bool
-get_code(struct ipc_reader *r, struct answer *a)
-{
-	return get_verdict(r, &a->as.verdict) && ipc_reader_is_done(r);
-}
-
-static bool
-get_result(struct ipc_reader *r, struct answer *a)
-{
-	return get_outcome(r, &a->as.outcome);
-}
-
-static bool
-get_states(struct ipc_reader *r, struct answer *a)
-{
-	return get_record_states(r, &a->as.states);
-}
-
-static bool
-get_nothing(struct ipc_reader *r, struct answer *a)
-{
-	(void)a;
-	return ipc_reader_is_done(r);
-}
-
-static const struct wire {
-	enum role role;
-	uint16_t type, answer;
-	bool (*get)(struct ipc_reader *r, struct answer *a);
-} wires[QUESTION_COUNT] = {
-	[QUESTION_ROUTE] = { ROLE_DIRECTORY, ROUTE_ASK, ROUTE_ANSWER,
-	    get_route },
-	[QUESTION_PROBE] = { ROLE_DELIVER, PROBE_ASK, PROBE_ANSWER, get_code },
-	[QUESTION_PREPARE] = { ROLE_DELIVER, PREPARE_ASK, PREPARE_ANSWER,
-	    get_result },
-	[QUESTION_COMMIT] = { ROLE_DELIVER, COMMIT_ASK, COMMIT_ANSWER,
-	    get_result },
-	[QUESTION_RELEASE] = { ROLE_DELIVER, RELEASE_ASK, 0, NULL },
-	[QUESTION_FAILURE] = { ROLE_STORE, FAILURE_ASK, FAILURE_ANSWER,
-	    get_code },
-	[QUESTION_RECORDS] = { ROLE_STORE, RECORD_BEGIN, RECORD_STATES,
-	    get_states },
-	[QUESTION_INTENT] = { ROLE_STORE, RECORD_INTENT, RECORD_OK,
-	    get_nothing },
-	[QUESTION_WITHDRAW] = { ROLE_STORE, RECORD_WITHDRAW, RECORD_OK,
-	    get_nothing },
-	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
-	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
-	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
-	[QUESTION_END] = { ROLE_STORE, RECORD_END, 0, NULL },
-	[QUESTION_FAILED] = { ROLE_STORE, FAILURE_PUT, 0, NULL },
-};
-
-/* The transaction that a question is about; UINT64_MAX: about none. */
-static uint64_t
-question_transaction(const struct question *q)
-{
-	switch (q->kind) {
-	case QUESTION_PROBE:
-		return q->as.probe->transaction;
-	case QUESTION_PREPARE:
-		return q->as.prepare->transaction;
-	case QUESTION_RECORDS:
-		return q->as.records->transaction;
-	case QUESTION_WITHDRAW:
-	case QUESTION_DONE:
-		return q->as.list.transaction;
-	case QUESTION_RELEASE:
-		return q->as.release.transaction;
-	case QUESTION_ROUTE:
-	case QUESTION_FAILURE:
-	case QUESTION_FAILED:
-		return UINT64_MAX;
-	default:
-		return q->as.transaction;
-	}
-}
-
 /* ---- channels ---- */
 
 static struct channel *
@@ -207,7 +77,7 @@ channel_choose(const struct peers *peers, const struct question *q)
 {
 	uint64_t transaction = question_transaction(q);
 
-	switch (wires[q->kind].role) {
+	switch (question_wires[q->kind].role) {
 	case ROLE_DIRECTORY:
 		return directory_choose(peers);
 	case ROLE_DELIVER:
@@ -316,22 +186,6 @@ pending_free(struct peers *peers, struct pending *p)
 	peers->free = p->id;
 }
 
-/* false: what came is no answer to that question. */
-static bool
-answer_get(struct answer *a, const struct wire *wire, struct ipc_message *m)
-{
-	bool wants_fd;
-
-	if (m->type != wire->answer || !wire->get(&m->body, a))
-		return false;
-	wants_fd = wire->answer == ROUTE_ANSWER && a->as.route.sealed_size > 0;
-	if (wants_fd != (m->fd >= 0))
-		return false;
-	a->fd = m->fd;
-	m->fd = -1;
-	return true;
-}
-
 static void
 on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -342,7 +196,7 @@ on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 	int64_t took_us = clock_monotonic_us() - p->asked_us;
 
 	a.fd = -1;
-	a.is_known = m != NULL && answer_get(&a, &wires[p->kind], m);
+	a.is_known = m != NULL && answer_get(&a, p->kind, m);
 	a.took_us = (uint32_t)took_us;
 	if (m != NULL && !a.is_known)
 		log_error("malformed_answer", LOG_S("peer", channel_name(ch)),
@@ -371,8 +225,8 @@ peers_ask(struct peers *peers, struct session *s, const struct question *q)
 	p->kind = q->kind;
 	p->asked_us = clock_monotonic_us();
 	ipc_writer_init(&w);
-	put_question(&w, q);
-	p->question = channel_ask(ch, wires[q->kind].type, &w, q->fd,
+	question_put(&w, q);
+	p->question = channel_ask(ch, question_wires[q->kind].type, &w, q->fd,
 	    q->deadline_ms, on_answer, p);
 	if (p->question != 0)
 		return p->id;
@@ -399,11 +253,11 @@ peers_tell(struct peers *peers, const struct question *q)
 	if (ch == NULL)
 		return;
 	ipc_writer_init(&w);
-	put_question(&w, q);
-	error = channel_tell(ch, wires[q->kind].type, &w, -1);
+	question_put(&w, q);
+	error = channel_tell(ch, question_wires[q->kind].type, &w, -1);
 	if (error < 0 && error != -EPIPE)
 		log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
-		    LOG_U("type", wires[q->kind].type), LOG_E("error", error),
+		    LOG_U("type", question_wires[q->kind].type), LOG_E("error", error),
 		    LOG_END);
 }
 

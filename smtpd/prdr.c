@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 #include "commands.h"
-#include "transaction.h"
+#include "finish.h"
 
 bool
 prdr_begin(struct transaction *tx)

@@ -20,6 +20,8 @@ struct command_entry {
 	command_fn *otherwise;	/* out of phase: more to do than say 503 */
 };
 
+#define HELD_MAX 4096		/* octets of replies that wait for others */
+#define SLOW_US 200000		/* ... or behind a question this slow */
 #define IN_TRANSACTION (PHASE_MAIL | PHASE_RCPT)
 
 static const struct command_entry commands[] = {
@@ -244,10 +246,10 @@ session_run(struct session *s, enum step step)
 		return STEP_CLOSE;
 	}
 	/* While a question is out, more replies may join these. */
-	if (s->question == 0) {
+	if (s->question == 0 || s->is_slow || s->out.size > HELD_MAX)
 		session_flush(s);
+	if (s->question == 0)
 		session_set_timer(s);
-	}
 	return STEP_WAIT;
 }
 
@@ -319,6 +321,7 @@ session_answer(struct session *s, uint32_t id, struct answer *a)
 	if (id == 0 || id != s->question)
 		return STEP_WAIT;
 	s->question = 0;
+	s->is_slow = a->took_us > SLOW_US;
 	s->input = buf_slice(&s->kept);
 	s->is_timer_wanted = true;
 	return session_run(s, s->answered(s, a));

@@ -27,16 +27,14 @@
 #include "config.h"
 #include "question.h"
 #include "replies.h"
+#include "session_host.h"
 #include "short_id.h"
 
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
 
-struct session;
 struct transaction;
 struct client;
-struct trail;
-struct limits;
 
 enum step { STEP_NEXT, STEP_WAIT, STEP_CLOSE };
 
@@ -53,36 +51,7 @@ enum phase {
 /* What the octets that come now are. */
 enum input_mode { INPUT_LINES, INPUT_DATA, INPUT_CHUNK, INPUT_NO_CHUNK };
 
-/* What the other end of the connection has done lately. */
-enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
-
 typedef enum step session_answered_fn(struct session *s, struct answer *a);
-
-/* The way out. conn is the connection's, peers are everybody's. */
-struct session_host {
-	void (*send)(void *conn, struct slice data);
-	enum presence (*presence)(void *conn);
-	/* Octets come no sooner than after_ms from now, or session_timeout. */
-	void (*timer)(void *conn, uint32_t after_ms);	/* 0: none */
-	/* The session ends. unconfirmed: see session_confirm; 0: nothing. */
-	void (*closed)(void *conn, uint64_t unconfirmed);
-	/* An id, or 0 when it cannot be asked. */
-	uint32_t (*ask)(struct session *s, const struct question *q);
-	void (*forget)(struct session *s, uint32_t id);
-	void (*tell)(struct session *s, const struct question *q);
-};
-
-/* The same for all sessions of a process. */
-struct session_settings {
-	const struct config *config;
-	const struct session_host *host;
-	struct limits *limits;
-	struct trail *trail;
-	unsigned max_recipients;
-	uint64_t memory_bytes;		/* of all messages under way */
-	uint32_t n_remembered_failures;	/* store keeps so many */
-	bool is_stopping;		/* every command now gets 421 */
-};
 
 struct session {
 	const struct session_settings *settings;
@@ -99,6 +68,7 @@ struct session {
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
 	bool is_timer_wanted;		/* start the timer anew */
+	bool is_slow;			/* the last answer took its time */
 	bool is_chunk_last;
 	struct slice input;		/* what has not been read yet */
 	struct buf kept;		/* it, between calls */
@@ -144,24 +114,5 @@ enum step session_timeout(struct session *s);
 enum step session_hang_up(struct session *s);
 /* End idle sessions with 421 4.3.2; a transaction at its end finishes. */
 enum step session_stop(struct session *s);
-
-/* ---- for the handlers ---- */
-
-/* Ask, and go on in answered. Unknown at once if it cannot be asked. */
-enum step session_ask(struct session *s, const struct question *q,
-    session_answered_fn *answered);
-void session_tell(struct session *s, const struct question *q);
-/* One reply of the table; its refusal is logged and put on the trail. */
-enum step session_reply(struct session *s, enum reply_name name);
-/* The same with a detail behind it: "text: detail". */
-enum step session_reply_with(struct session *s, enum reply_name name,
-    struct slice detail);
-/* The same with the session's id behind it, though it is no refusal. */
-enum step session_reply_with_id(struct session *s, enum reply_name name);
-/* Another compartment's refusal, about what (an address, or ""). */
-enum step session_reply_verdict(struct session *s, const struct verdict *v,
-    const char *check, struct slice about);
-/* Each LF in text begins a line; without an enhanced code. */
-enum step session_reply_lines(struct session *s, int code, struct slice text);
 
 #endif

@@ -63,8 +63,6 @@ settings_init(struct smtpd *d)
 static void
 boards_open(struct smtpd *d)
 {
-	if (d->c.fds[SETUP_FD_SCOREBOARD] < 0)
-		fatal("the scoreboard is missing");
 	d->board = scoreboard_map_own(d->c.fds[SETUP_FD_SCOREBOARD]);
 	if (d->board == NULL)
 		fatal("the scoreboard cannot be mapped: %s", strerror(errno));
@@ -112,11 +110,10 @@ enter_sandbox(const struct smtpd *d)
 static void
 listen_all(struct smtpd *d)
 {
-	const struct compartment *c = &d->c;
 	size_t i;
 
-	for (i = 0; i < c->n_listeners; i++)
-		if (server_listen(&d->server, c->listeners[i].fd) < 0)
+	for (i = 0; i < d->c.n_listeners; i++)
+		if (server_listen(&d->server, d->c.listeners[i].fd) < 0)
 			fatal("cannot watch a listening socket");
 }
 

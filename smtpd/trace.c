@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "clock.h"
+#include "finish.h"
 #include "received.h"
-#include "transaction.h"
 
 static unsigned
 trace_protocol(const struct session *s)
@@ -26,9 +26,13 @@ trace_protocol(const struct session *s)
 static void
 trace_name(struct transaction *tx, int64_t now_us)
 {
+	static pid_t pid;
+
+	if (pid == 0)
+		pid = getpid();
 	snprintf(tx->name, sizeof(tx->name),
 	    "%" PRId64 ".M%" PRId64 "P%dQ%" PRIu64, now_us / 1000000,
-	    now_us % 1000000, (int)getpid(), tx->number);
+	    now_us % 1000000, (int)pid, tx->number);
 }
 
 int

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "clock.h"
+#include "finish.h"
 #include "limits.h"
-#include "transaction.h"
 
 /* Unique in each channel: of this process, never used again. */
 static uint64_t last_number;

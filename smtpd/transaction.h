@@ -2,16 +2,7 @@
 /*
  * transaction.h - all of one mail transaction, from MAIL to its reply.
  *
- *	MAIL --> RCPT ... --> message --> finish.c:
- *
- *	RECORDS --> PREPARE --> INTENT --> client still there? --> COMMIT
- *	   |           |           |              |                |  |
- *	   +-----------+-- WITHDRAW, RELEASE <----+             DONE  SETTLE
- *	                                                        250   451
- *
- * RECORDS asks what earlier attempts have delivered: those copies are left
- * out. INTENT says that all is prepared; without it nothing counts as
- * delivered. WITHDRAW is acknowledged before RELEASE unlinks anything.
+ *	MAIL --> RCPT ... --> DATA or BDAT --> finish.h --> one reply
  *
  * One struct, one end: RSET, EHLO, an error and a disconnect alike call
  * transaction_end, and deliver hears RELEASE.
@@ -30,7 +21,7 @@
 
 struct recipient {
 	uint16_t index;			/* its number at deliver */
-	bool is_discarded;		/* swallowed on purpose, nobody has it */
+	bool is_discarded;		/* on purpose: nobody has it */
 	uint16_t n_done;		/* leaves that were there already */
 	char *address;			/* as given */
 	struct slice sealed;		/* owned; empty if discarded */
@@ -79,7 +70,7 @@ struct transaction {
 	unsigned n_entries;		/* asked about, and not withdrawn */
 	unsigned n_asked;		/* of these, in the last message */
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
-	bool is_open;			/* some earlier attempt is not settled */
+	bool is_open;			/* an earlier attempt is unsettled */
 	/* what to do when all is undone */
 	finish_fn *then;
 	enum reply_name reply;
@@ -108,40 +99,5 @@ void transaction_drop_rcpt(struct transaction *tx);
 bool recipient_is_mailbox(const struct recipient *r);
 /* How long a question may take now; 0 when the budget is used up. */
 uint32_t transaction_time_left_ms(const struct transaction *tx);
-/* The message is complete (body_has_ended): check it and deliver it. */
-enum step transaction_finish(struct session *s);
-
-/* ---- between finish.c and its neighbours ---- */
-
-/* Our Received field, and the base name of all copies (trace.c). */
-int trace_make(struct session *s);
-/* The complete file name of one copy, as deliver will name it. */
-int trace_file_name(const struct transaction *tx, const char *host,
-    const struct recipient *r, uint16_t leaf, struct buf *name);
-
-/* Ask about all leaves, then go on in finish_prepare (copies.c). */
-enum step copies_look_up(struct session *s);
-/* After PREPARE: INTENT, then finish_commit. */
-enum step copies_intend(struct session *s);
-/* Withdraw all of it, have it undone, then go on in then. */
-enum step copies_undo(struct session *s, finish_fn *then);
-/* Withdraw the recipients that failed (PRDR), then go on in then. */
-enum step copies_drop_failed(struct session *s, finish_fn *then);
-/* After COMMIT: note what is in new/. */
-void copies_done(struct session *s);
-void copies_settle(struct session *s);
-
-enum step finish_prepare(struct session *s);
-enum step finish_commit(struct session *s);
-enum step finish_refuse(struct session *s, enum reply_name reply);
-void finish_release(struct session *s, enum release_how how);
-
-/* PRDR (prdr.c). May each recipient have its own reply? */
-bool prdr_begin(struct transaction *tx);
-/* Note failures of PREPARE or COMMIT; how many recipients are left. */
-unsigned prdr_note_failures(struct transaction *tx,
-    const struct outcome *outcome);
-/* 353, each recipient's own reply, and the final one. */
-enum step prdr_reply(struct session *s);
 
 #endif

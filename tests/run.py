@@ -96,7 +96,8 @@ def stage_unit():
         "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
     unit_variant("valgrind", "build", [], wrapper=[
         "valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
-        "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes"],
+        "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes",
+        "--suppressions=tests/valgrind.supp"],
         environment={"UNDER_VALGRIND": "1"})
 
 

@@ -129,13 +129,24 @@ def machine_busy_seconds():
 FLUSHES = ("fsync", "fdatasync", "syncfs", "sync", "sync_file_range")
 
 
-def counting_flushes(output):
-    """The command that runs a server and counts its flushes into output.
+def tracing_flushes(output):
+    """The command that runs a server and writes its flushes to output.
 
     Only these calls stop under strace (--seccomp-bpf), so that what is
     flushed together without strace is flushed together with it."""
-    return ("strace -f -qq --seccomp-bpf -c -U name,calls -e signal=none "
-            "-e trace=%s -o '%s'" % (",".join(FLUSHES), output))
+    return ("strace -f -qq -ttt --seccomp-bpf -e signal=none -e trace=%s "
+            "-o '%s'" % (",".join(FLUSHES), output))
+
+
+def count_calls(output, begin, end):
+    """{call: number} between two times of CLOCK_REALTIME."""
+    counts = {}
+    with open(output) as lines:
+        for line in lines:
+            match = re.match(r"\d+\s+(\d+\.\d+) (\w+)\(", line)
+            if match and begin <= float(match.group(1)) <= end:
+                counts[match.group(2)] = counts.get(match.group(2), 0) + 1
+    return counts
 
 
 def read_call_counts(output):

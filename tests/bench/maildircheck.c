@@ -12,7 +12,7 @@
  *
  * -m empties the files afterwards and moves them to cur/. To remove them
  * would slow down what is measured next: ext4 passes over the inodes that
- * were freed in the last half minute, one by one.
+ * were freed in the last minutes (recently_deleted), one by one.
  *
  * One line of JSON. "last" is the latest change of an inode, which is when
  * the file got its name in new/ (CLOCK_REALTIME): nothing has to watch the

@@ -130,12 +130,14 @@ class Bench:
     def flushes(self, server, case, messages):
         """Flushes per message; starts and stops the server itself."""
         output = os.path.join(server.folder, "flushes")
-        server.start(accounting.counting_flushes(output))
+        server.start(accounting.tracing_flushes(output))
         try:
+            begin = time.time()
             self.load(server, case, messages)
+            end = time.time()
         finally:
             server.stop()
-        counts = accounting.read_call_counts(output)
+        counts = accounting.count_calls(output, begin, end)
         return {call: n / messages for call, n in sorted(counts.items())}
 
     def hold(self, server, mode, sessions, **options):

@@ -118,7 +118,7 @@ def prepare(build):
     subprocess.run(["make", "-s", "-C", HERE, "BIN=" + tools], check=True)
     only = os.environ.get("ONLY", "")
     who = [servers.Postfix(build, PORTS["postfix"], tools),
-           servers.Postern(build, PORTS["postern"])]
+           servers.Postern(build, PORTS["postern"], tools)]
     who = [server for server in who if only in ("", server.name)]
     for server in who:
         note("preparing " + server.name)
@@ -137,8 +137,6 @@ def run_all(build, results):
     if not os.environ.get("CASES"):
         run_flushes(bench, who, results)
         run_sessions(bench, who, rounds, results)
-    for server in who:
-        server.clean()
 
 
 def main():

@@ -59,14 +59,18 @@ def write_accounts(folder):
     write(os.path.join(folder, "group"), group)
 
 
-def make_mailboxes(base):
-    """New ones; see maildircheck.c for why the old ones are a burden."""
-    if os.path.exists(base):
-        shutil.rmtree(base)
-        os.sync()
+def make_mailboxes(base, tools):
+    """Those of an earlier run are used again; maildircheck.c says why."""
+    if os.path.exists("%s/user%d/Maildir/cur" % (base, USERS - 1)):
+        subprocess.run(["find", base, "-path", "*/Maildir/tmp/*", "-delete"],
+                       check=True)
+        subprocess.run([tools + "/maildircheck", "-m", "-w", "0", base],
+                       stdout=subprocess.DEVNULL)
+        return
     for user in range(USERS):
         for part in ("tmp", "new", "cur"):
-            os.makedirs("%s/user%d/Maildir/%s" % (base, user, part))
+            os.makedirs("%s/user%d/Maildir/%s" % (base, user, part),
+                        exist_ok=True)
     subprocess.run(["chown", "-R", "%d:%d" % (MAIL_UID, MAIL_UID), base],
                    check=True)
     subprocess.run(["chmod", "-R", "u=rwX,go=", base], check=True)
@@ -75,8 +79,8 @@ def make_mailboxes(base):
 class Server:
     """prepare, start, stop; port; mail: base of the Maildirs; group."""
 
-    def __init__(self, build, port):
-        self.port = port
+    def __init__(self, build, port, tools):
+        self.port, self.tools = port, tools
         self.folder = os.path.join(build, "bench", self.name)
         self.group = None
         self.process = None
@@ -110,10 +114,6 @@ class Server:
         self.stop()
         raise RuntimeError("%s does not start, see %s:\n%s" % (
             self.name, log, tail))
-
-    def clean(self):
-        """The mailboxes of this run are not needed any more."""
-        shutil.rmtree(self.mail, ignore_errors=True)
 
     def stop(self):
         """In the order that the server itself wants, then what is left."""
@@ -149,10 +149,9 @@ class Postfix(Server):
     name = "postfix"
 
     def __init__(self, build, port, tools):
-        super().__init__(build, port)
+        super().__init__(build, port, tools)
         self.root = os.path.join(self.folder, "root")
         self.mail = os.path.join(self.root, "srv/mail")
-        self.tools = tools
         self.logger = None
 
     def prepare(self):
@@ -160,7 +159,7 @@ class Postfix(Server):
             self._unpack()
         self._write_configuration()
         self._make_queue()
-        make_mailboxes(self.mail)
+        make_mailboxes(self.mail, self.tools)
 
     def _unpack(self):
         """With an empty status file apt fetches all that Postfix needs."""
@@ -244,8 +243,8 @@ class Postern(Server):
 
     name = "postern"
 
-    def __init__(self, build, port):
-        super().__init__(build, port)
+    def __init__(self, build, port, tools):
+        super().__init__(build, port, tools)
         self.binary = os.path.join(build, "postern")
         self.mail = os.path.join(self.folder, "mail")
 
@@ -259,7 +258,7 @@ class Postern(Server):
               "".join("user%d\n" % n for n in range(USERS)))
         write(self.folder + "/aliases",
               "postmaster: user0\nabuse: user0\nroot: user0\n")
-        make_mailboxes(self.mail)
+        make_mailboxes(self.mail, self.tools)
 
     def start(self, wrapper=""):
         """wrapper: a command that runs the server, as strace does."""

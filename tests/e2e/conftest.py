@@ -112,7 +112,8 @@ def passwd_users():
              "pt-carol": "Carol Quetzal,,,", "pt-dora": "Dora Quetzal"}
 
     def remove(name):
-        subprocess.run(["userdel", name], check=False,
+        # --force: a delivery worker may be running under that uid
+        subprocess.run(["userdel", "--force", name], check=False,
                        stderr=subprocess.DEVNULL)
 
     for name, gecos in names.items():

@@ -20,9 +20,10 @@ def session(server):
         yield c
 
 
-def send(c, recipients, message, params=" PRDR"):
-    """Up to the dot; replies are the caller's."""
-    c.envelope(recipients, params=params)
+def send(c, recipients, message, params=" PRDR", sender="s@b.example"):
+    """Up to the dot; replies are the caller's. A failure is remembered for
+    the retry of its sender, so tests that fail on purpose differ in it."""
+    c.envelope(recipients, sender=sender, params=params)
     c.expect("DATA", "354")
     c.send(wire(message))
 
@@ -45,7 +46,8 @@ def test_everybody_gets_it(server, session):
 def test_one_of_three_does_not(server, session):
     before = count(server, "alice", "small", "bob")
     send(session, ["alice@example.org", "small@example.org",
-                   "bob@example.org"], new_message(size=LARGE))
+                   "bob@example.org"], new_message(size=LARGE),
+         sender="one-of-three@b.example")
     replies = session.replies(5)
     assert [r.code for r in replies] == [353, 250, 552, 250, 250], replies
     assert replies[2].enhanced == "5.2.2" and replies[2].id
@@ -57,7 +59,7 @@ def test_one_of_three_does_not(server, session):
 
 def test_nobody_gets_it(server, session):
     send(session, ["small@example.org", "tiny@example.org"],
-         new_message(size=LARGE))
+         new_message(size=LARGE), sender="nobody@b.example")
     replies = session.replies(4)
     assert [r.code for r in replies[:3]] == [353, 552, 552], replies
     assert replies[3].code >= 500
@@ -81,7 +83,7 @@ def test_two_of_which_one_was_refused_have_one_reply(server, session):
 def test_without_the_parameter_one_reply_for_all(server, session):
     before = count(server, "alice", "small")
     send(session, ["alice@example.org", "small@example.org"],
-         new_message(size=LARGE), params="")
+         new_message(size=LARGE), params="", sender="no-prdr@b.example")
     assert 400 <= session.reply().code < 500
     assert count(server, "alice", "small") == before
     session.expect("NOOP", "250")
@@ -101,7 +103,7 @@ def test_fault_of_the_message_is_everybodys(server, session):
 def test_with_bdat(server, session):
     message = new_message(size=LARGE).replace("\n", "\r\n").encode()
     session.envelope(["alice@example.org", "small@example.org"],
-                     params=" PRDR")
+                     sender="bdat@elsewhere.example", params=" PRDR")
     session.send(b"BDAT %d LAST\r\n" % len(message) + message)
     assert [r.code for r in session.replies(4)] == [353, 250, 552, 250]
 
@@ -112,7 +114,8 @@ def test_retry_after_prdr_without_confirmation(server):
     c = server.connect()
     c.ehlo()
     before = count(server, "alice")
-    send(c, ["alice@example.org", "small@example.org"], message)
+    send(c, ["alice@example.org", "small@example.org"], message,
+         sender="sender@elsewhere.example")
     assert [r.code for r in c.replies(4)] == [353, 250, 552, 250]
     c.reset()
     assert server.deliver("alice@example.org", message).code == 250

@@ -109,7 +109,8 @@ follow(const struct aliases *aliases)
 	for (size_t i = 0; i < aliases->n && i < 50; i++)
 		check_answer(resolver_find(resolver, slice_of(
 		    aliases->items[i].name), SLICE("a.b"), i % 2));
-	check_answer(resolver_find(resolver, SLICE("postmaster"), SLICE(""), true));
+	check_answer(resolver_find(resolver, SLICE("postmaster"), SLICE(""),
+	    true));
 	table_close(&slot->live);
 }
 

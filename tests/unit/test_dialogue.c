@@ -79,6 +79,17 @@ piece_size(const struct dialogue *d, struct slice rest)
 	return lf + 1;
 }
 
+/* The configuration is complete once somebody speaks. */
+static void
+open_now(struct dialogue *d)
+{
+	if (d->is_open)
+		return;
+	host_open(&d->host, d->config.data ? d->config.data : "");
+	host_connect(&d->host, false);
+	d->is_open = true;
+}
+
 static void
 send_block(struct dialogue *d)
 {
@@ -87,11 +98,7 @@ send_block(struct dialogue *d)
 
 	if (rest.size == 0)
 		return;
-	if (!d->is_open) {
-		host_open(&d->host, d->config.data ? d->config.data : "");
-		host_connect(&d->host, false);
-		d->is_open = true;
-	}
+	open_now(d);
 	while (rest.size > 0 && d->host.s != NULL) {
 		n = piece_size(d, rest);
 		feed(d, rest.data, n);
@@ -156,10 +163,7 @@ expect_reply(struct dialogue *d, const char *pattern)
 {
 	char line[2048];
 
-	if (!d->is_open)
-		put_escaped(&d->block, ""), host_open(&d->host,
-		    d->config.data ? d->config.data : ""),
-		    host_connect(&d->host, false), d->is_open = true;
+	open_now(d);
 	if (strcmp(pattern, "(closed)") == 0) {
 		if (d->read != d->host.sent.size)
 			dialogue_fail(d, "more was said",
@@ -296,6 +300,13 @@ reconnect(struct dialogue *d, bool has_talked)
 }
 
 static void
+stop(struct dialogue *d)
+{
+	d->host.settings.is_stopping = true;
+	session_stop(d->host.s);
+}
+
+static void
 do_event(struct dialogue *d, const char *what)
 {
 	if (strcmp(what, "gone") == 0)
@@ -311,7 +322,7 @@ do_event(struct dialogue *d, const char *what)
 	else if (strcmp(what, "talk early") == 0)
 		reconnect(d, true);
 	else if (strcmp(what, "stop") == 0)
-		d->host.settings.is_stopping = true, session_stop(d->host.s);
+		stop(d);
 	else
 		dialogue_fail(d, "no such event", what);
 }
@@ -339,7 +350,7 @@ run_line(struct dialogue *d, char *line)
 	if (strcmp(line, "s") == 0)
 		expect_reply(d, text);
 	else if (strcmp(line, "config") == 0)
-		buf_puts(&d->config, text), buf_puts(&d->config, "\n");
+		buf_printf(&d->config, "%s\n", text);
 	else if (strcmp(line, "fake") == 0)
 		set_fake(d, text);
 	else if (strcmp(line, "want") == 0)

@@ -156,7 +156,7 @@ test_forward(void **state)
 	fixture_write(".forward", "elsewhere@example.net\n");
 	system_users[1].pw_dir = folder;
 	config = fixture_config(FIXTURE_HEAD ORG);
-	directory_check(config, true, &problems);
+	directory_check_forwards(config, true, &problems);
 	system_users[1].pw_dir = home;
 	assert_int_equal(problems.n, 1);
 	assert_true(problems.items[0].is_warning);

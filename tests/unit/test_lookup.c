@@ -25,6 +25,7 @@ static const char config_text[] = FIXTURE_HEAD
     "	mailbox = \"/v/%n\"\n"
     "	owner = \"vmail\"\n"
     "	case = exact\n"
+    "	aliases = \"@/aliases.case\"\n"
     "	catch_all = \"carol@example.com\"\n"
     "}\n"
     "domain \"dead.example\" {\n"
@@ -74,6 +75,13 @@ static const char aliases_org[] =
 
 static struct fixture fixture;
 
+static const struct resolved *
+find(const char *local, const char *domain, bool explains)
+{
+	return resolver_find(fixture.resolver, slice_of(local),
+	    slice_of(domain), explains);
+}
+
 static int
 set_up(void **state)
 {
@@ -91,6 +99,7 @@ set_up(void **state)
 	    "dave name=\"Dave Jones\" quota=0\nErin name=\"Erin Hart\"\n"
 	    "off name=\"Otto Off\"\n");
 	fixture_write("users.case", "Paul\npaul\n");
+	fixture_write("aliases.case", "Abuse: Paul\nTest: paul\n");
 	fixture_start(&fixture, config_text, true);
 	return 0;
 }
@@ -191,6 +200,8 @@ static const struct {
 	{ "Paul@case.example", "/v/Paul" },
 	{ "paul@case.example", "/v/paul" },
 	{ "PAUL@case.example", "/v/example.com/carol/%/Maildir" },
+	{ "Test@case.example", "/v/paul" },
+	{ "test@case.example", "/v/example.com/carol/%/Maildir" },
 	{ "any@case.example", "/v/example.com/carol/%/Maildir" },
 	{ "tocase@example.org", "/v/example.com/carol/%/Maildir" },
 	{ "any@dead.example", "451 4.2.4" },
@@ -200,9 +211,11 @@ static const struct {
 	{ "alice", "553 5.1.3" },
 	{ "postmaster@example.org", "/home/alice/Maildir" },
 	{ "POSTMASTER@case.example", "/home/alice/Maildir" },
-	{ "abuse@case.example", "/home/alice/Maildir" },
+	{ "abuse@case.example", "/v/Paul" },
+	{ "ABUSE@case.example", "/v/Paul" },
 	{ "abuse@example.com", "/v/example.com/dave/%/Maildir" },
 	{ "topost@example.org", "/home/alice/Maildir" },
+	{ "abuse@example.net", "/home/alice/Maildir" },
 	{ "postmaster@elsewhere.example", "550 5.7.1" },
 };
 
@@ -227,7 +240,7 @@ static const struct {
 	    "@/incself -> @/incself" },
 	{ "unread@example.org", "@/aliases:23: alias \"unread\": :include:"
 	    "@/missing cannot be read: No such file or directory" },
-	{ "empty@example.org", "@/empty:0: alias \"empty\": an empty list, "
+	{ "empty@example.org", "@/empty: alias \"empty\": an empty list, "
 	    "and nobody else" },
 	{ "mixed@example.org", "@/aliases:8: alias \"fred\": \"error:\" "
 	    "among other targets" },
@@ -244,12 +257,13 @@ test_alarms(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_OF(alarms); i++) {
 		char *want = fixture_text(alarms[i].want);
+		char local[64];
 		const char *at = strchr(alarms[i].address, '@');
 
-		CHECK_STRING(alarms[i].address, resolver_find(fixture.resolver,
-		    (struct slice){ alarms[i].address,
-		    (size_t)(at - alarms[i].address) }, slice_of(at + 1),
-		    false)->alarm, want);
+		snprintf(local, sizeof local, "%.*s",
+		    (int)(at - alarms[i].address), alarms[i].address);
+		CHECK_STRING(alarms[i].address,
+		    find(local, at + 1, false)->alarm, want);
 		free(want);
 	}
 }
@@ -260,8 +274,7 @@ test_leaf(void **state)
 	const struct resolved *r;
 
 	(void)state;
-	r = resolver_find(fixture.resolver, SLICE("Carol+x"), SLICE("example.com"),
-	    false);
+	r = find("Carol+x", "example.com", false);
 	assert_int_equal(r->n_leaves, 1);
 	assert_int_equal(r->leaves[0].uid, 3000);
 	assert_int_equal(r->leaves[0].gid, 3001);
@@ -271,14 +284,11 @@ test_leaf(void **state)
 	    SLICE("carol@example.com")));
 	assert_int_equal(r->leaves[0].home.size, 0);
 	/* quota=0 is none, whatever the domain says */
-	r = resolver_find(fixture.resolver, SLICE("dave"), SLICE("example.com"),
-	    false);
+	r = find("dave", "example.com", false);
 	assert_int_equal(r->leaves[0].quota_bytes, 0);
-	r = resolver_find(fixture.resolver, SLICE("erin"), SLICE("example.com"),
-	    false);
+	r = find("erin", "example.com", false);
 	assert_int_equal(r->leaves[0].quota_bytes, 2ull << 30);
-	r = resolver_find(fixture.resolver, SLICE("alice"), SLICE("example.net"),
-	    false);
+	r = find("alice", "example.net", false);
 	assert_int_equal(r->leaves[0].uid, 2001);
 	assert_true(slice_equals(r->leaves[0].home, SLICE("/home/alice")));
 	assert_true(slice_equals(r->leaves[0].delivered_to,
@@ -290,14 +300,10 @@ static void
 test_exempt(void **state)
 {
 	(void)state;
-	assert_true(resolver_find(fixture.resolver, SLICE("ABUSE"),
-	    SLICE("example.org"), false)->is_exempt);
-	assert_true(resolver_find(fixture.resolver, SLICE("Postmaster"), SLICE(""),
-	    false)->is_exempt);
-	assert_false(resolver_find(fixture.resolver, SLICE("alice"),
-	    SLICE("example.org"), false)->is_exempt);
-	assert_false(resolver_find(fixture.resolver, SLICE("abuse"),
-	    SLICE("elsewhere.example"), false)->is_exempt);
+	assert_true(find("ABUSE", "example.org", false)->is_exempt);
+	assert_true(find("Postmaster", "", false)->is_exempt);
+	assert_false(find("alice", "example.org", false)->is_exempt);
+	assert_false(find("abuse", "elsewhere.example", false)->is_exempt);
 }
 
 static void
@@ -311,16 +317,20 @@ test_explanation(void **state)
 	    "Alice\n");
 
 	(void)state;
-	got = resolver_find(fixture.resolver, SLICE("team+x"), SLICE("example.net"),
-	    true)->explanation.data;
+	got = find("team+x", "example.net", true)->explanation.data;
 	assert_int_equal(strncmp(got, want, strlen(want)), 0);
 	assert_non_null(strstr(got, "alice@example.org: user \"alice\" of the "
 	    "system, uid 2001 -> /home/alice/Maildir\n"));
 	free(want);
 	want = fixture_text("carol@example.com: user \"carol\" at @/users:1 "
 	    "-> /v/example.com/carol/%/Maildir\n");
-	assert_string_equal(resolver_find(fixture.resolver, SLICE("carol"),
-	    SLICE("example.com"), true)->explanation.data, want);
+	got = find("carol", "example.com", true)->explanation.data;
+	assert_string_equal(got, want);
+	free(want);
+	want = fixture_text(":include:@/members -> bob, alice, "
+	    "carol@example.com\n");
+	got = find("all", "example.org", true)->explanation.data;
+	assert_non_null(strstr(got, want));
 	free(want);
 }
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * finish.h - from the end of the message to the reply.
+ *
+ *	RECORDS --> PREPARE --> INTENT --> client still there? --> COMMIT
+ *	   |           |           |              |                |  |
+ *	   +-----------+-- WITHDRAW, RELEASE <----+             DONE  SETTLE
+ *	                                                        250   451
+ *
+ * RECORDS asks what earlier attempts have delivered: those copies are left
+ * out. INTENT says that all is prepared; without it nothing counts as
+ * delivered. WITHDRAW is acknowledged before RELEASE unlinks anything.
+ *
+ * finish.c goes through the steps, copies.c keeps the delivery records of
+ * all copies, prdr.c each recipient's own reply, trace.c what stands on top.
+ */
+#ifndef POSTERN_SMTPD_FINISH_H
+#define POSTERN_SMTPD_FINISH_H
+
+#include "transaction.h"
+
+/* The message is complete (body_has_ended): check it and deliver it. */
+enum step transaction_finish(struct session *s);
+
+enum step finish_prepare(struct session *s);
+enum step finish_commit(struct session *s);
+enum step finish_refuse(struct session *s, enum reply_name reply);
+void finish_release(struct session *s, enum release_how how);
+
+/* Our Received field, and the base name of all copies (trace.c). */
+int trace_make(struct session *s);
+/* The complete file name of one copy, as deliver will name it. */
+int trace_file_name(const struct transaction *tx, const char *host,
+    const struct recipient *r, uint16_t leaf, struct buf *name);
+
+/* Ask about all leaves, then go on in finish_prepare (copies.c). */
+enum step copies_look_up(struct session *s);
+/* After PREPARE: INTENT, then finish_commit. */
+enum step copies_intend(struct session *s);
+/* Withdraw all of it, have it undone, then go on in then. */
+enum step copies_undo(struct session *s, finish_fn *then);
+/* Withdraw the recipients that failed (PRDR), then go on in then. */
+enum step copies_drop_failed(struct session *s, finish_fn *then);
+/* After COMMIT: note what is in new/. */
+void copies_done(struct session *s);
+void copies_settle(struct session *s);
+
+/* PRDR (prdr.c). May each recipient have its own reply? */
+bool prdr_begin(struct transaction *tx);
+/* Note failures of PREPARE or COMMIT; how many recipients are left. */
+unsigned prdr_note_failures(struct transaction *tx,
+    const struct outcome *outcome);
+/* 353, each recipient's own reply, and the final one. */
+enum step prdr_reply(struct session *s);
+
+#endif

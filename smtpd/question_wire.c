@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See question_wire.h. Each kind is one line of the table; the encoders and
+ * decoders of what they carry are those of ask.h.
+ */
+#include "question_wire.h"
+
+static void
+put_list(struct ipc_writer *w, const struct entry_list *list)
+{
+	uint16_t i;
+
+	ipc_put_u64(w, list->transaction);
+	ipc_put_u16(w, list->n);
+	for (i = 0; i < list->n; i++)
+		ipc_put_u16(w, list->entries[i]);
+}
+
+void
+question_put(struct ipc_writer *w, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_ROUTE:
+		put_route_ask(w, q->as.route);
+		break;
+	case QUESTION_PROBE:
+		put_probe_ask(w, q->as.probe);
+		break;
+	case QUESTION_FAILURE:
+	case QUESTION_FAILED:
+		put_failure(w, q->as.failure);
+		break;
+	case QUESTION_PREPARE:
+		put_prepare_ask(w, q->as.prepare);
+		break;
+	case QUESTION_RECORDS:
+		put_record_begin(w, q->as.records);
+		break;
+	case QUESTION_WITHDRAW:
+	case QUESTION_DONE:
+		put_list(w, &q->as.list);
+		break;
+	case QUESTION_RELEASE:
+		put_release_ask(w, &q->as.release);
+		break;
+	default:
+		ipc_put_u64(w, q->as.transaction);
+		break;
+	}
+}
+
+static bool
+get_route(struct ipc_reader *r, struct answer *a)
+{
+	return get_route_answer(r, &a->as.route);
+}
+
+static bool
+get_code(struct ipc_reader *r, struct answer *a)
+{
+	return get_verdict(r, &a->as.verdict) && ipc_reader_is_done(r);
+}
+
+static bool
+get_result(struct ipc_reader *r, struct answer *a)
+{
+	return get_outcome(r, &a->as.outcome);
+}
+
+static bool
+get_states(struct ipc_reader *r, struct answer *a)
+{
+	return get_record_states(r, &a->as.states);
+}
+
+static bool
+get_nothing(struct ipc_reader *r, struct answer *a)
+{
+	(void)a;
+	return ipc_reader_is_done(r);
+}
+
+const struct question_wire question_wires[QUESTION_COUNT] = {
+	[QUESTION_ROUTE] = { ROLE_DIRECTORY, ROUTE_ASK, ROUTE_ANSWER,
+	    get_route },
+	[QUESTION_PROBE] = { ROLE_DELIVER, PROBE_ASK, PROBE_ANSWER, get_code },
+	[QUESTION_PREPARE] = { ROLE_DELIVER, PREPARE_ASK, PREPARE_ANSWER,
+	    get_result },
+	[QUESTION_COMMIT] = { ROLE_DELIVER, COMMIT_ASK, COMMIT_ANSWER,
+	    get_result },
+	[QUESTION_RELEASE] = { ROLE_DELIVER, RELEASE_ASK, 0, NULL },
+	[QUESTION_FAILURE] = { ROLE_STORE, FAILURE_ASK, FAILURE_ANSWER,
+	    get_code },
+	[QUESTION_RECORDS] = { ROLE_STORE, RECORD_BEGIN, RECORD_STATES,
+	    get_states },
+	[QUESTION_INTENT] = { ROLE_STORE, RECORD_INTENT, RECORD_OK,
+	    get_nothing },
+	[QUESTION_WITHDRAW] = { ROLE_STORE, RECORD_WITHDRAW, RECORD_OK,
+	    get_nothing },
+	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
+	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
+	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
+	[QUESTION_END] = { ROLE_STORE, RECORD_END, 0, NULL },
+	[QUESTION_FAILED] = { ROLE_STORE, FAILURE_PUT, 0, NULL },
+};
+
+uint64_t
+question_transaction(const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_PROBE:
+		return q->as.probe->transaction;
+	case QUESTION_PREPARE:
+		return q->as.prepare->transaction;
+	case QUESTION_RECORDS:
+		return q->as.records->transaction;
+	case QUESTION_WITHDRAW:
+	case QUESTION_DONE:
+		return q->as.list.transaction;
+	case QUESTION_RELEASE:
+		return q->as.release.transaction;
+	case QUESTION_ROUTE:
+	case QUESTION_FAILURE:
+	case QUESTION_FAILED:
+		return UINT64_MAX;
+	default:
+		return q->as.transaction;
+	}
+}
+
+bool
+answer_get(struct answer *a, enum question_kind kind, struct ipc_message *m)
+{
+	const struct question_wire *wire = &question_wires[kind];
+	bool wants_fd;
+
+	if (m->type != wire->answer || !wire->get(&m->body, a))
+		return false;
+	wants_fd = wire->answer == ROUTE_ANSWER && a->as.route.sealed_size > 0;
+	if (wants_fd != (m->fd >= 0))
+		return false;
+	a->fd = m->fd;
+	m->fd = -1;
+	return true;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * session_host.h - what surrounds a session: its way out and its settings.
+ *
+ * connection.c is the host of real sockets; tests bring their own. conn is
+ * the connection that the session was made with. A host never calls the
+ * session from within one of these.
+ */
+#ifndef POSTERN_SMTPD_SESSION_HOST_H
+#define POSTERN_SMTPD_SESSION_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "buf.h"
+#include "question.h"
+
+struct config;
+struct limits;
+struct session;
+struct trail;
+
+/* What the other end of the connection has done lately. */
+enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
+
+/* The way out. conn is the connection's, peers are everybody's. */
+struct session_host {
+	void (*send)(void *conn, struct slice data);
+	enum presence (*presence)(void *conn);
+	/* Octets come no sooner than after_ms from now, or session_timeout. */
+	void (*timer)(void *conn, uint32_t after_ms);	/* 0: none */
+	/* The session ends. unconfirmed: see session_confirm; 0: nothing. */
+	void (*closed)(void *conn, uint64_t unconfirmed);
+	/* An id, or 0 when it cannot be asked. */
+	uint32_t (*ask)(struct session *s, const struct question *q);
+	void (*forget)(struct session *s, uint32_t id);
+	void (*tell)(struct session *s, const struct question *q);
+};
+
+/* The same for all sessions of a process. */
+struct session_settings {
+	const struct config *config;
+	const struct session_host *host;
+	struct limits *limits;
+	struct trail *trail;
+	unsigned max_recipients;
+	uint64_t memory_bytes;		/* of all messages under way */
+	uint32_t n_remembered_failures;	/* store keeps so many */
+	bool is_stopping;		/* every command now gets 421 */
+};
+
+#endif

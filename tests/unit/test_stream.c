@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Streams on a real socket pair and a real loop.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "stream.h"
+
+struct world {
+	struct loop *loop;
+	struct stream stream;
+	int peer;
+	struct loop_timer timer;
+	unsigned n_input, n_written, n_broken;
+	char read[64];
+	ssize_t n_read;
+};
+
+static void
+on_event(struct stream *stream, enum stream_event event, void *arg)
+{
+	struct world *w = arg;
+
+	w->n_input += event == STREAM_INPUT;
+	w->n_written += event == STREAM_WRITTEN;
+	w->n_broken += event == STREAM_BROKEN;
+	if (event == STREAM_INPUT)
+		w->n_read = stream_read(stream, w->read, sizeof(w->read));
+	if (event == STREAM_BROKEN)
+		stream_close(stream);
+}
+
+static void
+on_timer(struct loop_timer *timer, void *arg)
+{
+	struct world *w = arg;
+
+	(void)timer;
+	loop_stop(w->loop);
+}
+
+static void
+turn(struct world *w)
+{
+	loop_timer_start(w->loop, &w->timer, 20, on_timer, w);
+	assert_int_equal(loop_run(w->loop), 0);
+}
+
+static void
+begin(struct world *w)
+{
+	int fds[2];
+
+	memset(w, 0, sizeof(*w));
+	w->loop = loop_new();
+	assert_non_null(w->loop);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    fds), 0);
+	w->peer = fds[1];
+	assert_int_equal(stream_open(&w->stream, w->loop, fds[0], on_event, w),
+	    0);
+}
+
+static void
+end(struct world *w)
+{
+	stream_close(&w->stream);
+	stream_close(&w->stream);
+	close(w->peer);
+	loop_free(&w->loop);
+}
+
+static void
+test_reading(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(stream_look(&w.stream), STREAM_QUIET);
+	assert_int_equal(write(w.peer, "abc", 3), 3);
+	assert_int_equal(stream_look(&w.stream), STREAM_HAS_INPUT);
+	turn(&w);
+	assert_int_equal(w.n_read, 3);
+	assert_memory_equal(w.read, "abc", 3);
+	/* not wanted: nothing is lost, and it costs no turns */
+	stream_want_input(&w.stream, false);
+	assert_int_equal(write(w.peer, "de", 2), 2);
+	turn(&w);
+	assert_int_equal(w.n_input, 1);
+	stream_want_input(&w.stream, true);
+	turn(&w);
+	assert_int_equal(w.n_input, 2);
+	assert_int_equal(w.n_read, 2);
+	end(&w);
+}
+
+static void
+test_end(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(write(w.peer, "QUIT", 4), 4);
+	shutdown(w.peer, SHUT_WR);
+	assert_int_equal(stream_look(&w.stream), STREAM_HAS_INPUT);
+	assert_int_equal(stream_read(&w.stream, w.read, 64), 4);
+	assert_int_equal(stream_look(&w.stream), STREAM_GONE);
+	turn(&w);
+	assert_int_equal(w.n_read, 0);
+	assert_int_equal(stream_write(&w.stream, SLICE("bye")), 0);
+	assert_int_equal(read(w.peer, w.read, 64), 3);
+	stream_shut(&w.stream);
+	assert_int_equal(read(w.peer, w.read, 64), 0);
+	end(&w);
+}
+
+static void
+test_broken_while_unwanted(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	stream_want_input(&w.stream, false);
+	close(w.peer);
+	turn(&w);
+	assert_int_equal(w.n_broken, 1);
+	assert_false(w.stream.is_open);
+	assert_int_equal(stream_write(&w.stream, SLICE("x")), -EPIPE);
+	assert_int_equal(stream_look(&w.stream), STREAM_GONE);
+	w.peer = -1;
+	end(&w);
+}
+
+static void
+test_slow_reader(void **state)
+{
+	static char block[300000], got[300000];
+	struct world w;
+	size_t at = 0;
+	ssize_t n;
+	int i, error = 0;
+
+	(void)state;
+	begin(&w);
+	for (i = 0; i < (int)sizeof(block); i++)
+		block[i] = (char)(i * 7);
+	assert_int_equal(stream_write(&w.stream,
+	    (struct slice){ block, sizeof(block) }), 0);
+	assert_true(stream_has_output(&w.stream));
+	for (i = 0; i < 100 && at < sizeof(got); i++) {
+		while ((n = read(w.peer, got + at, sizeof(got) - at)) > 0)
+			at += (size_t)n;
+		turn(&w);
+	}
+	assert_int_equal(at, sizeof(got));
+	assert_memory_equal(block, got, sizeof(got));
+	assert_false(stream_has_output(&w.stream));
+	assert_int_equal(w.n_written, 1);
+	/* and no more than so much waits for one who never reads */
+	for (i = 0; i < 10 && error == 0; i++)
+		error = stream_write(&w.stream,
+		    (struct slice){ block, sizeof(block) });
+	assert_int_equal(error, -ENOBUFS);
+	end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_broken_while_unwanted),
+		cmocka_unit_test(test_slow_reader),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
