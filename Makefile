@@ -172,6 +172,7 @@ STORE_SRCS = \
 	store/hmac.c \
 	store/kv_bdb.c \
 	store/open.c \
+	store/orphans.c \
 	store/peers.c \
 	store/record_index.c \
 	store/records.c \

@@ -279,6 +279,16 @@ put_all(DB *db, const struct image *image)
 	return error;
 }
 
+/*
+ * Pages are written with what was in memory between their entries: that
+ * must not be what was read from a users table, with its passwords.
+ */
+static void *
+zeroed_malloc(size_t size)
+{
+	return calloc(1, size);
+}
+
 static int
 fill_file(DB *db, const char *path, const struct image *image)
 {
@@ -308,8 +318,8 @@ flush_file(const char *path)
 int
 table_write(const char *path, const struct image *image)
 {
-	DB *db = new_handle(image->data.size);
-	int error, close_error;
+	int error = db_env_set_func_malloc(zeroed_malloc), close_error;
+	DB *db = error ? NULL : new_handle(image->data.size);
 
 	if (db == NULL)
 		return -ENOMEM;

@@ -226,8 +226,8 @@ peers_ask(struct peers *peers, struct session *s, const struct question *q)
 	p->asked_us = clock_monotonic_us();
 	ipc_writer_init(&w);
 	question_put(&w, q);
-	p->question = channel_ask(ch, question_wires[q->kind].type, &w, q->fd,
-	    q->deadline_ms, on_answer, p);
+	p->question = channel_ask(ch, question_wires[q->kind].type, &w,
+	    q->fd, q->deadline_ms, on_answer, p);
 	if (p->question != 0)
 		return p->id;
 	pending_free(peers, p);
@@ -257,8 +257,8 @@ peers_tell(struct peers *peers, const struct question *q)
 	error = channel_tell(ch, question_wires[q->kind].type, &w, -1);
 	if (error < 0 && error != -EPIPE)
 		log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
-		    LOG_U("type", question_wires[q->kind].type), LOG_E("error", error),
-		    LOG_END);
+		    LOG_U("type", question_wires[q->kind].type),
+		    LOG_E("error", error), LOG_END);
 }
 
 /* ---- the trail's segment ---- */

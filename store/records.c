@@ -4,67 +4,22 @@
  *
  * A crash of store at any point leaves each slot in the state of the last
  * message that was handled, or of the one before: answers leave only after
- * the slots were written. BEGUN slots are dropped at the next start, as
- * smtpd gets no RECORD_OK for them any more and so sends no COMMIT.
+ * the slots were written. BEGUN ones that were found at a start are as good
+ * as gone: smtpd gets no RECORD_OK for them any more and sends no COMMIT.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "clock.h"
-#include "record_index.h"
-#include "records.h"
+#include "record_state.h"
 
-#define N_BUCKETS 16384
 #define ENTRIES_MAX 262144	/* of all transactions together */
-#define ENTRIES_FEW 2
 #define FILE_NAME_MAX 255
-#define STORE_AT_ONCE 512	/* records in one commit */
-#define PAUSE_MAX_US 60000000
-#define SLOT_MET (SLOT_NONE - 1)	/* an earlier record says DONE */
-
-struct entry {
-	uint8_t key[SLOT_KEY_SIZE];
-	uint32_t slot;		/* or SLOT_MET, or SLOT_NONE: OPEN */
-};
-
-struct transaction {
-	struct transaction *next;
-	const void *peer;
-	uint64_t id;
-	int64_t began_us;
-	uint32_t n, room;
-	uint32_t n_live;	/* records that it owns */
-	uint32_t n_met;
-	bool is_cut;		/* some entries had no room: all OPEN */
-	struct entry *entries;	/* few, or allocated */
-	struct entry few[ENTRIES_FEW];
-};
-
-struct records {
-	struct records_parts parts;
-	struct record_index *index;
-	struct transaction *buckets[N_BUCKETS];
-	uint32_t n_transactions;
-	uint32_t n_entries;
-	uint64_t n_refused, n_met;
-};
 
 typedef void own_fn(struct records *r, uint32_t slot);
 
 /* ---- one record ---- */
-
-static void
-record_drop(struct records *r, uint32_t slot)
-{
-	struct record *record = record_at(r->index, slot);
-
-	if (record->owner != NULL)
-		record->owner->n_live--;
-	record->owner = NULL;
-	record_index_remove(r->index, slot);
-	slots_release(r->parts.slots, slot);
-}
 
 /* Its session is over, or does not know: what remains to be done? */
 static void
@@ -120,8 +75,8 @@ adopt(struct records *r, uint32_t slot)
 	if (state == SLOT_FREE)
 		return;
 	slots_read(r->parts.slots, slot, &content);
-	if (state == SLOT_BEGUN || (state == SLOT_INTENT &&
-	    memcmp(content.boot, r->parts.boot, SLOT_BOOT_SIZE) != 0)) {
+	if (state != SLOT_DONE &&
+	    memcmp(content.boot, r->parts.boot, SLOT_BOOT_SIZE) != 0) {
 		slots_release(r->parts.slots, slot);
 		return;
 	}
@@ -159,7 +114,7 @@ bucket_of(struct records *r, const void *peer, uint64_t id)
 {
 	uint64_t hash = (id ^ (uintptr_t)peer) * 0x9e3779b97f4a7c15u;
 
-	return &r->buckets[(hash >> 40) % N_BUCKETS];
+	return &r->buckets[(hash >> 40) % RECORDS_BUCKETS];
 }
 
 static struct transaction *
@@ -305,6 +260,14 @@ make_key(struct records *r, const struct record_begin *begin,
 	return hmac_fields(r->parts.hmac, fields, 4, key) == 0;
 }
 
+/* Of a session that is over and never said INTENT: it delivered nothing. */
+static bool
+is_void(struct records *r, uint32_t slot)
+{
+	return slots_state(r->parts.slots, slot) == SLOT_BEGUN &&
+	    record_at(r->index, slot)->owner == NULL;
+}
+
 /* What earlier attempts say; one transaction may have a key twice. */
 static enum record_state
 state_of_key(struct records *r, const struct transaction *tx,
@@ -316,7 +279,7 @@ state_of_key(struct records *r, const struct transaction *tx,
 
 	for (; slot != SLOT_NONE;
 	     slot = record_index_find(r->index, key, slot)) {
-		if (record_at(r->index, slot)->owner == tx)
+		if (record_at(r->index, slot)->owner == tx || is_void(r, slot))
 			continue;
 		if (slots_state(r->parts.slots, slot) != SLOT_DONE)
 			return RECORD_IS_OPEN;
@@ -518,7 +481,7 @@ records_end(struct records *r, const void *peer, uint64_t transaction)
 static void
 end_some(struct records *r, const void *peer, int64_t before_us)
 {
-	for (size_t i = 0; i < N_BUCKETS; i++) {
+	for (size_t i = 0; i < RECORDS_BUCKETS; i++) {
 		struct transaction *next, *tx = r->buckets[i];
 
 		for (; tx != NULL; tx = next) {
@@ -534,100 +497,6 @@ void
 records_peer_gone(struct records *r, const void *peer)
 {
 	end_some(r, peer, INT64_MIN);
-}
-
-/* ---- unresolved records ---- */
-
-uint32_t
-records_next_unresolved(struct records *r, struct resolve_ask *ask)
-{
-	uint32_t slot = record_first(r->index, LIST_UNRESOLVED);
-	struct slot_content content;
-
-	if (slot == SLOT_NONE)
-		return SLOT_NONE;
-	slots_read(r->parts.slots, slot, &content);
-	*ask = (struct resolve_ask){ .uid = content.uid, .gid = content.gid,
-		.maildir = content.maildir, .file = content.file };
-	record_move(r->index, slot, LIST_ASKED);
-	return slot;
-}
-
-void
-records_resolved(struct records *r, uint32_t slot,
-    enum resolution resolution, int64_t now_us)
-{
-	struct record *record = record_at(r->index, slot);
-	int64_t pause_us = PAUSE_MAX_US;
-
-	assert(record->list == LIST_ASKED);
-	if (slots_state(r->parts.slots, slot) == SLOT_BEGUN ||
-	    resolution == RESOLVED_NOT_DELIVERED) {
-		record_drop(r, slot);
-	} else if (resolution == RESOLVED_DELIVERED) {
-		record_set_done(r, slot);
-		record_move(r->index, slot, LIST_UNSTORED);
-	} else {
-		if (record->n_tries < 6)
-			pause_us = (int64_t)1000000 << record->n_tries++;
-		record->wake_us = now_us + pause_us;
-		record_move(r->index, slot, LIST_WAITING);
-	}
-}
-
-void
-records_wake(struct records *r, int64_t now_us)
-{
-	uint32_t next, slot = record_first(r->index, LIST_WAITING);
-
-	for (; slot != SLOT_NONE; slot = next) {
-		next = record_next(r->index, slot);
-		if (record_at(r->index, slot)->wake_us <= now_us)
-			record_move(r->index, slot, LIST_UNRESOLVED);
-	}
-}
-
-/* ---- to disk ---- */
-
-bool
-records_have_unstored(const struct records *r)
-{
-	return record_first(r->index, LIST_UNSTORED) != SLOT_NONE;
-}
-
-int
-records_store(struct records *r)
-{
-	struct slot_content content;
-	uint32_t slot;
-	int error;
-
-	for (unsigned n = 0; n < STORE_AT_ONCE; n++) {
-		slot = record_first(r->index, LIST_UNSTORED);
-		if (slot == SLOT_NONE)
-			break;
-		slots_read(r->parts.slots, slot, &content);
-		error = ended_put(r->parts.ended, content.key,
-		    content.at_s + RECORDS_LIFE_S);
-		if (error)
-			return error;
-		record_move(r->index, slot, LIST_STORING);
-	}
-	return 0;
-}
-
-void
-records_stored(struct records *r, int error)
-{
-	uint32_t slot;
-
-	while ((slot = record_first(r->index, LIST_STORING)) != SLOT_NONE)
-		if (error)
-			record_move(r->index, slot, LIST_UNSTORED);
-		else
-			record_drop(r, slot);
-	if (error)
-		(void)ended_recount(r->parts.ended);
 }
 
 /* ---- age ---- */
@@ -675,7 +544,7 @@ records_close(struct records **rp)
 	if (r == NULL)
 		return;
 	/* owners go, records stay in their slots for the next start */
-	for (size_t i = 0; i < N_BUCKETS; i++)
+	for (size_t i = 0; i < RECORDS_BUCKETS; i++)
 		while (r->buckets[i] != NULL) {
 			struct transaction *tx = r->buckets[i];
 

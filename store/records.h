@@ -15,18 +15,19 @@
  *	END, peer gone:  DONE -> disk, 48 h; BEGUN, INTENT -> unresolved
  *	SETTLE:          BEGUN, INTENT -> unresolved
  *
- * An unresolved record waits until deliver has said what became of its
+ * An unresolved INTENT waits until deliver has said what became of its
  * file, and its key is OPEN until then. A BEGUN one was not delivered
- * whatever deliver says: its file may never have been in tmp/; it is asked
- * only to have tmp/ cleaned. After a restart of store the INTENT and DONE
- * records of this boot are here again; INTENTs of an earlier boot are
- * dropped (a duplicate at worst), what is DONE stays DONE.
+ * whatever deliver says: its file may never have been in tmp/. It is asked
+ * only to have tmp/ cleaned, and its key is NEW. After a restart of store
+ * the records of this boot are here again; of an earlier boot only what is
+ * DONE (a duplicate at worst).
  *
  * INTENT and WITHDRAW of a transaction that is not known (store was
  * restarted) get no answer: smtpd must not commit, and must leave the files
- * in tmp/, since a record of them may still be INTENT. CONFIRM belongs after a reply that said "delivered"; it also removes the
- * earlier DONE records that BEGIN met. Each transaction ends with CONFIRM,
- * END or WITHDRAW of all.
+ * in tmp/, since a record of them may still be INTENT. CONFIRM belongs
+ * after a reply that said "delivered"; it also removes the earlier DONE
+ * records that BEGIN met. Each transaction ends with CONFIRM, END or
+ * WITHDRAW of all.
  *
  * A peer is known by an address that is never looked at; it reaches only
  * its own transactions. Nothing here logs; no I/O but the page cache and

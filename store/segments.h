@@ -5,7 +5,8 @@
  * Files of one folder, named by their number with five digits. A segment is
  * given to one writer and never again, not even after a restart: only then
  * are the offsets that the writer counts true. 14 days or 1 GiB in all, the
- * oldest go first. A crash leaves at worst an empty file, which goes after a day.
+ * oldest go first. A crash leaves at worst an empty file, which goes after
+ * a day.
  */
 #ifndef STORE_SEGMENTS_H
 #define STORE_SEGMENTS_H

@@ -12,6 +12,7 @@ compartments run under their own uids and mailboxes belong to OWNER; without
 root everything belongs to the caller. Only processes started here are ever
 signalled.
 """
+import contextlib
 import os
 import pwd
 import re
@@ -135,14 +136,14 @@ class Mail:
 
 
 def maildir_mail(maildir, folders=("new", "cur")):
-    """The messages of a Maildir, oldest name first."""
-    found = []
+    """The messages of a Maildir, oldest first."""
+    paths = []
     for folder in folders:
         path = os.path.join(maildir, folder)
         if os.path.isdir(path):
-            found += [Mail(os.path.join(path, n))
-                      for n in sorted(os.listdir(path))]
-    return found
+            paths += [os.path.join(path, n) for n in os.listdir(path)]
+    return [Mail(p) for p in sorted(paths, key=lambda p: (
+        os.stat(p).st_mtime_ns, p))]
 
 
 class Server:
@@ -340,6 +341,18 @@ listen "[::1]:{port}" {{ role = mx }}
             return None
         return words[2].decode() if len(words) > 2 and words[1] == b"-c" \
             else None
+
+    @contextlib.contextmanager
+    def only_smtpd(self, pid):
+        """Let no other smtpd process accept connections meanwhile."""
+        others = [p for p in self.children("smtpd") if p != pid]
+        for other in others:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGCONT)
 
     # ---- talk ----
 

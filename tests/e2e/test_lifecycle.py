@@ -216,20 +216,22 @@ def test_killed_compartment_is_restarted(make_server, role):
 def test_killed_smtpd_leaves_the_others_sessions(make_server):
     """Sessions of other processes go on."""
     server = make_server(settings="\nprocesses {{ smtpd = 2 }}\n")
-    sessions = [server.connect() for _ in range(12)]
-    for c in sessions:
+    victim, survivor = server.children("smtpd")
+    sessions = {}
+    for pid in (victim, survivor):
+        with server.only_smtpd(pid):
+            sessions[pid] = [server.connect() for _ in range(5)]
+    for c in sessions[victim] + sessions[survivor]:
         c.ehlo()
-    victim = server.children("smtpd")[0]
     os.kill(victim, signal.SIGKILL)
-    alive = 0
-    for c in sessions:
-        try:
-            alive += c.deliver("alice@example.org",
-                               new_message()).code == 250
-        except (OSError, Closed):
-            pass
+    for c in sessions[survivor]:
+        assert c.deliver("alice@example.org", new_message()).code == 250
         c.close()
-    assert alive == len(server.mail("alice")) > 0
+    assert len(server.mail("alice")) == 5
+    for c in sessions[victim]:
+        with pytest.raises((OSError, Closed)):
+            c.command("NOOP")
+        c.close()
 
 
 def test_killed_supervisor_leaves_nothing_running(make_server):

@@ -218,7 +218,8 @@ def test_memory_for_messages(make_server):
 # ---- harvest ----
 
 def test_harvest(make_server):
-    server = make_server(limits="unknown_recipients = 10\n"
+    server = make_server(settings="\nprocesses {{ smtpd = 2 }}\n",
+                         limits="unknown_recipients = 10\n"
                          "errors_per_session = 0")
     with server.connect() as c:
         c.ehlo()
@@ -233,8 +234,8 @@ def test_harvest(make_server):
         assert codes[-1] == 421 and 9 <= codes.count(550) <= 12, codes
         assert c.is_closed()
     # from now on all alike, known or not, in whichever process
-    for _ in range(6):
-        with server.connect() as c:
+    for pid in server.children("smtpd"):
+        with server.only_smtpd(pid), server.connect() as c:
             c.ehlo()
             c.expect("MAIL FROM:<a@b.example>", "250")
             for name in ("alice", "guess1", "bob"):

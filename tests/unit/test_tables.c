@@ -3,6 +3,7 @@
  * test_tables.c - compiled tables: guards, damage, replacement, the watcher.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include "../../directory/table.h"
 #include "../../directory/watch.h"
 #include "directory_fixture.h"
@@ -358,24 +359,31 @@ test_meta(void **state)
 	assert_true(slice_equals(meta.path, slice_of(users_spec()->path)));
 }
 
+/* Neither as an entry nor as what lay in memory before. */
 static void
 test_no_password_inside(void **state)
 {
-	char path[512], block[65536];
-	int fd;
-	ssize_t n;
+	struct buf users = { 0 }, text = { 0 };
+	struct source_stamp stamp;
+	char path[512];
 
 	(void)state;
-	fixture_write("users", TEN "pw password=\"$y$j9T$SECRETHASH\" "
-	    "quota=1\n");
+	/* what malloc returns is full of Q */
+	(void)mallopt(M_PERTURB, 'Q' ^ 0xff);
+	(void)buf_puts(&users, TEN);
+	for (int i = 0; i < 2000; i++)
+		(void)buf_printf(&users, "pw%d password=$y$j9T$SECRETHASH "
+		    "quota=1\n", i);
+	fixture_write("users", users.data);
 	compile_users(COMPILE_DONE, false);
 	users_path(path, sizeof path, "db");
-	fd = open(path, O_RDONLY);
-	n = read(fd, block, sizeof block);
-	close(fd);
-	assert_true(n > 0);
-	assert_non_null(memmem(block, (size_t)n, "pw", 2));
-	assert_null(memmem(block, (size_t)n, "SECRETHASH", 10));
+	assert_int_equal(source_read(path, &text, &stamp), 0);
+	assert_non_null(memmem(text.data, text.size, "pw1999", 6));
+	assert_null(memmem(text.data, text.size, "SECRETHASH", 10));
+	assert_null(memmem(text.data, text.size, "QQQQQQQQ", 8));
+	(void)mallopt(M_PERTURB, 0);
+	buf_free(&users);
+	buf_free(&text);
 }
 
 /* ---- includes ---- */

@@ -1,0 +1,892 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_deliver.c - the whole compartment: real workers with real uids (as
+ * root), real mailboxes; this process plays smtpd and store, also lying ones.
+ */
+#include <dirent.h>
+#include <sys/mount.h>
+#include "deliver_fixture.h"
+#include "fault.h"
+#include "table.h"
+
+#define ALICE 61001
+#define BOB 61002
+#define MESSAGE_SIZE 2000
+
+static struct fixture f;
+static struct outcome outcome;
+static char base[64];
+static int smtpd, store, message;
+static uint64_t tx;		/* counted up */
+static char text[MESSAGE_SIZE];
+
+/* ---- the world ---- */
+
+static const char *
+path_in(const char *name)
+{
+	static char room[16][640];
+	static unsigned next;
+	char *path = room[next++ % 16];
+
+	snprintf(path, 640, "%s/%s", base, name);
+	return path;
+}
+
+static uid_t
+uid_of(uid_t wanted)
+{
+	return f.is_privileged ? wanted : geteuid();
+}
+
+static struct fixture_box
+box_of(const char *user, uid_t uid, uint64_t quota)
+{
+	static char maildir[16][256];
+	static unsigned next;
+	char *path = maildir[next++ % 16];
+
+	snprintf(path, 256, "%s/%s/Maildir", base, user);
+	return (struct fixture_box){ .uid = uid_of(uid),
+		.gid = f.is_privileged ? uid : getegid(),
+		.home = path_in(user), .maildir = path, .quota = quota };
+}
+
+static void
+make_home(const char *user, uid_t uid)
+{
+	assert_int_equal(mkdir(path_in(user), 0700), 0);
+	if (f.is_privileged)
+		assert_int_equal(chown(path_in(user), uid, uid), 0);
+}
+
+static int
+set_up(void **state)
+{
+	int log_fd;
+
+	(void)state;
+	strcpy(base, "/tmp/postern-deliver-XXXXXX");
+	if (mkdtemp(base) == NULL || chmod(base, 0755) != 0)
+		return -1;
+	log_fd = open(path_in("log"), O_CREAT | O_WRONLY | O_APPEND, 0600);
+	f.is_privileged = geteuid() == 0;
+	make_home("alice", ALICE);
+	make_home("bob", BOB);
+	fixture_start(&f, log_fd);
+	close(log_fd);
+	smtpd = fixture_peer(&f, ROLE_SMTPD, 0);
+	store = fixture_peer(&f, ROLE_STORE, 0);
+	memset(text, 'x', sizeof text);
+	message = fixture_memfd(text, sizeof text);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+	int status;
+
+	(void)state;
+	close(smtpd);
+	close(store);
+	close(message);
+	status = fixture_stop(&f);
+	snprintf(command, sizeof command, "rm -rf %s", base);
+	return system(command) == 0 && status == 0 ? 0 : -1;
+}
+
+static size_t
+count(const char *user, const char *folder)
+{
+	char path[128];
+	struct dirent *entry;
+	size_t n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "%s/Maildir/%s", user, folder);
+	dir = opendir(path_in(path));
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/* The only file there, as a name in static memory. */
+static const char *
+only_file(const char *user, const char *folder)
+{
+	static char name[256];
+	char path[128];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "%s/Maildir/%s", user, folder);
+	assert_int_equal(count(user, folder), 1);
+	dir = opendir(path_in(path));
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			snprintf(name, sizeof name, "%s", entry->d_name);
+	closedir(dir);
+	return name;
+}
+
+static int
+probe(uint16_t recipient, uint64_t size, struct fixture_box box)
+{
+	const struct fixture_probe p = { .tx = tx, .recipient = recipient,
+		.size = size, .boxes = &box, .n_boxes = 1 };
+
+	return fixture_probe(&f, smtpd, &p);
+}
+
+static int
+prepare(uint16_t n, bool is_each)
+{
+	static struct ipc_writer w;
+	char name[64];
+
+	snprintf(name, sizeof name, "1700000000.M%lluP1",
+	    (unsigned long long)tx);
+	fixture_put_prepare(&w, tx, name, n, is_each, sizeof text);
+	return fixture_prepare(&f, smtpd, &w, message, &outcome);
+}
+
+static int
+commit(void)
+{
+	return fixture_commit(&f, smtpd, tx, &outcome);
+}
+
+static void
+probe_both(void)
+{
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	assert_int_equal(probe(1, 0, box_of("bob", BOB, 0)), 0);
+}
+
+static void
+deny(const char *path)
+{
+	assert_int_equal(chmod(path_in(path), 0500), 0);
+}
+
+static void
+allow(const char *path)
+{
+	assert_int_equal(chmod(path_in(path), 0700), 0);
+}
+
+/* ---- it works ---- */
+
+static void
+test_all_get_it_at_commit(void **state)
+{
+	static const char want[] = "Return-Path: <alice@example.com>\n"
+	    "Delivered-To: bob@example.org\n"
+	    "Received: from client\n\tby mx\nxxx";
+	char path[512], back[4096];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, false), 0);
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 2);
+	assert_int_equal(count("alice", "new") + count("bob", "new"), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 0);
+	assert_int_equal(count("bob", "new"), 1);
+	snprintf(path, sizeof path, "alice/Maildir/new/%s",
+	    only_file("alice", "new"));
+	fd = open(path_in(path), O_RDONLY);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_uid, uid_of(ALICE));
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(read(fd, back, sizeof back), st.st_size);
+	close(fd);
+	snprintf(path, sizeof path, ",S=%lld", (long long)st.st_size);
+	assert_non_null(strstr(only_file("alice", "new"), path));
+	assert_non_null(strstr(only_file("alice", "new"), "_0_0.mx."));
+	assert_non_null(strstr(only_file("bob", "new"), "_1_0.mx."));
+	assert_memory_equal(back, want, sizeof want - 1);
+}
+
+static void
+test_many_leaves_of_one_recipient(void **state)
+{
+	struct fixture_box boxes[50];
+	struct fixture_probe p = { .tx = ++tx, .boxes = boxes,
+		.n_boxes = N_OF(boxes) };
+	char user[32];
+
+	(void)state;
+	for (unsigned i = 0; i < N_OF(boxes); i++) {
+		snprintf(user, sizeof user, "u%u", i);
+		make_home(user, ALICE + i % 5);
+		boxes[i] = box_of("alice", ALICE + i % 5, 0);
+		boxes[i].home = strdup(path_in(user));
+		snprintf(user, sizeof user, "u%u/Maildir", i);
+		boxes[i].maildir = strdup(path_in(user));
+	}
+	assert_int_equal(fixture_probe(&f, smtpd, &p), 0);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+	for (unsigned i = 0; i < N_OF(boxes); i++) {
+		snprintf(user, sizeof user, "u%u", i);
+		CHECK(user, count(user, "new") == 1);
+	}
+}
+
+static void
+test_discard_route(void **state)
+{
+	const struct fixture_probe p = { .tx = ++tx };
+
+	(void)state;
+	assert_int_equal(fixture_probe(&f, smtpd, &p), 0);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+}
+
+/* ---- RCPT ---- */
+
+static void
+test_probe_refusals(void **state)
+{
+	struct fixture_box box;
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("nobody", ALICE, 0)), 4510200);
+	assert_int_equal(symlink(path_in("bob"), path_in("alice/Maildir")),
+	    0);
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 4510200);
+	box = box_of("bob", BOB, 0);
+	box.uid++;			/* not its owner; or not our uid */
+	assert_int_equal(probe(0, 0, box), 4510200);
+	if (!f.is_privileged)
+		return;
+	box.uid = 999;			/* below min_uid */
+	assert_int_equal(probe(0, 0, box), 4510200);
+	box.uid = 0;
+	assert_int_equal(probe(0, 0, box), 4510200);
+	box = box_of("bob", BOB, 0);
+	box.gid = 0;
+	assert_int_equal(probe(0, 0, box), 4510200);
+	assert_int_equal(count("bob", "new"), 0);
+	assert_int_equal(access(path_in("bob/Maildir"), F_OK), -1);
+}
+
+static void
+test_probe_is_believed_five_seconds(void **state)
+{
+	(void)state;
+	probe_both();
+	deny("alice/Maildir/tmp");
+	probe_both();
+	/* PREPARE sees it, and makes the next probe look again */
+	assert_int_equal(prepare(2, false), 1);
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 4510200);
+	allow("alice/Maildir/tmp");
+}
+
+/* ---- one fails ---- */
+
+static void
+test_prepare_fails_for_all(void **state)
+{
+	(void)state;
+	probe_both();
+	deny("bob/Maildir/tmp");
+	assert_int_equal(prepare(2, false), 1);
+	assert_int_equal(outcome.failures[0].recipient, 1);
+	assert_true(outcome.failures[0].is_own);
+	assert_int_equal(outcome.failures[0].verdict.code, 451);
+	assert_null(strstr(outcome.failures[0].verdict.text, base));
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	/* the retry without bob */
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "new"), 1);
+	allow("bob/Maildir/tmp");
+}
+
+static void
+test_prepare_fails_for_one_with_prdr(void **state)
+{
+	(void)state;
+	probe_both();
+	deny("alice/Maildir/tmp");
+	assert_int_equal(prepare(2, true), 1);
+	assert_int_equal(outcome.failures[0].recipient, 0);
+	assert_int_equal(count("bob", "tmp"), 1);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("bob", "new"), 1);
+	assert_int_equal(count("alice", "new"), 0);
+	allow("alice/Maildir/tmp");
+}
+
+static void
+test_commit_fails_for_all(void **state)
+{
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, false), 0);
+	deny("bob/Maildir/new");
+	assert_int_equal(commit(), 1);
+	assert_int_equal(outcome.failures[0].recipient, 1);
+	assert_int_equal(outcome.n_left_behind, 0);
+	assert_int_equal(count("alice", "new") + count("bob", "new"), 0);
+	/* not unlinked before smtpd has withdrawn the delivery records */
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 2);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 0);
+	allow("bob/Maildir/new");
+}
+
+static void
+test_commit_fails_for_one_with_prdr(void **state)
+{
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, true), 0);
+	deny("alice/Maildir/new");
+	assert_int_equal(commit(), 1);
+	assert_int_equal(outcome.failures[0].recipient, 0);
+	assert_int_equal(count("bob", "new"), 1);
+	assert_int_equal(count("alice", "new"), 0);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("bob", "new"), 1);
+	assert_int_equal(count("alice", "tmp"), 0);
+	allow("alice/Maildir/new");
+}
+
+static void
+test_full_disk(void **state)
+{
+	static char big[2 << 20];
+	int fd = fixture_memfd(big, sizeof big);
+	static struct ipc_writer w;
+
+	(void)state;
+	if (!f.is_privileged || mount("none", path_in("bob"), "tmpfs", 0,
+	    "size=1m,mode=0700,uid=61002,gid=61002") < 0)
+		skip();
+	probe_both();
+	fixture_put_prepare(&w, tx, "1.full", 2, false, sizeof big);
+	assert_int_equal(fixture_prepare(&f, smtpd, &w, fd, &outcome), 1);
+	assert_int_equal(outcome.failures[0].recipient, 1);
+	assert_int_equal(outcome.failures[0].verdict.code, 452);
+	assert_int_equal(outcome.failures[0].verdict.subject, 3);
+	assert_int_equal(outcome.failures[0].verdict.detail, 1);
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 0);
+	close(fd);
+	/* and read-only */
+	assert_int_equal(mount("none", path_in("bob"), NULL,
+	    MS_REMOUNT | MS_RDONLY, NULL), 0);
+	tx++;
+	assert_int_equal(probe(1, 0, box_of("bob", BOB, 0)), 4510200);
+	assert_int_equal(umount2(path_in("bob"), MNT_DETACH), 0);
+}
+
+/* ---- RELEASE, RESOLVE ---- */
+
+static void
+test_release(void **state)
+{
+	(void)state;
+	probe_both();
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_RECIPIENT, 0));
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_RECIPIENT, 7));
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	assert_int_equal(prepare(2, false), 0);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 0);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_true(fixture_release(&f, smtpd, 999999, RELEASE_ALL, 0));
+}
+
+static void
+test_keep_files_then_resolve(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	char file[256];
+
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, false), 0);
+	strcpy(file, only_file("alice", "tmp"));
+	/* its transaction is alive: not for others to decide */
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_UNKNOWN);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_KEEP_FILES, 0));
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 2);
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_NOT_DELIVERED);
+	assert_int_equal(count("alice", "tmp"), 0);
+}
+
+static void
+test_peer_dies_and_store_resolves(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	char prepared[256], committed[256];
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+	strcpy(committed, only_file("alice", "new"));
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(prepare(1, false), 0);
+	strcpy(prepared, only_file("alice", "tmp"));
+	close(smtpd);
+	smtpd = fixture_peer(&f, ROLE_SMTPD, 1);
+	/* a new one does not reach the old one's; a probe makes sure that the
+	 * death was noticed */
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(count("alice", "tmp"), 1);
+	assert_int_equal(fixture_resolve(&f, store, &alice, prepared),
+	    RESOLVED_NOT_DELIVERED);
+	assert_int_equal(fixture_resolve(&f, store, &alice, committed),
+	    RESOLVED_DELIVERED);
+	/* taken by a reader */
+	assert_int_equal(fixture_resolve(&f, store, &alice,
+	    "1.M2_0_0.mx,S=5"), RESOLVED_DELIVERED);
+	assert_int_equal(count("alice", "tmp"), 0);
+	assert_int_equal(count("alice", "new"), 1);
+}
+
+/* ---- quota ---- */
+
+static void
+test_quota_replies(void **state)
+{
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 10001, box_of("alice", ALICE, 10000)),
+	    5500203);
+	assert_int_equal(probe(0, 9000, box_of("alice", ALICE, 10000)), 0);
+	/* reserved by the first */
+	assert_int_equal(probe(1, 2000, box_of("alice", ALICE, 10000)),
+	    4520202);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_RECIPIENT, 0));
+	assert_int_equal(probe(1, 2000, box_of("alice", ALICE, 10000)), 0);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	/* only the real size tells */
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("bob", BOB, 1000)), 0);
+	assert_int_equal(prepare(1, false), 1);
+	assert_int_equal(outcome.failures[0].verdict.code, 552);
+	assert_true(outcome.failures[0].is_own);
+	assert_int_equal(count("bob", "tmp"), 0);
+}
+
+static void
+test_quota_file(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 1 << 20);
+	char back[128] = "", want[128];
+	char *at;
+	int fd;
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+	fd = open(path_in("alice/Maildir/maildirsize"), O_RDONLY);
+	assert_true(read(fd, back, sizeof back - 1) > 0);
+	close(fd);
+	at = strstr(only_file("alice", "new"), ",S=");
+	snprintf(want, sizeof want, "1048576S\n0 0\n%s 1\n", at + 3);
+	assert_string_equal(back, want);
+}
+
+/* Twenty at once for room for seven: never more, never none. */
+static void
+test_quota_race(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 15000);
+	static struct ipc_writer w;
+	static struct verdict v;
+	size_t n_probed = 0, n_prepared = 0;
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		const struct fixture_probe p = { .tx = 1000 + i,
+			.boxes = &alice, .n_boxes = 1 };
+
+		fixture_put_probe(&f, &w, &p);
+		fixture_send(&f, smtpd, PROBE_ASK, &w, -1);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(fixture_receive(&f, smtpd, 10000),
+		    PROBE_ANSWER);
+		assert_true(get_verdict(&f.m.body, &v));
+		n_probed += v.code == 0;
+	}
+	assert_int_equal(n_probed, 20);
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(name, sizeof name, "1.M%u", i);
+		fixture_put_prepare(&w, 1000 + i, name, 1, false,
+		    sizeof text);
+		fixture_send(&f, smtpd, PREPARE_ASK, &w, message);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(fixture_receive(&f, smtpd, 10000),
+		    PREPARE_ANSWER);
+		assert_true(get_outcome(&f.m.body, &outcome));
+		n_prepared += outcome.n_failures == 0;
+	}
+	assert_int_equal(n_prepared, 15000 / (sizeof text + 92));
+	assert_int_equal(count("alice", "tmp"), n_prepared);
+}
+
+/* ---- lies ---- */
+
+static bool
+is_closed(int peer)
+{
+	struct pollfd p = { .fd = peer, .events = POLLIN };
+
+	/* whatever it had to say before */
+	while (poll(&p, 1, 5000) == 1)
+		if (ipc_receive(peer, &f.m, f.buffer) != 0)
+			return true;
+	return false;
+}
+
+/* The liar is cut off, and everybody else is served as before. */
+static void
+check_liar(const char *what, int liar)
+{
+	CHECK(what, is_closed(liar));
+	close(liar);
+	tx++;
+	CHECK(what, probe(0, 0, box_of("alice", ALICE, 0)) == 0);
+	CHECK(what, fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+}
+
+static void
+lie(const char *what, uint16_t type, const struct ipc_writer *w, int fd)
+{
+	int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+	fixture_send(&f, liar, type, w, fd);
+	check_liar(what, liar);
+}
+
+static void
+test_malformed_messages(void **state)
+{
+	static struct ipc_writer w;
+
+	(void)state;
+	ipc_writer_init(&w);
+	lie("empty probe", PROBE_ASK, &w, -1);
+	lie("empty prepare", PREPARE_ASK, &w, message);
+	lie("prepare without message", PREPARE_ASK, &w, -1);
+	lie("empty commit", COMMIT_ASK, &w, -1);
+	ipc_put_u64(&w, 12345);
+	lie("commit of nothing", COMMIT_ASK, &w, -1);
+	ipc_put_u8(&w, 0);
+	lie("commit with more", COMMIT_ASK, &w, -1);
+	/* what only store may ask is not even looked at */
+	fixture_send(&f, smtpd, RESOLVE_ASK, &w, -1);
+	assert_int_equal(fixture_receive(&f, smtpd, 100), 0);
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+}
+
+static void
+test_forged_routes(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	struct probe_ask ask = { .transaction = 1,
+		.session = SLICE("k3f9q2m7t") };
+	struct buf sealed = { 0 };
+	static struct ipc_writer w;
+
+	(void)state;
+	fixture_seal(&f, &sealed, "anothersn", &alice, 1);
+	ask.sealed = buf_slice(&sealed);
+	ipc_writer_init(&w);
+	put_probe_ask(&w, &ask);
+	lie("another session's", PROBE_ASK, &w, -1);
+	sealed.size = 0;
+	fixture_seal(&f, &sealed, "k3f9q2m7t", &alice, 1);
+	for (size_t i = 0; i < sealed.size; i += 7) {
+		sealed.data[i] ^= 1;
+		ask.sealed = buf_slice(&sealed);
+		ipc_writer_init(&w);
+		put_probe_ask(&w, &ask);
+		lie("a changed octet", PROBE_ASK, &w, -1);
+		sealed.data[i] ^= 1;
+	}
+	buf_free(&sealed);
+}
+
+static void
+test_lying_prepare(void **state)
+{
+	static const struct {
+		const char *what, *name, *host, *return_path, *trace;
+		uint16_t recipient;
+	} rows[] = {
+		{ "name with path", "../x", "h", "a@b", "R: x\n", 0 },
+		{ "hidden name", ".x", "h", "a@b", "R: x\n", 0 },
+		{ "no name", "", "h", "a@b", "R: x\n", 0 },
+		{ "host with path", "x", "h/../../y", "a@b", "R: x\n", 0 },
+		{ "line in path", "x", "h", "a@b\nX: y", "R: x\n", 0 },
+		{ "end of header", "x", "h", "a@b", "R: x\n\nbody\n", 0 },
+		{ "torn trace", "x", "h", "a@b", "R: x", 0 },
+		{ "fold of our line", "x", "h", "a@b", " x\n", 0 },
+		{ "carriage return", "x", "h", "a@b", "R: x\r\n", 0 },
+		{ "not probed", "x", "h", "a@b", "R: x\n", 1 },
+	};
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	static struct prepare_ask ask;
+	static struct ipc_writer w;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+		assert_int_equal(fixture_probe(&f, liar, &p), 0);
+		ask = (struct prepare_ask){ .transaction = 1,
+			.message_size = sizeof text,
+			.name = slice_of(rows[i].name),
+			.host = slice_of(rows[i].host),
+			.return_path = slice_of(rows[i].return_path),
+			.trace = slice_of(rows[i].trace), .n_recipients = 1,
+			.recipients = { rows[i].recipient } };
+		ipc_writer_init(&w);
+		put_prepare_ask(&w, &ask);
+		fixture_send(&f, liar, PREPARE_ASK, &w, message);
+		check_liar(rows[i].what, liar);
+	}
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+}
+
+static void
+test_message_that_may_change(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+	int fd = message_create("t");
+	static struct ipc_writer w;
+
+	(void)state;
+	assert_int_equal(write(fd, text, sizeof text), sizeof text);
+	assert_int_equal(fixture_probe(&f, liar, &p), 0);
+	fixture_put_prepare(&w, 1, "1.x", 1, false, sizeof text);
+	fixture_send(&f, liar, PREPARE_ASK, &w, fd);
+	check_liar("unsealed", liar);
+	close(fd);
+}
+
+static void
+test_order_of_questions(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	static struct ipc_writer w;
+	int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+	(void)state;
+	assert_int_equal(fixture_probe(&f, liar, &p), 0);
+	fixture_put_probe(&f, &w, &p);
+	fixture_send(&f, liar, PROBE_ASK, &w, -1);
+	check_liar("the same recipient twice", liar);
+	liar = fixture_peer(&f, ROLE_SMTPD, 9);
+	assert_int_equal(fixture_probe(&f, liar, &p), 0);
+	ipc_writer_init(&w);
+	ipc_put_u64(&w, 1);
+	fixture_send(&f, liar, COMMIT_ASK, &w, -1);
+	check_liar("commit before prepare", liar);
+}
+
+static void
+test_another_peers_transaction(void **state)
+{
+	static struct ipc_writer w;
+	int other = fixture_peer(&f, ROLE_SMTPD, 9);
+
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, false), 0);
+	assert_true(fixture_release(&f, other, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("alice", "tmp"), 1);
+	ipc_writer_init(&w);
+	ipc_put_u64(&w, tx);
+	fixture_send(&f, other, COMMIT_ASK, &w, -1);
+	assert_true(is_closed(other));
+	close(other);
+	assert_int_equal(count("alice", "new"), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "new"), 1);
+}
+
+static void
+test_lying_store(void **state)
+{
+	static const struct {
+		const char *maildir, *file;
+	} rows[] = {
+		{ "relative", "1.M2_0_0.mx,S=5" },
+		{ "", "1.M2_0_0.mx,S=5" },
+		{ "/tmp", "../x_,S=5" },
+		{ "/tmp", "important" },
+		{ "/tmp", "1.M2_0_0.mx,S=" },
+		{ "/tmp", "1.M2_0_0.mx,S=5x" },
+		{ "/tmp", "" },
+	};
+	struct fixture_box box = { .uid = uid_of(ALICE),
+		.gid = uid_of(ALICE) };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		int liar = fixture_peer(&f, ROLE_STORE, 9);
+
+		box.maildir = rows[i].maildir;
+		CHECK(rows[i].file, fixture_resolve(&f, liar, &box,
+		    rows[i].file) == -1);
+		check_liar(rows[i].file, liar);
+	}
+	/* a uid that has no mailbox */
+	box.uid = 0;
+	box.maildir = "/root";
+	assert_int_equal(fixture_resolve(&f, store, &box, "1.M2_0_0.mx,S=5"),
+	    RESOLVED_UNKNOWN);
+}
+
+/* ---- dead workers ---- */
+
+static unsigned
+kill_workers(void)
+{
+	char path[64];
+	unsigned n = 0;
+	FILE *list;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)f.pid,
+	    (int)f.pid);
+	list = fopen(path, "r");
+	assert_non_null(list);
+	while (fscanf(list, "%d", &pid) == 1) {
+		n++;
+		assert_int_equal(kill(pid, SIGKILL), 0);
+	}
+	fclose(list);
+	return n;
+}
+
+static void
+test_killed_workers_are_replaced(void **state)
+{
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, false), 0);
+	assert_true(kill_workers() >= 1);
+	usleep(200000);		/* what they were given before is lost */
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "new") + count("bob", "new"), 2);
+}
+
+/* A zombie that nobody reaps is dead, too: it has no program. */
+static bool
+is_running(int pid)
+{
+	char path[64], program[64];
+
+	snprintf(path, sizeof path, "/proc/%d/exe", pid);
+	return readlink(path, program, sizeof program) >= 0;
+}
+
+static void
+test_workers_die_with_their_supervisor(void **state)
+{
+	char path[64];
+	int pid = 0;
+	FILE *list;
+
+	(void)state;
+	probe_both();
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)f.pid,
+	    (int)f.pid);
+	list = fopen(path, "r");
+	assert_int_equal(fscanf(list, "%d", &pid), 1);
+	fclose(list);
+	assert_true(is_running(pid));
+	assert_int_equal(kill(f.pid, SIGKILL), 0);
+	assert_int_equal(fixture_stop(&f), -SIGKILL);
+	for (int i = 0; i < 50 && is_running(pid); i++)
+		usleep(20000);
+	assert_false(is_running(pid));
+	fixture_start(&f, STDERR_FILENO);	/* for tear_down */
+}
+
+#ifdef POSTERN_FAULTS
+#include "test_deliver_faults.h"
+#endif
+
+int
+main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_all_get_it_at_commit),
+		TEST(test_many_leaves_of_one_recipient),
+		TEST(test_discard_route),
+		TEST(test_probe_refusals),
+		TEST(test_probe_is_believed_five_seconds),
+		TEST(test_prepare_fails_for_all),
+		TEST(test_prepare_fails_for_one_with_prdr),
+		TEST(test_commit_fails_for_all),
+		TEST(test_commit_fails_for_one_with_prdr),
+		TEST(test_full_disk),
+		TEST(test_release),
+		TEST(test_keep_files_then_resolve),
+		TEST(test_peer_dies_and_store_resolves),
+		TEST(test_quota_replies),
+		TEST(test_quota_file),
+		TEST(test_quota_race),
+		TEST(test_malformed_messages),
+		TEST(test_forged_routes),
+		TEST(test_lying_prepare),
+		TEST(test_message_that_may_change),
+		TEST(test_order_of_questions),
+		TEST(test_another_peers_transaction),
+		TEST(test_lying_store),
+		TEST(test_killed_workers_are_replaced),
+		TEST(test_workers_die_with_their_supervisor),
+#ifdef POSTERN_FAULTS
+		TEST(test_errno_at_each_call_of_prepare),
+		TEST(test_errno_at_each_call_of_commit),
+		TEST(test_kill_of_worker_at_each_step),
+		TEST(test_copy_that_cannot_be_taken_back),
+#endif
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
