@@ -94,6 +94,7 @@ POSTERN_SRCS = \
 
 SMTPD_SRCS = \
 	smtpd/bdat.c \
+	smtpd/boards.c \
 	smtpd/body.c \
 	smtpd/body_header.c \
 	smtpd/connection.c \
@@ -292,6 +293,11 @@ doc/postern.conf.5: $(BUILD)/config-manual
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+
+# How fast deliver is by itself.
+$(BUILD)/bench/deliver_drive: $(BUILD)/obj/tests/bench/deliver_drive.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 unit: $(patsubst %,$(BUILD)/unit/%,$(UNIT_TESTS))
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "delivery.h"
+#include "peer.h"
 
 static struct delivery **
 bucket_of(struct peer *peer, uint64_t id)

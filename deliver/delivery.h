@@ -2,11 +2,11 @@
 /*
  * delivery.h - one transaction of one smtpd, as deliver holds it.
  *
- *	         PROBE*       PREPARE              COMMIT
- *	(nothing) ----> OPEN ------> PREPARING ---> READY ---> COMMITTING ---> freed
- *	                       failed |          ^ is_each     | failed
- *	                              v          |             v
- *	                            UNDOING -----+-> OVER <- RECALLING
+ *	    PROBE*    PREPARE             COMMIT
+ *	(none) -> OPEN -----> PREPARING ---> READY ---> COMMITTING ---> freed
+ *	                failed |          ^ is_each     | failed
+ *	                       v          |             v
+ *	                    UNDOING ------+-> OVER <- RECALLING
  *
  *	RELEASE in any of them, once no job is out: ---> RELEASING ---> freed
  *
@@ -29,8 +29,6 @@
 #include "message.h"
 #include "pool.h"
 
-#define DELIVERY_BUCKETS 8192
-#define DELIVERIES_MAX 100000		/* of one peer */
 #define DELIVERY_RECIPIENTS_MAX 1000
 #define DELIVERY_LEAVES_MAX ROUTE_MAX_LEAVES
 #define DELIVERY_NAME_SIZE 128
@@ -97,28 +95,7 @@ struct delivery {
 	uint32_t release_question;
 };
 
-struct peer {			/* one channel to an smtpd or store */
-	struct deliver *deliver;
-	struct peer *next;
-	struct channel *channel;
-	enum role role;
-	char name[32];
-	uint32_t n_transactions;
-	struct delivery *buckets[DELIVERY_BUCKETS];
-};
-
-/* All that the compartment owns. */
-struct resolve;
-struct deliver {
-	struct compartment c;
-	struct pools *pools;
-	struct boxes *boxes;
-	struct peer *peers;
-	struct delivery *orphans;
-	struct resolve *resolves;	/* that wait for older jobs */
-	uid_t min_uid, own_uid;
-	bool is_stopping, is_draining;
-};
+struct peer;
 
 /* The one with this id, or NULL. */
 struct delivery *delivery_find(struct peer *peer, uint64_t id);
@@ -137,39 +114,8 @@ void delivery_orphan(struct delivery *tx);
 /* Frees an orphan that nothing refers to; else does nothing. */
 void delivery_settle(struct delivery *tx);
 
-/* Every copy of tx: for (i = NULL; (i = delivery_next_copy(tx, i)); ) */
+/* The copy after this one; NULL: the first, or there is no other. */
 struct copy *delivery_next_copy(const struct delivery *tx,
     const struct copy *after);
-
-/* ---- probe.c ---- */
-
-/* false: the peer broke the rules. fd is taken when *fd becomes -1. */
-bool deliver_probe_begin(struct peer *peer, const struct probe_ask *ask, int *fd,
-    uint32_t question);
-/* This uid and gid may have mailboxes here. */
-bool deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid);
-
-/* ---- phases.c ---- */
-
-/* false: the peer broke the rules. The message's fd is the transaction's. */
-bool phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
-    uint32_t question);
-bool phase_commit(struct peer *peer, uint64_t id, uint32_t question);
-bool phase_release(struct peer *peer, const struct release_ask *ask,
-    uint32_t question);
-/* All jobs of the running step are back. */
-void phase_next(struct delivery *tx);
-
-/* ---- steps.c ---- */
-
-/* Which copies a step is for. */
-typedef bool step_wants_fn(const struct delivery *tx,
-    const struct copy *copy);
-/*
- * Give every wanted copy to a worker. phase_next is called when all are
- * back, also when there was nothing to do.
- */
-void steps_submit(struct delivery *tx, enum work_kind kind,
-    step_wants_fn *wants);
 
 #endif

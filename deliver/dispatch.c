@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "dispatch.h"
 #include "log.h"
+#include "phases.h"
 
 /* ---- handlers: decode, and hand on ---- */
 

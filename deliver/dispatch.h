@@ -9,10 +9,11 @@
 #ifndef DELIVER_DISPATCH_H
 #define DELIVER_DISPATCH_H
 
-#include "delivery.h"
+#include "peer.h"
 
 /* Owns fd. A role that has no business here is closed and logged. */
-void deliver_add_peer(struct deliver *d, enum role role, uint16_t index, int fd);
+void deliver_add_peer(struct deliver *d, enum role role, uint16_t index,
+    int fd);
 /* Ends the loop when nothing is left to finish and that is wanted. */
 void deliver_maybe_end(struct deliver *d);
 

@@ -22,7 +22,7 @@
 #include "log.h"
 #include "maildir.h"
 #include "received.h"
-#include "delivery.h"
+#include "phases.h"
 
 #define HEADERS_MAX 8000	/* Return-Path and trace; see WORK_ROOM */
 

@@ -12,7 +12,7 @@
 #include "clock.h"
 #include "failure.h"
 #include "log.h"
-#include "delivery.h"
+#include "phases.h"
 
 #define ROUTE_EXPIRED (-ETIME)
 

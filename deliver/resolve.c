@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "dispatch.h"
+#include "fault.h"
 #include "log.h"
 #include "maildir.h"
+#include "phases.h"
 
 struct resolve {
 	struct job job;
@@ -148,11 +150,12 @@ deliver_resolve_begin(struct peer *peer, const struct resolve_ask *ask,
 	struct deliver *d = peer->deliver;
 	struct resolve *r;
 
+	FAULT_STEP("deliver.before-resolve");
 	if (ask->maildir.size == 0 || ask->maildir.data[0] != '/' ||
 	    !is_copy_name(ask->file))
 		return false;
-	if (!deliver_probe_allows(d, ask->uid, ask->gid) || is_alive(d, ask->file) ||
-	    (r = resolve_new(d, ask)) == NULL) {
+	if (!deliver_probe_allows(d, ask->uid, ask->gid) ||
+	    is_alive(d, ask->file) || (r = resolve_new(d, ask)) == NULL) {
 		answer(peer->channel, question, RESOLVED_UNKNOWN);
 		return true;
 	}

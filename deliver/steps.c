@@ -13,7 +13,7 @@
 #include "log.h"
 #include "maildir.h"
 #include "received.h"
-#include "delivery.h"
+#include "phases.h"
 
 #define LOOK_BACK 16		/* open jobs that are tried for a copy */
 
@@ -109,7 +109,8 @@ copy_failed(struct copy *copy, enum work_kind kind, int error)
 {
 	const struct delivery *tx = copy->recipient->tx;
 
-	if (copy->error == 0)
+	/* undoing is nobody's failure: it is counted as left behind */
+	if (copy->error == 0 && (kind == WORK_PREPARE || kind == WORK_COMMIT))
 		copy->error = error;
 	box_forget(copy->box);
 	log_warning("delivery_step_failed", LOG_S("session", tx->session),

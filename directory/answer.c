@@ -13,6 +13,7 @@
 #include "answer.h"
 #include "ask.h"
 #include "clock.h"
+#include "fault.h"
 #include "log.h"
 #include "message.h"
 #include "state.h"
@@ -142,6 +143,7 @@ on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (!get_route_ask(&m->body, &q) || !is_question_sane(&q))
 		return false;
+	FAULT_STEP("directory.before-route");
 	found = resolver_find(a->resolver, q.local, q.domain, q.explains);
 	answer = (struct route_answer){ .kind = found->kind,
 		.verdict = found->verdict, .is_exempt = found->is_exempt,
@@ -158,6 +160,7 @@ on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 		else
 			answer.sealed = buf_slice(&a->sealed);
 	}
+	FAULT_STEP("directory.before-answer");
 	send_answer(peer, m->id, &answer);
 	return true;
 }

@@ -79,6 +79,15 @@ uint32_t scoreboard_client_bucket(const struct scoreboard *board,
     const void *address, size_t size);
 void scoreboard_client_add(struct scoreboard *board, uint32_t bucket,
     int delta);
+/*
+ * Mark a client for all processes until a second of the monotonic clock;
+ * who (scoreboard_client_who) tells it from others in its bucket, of which
+ * the last one marked is remembered. Survives the owner's death.
+ */
+uint32_t scoreboard_client_who(const struct scoreboard *board,
+    const void *address, size_t size);
+void scoreboard_client_mark(struct scoreboard *board, uint32_t bucket,
+    uint32_t who, uint32_t until_s);
 
 /* ---- others' boards ---- */
 
@@ -97,5 +106,8 @@ uint64_t scoreboards_sum(const struct scoreboards *set,
     const struct scoreboard *own, enum scoreboard_counter counter);
 uint64_t scoreboards_client_sum(const struct scoreboards *set,
     const struct scoreboard *own, uint32_t bucket);
+/* Until when any of them has marked this client; 0: never. */
+uint32_t scoreboards_client_marked(const struct scoreboards *set,
+    const struct scoreboard *own, uint32_t bucket, uint32_t who);
 
 #endif

@@ -26,6 +26,7 @@ struct scoreboard {
 	uint8_t hash_key[16];
 	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
 	_Atomic uint32_t buckets[SCOREBOARD_BUCKETS];
+	_Atomic uint64_t marks[SCOREBOARD_BUCKETS];	/* until_s, who */
 };
 
 struct scoreboards {
@@ -169,9 +170,8 @@ mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-uint32_t
-scoreboard_client_bucket(const struct scoreboard *board, const void *address,
-    size_t size)
+static uint64_t
+client_hash(const struct scoreboard *board, const void *address, size_t size)
 {
 	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		0xff, 0xff };
@@ -183,8 +183,30 @@ scoreboard_client_bucket(const struct scoreboard *board, const void *address,
 	}
 	memcpy(key, board->hash_key, sizeof key);
 	memcpy(&network, address, size < 8 ? size : 8);
-	return (uint32_t)(mix(mix(network ^ key[0]) ^ key[1] ^ (size == 4)) %
+	return mix(mix(network ^ key[0]) ^ key[1] ^ (size == 4));
+}
+
+uint32_t
+scoreboard_client_bucket(const struct scoreboard *board, const void *address,
+    size_t size)
+{
+	return (uint32_t)(client_hash(board, address, size) %
 	    SCOREBOARD_BUCKETS);
+}
+
+uint32_t
+scoreboard_client_who(const struct scoreboard *board, const void *address,
+    size_t size)
+{
+	return (uint32_t)(client_hash(board, address, size) >> 32);
+}
+
+void
+scoreboard_client_mark(struct scoreboard *board, uint32_t bucket,
+    uint32_t who, uint32_t until_s)
+{
+	atomic_store_explicit(&board->marks[bucket % SCOREBOARD_BUCKETS],
+	    (uint64_t)until_s << 32 | who, memory_order_relaxed);
 }
 
 void
@@ -307,4 +329,29 @@ scoreboards_client_sum(const struct scoreboards *set,
 	for (size_t i = 0; set != NULL && i < set->n; i++)
 		sum += client_claim(set->boards[i], bucket);
 	return sum;
+}
+
+static uint32_t
+marked_until(const struct scoreboard *board, uint32_t bucket, uint32_t who)
+{
+	uint64_t mark = atomic_load_explicit(
+	    &board->marks[bucket % SCOREBOARD_BUCKETS],
+	    memory_order_relaxed);
+
+	return (uint32_t)mark == who ? (uint32_t)(mark >> 32) : 0;
+}
+
+uint32_t
+scoreboards_client_marked(const struct scoreboards *set,
+    const struct scoreboard *own, uint32_t bucket, uint32_t who)
+{
+	uint32_t latest = own ? marked_until(own, bucket, who) : 0;
+	uint32_t other;
+
+	for (size_t i = 0; set != NULL && i < set->n; i++) {
+		other = marked_until(set->boards[i], bucket, who);
+		if (other > latest)
+			latest = other;
+	}
+	return latest;
 }

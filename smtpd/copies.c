@@ -177,6 +177,7 @@ copies_answered(struct session *s, struct answer *a)
 	uint16_t i;
 
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	FAULT_STEP("smtpd.after-records");
 	if (!a->is_known || states->first != first ||
 	    states->n_entries != tx->n_asked)
 		return finish_refuse(s, REPLY_RECORDS_SILENT);
@@ -244,6 +245,7 @@ entries_list(const struct transaction *tx, bool has_failed, uint16_t **list)
 static enum step
 undo_answered(struct session *s, struct answer *a)
 {
+	FAULT_STEP("smtpd.after-withdraw");
 	finish_release(s, a->is_known ? RELEASE_ALL : RELEASE_KEEP_FILES);
 	return s->tx->then(s);
 }
@@ -255,6 +257,7 @@ copies_undo(struct session *s, finish_fn *then)
 		.deadline_ms = RECORDS_DEADLINE_MS,
 		.as.list = { .transaction = s->tx->number } };
 
+	FAULT_STEP("smtpd.before-withdraw");
 	s->tx->then = then;
 	if (s->tx->n_entries > 0) {
 		s->tx->n_entries = 0;

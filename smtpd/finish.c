@@ -88,6 +88,7 @@ finish_delivered(struct session *s)
 {
 	enum step step;
 
+	FAULT_STEP("smtpd.before-reply");
 	if (s->tx->n_entries > 0)
 		finish_await_confirmation(s);
 	if (s->tx->is_each) {
@@ -376,6 +377,7 @@ transaction_finish(struct session *s)
 	struct transaction *tx = s->tx;
 	enum reply_name reply;
 
+	FAULT_STEP("smtpd.end-of-data");
 	s->mode = INPUT_LINES;
 	s->is_timer_wanted = true;
 	tx->is_finishing = true;

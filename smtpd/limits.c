@@ -22,7 +22,7 @@
 struct client {
 	struct client *next;
 	uint8_t address[16];		/* IPv4: mapped; IPv6: a /64 */
-	uint32_t bucket;		/* in the scoreboard */
+	uint32_t bucket, who;		/* in the scoreboard */
 	unsigned n_sessions;
 	uint64_t memory_bytes;
 	/* unknown recipients, since window_us */
@@ -186,9 +186,12 @@ client_make(struct limits *limits, const uint8_t key[16])
 	if (client == NULL)
 		return NULL;
 	memcpy(client->address, key, 16);
-	if (limits->setup.own != NULL)
+	if (limits->setup.own != NULL) {
 		client->bucket = scoreboard_client_bucket(limits->setup.own,
 		    key, 16);
+		client->who = scoreboard_client_who(limits->setup.own, key,
+		    16);
+	}
 	client->hour_us = -HOUR_US;
 	client->window_us = -LIMITS_HARVEST_US;
 	client->next = *chain;
@@ -340,12 +343,25 @@ limits_note_recipient(struct limits *limits, struct client *client,
 	    client->n_unknown * 2 <= client->n_recipients)
 		return false;
 	client->harvester_until_us = now_us + LIMITS_HARVEST_US;
+	if (limits->setup.own != NULL)
+		scoreboard_client_mark(limits->setup.own, client->bucket,
+		    client->who, (uint32_t)(client->harvester_until_us /
+		    1000000));
 	return true;
 }
 
 bool
-limits_is_harvester(const struct client *client)
+limits_is_harvester(const struct limits *limits, const struct client *client)
 {
-	return client != NULL && client->harvester_until_us != 0 &&
-	    clock_monotonic_us() < client->harvester_until_us;
+	int64_t now_us;
+
+	if (client == NULL || limits->setup.config->limits.unknown_recipients
+	    == 0)
+		return false;
+	now_us = clock_monotonic_us();
+	if (now_us < client->harvester_until_us)
+		return true;
+	return limits->setup.own != NULL && now_us / 1000000 <
+	    scoreboards_client_marked(*limits->setup.others,
+	    limits->setup.own, client->bucket, client->who);
 }

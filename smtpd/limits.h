@@ -3,10 +3,11 @@
  * limits.h - what one client, and all clients together, may have at once.
  *
  * Sessions of a client and the memory of all messages are counted over all
- * smtpd processes through their scoreboards. What a client network has of
- * that memory, its messages in an hour and its unknown recipients are this
+ * smtpd processes through their scoreboards, and a client that collects
+ * addresses is marked there for all. What a client network has of that
+ * memory, its messages in an hour and its unknown recipients are this
  * process's own count: a client that spreads over all processes reaches
- * each limit once in each.
+ * each of these limits once in each.
  *
  * A struct client is one network (an IPv4 address, an IPv6 /64). It lives
  * while it has sessions, and longer while something is held against it.
@@ -62,7 +63,9 @@ void limits_unreserve(struct limits *limits, struct client *client,
 /* One more recipient. True: by now the client collects addresses. */
 bool limits_note_recipient(struct limits *limits, struct client *client,
     bool is_unknown);
-bool limits_is_harvester(const struct client *client);
+/* In any process. */
+bool limits_is_harvester(const struct limits *limits,
+    const struct client *client);
 
 void limits_count(struct limits *limits, enum scoreboard_counter counter,
     int64_t delta);

@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "commands.h"
+#include "fault.h"
 #include "limits.h"
 #include "log.h"
 #include "smtp_command.h"
@@ -69,7 +70,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (tx->n_recipients >= s->settings->max_recipients ||
 	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS)
 		return session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
-	if (limits_is_harvester(s->client) && !rcpt_is_exempt(&tx->rcpt))
+	if (!rcpt_is_exempt(&tx->rcpt) &&
+	    limits_is_harvester(s->settings->limits, s->client))
 		return session_reply(s, REPLY_HARVEST);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
@@ -101,6 +103,7 @@ rcpt_ask_route(struct session *s)
 	struct question q = { .kind = QUESTION_ROUTE, .fd = -1,
 		.deadline_ms = ROUTE_DEADLINE_MS, .as.route = &ask };
 
+	FAULT_STEP("smtpd.before-route");
 	return session_ask(s, &q, rcpt_routed);
 }
 
@@ -188,6 +191,7 @@ rcpt_routed(struct session *s, struct answer *a)
 	const struct route_answer *route = &a->as.route;
 	struct transaction *tx = s->tx;
 
+	FAULT_STEP("smtpd.after-route");
 	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
 	if (!a->is_known)
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
@@ -226,6 +230,7 @@ rcpt_probed(struct session *s, struct answer *a)
 	uint16_t index = tx->n_probed;
 	enum step step;
 
+	FAULT_STEP("smtpd.after-probe");
 	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
 	if (a->is_known && a->as.verdict.code != 0) {
 		transaction_drop_rcpt(tx);

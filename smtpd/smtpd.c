@@ -8,11 +8,11 @@
  * socket, and routes are sealed: taken over, it can forge inbound mail into
  * routes that exist, and nothing else.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "boards.h"
 #include "body.h"
 #include "compartment.h"
 #include "connection.h"
@@ -20,19 +20,16 @@
 #include "log.h"
 #include "peers.h"
 #include "sandbox.h"
-#include "scoreboard.h"
 #include "trail.h"
 
-#define BOARDS_LOOK_MS 5000
 #define DRAIN_MS 600000		/* a reload waits so long for old sessions */
 
 struct smtpd {
 	struct compartment c;
 	struct server server;
 	struct trail *trail;
-	struct scoreboard *board;
-	struct scoreboards *boards;	/* of the other smtpd processes */
-	struct loop_timer boards_timer, drain_timer;
+	struct boards boards;
+	struct loop_timer drain_timer;
 };
 
 /* ---- start ---- */
@@ -43,7 +40,7 @@ settings_init(struct smtpd *d)
 	struct session_settings *settings = &d->server.settings;
 	const struct config *config = d->c.config;
 	struct limits_setup setup = { .config = config,
-		.own = d->board, .others = &d->boards,
+		.own = d->boards.own, .others = &d->boards.others,
 		.memory_bytes = limits_memory_bytes(config) };
 
 	settings->config = config;
@@ -57,28 +54,6 @@ settings_init(struct smtpd *d)
 	if (d->trail == NULL || settings->limits == NULL ||
 	    d->server.peers == NULL)
 		fatal("out of memory");
-}
-
-static void
-boards_open(struct smtpd *d)
-{
-	d->board = scoreboard_map_own(d->c.fds[SETUP_FD_SCOREBOARD]);
-	if (d->board == NULL)
-		fatal("the scoreboard cannot be mapped: %s", strerror(errno));
-}
-
-/* Others come and go with restarts and reloads. */
-static void
-boards_look(struct loop_timer *timer, void *arg)
-{
-	struct smtpd *d = arg;
-	unsigned n_lost = trail_take_lost(d->trail);
-
-	(void)scoreboards_update(&d->boards, d->c.scoreboards,
-	    d->c.n_scoreboards);
-	if (n_lost > 0)
-		scoreboard_add(d->board, SCOREBOARD_TRAIL_LOST, n_lost);
-	loop_timer_start(d->c.loop, timer, BOARDS_LOOK_MS, boards_look, d);
 }
 
 /* Sessions cost one descriptor, and one more while a message comes in. */
@@ -123,7 +98,10 @@ on_round_end(void *arg)
 {
 	struct smtpd *d = arg;
 
+	boards_update(&d->boards);
 	trail_flush(d->trail);
+	scoreboard_add(d->boards.own, SCOREBOARD_TRAIL_LOST,
+	    trail_take_lost(d->trail));
 	if (trail_wants_segment(d->trail))
 		peers_want_segment(d->server.peers, d->trail);
 }
@@ -145,10 +123,8 @@ on_ended(struct server *server)
 static void
 on_drained_too_long(struct loop_timer *timer, void *arg)
 {
-	struct smtpd *d = arg;
-
 	(void)timer;
-	server_stop(&d->server);
+	server_stop(arg);
 }
 
 static void
@@ -157,7 +133,7 @@ on_drain(struct compartment *c)
 	struct smtpd *d = c->arg;
 
 	loop_timer_start(c->loop, &d->drain_timer, DRAIN_MS,
-	    on_drained_too_long, d);
+	    on_drained_too_long, &d->server);
 	server_drain(&d->server);
 }
 
@@ -182,12 +158,12 @@ smtpd_main(void)
 	d.c.on_stop = on_stop;
 	d.server.loop = d.c.loop;
 	d.server.ended = on_ended;
-	boards_open(&d);
+	boards_open(&d.boards, &d.c);
 	settings_init(&d);
 	raise_descriptors();
 	body_warm_up();
 	enter_sandbox(&d);
-	boards_look(&d.boards_timer, &d);
+	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);
 	compartment_ready(&d.c);
 	listen_all(&d);

@@ -6,6 +6,7 @@
  * No answer is "unknown", and the record is asked about again later.
  */
 #include "clock.h"
+#include "fault.h"
 #include "log.h"
 #include "store.h"
 
@@ -61,6 +62,7 @@ on_resolved(struct channel *ch, struct ipc_message *answer, void *arg)
 	struct slot_content content;
 
 	(void)ch;
+	FAULT_STEP("store.before-resolved");
 	slots_read(s->slots, resolving->slot, &content);
 	if (slots_state(s->slots, resolving->slot) == SLOT_INTENT)
 		log_info("resolved", LOG_S("copy", words[resolution]),

@@ -6,6 +6,7 @@
  * channel is then closed and the records of that smtpd are resolved.
  */
 #include <unistd.h>
+#include "fault.h"
 #include "log.h"
 #include "store.h"
 #include "trail.h"
@@ -22,9 +23,11 @@ on_record_begin(struct channel *ch, struct ipc_message *m, void *arg)
 	struct record_states states;
 	struct ipc_writer w;
 
+	FAULT_STEP("store.before-begin");
 	if (!get_record_begin(&m->body, &begin) ||
 	    !records_begin(peer->store->records, peer, &begin, &states))
 		return false;
+	FAULT_STEP("store.after-begin");
 	ipc_writer_init(&w);
 	put_record_states(&w, &states);
 	(void)channel_answer(ch, m->id, RECORD_STATES, &w, -1);
@@ -59,6 +62,7 @@ static bool
 acknowledge(struct channel *ch, const struct ipc_message *m,
     enum records_outcome outcome)
 {
+	FAULT_STEP("store.before-ok");
 	if (outcome == RECORDS_OK)
 		(void)channel_answer(ch, m->id, RECORD_OK, NULL, -1);
 	return outcome != RECORDS_MALFORMED;
@@ -70,6 +74,7 @@ on_record_intent(struct channel *ch, struct ipc_message *m, void *arg)
 	struct peer *peer = arg;
 	uint64_t transaction;
 
+	FAULT_STEP("store.before-intent");
 	return get_transaction(m, &transaction) && acknowledge(ch, m,
 	    records_intent(peer->store->records, peer, transaction));
 }
@@ -80,6 +85,7 @@ on_record_withdraw(struct channel *ch, struct ipc_message *m, void *arg)
 	struct peer *peer = arg;
 	struct record_list list;
 
+	FAULT_STEP("store.before-withdraw");
 	return get_list(m, &list) && acknowledge(ch, m,
 	    records_withdraw(peer->store->records, peer, &list));
 }
@@ -91,6 +97,7 @@ on_record_done(struct channel *ch, struct ipc_message *m, void *arg)
 	struct record_list list;
 
 	(void)ch;
+	FAULT_STEP("store.before-done");
 	return get_list(m, &list) && records_done(peer->store->records, peer,
 	    &list) != RECORDS_MALFORMED;
 }
@@ -104,6 +111,7 @@ on_record_settle(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (!get_transaction(m, &transaction))
 		return false;
+	FAULT_STEP("store.before-settle");
 	records_settle(peer->store->records, peer, transaction);
 	store_resolve(peer->store);
 	return true;
@@ -118,6 +126,7 @@ on_record_confirm(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (!get_transaction(m, &transaction))
 		return false;
+	FAULT_STEP("store.before-confirm");
 	records_confirm(peer->store->records, peer, transaction);
 	return true;
 }
@@ -131,6 +140,7 @@ on_record_end(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (!get_transaction(m, &transaction))
 		return false;
+	FAULT_STEP("store.before-end");
 	records_end(peer->store->records, peer, transaction);
 	store_resolve(peer->store);
 	return true;

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include "clock.h"
+#include "fault.h"
 #include "log.h"
 #include "store.h"
 
@@ -28,9 +29,11 @@ check_engine(struct store *s, int error)
 static int
 commit_once(struct store *s)
 {
-	int put = records_store(s->records);
-	int error = kv_commit(s->kv);
+	int put = records_store(s->records), error;
 
+	FAULT_STEP("store.before-commit");
+	error = kv_commit(s->kv);
+	FAULT_STEP("store.after-commit");
 	records_stored(s->records, error);
 	return error ? error : put;
 }

@@ -7,7 +7,9 @@
  *
  * Keeps so many transactions under way (probe each recipient, prepare,
  * commit) and prints messages a second and CPU of the compartment and its
- * workers per message. Mailboxes are DIR/N/Maildir, made when missing.
+ * workers per message. Mailboxes are DIR/N/Maildir, made when missing; as
+ * root they are uid 1001's and DIR must be open to it. `make
+ * build/bench/deliver_drive` builds it.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -96,12 +96,18 @@ def test_refused_recipients_do_not_use_up_the_limit(server, session):
 
 
 def test_sessions_per_client(make_server):
-    server = make_server(limits="sessions_per_client = 3")
-    held = [server.connect() for _ in range(3)]
+    """In all processes together, from the first connection on."""
+    server = make_server(limits="sessions_per_client = 3",
+                         settings="\nprocesses {{ smtpd = 2 }}\n")
+    one, other = server.children("smtpd")
+    with server.only_smtpd(one):
+        held = [server.connect() for _ in range(2)]
+    with server.only_smtpd(other):
+        held.append(server.connect())
     try:
         assert all(c.greeting.code == 220 for c in held)
-        for _ in range(3):
-            with server.connect() as fourth:
+        for pid in (one, other):
+            with server.only_smtpd(pid), server.connect() as fourth:
                 assert fourth.greeting.code == 421, fourth.greeting
                 assert "4.7.0" in fourth.greeting.text
                 assert fourth.is_closed()
@@ -119,12 +125,17 @@ def test_sessions_per_client(make_server):
 
 
 def test_sessions_of_everybody(make_server):
-    server = make_server(limits="sessions = 4")
-    held = [server.connect(host) for host in ("127.0.0.1", "::1") * 2]
+    server = make_server(limits="sessions = 4",
+                         settings="\nprocesses {{ smtpd = 2 }}\n")
+    held = []
     try:
+        for pid in server.children("smtpd"):
+            with server.only_smtpd(pid):
+                held += [server.connect(h) for h in ("127.0.0.1", "::1")]
         assert all(c.greeting.code == 220 for c in held)
-        with server.connect("::1") as c:
-            assert c.greeting.code == 421
+        for pid in server.children("smtpd"):
+            with server.only_smtpd(pid), server.connect("::1") as c:
+                assert c.greeting.code == 421
     finally:
         for c in held:
             c.close()

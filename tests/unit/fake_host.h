@@ -47,7 +47,6 @@ struct host {
 	uint32_t question;
 	enum question_kind kind;
 	struct answer answer;
-	char sealed[2048];
 	struct buf route;
 	/* what the last PREPARE was given */
 	struct buf message, trace, name, entry_file;
@@ -58,8 +57,6 @@ struct host {
 	unsigned n_entries;
 	char remembered[ASK_ADDRESS_MAX];	/* of the last FAILURE_PUT */
 };
-
-static struct host *host_now;
 
 #define HOST_CONFIG "hostname = \"mx.example.org\"\n" \
 	"postmaster = \"alice@example.org\"\n" \
@@ -310,7 +307,6 @@ host_open(struct host *h, const char *more_config)
 	struct buf text = { 0 };
 
 	memset(h, 0, sizeof(*h));
-	host_now = h;
 	buf_puts(&text, HOST_CONFIG);
 	buf_puts(&text, more_config);
 	h->config = config_parse(buf_slice(&text), &problems);

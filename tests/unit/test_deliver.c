@@ -219,6 +219,7 @@ test_all_get_it_at_commit(void **state)
 static void
 test_many_leaves_of_one_recipient(void **state)
 {
+	static char homes[50][128], maildirs[50][256];
 	struct fixture_box boxes[50];
 	struct fixture_probe p = { .tx = ++tx, .boxes = boxes,
 		.n_boxes = N_OF(boxes) };
@@ -228,10 +229,12 @@ test_many_leaves_of_one_recipient(void **state)
 	for (unsigned i = 0; i < N_OF(boxes); i++) {
 		snprintf(user, sizeof user, "u%u", i);
 		make_home(user, ALICE + i % 5);
-		boxes[i] = box_of("alice", ALICE + i % 5, 0);
-		boxes[i].home = strdup(path_in(user));
-		snprintf(user, sizeof user, "u%u/Maildir", i);
-		boxes[i].maildir = strdup(path_in(user));
+		boxes[i] = box_of(user, ALICE + i % 5, 0);
+		snprintf(homes[i], sizeof homes[i], "%s/%s", base, user);
+		snprintf(maildirs[i], sizeof maildirs[i], "%s/%s/Maildir",
+		    base, user);
+		boxes[i].home = homes[i];
+		boxes[i].maildir = maildirs[i];
 	}
 	assert_int_equal(fixture_probe(&f, smtpd, &p), 0);
 	assert_int_equal(prepare(1, false), 0);
@@ -813,14 +816,23 @@ test_killed_workers_are_replaced(void **state)
 	assert_int_equal(count("alice", "new") + count("bob", "new"), 2);
 }
 
-/* A zombie that nobody reaps is dead, too: it has no program. */
+/* A zombie that nobody reaps is dead, too. */
 static bool
 is_running(int pid)
 {
-	char path[64], program[64];
+	char path[64], line[256] = "";
+	FILE *file;
+	char *at;
 
-	snprintf(path, sizeof path, "/proc/%d/exe", pid);
-	return readlink(path, program, sizeof program) >= 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return false;
+	if (fgets(line, sizeof line, file) == NULL)
+		line[0] = '\0';
+	fclose(file);
+	at = strrchr(line, ')');
+	return at != NULL && at[2] != 'Z' && at[2] != 'X';
 }
 
 static void

@@ -59,22 +59,17 @@ check_nothing_new(const char *name)
 static void
 check_works_again(const char *name)
 {
-	memset(slots, 0, sizeof *slots);
+	char command[256];
+
+	memset(slots, 0, 64 * sizeof *slots);
 	usleep(150000);		/* a dead worker's uid waits for a moment */
 	probe_both();
 	CHECK(name, prepare(2, false) == 0);
 	CHECK(name, commit() == 0);
 	CHECK(name, count("alice", "new") == 1);
 	CHECK(name, count("bob", "new") == 1);
-	assert_int_equal(unlink(path_in("alice/Maildir/new/x")), -1);
-	CHECK(name, system(NULL) != 0);
-	{
-		char command[256];
-
-		snprintf(command, sizeof command,
-		    "rm -f %s/*/Maildir/new/*", base);
-		assert_int_equal(system(command), 0);
-	}
+	snprintf(command, sizeof command, "rm -f %s/*/Maildir/new/*", base);
+	assert_int_equal(system(command), 0);
 }
 
 static const int errors[] = { ENOSPC, EDQUOT, EIO, EROFS, EACCES };

@@ -143,16 +143,16 @@ test_harvest(void **state)
 		limits_note_recipient(limits, client, false);
 	for (i = 0; i < 4; i++)
 		assert_false(limits_note_recipient(limits, client, true));
-	assert_false(limits_is_harvester(client));
+	assert_false(limits_is_harvester(limits, client));
 	assert_true(limits_note_recipient(limits, client, true));
-	assert_true(limits_is_harvester(client));
+	assert_true(limits_is_harvester(limits, client));
 	/* it is remembered over the end of its sessions */
 	limits_leave(limits, &client);
 	clock_set_for_tests(5000000000 + LIMITS_HARVEST_US - 1, 1);
 	limits_admit(limits, "192.0.2.1", &again);
-	assert_true(limits_is_harvester(again));
+	assert_true(limits_is_harvester(limits, again));
 	clock_set_for_tests(5000000000 + LIMITS_HARVEST_US, 1);
-	assert_false(limits_is_harvester(again));
+	assert_false(limits_is_harvester(limits, again));
 	assert_false(limits_note_recipient(limits, again, true));
 	limits_leave(limits, &again);
 	limits_free(&limits);

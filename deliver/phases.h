@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * phases.h - what is done with a delivery.h transaction: probe.c, phases.c,
+ * and steps.c below them.
+ */
+#ifndef DELIVER_PHASES_H
+#define DELIVER_PHASES_H
+
+#include "peer.h"
+
+/* ---- probe.c ---- */
+
+/* false: the peer broke the rules. fd is taken when *fd becomes -1. */
+bool deliver_probe_begin(struct peer *peer, const struct probe_ask *ask, int *fd,
+    uint32_t question);
+/* This uid and gid may have mailboxes here. */
+bool deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid);
+
+/* ---- phases.c ---- */
+
+/* false: the peer broke the rules. The message's fd is the transaction's. */
+bool phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
+    uint32_t question);
+bool phase_commit(struct peer *peer, uint64_t id, uint32_t question);
+bool phase_release(struct peer *peer, const struct release_ask *ask,
+    uint32_t question);
+/* All jobs of the running step are back. */
+void phase_next(struct delivery *tx);
+
+/* ---- steps.c ---- */
+
+/* Which copies a step is for. */
+typedef bool step_wants_fn(const struct delivery *tx,
+    const struct copy *copy);
+/*
+ * Give every wanted copy to a worker. phase_next is called when all are
+ * back, also when there was nothing to do.
+ */
+void steps_submit(struct delivery *tx, enum work_kind kind,
+    step_wants_fn *wants);
+
+#endif
