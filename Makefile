@@ -251,7 +251,9 @@ FUZZ_TARGETS = \
 	fuzz_short_id \
 	fuzz_route \
 	fuzz_aliases \
-	fuzz_users
+	fuzz_users \
+	fuzz_work \
+	fuzz_maildirsize
 
 FOLDERS = lib mail postern smtpd directory deliver store control
 ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store control mail lib)

@@ -47,8 +47,6 @@ enum copy_state {
 	COPY_SKIPPED,		/* a delivery record has it already */
 };
 
-struct recipient;
-
 struct copy {			/* one leaf of one recipient */
 	struct recipient *recipient;
 	const struct route_leaf *leaf;
@@ -111,7 +109,7 @@ int delivery_add(struct delivery *tx, struct recipient *r);
 void delivery_recipient_free(struct recipient *r);
 /* Take it from its peer; freed when nothing refers to it any more. */
 void delivery_orphan(struct delivery *tx);
-/* Frees an orphan that nothing refers to; else does nothing. */
+/* Frees an orphan that nothing refers to. */
 void delivery_settle(struct delivery *tx);
 
 /* The copy after this one; NULL: the first, or there is no other. */

@@ -11,8 +11,8 @@
 /* ---- probe.c ---- */
 
 /* false: the peer broke the rules. fd is taken when *fd becomes -1. */
-bool deliver_probe_begin(struct peer *peer, const struct probe_ask *ask, int *fd,
-    uint32_t question);
+bool deliver_probe_begin(struct peer *peer, const struct probe_ask *ask,
+    int *fd, uint32_t question);
 /* This uid and gid may have mailboxes here. */
 bool deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid);
 

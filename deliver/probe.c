@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "failure.h"
+#include "fault.h"
 #include "log.h"
 #include "phases.h"
 
@@ -150,6 +151,7 @@ finish(struct recipient *r)
 	struct peer *peer = tx->peer;
 	int error = first_error(r);
 
+	FAULT_STEP("deliver.after-probe");
 	if (peer != NULL)
 		answer_error(peer, r->question, error);
 	if (error || r->is_dropped)
@@ -235,14 +237,15 @@ recipient_new(struct recipient **rp, struct delivery *tx,
 }
 
 bool
-deliver_probe_begin(struct peer *peer, const struct probe_ask *ask, int *fd,
-    uint32_t question)
+deliver_probe_begin(struct peer *peer, const struct probe_ask *ask,
+    int *fd, uint32_t question)
 {
 	struct recipient *r;
 	struct delivery *tx;
 	bool is_bad;
 	int error;
 
+	FAULT_STEP("deliver.before-probe");
 	tx = find_or_new(peer, ask, &is_bad);
 	if (is_bad)
 		return false;

@@ -189,15 +189,22 @@ static const struct kind {
 	int (*begin)(struct worker *w, struct job *job, size_t i);
 	bool is_made;		/* a missing mailbox is made */
 	bool is_fresh;		/* one that is open already is not enough */
-	const char *point;	/* for faults */
+	const char *point, *point_after;	/* for faults */
 } kinds[] = {
-	[WORK_PROBE] = { probe_leaf, true, true, "worker.probe" },
-	[WORK_PREPARE] = { prepare_leaf, true, false, "worker.prepare" },
-	[WORK_COMMIT] = { commit_leaf, false, false, "worker.commit" },
-	[WORK_ABORT] = { abort_leaf, false, false, "worker.abort" },
-	[WORK_TAKE_BACK] = { take_back_leaf, false, false, "worker.take_back" },
-	[WORK_RESOLVE] = { resolve_leaf, false, true, "worker.resolve" },
-	[WORK_SWEEP] = { sweep_leaf, false, false, "worker.sweep" },
+	[WORK_PROBE] = { probe_leaf, true, true, "worker.probe",
+	    "worker.after-probe" },
+	[WORK_PREPARE] = { prepare_leaf, true, false, "worker.prepare",
+	    "worker.after-prepare" },
+	[WORK_COMMIT] = { commit_leaf, false, false, "worker.commit",
+	    "worker.after-commit" },
+	[WORK_ABORT] = { abort_leaf, false, false, "worker.abort",
+	    "worker.after-abort" },
+	[WORK_TAKE_BACK] = { take_back_leaf, false, false, "worker.take_back",
+	    "worker.after-take_back" },
+	[WORK_RESOLVE] = { resolve_leaf, false, true, "worker.resolve",
+	    "worker.after-resolve" },
+	[WORK_SWEEP] = { sweep_leaf, false, false, "worker.sweep",
+	    "worker.after-sweep" },
 };
 
 /* ---- one job ---- */
@@ -372,8 +379,10 @@ do_batch(struct worker *w)
 	for (size_t i = 0; i < w->n_jobs; i++)
 		end_job(w, &w->jobs[i]);
 	FAULT_STEP("worker.answer");
-	for (size_t i = 0; !error && i < w->n_jobs; i++)
+	for (size_t i = 0; !error && i < w->n_jobs; i++) {
+		FAULT_STEP(kinds[w->jobs[i].work.kind].point_after);
 		error = answer_job(w, &w->jobs[i]);
+	}
 	return error;
 }
 

@@ -11,6 +11,7 @@
 #include "build.h"
 #include "clock.h"
 #include "compile.h"
+#include "fault.h"
 #include "state.h"
 
 #define GUARDED_FROM 5		/* entries before */
@@ -121,6 +122,7 @@ install(const struct job *job, const char *suffix)
 	error = table_write(new_path, &job->build.image);
 	if (error)
 		return error;
+	FAULT_STEP("compiler.before-rename");
 	if (rename(new_path, path) < 0) {
 		error = -errno;
 		unlink(new_path);
@@ -201,6 +203,7 @@ run(struct job *job, bool accepts_shrunken)
 	}
 	result->outcome = COMPILE_DONE;
 	error = install(job, "db");
+	FAULT_STEP("compiler.after-rename");
 	/* a crash between the two leaves a pending copy that is no different
 	 * from the table in use; the next run removes it */
 	return error ? error : remove_pending(job);

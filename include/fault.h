@@ -19,6 +19,9 @@
 #ifndef POSTERN_FAULT_H
 #define POSTERN_FAULT_H
 
+#include <stdbool.h>
+#include <stdlib.h>
+
 #ifdef POSTERN_FAULTS
 /* Map the file, if the environment names one. Before the sandbox. */
 void fault_open(const char *role);
@@ -31,11 +34,14 @@ int fault_point(const char *name);
 #define FAULT(name) fault_point(name)
 /* A step that can only be delayed or be the last one. */
 #define FAULT_STEP(name) ((void)fault_point(name))
+/* Whether the environment sets this switch. */
+#define FAULT_ENV(name) (getenv(name) != NULL)
 #else
 #define FAULT_OPEN(role) ((void)0)
 #define FAULT_ROLE(role) ((void)0)
 #define FAULT(name) 0
 #define FAULT_STEP(name) ((void)0)
+#define FAULT_ENV(name) false
 #endif
 
 #endif

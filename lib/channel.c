@@ -14,10 +14,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include "fault.h"
 #include "ipc.h"
 #include "ipc_wire.h"
 
@@ -297,13 +299,30 @@ enqueue(struct channel *ch, const uint8_t *header, const struct ipc_writer *w,
 	return error;
 }
 
+#ifdef POSTERN_FAULTS
+/* As if this process had been taken over: break the rules of this peer. */
+static bool
+is_garbled(const struct channel *ch)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "garble.%s", ch->name);
+	return FAULT(name) != 0;
+}
+#else
+#define is_garbled(ch) false
+#endif
+
 /* Queue it; with a descriptor, send it now or queue a duplicate. */
 static int
 post(struct channel *ch, const uint8_t *header, const struct ipc_writer *w,
     int fd)
 {
+	static const uint8_t garbled[IPC_HEADER_SIZE];
 	int copy = -1, error;
 
+	if (is_garbled(ch))
+		header = garbled;
 	if (ch->is_dead)
 		return -EPIPE;
 	if (w != NULL && w->failed)

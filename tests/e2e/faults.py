@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: ISC
+"""A laboratory: one server of the fault-injection build, a client that
+retries as a mail server does, and the invariants of DESIGN 6.
+
+    lab = Lab()
+    told = lab.attempt(TWO, message)      one try; {recipient: Reply}
+    lab.send(TWO, message)                until everybody was told 250
+    lab.check()                           nobody has anything else
+"""
+import concurrent.futures
+import os
+import queue
+import re
+import signal
+import threading
+import time
+
+from client import Closed, new_message, wire
+from postern import (IS_ROOT, OTHER_OWNER, OWNER, Mail, Server, owner_key,
+                     wait_until)
+
+NAMES = ("alice", "bob", "carol", "dave", "erin", "small")
+USERS = "".join("%s%s\n" % (n, " quota=10M" if n == "small" else "")
+                for n in NAMES)
+ALIASES = """postmaster: alice
+abuse: alice
+root: alice
+team: alice, bob, carol@second.example
+"""
+SECOND = """
+domain "second.example" {{
+    users = "table:{folder}/users"
+    aliases = "{folder}/aliases.second"
+    mailbox = "{folder}/second/%u/Maildir"
+    OWNER
+}}
+"""
+ONE = ("alice@example.org",)
+TWO = ("alice@example.org", "alice@second.example")
+TEAM = ("team@example.org",)
+FOUR = ("alice@example.org", "bob@example.org", "carol@example.org",
+        "dave@example.org")
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+def must(condition, text, *arguments):
+    """Raise Broken unless condition."""
+    if not condition:
+        raise Broken(text % arguments)
+
+
+class Lab:
+    """One server, and what each mailbox must hold."""
+
+    def __init__(self, **options):
+        settings = options.pop("settings", "")
+        more = options.pop("more", "")
+        self.server = Server(
+            faults=True, users=USERS, aliases=ALIASES,
+            settings="\nprocesses {{ smtpd = 1  directory = 1 }}\n"
+            + settings,
+            more=SECOND.replace("OWNER", owner_key(OTHER_OWNER)) + more,
+            **options)
+        self.server.write("aliases.second",
+                          "postmaster: alice\nabuse: alice\n")
+        self.second = os.path.join(self.server.folder, "second")
+        os.mkdir(self.second)
+        if IS_ROOT and not self.server.run_as:
+            self.server.own_by(self.second, OTHER_OWNER)
+        self.expected = {}      # Maildir -> {Message-ID}
+        self.seen = {}          # path -> Message-ID
+        self.n_kills = 0
+
+    @property
+    def faults(self):
+        """The points of this server."""
+        return self.server.faults
+
+    # ---- mailboxes ----
+
+    def boxes(self, recipient):
+        """The Maildirs that a recipient stands for."""
+        if recipient == TEAM[0]:
+            return [self.box("alice@example.org"),
+                    self.box("bob@example.org"),
+                    self.box("carol@second.example")]
+        return [self.box(recipient)]
+
+    def box(self, address):
+        """A user's Maildir."""
+        user, domain = address.split("@")
+        top = self.second if domain == "second.example" else \
+            self.server.mail_folder
+        return os.path.join(top, user, "Maildir")
+
+    def all_boxes(self):
+        """Every Maildir there could be."""
+        return [os.path.join(top, n, "Maildir")
+                for top in (self.second, self.server.mail_folder)
+                for n in NAMES]
+
+    def ids(self, box):
+        """The Message-IDs in new/ and cur/, one per file."""
+        found = []
+        for folder in ("new", "cur"):
+            path = os.path.join(box, folder)
+            if not os.path.isdir(path):
+                continue
+            for name in os.listdir(path):
+                full = os.path.join(path, name)
+                if full not in self.seen:
+                    try:
+                        self.seen[full] = self.read(full)
+                    except FileNotFoundError:
+                        continue        # taken back just now
+                found.append(self.seen[full])
+        return found
+
+    @staticmethod
+    def read(path):
+        """The Message-ID of a file that is whole."""
+        mail = Mail(path)
+        size = int(re.search(r",S=(\d+)", mail.name).group(1))
+        must(len(mail.raw) == size, "%s has %d octets", path, len(mail.raw))
+        return mail.get("Message-ID")
+
+    def count(self, recipients, message):
+        """How many copies of the message each box has, in order."""
+        wanted = id_of(message)
+        return [self.ids(box).count(wanted)
+                for r in recipients for box in self.boxes(r)]
+
+    def expect(self, recipient, message):
+        """From now on this recipient must have it."""
+        for box in self.boxes(recipient):
+            self.expected.setdefault(box, set()).add(id_of(message))
+
+    def check(self):
+        """Everybody has what he was promised, once, and nothing else."""
+        for box in self.all_boxes():
+            must(sorted(self.ids(box)) ==
+                 sorted(self.expected.get(box, ())),
+                 "%s holds %s and not %s", box, sorted(self.ids(box)),
+                 sorted(self.expected.get(box, ())))
+
+    # ---- the client ----
+
+    def attempt(self, recipients, message, params="", told=None,
+                sender="sender@elsewhere.example"):
+        """One try, ended by QUIT. {recipient: last Reply for him}; who is
+        not in it heard nothing, as the connection broke."""
+        told = {} if told is None else told
+        try:
+            with self.server.connect(timeout=70) as c:
+                self._dialogue(c, recipients, message,
+                               (params, sender), told)
+        except (Closed, OSError):
+            pass
+        return told
+
+    @staticmethod
+    def _dialogue(c, recipients, message, envelope, told):
+        if c.greeting.code != 220 or c.command("EHLO c.example").code != 250:
+            return
+        reply = c.command("MAIL FROM:<%s>%s" % (envelope[1], envelope[0]))
+        if reply.code != 250:
+            told.update({r: reply for r in recipients})
+            return
+        accepted = []
+        for recipient in recipients:
+            reply = c.command("RCPT TO:<%s>" % recipient)
+            if reply.code == 250:
+                accepted.append(recipient)
+            else:
+                told[recipient] = reply
+        if accepted:
+            c.expect("DATA", "354")
+            c.send(wire(message))
+            reply = c.reply()
+            if reply.code == 353:
+                told.update(zip(accepted, c.replies(len(accepted))))
+                c.reply()
+            else:
+                told.update({r: reply for r in accepted})
+        c.command("QUIT")
+
+    def send(self, recipients, message, params="", deadline=25, first=None):
+        """Retry as a mail server does. Each try is checked: who was told
+        250 has it, nobody has it twice. Returns the tries."""
+        left, tries = list(recipients), []
+        end = time.monotonic() + deadline
+        while left:
+            told = first if first is not None and not tries else \
+                self.attempt(left, message, params)
+            tries.append(told)
+            left = self._take_stock(recipients, left, told, message)
+            if left:
+                must(time.monotonic() < end, "not delivered to %s: %s",
+                     left, tries[-3:])
+                time.sleep(0.1)
+        return tries
+
+    def _take_stock(self, recipients, left, told, message):
+        for recipient, reply in told.items():
+            must(reply.code == 250 or 400 <= reply.code < 500,
+                 "%s was told %r", recipient, reply)
+            if reply.code == 250:
+                self.expect(recipient, message)
+                counts = self.count([recipient], message)
+                must(min(counts) >= 1, "%s was told 250 and boxes have %s",
+                     recipient, counts)
+        counts = self.count(recipients, message)
+        must(max(counts) <= 1, "copies after a try: %s", counts)
+        return [r for r in left
+                if r not in told or told[r].code != 250]
+
+    def settled(self, recipients, message, params=""):
+        """Wait until all have it or none (each for himself with PRDR)."""
+        groups = [[r] for r in recipients] if "PRDR" in params \
+            else [recipients]
+
+        def is_settled():
+            return all(len(set(self.count(g, message))) == 1 for g in groups)
+        wait_until(is_settled, 10, "all or none", every=0.02)
+
+    # ---- processes ----
+
+    def pids(self, role):
+        """Processes by role; a worker is a child of a deliver."""
+        if role == "supervisor":
+            return [self.server.process.pid]
+        if role != "worker":
+            parents = {self.server.process.pid}
+        else:
+            parents = set(self.pids("deliver"))
+        wanted = "deliver" if role == "worker" else role
+        return [p for p in self.server.children(wanted)
+                if parent_of(p) in parents]
+
+    def kill(self, role):
+        """kill -9 of all processes of a role; how many there were."""
+        pids = self.pids(role)
+        self.n_kills += role != "worker"
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return len(pids)
+
+    def revive(self):
+        """After the supervisor was killed: start the next one."""
+        self.server.process.wait()
+        self.server.start(60)
+
+    def rest(self):
+        """Before the next case: nothing armed, no long back-off."""
+        self.faults.clear()
+        if self.server.process is None:
+            self.server.start(60)
+        elif self.server.process.poll() is not None:
+            self.revive()
+        elif self.n_kills >= 4:
+            self.server.restart()
+            self.n_kills = 0
+
+
+def parent_of(pid):
+    """The parent's pid, or None."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return int(f.read().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def id_of(message):
+    """A message's Message-ID."""
+    return re.search(r"Message-ID: (\S+)", message).group(1)
+
+
+def run_cases(cases, run, n_labs=6, **options):
+    """Run each case on one of some laboratories, many at a time.
+    {case: None or the exception}."""
+    labs = queue.Queue()
+    made = [Lab(**options) for _ in range(min(n_labs, len(cases)))]
+    for lab in made:
+        labs.put(lab)
+
+    def one(case):
+        lab = labs.get()
+        try:
+            lab.rest()
+            run(lab, case)
+            lab.check()
+            return None
+        except Exception as error:      # the test of this case says it
+            tail = "\n".join(lab.server.log_text().splitlines()[-25:])
+            error.args = ("%s\n%s" % (error, tail),)
+            lab.server.close()
+            made.remove(lab)
+            lab = Lab(**options)
+            made.append(lab)
+            return error
+        finally:
+            labs.put(lab)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(len(made)) as pool:
+            return dict(zip(cases, pool.map(one, cases)))
+    finally:
+        for lab in made:
+            lab.server.close()
+
+
+class Background(threading.Thread):
+    """One try beside the test; .told fills up while it runs."""
+
+    def __init__(self, lab, recipients, message, params=""):
+        super().__init__(daemon=True)
+        self.told = {}
+        self.arguments = (recipients, message, params, self.told)
+        self.lab = lab
+        self.start()
+
+    def run(self):
+        self.lab.attempt(*self.arguments)
+
+    def end(self, timeout=75):
+        """Its replies."""
+        self.join(timeout)
+        must(not self.is_alive(), "the client still waits")
+        return self.told

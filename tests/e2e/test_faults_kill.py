@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: ISC
+"""kill -9 of every compartment at every step of a transaction: who was told
+250 has it, and after a client's retries everybody has it exactly once.
+
+The cases run on several servers at a time, before the first of their tests;
+each test then says how its case went."""
+import pytest
+
+from client import new_message
+from faults import ONE, TEAM, TWO, Background, must, run_cases
+from postern import wait_until
+
+KINDS = {"one": (ONE, ""), "two-uids": (TWO, ""), "alias": (TEAM, ""),
+         "prdr": (("bob@example.org", "bob@second.example"), " PRDR")}
+
+# role, point: the process that comes there ends. Those with a star are
+# inside of COMMIT, where some may have it before the retry (P2).
+POINTS = [p.split() for p in """
+smtpd smtpd.before-route
+smtpd smtpd.after-route
+smtpd smtpd.after-probe
+smtpd smtpd.end-of-data
+smtpd smtpd.after-records
+smtpd smtpd.before-prepare
+smtpd smtpd.after-prepare
+smtpd smtpd.after-intent
+smtpd smtpd.before-commit
+smtpd smtpd.after-commit
+smtpd smtpd.before-reply
+directory directory.before-route
+directory directory.before-answer
+deliver deliver.before-probe
+deliver deliver.after-probe
+deliver deliver.before-prepare
+deliver deliver.after-prepare
+deliver deliver.before-commit
+deliver deliver.after-commit *
+worker worker.start
+worker worker.probe
+worker worker.after-probe
+worker worker.prepare
+worker maildir.create
+worker maildir.write
+worker maildir.fdatasync
+worker maildir.close
+worker worker.after-prepare
+worker worker.commit *
+worker maildir.rename *
+worker maildir.fsync_dir *
+worker worker.after-commit *
+store store.before-begin
+store store.after-begin
+store store.before-intent
+store store.before-ok
+store store.before-done
+store store.before-confirm
+""".strip().splitlines()]
+
+KILLS = [(kind, *point) for kind in KINDS for point in POINTS]
+# not every transaction comes there: no reply to a probe that is remembered
+SELDOM = {"worker.start", "worker.probe", "worker.after-probe"}
+
+# Others die while one process stands still at a step.
+STEPS = [s.split() for s in """
+smtpd.after-route
+smtpd.after-probe
+smtpd.end-of-data
+store.before-begin
+deliver.before-prepare
+worker.prepare
+maildir.fdatasync
+store.before-intent
+smtpd.before-commit
+deliver.before-commit *
+worker.commit *
+maildir.fsync_dir *
+worker.after-commit *
+deliver.after-commit *
+store.before-done
+smtpd.before-reply
+""".strip().splitlines()]
+VICTIMS = ("smtpd", "directory", "deliver", "worker", "store", "control",
+           "supervisor")
+OTHERS = [(victim, *step) for victim in VICTIMS for step in STEPS]
+
+
+def case_id(case):
+    return "-".join(case[:3]).replace("-*", "")
+
+
+def selected(request, name):
+    """The cases of this run's tests of that name."""
+    return [item.callspec.params["case"] for item in request.session.items
+            if getattr(item, "originalname", "") == name]
+
+
+# ---- at a named point ----
+
+def run_kill(lab, case):
+    kind, role, point = case[:3]
+    recipients, params = KINDS[kind]
+    message = new_message()
+    if point == "worker.start":
+        lab.kill("worker")
+    slot = lab.faults.set(point, "kill", role=role)
+    lab.n_kills += role != "worker"
+    first = lab.attempt(recipients, message, params)
+    hits = lab.faults.hits(slot)
+    lab.faults.clear()
+    if point not in SELDOM:
+        must(hits == 1, "%s was not passed", point)
+    if case[-1] != "*":
+        lab.settled(recipients, message, params)
+    lab.send(recipients, message, params, first=first)
+
+
+@pytest.fixture(scope="module")
+def kill_results(request):
+    return run_cases(selected(request, "test_kill_at_a_point"), run_kill)
+
+
+@pytest.mark.parametrize("case", KILLS, ids=case_id)
+def test_kill_at_a_point(kill_results, case):
+    if kill_results[case] is not None:
+        raise kill_results[case]
+
+
+# ---- of the others, while one stands still ----
+
+def run_other(lab, case):
+    victim, point = case[:2]
+    message = new_message(size=3000)
+    slot = lab.faults.set(point, "sleep", 300)
+    client = Background(lab, TWO, message)
+    wait_until(lambda: lab.faults.hits(slot) > 0, 10, point, every=0.01)
+    n = lab.kill(victim)
+    must(n > 0 or victim == "worker", "there is no %s", victim)
+    first = client.end()
+    if victim in ("control", "directory", "supervisor") and \
+            point not in ("smtpd.after-route",):
+        must(len(first) == 2 and all(r.code == 250 for r in first.values()),
+             "%s is not needed then: %s", victim, first)
+    lab.rest()
+    if case[-1] != "*":
+        lab.settled(TWO, message)
+    lab.send(TWO, message, first=first)
+
+
+@pytest.fixture(scope="module")
+def other_results(request):
+    return run_cases(selected(request, "test_kill_meanwhile"), run_other)
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=case_id)
+def test_kill_meanwhile(other_results, case):
+    if other_results[case] is not None:
+        raise other_results[case]
