@@ -40,6 +40,7 @@ struct box {
 	int error;
 	int64_t known_us;
 	uint64_t used, reserved;
+	uint64_t wanted;		/* by the probe that is out */
 	uint64_t committed;		/* ever */
 	uint64_t committed_before;	/* when the probe went out */
 	bool is_probing, is_sweeping, was_swept;
@@ -221,7 +222,10 @@ encode_leaf(const struct box *box, struct work *work, enum work_kind kind)
 static void
 encode_probe(struct job *job, struct work *work)
 {
-	encode_leaf(job->arg, work, WORK_PROBE);
+	const struct box *box = job->arg;
+
+	encode_leaf(box, work, WORK_PROBE);
+	work->leaves[0].size_bytes = box->wanted;
 }
 
 static bool
@@ -299,6 +303,8 @@ box_probe(struct box *box, uint64_t size_bytes, struct box_waiter *waiter)
 		return;
 	box->is_probing = true;
 	box->committed_before = box->committed;
+	box->wanted = size_bytes > UINT64_MAX - box->reserved ? UINT64_MAX :
+	    size_bytes + box->reserved;
 	job_init(box, &box->job, encode_probe, probe_done);
 	pools_submit(box->boxes->pools, &box->job);
 }

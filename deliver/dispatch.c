@@ -152,6 +152,8 @@ deliver_maybe_end(struct deliver *d)
 {
 	bool is_idle = pools_n_jobs(d->pools) == 0 && d->resolves == NULL;
 
-	if ((d->is_stopping || (d->is_draining && !has_smtpd(d))) && is_idle)
+	/* a supervisor that died leaves the smtpd behind: their running
+	 * transactions are still served */
+	if ((d->is_stopping || d->is_draining) && !has_smtpd(d) && is_idle)
 		loop_stop(d->c.loop);
 }

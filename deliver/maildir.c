@@ -18,6 +18,7 @@
 #include "maildir.h"
 #include "path.h"
 
+#define VOID_MARK '~'		/* in place of a name's first _ */
 #define SWEEP_AGE_S (36 * 3600)
 #define SWEEP_MAX 10000		/* files looked at in one sweep */
 #ifndef XFS_SUPER_MAGIC
@@ -342,6 +343,41 @@ settle_in_new(const struct maildir *m, const char *file)
 	return error ? -error : MAILDIR_NEW;
 }
 
+/*
+ * Never delivered: take the name away, so that no late rename finds it, and
+ * leave a mark, so that the answer stays the same when it is lost and asked
+ * for again. An unlinked file would then look like a delivered one.
+ */
+static bool
+mark_void(const struct maildir *m, const char *file, int *error)
+{
+	char mark[MAILDIR_NAME_SIZE], *at;
+	struct stat st;
+	int injected = FAULT("maildir.void"), fd;
+
+	/* no copy has this character in its name */
+	at = slice_copy(mark, sizeof mark, slice_of(file)) ?
+	    strchr(mark, '_') : NULL;
+	if (at == NULL) {
+		*error = -EINVAL;
+		return false;
+	}
+	*at = VOID_MARK;
+	if (injected || (renameat(m->tmp_fd, file, m->tmp_fd, mark) < 0 &&
+	    errno != ENOENT)) {
+		*error = injected ? -injected : -errno;
+		return false;
+	}
+	if (!is_there(m->tmp_fd, mark, &st))
+		return false;
+	/* only the name is needed until the sweep */
+	fd = openat(m->tmp_fd, mark, O_WRONLY | O_TRUNC | O_CLOEXEC |
+	    O_NOFOLLOW);
+	if (fd >= 0)
+		close(fd);
+	return true;
+}
+
 int
 maildir_resolve(const struct maildir *m, const char *file)
 {
@@ -350,7 +386,7 @@ maildir_resolve(const struct maildir *m, const char *file)
 
 	if (is_there(m->new_fd, file, &st))
 		return settle_in_new(m, file);
-	if (remove_name(m->tmp_fd, file, &error))
+	if (mark_void(m, file, &error))
 		return MAILDIR_TMP;
 	if (error)
 		return error;

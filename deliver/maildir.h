@@ -86,8 +86,9 @@ int maildir_take_back(const struct maildir *m, const char *file);
 
 /*
  * What became of a copy whose transaction was cut off after it was prepared:
- * unlinked when it is still in tmp/ (MAILDIR_TMP); MAILDIR_NEW, durable;
- * MAILDIR_NOWHERE: delivered, and a reader took it.
+ * MAILDIR_TMP when it is still in tmp/, where an empty file of another name
+ * takes its place, so that asking again gives the same answer; MAILDIR_NEW,
+ * durable; MAILDIR_NOWHERE: delivered, and a reader took it.
  */
 int maildir_resolve(const struct maildir *m, const char *file);
 

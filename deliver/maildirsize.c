@@ -23,7 +23,7 @@
 
 #define FILE_NAME "../maildirsize"
 #define FILE_MAX 5120		/* Maildir++: longer is counted anew */
-#define OVER_QUOTA_AGE_S (15 * 60)
+#define NO_ROOM_AGE_S (15 * 60)
 #define COUNT_TRIES 3
 #define FOLDERS_MAX 4096
 
@@ -72,9 +72,17 @@ parse_lines(char *text, int64_t *bytes)
 	return *bytes >= 0;
 }
 
+static bool
+has_room(const struct maildirsize_quota *quota, uint64_t used)
+{
+	return used <= quota->limit_bytes &&
+	    quota->wanted_bytes <= quota->limit_bytes - used;
+}
+
 /* 0, or -EAGAIN: count anew. */
 static int
-read_file(const struct maildir *m, uint64_t quota_bytes, uint64_t *used)
+read_file(const struct maildir *m, const struct maildirsize_quota *quota,
+    uint64_t *used)
 {
 	char text[FILE_MAX + 1];
 	struct stat st;
@@ -92,12 +100,13 @@ read_file(const struct maildir *m, uint64_t quota_bytes, uint64_t *used)
 	if (n <= 0 || n > FILE_MAX)
 		return -EAGAIN;
 	text[n] = '\0';
-	if (strlen(text) != (size_t)n || parse_quota(text) != quota_bytes ||
-	    !parse_lines(text, &bytes))
+	if (strlen(text) != (size_t)n || parse_quota(text) !=
+	    quota->limit_bytes || !parse_lines(text, &bytes))
 		return -EAGAIN;
 	*used = (uint64_t)bytes;
-	if (*used > quota_bytes &&
-	    st.st_mtime + OVER_QUOTA_AGE_S < clock_wall_s())
+	/* a reader that knows no maildirsize may have made some since */
+	if (!has_room(quota, *used) &&
+	    st.st_mtime + NO_ROOM_AGE_S < clock_wall_s())
 		return -EAGAIN;
 	return 0;
 }
@@ -270,12 +279,12 @@ count_anew(const struct maildir *m, uint64_t quota_bytes, uint64_t *used)
 /* ---- public ---- */
 
 int
-maildirsize_read(const struct maildir *m, uint64_t quota_bytes,
-    uint64_t *used_bytes)
+maildirsize_read(const struct maildir *m,
+    const struct maildirsize_quota *quota, uint64_t *used_bytes)
 {
-	if (read_file(m, quota_bytes, used_bytes) == 0)
+	if (read_file(m, quota, used_bytes) == 0)
 		return 0;
-	return count_anew(m, quota_bytes, used_bytes);
+	return count_anew(m, quota->limit_bytes, used_bytes);
 }
 
 void

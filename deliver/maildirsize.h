@@ -6,7 +6,7 @@
  * file's first line is the quota ("1073741824S", Dovecot and Courier write
  * more kinds, which are skipped), each other line adds "OCTETS MESSAGES",
  * negative ones too. It is a cache: whenever it is missing, garbled, too
- * long, made for another quota, or says "over quota" for a quarter of an
+ * long, made for another quota, or has had no room for a quarter of an
  * hour, the folders are counted anew. It is not made durable; a crash leaves
  * a count that the next one mends.
  */
@@ -16,9 +16,14 @@
 #include <stdint.h>
 #include "maildir.h"
 
+struct maildirsize_quota {
+	uint64_t limit_bytes;
+	uint64_t wanted_bytes;	/* room that is asked for */
+};
+
 /* Octets in the mailbox, Trash not counted; 0 or a negative errno. */
-int maildirsize_read(const struct maildir *m, uint64_t quota_bytes,
-    uint64_t *used_bytes);
+int maildirsize_read(const struct maildir *m,
+    const struct maildirsize_quota *quota, uint64_t *used_bytes);
 
 /*
  * A message of so many octets came (or, negative, went again). Errors do not

@@ -37,7 +37,7 @@ struct work_leaf {
 	struct slice file;	/* name of the copy; not for probe, sweep */
 	struct slice delivered_to;	/* whole header line, for prepare */
 	uint64_t quota_bytes;	/* 0: none, maildirsize is left alone */
-	uint64_t size_bytes;	/* of the copy; for probe: SIZE= */
+	uint64_t size_bytes;	/* of the copy; for probe: room wanted */
 };
 
 struct work {

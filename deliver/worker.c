@@ -81,13 +81,14 @@ probe_leaf(struct worker *w, struct job *job, size_t i)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
 	const struct maildir *dir = &job->leaves[i].box->dir;
-	int error = maildir_check(dir, leaf->size_bytes);
+	const struct maildirsize_quota quota = { leaf->quota_bytes,
+		leaf->size_bytes };
+	int error = maildir_check(dir, 0);
 
 	(void)w;
 	if (error || leaf->quota_bytes == 0)
 		return error;
-	return maildirsize_read(dir, leaf->quota_bytes,
-	    &job->answer.leaves[i].value);
+	return maildirsize_read(dir, &quota, &job->answer.leaves[i].value);
 }
 
 static int

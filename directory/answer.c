@@ -223,11 +223,15 @@ static void
 on_peer_closed(struct channel *ch, bool misbehaved, void *arg)
 {
 	struct peer *peer = arg;
+	struct answerer *a = peer->answerer;
 
 	(void)ch;
 	if (misbehaved)
 		log_error("peer_misbehaved", LOG_S("peer", peer->name),
 		    LOG_END);
+	a->n_smtpd -= peer->role == ROLE_SMTPD;
+	if (a->is_stopping && a->n_smtpd == 0)
+		loop_stop(a->loop);
 	free(peer);
 }
 
@@ -251,5 +255,7 @@ answer_peer(struct answerer *answerer, enum role role, uint16_t index, int fd)
 		log_error("peer", LOG_S("peer", peer->name),
 		    LOG_E("error", errno), LOG_END);
 		free(peer);
+		return;
 	}
+	answerer->n_smtpd += role == ROLE_SMTPD;
 }

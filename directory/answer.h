@@ -19,6 +19,8 @@ struct answerer {
 	struct resolver *resolver;
 	const uint8_t *secret;		/* SECRET_ROUTE */
 	struct buf sealed;		/* kept from answer to answer */
+	unsigned n_smtpd;		/* peers that need answers for mail */
+	bool is_stopping;		/* end the loop with the last of them */
 };
 
 /* Serve one peer until it goes. Takes fd over. */

@@ -21,6 +21,7 @@
 
 #define LOOK_MS 1000
 #define FIRST_TABLES_MS 15000	/* how long the first compilation may take */
+#define STOP_MS 20000		/* for transactions of a server whose supervisor died */
 #define REPAIR_MS 60000		/* between two demands because of damage */
 
 struct directory {
@@ -28,7 +29,7 @@ struct directory {
 	struct catalog *catalog;
 	struct answerer answerer;
 	struct watch watch;
-	struct loop_timer look, first_tables;
+	struct loop_timer look, first_tables, stop_limit;
 	int64_t repair_asked_us;	/* 0: never */
 	bool is_ready;
 };
@@ -154,6 +155,32 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 }
 
 static void
+on_stop_limit(struct loop_timer *timer, void *arg)
+{
+	struct directory *d = arg;
+
+	(void)timer;
+	loop_stop(d->c.loop);
+}
+
+/*
+ * SIGTERM comes when all smtpd have ended. A supervisor that died leaves
+ * them behind, in transactions that may still ask for recipients.
+ */
+static void
+on_stop(struct compartment *c)
+{
+	struct directory *d = c->arg;
+
+	if (d->answerer.n_smtpd == 0)
+		loop_stop(c->loop);
+	else if (!d->answerer.is_stopping)
+		loop_timer_start(c->loop, &d->stop_limit, STOP_MS,
+		    on_stop_limit, d);
+	d->answerer.is_stopping = true;
+}
+
+static void
 start(struct directory *d)
 {
 	struct compartment *c = &d->c;
@@ -162,6 +189,7 @@ start(struct directory *d)
 	c->arg = d;
 	c->on_peer = on_peer;
 	c->on_tables = on_tables;
+	c->on_stop = on_stop;
 	if (!c->has_secret[SECRET_ROUTE])
 		fatal("the secret for routes is missing");
 	passwd_warm_up();

@@ -142,10 +142,11 @@ round_end(void *arg)
 
 		listed = ch->next_listed;
 		ch->is_listed = false;
-		if (!ch->is_dead)
-			flush(ch);
+		/* a flush that finds the peer dead lists it once more */
 		if (ch->is_dead)
 			end(ch);
+		else
+			flush(ch);
 	}
 }
 

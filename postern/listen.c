@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,6 +49,18 @@ address_of(const char *text, uint16_t port, union any_address *to)
 	return 0;
 }
 
+/*
+ * smtpd's replies leave whole: nothing is gained by waiting for more. Linux
+ * hands the option on to every connection that is accepted here.
+ */
+static void
+send_at_once(int fd)
+{
+	int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
 /* One that systemd bound for us, or -1. */
 static int
 find_activated(const union any_address *wanted, socklen_t size)
@@ -63,6 +76,7 @@ find_activated(const union any_address *wanted, socklen_t size)
 		    length != size || memcmp(&have, wanted, size) != 0)
 			continue;
 		fcntl(fd, F_SETFL, O_NONBLOCK);
+		send_at_once(fd);
 		return fcntl(fd, F_DUPFD_CLOEXEC, 10);
 	}
 	return -1;
@@ -88,6 +102,7 @@ bind_one(const char *address, uint16_t port)
 	if (to.generic.sa_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 		    sizeof one);
+	send_at_once(fd);
 	if (bind(fd, &to.generic, size) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	error = -errno;

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -90,14 +89,11 @@ server_accept(struct server *server, int fd,
     const struct sockaddr_storage *from)
 {
 	char ip[INET6_ADDRSTRLEN];
-	int yes = 1;
 
 	if (!peer_address(ip, sizeof(ip), from)) {
 		close(fd);
 		return;
 	}
-	/* Replies leave whole: nothing is gained by waiting for more. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	server_adopt(server, fd, ip);
 }
 

@@ -24,6 +24,8 @@ import report
 import servers
 
 PORTS = {"postfix": 2621, "postern": 2622, "sink": 2623}
+BUSY_SHARE = 0.15  # of the machine's CPU time, used by others
+TRIES = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -43,15 +45,26 @@ def warm_up(bench, server):
     bench.load(server, cases.FAST, 400)
 
 
+def load_quietly(bench, server, case):
+    """Once, or the quietest of a few when others use the machine."""
+    runs = []
+    while len(runs) < TRIES and (
+            not runs or runs[-1]["others_share"] > BUSY_SHARE):
+        runs.append(bench.load(server, case))
+    return min(runs, key=lambda run: run["others_share"])
+
+
 def run_case(bench, case, who, results):
     """Each server and the bare disk once, one right after the other."""
     runs = results["cases"].setdefault(case.key, {})
     for server in who:
-        run = bench.load(server, case)
+        run = load_quietly(bench, server, case)
         runs.setdefault(server.name, []).append(run)
-        note("    %-46s %-8s %9.1f %-8s CPU/1k %.3f  p99 %.1f ms" % (
+        note("    %-42s %-8s %8.0f %-8s CPU/1k %6.3f  p99 %5.1f ms%s" % (
             case.title, server.name, run["rate"], case.unit,
-            run["cpu_s_per_1000"], run["p99_ms"]))
+            run["cpu_s_per_1000"], run["p99_ms"],
+            "  (others: %.0f%%)" % (100 * run["others_share"])
+            if run["others_share"] > BUSY_SHARE else ""))
     if not case.is_flood:
         runs.setdefault("limit", []).append(
             bench.limit(who[-1].mail, case))

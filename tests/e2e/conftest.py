@@ -75,11 +75,17 @@ def make_factory():
         return server.start() if start else server
 
     def finish():
+        problems = []
         for server in made:
             try:
-                server.close()
+                server.stop()
+                if server.problems():
+                    problems.append(server.log_text()[-6000:])
             finally:
+                server.close()
                 STARTED.remove(server)
+        assert not problems, "something died or misbehaved:\n" + \
+            "\n".join(problems)
     return factory, finish
 
 

@@ -64,6 +64,7 @@ class Lab:
             + settings,
             more=SECOND.replace("OWNER", owner_key(OTHER_OWNER)) + more,
             **options)
+        self.server.may_crash = True
         self.server.write("aliases.second",
                           "postmaster: alice\nabuse: alice\n")
         self.second = os.path.join(self.server.folder, "second")
@@ -145,6 +146,15 @@ class Lab:
                  sorted(self.expected.get(box, ())),
                  "%s holds %s and not %s", box, sorted(self.ids(box)),
                  sorted(self.expected.get(box, ())))
+        self.check_log()
+
+    def check_log(self):
+        """Nothing ended in another way than by a kill, or by the abort()
+        of a fault point in a process that may not even kill itself."""
+        must("Assertion" not in self.server.log_text(), "an assertion failed")
+        for event in self.server.events("compartment_died"):
+            must(event.get("signal") in ("6", "9"), "%s", event)
+        must(not self.server.events("fatal"), "fatal")
 
     # ---- the client ----
 
@@ -249,6 +259,8 @@ class Lab:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        if role == "supervisor":
+            self.server.process.wait()
         return len(pids)
 
     def revive(self):
@@ -266,6 +278,16 @@ class Lab:
         elif self.n_kills >= 4:
             self.server.restart()
             self.n_kills = 0
+        wait_until(self.serves, 20, "service", every=0.02)
+
+    def serves(self):
+        """Whether a message goes through, to both owners."""
+        message = new_message("warm-up")
+        told = self.attempt(TWO, message)
+        for recipient, reply in told.items():
+            if reply.code == 250:
+                self.expect(recipient, message)
+        return [r.code for r in told.values()] == [250, 250]
 
 
 def parent_of(pid):

@@ -222,6 +222,7 @@ def test_users_with_a_forward_file_are_listed(server, passwd_users):
 
 def test_a_server_with_errors_does_not_start(server):
     check_config(server, GOOD + "nonsense = 1\n")
+    server.may_crash = True         # "fatal" is right here
     server.launch()
     assert server.process.wait(20) != 0
     assert "nonsense" in server.log_text()

@@ -208,7 +208,8 @@ def test_header_over_the_limit_is_delivered_whole(server, session):
 
 def test_memory_for_messages(make_server):
     """Reserved at MAIL by SIZE=; one network holds a quarter at most."""
-    server = make_server(settings="memory_messages = 4M\n",
+    server = make_server(settings="memory_messages = 4M\n"
+                         "processes {{ smtpd = 1 }}\n",
                          limits="message_size = 20M")
     with server.connect() as first, server.connect() as second:
         first.ehlo()

@@ -519,6 +519,7 @@ def damage(server, how):
 def test_damaged_compiled_table_is_never_a_550(tables, how):
     """451 4.4.3 until it is compiled anew, and then the truth again."""
     damage(tables, how)
+    tables.may_crash = True
     for pid in tables.children("directory"):
         os.kill(pid, 9)
     codes = set()
@@ -530,4 +531,6 @@ def test_damaged_compiled_table_is_never_a_550(tables, how):
             codes.add(reply.code)
         return reply.code == 250
     wait_until(looks, 40, "recovery by compiling again", every=0.5)
+    assert {e["role"] for e in tables.events("compartment_died")} == \
+        {"directory"}
     assert tables.rcpt("nobody@example.org").says("550 5.1.1")

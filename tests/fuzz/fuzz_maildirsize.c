@@ -47,6 +47,7 @@ set_up(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const struct maildirsize_quota quota = { .limit_bytes = QUOTA };
 	uint64_t used = 1, again = 2;
 	int fd;
 
@@ -55,10 +56,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    O_WRONLY | O_CLOEXEC, 0600);
 	REQUIRE(fd >= 0 && write(fd, data, size) == (ssize_t)size);
 	close(fd);
-	REQUIRE(maildirsize_read(&box, QUOTA, &used) == 0);
+	REQUIRE(maildirsize_read(&box, &quota, &used) == 0);
 	maildirsize_add(&box, 5);
 	maildirsize_add(&box, -5);
-	REQUIRE(maildirsize_read(&box, QUOTA, &again) == 0);
+	REQUIRE(maildirsize_read(&box, &quota, &again) == 0);
 	REQUIRE(again == used || again == 0);
 	return 0;
 }

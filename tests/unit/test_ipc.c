@@ -293,6 +293,43 @@ test_dead_peer(void **state)
 	world_close(&w);
 }
 
+struct sudden {
+	struct world *w;
+	struct loop_timer timer;
+	int other_end;
+};
+
+static void
+die_and_ask(struct loop_timer *timer, void *arg)
+{
+	struct sudden *sudden = arg;
+
+	(void)timer;
+	close(sudden->other_end);
+	ask_number(sudden->w, SILENT_ASK, 1, 10000);
+}
+
+/* The loop has not seen it yet: the send at the end of the round does. */
+static void
+test_peer_dies_before_it_is_asked(void **state)
+{
+	struct world w = { .n_closed = 0 };
+	struct sudden sudden = { .w = &w };
+	int fds[2];
+
+	(void)state;
+	w.loop = loop_new();
+	assert_int_equal(ipc_pair(fds), 0);
+	w.asker = channel_new(w.loop, fds[0], "asker", NULL, 0, on_closed, &w);
+	sudden.other_end = fds[1];
+	loop_timer_start(w.loop, &sudden.timer, 0, die_and_ask, &sudden);
+	world_run(&w, 20);
+	assert_int_equal(w.n_unknown, 1);
+	assert_null(w.asker);
+	assert_int_equal(w.n_closed, 1);
+	world_close(&w);
+}
+
 /* A peer that breaks the rules is closed; the receiver lives on. */
 static void
 expect_misbehaved(uint16_t type, int fd)
@@ -423,6 +460,7 @@ main(void)
 		cmocka_unit_test(test_descriptor),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_dead_peer),
+		cmocka_unit_test(test_peer_dies_before_it_is_asked),
 		cmocka_unit_test(test_misbehaviour),
 		cmocka_unit_test(test_short_and_odd_messages),
 		cmocka_unit_test(test_free_in_answer),

@@ -76,12 +76,19 @@ tear_down(void **state)
 }
 
 static uint64_t
-used(void)
+used_wanting(uint64_t wanted)
 {
+	const struct maildirsize_quota quota = { QUOTA, wanted };
 	uint64_t bytes = 0;
 
-	assert_int_equal(maildirsize_read(&box, QUOTA, &bytes), 0);
+	assert_int_equal(maildirsize_read(&box, &quota, &bytes), 0);
 	return bytes;
+}
+
+static uint64_t
+used(void)
+{
+	return used_wanting(0);
 }
 
 static void
@@ -198,17 +205,32 @@ test_add(void **state)
 }
 
 static void
-test_over_quota_is_believed_for_a_while(void **state)
+test_no_room_is_believed_for_a_while(void **state)
 {
+	static const struct {
+		const char *name, *text;
+		uint64_t wanted;
+		int age_s;
+		uint64_t want;
+	} rows[] = {
+		{ "over, young", "1000S\n1500 3\n", 0, 800, 1500 },
+		{ "over, old", "1000S\n1500 3\n", 0, 901, 0 },
+		{ "no room, young", "1000S\n900 3\n", 101, 800, 900 },
+		{ "no room, old", "1000S\n900 3\n", 101, 901, 0 },
+		{ "room, old", "1000S\n900 3\n", 100, 901, 900 },
+		{ "huge", "1000S\n900 3\n", UINT64_MAX, 901, 0 },
+	};
 	struct stat st;
 
 	(void)state;
-	put("maildirsize", "1000S\n1500 3\n");
-	assert_int_equal(stat(path_in("maildirsize"), &st), 0);
-	clock_set_for_tests(1000000, ((int64_t)st.st_mtime + 800) * 1000000);
-	assert_int_equal(used(), 1500);
-	clock_set_for_tests(1000000, ((int64_t)st.st_mtime + 901) * 1000000);
-	assert_int_equal(used(), 0);
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		put("maildirsize", rows[i].text);
+		assert_int_equal(stat(path_in("maildirsize"), &st), 0);
+		clock_set_for_tests(1000000, ((int64_t)st.st_mtime +
+		    rows[i].age_s) * 1000000);
+		CHECK(rows[i].name, used_wanting(rows[i].wanted) ==
+		    rows[i].want);
+	}
 }
 
 static void
@@ -235,7 +257,7 @@ main(void)
 		TEST(test_folders),
 		TEST(test_names_that_lie),
 		TEST(test_add),
-		TEST(test_over_quota_is_believed_for_a_while),
+		TEST(test_no_room_is_believed_for_a_while),
 		TEST(test_link_is_not_followed),
 	};
 

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: ISC
+"""Disks that are full, broken or read-only, at each system call of delivery:
+the reply of DESIGN 9, nobody keeps a copy, the retry reaches the others, and
+the failing one has it when the fault is lifted."""
+import errno
+import os
+import re
+import subprocess
+
+import pytest
+
+from client import new_message
+from faults import FOUR, TWO, Lab, must
+from postern import IS_ROOT, OWNER, wait_until
+
+REPLIES = {"ENOSPC": "452 4.3.1", "EDQUOT": "452 4.2.2", "EIO": "451 4.3.0",
+           "EROFS": "451 4.2.0", "EACCES": "451 4.2.0"}
+# phase, point
+WRITES = ("maildir.create", "maildir.write", "maildir.fdatasync",
+          "maildir.close", "maildir.rename", "maildir.fsync_dir")
+LOOKS = ("maildir.open_mailbox", "maildir.check")
+
+
+@pytest.fixture(scope="module")
+def lab(request):
+    lab = Lab(limits="errors_per_session = 0\nunknown_recipients = 0")
+    lab.rest()
+    yield lab
+    try:
+        lab.check()
+    finally:
+        lab.server.close()
+
+
+@pytest.fixture(autouse=True)
+def disarm(request):
+    yield
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").faults.clear()
+
+
+_SENDERS = [0]
+
+
+def new_sender():
+    """What is remembered of one case must not meet the next one."""
+    _SENDERS[0] += 1
+    return "s%d@elsewhere.example" % _SENDERS[0]
+
+
+def codes(told):
+    return sorted(r.code for r in told.values())
+
+
+@pytest.mark.parametrize("recipients", [FOUR, TWO], ids=["one-uid",
+                                                         "two-uids"])
+@pytest.mark.parametrize("error", sorted(REPLIES))
+@pytest.mark.parametrize("point", WRITES)
+def test_write_fails(lab, point, error, recipients):
+    """One copy of several fails, in PREPARE or in COMMIT."""
+    message, sender = new_message(), new_sender()
+    want = REPLIES[error]
+    # the second one of a worker's batch, so that one is done before it
+    after = 1 if recipients is FOUR else 0
+    slot = lab.faults.set(point, "errno", getattr(errno, error), after=after)
+    told = lab.attempt(recipients, message, sender=sender)
+    assert lab.faults.hits(slot) == 1
+    for reply in told.values():
+        assert reply.says(want) and reply.id, reply
+    assert lab.count(recipients, message) == [0] * len(recipients)
+    # the retry: one hears at RCPT why, the others have it
+    told = lab.attempt(recipients, message, sender=sender)
+    own = [r for r in recipients if told[r].code != 250]
+    assert len(own) == 1 and told[own[0]].says(want), told
+    if recipients is FOUR:
+        assert own == [recipients[1]]
+    for recipient in recipients:
+        assert lab.count([recipient], message) == [recipient not in own]
+        if recipient not in own:
+            lab.expect(recipient, message)
+    # and now the disk is well
+    told = lab.attempt(own, message, sender=sender)
+    assert codes(told) == [250]
+    lab.expect(own[0], message)
+    lab.check()
+    for user in ("alice", "bob", "carol", "dave"):
+        assert [n for n in lab.server.tmp_files(user) if "~" not in n] == []
+
+
+@pytest.mark.parametrize("error", sorted(REPLIES))
+@pytest.mark.parametrize("point", LOOKS)
+def test_probe_fails(lab, point, error):
+    """Known at RCPT, and only this recipient's."""
+    message, sender = new_message(), new_sender()
+    lab.kill("worker")          # and with them what they remember
+
+    def strikes():
+        slot = lab.faults.set(point, "errno", getattr(errno, error))
+        with lab.server.connect() as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<%s>" % sender, "250")
+            reply = c.command("RCPT TO:<erin@example.org>")
+            if not lab.faults.hits(slot):
+                lab.faults.clear()
+                return None
+            c.expect("RCPT TO:<bob@example.org>", "250")
+            assert c.data(message).code == 250
+            c.quit()
+        return reply
+    reply = wait_until(strikes, 12, "a probe", every=0.2)
+    assert reply.says(REPLIES[error]), reply
+    lab.expect("bob@example.org", message)
+    lab.faults.clear()
+    lab.send(["erin@example.org"], message)
+    lab.check()
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EIO", "EROFS",
+                                   "EACCES"])
+def test_mailbox_cannot_be_made(error):
+    lab = Lab()
+    lab.server.start()
+    try:
+        message = new_message()
+        lab.faults.set("maildir.mkdir", "errno", getattr(errno, error),
+                       count=0)
+        told = lab.attempt(TWO, message)
+        assert all(r.says(REPLIES[error]) for r in told.values()), told
+        lab.faults.clear()
+        lab.send(TWO, message)
+        lab.check()
+    finally:
+        lab.server.close()
+
+
+@pytest.mark.parametrize("point", ["maildirsize.open", "maildirsize.write"])
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
+def test_quota_file_is_only_a_cache(lab, point, error):
+    lab.faults.set(point, "errno", getattr(errno, error), count=0)
+    lab.send(["small@example.org"], new_message())
+    lab.send(["small@example.org"], new_message())
+    lab.check()
+
+
+@pytest.mark.parametrize("error", ["EIO", "EROFS", "ENOSPC"])
+def test_tmp_cannot_be_cleaned(lab, error):
+    """What cannot be unlinked stays in tmp/, and is no copy."""
+    message, sender = new_message(), new_sender()
+    lab.faults.set("maildir.unlink", "errno", getattr(errno, error), count=0)
+    lab.faults.set("maildir.fdatasync", "errno", getattr(errno, error),
+                   after=1)
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert all(r.says(REPLIES[error]) for r in told.values())
+    assert lab.count(FOUR, message) == [0] * 4
+    lab.faults.clear()
+    lab.send(FOUR, message)
+    lab.check()
+
+
+@pytest.mark.parametrize("error", ["EIO", "EROFS", "ENOSPC"])
+@pytest.mark.parametrize("point", ["maildir.rename", "maildir.fsync_dir"])
+def test_copy_that_cannot_be_taken_back(lab, point, error):
+    """COMMIT fails for one and undoing for the others: 451, counted as left
+    behind, and the retry delivers only to who lacks it."""
+    message = new_message()
+    lab.faults.set(point, "errno", getattr(errno, error), after=1)
+    lab.faults.set("maildir.take_back", "errno", getattr(errno, error),
+                   count=0)
+    told = lab.attempt(FOUR, message, sender=new_sender())
+    assert all(400 <= r.code < 500 for r in told.values()), told
+    assert max(lab.count(FOUR, message)) == 1
+    lab.faults.clear()
+    lab.send(FOUR, message)
+    lab.check()
+
+
+@pytest.mark.parametrize("error", ["EIO", "EROFS"])
+def test_resolve_fails_for_a_while(lab, error):
+    """An unresolved record is asked about again, and not guessed."""
+    message = new_message()
+    lab.faults.set("maildir.void", "errno", getattr(errno, error), count=2,
+                   role="worker")
+    lab.faults.set("smtpd.before-commit", "kill", role="smtpd")
+    assert lab.attempt(TWO, message) == {}
+    lab.send(TWO, message, deadline=40)
+    lab.check()
+    wait_until(lab.serves, 20, "service")
+
+
+@pytest.mark.parametrize("role, point", [
+    ("deliver", "deliver.before-resolve"), ("worker", "worker.resolve"),
+    ("worker", "maildir.void"), ("worker", "worker.after-resolve"),
+    ("store", "store.before-resolved"), ("store", "store.before-commit"),
+    ("store", "store.after-commit")])
+@pytest.mark.parametrize("at", ["smtpd.before-commit", "smtpd.after-commit"])
+def test_kill_while_resolving(lab, at, role, point):
+    """Before COMMIT the copy is void, after it delivered: however often the
+    question is asked, the answer must be the same."""
+    message = new_message()
+    is_passed = not (at == "smtpd.after-commit" and point == "maildir.void"
+                     or at == "smtpd.before-commit" and "commit" in point)
+    slot = lab.faults.set(point, "kill", role=role)
+    lab.faults.set(at, "kill", role="smtpd")
+    lab.n_kills += 2
+    assert lab.attempt(TWO, message) == {}
+    if is_passed:
+        wait_until(lambda: lab.faults.hits(slot) == 1, 20, point)
+    lab.send(TWO, message, deadline=40)
+    lab.check()
+    lab.rest()
+
+
+def test_syncfs_path(lab):
+    """Five copies share one flush; two of them fail."""
+    recipients = FOUR + ("erin@example.org",)
+    message, sender = new_message(), new_sender()
+    lab.faults.set("maildir.fdatasync", "errno", errno.EIO, after=1, count=2)
+    told = lab.attempt(recipients, message, sender=sender)
+    assert all(r.says("451 4.3.0") for r in told.values())
+    assert max(lab.count(recipients, message)) == 0
+    told = lab.attempt(recipients, message, sender=sender)
+    assert codes(told) == [250, 250, 250, 451, 451]
+    for recipient, reply in told.items():
+        if reply.code == 250:
+            lab.expect(recipient, message)
+    lab.send([r for r in recipients if told[r].code != 250], message)
+    lab.check()
+
+
+def test_prdr_one_fails(lab):
+    """With PRDR the others have it at once, also when COMMIT fails."""
+    for point in ("maildir.write", "maildir.fdatasync", "maildir.rename",
+                  "maildir.fsync_dir"):
+        message, sender = new_message(), new_sender()
+        lab.faults.set(point, "errno", errno.ENOSPC, after=1)
+        told = lab.attempt(FOUR, message, " PRDR", sender=sender)
+        assert codes(told) == [250, 250, 250, 452], (point, told)
+        [own] = [r for r in FOUR if told[r].code == 452]
+        for recipient in FOUR:
+            assert lab.count([recipient], message) == [recipient != own]
+            if recipient != own:
+                lab.expect(recipient, message)
+        lab.send([own], message, deadline=30)
+        lab.check()
+
+
+# ---- real ones ----
+
+def mount(lab, user, *options):
+    """A file system of its own for one user's mailbox."""
+    disk = os.path.join(lab.server.mail_folder, user)
+    os.makedirs(disk, exist_ok=True)
+    if subprocess.run(["mount", *options, disk], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    lab.server.mounts.append(disk)
+    return disk
+
+
+@pytest.fixture
+def own_lab():
+    if not IS_ROOT:
+        pytest.skip("needs root: mounts")
+    lab = Lab()
+    yield lab
+    lab.server.close()
+
+
+def test_real_full_disk(own_lab):
+    lab = own_lab
+    disk = mount(lab, "alice", "-t", "tmpfs", "-o", "size=64k", "tmpfs")
+    lab.server.own_by(disk, OWNER)
+    lab.server.start()
+    lab.send(FOUR, new_message())
+    message = new_message(size=100000)
+    sender = new_sender()
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert all(r.says("452 4.3.1") for r in told.values()), told
+    assert lab.count(FOUR, message) == [0] * 4
+    assert lab.server.tmp_files("alice") == []
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert told[FOUR[0]].says("452 4.3.1")
+    assert codes(told) == [250, 250, 250, 452]
+    for recipient in FOUR[1:]:
+        lab.expect(recipient, message)
+    lab.check()
+    subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
+    lab.send([FOUR[0]], message)
+    lab.check()
+
+
+def test_real_read_only_disk(own_lab):
+    lab = own_lab
+    disk = mount(lab, "alice", "-t", "tmpfs", "-o", "size=4m", "tmpfs")
+    lab.server.own_by(disk, OWNER)
+    lab.server.start()
+    lab.send(FOUR, new_message())
+    # it becomes read-only between RCPT and the end of data
+    message, sender = new_message(), new_sender()
+    with lab.server.connect() as c:
+        c.ehlo()
+        c.envelope(FOUR, sender=sender)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        reply = c.data(message)
+        assert reply.says("451 4.2.0"), reply
+    assert lab.count(FOUR, message) == [0] * 4
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert told[FOUR[0]].says("451 4.2.0")
+    assert codes(told) == [250, 250, 250, 451]
+    for recipient in FOUR[1:]:
+        lab.expect(recipient, message)
+    told = lab.attempt(FOUR[:1], message)
+    assert told[FOUR[0]].says("451 4.2.0"), told
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    lab.send([FOUR[0]], message, deadline=30)
+    lab.check()
+
+
+def test_real_quota_of_the_file_system(own_lab):
+    """A tmpfs with a user quota, where the kernel has it (6.6)."""
+    lab = own_lab
+    disk = mount(lab, "alice", "-t", "tmpfs", "-o",
+                 "size=4m,usrquota,usrquota_block_hardlimit=64k", "tmpfs")
+    lab.server.own_by(disk, OWNER)
+    lab.server.start()
+    lab.send(FOUR, new_message())
+    message, sender = new_message(size=200000), new_sender()
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert all(r.says("452 4.2.2") for r in told.values()), told
+    assert lab.count(FOUR, message) == [0] * 4
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert codes(told) == [250, 250, 250, 452]
+    assert told[FOUR[0]].says("452 4.2.2")
+
+
+def test_no_permission(own_lab):
+    """tmp/ loses its write bit after the probe."""
+    lab = own_lab
+    lab.server.start()
+    lab.send(FOUR, new_message())
+    message, sender = new_message(), new_sender()
+    tmp = os.path.join(lab.box(FOUR[0]), "tmp")
+    with lab.server.connect() as c:
+        c.ehlo()
+        c.envelope(FOUR, sender=sender)
+        os.chmod(tmp, 0o500)
+        assert c.data(message).says("451 4.2.0")
+    assert lab.count(FOUR, message) == [0] * 4
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert codes(told) == [250, 250, 250, 451]
+    for recipient in FOUR[1:]:
+        lab.expect(recipient, message)
+    os.chmod(tmp, 0o700)
+    lab.send([FOUR[0]], message, deadline=30)
+    lab.check()
+    must(re.search(r"level|delivery_step_failed", lab.server.log_text()),
+         "the log says nothing")
