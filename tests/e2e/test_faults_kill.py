@@ -4,6 +4,8 @@
 
 The cases run on several servers at a time, before the first of their tests;
 each test then says how its case went."""
+import errno
+
 import pytest
 
 from client import new_message
@@ -154,3 +156,55 @@ def other_results(request):
 def test_kill_meanwhile(other_results, case):
     if other_results[case] is not None:
         raise other_results[case]
+
+
+# ---- while store asks what became of a copy ----
+
+RESOLVE_POINTS = [p.split() for p in """
+deliver deliver.before-resolve
+worker worker.resolve
+worker maildir.void
+worker worker.after-resolve
+store store.before-resolved
+store store.before-commit
+store store.after-commit
+- -
+""".strip().splitlines()]
+RESOLVES = [(at, *point) for at in ("smtpd.before-commit",
+                                    "smtpd.after-commit")
+            for point in RESOLVE_POINTS
+            # nothing is void after COMMIT, nothing stored before it
+            if not (at == "smtpd.after-commit" and point[1] == "maildir.void"
+                    or at == "smtpd.before-commit" and
+                    point[1] in ("store.before-commit",
+                                 "store.after-commit"))]
+
+
+def run_resolve(lab, case):
+    at, role, point = case
+    message = new_message()
+    if role == "-":     # nobody is killed, but the disk fails for a while
+        slot = lab.faults.set("maildir.void", "errno", errno.EIO, count=2)
+        slot = slot if at == "smtpd.before-commit" else None
+    else:
+        slot = lab.faults.set(point, "kill", role=role)
+    lab.faults.set(at, "kill", role="smtpd")
+    lab.n_kills += 4
+    must(lab.attempt(TWO, message) == {}, "smtpd was to die")
+    if slot is not None:
+        wait_until(lambda: lab.faults.hits(slot) > 0, 20, point)
+    lab.send(TWO, message, deadline=40)
+
+
+@pytest.fixture(scope="module")
+def resolve_results(request):
+    return run_cases(selected(request, "test_kill_while_resolving"),
+                     run_resolve)
+
+
+@pytest.mark.parametrize("case", RESOLVES, ids=case_id)
+def test_kill_while_resolving(resolve_results, case):
+    """Before COMMIT the copy is void, after it delivered; and however often
+    it is asked, the answer is the same."""
+    if resolve_results[case] is not None:
+        raise resolve_results[case]
