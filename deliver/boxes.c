@@ -15,6 +15,7 @@
 #include <string.h>
 #include "boxes.h"
 #include "failure.h"
+#include "fault.h"
 #include "log.h"
 
 #define BUCKETS 4096
@@ -22,7 +23,7 @@
 #define BELIEVED_US 5000000
 #define BELIEVED_FULL_US 1000000
 #define SWEEP_EVERY_US (86400ll * 1000000)
-#define SWEEP_FIRST_MS 60000
+#define SWEEP_FIRST_MS (FAULT_ENV("POSTERN_SWEEP_NOW") ? 100 : 60000)
 #define SWEEP_TICK_MS 20000
 #define SWEEPS_AT_ONCE 16
 

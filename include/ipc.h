@@ -14,7 +14,8 @@
  *
  * Every question has a deadline. If it passes, or the peer dies, or its
  * socket stays full, answered_fn is called once with NULL: "unknown".
- * A peer that sends a message that is too short, of a type without a rule,
+ * A peer that sends a message that is too short, of a type without a rule
+ * (but for the answer to a question that is over: it is dropped),
  * with a descriptor that the rule does not want (or without one that it
  * does), or whose handler returns false, is closed and on_closed is told
  * "misbehaved": the receiver lives on. Ids in answers are looked up only

@@ -63,6 +63,12 @@ int stream_write(struct stream *stream, struct slice data);
 bool stream_has_output(const struct stream *stream);
 /* Nothing more will be written: the peer reads an end of file. */
 void stream_shut(struct stream *stream);
+/*
+ * After stream_shut: has the peer's host acknowledged all that was written?
+ * One whose process died before it read our last words has not. False also
+ * where that cannot be told.
+ */
+bool stream_is_acknowledged(const struct stream *stream);
 /* Looks without reading. */
 enum stream_presence stream_look(const struct stream *stream);
 

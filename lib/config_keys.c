@@ -210,10 +210,10 @@ const struct config_key config_keys[] = {
 	    HELP("How long a client may take for a whole message.") },
 
 	/* ---- processes ---- */
-	{ "processes", "smtpd", CONFIG_COUNT, KEY_ZERO, RANGE(1, 64),
+	{ "processes", "smtpd", CONFIG_COUNT, KEY_ZERO, RANGE(1, 32),
 	    DEFAULT("0"), IN(config, smtpd_processes),
 	    HELP("Servers of SMTP sessions. 0 means one per processor.") },
-	{ "processes", "directory", CONFIG_COUNT, KEY_ZERO, RANGE(1, 64),
+	{ "processes", "directory", CONFIG_COUNT, KEY_ZERO, RANGE(1, 32),
 	    DEFAULT("0"), IN(config, directory_processes),
 	    HELP("Workers that look recipients up. 0 means the built-in "
 	    "number.") },

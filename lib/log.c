@@ -3,6 +3,8 @@
  * log.c - one line per event; see log.h.
  */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #define LINE_MAX_OCTETS 4096	/* one line; longer values are cut */
 #define BATCH_OCTETS 16384
 #define FACILITY_MAIL (2 << 3)
+#define STUCK_MS 100		/* for a reader that does not read */
 
 static struct {
 	const char *compartment;
@@ -22,6 +25,7 @@ static struct {
 	enum log_target target;
 	enum log_format format;
 	enum log_level most;
+	bool is_stuck;
 	size_t n_held;
 	char held[BATCH_OCTETS];
 } state = { .compartment = "postern", .fd = STDERR_FILENO,
@@ -195,6 +199,23 @@ add_prefix(struct line *line, enum log_level level)
 	add_string(line, prefix);
 }
 
+/*
+ * A reader of our pipe or socket that has stopped reading is waited for a
+ * moment, once, and from then on not at all until it reads again.
+ */
+static bool
+has_room(void)
+{
+	struct pollfd p = { .fd = state.fd, .events = POLLOUT };
+	int n;
+
+	do
+		n = poll(&p, 1, state.is_stuck ? 0 : STUCK_MS);
+	while (n < 0 && errno == EINTR);
+	state.is_stuck = n == 0;
+	return !state.is_stuck;
+}
+
 /* A log that cannot be written must not stop the mail: nothing is retried. */
 static void
 write_out(const char *text, size_t size)
@@ -202,7 +223,10 @@ write_out(const char *text, size_t size)
 	ssize_t n;
 
 	while (size > 0) {
-		n = write(state.fd, text, size);
+		if (!has_room())
+			return;
+		/* what poll has promised, so that it does not block */
+		n = write(state.fd, text, size < PIPE_BUF ? size : PIPE_BUF);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

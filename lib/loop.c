@@ -371,6 +371,8 @@ loop_run(struct loop *loop)
 		int n;
 
 		end_round(loop);
+		if (loop->is_stopped)
+			break;
 		n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS,
 		    sleep_ms(loop));
 		if (n < 0 && errno != EINTR)

@@ -3,6 +3,8 @@
  * stream.c - see stream.h.
  */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -119,6 +121,20 @@ stream_shut(struct stream *stream)
 {
 	if (stream->is_open)
 		(void)shutdown(stream->io.fd, SHUT_WR);
+}
+
+/* What may still be out is our end of file, which is the last segment. */
+bool
+stream_is_acknowledged(const struct stream *stream)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	return stream->is_open && stream->out.size == 0 &&
+	    getsockopt(stream->io.fd, IPPROTO_TCP, TCP_INFO, &info,
+	    &size) == 0 && info.tcpi_unacked <= 1 &&
+	    info.tcpi_notsent_bytes == 0;
 }
 
 enum stream_presence

@@ -156,7 +156,17 @@ child_new(struct supervisor *s, enum role role, uint16_t index)
 			.scoreboard = -1 };
 		return child;
 	}
-	fatal("more than %d processes: lower smtpd_processes", MAX_CHILDREN);
+	fatal("more than %d processes", MAX_CHILDREN);
+}
+
+/* It is not started again. */
+static void
+child_forget(struct child *child)
+{
+	child->state = CHILD_NONE;
+	if (child->scoreboard >= 0)
+		close(child->scoreboard);
+	child->scoreboard = -1;
 }
 
 void
@@ -164,7 +174,7 @@ child_stop(struct child *child)
 {
 	if (child->state == CHILD_WAITING) {
 		loop_timer_stop(child->supervisor->loop, &child->restart);
-		child->state = CHILD_NONE;
+		child_forget(child);
 	} else if (child->state == CHILD_RUNNING) {
 		child->state = CHILD_STOPPING;
 		kill(child->pid, SIGTERM);
@@ -296,10 +306,7 @@ child_ended(struct child *child, int status)
 	}
 	if (status != 0)
 		log_death(child, status);
-	child->state = CHILD_NONE;
-	if (child->scoreboard >= 0)
-		close(child->scoreboard);
-	child->scoreboard = -1;
+	child_forget(child);
 }
 
 void

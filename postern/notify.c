@@ -3,6 +3,7 @@
  * notify.c - sd_notify(3) and sd_listen_fds(3) without libsystemd.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "supervisor.h"
+
+#define FIRST_PASSED_FD 3
 
 void
 notify_send(const char *state)
@@ -44,5 +47,8 @@ notify_listen_fds(void)
 	    (pid_t)value != getpid() ||
 	    !slice_number(slice_of(n), MAX_SOCKETS, &value))
 		return 0;
+	/* no compartment may inherit one; it is handed what it serves */
+	for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + (int)value; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return (int)value;
 }

@@ -141,6 +141,68 @@ supervisor_child_ready(struct child *child)
 	notify_send("READY=1");
 }
 
+/* ---- the log ---- */
+
+static int
+connect_syslog(int fd)
+{
+	const struct sockaddr_un to = { .sun_family = AF_UNIX,
+		.sun_path = "/dev/log" };
+
+	return connect(fd, (const struct sockaddr *)&to, sizeof to);
+}
+
+/* A descriptor, or -1. */
+static int
+open_log_fd(const struct config *config)
+{
+	int fd;
+
+	if (!config->logs_to_syslog)
+		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect_syslog(fd) < 0)
+		log_warning("syslog", LOG_E("error", errno), LOG_END);
+	return fd;
+}
+
+static void
+use_log(const struct supervisor *s)
+{
+	const struct config *config = s->current->config;
+
+	log_open("supervisor", s->log_fd, config->logs_to_syslog ?
+	    LOG_TARGET_SYSLOG : LOG_TARGET_STDERR, config->logs_json ?
+	    LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+	log_set_level((enum log_level)config->log_level);
+}
+
+static void
+open_log(struct supervisor *s)
+{
+	s->log_fd = open_log_fd(s->current->config);
+	if (s->log_fd < 0)
+		fatal("the log cannot be opened: %s", strerror(errno));
+	use_log(s);
+}
+
+/* For a reload. Compartments that live on keep the log that they have. */
+static bool
+change_log(struct supervisor *s, const struct config *next)
+{
+	int fd;
+
+	if (next->logs_to_syslog == s->current->config->logs_to_syslog)
+		return true;
+	fd = open_log_fd(next);
+	if (fd < 0)
+		return false;
+	log_flush();
+	close(s->log_fd);
+	s->log_fd = fd;
+	return true;
+}
+
 /* ---- reload ---- */
 
 static void
@@ -188,10 +250,16 @@ reload(struct supervisor *s)
 {
 	struct generation *next, *old = s->current;
 
-	if (s->previous != NULL)
-		return "the previous reload is still draining: try later";
 	if (s->is_stopping)
 		return "the server is stopping";
+	if (s->previous != NULL) {
+		s->wants_reload = true;
+		log_warning("reload_delayed", LOG_S("effect", "sessions of "
+		    "the previous configuration are ending; after them, and "
+		    "after ten minutes at most, it is read"), LOG_END);
+		return "delayed until the previous reload has drained";
+	}
+	s->wants_reload = false;
 	next = generation_load(s->config_path,
 	    (uint16_t)(s->current->number + 1), false);
 	if (next == NULL) {
@@ -205,7 +273,12 @@ reload(struct supervisor *s)
 		generation_free(&next);
 		return "state_dir cannot change while running";
 	}
+	if (!change_log(s, next->config)) {
+		generation_free(&next);
+		return "the log cannot be opened";
+	}
 	s->current = next;
+	use_log(s);
 	if (listen_open(s) != 0)
 		log_error("reload_listeners", LOG_S("effect",
 		    "not every address is served"), LOG_END);
@@ -239,6 +312,8 @@ supervisor_child_gone(struct supervisor *s)
 	loop_timer_stop(s->loop, &s->drain_limit);
 	generation_free(&s->previous);
 	log_info("drained", LOG_END);
+	if (s->wants_reload)
+		(void)reload(s);
 }
 
 /* ---- stop: smtpd first, store last ---- */
@@ -305,15 +380,6 @@ on_signal(int signo, void *arg)
 
 /* ---- start ---- */
 
-static int
-connect_syslog(int fd)
-{
-	const struct sockaddr_un to = { .sun_family = AF_UNIX,
-		.sun_path = "/dev/log" };
-
-	return connect(fd, (const struct sockaddr *)&to, sizeof to);
-}
-
 /*
  * The children share the log's open description, so connecting it again
  * here, after syslog was restarted, mends it for all of them.
@@ -326,27 +392,6 @@ on_tick(struct loop_timer *timer, void *arg)
 	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
 	if (s->current->config->logs_to_syslog)
 		(void)connect_syslog(s->log_fd);
-}
-
-static void
-open_log(struct supervisor *s)
-{
-	const struct config *config = s->current->config;
-
-	if (config->logs_to_syslog) {
-		s->log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC |
-		    SOCK_NONBLOCK, 0);
-		if (s->log_fd < 0 || connect_syslog(s->log_fd) < 0)
-			log_warning("syslog", LOG_E("error", errno), LOG_END);
-	} else {
-		s->log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-	}
-	if (s->log_fd < 0)
-		fatal("the log cannot be opened: %s", strerror(errno));
-	log_open("supervisor", s->log_fd, config->logs_to_syslog ?
-	    LOG_TARGET_SYSLOG : LOG_TARGET_STDERR, config->logs_json ?
-	    LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
-	log_set_level((enum log_level)config->log_level);
 }
 
 static void

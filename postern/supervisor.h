@@ -24,7 +24,8 @@
 #include "config.h"
 #include "loop.h"
 
-#define MAX_CHILDREN 96
+/* Two generations of 32 smtpd, 32 directory, a deliver; and the shared. */
+#define MAX_CHILDREN (2 * (32 + 32 + 1) + 6)
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
 
 struct generation {
@@ -74,7 +75,7 @@ struct supervisor {
 	int lock_fd;
 	uint8_t route_secret[SECRET_SIZE];
 	bool is_stopping, is_up;
-	bool wants_compile, wants_accept;
+	bool wants_compile, wants_accept, wants_reload;
 	int64_t started_us;
 	struct loop_timer stop_limit, drain_limit, tick;
 };

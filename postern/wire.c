@@ -147,11 +147,10 @@ send_scoreboards(struct child *child, int fd)
 		if (other->scoreboard < 0)
 			continue;
 		theirs = read_only(other->scoreboard);
-		if (theirs < 0)
-			return -errno;
-		error = send_named_fd(fd, SETUP_FD_SCOREBOARD_OF_OTHERS,
-		    theirs);
-		close(theirs);
+		error = theirs < 0 ? -errno : send_named_fd(fd,
+		    SETUP_FD_SCOREBOARD_OF_OTHERS, theirs);
+		if (theirs >= 0)
+			close(theirs);
 	}
 	if (own >= 0)
 		close(own);

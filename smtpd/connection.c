@@ -98,7 +98,8 @@ connection_lingered(struct connection *c, ssize_t n)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
-		connection_free(c, n == 0 && !stream_has_output(&c->stream));
+		connection_free(c, n == 0 &&
+		    stream_is_acknowledged(&c->stream));
 		return;
 	}
 	c->lingered_bytes += (uint32_t)n;
@@ -310,14 +311,11 @@ server_drain(struct server *server)
 		server->ended(server);
 }
 
-void
-server_stop(struct server *server)
+static void
+server_end_sessions(struct server *server)
 {
 	struct connection *c, *next;
 
-	server->settings.is_stopping = true;
-	server->is_ending = true;
-	server_mute(server);
 	for (c = server->first; c != NULL; c = next) {
 		next = c->next;
 		if (c->session == NULL)
@@ -327,4 +325,28 @@ server_stop(struct server *server)
 	}
 	if (server->n_connections == 0)
 		server->ended(server);
+}
+
+/* One who keeps a transaction open must not keep this process alive. */
+static void
+on_cut(struct loop_timer *timer, void *arg)
+{
+	struct server *server = arg;
+
+	(void)timer;
+	server->settings.is_cutting = true;
+	server_end_sessions(server);
+}
+
+void
+server_stop(struct server *server)
+{
+	if (server->settings.is_stopping)
+		return;
+	server->settings.is_stopping = true;
+	server->is_ending = true;
+	server_mute(server);
+	loop_timer_start(server->loop, &server->cut, SERVER_CUT_MS, on_cut,
+	    server);
+	server_end_sessions(server);
 }

@@ -18,6 +18,7 @@
 
 #define CONNECTION_LINGER_MS 2000
 #define CONNECTION_LINGER_BYTES (8u << 20)
+#define SERVER_CUT_MS 60000	/* open transactions at a stop */
 #define SERVER_MAX_LISTENERS COMPARTMENT_MAX_LISTENERS
 
 struct connection;
@@ -40,6 +41,7 @@ struct server {
 	struct listener listeners[SERVER_MAX_LISTENERS];
 	size_t n_listeners;
 	struct loop_timer pause;	/* no descriptors left: accept later */
+	struct loop_timer cut;		/* after server_stop */
 	bool is_ending;			/* take nothing new */
 	void (*ended)(struct server *server);	/* the last one has gone */
 };
@@ -57,7 +59,10 @@ void server_mute(struct server *server);
 void server_adopt(struct server *server, int fd, const char *ip);
 /* Take nothing new; ended is called when the last connection has gone. */
 void server_drain(struct server *server);
-/* The same, and sessions end with 421 as soon as they are idle. */
+/*
+ * The same, and sessions end with 421 as soon as they are idle, or after
+ * SERVER_CUT_MS wherever they are, unless a delivery is being finished.
+ */
 void server_stop(struct server *server);
 
 #endif

@@ -133,7 +133,8 @@ data_tick_ms(const struct session *s)
 {
 	uint32_t tick_ms = s->settings->config->limits.data_timeout_s * 250;
 
-	return tick_ms > TICK_MAX_MS ? TICK_MAX_MS : tick_ms;
+	/* without a limit between blocks there are still those of slowness */
+	return tick_ms == 0 || tick_ms > TICK_MAX_MS ? TICK_MAX_MS : tick_ms;
 }
 
 enum step

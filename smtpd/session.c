@@ -83,8 +83,11 @@ session_command(struct session *s, struct slice line)
 	if (command_split(&c, line) != COMMAND_OK)
 		return session_reply(s, REPLY_BAD_OCTETS);
 	entry = command_find(c.verb);
-	if (entry == NULL)
+	if (entry == NULL) {
+		/* AUTH, though not offered, may come with a password */
+		note_asked("command", c.verb, 0);
 		return session_reply(s, REPLY_UNKNOWN_COMMAND);
+	}
 	if ((entry->phases & s->phase) != 0)
 		step = entry->handler(s, c.argument);
 	else if (entry->otherwise != NULL)
@@ -122,6 +125,16 @@ session_no_line(struct session *s)
 	return STEP_WAIT;
 }
 
+/* Without its line end: for the log. */
+static struct slice
+line_text(struct slice line)
+{
+	while (line.size > 0 && (line.data[line.size - 1] == '\n' ||
+	    line.data[line.size - 1] == '\r'))
+		line.size--;
+	return slice_trim(line);
+}
+
 /*
  * Only CR LF ends a line. A bare LF is answered at once, so that a person
  * at a bare socket is not left waiting, but what follows it up to CR LF is
@@ -142,7 +155,7 @@ session_line(struct session *s)
 	was_long = s->skipped_bytes + line.size > COMMAND_LINE_MAX;
 	s->skipped_bytes = 0;
 	s->is_timer_wanted = true;
-	note_asked("command", slice_trim(line), 0);
+	note_asked("command", line_text(line), 0);
 	session_confirm(s);
 	s->line_began = 0;
 	s->is_bad_line = line.size < 2 || line.data[line.size - 2] != '\r';
@@ -221,10 +234,14 @@ session_free(struct session *s)
 	free(s);
 }
 
+/* May it end now that all shall? A transaction under way has a while yet. */
 static bool
-session_is_idle(const struct session *s)
+session_may_end(const struct session *s)
 {
-	return s->question == 0 && s->tx == NULL && s->mode == INPUT_LINES;
+	if (s->question != 0)
+		return false;
+	return s->settings->is_cutting ||
+	    (s->tx == NULL && s->mode == INPUT_LINES);
 }
 
 /* The one reader. Every call from outside ends here. */
@@ -236,7 +253,7 @@ session_run(struct session *s, enum step step)
 	if (s->is_gone && s->question == 0)
 		step = STEP_CLOSE;
 	if (step != STEP_CLOSE && s->settings->is_stopping &&
-	    session_is_idle(s))
+	    session_may_end(s))
 		step = session_reply(s, REPLY_SHUTTING_DOWN);
 	if (step != STEP_CLOSE && !session_keep(s))
 		step = session_reply(s, REPLY_NO_MEMORY);
@@ -341,6 +358,7 @@ session_timeout(struct session *s)
 		step = session_reply(s, REPLY_TIMEOUT);
 	else
 		step = data_timeout(s);
+	note_count(s, SCOREBOARD_TIMEOUTS, step == STEP_CLOSE);
 	return session_run(s, step == STEP_NEXT ? STEP_WAIT : step);
 }
 

@@ -112,7 +112,10 @@ enum step session_answer(struct session *s, uint32_t id, struct answer *a);
 enum step session_timeout(struct session *s);
 /* The client has closed or broken the connection. */
 enum step session_hang_up(struct session *s);
-/* End idle sessions with 421 4.3.2; a transaction at its end finishes. */
+/*
+ * End idle sessions with 421 4.3.2; a transaction goes on to its end, or to
+ * the next call with is_cutting. What has reached its end always finishes.
+ */
 enum step session_stop(struct session *s);
 
 #endif

@@ -46,6 +46,7 @@ struct session_settings {
 	uint64_t memory_bytes;		/* of all messages under way */
 	uint32_t n_remembered_failures;	/* store keeps so many */
 	bool is_stopping;		/* every command now gets 421 */
+	bool is_cutting;		/* within a transaction, too */
 };
 
 #endif

@@ -82,6 +82,9 @@ transaction_end(struct session *s)
 {
 	if (s->tx != NULL) {
 		finish_release(s, RELEASE_ALL);
+		if (s->tx->is_counted)
+			limits_count(s->settings->limits,
+			    SCOREBOARD_TRANSACTIONS_NOW, -1);
 		limits_unreserve(s->settings->limits, s->client,
 		    &s->tx->reserved_bytes);
 	}

@@ -40,6 +40,7 @@ typedef enum step finish_fn(struct session *s);
 struct transaction {
 	uint64_t number;
 	int64_t began_us;
+	bool is_counted;		/* in TRANSACTIONS_NOW */
 	char *reverse_path;		/* as given, "" is <> */
 	char *key;			/* its tags stripped: for records */
 	struct mail_params params;

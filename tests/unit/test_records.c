@@ -624,7 +624,8 @@ a_happy_message_costs_little(void **state)
 	}
 	us = clock_monotonic_us() - us;
 	print_message("%.2f us a message\n", (double)us / N);
-	assert_true(us / N < 100);	/* sanitizers and valgrind, too */
+	if (getenv("UNDER_VALGRIND") == NULL)
+		assert_true(us / N < 200);	/* sanitizers, too */
 	assert_false(kv_has_transaction(kv));
 }
 

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: ISC
+"""What a compartment that was taken over can do: nothing that DESIGN 3
+forbids it, with Landlock and by seccomp and uid alone."""
+import os
+import pwd
+import re
+
+import pytest
+
+from client import new_message
+from faults import TWO, Lab, must, run_cases
+from postern import IS_ROOT, OTHER_OWNER, OWNER, wait_until
+
+ACTIONS = ("open", "write", "inet", "unix", "setuid", "setuid_other", "exec",
+           "fork", "kill", "chroot")
+COMPARTMENTS = ("smtpd", "directory", "compiler", "deliver", "worker",
+                "store", "control")
+# what a compartment is for: directory and compiler ask NSS, whose sources
+# include /etc/passwd; deliver becomes other uids, and forks to do so. As it
+# does not, /etc/passwd is readable for everybody's uid, a worker opens files
+# anywhere as the owner of its mailboxes would.
+MAY = {
+    "directory": {"open", "unix"},
+    "compiler": {"open", "unix"},
+    "deliver": {"open", "fork", "kill", "write", "setuid_other", "setuid"},
+    "worker": {"open", "write"},
+    # its root is its own folder, in which it may make files
+    "store": set(),
+}
+FILES = {"deliver", "worker", "compiler", "store"}
+CASES = [(name, action, landlock) for name in COMPARTMENTS
+         for action in ACTIONS for landlock in (True, False)
+         if action not in MAY.get(name, ())]
+
+
+def case_id(case):
+    return "%s-%s-%s" % (case[0], case[1],
+                         "landlock" if case[2] else "seccomp")
+
+
+def selected(request, name):
+    """The cases of this run's tests of that name."""
+    return [item.callspec.params["case"] for item in request.session.items
+            if getattr(item, "originalname", "") == name]
+
+
+# ---- what is tried ----
+
+def run_attempts(lab, case):
+    """All actions of one compartment on one server after another."""
+    name, action, landlock = case
+    lab.server.stop()
+    with open(lab.server.log_path, "wb"):
+        pass
+    environment = lab.server.environment
+    environment["POSTERN_SANDBOX_ATTEMPT"] = "%s:%s" % (name, action)
+    environment.pop("POSTERN_NO_LANDLOCK", None)
+    if not landlock:
+        environment["POSTERN_NO_LANDLOCK"] = "1"
+    lab.server.launch()
+    if name == "worker":
+        wait_until(lambda: lab.server.events("ready"), 20, "ready")
+        lab.attempt(TWO, new_message())
+
+    def outcome():
+        for event in lab.server.events("sandbox_attempt"):
+            return event["outcome"]
+        # killed by the filter: SIGSYS
+        for event in lab.server.events("compartment_died", role=name):
+            return "signal %s" % event.get("signal")
+        for event in lab.server.events("worker_died"):
+            return "signal %s" % event["status"].lstrip("-")
+        if name == "compiler" and lab.server.events("tables_not_compiled"):
+            return "signal 31"
+        return None
+    try:
+        result = wait_until(outcome, 20, "an outcome")
+        must(result in ("denied", "signal 31"), "%s: %s", case, result)
+        if action == "write":
+            must(not os.path.exists("/tmp/postern-attempt"), "it was made")
+    finally:
+        lab.server.kill_tree()
+        lab.server.process = None
+        environment.pop("POSTERN_SANDBOX_ATTEMPT")
+        environment.pop("POSTERN_NO_LANDLOCK", None)
+        with open(lab.server.log_path, "wb"):
+            pass
+
+
+@pytest.fixture(scope="module")
+def attempts(request):
+    return run_cases(selected(request, "test_forbidden"), run_attempts)
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_forbidden(attempts, case):
+    if attempts[case] is not None:
+        raise attempts[case]
+
+
+# ---- what /proc says ----
+
+def status_of(pid):
+    """/proc/PID/status as {name: value}."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        return {k: v.strip() for k, _, v in
+                (line.partition(":") for line in f)}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = Lab()
+    lab.rest()
+    yield lab
+    try:
+        lab.check()
+    finally:
+        lab.server.close()
+
+
+SETUID_SETGID = (1 << 7) | (1 << 6)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
+@pytest.mark.parametrize("role", ["smtpd", "directory", "deliver", "store",
+                                  "control", "worker"])
+def test_credentials(lab, role):
+    pids = lab.pids(role)
+    assert pids
+    for pid in pids:
+        status = status_of(pid)
+        if role == "worker":
+            want = {pwd.getpwnam(OWNER), pwd.getpwnam(OTHER_OWNER)}
+        else:
+            want = {pwd.getpwnam("postern-" + role)}
+        assert (status["Uid"], status["Gid"]) in {
+            ("\t".join([str(p.pw_uid)] * 4), "\t".join([str(p.pw_gid)] * 4))
+            for p in want}
+        assert status["Groups"] == ""
+        assert status["NoNewPrivs"] == "1"
+        assert status["Seccomp"] == "2"
+        caps = SETUID_SETGID if role == "deliver" else 0
+        for name in ("CapEff", "CapPrm"):
+            assert int(status[name], 16) == caps, name
+        for name in ("CapInh", "CapAmb"):
+            assert int(status[name], 16) == 0, name
+        bound = SETUID_SETGID if role in ("deliver", "worker") else 0
+        assert int(status["CapBnd"], 16) == bound
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root: uids and roots")
+def test_roots_and_descriptors(lab):
+    """Where a compartment needs no file system it has an empty one; and no
+    descriptor of the supervisor's gets into it."""
+    state = os.path.join(lab.server.folder, "state")
+    roots = {"smtpd": state + "/empty", "control": state + "/empty",
+             "store": state + "/store", "directory": "/", "deliver": "/",
+             "worker": "/"}
+    for role, root in roots.items():
+        for pid in lab.pids(role):
+            assert os.readlink("/proc/%d/root" % pid) == root, role
+            for fd in os.listdir("/proc/%d/fd" % pid):
+                target = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+                assert not re.search(r"postern\.conf$|/etc/shadow", target)
+    assert os.listdir(state + "/empty") == []
+    assert os.stat(state + "/empty").st_uid == 0
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
+def test_uids_all_differ(lab):
+    roles = ("smtpd", "directory", "deliver", "store", "control", "worker")
+    uids = [{status_of(p)["Uid"] for p in lab.pids(r)} for r in roles]
+    assert len(set().union(*uids)) == sum(map(len, uids))
+
+
+# ---- what a compartment says to the others ----
+
+# sender, and the name that the sender's channel has: a malformed message
+# from a peer that asks, and from one that answers
+LIES = [("smtpd", "deliver"), ("smtpd", "store"), ("smtpd", "directory"),
+        ("smtpd", "supervisor"), ("store", "deliver"), ("store", "smtpd"),
+        ("deliver", "smtpd.0"), ("deliver", "store.0"),
+        ("directory", "smtpd-0"), ("directory", "supervisor"),
+        ("deliver", "worker")]
+
+
+@pytest.mark.parametrize("liar, channel", LIES)
+def test_malformed_message(lab, liar, channel):
+    """The liar is cut off and started anew; who was lied to lives on."""
+    lab.rest()
+    receiver = re.split(r"[.-]", channel)[0]
+    lived = set(lab.pids(receiver)) if receiver != "supervisor" else set()
+    before = len(lab.server.events())
+    slot = lab.faults.set("garble." + channel, "errno", 1)
+    if channel == "supervisor":
+        if liar == "directory":
+            lab.server.write("users", open(
+                lab.server.folder + "/users", encoding="ascii").read() + "#\n")
+        else:
+            lab.faults.set("smtpd.before-route", "kill", role="smtpd")
+    # a question or an answer goes that way
+    message = new_message()
+    if (liar, channel) in (("store", "deliver"), ("deliver", "store.0")):
+        lab.faults.set("smtpd.before-commit", "kill", role="smtpd")
+    lab.send(TWO, message, deadline=40)
+    wait_until(lambda: lab.faults.hits(slot) == 1, 15, "the lie")
+    wait_until(lambda: any(
+        e.get("event") in ("peer_misbehaved", "compartment_misbehaved",
+                           "suspected_break_in", "worker_lost",
+                           "worker_died")
+        for e in lab.server.events()[before:]), 10, "a word in the log")
+    lab.faults.clear()
+    wait_until(lab.serves, 30, "service", every=0.2)
+    if receiver != "supervisor" and receiver != "smtpd":
+        assert lived <= set(lab.pids(receiver)), "the receiver died"
+    lab.check()
