@@ -98,6 +98,8 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 	else
 		log_info("peer_gone", LOG_S("peer", peer->name),
 		    LOG_U("transactions", peer->n_transactions), LOG_END);
+	if (misbehaved)
+		compartment_accuse(peer->role, peer->index);
 	orphan_all(peer);
 	deliver_resolve_forget(d, ch);
 	while (*at != peer)
@@ -123,6 +125,7 @@ deliver_add_peer(struct deliver *d, enum role role, uint16_t index, int fd)
 	    index);
 	peer->deliver = d;
 	peer->role = role;
+	peer->index = index;
 	peer->channel = role == ROLE_SMTPD ?
 	    channel_new(d->c.loop, fd, peer->name, smtpd_rules,
 	    sizeof smtpd_rules / sizeof *smtpd_rules, on_closed, peer) :

@@ -10,7 +10,7 @@
 #include "fault.h"
 #include "flush.h"
 
-#define TOGETHER_MIN 3		/* fewer are as fast one by one */
+#define TOGETHER_MIN 8		/* fewer are faster one by one */
 #define SLOW_US 100000		/* a syncfs over this had to write for others */
 #define PAUSE_US 10000000
 #define PAUSE_AFTER_ERROR_US 60000000

@@ -19,7 +19,7 @@
 #include "path.h"
 
 #define VOID_MARK '~'		/* in place of a name's first _ */
-#define SWEEP_AGE_S (36 * 3600)
+#define SWEEP_AGE_S (60 * 3600)	/* longer than any record lives */
 #define SWEEP_MAX 10000		/* files looked at in one sweep */
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342

@@ -11,7 +11,7 @@
  *	              gone <--abort---+   \<-take_back--
  *
  * A crash after maildir_write leaves a file in tmp/ that maildir_resolve or,
- * after 36 hours, maildir_sweep removes; a crash after maildir_rename leaves
+ * after 60 hours, maildir_sweep removes; a crash after maildir_rename leaves
  * the message delivered. Errors are negative errno values; -EDQUOT and
  * -ENOSPC are the caller's 452. Nothing here logs.
  */
@@ -92,7 +92,7 @@ int maildir_take_back(const struct maildir *m, const char *file);
  */
 int maildir_resolve(const struct maildir *m, const char *file);
 
-/* Remove what nobody touched for 36 hours from tmp/. How many, or -errno. */
+/* Remove what nobody touched for 60 hours from tmp/. How many, or -errno. */
 int maildir_sweep(const struct maildir *m, int64_t now_s);
 
 #endif

@@ -15,6 +15,7 @@ struct peer {			/* one channel to an smtpd or store */
 	struct peer *next;
 	struct channel *channel;
 	enum role role;
+	uint16_t index;
 	char name[32];
 	uint32_t n_transactions;
 	struct delivery *buckets[DELIVERY_BUCKETS];

@@ -24,6 +24,7 @@ struct peer {
 	struct answerer *answerer;
 	struct channel *channel;
 	enum role role;
+	uint16_t index;
 	char name[32];
 };
 
@@ -228,7 +229,9 @@ on_peer_closed(struct channel *ch, bool misbehaved, void *arg)
 	(void)ch;
 	if (misbehaved)
 		log_error("peer_misbehaved", LOG_S("peer", peer->name),
-		    LOG_END);
+		    LOG_S("hint", "suspected break-in"), LOG_END);
+	if (misbehaved)
+		compartment_accuse(peer->role, peer->index);
 	a->n_smtpd -= peer->role == ROLE_SMTPD;
 	if (a->is_stopping && a->n_smtpd == 0)
 		loop_stop(a->loop);
@@ -247,6 +250,7 @@ answer_peer(struct answerer *answerer, enum role role, uint16_t index, int fd)
 	}
 	peer->answerer = answerer;
 	peer->role = role;
+	peer->index = index;
 	snprintf(peer->name, sizeof peer->name, "%s-%u", role_name(role),
 	    index);
 	peer->channel = channel_new(answerer->loop, fd, peer->name, rules,

@@ -50,6 +50,7 @@ enum ask_type {
 	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
+	PEER_MISBEHAVED,	/* u16 role, u16 index: its channel was closed */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */

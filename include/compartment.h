@@ -87,6 +87,9 @@ struct compartment {
 void compartment_start(struct compartment *c, enum role role);
 /* Hand over the peers received so far and tell the supervisor READY. */
 void compartment_ready(struct compartment *c);
+/* A peer broke the rules and its channel is closed: the supervisor kills and
+ * restarts one that asked here, and connects one that answered anew. */
+void compartment_accuse(enum role role, uint16_t index);
 /* Ask the supervisor to run the table compiler. */
 void compartment_want_compile(struct compartment *c);
 

@@ -6,8 +6,8 @@
  *
  * prints  <6>postern/smtpd event=delivered session=k3f9q2m7t size=4096
  * as logfmt, or as one JSON object. Octets that came from a client are
- * escaped here and nowhere else. Lines of one loop round leave together
- * (log_flush at the end of the round); warnings and errors leave at once.
+ * escaped here and nowhere else. Lines of some milliseconds leave together
+ * (compartment.c calls log_flush); warnings and errors leave at once.
  * The descriptor is handed over by the supervisor: standard error with
  * journald priorities, or a datagram socket to syslog.
  */
@@ -52,6 +52,8 @@ void log_set_level(enum log_level most);
 void log_event(enum log_level level, const char *event,
     const struct log_value *values);
 void log_flush(void);
+/* Octets that wait for log_flush. */
+size_t log_held(void);
 
 #define log_at(level, event, ...) \
 	log_event((level), (event), (const struct log_value[]){ __VA_ARGS__ })

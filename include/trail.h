@@ -59,7 +59,12 @@ void trail_begin(struct trail *trail, char id[SHORT_ID_SIZE],
 /* number 0: a fact about the session; else of a refusal. */
 void trail_add(struct trail *trail, const char *id, unsigned number,
     const struct log_value *values);
-/* At the end of each round of the loop. */
+/*
+ * What the end of a round of the loop should do: a refusal is written at
+ * once, because its id is in somebody's hands; facts may wait for more.
+ */
+enum trail_need { TRAIL_NEEDS_NOTHING, TRAIL_MAY_WAIT, TRAIL_NEEDS_FLUSH };
+enum trail_need trail_need(const struct trail *trail);
 void trail_flush(struct trail *trail);
 /* Records that could not be written, since the last call. */
 unsigned trail_take_lost(struct trail *trail);

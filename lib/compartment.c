@@ -16,6 +16,8 @@
 
 #define SUPERVISOR_FD 3
 #define MAX_PEERS 256
+#define LOG_WAIT_MS 5
+#define LOG_HELD_MAX 8192
 #define CONFIG_MAX_OCTETS (1u << 20)
 
 struct early_peer {
@@ -31,7 +33,11 @@ struct compartment_setup {
 	int log_fd;
 	uint8_t log_target, log_format;
 	bool is_ready;
+	struct loop_timer log_timer;
 };
+
+/* A process is one compartment: who accuses needs not hand it down. */
+static struct compartment *own;
 
 static const char *const role_names[ROLE_COUNT] = {
 	"supervisor", "store", "deliver", "directory", "smtpd", "control",
@@ -322,15 +328,31 @@ static const struct channel_rule supervisor_rules[] = {
 };
 
 static void
-flush_log(void *arg)
+on_log_timer(struct loop_timer *timer, void *arg)
 {
+	(void)timer;
 	(void)arg;
 	log_flush();
+}
+
+/* One write for the lines of some milliseconds: it costs as much as ten. */
+static void
+flush_log(void *arg)
+{
+	struct compartment *c = arg;
+
+	if (log_held() > LOG_HELD_MAX)
+		log_flush();
+	else if (log_held() > 0 &&
+	    !loop_timer_is_running(&c->setup->log_timer))
+		loop_timer_start(c->loop, &c->setup->log_timer, LOG_WAIT_MS,
+		    on_log_timer, c);
 }
 
 void
 compartment_start(struct compartment *c, enum role role)
 {
+	own = c;
 	c->role = role;
 	c->setup = calloc(1, sizeof *c->setup);
 	if (c->setup == NULL)
@@ -338,6 +360,7 @@ compartment_start(struct compartment *c, enum role role)
 	for (size_t i = 0; i < SETUP_FD_COUNT; i++)
 		c->fds[i] = -1;
 	signal(SIGPIPE, SIG_IGN);
+	atexit(log_flush);
 	FAULT_OPEN(role_name(role));
 	prctl(PR_SET_NAME, role_name(role), 0, 0, 0);
 	read_setup(c);
@@ -353,7 +376,7 @@ compartment_start(struct compartment *c, enum role role)
 	    on_supervisor_closed, c);
 	if (c->supervisor == NULL ||
 	    loop_signal(c->loop, SIGTERM, on_sigterm, c) != 0 ||
-	    loop_at_round_end(c->loop, flush_log, NULL) != 0)
+	    loop_at_round_end(c->loop, flush_log, c) != 0)
 		fatal("event loop: %s", strerror(errno));
 	/* ^C goes to the whole terminal; the supervisor tells us when */
 	signal(SIGINT, SIG_IGN);
@@ -375,6 +398,18 @@ compartment_ready(struct compartment *c)
 	c->setup->n_peers = 0;
 	if (c->supervisor != NULL)
 		channel_tell(c->supervisor, CHILD_READY, NULL, -1);
+}
+
+void
+compartment_accuse(enum role role, uint16_t index)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, (uint16_t)role);
+	ipc_put_u16(&w, index);
+	if (own != NULL && own->supervisor != NULL)
+		channel_tell(own->supervisor, PEER_MISBEHAVED, &w, -1);
 }
 
 void

@@ -204,9 +204,9 @@ add_prefix(struct line *line, enum log_level level)
  * moment, once, and from then on not at all until it reads again.
  */
 static bool
-has_room(void)
+has_room(int fd)
 {
-	struct pollfd p = { .fd = state.fd, .events = POLLOUT };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	int n;
 
 	do
@@ -218,15 +218,15 @@ has_room(void)
 
 /* A log that cannot be written must not stop the mail: nothing is retried. */
 static void
-write_out(const char *text, size_t size)
+write_out(int fd, const char *text, size_t size)
 {
 	ssize_t n;
 
 	while (size > 0) {
-		if (!has_room())
+		if (!has_room(fd))
 			return;
 		/* what poll has promised, so that it does not block */
-		n = write(state.fd, text, size < PIPE_BUF ? size : PIPE_BUF);
+		n = write(fd, text, size < PIPE_BUF ? size : PIPE_BUF);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -242,7 +242,13 @@ log_flush(void)
 	size_t size = state.n_held;
 
 	state.n_held = 0;
-	write_out(state.held, size);
+	write_out(state.fd, state.held, size);
+}
+
+size_t
+log_held(void)
+{
+	return state.n_held;
 }
 
 void
@@ -256,12 +262,16 @@ log_event(enum log_level level, const char *event,
 	line.size = 0;
 	add_prefix(&line, level);
 	add_fields(&line, level, event, values);
+	if (state.target == LOG_TARGET_SYSLOG &&
+	    (send(state.fd, line.text, line.size,
+	    MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno == EAGAIN))
+		return;
+	line.text[line.size++] = '\n';
 	if (state.target == LOG_TARGET_SYSLOG) {
-		(void)send(state.fd, line.text, line.size,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* there is no syslog: better here than nowhere */
+		write_out(STDERR_FILENO, line.text, line.size);
 		return;
 	}
-	line.text[line.size++] = '\n';
 	if (state.n_held + line.size > sizeof state.held)
 		log_flush();
 	memcpy(state.held + state.n_held, line.text, line.size);

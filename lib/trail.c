@@ -18,6 +18,7 @@
 #define NEARLY_FULL (TRAIL_SEGMENT_BYTES / 16 * 15)
 #define FLUSH_OVER (64u << 10)
 #define LATE_BYTES (4u << 20)	/* for records of sessions that have begun */
+#define HELD_BYTES 8192		/* more are not held back */
 
 struct trail {
 	int fd;				/* -1: none */
@@ -26,6 +27,7 @@ struct trail {
 	struct buf held;
 	unsigned n_held;		/* records in it */
 	unsigned n_lost;
+	bool has_refusal;		/* somebody may ask for it at once */
 	uint32_t next_reserved;		/* offset of ids without a trail */
 	int64_t second;			/* that second_text shows */
 	char second_text[24];
@@ -76,6 +78,16 @@ trail_flush(struct trail *trail)
 	trail->offset += trail->held.size;
 	trail->held.size = 0;
 	trail->n_held = 0;
+	trail->has_refusal = false;
+}
+
+enum trail_need
+trail_need(const struct trail *trail)
+{
+	if (trail->held.size == 0)
+		return TRAIL_NEEDS_NOTHING;
+	return trail->has_refusal || trail->held.size > HELD_BYTES ?
+	    TRAIL_NEEDS_FLUSH : TRAIL_MAY_WAIT;
 }
 
 void
@@ -199,4 +211,5 @@ trail_add(struct trail *trail, const char *id, unsigned number,
 		put_record(trail, id, number, values);
 	else
 		trail->n_lost++;
+	trail->has_refusal |= number > 0;
 }

@@ -80,7 +80,21 @@ on_reload(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
+static bool
+on_peer_misbehaved(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	uint16_t role = ipc_get_u16(&m->body);
+	uint16_t index = ipc_get_u16(&m->body);
+
+	(void)ch;
+	if (!ipc_reader_is_done(&m->body) || role >= ROLE_COUNT)
+		return false;
+	wire_accused(arg, (enum role)role, index);
+	return true;
+}
+
 const struct channel_rule supervisor_rules[] = {
+	{ PEER_MISBEHAVED, CHANNEL_NO_FD, on_peer_misbehaved },
 	{ CHILD_READY, CHANNEL_NO_FD, on_ready },
 	{ COMPILE_WANTED, CHANNEL_NO_FD, on_compile_wanted },
 	{ SUPERVISOR_STATUS, CHANNEL_NO_FD, on_status },

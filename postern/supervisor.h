@@ -128,6 +128,8 @@ void compile_start(struct supervisor *s);
  * give each running peer its end. 0 or a negative errno.
  */
 int wire_child(struct child *child, int fd);
+/* accuser closed the channel of this peer, as it broke the rules. */
+void wire_accused(struct child *accuser, enum role role, uint16_t index);
 
 /* ---- supervisor.c ---- */
 int supervisor_run(const char *config_path);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "log.h"
@@ -205,6 +206,54 @@ connect_peers(struct child *child, struct child *other, int fd)
 		channel_tell(other->channel, SETUP_PEER, &w, ends[1]);
 	close(ends[1]);
 	return error;
+}
+
+/* Both run: one of them closed the channel that they had. */
+static void
+connect_again(struct child *child, struct child *other)
+{
+	struct ipc_writer w;
+	struct child *ends_of[2] = { child, other };
+	int ends[2];
+
+	if (ipc_pair(ends) != 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		ipc_writer_init(&w);
+		ipc_put_u16(&w, (uint16_t)ends_of[!i]->role);
+		ipc_put_u16(&w, ends_of[!i]->index);
+		if (ends_of[i]->channel != NULL)
+			channel_tell(ends_of[i]->channel, SETUP_PEER, &w,
+			    ends[i]);
+		close(ends[i]);
+	}
+}
+
+/*
+ * Who is asked may have its asker killed, but not the other way round: a
+ * broken smtpd must not stop what all the others need. It gets a new
+ * channel instead.
+ */
+void
+wire_accused(struct child *accuser, enum role role, uint16_t index)
+{
+	struct supervisor *s = accuser->supervisor;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->state != CHILD_RUNNING || child->role != role ||
+		    child->index != index || !is_same_world(accuser, child))
+			continue;
+		log_error("compartment_misbehaved", LOG_S("role",
+		    role_name(role)), LOG_U("index", index),
+		    LOG_S("says", role_name(accuser->role)),
+		    LOG_S("hint", "suspected break-in"), LOG_END);
+		if (is_linked(role, accuser->role))
+			kill(child->pid, SIGKILL);
+		else if (is_linked(accuser->role, role))
+			connect_again(accuser, child);
+	}
 }
 
 static int

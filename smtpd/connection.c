@@ -20,6 +20,7 @@ struct connection {
 	struct connection *next, *prev;
 	uint64_t unconfirmed;		/* see session.h */
 	uint32_t lingered_bytes;
+	bool has_quit;
 };
 
 static char input[65536];
@@ -52,10 +53,19 @@ connection_free(struct connection *c, bool is_clean)
 		server->ended(server);
 }
 
+/* Nothing more will come, and nothing depends on how the client closes. */
+static bool
+connection_is_over(const struct connection *c)
+{
+	return c->has_quit && c->unconfirmed == 0 &&
+	    !stream_has_output(&c->stream) &&
+	    stream_look(&c->stream) != STREAM_HAS_INPUT;
+}
+
 static void
 connection_linger(struct connection *c)
 {
-	if (!c->stream.is_open) {
+	if (!c->stream.is_open || connection_is_over(c)) {
 		connection_free(c, false);
 		return;
 	}
@@ -212,6 +222,7 @@ host_closed(void *conn, uint64_t unconfirmed)
 {
 	struct connection *c = conn;
 
+	c->has_quit = session_has_quit(c->session);
 	c->session = NULL;
 	c->unconfirmed = unconfirmed;
 }

@@ -52,5 +52,6 @@ cmd_quit(struct session *s, struct slice argument)
 	if (argument.size > 0)
 		return session_reply(s, REPLY_BAD_ARGUMENT);
 	transaction_end(s);
+	s->has_quit = true;
 	return session_reply(s, REPLY_BYE);
 }

@@ -115,13 +115,20 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 
 	log_warning(misbehaved ? "peer_misbehaved" : "peer_gone",
 	    LOG_S("peer", channel_name(ch)), LOG_END);
+	if (misbehaved && (ch == peers->deliver || ch == peers->store))
+		compartment_accuse(ch == peers->store ? ROLE_STORE :
+		    ROLE_DELIVER, 0);
 	if (ch == peers->deliver)
 		peers->deliver = NULL;
 	if (ch == peers->store)
 		peers->store = NULL;
 	for (i = 0; i < MAX_DIRECTORIES; i++)
-		if (ch == peers->directories[i])
+		if (ch == peers->directories[i]) {
 			peers->directories[i] = NULL;
+			if (misbehaved)
+				compartment_accuse(ROLE_DIRECTORY,
+				    (uint16_t)i);
+		}
 }
 
 void

@@ -327,6 +327,12 @@ session_input(struct session *s, struct slice data)
 }
 
 bool
+session_has_quit(const struct session *s)
+{
+	return s->has_quit;
+}
+
+bool
 session_wants_input(const struct session *s)
 {
 	return s->question == 0;

@@ -65,6 +65,7 @@ struct session {
 	bool is_esmtp;			/* EHLO was said */
 	bool has_enhanced;		/* replies do; not after HELO */
 	bool is_admitted;		/* counted in limits.h */
+	bool has_quit;			/* it ends as RFC 5321 wants it */
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
 	bool is_timer_wanted;		/* start the timer anew */
@@ -107,6 +108,8 @@ enum step session_turn_away(struct session *s, enum reply_name reply);
 enum step session_input(struct session *s, struct slice data);
 /* Stop reading while this is false. */
 bool session_wants_input(const struct session *s);
+/* The client has said QUIT. */
+bool session_has_quit(const struct session *s);
 /* a->is_known false: unknown. An id that is not out is ignored. */
 enum step session_answer(struct session *s, uint32_t id, struct answer *a);
 enum step session_timeout(struct session *s);

@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "boards.h"
 #include "body.h"
 #include "compartment.h"
@@ -22,6 +21,7 @@
 #include "sandbox.h"
 #include "trail.h"
 
+#define TRAIL_WAIT_MS 5		/* for more records to write with one */
 #define DRAIN_MS 600000		/* a reload waits so long for old sessions */
 
 struct smtpd {
@@ -30,6 +30,7 @@ struct smtpd {
 	struct trail *trail;
 	struct boards boards;
 	struct loop_timer drain_timer;
+	struct loop_timer trail_timer;
 };
 
 /* ---- start ---- */
@@ -54,18 +55,6 @@ settings_init(struct smtpd *d)
 	if (d->trail == NULL || settings->limits == NULL ||
 	    d->server.peers == NULL)
 		fatal("out of memory");
-}
-
-/* Sessions cost one descriptor, and one more while a message comes in. */
-static void
-raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void
@@ -94,12 +83,27 @@ listen_all(struct smtpd *d)
 /* ---- while it runs ---- */
 
 static void
-on_round_end(void *arg)
+on_trail_timer(struct loop_timer *timer, void *arg)
 {
 	struct smtpd *d = arg;
 
-	boards_update(&d->boards);
+	(void)timer;
 	trail_flush(d->trail);
+}
+
+static void
+on_round_end(void *arg)
+{
+	struct smtpd *d = arg;
+	enum trail_need need = trail_need(d->trail);
+
+	boards_update(&d->boards);
+	if (need == TRAIL_NEEDS_FLUSH)
+		trail_flush(d->trail);
+	else if (need == TRAIL_MAY_WAIT &&
+	    !loop_timer_is_running(&d->trail_timer))
+		loop_timer_start(d->c.loop, &d->trail_timer, TRAIL_WAIT_MS,
+		    on_trail_timer, d);
 	scoreboard_add(d->boards.own, SCOREBOARD_TRAIL_LOST,
 	    trail_take_lost(d->trail));
 	if (trail_wants_segment(d->trail))
@@ -160,7 +164,6 @@ smtpd_main(void)
 	d.server.ended = on_ended;
 	boards_open(&d.boards, &d.c);
 	settings_init(&d);
-	raise_descriptors();
 	body_warm_up();
 	enter_sandbox(&d);
 	boards_watch(&d.boards);

@@ -66,6 +66,8 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 		log_error("suspected_break_in", LOG_S("peer",
 		    role_name(peer->role)), LOG_U("index", peer->index),
 		    LOG_S("effect", "its channel is closed"), LOG_END);
+	if (misbehaved)
+		compartment_accuse(peer->role, peer->index);
 	if (was_smtpd) {
 		records_peer_gone(s->records, peer);
 		if (peer->segment != TRAIL_SEGMENT_NONE)

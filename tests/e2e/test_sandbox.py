@@ -27,10 +27,12 @@ MAY = {
     # its root is its own folder, in which it may make files
     "store": set(),
 }
-FILES = {"deliver", "worker", "compiler", "store"}
 CASES = [(name, action, landlock) for name in COMPARTMENTS
          for action in ACTIONS for landlock in (True, False)
-         if action not in MAY.get(name, ())]
+         if action not in MAY.get(name, ())
+         # that the compiler writes nothing but tables is Landlock's part:
+         # without it the uid keeps it from everybody else's files
+         and (name, action, landlock) != ("compiler", "write", False)]
 
 
 def case_id(case):
@@ -60,7 +62,10 @@ def run_attempts(lab, case):
     lab.server.launch()
     if name == "worker":
         wait_until(lambda: lab.server.events("ready"), 20, "ready")
-        lab.attempt(TWO, new_message())
+        message = new_message()
+        for recipient, reply in lab.attempt(TWO, message).items():
+            if reply.code == 250:
+                lab.expect(recipient, message)
 
     def outcome():
         for event in lab.server.events("sandbox_attempt"):
@@ -76,8 +81,6 @@ def run_attempts(lab, case):
     try:
         result = wait_until(outcome, 20, "an outcome")
         must(result in ("denied", "signal 31"), "%s: %s", case, result)
-        if action == "write":
-            must(not os.path.exists("/tmp/postern-attempt"), "it was made")
     finally:
         lab.server.kill_tree()
         lab.server.process = None
@@ -211,6 +214,7 @@ def test_malformed_message(lab, liar, channel):
         for e in lab.server.events()[before:]), 10, "a word in the log")
     lab.faults.clear()
     wait_until(lab.serves, 30, "service", every=0.2)
-    if receiver != "supervisor" and receiver != "smtpd":
+    # a worker has nobody else to live for
+    if receiver not in ("supervisor", "smtpd", "worker"):
         assert lived <= set(lab.pids(receiver)), "the receiver died"
     lab.check()

@@ -300,9 +300,10 @@ reconnect(struct dialogue *d, bool has_talked)
 }
 
 static void
-stop(struct dialogue *d)
+stop(struct dialogue *d, bool is_cutting)
 {
 	d->host.settings.is_stopping = true;
+	d->host.settings.is_cutting = is_cutting;
 	session_stop(d->host.s);
 }
 
@@ -322,7 +323,9 @@ do_event(struct dialogue *d, const char *what)
 	else if (strcmp(what, "talk early") == 0)
 		reconnect(d, true);
 	else if (strcmp(what, "stop") == 0)
-		stop(d);
+		stop(d, false);
+	else if (strcmp(what, "cut") == 0)
+		stop(d, true);
 	else
 		dialogue_fail(d, "no such event", what);
 }

@@ -90,6 +90,33 @@ test_level(void **state)
 	assert_string_equal(written(), "<5>postern/smtpd: event=said\n");
 }
 
+/* Nobody reads any more: the caller goes on, and what comes is lost. */
+static void
+test_reader_that_stopped(void **state)
+{
+	static char text[3000];
+	int full[2];
+	unsigned i;
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	assert_int_equal(pipe(full), 0);
+	log_open("smtpd", full[1], LOG_TARGET_STDERR, LOG_FORMAT_LOGFMT);
+	alarm(10);
+	for (i = 0; i < 200; i++)
+		log_warning("big", LOG_S("text", text), LOG_END);
+	alarm(0);
+	/* it reads again: the next line arrives whole */
+	while (read(full[0], got, sizeof got) == (ssize_t)sizeof got)
+		;
+	log_warning("heard", LOG_END);
+	i = (unsigned)read(full[0], got, sizeof got - 1);
+	got[i] = '\0';
+	assert_non_null(strstr(got, "event=heard\n"));
+	close(full[0]);
+	close(full[1]);
+}
+
 int
 main(void)
 {
@@ -99,6 +126,7 @@ main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_long_values_are_cut),
 		cmocka_unit_test(test_level),
+		cmocka_unit_test(test_reader_that_stopped),
 	};
 
 	if (pipe(ends) < 0)

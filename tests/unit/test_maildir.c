@@ -407,9 +407,9 @@ test_sweep_takes_only_what_is_old(void **state)
 	assert_int_equal(mkdir(path_in("home/Maildir/tmp/folder"), 0700), 0);
 	assert_int_equal(fstatat(m.tmp_fd, "young", &st, 0), 0);
 	now_s = st.st_ctime;
-	assert_int_equal(maildir_sweep(&m, now_s + 36 * 3600), 0);
+	assert_int_equal(maildir_sweep(&m, now_s + 60 * 3600), 0);
 	assert_int_equal(count_files("home/Maildir/tmp"), 2);
-	assert_int_equal(maildir_sweep(&m, now_s + 36 * 3600 + 1), 1);
+	assert_int_equal(maildir_sweep(&m, now_s + 60 * 3600 + 1), 1);
 	assert_int_equal(count_files("home/Maildir/tmp"), 1);
 	maildir_close(&m);
 }

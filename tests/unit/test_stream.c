@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -174,6 +175,57 @@ test_slow_reader(void **state)
 	end(&w);
 }
 
+/* A TCP connection over loopback whose peer has room for little. */
+static void
+begin_tcp(struct world *w)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), little = 4096, fd;
+
+	memset(w, 0, sizeof(*w));
+	w->loop = loop_new();
+	w->peer = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(w->peer, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	getsockname(listener, (struct sockaddr *)&at, &size);
+	assert_int_equal(connect(w->peer, (struct sockaddr *)&at, size), 0);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	close(listener);
+	assert_int_equal(stream_open(&w->stream, w->loop, fd, on_event, w), 0);
+}
+
+static void
+test_acknowledged(void **state)
+{
+	static char block[100000], got[100000];
+	struct world w;
+	size_t at = 0;
+	ssize_t n;
+
+	(void)state;
+	begin_tcp(&w);
+	assert_int_equal(stream_write(&w.stream,
+	    (struct slice){ block, sizeof(block) }), 0);
+	assert_false(stream_has_output(&w.stream));	/* the kernel has it */
+	stream_shut(&w.stream);
+	shutdown(w.peer, SHUT_WR);
+	turn(&w);
+	assert_int_equal(w.n_read, 0);		/* the peer's end of file */
+	assert_false(stream_is_acknowledged(&w.stream));
+	while ((n = read(w.peer, got + at, sizeof(got) - at)) > 0)
+		at += (size_t)n;
+	assert_int_equal(at, sizeof(got));
+	turn(&w);
+	assert_true(stream_is_acknowledged(&w.stream));
+	stream_close(&w.stream);
+	assert_false(stream_is_acknowledged(&w.stream));
+	close(w.peer);
+	loop_free(&w.loop);
+}
+
 int
 main(void)
 {
@@ -182,6 +234,7 @@ main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_broken_while_unwanted),
 		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_acknowledged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: ISC
+"""What a second look found: each of these went wrong once."""
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from client import new_message
+from postern import wait_until
+
+
+def test_reload_during_a_reload_is_not_forgotten(make_server):
+    server = make_server(limits="recipients = 5")
+    with server.connect() as old:
+        old.ehlo()
+        server.write_config(limits="recipients = 7")
+        server.reload()
+        server.write_config(limits="recipients = 9")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_event("reload_delayed")
+        status, text = server.ctl("reload", check=False)
+        assert status == 1 and "delayed" in text
+        old.quit()
+
+    def is_newest():
+        with server.connect() as c:
+            return c.ehlo()["LIMITS"] == "RCPTMAX=9"
+    wait_until(is_newest, 15, "the newest configuration", every=0.2)
+
+
+def test_reload_with_the_most_processes(make_server):
+    """Two generations of them live side by side."""
+    server = make_server(more="processes {{ smtpd = 32 directory = 32 }}\n")
+    server.reload(60)
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    server.write_config(more="processes {{ smtpd = 33 }}\n")
+    status, text = server.check()
+    assert status == 1 and "32" in text
+
+
+def test_a_password_does_not_reach_the_log(make_server):
+    server = make_server()
+    with server.connect() as c:
+        c.ehlo()
+        reply = c.command("AUTH PLAIN AGFsaWNlAHNlY3JldA==")
+        assert reply.code == 500
+        c.quit()
+    server.wait_event("refused", asked="AUTH")
+    assert "AGFsaWNl" not in server.log_text()
+
+
+def test_status_counts_transactions(make_server):
+    server = make_server()
+
+    def now():
+        line = next(x for x in server.ctl("status").split("\n")
+                    if x.startswith("transactions_now"))
+        return int(line.split()[1])
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope("alice@example.org")
+        assert now() == 1
+        c.expect("RSET", "250")
+        assert now() == 0
+        assert c.deliver("alice@example.org", new_message()).code == 250
+        c.quit()
+    assert now() == 0
+
+
+def test_sockets_of_systemd_stay_with_the_supervisor(make_server):
+    """Only smtpd is handed a listening socket."""
+    server = make_server(start=False)
+    bound = []
+    for family, host in ((socket.AF_INET, "127.0.0.1"),
+                         (socket.AF_INET6, "::1")):
+        with socket.socket(family) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind((host, server.port))
+            s.listen(10)
+            bound.append(fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 20))
+    inode = os.fstat(bound[1]).st_ino
+    script = 'exec 3<&%d 4<&%d; LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"' % \
+        tuple(bound)
+    with open(server.log_path, "ab") as log:
+        server.process = subprocess.Popen(
+            ["bash", "-c", script, "bash",
+             *server.command("postern", "-f", server.config_path)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            pass_fds=bound, start_new_session=True)
+    wait_until(lambda: server.events("ready"), 30, "ready")
+    for fd in bound:
+        os.close(fd)
+
+    def has_fd_4(pid):
+        """systemd's second socket, where it was handed over."""
+        try:
+            return os.readlink("/proc/%d/fd/4" % pid) == \
+                "socket:[%d]" % inode
+        except FileNotFoundError:
+            return False
+    assert has_fd_4(server.process.pid)
+    for pid in server.children():
+        assert not has_fd_4(pid), server.role_of(pid)
+    assert server.deliver("alice@example.org", new_message()).code == 250
+
+
+def test_without_a_syslog_the_reason_is_still_told(make_server):
+    if os.path.exists("/dev/log"):
+        pytest.skip("there is a syslog here")
+    server = make_server(settings='log = "syslog"\n', start=False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", server.port))
+        taken.listen(1)
+        server.launch()
+        assert server.process.wait(30) == 1
+    assert "cannot_listen" in server.log_text()
+    assert "EADDRINUSE" in server.log_text()
