@@ -280,7 +280,7 @@ def test_old_leftovers_are_swept(lab):
     lab.send(TWO, message)
     assert [p for p in left if os.path.exists(p)] == left
     lab.server.stop()
-    set_clock(lab, 37 * HOUR)
+    set_clock(lab, 61 * HOUR)
     lab.server.environment["POSTERN_SWEEP_NOW"] = "1"
     lab.server.start()
     lab.send(TWO, new_message())
