@@ -235,7 +235,7 @@ run(struct parser *p)
 	finish_alias(p);
 	if (p->is_out_of_memory)
 		return -ENOMEM;
-	return p->source.n_errors ? -EBADMSG : 0;
+	return source_result(&p->source);
 }
 
 /* ---- duplicates ---- */
@@ -260,11 +260,54 @@ compare_names_nocase(const void *a, const void *b)
 	return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
+static void
+free_alias(struct alias *alias)
+{
+	for (size_t i = 0; i < alias->n_targets; i++)
+		alias_target_free(&alias->targets[i]);
+	free(alias->targets);
+	free(alias->name);
+	*alias = (struct alias){ 0 };
+}
+
+/* The targets of the second one go to the first, as far as they fit. */
+static void
+merge(struct parser *p, struct alias *first, struct alias *second)
+{
+	struct alias_target *targets;
+	size_t n = 0;
+
+	targets = reallocarray(first->targets,
+	    first->n_targets + second->n_targets + 1, sizeof *targets);
+	if (targets == NULL) {
+		p->is_out_of_memory = true;
+		return;
+	}
+	first->targets = targets;
+	while (n < second->n_targets && first->n_targets < ROUTE_MAX_LEAVES) {
+		targets[first->n_targets++] = second->targets[n];
+		second->targets[n++] = (struct alias_target){ 0 };
+	}
+	free_alias(second);
+}
+
+static void
+remove_merged(struct aliases *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < out->n; i++)
+		if (out->items[i].name != NULL)
+			out->items[n++] = out->items[i];
+	out->n = n;
+}
+
 static int
 check_duplicates(struct parser *p, bool folds_case)
 {
 	struct alias **sorted = calloc(p->out->n + 1, sizeof *sorted);
-	size_t n = p->out->n;
+	size_t n = p->out->n, first = 0;
+	unsigned line_before;
 
 	if (sorted == NULL)
 		return -ENOMEM;
@@ -272,14 +315,24 @@ check_duplicates(struct parser *p, bool folds_case)
 		sorted[i] = &p->out->items[i];
 	qsort(sorted, n, sizeof *sorted,
 	    folds_case ? compare_names_nocase : compare_names);
-	for (size_t i = 1; i < n; i++)
+	line_before = n > 0 ? sorted[0]->line : 0;
+	for (size_t i = 1; i < n && !p->is_out_of_memory; i++) {
+		unsigned line = sorted[i]->line;
+
 		if ((folds_case ? strcasecmp : strcmp)(sorted[i]->name,
-		    sorted[i - 1]->name) == 0)
-			source_error(&p->source, sorted[i]->line,
+		    sorted[first]->name) == 0) {
+			source_error(&p->source, line,
 			    "alias \"%s\" stands on line %u already",
-			    sorted[i]->name, sorted[i - 1]->line);
+			    sorted[i]->name, line_before);
+			merge(p, sorted[first], sorted[i]);
+		} else {
+			first = i;
+		}
+		line_before = line;
+	}
 	free(sorted);
-	return p->source.n_errors ? -EBADMSG : 0;
+	remove_merged(p->out);
+	return p->is_out_of_memory ? -ENOMEM : source_result(&p->source);
 }
 
 /* ---- entry points ---- */
@@ -312,14 +365,8 @@ aliases_parse_include(struct aliases *out, struct slice text,
 void
 aliases_free(struct aliases *aliases)
 {
-	for (size_t i = 0; i < aliases->n; i++) {
-		struct alias *alias = &aliases->items[i];
-
-		for (size_t j = 0; j < alias->n_targets; j++)
-			alias_target_free(&alias->targets[j]);
-		free(alias->targets);
-		free(alias->name);
-	}
+	for (size_t i = 0; i < aliases->n; i++)
+		free_alias(&aliases->items[i]);
 	free(aliases->items);
 	*aliases = (struct aliases){ 0 };
 }

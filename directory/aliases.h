@@ -55,8 +55,11 @@ struct aliases {
 
 /*
  * Parse a whole file. path names it in problems. 0; -EBADMSG when at least
- * one error was added to problems (out then holds what could be read);
- * -ENOMEM. Release out with aliases_free in every case.
+ * one error was added to problems: out then holds what could be read, all
+ * targets of a name that stands there twice in its first place, so that one
+ * run can look for errors of other kinds too; -EILSEQ when it is no text, or
+ * has so many errors that its end was not read; -ENOMEM. Release out with
+ * aliases_free in every case.
  */
 int aliases_parse(struct aliases *out, struct slice text, const char *path,
     bool folds_case, struct config_problems *problems);

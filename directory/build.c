@@ -22,6 +22,12 @@ build_add(struct build *build, char kind, struct slice name,
 	    image_add(&build->image, kind, name, buf_slice(value));
 }
 
+bool
+build_goes_on(int error)
+{
+	return error == 0 || error == -EBADMSG;
+}
+
 int
 build_read(struct build *build, const char *path, struct buf *text,
     struct config_problems *problems)
@@ -174,15 +180,17 @@ build_users(struct build *build, const struct table_spec *spec,
 	struct users users = { 0 };
 	struct name_pairs pairs = { 0 };
 	uint32_t n_names = 0;
-	int error = build_read(build, spec->path, &text, problems);
+	int error = build_read(build, spec->path, &text, problems), added;
 
 	if (!error)
 		error = users_parse(&users, buf_slice(&text), spec->path,
 		    spec->folds_case, problems);
-	if (!error)
-		error = add_users(build, &users, spec->folds_case, &pairs);
-	if (!error)
-		error = add_name_records(build, &pairs, &n_names);
+	if (build_goes_on(error)) {
+		added = add_users(build, &users, spec->folds_case, &pairs);
+		if (!added)
+			added = add_name_records(build, &pairs, &n_names);
+		error = added ? added : error;
+	}
 	free_pairs(&pairs);
 	users_free(&users);
 	buf_free(&text);
@@ -262,7 +270,7 @@ build_table(struct build *build, const struct table_spec *spec,
     const struct config *config, struct config_problems *problems)
 {
 	size_t n_before = problems->n_errors;
-	int error;
+	int error, finished;
 
 	*build = (struct build){ 0 };
 	if (spec->kind == TABLE_USERS)
@@ -271,8 +279,12 @@ build_table(struct build *build, const struct table_spec *spec,
 		error = build_aliases(build, spec, problems);
 	else
 		error = build_names(build, spec, config, problems);
-	if (!error)
-		error = finish(build, spec);
+	if (build_goes_on(error)) {
+		finished = finish(build, spec);
+		build->has_image = finished == 0 || finished == -EEXIST;
+		if (!error)
+			error = finished;
+	}
 	if (error && problems->n_errors == n_before)
 		/* the parsers have found all other duplicates */
 		config_problem_add(problems, 0, false, "%s: %s", spec->path,
@@ -285,6 +297,7 @@ void
 build_free(struct build *build)
 {
 	image_free(&build->image);
+	build->has_image = false;
 	state_free(&build->sources);
 	build->n_entries = 0;
 }

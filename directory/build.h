@@ -9,6 +9,7 @@
 #ifndef DIRECTORY_BUILD_H
 #define DIRECTORY_BUILD_H
 
+#include <stdbool.h>
 #include "config.h"
 #include "image.h"
 #include "spec.h"
@@ -16,6 +17,7 @@
 
 struct build {
 	struct image image;
+	bool has_image;		/* also true after errors in the text */
 	uint32_t n_entries;
 	struct state sources;	/* only the sources are used */
 };
@@ -23,7 +25,9 @@ struct build {
 /*
  * Build the table of spec. 0; -EBADMSG when something in the text is wrong;
  * another negative errno when it cannot be read: in both cases problems says
- * what, with file and line. An include that cannot be read is a warning:
+ * what, with file and line. After -EBADMSG there may be an image of what
+ * could be read (has_image): never to be served, but good to look for more
+ * errors in. An include that cannot be read is a warning:
  * the table is complete without it, and the aliases that need it answer
  * 451 4.3.5. Release with build_free in every case.
  */

@@ -17,6 +17,38 @@ is_known_source(const struct build *build, const char *path)
 	return false;
 }
 
+static int
+add_list(struct build *build, const char *path, const struct alias *alias,
+    const char *reason)
+{
+	struct buf value = { 0 };
+	int error = record_put_list(&value, alias, true, reason);
+
+	error = build_add(build, RECORD_INCLUDE, slice_of(path), &value,
+	    error);
+	buf_free(&value);
+	return error;
+}
+
+/* What could be read of it stays to be looked at after an error. */
+static int
+parse_include(struct build *build, const char *path, struct slice text,
+    struct config_problems *problems, struct aliases *parsed)
+{
+	struct alias none = { 0 };
+	int error = aliases_parse_include(parsed, text, path, problems);
+	int added;
+
+	if (error == -EILSEQ) {
+		added = add_list(build, path, &none, "it is no list of names");
+		return added ? added : -EBADMSG;
+	}
+	if (!build_goes_on(error))
+		return error;
+	added = add_list(build, path, &parsed->items[0], "");
+	return added ? added : error;
+}
+
 /*
  * An include that changes under our hands will be still in a moment: that
  * stops the compilation. One that cannot be read is noted in the table.
@@ -26,10 +58,10 @@ add_include(struct build *build, const char *path, unsigned line,
     const char *from, struct config_problems *problems,
     struct aliases *parsed)
 {
-	struct buf text = { 0 }, value = { 0 };
+	struct buf text = { 0 };
 	struct config_problems ignored = { 0 };
 	struct alias none = { 0 };
-	int error = build_read(build, path, &text, &ignored), result;
+	int error = build_read(build, path, &text, &ignored);
 
 	config_problems_free(&ignored);
 	if (error == -ENOMEM || error == -E2BIG || error == -EBUSY) {
@@ -41,19 +73,11 @@ add_include(struct build *build, const char *path, unsigned line,
 		config_problem_add(problems, 0, true,
 		    "%s:%u: :include:%s cannot be read: %s", from, line,
 		    path, strerror(-error));
-		result = record_put_list(&value, &none, true,
-		    strerror(-error));
-		error = build_add(build, RECORD_INCLUDE, slice_of(path),
-		    &value, result);
+		error = add_list(build, path, &none, strerror(-error));
 	} else {
-		error = aliases_parse_include(parsed, buf_slice(&text), path,
-		    problems);
-		if (!error)
-			error = build_add(build, RECORD_INCLUDE,
-			    slice_of(path), &value, record_put_list(&value,
-			    &parsed->items[0], true, ""));
+		error = parse_include(build, path, buf_slice(&text),
+		    problems, parsed);
 	}
-	buf_free(&value);
 	buf_free(&text);
 	return error;
 }
@@ -63,7 +87,8 @@ static int
 add_includes(struct build *build, const struct alias *alias,
     const char *from, unsigned depth, struct config_problems *problems)
 {
-	int error = 0, first_error = 0;
+	struct alias none = { 0 };
+	int error = 0, first_error = 0, below;
 
 	for (size_t i = 0; i < alias->n_targets; i++) {
 		const struct alias_target *target = &alias->targets[i];
@@ -76,17 +101,21 @@ add_includes(struct build *build, const struct alias *alias,
 			config_problem_add(problems, 0, false, "%s:%u: too "
 			    "many includes in one another", from,
 			    target->line);
-			return -EBADMSG;
+			error = add_list(build, target->text, &none,
+			    "too many includes in one another");
+			return error ? error : -EBADMSG;
 		}
 		error = add_include(build, target->text, target->line, from,
 		    problems, &parsed);
-		if (!error && parsed.n > 0)
-			error = add_includes(build, &parsed.items[0],
+		if (build_goes_on(error) && parsed.n > 0) {
+			below = add_includes(build, &parsed.items[0],
 			    target->text, depth - 1, problems);
+			error = below ? below : error;
+		}
 		aliases_free(&parsed);
-		if (error && !first_error)
+		if (error && build_goes_on(first_error))
 			first_error = error;
-		if (error && error != -EBADMSG)
+		if (!build_goes_on(error))
 			break;
 	}
 	return first_error;
@@ -115,9 +144,9 @@ add_aliases(struct build *build, const struct aliases *aliases,
 		if (!error)
 			error = add_includes(build, alias, spec->path, 16,
 			    problems);
-		if (error && !first_error)
+		if (error && build_goes_on(first_error))
 			first_error = error;
-		if (error && error != -EBADMSG)
+		if (!build_goes_on(error))
 			break;
 	}
 	build->n_entries = (uint32_t)aliases->n;
@@ -137,11 +166,10 @@ build_aliases(struct build *build, const struct table_spec *spec,
 	if (!error)
 		error = aliases_parse(&aliases, buf_slice(&text), spec->path,
 		    spec->folds_case, problems);
-	if (error == 0 || error == -EBADMSG) {
+	if (build_goes_on(error)) {
 		/* go on after errors: all of them are wanted in one run */
 		added = add_aliases(build, &aliases, spec, problems);
-		if (!error)
-			error = added;
+		error = added ? added : error;
 	}
 	aliases_free(&aliases);
 	buf_free(&text);

@@ -13,6 +13,8 @@ int build_add(struct build *build, char kind, struct slice name,
 /* Read a source and note its stamp; a failure becomes an error. */
 int build_read(struct build *build, const char *path, struct buf *text,
     struct config_problems *problems);
+/* An error that leaves something to look at. */
+bool build_goes_on(int error);
 int build_aliases(struct build *build, const struct table_spec *spec,
     struct config_problems *problems);
 

@@ -64,24 +64,32 @@ compare_entries(const void *a, const void *b, void *arg)
 {
 	const struct image_entry *x = a, *y = b;
 	const struct image *image = arg;
-
-	return compare_keys(
+	int order = compare_keys(
 	    (struct slice){ image->data.data + x->offset, x->key_size },
 	    (struct slice){ image->data.data + y->offset, y->key_size });
+
+	return order ? order : (x->offset > y->offset) -
+	    (x->offset < y->offset);
 }
 
 int
 image_sort(struct image *image)
 {
+	size_t n = 1;
+	int result = 0;
+
 	if (image->n == 0)
 		return 0;
 	qsort_r(image->entries, image->n, sizeof *image->entries,
 	    compare_entries, image);
 	for (size_t i = 1; i < image->n; i++)
 		if (slice_equals(image_key(image, i),
-		    image_key(image, i - 1)))
-			return -EEXIST;
-	return 0;
+		    image_key(image, n - 1)))
+			result = -EEXIST;
+		else
+			image->entries[n++] = image->entries[i];
+	image->n = n;
+	return result;
 }
 
 bool

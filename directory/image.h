@@ -27,7 +27,7 @@ struct image {			/* zero it before first use */
 /* 0 or -ENOMEM, -ENOBUFS. */
 int image_add(struct image *image, char kind, struct slice name,
     struct slice value);
-/* -EEXIST when two keys are alike. */
+/* -EEXIST when two keys are alike; only the one added first is kept. */
 int image_sort(struct image *image);
 /* The value of key; false when there is none. */
 bool image_find(const struct image *image, struct slice key,

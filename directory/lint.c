@@ -4,7 +4,9 @@
  *
  * The tables are built in memory exactly as the compiler builds them, and
  * every name is resolved exactly as RCPT resolves it: what is reported here
- * is what a client would meet.
+ * is what a client would meet. The compiler gives up a text with an error;
+ * here what could be read of it is walked all the same, so that one run
+ * finds everything.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,10 +23,18 @@ struct lint {
 	struct resolver *resolver;
 	struct config_problems *problems;
 	struct catalog_domain *domain;	/* being walked */
+	unsigned line;			/* of what is being checked */
 	struct arena arena;
 	struct string_set reported;	/* one problem, many ways to it */
 	size_t n_troubles;		/* of the name being resolved */
 };
+
+static void
+turn_to(struct lint *lint, struct catalog_domain *domain)
+{
+	lint->domain = domain;
+	lint->line = domain ? domain->config->line : 0;
+}
 
 static void
 report(struct lint *lint, bool is_warning, const char *text)
@@ -32,17 +42,22 @@ report(struct lint *lint, bool is_warning, const char *text)
 	struct slice kept = arena_copy(&lint->arena, slice_of(text));
 
 	if (kept.data == NULL || string_set_add(&lint->reported, kept) != 0)
-		config_problem_add(lint->problems, lint->domain ?
-		    lint->domain->config->line : 0, is_warning, "%s", text);
+		config_problem_add(lint->problems, lint->line, is_warning,
+		    "%s", text);
 }
 
 static void
 on_trouble(const char *text, void *arg)
 {
 	struct lint *lint = arg;
+	unsigned line = lint->line;
 
 	lint->n_troubles++;
+	/* the configuration's postmaster, whoever leads to it */
+	if (strncmp(text, "postmaster: ", 12) == 0)
+		lint->line = lint->catalog->config->postmaster_line;
 	report(lint, false, text);
+	lint->line = line;
 }
 
 static const struct resolved *
@@ -84,10 +99,10 @@ build_slot(struct lint *lint, struct catalog_slot *slot)
 	int error = build_table(&build, slot->spec, lint->catalog->config,
 	    &found);
 
-	lint->domain = first_user_of(lint, slot);
+	turn_to(lint, first_user_of(lint, slot));
 	take_problems(lint, &found);
 	config_problems_free(&found);
-	if (error == 0)
+	if (build.has_image)
 		error = table_of_image(&slot->live, &build.image);
 	slot->live_error = error;
 	build_free(&build);
@@ -127,7 +142,9 @@ check_alias(struct slice key, struct slice value, void *arg)
 	struct record_list list;
 	struct slice name = { key.data + 1, key.size - 1 };
 
-	if (key.data[0] != RECORD_ALIAS || !record_get_list(value, &list))
+	/* an alias without targets: its parse error has been reported */
+	if (key.data[0] != RECORD_ALIAS || !record_get_list(value, &list) ||
+	    list.n_targets == 0)
 		return 0;
 	try_name(lint, name, lint->domain->config->name);
 	check_shadowed(lint, name, list.line);
@@ -186,7 +203,7 @@ check_domain(struct lint *lint, struct catalog_domain *domain)
 {
 	const char *name = domain->config->name;
 
-	lint->domain = domain;
+	turn_to(lint, domain);
 	if (!is_complete(domain))
 		return;
 	if (domain->users != NULL)
@@ -212,7 +229,8 @@ check_postmaster(struct lint *lint)
 	struct address address;
 	struct catalog_domain *domain;
 
-	lint->domain = NULL;
+	turn_to(lint, NULL);
+	lint->line = lint->catalog->config->postmaster_line;
 	if (text == NULL || address_parse(&address, slice_of(text),
 	    ADDRESS_ALLOW_UTF8) != ADDRESS_OK)
 		return;			/* config_parse said so */

@@ -133,6 +133,14 @@ source_error(struct source *s, unsigned line, const char *format, ...)
 	    text);
 }
 
+int
+source_result(const struct source *s)
+{
+	if (s->n_errors == 0)
+		return 0;
+	return s->rest.size > 0 ? -EILSEQ : -EBADMSG;
+}
+
 bool
 source_has_nul(struct source *s)
 {

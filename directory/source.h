@@ -52,7 +52,10 @@ bool source_next_line(struct source *s, struct slice *line);
 /* Adds "PATH:LINE: text" as an error. */
 void source_error(struct source *s, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* True, and an error, if the text holds a NUL: no text file does. */
+/* 0 without errors; -EBADMSG; -EILSEQ when the end was not read. */
+int source_result(const struct source *s);
+/* True, and an error, if the text holds a NUL: no text file does. Then
+ * nothing is taken from it. */
 bool source_has_nul(struct source *s);
 /* ASCII lower case in place, for case-insensitive keys. */
 void source_fold(char *text, size_t size);

@@ -261,7 +261,7 @@ check_duplicates(struct parser *p, bool folds_case)
 			    "user \"%s\" stands on line %u already",
 			    sorted[i]->local, sorted[i - 1]->line);
 	free(sorted);
-	return p->source.n_errors ? -EBADMSG : 0;
+	return source_result(&p->source);
 }
 
 /* ---- entry points ---- */

@@ -33,8 +33,9 @@ struct users {
 
 /*
  * Parse a whole file. path names it in problems. 0; -EBADMSG when at least
- * one error was added to problems; -ENOMEM. Release with users_free in every
- * case.
+ * one error was added to problems (out then holds what could be read);
+ * -EILSEQ when it is no text, or has so many errors that its end was not
+ * read; -ENOMEM. Release with users_free in every case.
  */
 int users_parse(struct users *out, struct slice text, const char *path,
     bool folds_case, struct config_problems *problems);

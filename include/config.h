@@ -86,6 +86,7 @@ struct config {
 	char *hostname;			/* lower-case A-label */
 	char *origin;			/* the same; default: first domain */
 	char *postmaster;		/* complete address */
+	unsigned postmaster_line;
 	char *state_dir;		/* absolute */
 	bool logs_to_syslog;
 	bool logs_json;

@@ -12,8 +12,9 @@
  *	smtpd       scoreboard_map_own, scoreboard_add, scoreboard_client_*
  *	control     scoreboards_update, scoreboards_sum
  *
- * The *_now counters and the clients' buckets are gauges: they begin at 0
- * with each process. Nothing here logs.
+ * The *_now counters and what the clients have now are gauges: they begin at
+ * 0 with each process. Marks and counts of clients outlive it. Nothing here
+ * logs.
  */
 #ifndef POSTERN_SCOREBOARD_H
 #define POSTERN_SCOREBOARD_H
@@ -49,7 +50,22 @@ enum scoreboard_counter {
 	SCOREBOARD_COUNTERS
 };
 
-#define SCOREBOARD_BUCKETS 16384	/* sessions by client network */
+/* What a client has now: gauges, shared by all that share its bucket. */
+enum scoreboard_client_gauge {
+	SCOREBOARD_CLIENT_SESSIONS,
+	SCOREBOARD_CLIENT_MEMORY_KIB,
+	SCOREBOARD_CLIENT_GAUGES
+};
+
+/* What a client has done in one window of time. */
+enum scoreboard_client_count {
+	SCOREBOARD_CLIENT_MESSAGES,
+	SCOREBOARD_CLIENT_RECIPIENTS,
+	SCOREBOARD_CLIENT_UNKNOWN,	/* of these */
+	SCOREBOARD_CLIENT_COUNTS
+};
+
+#define SCOREBOARD_BUCKETS 16384	/* by client network */
 #define SCOREBOARD_MAX_OTHERS 64
 
 struct scoreboard;
@@ -70,24 +86,39 @@ void scoreboard_add(struct scoreboard *board,
 uint64_t scoreboard_get(const struct scoreboard *board,
     enum scoreboard_counter counter);
 
+/* A board that nobody else sees: all 0. NULL with errno. */
+struct scoreboard *scoreboard_map_private(void);
+
+/* A client on every board: its bucket, and who tells it from others there. */
+struct scoreboard_client {
+	uint32_t bucket, who;
+};
+
 /*
- * The bucket of a client: its IPv4 address (4 octets) or IPv6 address (16,
- * of which the first 8 count; ::ffff:a.b.c.d counts as IPv4). Which clients
- * share a bucket cannot be known from outside.
+ * A client by its IPv4 address (4 octets) or IPv6 address (16, of which the
+ * first 8 count; ::ffff:a.b.c.d counts as IPv4). Which clients share a
+ * bucket cannot be known from outside.
  */
-uint32_t scoreboard_client_bucket(const struct scoreboard *board,
+struct scoreboard_client scoreboard_client_of(const struct scoreboard *board,
     const void *address, size_t size);
-void scoreboard_client_add(struct scoreboard *board, uint32_t bucket,
-    int delta);
+void scoreboard_client_add(struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_gauge gauge, int64_t delta);
 /*
- * Mark a client for all processes until a second of the monotonic clock;
- * who (scoreboard_client_who) tells it from others in its bucket, of which
- * the last one marked is remembered. Survives the owner's death.
+ * Mark a client for all processes until a second of the monotonic clock. Of
+ * a bucket's clients the last one marked is remembered.
  */
-uint32_t scoreboard_client_who(const struct scoreboard *board,
-    const void *address, size_t size);
-void scoreboard_client_mark(struct scoreboard *board, uint32_t bucket,
-    uint32_t who, uint32_t until_s);
+void scoreboard_client_mark(struct scoreboard *board,
+    const struct scoreboard_client *client, uint32_t until_s);
+/*
+ * Say how often this process has counted a client in a window: a number
+ * that all processes make alike from the monotonic clock. Of a bucket's
+ * clients the last one counted is remembered, so a stranger's count is never
+ * held against anybody. Up to 2^24 - 1.
+ */
+void scoreboard_client_count(struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_count count, uint32_t window, uint32_t n);
 
 /* ---- others' boards ---- */
 
@@ -105,9 +136,17 @@ void scoreboards_free(struct scoreboards **set);
 uint64_t scoreboards_sum(const struct scoreboards *set,
     const struct scoreboard *own, enum scoreboard_counter counter);
 uint64_t scoreboards_client_sum(const struct scoreboards *set,
-    const struct scoreboard *own, uint32_t bucket);
+    const struct scoreboard *own, const struct scoreboard_client *client,
+    enum scoreboard_client_gauge gauge);
+/* What this board, and what all of a set, say of a client in a window. */
+uint32_t scoreboard_client_counted(const struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_count count, uint32_t window);
+uint64_t scoreboards_client_counted(const struct scoreboards *set,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_count count, uint32_t window);
 /* Until when any of them has marked this client; 0: never. */
 uint32_t scoreboards_client_marked(const struct scoreboards *set,
-    const struct scoreboard *own, uint32_t bucket, uint32_t who);
+    const struct scoreboard *own, const struct scoreboard_client *client);
 
 #endif

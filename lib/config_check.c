@@ -174,6 +174,7 @@ check_names(struct config *config, const struct config_frame *top,
 		    config->origin);
 	if (!config_complete_address(&config->postmaster, config->origin))
 		return false;
+	config->postmaster_line = config_frame_line(top, "postmaster");
 	at = config->postmaster ? strchr(config->postmaster, '@') : NULL;
 	if (at != NULL && !config_find_domain(config, slice_of(at + 1)))
 		config_error(problems, config_frame_line(top, "postmaster"),

@@ -20,13 +20,16 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define COUNTER_MAX ((uint64_t)1 << 48)	/* what one board may claim */
-#define BUCKET_MAX 1000000u
+#define GAUGE_MAX ((uint32_t)1 << 31)		/* 2 TiB of memory */
+#define COUNT_MAX (((uint32_t)1 << 24) - 1)
 
 struct scoreboard {
 	uint8_t hash_key[16];
 	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
-	_Atomic uint32_t buckets[SCOREBOARD_BUCKETS];
+	_Atomic uint32_t gauges[SCOREBOARD_BUCKETS][SCOREBOARD_CLIENT_GAUGES];
 	_Atomic uint64_t marks[SCOREBOARD_BUCKETS];	/* until_s, who */
+	/* 24 bits of who, 16 of the window, 24 of the count: one store */
+	_Atomic uint64_t counts[SCOREBOARD_BUCKETS][SCOREBOARD_CLIENT_COUNTS];
 };
 
 struct scoreboards {
@@ -120,6 +123,15 @@ scoreboard_map_own(int fd)
 	return map(fd, PROT_READ | PROT_WRITE, &inode);
 }
 
+struct scoreboard *
+scoreboard_map_private(void)
+{
+	void *at = mmap(NULL, sizeof(struct scoreboard),
+	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
 void
 scoreboard_unmap(struct scoreboard **board)
 {
@@ -138,7 +150,8 @@ scoreboard_reset_gauges(int fd)
 	for (size_t i = 0; i < SCOREBOARD_GAUGES; i++)
 		board->counters[i] = 0;
 	for (size_t i = 0; i < SCOREBOARD_BUCKETS; i++)
-		board->buckets[i] = 0;
+		for (size_t k = 0; k < SCOREBOARD_CLIENT_GAUGES; k++)
+			board->gauges[i][k] = 0;
 	scoreboard_unmap(&board);
 }
 
@@ -186,36 +199,56 @@ client_hash(const struct scoreboard *board, const void *address, size_t size)
 	return mix(mix(network ^ key[0]) ^ key[1] ^ (size == 4));
 }
 
-uint32_t
-scoreboard_client_bucket(const struct scoreboard *board, const void *address,
+struct scoreboard_client
+scoreboard_client_of(const struct scoreboard *board, const void *address,
     size_t size)
 {
-	return (uint32_t)(client_hash(board, address, size) %
-	    SCOREBOARD_BUCKETS);
-}
+	uint64_t hash = client_hash(board, address, size);
 
-uint32_t
-scoreboard_client_who(const struct scoreboard *board, const void *address,
-    size_t size)
-{
-	return (uint32_t)(client_hash(board, address, size) >> 32);
+	return (struct scoreboard_client){
+		.bucket = (uint32_t)(hash % SCOREBOARD_BUCKETS),
+		.who = (uint32_t)(hash >> 32) };
 }
 
 void
-scoreboard_client_mark(struct scoreboard *board, uint32_t bucket,
-    uint32_t who, uint32_t until_s)
+scoreboard_client_mark(struct scoreboard *board,
+    const struct scoreboard_client *client, uint32_t until_s)
 {
-	atomic_store_explicit(&board->marks[bucket % SCOREBOARD_BUCKETS],
-	    (uint64_t)until_s << 32 | who, memory_order_relaxed);
+	atomic_store_explicit(
+	    &board->marks[client->bucket % SCOREBOARD_BUCKETS],
+	    (uint64_t)until_s << 32 | client->who, memory_order_relaxed);
 }
 
 void
-scoreboard_client_add(struct scoreboard *board, uint32_t bucket, int delta)
+scoreboard_client_add(struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_gauge gauge, int64_t delta)
 {
-	_Atomic uint32_t *at = &board->buckets[bucket % SCOREBOARD_BUCKETS];
+	_Atomic uint32_t *at =
+	    &board->gauges[client->bucket % SCOREBOARD_BUCKETS][gauge];
 
 	atomic_store_explicit(at, atomic_load_explicit(at,
 	    memory_order_relaxed) + (uint32_t)delta, memory_order_relaxed);
+}
+
+/* Whose count it is and of when, above the count itself. */
+static uint64_t
+count_tag(const struct scoreboard_client *client, uint32_t window)
+{
+	return (uint64_t)(client->who & 0xffffff) << 16 | (window & 0xffff);
+}
+
+void
+scoreboard_client_count(struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_count count, uint32_t window, uint32_t n)
+{
+	uint64_t tag = count_tag(client, window);
+
+	atomic_store_explicit(
+	    &board->counts[client->bucket % SCOREBOARD_BUCKETS][count],
+	    tag << 24 | (n < COUNT_MAX ? n : COUNT_MAX),
+	    memory_order_relaxed);
 }
 
 /* ---- the others ---- */
@@ -230,13 +263,15 @@ claim(const struct scoreboard *board, enum scoreboard_counter counter)
 }
 
 static uint64_t
-client_claim(const struct scoreboard *board, uint32_t bucket)
+client_claim(const struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_gauge gauge)
 {
 	uint32_t value = atomic_load_explicit(
-	    &board->buckets[bucket % SCOREBOARD_BUCKETS],
+	    &board->gauges[client->bucket % SCOREBOARD_BUCKETS][gauge],
 	    memory_order_relaxed);
 
-	return value > BUCKET_MAX ? 0 : value;
+	return value > GAUGE_MAX ? 0 : value;
 }
 
 static void
@@ -322,34 +357,62 @@ scoreboards_sum(const struct scoreboards *set, const struct scoreboard *own,
 
 uint64_t
 scoreboards_client_sum(const struct scoreboards *set,
-    const struct scoreboard *own, uint32_t bucket)
+    const struct scoreboard *own, const struct scoreboard_client *client,
+    enum scoreboard_client_gauge gauge)
 {
-	uint64_t sum = own ? client_claim(own, bucket) : 0;
+	uint64_t sum = own ? client_claim(own, client, gauge) : 0;
 
 	for (size_t i = 0; set != NULL && i < set->n; i++)
-		sum += client_claim(set->boards[i], bucket);
+		sum += client_claim(set->boards[i], client, gauge);
+	return sum;
+}
+
+uint32_t
+scoreboard_client_counted(const struct scoreboard *board,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_count count, uint32_t window)
+{
+	uint64_t value = atomic_load_explicit(
+	    &board->counts[client->bucket % SCOREBOARD_BUCKETS][count],
+	    memory_order_relaxed);
+
+	return value >> 24 == count_tag(client, window) ?
+	    (uint32_t)(value & COUNT_MAX) : 0;
+}
+
+uint64_t
+scoreboards_client_counted(const struct scoreboards *set,
+    const struct scoreboard_client *client,
+    enum scoreboard_client_count count, uint32_t window)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; set != NULL && i < set->n; i++)
+		sum += scoreboard_client_counted(set->boards[i], client,
+		    count, window);
 	return sum;
 }
 
 static uint32_t
-marked_until(const struct scoreboard *board, uint32_t bucket, uint32_t who)
+marked_until(const struct scoreboard *board,
+    const struct scoreboard_client *client)
 {
 	uint64_t mark = atomic_load_explicit(
-	    &board->marks[bucket % SCOREBOARD_BUCKETS],
+	    &board->marks[client->bucket % SCOREBOARD_BUCKETS],
 	    memory_order_relaxed);
 
-	return (uint32_t)mark == who ? (uint32_t)(mark >> 32) : 0;
+	return (uint32_t)mark == client->who ? (uint32_t)(mark >> 32) : 0;
 }
 
 uint32_t
 scoreboards_client_marked(const struct scoreboards *set,
-    const struct scoreboard *own, uint32_t bucket, uint32_t who)
+    const struct scoreboard *own, const struct scoreboard_client *client)
 {
-	uint32_t latest = own ? marked_until(own, bucket, who) : 0;
+	uint32_t latest = own ? marked_until(own, client) : 0;
 	uint32_t other;
 
 	for (size_t i = 0; set != NULL && i < set->n; i++) {
-		other = marked_until(set->boards[i], bucket, who);
+		other = marked_until(set->boards[i], client);
 		if (other > latest)
 			latest = other;
 	}

@@ -109,6 +109,9 @@ state_dir_open(struct supervisor *s)
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		fatal("state_dir %s: %s", path, strerror(errno));
 	take_lock(s);
+	for (unsigned role = ROLE_STORE; role < ROLE_COUNT; role++)
+		state_dir_owner(s, (enum role)role, &s->owners[role].uid,
+		    &s->owners[role].gid);
 	folder(s, "empty", ROLE_SUPERVISOR, ROLE_SUPERVISOR, 0755);
 	folder(s, "store", ROLE_STORE, ROLE_STORE, 0700);
 	folder(s, "tables", ROLE_COMPILER, ROLE_DIRECTORY, 02750);

@@ -62,6 +62,11 @@ struct bound_socket {
 	bool is_used;
 };
 
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
 struct supervisor {
 	const char *config_path;
 	struct loop *loop;
@@ -74,6 +79,9 @@ struct supervisor {
 	int log_fd;
 	int lock_fd;
 	uint8_t route_secret[SECRET_SIZE];
+	/* looked up once, at the start: a directory service that is silent
+	 * for a moment must not keep a compartment from its restart */
+	struct owner owners[ROLE_COUNT];
 	bool is_stopping, is_up;
 	bool wants_compile, wants_accept, wants_reload;
 	int64_t started_us;

@@ -18,12 +18,9 @@ send_self(const struct child *child, int fd)
 		.generation = child->generation->number,
 		.is_privileged = child->supervisor->is_privileged };
 	struct ipc_writer w;
-	uid_t uid;
-	gid_t gid;
 
-	state_dir_owner(child->supervisor, child->role, &uid, &gid);
-	self.uid = uid;
-	self.gid = gid;
+	self.uid = child->supervisor->owners[child->role].uid;
+	self.gid = child->supervisor->owners[child->role].gid;
 	ipc_writer_init(&w);
 	put_setup_self(&w, &self);
 	return ipc_send(fd, SETUP_SELF, 0, 0, &w, -1);

@@ -20,7 +20,7 @@ chunk_throw_away(struct session *s, uint64_t size_bytes, enum reply_name reply)
 		return session_reply(s, REPLY_DATA_ENDLESS);
 	s->chunk_left = size_bytes;
 	s->chunk_reply = reply;
-	s->data_began_us = s->data_last_us = clock_monotonic_us();
+	data_start_clock(s);
 	if (size_bytes == 0)
 		return session_reply(s, reply);
 	s->mode = INPUT_NO_CHUNK;
@@ -68,6 +68,16 @@ chunk_done(struct session *s)
 	return session_reply(s, REPLY_CHUNK_OK);
 }
 
+/* Between chunks a client may take its time: the command timeout's. */
+static void
+chunk_end_pause(struct session *s)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	s->data_paused_us += now_us - s->data_last_us;
+	s->data_last_us = now_us;
+}
+
 enum step
 cmd_bdat(struct session *s, struct slice argument)
 {
@@ -86,7 +96,7 @@ cmd_bdat(struct session *s, struct slice argument)
 	if (size_bytes == 0)
 		return chunk_done(s);
 	s->mode = INPUT_CHUNK;
-	s->data_last_us = clock_monotonic_us();
+	chunk_end_pause(s);
 	s->is_timer_wanted = true;
 	return STEP_NEXT;
 }

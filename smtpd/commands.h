@@ -39,6 +39,8 @@ enum step data_take(struct session *s);
 enum step chunk_take(struct session *s);
 /* Throw away what belongs to a chunk that is not wanted. */
 enum step chunk_skip(struct session *s);
+/* A message, or a chunk that is thrown away, comes from now on. */
+void data_start_clock(struct session *s);
 /* The first octet of a message is awaited. 0 or a negative errno (data.c). */
 int data_begin(struct session *s);
 /* Octets came: REPLY_COUNT, or why they come no longer. */

@@ -34,12 +34,19 @@ data_may_grow(void *arg, uint64_t size_bytes)
 	    s->settings->limits, s->client, held, size_bytes);
 }
 
+void
+data_start_clock(struct session *s)
+{
+	s->data_began_us = s->data_last_us = clock_monotonic_us();
+	s->data_paused_us = 0;
+}
+
 int
 data_begin(struct session *s)
 {
 	const struct config *config = s->settings->config;
 	struct body_limits limits = {
-		.max_bytes = config->limits.message_bytes,
+		.max_bytes = limits_message_bytes(s->settings->limits),
 		.drain_bytes = data_drain_bytes(s),
 		.header_bytes = config->limits.header_bytes,
 		.normalizes_lf = config->bare_lf == BARE_LF_NORMALIZE &&
@@ -50,7 +57,7 @@ data_begin(struct session *s)
 	};
 	int error = body_open(&s->tx->body, &limits, s->id);
 
-	s->data_began_us = s->data_last_us = clock_monotonic_us();
+	data_start_clock(s);
 	s->tx->has_body = error == 0;
 	return error;
 }
@@ -90,13 +97,14 @@ static bool
 data_is_slow(const struct session *s, int64_t now_us)
 {
 	int64_t took_us = now_us - s->data_began_us;
+	int64_t sent_us = took_us - s->data_paused_us;
 	unsigned total_s = s->settings->config->limits.data_total_s;
 
 	if (total_s != 0 && took_us > (int64_t)total_s * 1000000)
 		return true;
-	return took_us > SLOW_AFTER_US && s->tx != NULL && s->tx->has_body &&
+	return sent_us > SLOW_AFTER_US && s->tx != NULL && s->tx->has_body &&
 	    s->tx->body.taken_bytes <
-	    (uint64_t)(took_us / 1000000) * SLOW_BYTES_PER_S;
+	    (uint64_t)(sent_us / 1000000) * SLOW_BYTES_PER_S;
 }
 
 enum reply_name

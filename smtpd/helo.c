@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "commands.h"
+#include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
 
@@ -60,7 +61,7 @@ ehlo_put_limits(struct buf *text, const struct session_settings *settings)
 static void
 ehlo_put_keywords(struct buf *text, const struct session_settings *settings)
 {
-	uint64_t size_bytes = settings->config->limits.message_bytes;
+	uint64_t size_bytes = limits_message_bytes(settings->limits);
 
 	buf_puts(text, settings->config->hostname);
 	buf_puts(text, "\nPIPELINING\nENHANCEDSTATUSCODES\n8BITMIME\nSMTPUTF8"

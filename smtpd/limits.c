@@ -18,27 +18,34 @@
 #define HOUR_US (3600 * (int64_t)1000000)
 #define RESERVE_STEP 65536
 #define MEMORY_MIN (256u << 20)
+#define CLIENT_SHARE 4		/* one client network holds at most a quarter */
+
+/* What this process has counted since a window of time began. */
+struct tally {
+	uint32_t window, n;
+};
 
 struct client {
 	struct client *next;
 	uint8_t address[16];		/* IPv4: mapped; IPv6: a /64 */
-	uint32_t bucket, who;		/* in the scoreboard */
+	struct scoreboard_client board;	/* it, in the scoreboards */
 	unsigned n_sessions;
-	uint64_t memory_bytes;
-	/* unknown recipients, since window_us */
-	int64_t window_us, harvester_until_us;
-	unsigned n_unknown, n_recipients;
-	/* messages, since hour_us */
-	int64_t hour_us;
-	unsigned n_messages;
+	int64_t harvester_until_us;
+	struct tally tallies[SCOREBOARD_CLIENT_COUNTS];
 };
 
 struct limits {
 	struct limits_setup setup;
+	struct scoreboard *private;	/* ours: nobody gave us one */
 	uint64_t seed;
 	unsigned n_clients;
-	int64_t counters[SCOREBOARD_COUNTERS];	/* without a scoreboard */
 	struct client *chains[N_CHAINS];
+};
+
+static const int64_t windows_us[SCOREBOARD_CLIENT_COUNTS] = {
+	[SCOREBOARD_CLIENT_MESSAGES] = HOUR_US,
+	[SCOREBOARD_CLIENT_RECIPIENTS] = LIMITS_HARVEST_US,
+	[SCOREBOARD_CLIENT_UNKNOWN] = LIMITS_HARVEST_US,
 };
 
 struct limits *
@@ -49,6 +56,12 @@ limits_new(const struct limits_setup *setup)
 	if (limits == NULL)
 		return NULL;
 	limits->setup = *setup;
+	if (setup->own == NULL)
+		limits->setup.own = limits->private = scoreboard_map_private();
+	if (limits->setup.own == NULL) {
+		free(limits);
+		return NULL;
+	}
 	/* Which clients share a chain must not be known from outside. */
 	if (getrandom(&limits->seed, sizeof(limits->seed), 0) < 0)
 		limits->seed = (uint64_t)clock_monotonic_us();
@@ -63,12 +76,15 @@ limits_free(struct limits **limitsp)
 	size_t i;
 
 	*limitsp = NULL;
-	for (i = 0; limits != NULL && i < N_CHAINS; i++) {
+	if (limits == NULL)
+		return;
+	for (i = 0; i < N_CHAINS; i++) {
 		while ((client = limits->chains[i]) != NULL) {
 			limits->chains[i] = client->next;
 			free(client);
 		}
 	}
+	scoreboard_unmap(&limits->private);
 	free(limits);
 }
 
@@ -83,22 +99,43 @@ limits_memory_bytes(const struct config *config)
 	return eighth < MEMORY_MIN ? MEMORY_MIN : eighth;
 }
 
+/* Of that, what one client network may hold; UINT64_MAX: any. */
+static uint64_t
+client_memory_bytes(const struct limits *limits)
+{
+	uint64_t share = limits->setup.memory_bytes / CLIENT_SHARE;
+
+	return share == 0 ? UINT64_MAX : share / RESERVE_STEP * RESERVE_STEP;
+}
+
+uint64_t
+limits_message_bytes(const struct limits *limits)
+{
+	uint64_t most = limits->setup.config->limits.message_bytes;
+	uint64_t share = client_memory_bytes(limits);
+
+	if (share != UINT64_MAX && (most == 0 || share < most))
+		return share;
+	return most;
+}
+
 void
 limits_count(struct limits *limits, enum scoreboard_counter counter,
     int64_t delta)
 {
-	if (limits->setup.own != NULL)
-		scoreboard_add(limits->setup.own, counter, delta);
-	else
-		limits->counters[counter] += delta;
+	scoreboard_add(limits->setup.own, counter, delta);
+}
+
+static const struct scoreboards *
+limits_others(const struct limits *limits)
+{
+	return limits->setup.others != NULL ? *limits->setup.others : NULL;
 }
 
 static uint64_t
 limits_sum(const struct limits *limits, enum scoreboard_counter counter)
 {
-	if (limits->setup.own == NULL)
-		return (uint64_t)limits->counters[counter];
-	return scoreboards_sum(*limits->setup.others, limits->setup.own,
+	return scoreboards_sum(limits_others(limits), limits->setup.own,
 	    counter);
 }
 
@@ -145,13 +182,23 @@ chain_of(const struct limits *limits, const uint8_t key[16])
 	return (hash >> 40) % N_CHAINS;
 }
 
+/* From 1 on: 0 is never. */
+static uint32_t
+window_of(enum scoreboard_client_count count, int64_t now_us)
+{
+	return (uint32_t)(now_us / windows_us[count]) + 1;
+}
+
 static bool
 client_is_over(const struct client *client, int64_t now_us)
 {
-	return client->n_sessions == 0 &&
-	    now_us >= client->harvester_until_us &&
-	    now_us - client->window_us >= LIMITS_HARVEST_US &&
-	    now_us - client->hour_us >= HOUR_US;
+	unsigned i;
+
+	for (i = 0; i < SCOREBOARD_CLIENT_COUNTS; i++)
+		if (client->tallies[i].window == window_of(
+		    (enum scoreboard_client_count)i, now_us))
+			return false;
+	return client->n_sessions == 0 && now_us >= client->harvester_until_us;
 }
 
 static struct client *
@@ -186,14 +233,7 @@ client_make(struct limits *limits, const uint8_t key[16])
 	if (client == NULL)
 		return NULL;
 	memcpy(client->address, key, 16);
-	if (limits->setup.own != NULL) {
-		client->bucket = scoreboard_client_bucket(limits->setup.own,
-		    key, 16);
-		client->who = scoreboard_client_who(limits->setup.own, key,
-		    16);
-	}
-	client->hour_us = -HOUR_US;
-	client->window_us = -LIMITS_HARVEST_US;
+	client->board = scoreboard_client_of(limits->setup.own, key, 16);
 	client->next = *chain;
 	*chain = client;
 	limits->n_clients++;
@@ -203,12 +243,11 @@ client_make(struct limits *limits, const uint8_t key[16])
 /* ---- sessions ---- */
 
 static uint64_t
-client_n_sessions(const struct limits *limits, const struct client *client)
+client_sum(const struct limits *limits, const struct client *client,
+    enum scoreboard_client_gauge gauge)
 {
-	if (limits->setup.own == NULL)
-		return client->n_sessions;
-	return scoreboards_client_sum(*limits->setup.others,
-	    limits->setup.own, client->bucket);
+	return scoreboards_client_sum(limits_others(limits),
+	    limits->setup.own, &client->board, gauge);
 }
 
 static bool
@@ -220,7 +259,8 @@ has_room(const struct limits *limits, const struct client *client)
 	    limits_sum(limits, SCOREBOARD_SESSIONS_NOW) >= most->sessions)
 		return false;
 	return client == NULL || most->sessions_per_client == 0 ||
-	    client_n_sessions(limits, client) < most->sessions_per_client;
+	    client_sum(limits, client, SCOREBOARD_CLIENT_SESSIONS) <
+	    most->sessions_per_client;
 }
 
 enum reply_name
@@ -244,8 +284,8 @@ limits_admit(struct limits *limits, const char *ip, struct client **clientp)
 	if (client == NULL)
 		return REPLY_COUNT;
 	client->n_sessions++;
-	if (limits->setup.own != NULL)
-		scoreboard_client_add(limits->setup.own, client->bucket, 1);
+	scoreboard_client_add(limits->setup.own, &client->board,
+	    SCOREBOARD_CLIENT_SESSIONS, 1);
 	return REPLY_COUNT;
 }
 
@@ -259,8 +299,51 @@ limits_leave(struct limits *limits, struct client **clientp)
 	if (client == NULL)
 		return;
 	client->n_sessions--;
-	if (limits->setup.own != NULL)
-		scoreboard_client_add(limits->setup.own, client->bucket, -1);
+	scoreboard_client_add(limits->setup.own, &client->board,
+	    SCOREBOARD_CLIENT_SESSIONS, -1);
+}
+
+/* ---- what a client has done in a window ---- */
+
+/*
+ * This process's count so far. A client that is met anew may have been
+ * counted before this process was started: its board has outlived that.
+ */
+static struct tally *
+tally_now(const struct limits *limits, struct client *client,
+    enum scoreboard_client_count count, int64_t now_us)
+{
+	struct tally *tally = &client->tallies[count];
+	uint32_t window = window_of(count, now_us);
+
+	if (tally->window != window) {
+		tally->window = window;
+		tally->n = scoreboard_client_counted(limits->setup.own,
+		    &client->board, count, window);
+	}
+	return tally;
+}
+
+/* Over all processes. */
+static uint64_t
+tally_sum(const struct limits *limits, struct client *client,
+    enum scoreboard_client_count count, int64_t now_us)
+{
+	const struct tally *own = tally_now(limits, client, count, now_us);
+
+	return own->n + scoreboards_client_counted(limits_others(limits),
+	    &client->board, count, own->window);
+}
+
+static void
+tally_add(struct limits *limits, struct client *client,
+    enum scoreboard_client_count count, int64_t now_us)
+{
+	struct tally *tally = tally_now(limits, client, count, now_us);
+
+	tally->n++;
+	scoreboard_client_count(limits->setup.own, &client->board, count,
+	    tally->window, tally->n);
 }
 
 /* ---- messages and their memory ---- */
@@ -274,50 +357,65 @@ limits_allow_mail(struct limits *limits, struct client *client)
 	if (most == 0 || client == NULL)
 		return true;
 	now_us = clock_monotonic_us();
-	if (now_us - client->hour_us >= HOUR_US) {
-		client->hour_us = now_us;
-		client->n_messages = 0;
-	}
-	if (client->n_messages >= most)
+	if (tally_sum(limits, client, SCOREBOARD_CLIENT_MESSAGES, now_us) >=
+	    most)
 		return false;
-	client->n_messages++;
+	tally_add(limits, client, SCOREBOARD_CLIENT_MESSAGES, now_us);
 	return true;
+}
+
+/* Is there room for so much more, of all memory and of this client's? */
+static bool
+has_memory(const struct limits *limits, const struct client *client,
+    uint64_t more)
+{
+	uint64_t most = limits->setup.memory_bytes, used;
+
+	if (most == 0)
+		return true;
+	used = limits_sum(limits, SCOREBOARD_MEMORY_MESSAGES_BYTES);
+	if (used > most || more > most - used)
+		return false;
+	if (client == NULL)
+		return true;
+	used = client_sum(limits, client, SCOREBOARD_CLIENT_MEMORY_KIB) * 1024;
+	most = client_memory_bytes(limits);
+	return used <= most && more <= most - used;
+}
+
+static void
+memory_add(struct limits *limits, const struct client *client, int64_t delta)
+{
+	limits_count(limits, SCOREBOARD_MEMORY_MESSAGES_BYTES, delta);
+	if (client != NULL)
+		scoreboard_client_add(limits->setup.own, &client->board,
+		    SCOREBOARD_CLIENT_MEMORY_KIB, delta / 1024);
 }
 
 bool
 limits_reserve(struct limits *limits, struct client *client, uint64_t *held,
     uint64_t wanted)
 {
-	uint64_t most = limits->setup.memory_bytes, used, more;
+	uint64_t steps = wanted / RESERVE_STEP + (wanted % RESERVE_STEP != 0);
+	uint64_t rounded = steps * RESERVE_STEP;
 
 	if (wanted <= *held)
 		return true;
-	if (most != 0 && wanted > most)
-		return false;
-	wanted = (wanted + RESERVE_STEP - 1) / RESERVE_STEP * RESERVE_STEP;
-	more = wanted - *held;
-	used = limits_sum(limits, SCOREBOARD_MEMORY_MESSAGES_BYTES);
-	if (most != 0 && (used + more > most || (client != NULL &&
-	    client->memory_bytes + more > most / 4))) {
+	if (rounded < wanted || rounded > INT64_MAX ||
+	    !has_memory(limits, client, rounded - *held)) {
 		limits_count(limits, SCOREBOARD_MEMORY_REFUSED, 1);
 		return false;
 	}
-	limits_count(limits, SCOREBOARD_MEMORY_MESSAGES_BYTES, (int64_t)more);
-	if (client != NULL)
-		client->memory_bytes += more;
-	*held = wanted;
+	memory_add(limits, client, (int64_t)(rounded - *held));
+	*held = rounded;
 	return true;
 }
 
 void
 limits_unreserve(struct limits *limits, struct client *client, uint64_t *held)
 {
-	if (*held == 0)
-		return;
-	limits_count(limits, SCOREBOARD_MEMORY_MESSAGES_BYTES,
-	    -(int64_t)*held);
-	if (client != NULL)
-		client->memory_bytes -= *held;
+	if (*held != 0)
+		memory_add(limits, client, -(int64_t)*held);
 	*held = 0;
 }
 
@@ -328,25 +426,24 @@ limits_note_recipient(struct limits *limits, struct client *client,
     bool is_unknown)
 {
 	unsigned most = limits->setup.config->limits.unknown_recipients;
+	uint64_t n_unknown;
 	int64_t now_us;
 
 	if (most == 0 || client == NULL)
 		return false;
 	now_us = clock_monotonic_us();
-	if (now_us - client->window_us >= LIMITS_HARVEST_US) {
-		client->window_us = now_us;
-		client->n_unknown = client->n_recipients = 0;
-	}
-	client->n_recipients++;
-	client->n_unknown += is_unknown;
-	if (!is_unknown || client->n_unknown <= most ||
-	    client->n_unknown * 2 <= client->n_recipients)
+	tally_add(limits, client, SCOREBOARD_CLIENT_RECIPIENTS, now_us);
+	if (!is_unknown)
+		return false;
+	tally_add(limits, client, SCOREBOARD_CLIENT_UNKNOWN, now_us);
+	n_unknown = tally_sum(limits, client, SCOREBOARD_CLIENT_UNKNOWN,
+	    now_us);
+	if (n_unknown <= most || n_unknown * 2 <= tally_sum(limits, client,
+	    SCOREBOARD_CLIENT_RECIPIENTS, now_us))
 		return false;
 	client->harvester_until_us = now_us + LIMITS_HARVEST_US;
-	if (limits->setup.own != NULL)
-		scoreboard_client_mark(limits->setup.own, client->bucket,
-		    client->who, (uint32_t)(client->harvester_until_us /
-		    1000000));
+	scoreboard_client_mark(limits->setup.own, &client->board,
+	    (uint32_t)(client->harvester_until_us / 1000000));
 	return true;
 }
 
@@ -359,9 +456,7 @@ limits_is_harvester(const struct limits *limits, const struct client *client)
 	    == 0)
 		return false;
 	now_us = clock_monotonic_us();
-	if (now_us < client->harvester_until_us)
-		return true;
-	return limits->setup.own != NULL && now_us / 1000000 <
-	    scoreboards_client_marked(*limits->setup.others,
-	    limits->setup.own, client->bucket, client->who);
+	return now_us < client->harvester_until_us || now_us / 1000000 <
+	    scoreboards_client_marked(limits_others(limits),
+	    limits->setup.own, &client->board);
 }

@@ -2,12 +2,11 @@
 /*
  * limits.h - what one client, and all clients together, may have at once.
  *
- * Sessions of a client and the memory of all messages are counted over all
- * smtpd processes through their scoreboards, and a client that collects
- * addresses is marked there for all. What a client network has of that
- * memory, its messages in an hour and its unknown recipients are this
- * process's own count: a client that spreads over all processes reaches
- * each of these limits once in each.
+ * Everything is counted over all smtpd processes through their scoreboards:
+ * sessions and memory as gauges, messages in an hour and recipients in a
+ * quarter of one in windows that all processes cut alike. A client that
+ * collects addresses is marked there for all. Two processes that look at the
+ * same moment may each let one more in.
  *
  * A struct client is one network (an IPv4 address, an IPv6 /64). It lives
  * while it has sessions, and longer while something is held against it.
@@ -30,8 +29,8 @@ struct client;
 
 struct limits_setup {
 	const struct config *config;
-	struct scoreboard *own;			/* NULL: counted in here */
-	struct scoreboards *const *others;	/* may change at any time */
+	struct scoreboard *own;			/* NULL: nobody sees it */
+	struct scoreboards *const *others;	/* may change; or NULL */
 	uint64_t memory_bytes;		/* of all messages under way; 0: none */
 };
 
@@ -41,6 +40,11 @@ void limits_free(struct limits **limits);
 
 /* The memory of all messages that the configuration allows (DESIGN 6). */
 uint64_t limits_memory_bytes(const struct config *config);
+/*
+ * The largest message that can ever be taken in: message_size, or what of
+ * the memory one client network may hold. 0: any.
+ */
+uint64_t limits_message_bytes(const struct limits *limits);
 /* The network that an address counts for, as text. */
 void limits_network(char to[LIMITS_NETWORK_SIZE], const char *ip);
 

@@ -33,21 +33,20 @@ mail_begin(struct session *s, const struct address *sender,
 enum step
 cmd_mail(struct session *s, struct slice argument)
 {
-	const struct config_limits *limits = &s->settings->config->limits;
+	unsigned most = s->settings->config->limits.messages_per_session;
+	uint64_t most_bytes = limits_message_bytes(s->settings->limits);
 	struct address sender;
 	struct mail_params params;
 	enum command_result result;
 
-	if (limits->messages_per_session != 0 &&
-	    s->n_mails >= limits->messages_per_session)
+	if (most != 0 && s->n_mails >= most)
 		return session_reply(s, REPLY_TOO_MANY_MAILS);
 	result = command_parse_mail(argument, s->is_esmtp ? MAIL_OFFERED : 0,
 	    &sender, &params);
 	if (result != COMMAND_OK)
 		return session_reply_syntax(s, result, REPLY_SENDER_SYNTAX,
 		    params.wrong);
-	if (limits->message_bytes != 0 &&
-	    params.size_bytes > limits->message_bytes)
+	if (most_bytes != 0 && params.size_bytes > most_bytes)
 		return session_reply(s, REPLY_TOO_LARGE);
 	if (!limits_allow_mail(s->settings->limits, s->client))
 		return session_reply(s, REPLY_TOO_FAST);

@@ -78,6 +78,7 @@ struct session {
 	uint64_t chunk_left;
 	enum reply_name chunk_reply;	/* after one that is thrown away */
 	int64_t data_began_us, data_last_us;
+	int64_t data_paused_us;		/* since then, between chunks */
 	/* the question that is out */
 	uint32_t question;		/* id, or 0 */
 	session_answered_fn *answered;
