@@ -68,6 +68,7 @@ LIB_SRCS = \
 	lib/stream.c \
 	lib/trail.c \
 	lib/trail_line.c \
+	lib/utf8.c \
 	lib/verdict.c
 
 MAIL_SRCS = \
@@ -79,8 +80,7 @@ MAIL_SRCS = \
 	mail/received.c \
 	mail/reply.c \
 	mail/smtp_command.c \
-	mail/smtp_params.c \
-	mail/utf8.c
+	mail/smtp_params.c
 
 POSTERN_SRCS = \
 	postern/check.c \
@@ -223,6 +223,7 @@ UNIT_TESTS = \
 	test_message \
 	test_names \
 	test_received \
+	test_peers \
 	test_records \
 	test_reply \
 	test_route \

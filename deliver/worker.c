@@ -9,8 +9,6 @@
  * supervisor then takes it all for unknown and has it undone.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -309,23 +307,14 @@ end_job(struct worker *w, struct job *job)
 
 /* ---- the socket ---- */
 
-static int
-wait_for(int fd, short events)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-
-	while (poll(&p, 1, -1) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
-/* 0, -EAGAIN when nothing waits, or what is final. */
+/* 0, -EAGAIN when nothing more waits, or what is final. */
 static int
 take_job(struct worker *w)
 {
 	struct job *job = &w->jobs[w->n_jobs];
-	int error = ipc_receive(w->fd, &job->m, job->buffer);
+	int error = w->n_jobs == 0 ?
+	    ipc_receive(w->fd, &job->m, job->buffer) :
+	    ipc_receive_waiting(w->fd, &job->m, job->buffer);
 
 	if (error)
 		return error;
@@ -342,11 +331,8 @@ take_batch(struct worker *w)
 	int error = 0;
 
 	w->n_jobs = w->n_leaves = w->n_flushes = 0;
-	while (!error && w->n_jobs < BATCH_JOBS && w->n_leaves < BATCH_LEAVES) {
+	while (!error && w->n_jobs < BATCH_JOBS && w->n_leaves < BATCH_LEAVES)
 		error = take_job(w);
-		if (error == -EAGAIN && w->n_jobs == 0)
-			error = wait_for(w->fd, POLLIN);
-	}
 	return error == -EAGAIN ? 0 : error;
 }
 
@@ -354,18 +340,10 @@ static int
 answer_job(struct worker *w, const struct job *job)
 {
 	struct ipc_writer out;
-	int error;
 
 	ipc_writer_init(&out);
 	put_work_answer(&out, &job->answer);
-	for (;;) {
-		error = ipc_send(w->fd, WORK_ANSWER, job->m.id, 0, &out, -1);
-		if (error != -EAGAIN)
-			return error;
-		error = wait_for(w->fd, POLLOUT);
-		if (error)
-			return error;
-	}
+	return ipc_send(w->fd, WORK_ANSWER, job->m.id, 0, &out, -1);
 }
 
 static int
@@ -397,9 +375,6 @@ worker_serve(int fd)
 		w->cache = mailcache_new();
 	if (!error && w->cache == NULL)
 		error = -ENOMEM;
-	/* a batch ends where nothing waits */
-	if (!error && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-		error = -errno;
 	if (!error) {
 		w->fd = fd;
 		while ((error = take_batch(w)) == 0 &&

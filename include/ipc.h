@@ -150,5 +150,7 @@ int ipc_send(int fd, uint16_t type, uint32_t id, uint32_t deadline_ms,
  */
 #define IPC_BUFFER_SIZE (IPC_PAYLOAD_MAX + 16)
 int ipc_receive(int fd, struct ipc_message *m, void *buffer);
+/* The same for one that waits already: -EAGAIN when there is none. */
+int ipc_receive_waiting(int fd, struct ipc_message *m, void *buffer);
 
 #endif

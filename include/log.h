@@ -5,8 +5,10 @@
  *	log_info("delivered", LOG_S("session", id), LOG_U("size", n), LOG_END);
  *
  * prints  <6>postern/smtpd event=delivered session=k3f9q2m7t size=4096
- * as logfmt, or as one JSON object. Octets that came from a client are
- * escaped here and nowhere else. Lines of some milliseconds leave together
+ * as logfmt, or as JSON
+ *	<6>{"time":"2026-11-22T01:02:03.456Z","level":"info",
+ *	"compartment":"smtpd","event":"delivered",...}	(in one line)
+ * Octets that came from a client are escaped here and nowhere else. Lines of some milliseconds leave together
  * (compartment.c calls log_flush); warnings and errors leave at once.
  * The descriptor is handed over by the supervisor: standard error with
  * journald priorities, or a datagram socket to syslog.

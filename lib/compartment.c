@@ -3,7 +3,6 @@
  * compartment.c - the first minutes of every compartment; see compartment.h.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,19 +349,6 @@ flush_log(void *arg)
 		    on_log_timer, c);
 }
 
-/*
- * A message wakes several compartments one after another. As batch tasks
- * they do not interrupt whoever woke them: under load each then finds more
- * than one message waiting, which saves an eighth of the processor time.
- */
-static void
-work_in_batches(void)
-{
-	const struct sched_param none = { .sched_priority = 0 };
-
-	(void)sched_setscheduler(0, SCHED_BATCH, &none);
-}
-
 void
 compartment_start(struct compartment *c, enum role role)
 {
@@ -376,7 +362,6 @@ compartment_start(struct compartment *c, enum role role)
 	signal(SIGPIPE, SIG_IGN);
 	atexit(log_flush);
 	FAULT_OPEN(role_name(role));
-	work_in_batches();
 	prctl(PR_SET_NAME, role_name(role), 0, 0, 0);
 	read_setup(c);
 	if (c->config == NULL || c->setup->log_fd < 0)

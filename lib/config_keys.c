@@ -80,7 +80,8 @@ const struct config_key config_keys[] = {
 	{ "", "log_format", CONFIG_WORD, 0, DEFAULT("logfmt"),
 	    WORDS("logfmt|json"), IN(config, logs_json),
 	    HELP("One line of key=value pairs, or one JSON object, per "
-	    "event.") },
+	    "event; the object also has the keys time, level and "
+	    "compartment.") },
 	{ "", "log_level", CONFIG_WORD, 0, DEFAULT("info"),
 	    WORDS("error|warning|notice|info|debug"), .first_word = 3,
 	    IN(config, log_level), HELP("The least that is logged.") },

@@ -318,8 +318,8 @@ ipc_send(int fd, uint16_t type, uint32_t id, uint32_t deadline_ms,
 	return ipc_send_with_header(fd, header, w, passed_fd);
 }
 
-int
-ipc_receive(int fd, struct ipc_message *m, void *buffer)
+static int
+receive(int fd, struct ipc_message *m, void *buffer, int flags)
 {
 	struct iovec iov = { buffer, IPC_BUFFER_SIZE };
 	union ipc_control control;
@@ -330,7 +330,7 @@ ipc_receive(int fd, struct ipc_message *m, void *buffer)
 	ssize_t n;
 
 	do
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
@@ -344,4 +344,16 @@ ipc_receive(int fd, struct ipc_message *m, void *buffer)
 		close(passed_fd);
 	m->fd = error ? -1 : passed_fd;
 	return error;
+}
+
+int
+ipc_receive(int fd, struct ipc_message *m, void *buffer)
+{
+	return receive(fd, m, buffer, 0);
+}
+
+int
+ipc_receive_waiting(int fd, struct ipc_message *m, void *buffer)
+{
+	return receive(fd, m, buffer, MSG_DONTWAIT);
 }

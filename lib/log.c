@@ -13,8 +13,10 @@
 #include <unistd.h>
 #include "clock.h"
 #include "log.h"
+#include "utf8.h"
 
 #define LINE_MAX_OCTETS 4096	/* one line; longer values are cut */
+#define CLOSING 3		/* a quote, a brace, a line end */
 #define BATCH_OCTETS 16384
 #define FACILITY_MAIL (2 << 3)
 #define STUCK_MS 100		/* for a reader that does not read */
@@ -33,6 +35,7 @@ static struct {
 
 struct line {
 	size_t size;
+	bool is_full;		/* nothing is added any more, only closed */
 	char text[LINE_MAX_OCTETS];
 };
 
@@ -52,23 +55,56 @@ log_set_level(enum log_level most)
 	state.most = most;
 }
 
-/* Room is kept for the closing brace and the line end. */
-static void
+/* ---- octets ---- */
+
+static size_t
+room_in(const struct line *line)
+{
+	size_t limit = sizeof line->text - CLOSING;
+
+	/* a closing quote may stand beyond the limit already */
+	return line->is_full || line->size > limit ? 0 : limit - line->size;
+}
+
+/* All of it or, once and for all, nothing: no escape is ever cut in two. */
+static bool
 add(struct line *line, const char *text, size_t size)
 {
-	size_t room = sizeof line->text - 4 - line->size;
-
-	if (size > room)
-		size = room;
+	if (size > room_in(line)) {
+		line->is_full = true;
+		return false;
+	}
 	memcpy(line->text + line->size, text, size);
 	line->size += size;
+	return true;
 }
 
-static void
+static bool
 add_string(struct line *line, const char *text)
 {
-	add(line, text, strlen(text));
+	return add(line, text, strlen(text));
 }
+
+static bool __attribute__((format(printf, 2, 3)))
+add_printf(struct line *line, const char *format, ...)
+{
+	char text[192];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	return add_string(line, text);
+}
+
+/* What room was kept for. */
+static void
+close_with(struct line *line, char c)
+{
+	line->text[line->size++] = c;
+}
+
+/* ---- values ---- */
 
 static bool
 is_plain(unsigned char c)
@@ -76,128 +112,181 @@ is_plain(unsigned char c)
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
 }
 
+/*
+ * A character that a reader of the log may take for the end of a line or
+ * for an order to its terminal: the controls, U+2028 and U+2029.
+ */
+static bool
+is_harmful(struct slice s, size_t size)
+{
+	return size == 1 ? *s.data < ' ' || *s.data == 0x7f :
+	    utf8_is_c1_control(s) || (size == 3 &&
+	    (memcmp(s.data, "\xe2\x80\xa8", 3) == 0 ||
+	    memcmp(s.data, "\xe2\x80\xa9", 3) == 0));
+}
+
+/* RFC 8259 section 7. The octets of what is no UTF-8 become U+0080 on. */
+static size_t
+add_escaped_json(struct line *line, struct slice s)
+{
+	size_t size = utf8_char_size(s);
+	unsigned c = (unsigned char)*s.data;
+
+	if (size > 0 && !is_harmful(s, size)) {
+		add(line, s.data, size);
+		return size;
+	}
+	if (size == 2)		/* U+0080 to U+009F */
+		c = (unsigned char)s.data[1];
+	else if (size == 3)	/* U+2028, U+2029 */
+		c = 0x2000 + ((unsigned char)s.data[2] & 0x3f);
+	add_printf(line, "\\u%04x", c);
+	return size > 0 ? size : 1;
+}
+
 /* The one place where what a client sent is made harmless. */
 static void
 add_escaped(struct line *line, struct slice s)
 {
-	char hex[8];
+	size_t taken;
 
-	for (size_t i = 0; i < s.size; i++) {
-		unsigned char c = (unsigned char)s.data[i];
+	for (; s.size > 0 && !line->is_full; s.data += taken,
+	    s.size -= taken) {
+		unsigned char c = (unsigned char)*s.data;
 
-		if (c == '"' || c == '\\') {
+		taken = 1;
+		if (c == '"' || c == '\\')
 			add(line, (const char[]){ '\\', (char)c }, 2);
-		} else if (c < ' ' || c >= 0x7f) {
-			snprintf(hex, sizeof hex, state.format ==
-			    LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", c);
-			add_string(line, hex);
-		} else {
-			add(line, (const char *)&c, 1);
-		}
+		else if (state.format == LOG_FORMAT_JSON)
+			taken = add_escaped_json(line, s);
+		else if (c < ' ' || c >= 0x7f)
+			add_printf(line, "\\x%02x", c);
+		else
+			add(line, s.data, 1);
 	}
 }
 
-static void
+/* What is too long is cut. False if there is no room to begin it. */
+static bool
 add_text(struct line *line, struct slice s)
 {
 	bool is_bare = state.format == LOG_FORMAT_LOGFMT && s.size > 0;
+	size_t room = room_in(line);
 
 	for (size_t i = 0; is_bare && i < s.size; i++)
 		is_bare = is_plain((unsigned char)s.data[i]);
 	if (is_bare) {
-		add(line, s.data, s.size);
-		return;
+		add(line, s.data, s.size < room ? s.size : room);
+		line->is_full |= s.size > room;
+		return room > 0;
 	}
-	add_string(line, "\"");
+	if (!add_string(line, "\""))
+		return false;
 	add_escaped(line, s);
-	add_string(line, "\"");
+	close_with(line, '"');
+	return true;
 }
 
-static void
+static bool
 add_errno(struct line *line, int64_t number)
 {
 	int error = (int)(number < 0 ? -number : number);
 	const char *name = strerrorname_np(error);
 
-	add_text(line, slice_of(name ? name : "unknown"));
+	return add_text(line, slice_of(name ? name : "unknown"));
 }
 
-static void
+static bool
 add_value(struct line *line, const struct log_value *v)
 {
-	char number[32];
-
 	switch (v->kind) {
 	case LOG_KIND_STRING:
-		add_text(line, slice_of(v->as.string ? v->as.string : ""));
-		break;
+		return add_text(line, slice_of(v->as.string ? v->as.string :
+		    ""));
 	case LOG_KIND_SLICE:
-		add_text(line, v->as.slice);
-		break;
+		return add_text(line, v->as.slice);
 	case LOG_KIND_SIGNED:
-		snprintf(number, sizeof number, "%lld",
-		    (long long)v->as.number);
-		add_string(line, number);
-		break;
+		return add_printf(line, "%lld", (long long)v->as.number);
 	case LOG_KIND_UNSIGNED:
-		snprintf(number, sizeof number, "%llu",
+		return add_printf(line, "%llu",
 		    (unsigned long long)v->as.unsigned_number);
-		add_string(line, number);
-		break;
 	case LOG_KIND_ERRNO:
-		add_errno(line, v->as.number);
-		break;
+		return add_errno(line, v->as.number);
 	case LOG_KIND_END:
 		break;
+	}
+	return false;
+}
+
+/* ---- lines ---- */
+
+/* As many as fit; the last one may be cut, but it has its closing quote. */
+static void
+add_values(struct line *line, const struct log_value *values)
+{
+	bool is_json = state.format == LOG_FORMAT_JSON;
+	size_t begin;
+
+	for (const struct log_value *v = values; v->kind != LOG_KIND_END &&
+	     !line->is_full; v++) {
+		begin = line->size;
+		add_string(line, is_json ? ",\"" : " ");
+		add_string(line, v->key);
+		add_string(line, is_json ? "\":" : "=");
+		if (!add_value(line, v))
+			line->size = begin;
 	}
 }
 
 static void
-add_fields(struct line *line, enum log_level level, const char *event,
-    const struct log_value *values)
+add_event(struct line *line, enum log_level level, const char *event)
 {
-	bool is_json = state.format == LOG_FORMAT_JSON;
-	const struct log_value first[] = { LOG_S("event", event), LOG_END };
-	const struct log_value *sets[] = { first, values };
-	const char *before = "";
+	static const char *const names[] = { [LOG_LEVEL_ERR] = "error",
+		[LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] =
+		"notice", [LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_DEBUG] = "debug" };
+	char when[32];
+	int64_t now_us = clock_wall_us();
+	time_t now = (time_t)(now_us / 1000000);
+	struct tm tm;
 
-	(void)level;
-	add_string(line, is_json ? "{" : "");
-	for (size_t set = 0; set < 2; set++)
-		for (const struct log_value *v = sets[set];
-		     v->kind != LOG_KIND_END; v++) {
-			add_string(line, before);
-			add_string(line, is_json ? "\"" : "");
-			add_string(line, v->key);
-			add_string(line, is_json ? "\":" : "=");
-			add_value(line, v);
-			before = is_json ? "," : " ";
-		}
-	line->text[line->size] = '\0';
-	if (is_json)
-		line->text[line->size++] = '}';
+	if (state.format == LOG_FORMAT_LOGFMT) {
+		add_string(line, "event=");
+		add_string(line, event);
+		return;
+	}
+	gmtime_r(&now, &tm);		/* RFC 3339 */
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
+	add_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\","
+	    "\"compartment\":\"%s\"", when,
+	    (int)(now_us % 1000000 / 1000), names[level], state.compartment);
+	add_values(line, (const struct log_value[]){ LOG_S("event", event),
+	    LOG_END });
 }
 
 static void
 add_prefix(struct line *line, enum log_level level)
 {
-	char prefix[128], when[32];
+	char when[32];
 	time_t now = (time_t)clock_wall_s();
 	struct tm tm;
 
 	if (state.target == LOG_TARGET_STDERR) {
-		snprintf(prefix, sizeof prefix, "<%d>postern/%s: ", (int)level,
-		    state.compartment);
+		add_printf(line, "<%d>", (int)level);
+		/* an object says it itself */
+		if (state.format == LOG_FORMAT_LOGFMT)
+			add_printf(line, "postern/%s: ", state.compartment);
 	} else {
 		/* RFC 3164, as /dev/log wants it; the zone is UTC */
 		gmtime_r(&now, &tm);
 		strftime(when, sizeof when, "%b %e %H:%M:%S", &tm);
-		snprintf(prefix, sizeof prefix, "<%d>%s postern/%s[%d]: ",
+		add_printf(line, "<%d>%s postern/%s[%d]: ",
 		    FACILITY_MAIL | (int)level, when, state.compartment,
 		    (int)getpid());
 	}
-	add_string(line, prefix);
 }
+
+/* ---- leaving ---- */
 
 /*
  * A reader of our pipe or socket that has stopped reading is waited for a
@@ -260,13 +349,17 @@ log_event(enum log_level level, const char *event,
 	if (level > state.most)
 		return;
 	line.size = 0;
+	line.is_full = false;
 	add_prefix(&line, level);
-	add_fields(&line, level, event, values);
+	add_event(&line, level, event);
+	add_values(&line, values);
+	if (state.format == LOG_FORMAT_JSON)
+		close_with(&line, '}');
 	if (state.target == LOG_TARGET_SYSLOG &&
 	    (send(state.fd, line.text, line.size,
 	    MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno == EAGAIN))
 		return;
-	line.text[line.size++] = '\n';
+	close_with(&line, '\n');
 	if (state.target == LOG_TARGET_SYSLOG) {
 		/* there is no syslog: better here than nowhere */
 		write_out(STDERR_FILENO, line.text, line.size);

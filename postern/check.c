@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,33 +20,67 @@
 
 #define REPORT_MAX (4u << 20)
 
-static int
-become_compiler(const struct config *config)
+/* The compartments' users. True if the compiler has one. */
+static bool
+check_users(const struct config *config, uid_t *uid, gid_t *gid,
+    struct config_problems *problems)
 {
-	struct generation generation = { .number = 0 };
-	struct supervisor s = { .is_privileged = true,
-		.current = &generation };
-	uid_t uid;
-	gid_t gid;
+	struct buf missing = { 0 };
+	bool has_compiler = false;
 
-	/* state_dir_owner reads nothing else */
-	generation.config = (struct config *)(uintptr_t)config;
-	state_dir_owner(&s, ROLE_COMPILER, &uid, &gid);
+	for (unsigned i = ROLE_STORE; i < ROLE_COUNT; i++) {
+		char name[128];
+		struct passwd *pw;
+
+		snprintf(name, sizeof name, "%s%s", config->user_prefix,
+		    role_name((enum role)i));
+		pw = getpwnam(name);
+		if (pw == NULL) {
+			(void)buf_printf(&missing, "%s\"%s\"",
+			    missing.size > 0 ? ", " : "", name);
+		} else if (pw->pw_uid == 0) {
+			config_problem_add(problems, 0, false, "user \"%s\" "
+			    "has uid 0: it must be a user of its own", name);
+		} else if (i == ROLE_COMPILER) {
+			*uid = pw->pw_uid;
+			*gid = pw->pw_gid;
+			has_compiler = true;
+		}
+	}
+	if (missing.size > 0)
+		config_problem_add(problems, 0, false, "there is no user "
+		    "%.*s: run systemd-sysusers with etc/sysusers.d/"
+		    "postern.conf, or `make install`", (int)missing.size,
+		    missing.data);
+	buf_free(&missing);
+	return has_compiler;
+}
+
+static void
+become(uid_t uid, gid_t gid)
+{
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
-		return -errno;
-	return 0;
+		_exit(1);
 }
 
 static void
 check_in_child(const struct config *config, bool is_privileged, FILE *out)
 {
 	struct config_problems problems = { 0 };
+	bool has_compiler = false;
+	uid_t uid = 0;
+	gid_t gid = 0;
 
 	directory_check_forwards(config, is_privileged, &problems);
-	if (is_privileged && become_compiler(config) != 0)
-		_exit(1);
-	directory_check(config, is_privileged, &problems);
+	if (is_privileged) {
+		has_compiler = check_users(config, &uid, &gid, &problems);
+		if (has_compiler)
+			become(uid, gid);
+	}
+	/* root reads none of it: without that user the rest has to wait */
+	if (has_compiler || !is_privileged)
+		directory_check(config, is_privileged, &problems);
 	for (size_t i = 0; i < problems.n; i++) {
 		for (char *c = problems.items[i].text; *c; c++)
 			if (*c == '\n')

@@ -107,28 +107,63 @@ static const struct channel_rule store_rules[] = {
 	{ FAILURE_COUNT, CHANNEL_NO_FD, on_failure_count },
 };
 
+/* Where a channel is kept, and whose it is; NULL: it has a successor. */
+static struct channel **
+slot_of(struct peers *peers, const struct channel *ch, enum role *role,
+    uint16_t *index)
+{
+	uint16_t i;
+
+	*index = 0;
+	*role = ROLE_DELIVER;
+	if (ch == peers->deliver)
+		return &peers->deliver;
+	*role = ROLE_STORE;
+	if (ch == peers->store)
+		return &peers->store;
+	*role = ROLE_DIRECTORY;
+	for (i = 0; i < MAX_DIRECTORIES; i++)
+		if (ch == peers->directories[i]) {
+			*index = i;
+			return &peers->directories[i];
+		}
+	return NULL;
+}
+
 static void
 on_closed(struct channel *ch, bool misbehaved, void *arg)
 {
-	struct peers *peers = arg;
-	size_t i;
+	enum role role;
+	uint16_t index;
+	struct channel **slot = slot_of(arg, ch, &role, &index);
 
 	log_warning(misbehaved ? "peer_misbehaved" : "peer_gone",
 	    LOG_S("peer", channel_name(ch)), LOG_END);
-	if (misbehaved && (ch == peers->deliver || ch == peers->store))
-		compartment_accuse(ch == peers->store ? ROLE_STORE :
-		    ROLE_DELIVER, 0);
-	if (ch == peers->deliver)
-		peers->deliver = NULL;
-	if (ch == peers->store)
-		peers->store = NULL;
-	for (i = 0; i < MAX_DIRECTORIES; i++)
-		if (ch == peers->directories[i]) {
-			peers->directories[i] = NULL;
-			if (misbehaved)
-				compartment_accuse(ROLE_DIRECTORY,
-				    (uint16_t)i);
-		}
+	if (slot == NULL)
+		return;
+	*slot = NULL;
+	if (misbehaved)
+		compartment_accuse(role, index);
+}
+
+/*
+ * Hear no more of a peer that broke the rules or takes nothing in. All that
+ * is out becomes "unknown"; the supervisor brings another channel, and at
+ * its end of this one the peer forgets our transactions.
+ */
+static void
+peer_drop(struct peers *peers, const struct channel *ch)
+{
+	enum role role;
+	uint16_t index;
+	struct channel **slot = slot_of(peers, ch, &role, &index);
+
+	if (slot == NULL)
+		return;
+	log_warning("peer_misbehaved", LOG_S("peer", channel_name(ch)),
+	    LOG_END);
+	channel_free(slot);
+	compartment_accuse(role, index);
 }
 
 void
@@ -205,9 +240,11 @@ on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 	a.fd = -1;
 	a.is_known = m != NULL && answer_get(&a, p->kind, m);
 	a.took_us = (uint32_t)took_us;
-	if (m != NULL && !a.is_known)
+	if (m != NULL && !a.is_known) {
 		log_error("malformed_answer", LOG_S("peer", channel_name(ch)),
 		    LOG_U("type", m->type), LOG_END);
+		peer_drop(peers, ch);
+	}
 	pending_free(peers, p);
 	peers->answered(s, p->id, &a);
 	if (a.fd >= 0)
@@ -250,6 +287,11 @@ peers_forget(struct peers *peers, uint32_t id)
 	pending_free(peers, p);
 }
 
+/*
+ * What is told must arrive: deliver keeps a mailbox's room, and store an open
+ * record, until it hears of the end, or until this channel ends. With a
+ * full queue only the latter is left to say it.
+ */
 void
 peers_tell(struct peers *peers, const struct question *q)
 {
@@ -262,10 +304,13 @@ peers_tell(struct peers *peers, const struct question *q)
 	ipc_writer_init(&w);
 	question_put(&w, q);
 	error = channel_tell(ch, question_wires[q->kind].type, &w, -1);
-	if (error < 0 && error != -EPIPE)
-		log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
-		    LOG_U("type", question_wires[q->kind].type),
-		    LOG_E("error", error), LOG_END);
+	if (error == 0 || error == -EPIPE)
+		return;
+	log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
+	    LOG_U("type", question_wires[q->kind].type),
+	    LOG_E("error", error), LOG_END);
+	if (error != -EMSGSIZE)
+		peer_drop(peers, ch);
 }
 
 /* ---- the trail's segment ---- */
@@ -277,14 +322,16 @@ on_segment(struct channel *ch, struct ipc_message *m, void *arg)
 	uint16_t segment;
 	uint32_t offset;
 
-	(void)ch;
 	peers->is_segment_asked = false;
-	if (m == NULL || m->type != TRAIL_SEGMENT_ANSWER || m->fd < 0)
+	if (m == NULL)
 		return;
 	segment = ipc_get_u16(&m->body);
 	offset = ipc_get_u32(&m->body);
-	if (!ipc_reader_is_done(&m->body))
+	if (m->type != TRAIL_SEGMENT_ANSWER || m->fd < 0 ||
+	    !ipc_reader_is_done(&m->body)) {
+		peer_drop(peers, ch);
 		return;
+	}
 	trail_open_segment(peers->trail, m->fd, segment, offset);
 	m->fd = -1;
 }

@@ -171,6 +171,37 @@ def test_bad_table(server, name, content, words):
         assert word in text, text
 
 
+def test_all_errors_of_tables_in_one_run(server):
+    """What does not parse hides nothing else, in its file or others."""
+    server.write("users", "alice\nbob quota=lots\n")
+    server.write("aliases", server.fill(
+        "root: alice\nx: alice\none: two\ntwo: one\nthree: four\n"
+        "four: three\nlist: :include:{folder}/nothing\n"
+        "prog: \"|/bin/prog\"\nfar: b@elsewhere.example\n"
+        "dead: nosuchuser\nx: bob, gone\nteam alice\n"))
+    status, text = server.check()
+    assert status == 1, text
+    for word in ("users:2: quota", "aliases:12: expected",
+                 "aliases:11: alias \"x\" stands on line 2",
+                 "a loop: one -> two", "a loop: three -> four",
+                 "aliases:7:", "cannot be read", "aliases:8:", "programs",
+                 "aliases:9:", "elsewhere.example", "aliases:10:",
+                 "nosuchuser", "aliases:11: alias \"x\": \"gone\""):
+        assert word in text, (word, text)
+    assert "\"bob\"" not in text.replace("of \"bob\"", ""), text
+
+
+@pytest.mark.needs_root
+def test_users_that_do_not_exist(server):
+    """One message, about all of them; no second one that says less."""
+    status, text = check_config(server, 'user_prefix = "no-such-"\n' + GOOD)
+    assert status == 1, text
+    assert len(text.splitlines()) == 1, text
+    for word in ("there is no user", "no-such-store", "no-such-smtpd",
+                 "systemd-sysusers"):
+        assert word in text, text
+
+
 def test_root_without_a_mailbox(server):
     server.write("aliases", "postmaster: alice\n")
     status, text = server.check()
@@ -181,6 +212,7 @@ def test_postmaster_who_does_not_exist(server):
     status, text = check_config(server, GOOD.replace(
         'postmaster = "alice@', 'postmaster = "nosuchuser@'))
     assert status == 1 and "postmaster" in text, text
+    assert {n for n, what in errors(text) if "postmaster" in what} == {2}
 
 
 @pytest.mark.needs_root

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Limits of DESIGN 12 and the harvest rule of DESIGN 9."""
+import os
+import signal
 import time
 
 import pytest
@@ -152,6 +154,25 @@ def test_messages_per_client(make_server):
         assert c.is_closed()
 
 
+def test_messages_per_client_of_all_processes(make_server):
+    server = make_server(limits="messages_per_client = 3",
+                         settings="\nprocesses {{ smtpd = 2 }}\n")
+    one, other = server.children("smtpd")
+    for pid, n in ((one, 2), (other, 1)):
+        with server.only_smtpd(pid), server.connect() as c:
+            c.ehlo()
+            for _ in range(n):
+                c.expect("MAIL FROM:<a@b.example>", "250")
+                c.expect("RSET", "250")
+    for pid in (one, other):
+        with server.only_smtpd(pid), server.connect() as c:
+            c.ehlo()
+            assert c.command("MAIL FROM:<a@b.example>").code == 421
+    with server.connect("::1") as other_network:
+        other_network.ehlo()
+        other_network.expect("MAIL FROM:<a@b.example>", "250")
+
+
 # ---- loops ----
 
 def received(n):
@@ -220,11 +241,43 @@ def test_memory_for_messages(make_server):
         second.expect("MAIL FROM:<a@b.example> SIZE=900000", "250")
         second.expect("RCPT TO:<alice@example.org>", "250")
         second.expect("RSET", "250")
+        # what can never fit is refused for good
+        second.expect("MAIL FROM:<a@b.example> SIZE=1048577", "552 5.3.4")
         reply = second.deliver("alice@example.org",
                                new_message(size=3 << 20))
-        assert reply.says("452 4.3.1"), reply
+        assert reply.says("552 5.3.4"), reply
         assert second.deliver("alice@example.org",
                               new_message(size=500000)).code == 250
+
+
+def test_memory_of_all_processes(make_server):
+    server = make_server(settings="memory_messages = 4M\n"
+                         "processes {{ smtpd = 2 }}\n",
+                         limits="message_size = 1M")
+    sessions = []
+    try:
+        for pid in server.children("smtpd"):
+            with server.only_smtpd(pid):
+                sessions.append(server.connect())
+                sessions[-1].ehlo()
+        first, second = sessions
+        first.expect("MAIL FROM:<a@b.example> SIZE=900000", "250")
+        second.expect("MAIL FROM:<a@b.example> SIZE=900000", "452 4.3.1")
+        with server.connect("::1") as other_network:
+            other_network.ehlo()
+            other_network.expect("MAIL FROM:<a@b.example> SIZE=900000", "250")
+        first.expect("RSET", "250")
+        second.expect("MAIL FROM:<a@b.example> SIZE=900000", "250")
+        first.expect("MAIL FROM:<a@b.example> SIZE=900000", "452 4.3.1")
+        # what a process held goes with it
+        os.kill(server.children("smtpd")[1], signal.SIGKILL)
+        server.may_crash = True
+        wait_until(lambda: first.command(
+            "MAIL FROM:<a@b.example> SIZE=900000").code == 250,
+            what="the memory of a dead process")
+    finally:
+        for c in sessions:
+            c.close()
 
 
 # ---- harvest ----
@@ -258,6 +311,24 @@ def test_harvest(make_server):
     with server.connect("::1") as c:
         c.ehlo()
         c.envelope("alice@example.org")
+
+
+def test_harvest_over_all_processes(make_server):
+    server = make_server(settings="\nprocesses {{ smtpd = 2 }}\n",
+                         limits="unknown_recipients = 10\n"
+                         "errors_per_session = 0")
+    one, other = server.children("smtpd")
+    for pid, want in ((one, 550), (other, 421)):
+        with server.only_smtpd(pid), server.connect() as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<a@b.example>", "250")
+            for i in range(6):
+                reply = c.command("RCPT TO:<guess%d@example.org>" % i)
+                assert reply.code == 550, reply
+                if c.buffer or (want == 421 and i == 4):
+                    reply = c.reply()
+                    break
+            assert reply.code == want, reply
 
 
 def test_mostly_known_recipients_are_no_harvest(make_server):

@@ -346,8 +346,9 @@ def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
             passwd_server.rcpt("pt-carol@example.org")), 8, "refusal",
             every=0.5)
         assert reply.says("451 4.2.0"), reply
-        assert any("pt-carol" in str(e) for e in passwd_server.events()
-                   if e["level"] <= 4), "no alarm in the log"
+        wait_until(lambda: any("pt-carol" in str(e) for e in
+                               passwd_server.events() if e["level"] <= 4),
+                   5, "an alarm in the log")
         assert not glob.glob(elsewhere + "/*/*")
     finally:
         if moved:
@@ -454,8 +455,8 @@ def test_shrunken_table_waits_to_be_accepted(tables):
     assert tables.rcpt("u2@example.org").code == 250
     assert tables.rcpt("nobody@example.org").says("550 5.1.1")
     assert "users" in table_state(tables)
-    assert any(e["level"] <= 4 for e in tables.events()
-               if "users" in str(e)), "no alarm in the log"
+    wait_until(lambda: any(e["level"] <= 4 for e in tables.events()
+                           if "users" in str(e)), 5, "an alarm in the log")
     tables.ctl("tables", "accept")
     becomes(tables, "u7@example.org", "550 5.1.1")
     assert tables.rcpt("u2@example.org").code == 250

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Every refusal explains itself: ids, log lines, posternctl."""
+import datetime
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 from client import new_message
 from postern import IS_ROOT, wait_until
 
+LEVELS = {3: "error", 4: "warning", 5: "notice", 6: "info", 7: "debug"}
 ALIASES = """postmaster: alice
 abuse: alice
 root: alice
@@ -113,8 +115,9 @@ def test_client_text_in_the_trail_is_harmless(server, session):
         'RCPT TO:<"a b\\"event=delivered level=\x7e"@example.org>')
     text = why(server, refusal)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text)
-    [line] = [e for e in server.events("refused") if e.get("id") == refusal.id]
-    assert line["event"] == "refused"
+    server.wait_event("refused", id=refusal.id)
+    assert len(server.events("refused", id=refusal.id)) == 1
+    assert not server.events("delivered", id=refusal.id)
 
 
 # ---- ids everywhere ----
@@ -158,9 +161,9 @@ def test_helo_client_gets_the_id_too(server):
 
 
 def test_one_line_per_event(server, session):
-    session.command("NONSENSE with \"quotes\" and = signs")
+    refusal = session.command("NONSENSE with \"quotes\" and = signs")
     session.quit()
-    time.sleep(0.2)
+    server.wait_event("session_closed", session=refusal.id[:9])
     for line in server.log_text().splitlines():
         assert re.match(r"<[0-7]>postern/[\w-]+: event=[\w-]+( |$)", line), \
             line
@@ -182,12 +185,20 @@ def test_json_log(make_server):
     wait_until(lambda: '"session_closed"' in server.log_text(), 5, "line")
     events = []
     for line in server.log_text().splitlines():
-        m = re.match(r"<[0-7]>postern/[\w-]+: (\{.*\})$", line)
+        m = re.match(r"<([0-7])>(\{.*\})$", line)
         assert m, line
-        events.append(json.loads(m.group(1)))
+        events.append(json.loads(m.group(2)))
+        assert list(events[-1])[:4] == ["time", "level", "compartment",
+                                        "event"]
+        assert events[-1]["level"] == LEVELS[int(m.group(1))]
+        assert abs(datetime.datetime.fromisoformat(
+            events[-1]["time"].replace("Z", "+00:00")).timestamp() -
+            time.time()) < 300
     assert {"ready", "refused", "delivered"} <= {e["event"] for e in events}
+    assert {"supervisor", "smtpd"} <= {e["compartment"] for e in events}
     refused = [e for e in events if e["event"] == "refused"]
     assert [e["code"] for e in refused] == [500, 501, 550]
+    assert any("ü" in str(e) for e in refused)
 
 
 # ---- status ----

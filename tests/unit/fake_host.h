@@ -303,7 +303,7 @@ static void
 host_open(struct host *h, const char *more_config)
 {
 	struct config_problems problems;
-	struct limits_setup setup = { .memory_bytes = 8 << 20 };
+	struct limits_setup setup = { 0 };
 	struct buf text = { 0 };
 
 	memset(h, 0, sizeof(*h));
@@ -317,6 +317,7 @@ host_open(struct host *h, const char *more_config)
 	config_problems_free(&problems);
 	buf_free(&text);
 	setup.config = h->config;
+	setup.memory_bytes = limits_memory_bytes(h->config);
 	h->settings = (struct session_settings){ .config = h->config,
 		.host = &fake_session_host, .limits = limits_new(&setup),
 		.trail = trail_new(), .memory_bytes = setup.memory_bytes,

@@ -188,6 +188,29 @@ test_bad(void **state)
 	}
 }
 
+/* All targets of a name that is there more than once are to be looked at. */
+static void
+test_duplicates_are_merged(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct aliases aliases;
+
+	(void)state;
+	assert_int_equal(aliases_parse(&aliases, SLICE("x: a, b\ny: c\n"
+	    "X: d\nx: e\nz: f\n"), "F", true, &problems), -EBADMSG);
+	assert_int_equal(problems.n, 2);
+	assert_string_equal(problems.items[0].text,
+	    "F:3: alias \"X\" stands on line 1 already");
+	assert_string_equal(problems.items[1].text,
+	    "F:4: alias \"x\" stands on line 3 already");
+	assert_int_equal(aliases.n, 3);
+	assert_int_equal(aliases.items[0].n_targets, 4);
+	assert_string_equal(aliases.items[0].targets[3].text, "e");
+	assert_string_equal(aliases.items[2].name, "z");
+	aliases_free(&aliases);
+	config_problems_free(&problems);
+}
+
 static void
 test_nul(void **state)
 {
@@ -196,7 +219,7 @@ test_nul(void **state)
 
 	(void)state;
 	assert_int_equal(aliases_parse(&aliases, SLICE("a: b\nc: d\0\0\0"),
-	    "F", true, &problems), -EBADMSG);
+	    "F", true, &problems), -EILSEQ);
 	assert_int_equal(problems.n, 1);
 	assert_non_null(strstr(problems.items[0].text, "F:2: a NUL"));
 	aliases_free(&aliases);
@@ -263,6 +286,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_duplicates_are_merged),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_case_matters),
 		cmocka_unit_test(test_lines_of_targets),

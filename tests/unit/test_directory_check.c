@@ -12,7 +12,7 @@ struct row {
 	const char *name;
 	const char *config;		/* behind FIXTURE_HEAD */
 	const char *aliases, *users;
-	const char *want[4];		/* problems; "W" in front: a warning */
+	const char *want[9];		/* problems; "W" in front: a warning */
 };
 
 static const struct row rows[] = {
@@ -56,7 +56,46 @@ static const struct row rows[] = {
 	    "aliases = \"@/missing\" }\n", "", "",
 	    { "@/missing: No such file" } },
 	{ "all parse errors", ORG, "a\nb: c d\n", "",
-	    { "@/aliases:1: expected", "@/aliases:2: \"c d\"" } },
+	    { "@/aliases:1: expected", "@/aliases:2: \"c d\"",
+	      "@/aliases: root@example.org leads to no mailbox" } },
+	{ "parse errors hide nothing", ORG, "root: alice\nx: bob\na: b\n"
+	    "b: a\nx: gone\ni: :include:@/none\np: \"|/bin/x\"\n"
+	    "f: b@elsewhere.example\nteam alice\n", "",
+	    { "@/aliases:9: expected",
+	      "@/aliases:5: alias \"x\" stands on line 2 already",
+	      "@/aliases:4: alias \"b\": a loop",
+	      "@/aliases:3: alias \"a\": a loop",
+	      "@/aliases:8: alias \"f\": \"b@elsewhere.example\"",
+	      "@/aliases:6: alias \"i\": :include:@/none cannot be read",
+	      "@/aliases:7: alias \"p\": \"|/bin/x\"",
+	      "@/aliases:5: alias \"x\": \"gone\" is no user" } },
+	{ "parse errors of an include hide nothing", ORG,
+	    "root: alice\nx: :include:@/users\n", "gone\nbob, c d\n"
+	    ":include:@/none\n",
+	    { "@/users:2: \"c d\"",
+	      "@/users:1: alias \"x\": \"gone\" is no user",
+	      "@/users:3: alias \"x\": :include:@/none cannot be read" } },
+	{ "an include that is no text", ORG,
+	    "root: alice\nx: :include:@/zero\ny: gone\n", "",
+	    { "@/zero:1: a NUL",
+	      "@/aliases:2: alias \"x\": :include:@/zero cannot be read: it "
+	      "is no list of names",
+	      "@/aliases:3: alias \"y\": \"gone\" is no user" } },
+	{ "an alias that was not understood", ORG,
+	    "root: alice\nx: b c\ny: gone\n", "",
+	    { "@/aliases:2: \"b c\"",
+	      "@/aliases:3: alias \"y\": \"gone\" is no user" } },
+	{ "errors of users and of aliases", "domain \"example.org\" { users ="
+	    " \"table:@/users\" mailbox = \"/v/%u\" owner = \"vmail\" "
+	    "aliases = \"@/aliases\" }\n", "root: alice\nx: gone\n",
+	    "alice\nbob quota=x\nbob\n",
+	    { "@/users:2: quota of \"bob\"",
+	      "@/users:3: user \"bob\" stands on line 2 already",
+	      "@/aliases:2: alias \"x\": \"gone\" is no user" } },
+	{ "a text whose end was not read is not walked", "domain "
+	    "\"example.org\" { users = \"table:@/zero\" mailbox = \"/v/%u\" "
+	    "owner = \"vmail\" aliases = \"@/aliases\" }\n",
+	    "root: alice\nx: gone\n", "", { "@/zero:1: a NUL" } },
 	{ "shadowed", ORG, "root: alice\nalice: bob\n", "",
 	    { "W@/aliases:2: alias \"alice\" is never used" } },
 	{ "catch-all", "domain \"example.org\" { users = \"passwd\" "
@@ -83,6 +122,19 @@ static const struct row rows[] = {
 	    "\"smtp:[10.0.0.2]:25\" }\n", "root: alice\n", "", { NULL } },
 };
 
+/* A file that was not written completely. */
+static void
+write_zero(void)
+{
+	char *path = fixture_text("@/zero");
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fputc('\0', f), 0);
+	assert_int_equal(fclose(f), 0);
+	free(path);
+}
+
 static void
 check_row(const struct row *row)
 {
@@ -94,6 +146,7 @@ check_row(const struct row *row)
 	fixture_open_folder();
 	fixture_write("aliases", row->aliases);
 	fixture_write("users", row->users);
+	write_zero();
 	snprintf(text, sizeof text, "%s%s", FIXTURE_HEAD, row->config);
 	config = fixture_config(text);
 	directory_check(config, true, &problems);
@@ -144,6 +197,33 @@ test_line_is_the_domains(void **state)
 }
 
 static void
+test_line_is_the_postmasters(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct config *config;
+	char text[1024];
+	char *at;
+
+	(void)state;
+	fixture_open_folder();
+	fixture_write("aliases", "root: alice\n");
+	snprintf(text, sizeof text, "%s\n%s", FIXTURE_HEAD, ORG);
+	at = strstr(text, "alice@");
+	assert_non_null(at);
+	memcpy(at, "maria@", 6);
+	config = fixture_config(text);
+	directory_check(config, true, &problems);
+	assert_true(problems.n > 0);
+	for (size_t i = 0; i < problems.n; i++)
+		assert_int_equal(problems.items[i].line,
+		    config->postmaster_line);
+	assert_int_not_equal(config->postmaster_line, 0);
+	config_problems_free(&problems);
+	config_free(&config);
+	fixture_close_folder();
+}
+
+static void
 test_forward(void **state)
 {
 	struct config_problems problems = { 0 };
@@ -173,6 +253,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_line_is_the_domains),
+		cmocka_unit_test(test_line_is_the_postmasters),
 		cmocka_unit_test(test_forward),
 	};
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "../../smtpd/limits.h"
 #include "clock.h"
@@ -160,6 +161,164 @@ test_harvest(void **state)
 	clock_set_for_tests(0, 0);
 }
 
+/* Two processes, each of which sees the other's board. */
+struct pair {
+	int fds[2];
+	struct scoreboard *boards[2];
+	struct scoreboards *others[2];
+	struct limits *limits[2];
+	struct client *clients[2];
+};
+
+static void
+pair_process(struct pair *pair, int i, uint64_t memory_bytes)
+{
+	struct limits_setup setup = { .config = &config,
+		.memory_bytes = memory_bytes };
+
+	setup.own = pair->boards[i] = scoreboard_map_own(pair->fds[i]);
+	setup.others = &pair->others[i];
+	scoreboards_update(&pair->others[i], &pair->fds[!i], 1);
+	pair->limits[i] = limits_new(&setup);
+	assert_non_null(pair->limits[i]);
+	limits_admit(pair->limits[i], "192.0.2.1", &pair->clients[i]);
+}
+
+static void
+pair_end_process(struct pair *pair, int i)
+{
+	limits_leave(pair->limits[i], &pair->clients[i]);
+	limits_free(&pair->limits[i]);
+	scoreboards_free(&pair->others[i]);
+	scoreboard_unmap(&pair->boards[i]);
+}
+
+static void
+pair_open(struct pair *pair, uint64_t memory_bytes)
+{
+	*pair = (struct pair){ { scoreboard_create(), scoreboard_create() },
+		{ NULL }, { NULL }, { NULL }, { NULL } };
+	pair_process(pair, 0, memory_bytes);
+	pair_process(pair, 1, memory_bytes);
+}
+
+static void
+pair_close(struct pair *pair)
+{
+	pair_end_process(pair, 0);
+	pair_end_process(pair, 1);
+	close(pair->fds[0]);
+	close(pair->fds[1]);
+}
+
+static void
+test_memory_of_all_processes(void **state)
+{
+	struct pair p;
+	uint64_t held[3] = { 0 };
+	struct client *other;
+
+	(void)state;
+	pair_open(&p, 4 << 20);
+	assert_true(limits_reserve(p.limits[0], p.clients[0], &held[0],
+	    900000));
+	assert_false(limits_reserve(p.limits[1], p.clients[1], &held[1],
+	    900000));
+	assert_int_equal(held[1], 0);
+	/* what is left of the quarter; and another network has its own */
+	assert_true(limits_reserve(p.limits[1], p.clients[1], &held[1],
+	    (1 << 20) - held[0]));
+	assert_false(limits_reserve(p.limits[0], p.clients[0], &held[0],
+	    held[0] + 1));
+	limits_admit(p.limits[1], "198.51.100.1", &other);
+	assert_true(limits_reserve(p.limits[1], other, &held[2], 900000));
+	limits_unreserve(p.limits[1], other, &held[2]);
+	limits_leave(p.limits[1], &other);
+	limits_unreserve(p.limits[0], p.clients[0], &held[0]);
+	assert_true(limits_reserve(p.limits[1], p.clients[1], &held[1],
+	    1 << 20));
+	limits_unreserve(p.limits[1], p.clients[1], &held[1]);
+	pair_close(&p);
+}
+
+static void
+test_messages_of_all_processes(void **state)
+{
+	struct client *other;
+	struct pair p;
+
+	(void)state;
+	clock_set_for_tests(5000000000, 5000000000);
+	config.limits.messages_per_client = 4;
+	pair_open(&p, 0);
+	assert_true(limits_allow_mail(p.limits[0], p.clients[0]));
+	assert_true(limits_allow_mail(p.limits[1], p.clients[1]));
+	assert_true(limits_allow_mail(p.limits[0], p.clients[0]));
+	/* a new process has not forgotten what its predecessor counted */
+	pair_end_process(&p, 0);
+	scoreboard_reset_gauges(p.fds[0]);
+	pair_process(&p, 0, 0);
+	assert_true(limits_allow_mail(p.limits[0], p.clients[0]));
+	assert_false(limits_allow_mail(p.limits[0], p.clients[0]));
+	assert_false(limits_allow_mail(p.limits[1], p.clients[1]));
+	limits_admit(p.limits[1], "198.51.100.1", &other);
+	assert_true(limits_allow_mail(p.limits[1], other));
+	limits_leave(p.limits[1], &other);
+	clock_set_for_tests(5000000000 + 3600 * (int64_t)1000000, 1);
+	assert_true(limits_allow_mail(p.limits[1], p.clients[1]));
+	pair_close(&p);
+	config.limits.messages_per_client = 0;
+	clock_set_for_tests(0, 0);
+}
+
+static void
+test_harvest_of_all_processes(void **state)
+{
+	struct pair p;
+	int i;
+
+	(void)state;
+	clock_set_for_tests(5000000000, 5000000000);
+	config.limits.unknown_recipients = 5;
+	pair_open(&p, 0);
+	for (i = 0; i < 5; i++)
+		assert_false(limits_note_recipient(p.limits[i % 2],
+		    p.clients[i % 2], true));
+	/* as many known ones elsewhere count for it, too */
+	for (i = 0; i < 6; i++)
+		limits_note_recipient(p.limits[0], p.clients[0], false);
+	assert_false(limits_note_recipient(p.limits[1], p.clients[1], true));
+	assert_true(limits_note_recipient(p.limits[1], p.clients[1], true));
+	assert_true(limits_is_harvester(p.limits[0], p.clients[0]));
+	pair_close(&p);
+	config.limits.unknown_recipients = 0;
+	clock_set_for_tests(0, 0);
+}
+
+static void
+test_message_bytes(void **state)
+{
+	static const struct {
+		uint64_t message_size, memory, want;
+	} cases[] = {
+		{ 0, 0, 0 }, { 1000, 0, 1000 }, { 1000, 1 << 20, 1000 },
+		{ 1 << 20, 1 << 20, 1 << 18 }, { 0, 1 << 20, 1 << 18 },
+		/* reservations are of whole steps */
+		{ 0, (1 << 20) + 400, 1 << 18 },
+	};
+	struct limits *limits;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		limits = make(cases[i].memory);
+		config.limits.message_bytes = cases[i].message_size;
+		assert_int_equal(limits_message_bytes(limits), cases[i].want);
+		limits_free(&limits);
+	}
+	config.limits.message_bytes = 0;
+}
+
 int
 main(void)
 {
@@ -169,6 +328,10 @@ main(void)
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_harvest),
+		cmocka_unit_test(test_memory_of_all_processes),
+		cmocka_unit_test(test_messages_of_all_processes),
+		cmocka_unit_test(test_harvest_of_all_processes),
+		cmocka_unit_test(test_message_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

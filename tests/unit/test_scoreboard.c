@@ -38,10 +38,28 @@ every_counter_has_a_name(void **state)
 }
 
 static void
+add_session(struct scoreboard *board, const struct scoreboard_client *client,
+    int delta)
+{
+	scoreboard_client_add(board, client, SCOREBOARD_CLIENT_SESSIONS,
+	    delta);
+}
+
+static uint64_t
+sessions(const struct scoreboards *set, const struct scoreboard *own,
+    const struct scoreboard_client *client)
+{
+	return scoreboards_client_sum(set, own, client,
+	    SCOREBOARD_CLIENT_SESSIONS);
+}
+
+static void
 others_are_added_up(void **state)
 {
 	struct scoreboard *own, *other;
 	struct scoreboards *set = NULL;
+	const struct scoreboard_client client = { .bucket = 77, .who = 5 };
+	const struct scoreboard_client stranger = { .bucket = 78, .who = 5 };
 	int fds[2], theirs[2];
 
 	(void)state;
@@ -58,19 +76,25 @@ others_are_added_up(void **state)
 	scoreboard_add(other, SCOREBOARD_SESSIONS_NOW, 5);
 	scoreboard_add(other, SCOREBOARD_SESSIONS_NOW, -1);
 	scoreboard_add(other, SCOREBOARD_SESSIONS_TOTAL, 7);
-	scoreboard_client_add(own, 77, 1);
-	scoreboard_client_add(other, 77, 2);
+	add_session(own, &client, 1);
+	add_session(other, &client, 2);
+	scoreboard_client_add(other, &client, SCOREBOARD_CLIENT_MEMORY_KIB,
+	    3000000);
 	assert_int_equal(scoreboards_sum(set, own, SCOREBOARD_SESSIONS_NOW),
 	    7);
 	assert_int_equal(scoreboards_sum(set, NULL, SCOREBOARD_SESSIONS_NOW),
 	    4);
-	assert_int_equal(scoreboards_client_sum(set, own, 77), 3);
-	assert_int_equal(scoreboards_client_sum(set, own, 78), 0);
+	assert_int_equal(sessions(set, own, &client), 3);
+	assert_int_equal(sessions(set, own, &stranger), 0);
+	assert_int_equal(scoreboards_client_sum(set, own, &client,
+	    SCOREBOARD_CLIENT_MEMORY_KIB), 3000000);
 	/* the owner dies, then its board goes */
 	scoreboard_reset_gauges(fds[1]);
 	assert_int_equal(scoreboards_sum(set, own, SCOREBOARD_SESSIONS_NOW),
 	    3);
-	assert_int_equal(scoreboards_client_sum(set, own, 77), 1);
+	assert_int_equal(sessions(set, own, &client), 1);
+	assert_int_equal(scoreboards_client_sum(set, own, &client,
+	    SCOREBOARD_CLIENT_MEMORY_KIB), 0);
 	assert_int_equal(scoreboards_update(&set, NULL, 0), 0);
 	assert_int_equal(scoreboards_sum(set, own, SCOREBOARD_SESSIONS_NOW),
 	    3);
@@ -90,14 +114,15 @@ liars_are_bounded(void **state)
 	int fd = scoreboard_create();
 	struct scoreboard *liar = scoreboard_map_own(fd);
 	struct scoreboards *set = NULL;
+	const struct scoreboard_client client = { .bucket = 1, .who = 1 };
 
 	(void)state;
 	assert_int_equal(scoreboards_update(&set, &fd, 1), 0);
 	scoreboard_add(liar, SCOREBOARD_SESSIONS_NOW, -1);
-	scoreboard_client_add(liar, 1, -1);
+	add_session(liar, &client, -1);
 	assert_int_equal(scoreboards_sum(set, NULL, SCOREBOARD_SESSIONS_NOW),
 	    0);
-	assert_int_equal(scoreboards_client_sum(set, NULL, 1), 0);
+	assert_int_equal(sessions(set, NULL, &client), 0);
 	/* it cannot take the memory away from under its readers */
 	assert_int_equal(ftruncate(fd, 0), -1);
 	scoreboards_free(&set);
@@ -141,16 +166,17 @@ a_client_has_one_bucket(void **state)
 	int fds[2] = { scoreboard_create(), scoreboard_create() };
 	struct scoreboard *a = scoreboard_map_own(fds[0]);
 	struct scoreboard *b = scoreboard_map_own(fds[1]);
-	uint32_t bucket = scoreboard_client_bucket(a, v6, sizeof v6);
+	uint32_t bucket = scoreboard_client_of(a, v6, sizeof v6).bucket;
 
 	(void)state;
-	assert_int_equal(scoreboard_client_bucket(a, v4, 4),
-	    scoreboard_client_bucket(b, mapped, 16));
+	assert_int_equal(scoreboard_client_of(a, v4, 4).bucket,
+	    scoreboard_client_of(b, mapped, 16).bucket);
 	v6[15] = 9;	/* another host of the same /64 */
-	assert_int_equal(scoreboard_client_bucket(b, v6, sizeof v6), bucket);
+	assert_int_equal(scoreboard_client_of(b, v6, sizeof v6).bucket,
+	    bucket);
 	for (unsigned i = 0; i < 256; i++) {
 		v6[7] = (uint8_t)i;
-		n_same += scoreboard_client_bucket(a, v6, sizeof v6) ==
+		n_same += scoreboard_client_of(a, v6, sizeof v6).bucket ==
 		    bucket;
 	}
 	assert_in_range(n_same, 1, 3);
@@ -158,6 +184,50 @@ a_client_has_one_bucket(void **state)
 	scoreboard_unmap(&b);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static uint64_t
+counted(const struct scoreboards *set, uint32_t bucket, uint32_t who,
+    uint32_t window)
+{
+	const struct scoreboard_client client = { bucket, who };
+
+	return scoreboards_client_counted(set, &client,
+	    SCOREBOARD_CLIENT_MESSAGES, window);
+}
+
+static void
+counts_are_of_one_client_and_window(void **state)
+{
+	int fds[2] = { scoreboard_create(), scoreboard_create() };
+	struct scoreboard *boards[2];
+	struct scoreboards *set = NULL;
+	const struct scoreboard_client client = { .bucket = 7, .who = 1 };
+	const struct scoreboard_client other = { .bucket = 7, .who = 2 };
+
+	(void)state;
+	assert_int_equal(scoreboards_update(&set, fds, 2), 0);
+	for (int i = 0; i < 2; i++) {
+		boards[i] = scoreboard_map_own(fds[i]);
+		scoreboard_client_count(boards[i], &client,
+		    SCOREBOARD_CLIENT_MESSAGES, 40, 20 + (uint32_t)i);
+	}
+	assert_int_equal(counted(set, 7, 1, 40), 41);
+	assert_int_equal(counted(set, 7, 1, 41), 0);
+	assert_int_equal(counted(set, 7, 2, 40), 0);
+	assert_int_equal(counted(set, 8, 1, 40), 0);
+	/* outlives its owner; the last of a bucket stays; no overflow */
+	scoreboard_reset_gauges(fds[0]);
+	assert_int_equal(counted(set, 7, 1, 40), 41);
+	scoreboard_client_count(boards[0], &other,
+	    SCOREBOARD_CLIENT_MESSAGES, 40, UINT32_MAX);
+	assert_int_equal(counted(set, 7, 1, 40), 21);
+	assert_int_equal(counted(set, 7, 2, 40), (1 << 24) - 1);
+	scoreboards_free(&set);
+	for (int i = 0; i < 2; i++) {
+		scoreboard_unmap(&boards[i]);
+		close(fds[i]);
+	}
 }
 
 int
@@ -169,6 +239,7 @@ main(void)
 		cmocka_unit_test(liars_are_bounded),
 		cmocka_unit_test(what_is_no_board_is_left_out),
 		cmocka_unit_test(a_client_has_one_bucket),
+		cmocka_unit_test(counts_are_of_one_client_and_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,7 @@ test_errors_are_bounded(void **state)
 	for (size_t i = 0; i < 200000; i += 2)
 		memcpy(text + i, "/\n", 2);
 	assert_int_equal(users_parse(&users, (struct slice){ text, 200000 },
-	    "F", true, &problems), -EBADMSG);
+	    "F", true, &problems), -EILSEQ);
 	assert_in_range(problems.n, 1, 100);
 	users_free(&users);
 	config_problems_free(&problems);
