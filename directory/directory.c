@@ -21,7 +21,8 @@
 
 #define LOOK_MS 1000
 #define FIRST_TABLES_MS 15000	/* how long the first compilation may take */
-#define STOP_MS 20000		/* for transactions of a server whose supervisor died */
+/* for transactions of a server whose supervisor died */
+#define STOP_MS 20000
 #define REPAIR_MS 60000		/* between two demands because of damage */
 
 struct directory {

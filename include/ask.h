@@ -50,7 +50,7 @@ enum ask_type {
 	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
-	PEER_MISBEHAVED,	/* u16 role, u16 index: its channel was closed */
+	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */
@@ -84,7 +84,7 @@ enum ask_type {
 	FAILURE_PUT,		/* struct failure. Told. */
 	FAILURE_ASK,		/* struct failure (verdict empty) */
 	FAILURE_ANSWER,		/* struct verdict, code 0: none */
-	FAILURE_COUNT,		/* store -> smtpd, told: u32 how many are kept */
+	FAILURE_COUNT,		/* u32: how many store keeps. Told to smtpd */
 	TRAIL_SEGMENT_ASK,	/* nothing */
 	TRAIL_SEGMENT_ANSWER,	/* u16 segment, u32 offset; descriptor */
 	/* control -> store */
@@ -117,8 +117,8 @@ struct route_answer {
 	struct verdict verdict;		/* for ROUTE_REFUSE; code 0 otherwise */
 	bool is_unknown_user;		/* counts for harvesting */
 	bool is_exempt;			/* postmaster, abuse */
-	struct slice alarm;		/* "" or what the postmaster must mend */
-	struct slice explanation;	/* lines: how it was resolved, file:line */
+	struct slice alarm;		/* "" or what must be mended */
+	struct slice explanation;	/* lines: how, and by which file:line */
 	struct slice sealed;		/* empty when it came as a descriptor */
 	uint32_t sealed_size;		/* of the descriptor's content, or 0 */
 };
@@ -155,7 +155,7 @@ struct prepare_ask {
 	struct slice name;		/* TIME.UNIQUE, safe characters */
 	struct slice host;
 	struct slice return_path;	/* line content of Return-Path: <...> */
-	struct slice trace;		/* header lines, LF, below Delivered-To */
+	struct slice trace;		/* header lines below Delivered-To */
 	uint16_t n_recipients;
 	uint16_t recipients[1000];	/* indices that were probed */
 	/* leaves that a delivery record says are done already: skip them */

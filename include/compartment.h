@@ -77,7 +77,7 @@ struct compartment {
 	/* SIGTERM: finish what runs and call loop_stop. NULL stops at once. */
 	void (*on_stop)(struct compartment *c);
 	void *arg;			/* the compartment's own state */
-	struct compartment_setup *setup;	/* private to lib/compartment.c */
+	struct compartment_setup *setup;	/* lib/compartment.c's */
 };
 
 /*

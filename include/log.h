@@ -8,8 +8,9 @@
  * as logfmt, or as JSON
  *	<6>{"time":"2026-11-22T01:02:03.456Z","level":"info",
  *	"compartment":"smtpd","event":"delivered",...}	(in one line)
- * Octets that came from a client are escaped here and nowhere else. Lines of some milliseconds leave together
- * (compartment.c calls log_flush); warnings and errors leave at once.
+ * Octets that came from a client are escaped here and nowhere else. Lines
+ * of some milliseconds leave together (compartment.c calls log_flush);
+ * warnings and errors leave at once.
  * The descriptor is handed over by the supervisor: standard error with
  * journald priorities, or a datagram socket to syslog.
  */
@@ -39,12 +40,14 @@ struct log_value {
 	} as;
 };
 
-#define LOG_S(k, v) ((struct log_value){ LOG_KIND_STRING, (k), { .string = (v) } })
-#define LOG_SL(k, v) ((struct log_value){ LOG_KIND_SLICE, (k), { .slice = (v) } })
-#define LOG_D(k, v) ((struct log_value){ LOG_KIND_SIGNED, (k), { .number = (v) } })
-#define LOG_U(k, v) ((struct log_value){ LOG_KIND_UNSIGNED, (k), { .unsigned_number = (v) } })
+#define LOG_VALUE(kind, key, member, value) \
+	((struct log_value){ (kind), (key), { .member = (value) } })
+#define LOG_S(k, v)	LOG_VALUE(LOG_KIND_STRING, k, string, v)
+#define LOG_SL(k, v)	LOG_VALUE(LOG_KIND_SLICE, k, slice, v)
+#define LOG_D(k, v)	LOG_VALUE(LOG_KIND_SIGNED, k, number, v)
+#define LOG_U(k, v)	LOG_VALUE(LOG_KIND_UNSIGNED, k, unsigned_number, v)
 /* An errno value (either sign), printed as its name: error=ENOSPC. */
-#define LOG_E(k, v) ((struct log_value){ LOG_KIND_ERRNO, (k), { .number = (v) } })
+#define LOG_E(k, v)	LOG_VALUE(LOG_KIND_ERRNO, k, number, v)
 #define LOG_END ((struct log_value){ LOG_KIND_END, NULL, { .string = NULL } })
 
 /* compartment is kept by reference. fd is used, never closed. */

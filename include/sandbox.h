@@ -20,9 +20,9 @@
 enum sandbox_allow {
 	SANDBOX_ACCEPT = 1 << 0,	/* accept4 */
 	SANDBOX_FILES_READ = 1 << 1,	/* openat O_RDONLY, stat, getdents */
-	SANDBOX_FILES_WRITE = 1 << 2,	/* openat, rename, unlink, mkdir, fsync */
+	SANDBOX_FILES_WRITE = 1 << 2,	/* openat, rename, unlink, fsync */
 	SANDBOX_UNIX_SOCKETS = 1 << 3,	/* socket(AF_UNIX), connect: NSS */
-	SANDBOX_SETUID = 1 << 4,	/* setresuid, setresgid, setgroups, fork */
+	SANDBOX_SETUID = 1 << 4,	/* setresuid, setgroups ..., fork */
 	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
 	SANDBOX_INET_SOCKETS = 1 << 6,	/* relay, resolver; later parts */
 };
@@ -42,7 +42,7 @@ struct sandbox {
 	unsigned allow;			/* enum sandbox_allow */
 	const struct sandbox_path *paths;	/* for Landlock */
 	size_t n_paths;
-	bool skips_landlock;		/* for tests: by seccomp and uid alone */
+	bool skips_landlock;		/* tests: seccomp and uid alone */
 };
 
 /* Returns only when everything holds; fatal() otherwise. */

@@ -99,7 +99,10 @@ const struct config_key config_keys[] = {
 	{ "", "memory_messages", CONFIG_SIZE, KEY_ZERO, RANGE(1 * M, 1 * T),
 	    DEFAULT("0"), IN(config, memory_messages_bytes),
 	    HELP("Memory for all messages that are being received. 0 means "
-	    "an eighth of the machine's, at least 256M.") },
+	    "an eighth of the machine's, at least 256M. One client network "
+	    "holds at most a quarter of it; a message larger than that is "
+	    "refused for good, and SIZE announces the quarter where "
+	    "message_size is more.") },
 
 	/* ---- listen ---- */
 	{ "listen", "role", CONFIG_WORD, KEY_REQUIRED,

@@ -51,7 +51,8 @@ static const int common[] = {
 };
 
 static const int files_read[] = {
-	S(openat), S(open), S(openat2), S(stat), S(lstat), S(statx), S(access), S(faccessat),
+	S(openat), S(open), S(openat2), S(stat), S(lstat), S(statx),
+	S(access), S(faccessat),
 	S(faccessat2), S(getdents64), S(readlink), S(readlinkat), S(statfs),
 	S(fstatfs), S(getcwd), S(chdir), S(fchdir), S(flock),
 };
@@ -91,7 +92,8 @@ static const int refused_softly[] = {
 
 #ifdef HAS_SANITIZER
 static const int sanitizer[] = {
-	S(openat), S(open), S(readlink), S(readlinkat), S(stat), S(getcwd), S(prctl),
+	S(openat), S(open), S(readlink), S(readlinkat), S(stat), S(getcwd),
+	S(prctl),
 	S(prlimit64), S(getrlimit), S(setrlimit), S(personality), S(ioctl),
 	S(mincore), S(clone), S(wait4), S(ptrace), S(arch_prctl), S(pipe2),
 	S(socketpair), S(getdents64), S(set_tid_address),

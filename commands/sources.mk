@@ -1,0 +1,3 @@
+# posternctl.
+POSTERNCTL_SRCS = \
+	commands/posternctl.c

@@ -1,0 +1,7 @@
+# Everything that is compiled from this folder, one file a line.
+CONTROL_SRCS = \
+	control/clients.c \
+	control/control.c \
+	control/requests.c \
+	control/status_text.c \
+	control/why_text.c

@@ -1,0 +1,11 @@
+# Everything that is compiled from this folder, one file a line.
+MAIL_SRCS = \
+	mail/address.c \
+	mail/address_domain.c \
+	mail/address_form.c \
+	mail/header.c \
+	mail/mail_date.c \
+	mail/received.c \
+	mail/reply.c \
+	mail/smtp_command.c \
+	mail/smtp_params.c

@@ -1,0 +1,10 @@
+# Everything that is compiled from this folder, one file a line.
+POSTERN_SRCS = \
+	postern/check.c \
+	postern/children.c \
+	postern/listen.c \
+	postern/main.c \
+	postern/notify.c \
+	postern/state_dir.c \
+	postern/supervisor.c \
+	postern/wire.c

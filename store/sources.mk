@@ -1,0 +1,19 @@
+# Everything that is compiled from this folder, one file a line.
+STORE_SRCS = \
+	store/control_rules.c \
+	store/ended.c \
+	store/failures.c \
+	store/hmac.c \
+	store/kv_bdb.c \
+	store/open.c \
+	store/orphans.c \
+	store/peers.c \
+	store/record_index.c \
+	store/records.c \
+	store/resolve.c \
+	store/segments.c \
+	store/slots.c \
+	store/smtpd_rules.c \
+	store/store.c \
+	store/upkeep.c \
+	store/why.c
