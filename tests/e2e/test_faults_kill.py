@@ -5,6 +5,7 @@
 The cases run on several servers at a time, before the first of their tests;
 each test then says how its case went."""
 import errno
+import time
 
 import pytest
 
@@ -98,8 +99,16 @@ def selected(request, name):
 
 # ---- at a named point ----
 
+def let_store_hear(point):
+    """DONE and CONFIRM of the message before are told after its reply: they
+    must not be what the fault point meets."""
+    if point.startswith("store."):
+        time.sleep(0.15)
+
+
 def run_kill(lab, case):
     kind, role, point = case[:3]
+    let_store_hear(point)
     recipients, params = KINDS[kind]
     message = new_message()
     if point == "worker.start":
@@ -130,6 +139,7 @@ def test_kill_at_a_point(kill_results, case):
 
 def run_other(lab, case):
     victim, point = case[:2]
+    let_store_hear(point)
     message = new_message(size=3000)
     slot = lab.faults.set(point, "sleep", 300)
     client = Background(lab, TWO, message)
