@@ -99,9 +99,6 @@ check-headers:
 	    $(CC) $(CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
 	done
 
-install-build:
-	@tests/install-packages.sh build
-
 run:
 	@tests/install-packages.sh build demo
 	@$(MAKE) -s -j2 all

@@ -391,3 +391,14 @@ def scenario():
 
 if __name__ == "__main__":
     scenario()
+
+
+def checked_lab(**options):
+    """A Lab for a fixture; what it promised is checked when it ends."""
+    lab = Lab(**options)
+    lab.rest()
+    yield lab
+    try:
+        lab.check()
+    finally:
+        lab.server.close()

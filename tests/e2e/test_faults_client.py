@@ -9,7 +9,7 @@ import time
 import pytest
 
 from client import new_message, wire
-from faults import IS_ROOT, TWO, Lab, must
+from faults import IS_ROOT, TWO, checked_lab, must
 from postern import maildir_mail, wait_until
 
 HOUR = 3600
@@ -17,14 +17,8 @@ HOUR = 3600
 
 @pytest.fixture
 def lab():
-    lab = Lab(limits="sessions_per_client = 0\nerrors_per_session = 0\n"
-              "unknown_recipients = 0")
-    lab.rest()
-    yield lab
-    try:
-        lab.check()
-    finally:
-        lab.server.close()
+    yield from checked_lab(limits="sessions_per_client = 0\nerrors_per_session = 0\n"
+                           "unknown_recipients = 0")
 
 
 # ---- the client goes ----

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from client import new_message
-from faults import FOUR, TWO, Lab, must
+from faults import FOUR, TWO, Lab, checked_lab, must
 from postern import IS_ROOT, OWNER, wait_until
 
 REPLIES = {"ENOSPC": "452 4.3.1", "EDQUOT": "452 4.2.2", "EIO": "451 4.3.0",
@@ -23,13 +23,7 @@ LOOKS = ("maildir.open_mailbox", "maildir.check")
 
 @pytest.fixture(scope="module")
 def lab(request):
-    lab = Lab(limits="errors_per_session = 0\nunknown_recipients = 0")
-    lab.rest()
-    yield lab
-    try:
-        lab.check()
-    finally:
-        lab.server.close()
+    yield from checked_lab(limits="errors_per_session = 0\nunknown_recipients = 0")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from client import new_message
-from faults import TWO, Lab, must, run_cases
+from faults import TWO, checked_lab, must, run_cases
 from postern import IS_ROOT, OTHER_OWNER, OWNER, wait_until
 
 ACTIONS = ("open", "write", "inet", "unix", "setuid", "setuid_other", "exec",
@@ -112,13 +112,7 @@ def status_of(pid):
 
 @pytest.fixture(scope="module")
 def lab():
-    lab = Lab()
-    lab.rest()
-    yield lab
-    try:
-        lab.check()
-    finally:
-        lab.server.close()
+    yield from checked_lab()
 
 
 SETUID_SETGID = (1 << 7) | (1 << 6)
