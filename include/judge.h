@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * judge.h - what policy answers to a set of facts (DESIGN 4, 9).
+ *
+ * smtpd asks at each stage with all facts that it has, and with the message
+ * at the last one; policy runs the checks of that stage in the order of its
+ * table. As long as facts are wanted the judgement is not complete and holds
+ * nothing but them. A complete one has a finding for every check that ran;
+ * the strictest is the stage's verdict. Silence (a DNS_FAILED answer, say)
+ * is a finding too, and temporary where the answer could have refused.
+ *
+ * Who asks: smtpd and control (explain). Pure, no I/O, no logging.
+ */
+#ifndef POSTERN_JUDGE_H
+#define POSTERN_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "buf.h"
+#include "facts.h"
+#include "verdict.h"
+
+#define JUDGEMENT_FINDINGS_MAX 32
+#define JUDGEMENT_DETAIL_MAX 300
+#define JUDGEMENT_FIELDS_MAX 8000	/* octets of header fields */
+
+enum judge_stage { JUDGE_CONNECT, JUDGE_HELO, JUDGE_MAIL, JUDGE_RCPT,
+	JUDGE_DATA, JUDGE_STAGES };
+
+/* In order of strictness; the strictest of a stage wins, the first of those
+ * that are alike. */
+enum finding_kind { FINDING_ACCEPT, FINDING_MARK, FINDING_TEMPORARY,
+	FINDING_REFUSE };
+
+struct finding {
+	char check[24];			/* "spf", as in the configuration */
+	enum finding_kind kind;
+	struct verdict verdict;		/* code 0 for ACCEPT and MARK */
+	/* what it asked and was told, for the trail: "fail (mfrom
+	 * example.org, TXT v=spf1 -all)" */
+	char detail[JUDGEMENT_DETAIL_MAX + 1];
+};
+
+struct judgement {
+	bool is_complete;
+	/* not complete: what is wanted. complete: FACT_RESULTs for the
+	 * stages to come, and FACT_SEENs that store shall note now */
+	struct facts facts;
+	size_t n_findings;
+	struct finding findings[JUDGEMENT_FINDINGS_MAX];
+	/* DATA only */
+	bool is_junk;			/* into .Junk, with the reason: */
+	char junk_reason[80];
+	/* whole header lines, LF ends, for the top of each copy:
+	 * Authentication-Results, Received-SPF */
+	struct buf fields;
+	/* Octets of the message to leave out when it is delivered: fields
+	 * that were forged in our name. Ascending, none overlap. */
+	size_t n_cuts;
+	struct judgement_cut { uint64_t at, size; } cuts[32];
+};
+
+/* The stage's verdict: the strictest finding, or NULL: accept. */
+const struct finding *judgement_strictest(const struct judgement *j);
+void judgement_free(struct judgement *j);
+
+/* Wire form. 0, -ENOBUFS, -ENOMEM; false for anything malformed. */
+int put_judgement(struct buf *to, const struct judgement *j);
+bool get_judgement(struct slice from, struct judgement *j);
+
+#endif
