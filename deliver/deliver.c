@@ -16,9 +16,11 @@
  *
  * When it dies its workers die with it, and store resolves what was cut off.
  */
+#include <string.h>
 #include <unistd.h>
 #include "dispatch.h"
 #include "log.h"
+#include "renames.h"
 #include "sandbox.h"
 
 /* How long SIGTERM waits for what runs. */
@@ -79,11 +81,16 @@ deliver_open(struct deliver *d)
 {
 	const struct pools_settings settings = { .loop = d->c.loop,
 		.is_privileged = d->c.is_privileged,
+		.first_ring = d->c.generation * POOL_WORKERS_TOTAL,
 		.max_per_uid = d->c.config->deliver_workers,
 		.on_progress = on_progress, .arg = d };
+	int error;
 
 	if (!d->c.has_secret[SECRET_ROUTE])
 		fatal("deliver: the key of the routes is missing");
+	error = renames_open(d->c.fds[SETUP_FD_RENAMES]);
+	if (error)
+		fatal("deliver: the board of renames: %s", strerror(-error));
 	d->min_uid = d->c.config->min_uid;
 	d->own_uid = getuid();
 	d->pools = pools_new(&settings);

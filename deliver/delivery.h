@@ -10,6 +10,9 @@
  *
  *	RELEASE in any of them, once no job is out: ---> RELEASING ---> freed
  *
+ *	DELIVER is PREPARE and COMMIT of one copy in one job of its worker;
+ *	the transaction goes from OPEN to COMMITTING.
+ *
  * A transaction belongs to the peer that named it: no other peer reaches it.
  * When its peer dies, or says KEEP_FILES, it becomes an orphan: what its
  * workers are just doing ends, nothing more is done, and its files stay

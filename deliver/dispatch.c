@@ -22,6 +22,7 @@ on_probe(struct channel *ch, struct ipc_message *m, void *arg)
 	    deliver_probe_begin(arg, &ask, &m->fd, m->id);
 }
 
+/* PREPARE and DELIVER have the same fields. */
 static bool
 on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -32,7 +33,9 @@ on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 	if (m->id == 0 || !get_prepare_ask(&m->body, &ask))
 		return false;
 	m->fd = -1;
-	return phase_prepare(arg, &ask, fd, m->id);
+	return m->type == DELIVER_ASK ?
+	    phase_deliver(arg, &ask, fd, m->id) :
+	    phase_prepare(arg, &ask, fd, m->id);
 }
 
 static bool
@@ -69,6 +72,7 @@ static const struct channel_rule smtpd_rules[] = {
 	{ PROBE_ASK, CHANNEL_MAY_FD, on_probe },
 	{ PREPARE_ASK, CHANNEL_WANTS_FD, on_prepare },
 	{ COMMIT_ASK, CHANNEL_NO_FD, on_commit },
+	{ DELIVER_ASK, CHANNEL_WANTS_FD, on_prepare },
 	{ RELEASE_ASK, CHANNEL_NO_FD, on_release },
 };
 

@@ -343,6 +343,18 @@ settle_in_new(const struct maildir *m, const char *file)
 	return error ? -error : MAILDIR_NEW;
 }
 
+/* No copy has this character in its name. */
+static bool
+void_name(char mark[MAILDIR_NAME_SIZE], const char *file)
+{
+	char *at = slice_copy(mark, MAILDIR_NAME_SIZE, slice_of(file)) ?
+	    strchr(mark, '_') : NULL;
+
+	if (at != NULL)
+		*at = VOID_MARK;
+	return at != NULL;
+}
+
 /*
  * Never delivered: take the name away, so that no late rename finds it, and
  * leave a mark, so that the answer stays the same when it is lost and asked
@@ -351,18 +363,14 @@ settle_in_new(const struct maildir *m, const char *file)
 static bool
 mark_void(const struct maildir *m, const char *file, int *error)
 {
-	char mark[MAILDIR_NAME_SIZE], *at;
+	char mark[MAILDIR_NAME_SIZE];
 	struct stat st;
 	int injected = FAULT("maildir.void"), fd;
 
-	/* no copy has this character in its name */
-	at = slice_copy(mark, sizeof mark, slice_of(file)) ?
-	    strchr(mark, '_') : NULL;
-	if (at == NULL) {
+	if (!void_name(mark, file)) {
 		*error = -EINVAL;
 		return false;
 	}
-	*at = VOID_MARK;
 	if (injected || (renameat(m->tmp_fd, file, m->tmp_fd, mark) < 0 &&
 	    errno != ENOENT)) {
 		*error = injected ? -injected : -errno;
@@ -378,8 +386,52 @@ mark_void(const struct maildir *m, const char *file, int *error)
 	return true;
 }
 
+/* A reader renames it to NAME or NAME:2,FLAGS. 1, 0, or a negative errno. */
+static int
+is_in_cur(const struct maildir *m, const char *file)
+{
+	int fd = openat(m->new_fd, "../cur", O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	size_t size = strlen(file);
+	struct dirent *entry;
+	int found = 0;
+
+	if (dir == NULL) {
+		found = errno == ENOENT ? 0 : -errno;
+		if (fd >= 0)
+			close(fd);
+		return found;
+	}
+	while (!found && (entry = readdir(dir)) != NULL)
+		found = strncmp(entry->d_name, file, size) == 0 &&
+		    (entry->d_name[size] == '\0' ||
+		    entry->d_name[size] == ':');
+	closedir(dir);
+	return found;
+}
+
+/* It was never in new/: leave the mark that mark_void would have left. */
+static int
+settle_unmoved(const struct maildir *m, const char *file)
+{
+	char mark[MAILDIR_NAME_SIZE];
+	int found = is_in_cur(m, file), fd;
+
+	if (found != 0)
+		return found < 0 ? found : MAILDIR_NOWHERE;
+	if (!void_name(mark, file))
+		return -EINVAL;
+	fd = openat(m->tmp_fd, mark, O_WRONLY | O_CREAT | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return MAILDIR_TMP;
+}
+
 int
-maildir_resolve(const struct maildir *m, const char *file)
+maildir_resolve(const struct maildir *m, const char *file, bool is_unmoved)
 {
 	struct stat st;
 	int error = 0;
@@ -392,7 +444,7 @@ maildir_resolve(const struct maildir *m, const char *file)
 		return error;
 	if (is_there(m->new_fd, file, &st))
 		return settle_in_new(m, file);
-	return MAILDIR_NOWHERE;
+	return is_unmoved ? settle_unmoved(m, file) : MAILDIR_NOWHERE;
 }
 
 /* ---- old leftovers ---- */

@@ -88,9 +88,12 @@ int maildir_take_back(const struct maildir *m, const char *file);
  * What became of a copy whose transaction was cut off after it was prepared:
  * MAILDIR_TMP when it is still in tmp/, where an empty file of another name
  * takes its place, so that asking again gives the same answer; MAILDIR_NEW,
- * durable; MAILDIR_NOWHERE: delivered, and a reader took it.
+ * durable; MAILDIR_NOWHERE: delivered, and a reader took it. With is_unmoved
+ * nobody has seen it leave tmp/: then it is MAILDIR_NOWHERE only if it is in
+ * cur/, and else MAILDIR_TMP, with the same mark.
  */
-int maildir_resolve(const struct maildir *m, const char *file);
+int maildir_resolve(const struct maildir *m, const char *file,
+    bool is_unmoved);
 
 /* Remove what nobody touched for 60 hours from tmp/. How many, or -errno. */
 int maildir_sweep(const struct maildir *m, int64_t now_s);

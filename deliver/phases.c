@@ -11,6 +11,8 @@
  *	            stays until RELEASE, because a delivery record may still
  *	            say INTENT and would take a missing file for a delivered one
  *
+ * DELIVER enters COMMITTING right away with a job that does both.
+ *
  * A kill of deliver in any phase leaves copies in tmp/ or new/; the records
  * of the transaction then ask each of them (RESOLVE).
  */
@@ -204,33 +206,38 @@ reserve_all(struct delivery *tx)
 }
 
 /*
- * fd is a sealed message; deliver does not read it, so that what is in it
- * cannot matter here.
+ * Take over what smtpd hands in with a message; NULL: it broke the rules. fd
+ * is sealed; deliver does not read it, so that what is in it cannot matter
+ * here.
  */
-bool
-phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
-    uint32_t question)
+static struct delivery *
+message_begin(struct peer *peer, const struct prepare_ask *ask, int fd)
 {
 	struct delivery *tx = delivery_find(peer, ask->transaction);
 	struct message message = { .fd = -1 };
-	int error = message_accept(&message, fd, ask->message_size);
 
-	if (error) {
+	if (message_accept(&message, fd, ask->message_size) != 0) {
 		close(fd);
-		return false;
+		return NULL;
 	}
 	if (tx == NULL || tx->state != DELIVERY_OPEN ||
 	    tx->is_release_wanted || !is_prepare_valid(ask) ||
 	    !choose(tx, ask)) {
 		message_close(&message);
-		return false;
+		return NULL;
 	}
-	FAULT_STEP("deliver.before-prepare");
 	message_close(&tx->message);
 	tx->message = message;
-	tx->question = question;
 	tx->is_each = ask->is_each;
-	tx->state = DELIVERY_PREPARING;
+	return tx;
+}
+
+static void
+message_submit(struct delivery *tx, const struct prepare_ask *ask,
+    enum work_kind kind)
+{
+	int error;
+
 	tx->top.size = tx->trace.size = 0;
 	error = take_headers(tx, ask);
 	for (size_t i = 0; error && i < ask->n_recipients; i++) {
@@ -240,8 +247,53 @@ phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
 			r->copies[j].error = error;
 	}
 	reserve_all(tx);
-	steps_submit(tx, WORK_PREPARE, !tx->is_each && has_failed(tx) ?
+	steps_submit(tx, kind, !tx->is_each && has_failed(tx) ?
 	    wants_nothing : wants_prepare);
+}
+
+bool
+phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
+    uint32_t question)
+{
+	struct delivery *tx = message_begin(peer, ask, fd);
+
+	if (tx == NULL)
+		return false;
+	FAULT_STEP("deliver.before-prepare");
+	tx->question = question;
+	tx->state = DELIVERY_PREPARING;
+	message_submit(tx, ask, WORK_PREPARE);
+	return true;
+}
+
+static bool
+is_single_copy(struct peer *peer, const struct prepare_ask *ask)
+{
+	const struct delivery *tx = delivery_find(peer, ask->transaction);
+	const struct recipient *r = tx != NULL && ask->n_recipients == 1 ?
+	    delivery_recipient(tx, ask->recipients[0]) : NULL;
+
+	return r != NULL && r->route.n_leaves == 1 && ask->n_skipped == 0 &&
+	    !ask->is_each;
+}
+
+bool
+phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
+    uint32_t question)
+{
+	struct delivery *tx;
+
+	if (!is_single_copy(peer, ask)) {
+		close(fd);
+		return false;
+	}
+	tx = message_begin(peer, ask, fd);
+	if (tx == NULL)
+		return false;
+	FAULT_STEP("deliver.before-deliver");
+	tx->question = question;
+	tx->state = DELIVERY_COMMITTING;
+	message_submit(tx, ask, WORK_DELIVER);
 	return true;
 }
 
@@ -431,6 +483,7 @@ phase_next(struct delivery *tx)
 		prepare_end(tx);
 		break;
 	case DELIVERY_COMMITTING:
+		message_close(&tx->message);
 		FAULT_STEP("deliver.after-commit");
 		if (has_failed(tx))
 			after_failure(tx, DELIVERY_RECALLING,

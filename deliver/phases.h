@@ -21,6 +21,9 @@ bool deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid);
 /* false: the peer broke the rules. The message's fd is the transaction's. */
 bool phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question);
+/* PREPARE of one leaf and COMMIT in one step. */
+bool phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
+    uint32_t question);
 bool phase_commit(struct peer *peer, uint64_t id, uint32_t question);
 bool phase_release(struct peer *peer, const struct release_ask *ask,
     uint32_t question);

@@ -17,6 +17,7 @@
 #include "ipc.h"
 #include "log.h"
 #include "pool.h"
+#include "renames.h"
 #include "worker.h"
 
 #define BUCKETS 256		/* of pools */
@@ -37,6 +38,7 @@ struct pool_worker {
 	struct channel *channel;
 	pid_t pid;
 	unsigned load;			/* questions that are out */
+	unsigned ring;			/* its own in renames.h */
 	int64_t used_us;
 	int64_t condemned_us;
 	bool is_ended, is_condemned, is_reaped;
@@ -259,12 +261,13 @@ on_sigchld(int signo, void *arg)
 
 /* ---- the start of a worker ---- */
 
-static void child(struct pools *pools, struct pool *pool, int fd)
+static void child(const struct pool_worker *w, int fd)
     __attribute__((noreturn));
 
 static void
-child(struct pools *pools, struct pool *pool, int fd)
+child(const struct pool_worker *w, int fd)
 {
+	const struct pool *pool = w->pool;
 	const int socket = 3;
 
 	/* everything else here belongs to others: peers' channels, their
@@ -274,7 +277,8 @@ child(struct pools *pools, struct pool *pool, int fd)
 	close_range(socket + 1, ~0u, 0);
 	log_open("worker", STDERR_FILENO, LOG_TARGET_STDERR,
 	    LOG_FORMAT_LOGFMT);
-	worker_main(socket, pools->settings.is_privileged, pool->uid,
+	renames_keep(w->ring);
+	worker_main(socket, pool->pools->settings.is_privileged, pool->uid,
 	    pool->gid);
 }
 
@@ -290,6 +294,18 @@ spawn_failed(struct pool *pool, struct pool_worker *w, int error)
 	return NULL;
 }
 
+/* One that no worker writes to; the number of workers is bounded by them. */
+static unsigned
+ring_choose(const struct pools *pools)
+{
+	uint64_t used = 0;
+	const struct pool_worker *w;
+
+	for (w = pools->workers; w != NULL; w = w->next)
+		used |= (uint64_t)1 << (w->ring % POOL_WORKERS_TOTAL);
+	return used == UINT64_MAX ? 0 : (unsigned)__builtin_ctzll(~used);
+}
+
 static struct pool_worker *
 spawn(struct pool *pool)
 {
@@ -300,10 +316,13 @@ spawn(struct pool *pool)
 	if (error)
 		return spawn_failed(pool, w, error);
 	log_flush();		/* or the child would say it again */
+	w->pool = pool;
+	w->pools = pools;
+	w->ring = pools->settings.first_ring + ring_choose(pools);
 	w->pid = fork();
 	if (w->pid == 0) {
 		close(fds[0]);
-		child(pools, pool, fds[1]);
+		child(w, fds[1]);
 	}
 	error = errno;
 	close(fds[1]);
@@ -311,8 +330,6 @@ spawn(struct pool *pool)
 		close(fds[0]);
 		return spawn_failed(pool, w, error);
 	}
-	w->pool = pool;
-	w->pools = pools;
 	w->next = pools->workers;
 	pools->workers = w;
 	pool->n_references++;

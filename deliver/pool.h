@@ -56,6 +56,7 @@ struct job {			/* owner's memory; the owner sets: */
 struct pools_settings {
 	struct loop *loop;
 	bool is_privileged;
+	unsigned first_ring;	/* of POOL_WORKERS_TOTAL in renames.h */
 	unsigned max_per_uid;	/* 0: the default */
 	/* called after every finished job */
 	void (*on_progress)(void *arg);

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "maildir.h"
 #include "phases.h"
+#include "renames.h"
 
 struct resolve {
 	struct job job;
@@ -48,6 +49,20 @@ file_of(const struct resolve *r)
 	return (struct slice){ r->text + r->maildir_size, r->file_size };
 }
 
+/*
+ * DELIVER's names end in D and digits before the _ (ask.h). Its INTENT is
+ * older than the file: one that is nowhere may never have been.
+ */
+static bool
+is_short_way(struct slice file)
+{
+	size_t at = slice_find(file, '_');
+
+	while (at > 0 && file.data[at - 1] >= '0' && file.data[at - 1] <= '9')
+		at--;
+	return at > 0 && file.data[at - 1] == 'D';
+}
+
 static void
 encode(struct job *job, struct work *work)
 {
@@ -56,7 +71,9 @@ encode(struct job *job, struct work *work)
 	*work = (struct work){ .kind = WORK_RESOLVE, .n_leaves = 1 };
 	work->leaves[0] = (struct work_leaf){
 		.maildir = { r->text, r->maildir_size },
-		.file = file_of(r) };
+		.file = file_of(r),
+		.size_bytes = is_short_way(file_of(r)) &&
+		    !renames_has(file_of(r)) };
 }
 
 static void

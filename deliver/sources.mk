@@ -13,6 +13,7 @@ DELIVER_SRCS = \
 	deliver/phases.c \
 	deliver/pool.c \
 	deliver/probe.c \
+	deliver/renames.c \
 	deliver/resolve.c \
 	deliver/steps.c \
 	deliver/work.c \

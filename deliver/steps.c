@@ -82,6 +82,12 @@ encode_delivered_to(const struct step *step, struct texts *texts,
 	}
 }
 
+static bool
+has_message(enum work_kind kind)
+{
+	return kind == WORK_PREPARE || kind == WORK_DELIVER;
+}
+
 static void
 encode_step(struct job *job, struct work *work)
 {
@@ -94,7 +100,7 @@ encode_step(struct job *job, struct work *work)
 	work->return_path = work->trace = (struct slice){ "", 0 };
 	for (uint16_t i = 0; i < step->n; i++)
 		encode_copy(step, i, &texts, &work->leaves[i]);
-	if (step->kind != WORK_PREPARE)
+	if (!has_message(step->kind))
 		return;
 	work->message_size = step->tx->message.size_bytes;
 	work->return_path = buf_slice(&step->tx->top);
@@ -104,19 +110,34 @@ encode_step(struct job *job, struct work *work)
 
 /* ---- what became of it ---- */
 
+static const char *
+step_name(enum work_kind kind)
+{
+	switch (kind) {
+	case WORK_PREPARE:
+		return "prepare";
+	case WORK_COMMIT:
+		return "commit";
+	case WORK_DELIVER:
+		return "deliver";
+	case WORK_TAKE_BACK:
+		return "take_back";
+	default:
+		return "abort";
+	}
+}
+
 static void
 copy_failed(struct copy *copy, enum work_kind kind, int error)
 {
 	const struct delivery *tx = copy->recipient->tx;
 
 	/* undoing is nobody's failure: it is counted as left behind */
-	if (copy->error == 0 && (kind == WORK_PREPARE || kind == WORK_COMMIT))
+	if (copy->error == 0 && (has_message(kind) || kind == WORK_COMMIT))
 		copy->error = error;
 	box_forget(copy->box);
 	log_warning("delivery_step_failed", LOG_S("session", tx->session),
-	    LOG_S("step", kind == WORK_PREPARE ? "prepare" :
-	    kind == WORK_COMMIT ? "commit" :
-	    kind == WORK_TAKE_BACK ? "take_back" : "abort"),
+	    LOG_S("step", step_name(kind)),
 	    LOG_SL("user", copy->leaf->user),
 	    LOG_SL("maildir", box_maildir(copy->box)),
 	    LOG_E("error", error), LOG_END);
@@ -136,9 +157,13 @@ copy_done(struct copy *copy, enum work_kind kind,
 			copy->state = error ? COPY_NONE : COPY_IN_TMP;
 		break;
 	case WORK_COMMIT:
+	case WORK_DELIVER:
 		if (!error) {
 			copy->state = COPY_IN_NEW;
 			box_committed(copy->box, &copy->held);
+		} else if (kind == WORK_DELIVER && result != NULL &&
+		    result->value == MAILDIR_NOWHERE) {
+			copy->state = COPY_NONE;
 		}
 		break;
 	case WORK_TAKE_BACK:
@@ -186,11 +211,11 @@ step_new(struct delivery *tx, enum work_kind kind, const struct copy *copy)
 		return NULL;
 	step->tx = tx;
 	step->kind = kind;
-	if (kind == WORK_PREPARE)
+	if (has_message(kind))
 		step->size = tx->top.size + tx->trace.size;
 	step->job = (struct job){ .uid = copy->leaf->uid,
 		.gid = copy->leaf->gid, .affinity = box_hash(copy->box),
-		.fd = kind == WORK_PREPARE ? tx->message.fd : -1,
+		.fd = has_message(kind) ? tx->message.fd : -1,
 		.encode = encode_step, .done = step_done, .arg = step };
 	return step;
 }

@@ -25,6 +25,9 @@ enum work_kind {
 	WORK_PROBE = 1,		/* errors; with a quota, value is the usage */
 	WORK_PREPARE,		/* descriptor: the message */
 	WORK_COMMIT,
+	WORK_DELIVER,		/* both, for one leaf. With an error, value is
+				 * a maildir_place: NOWHERE, or it may be in
+				 * tmp/ or new/ */
 	WORK_ABORT,		/* unlink what was prepared */
 	WORK_TAKE_BACK,		/* from new/ to tmp/; value: maildir_place */
 	WORK_RESOLVE,		/* value is enum maildir_place */
@@ -37,12 +40,14 @@ struct work_leaf {
 	struct slice file;	/* name of the copy; not for probe, sweep */
 	struct slice delivered_to;	/* whole header line, for prepare */
 	uint64_t quota_bytes;	/* 0: none, maildirsize is left alone */
-	uint64_t size_bytes;	/* of the copy; for probe: room wanted */
+	uint64_t size_bytes;	/* of the copy; for probe: room wanted; for
+				 * resolve 1: if it is nowhere it was never
+				 * delivered */
 };
 
 struct work {
 	enum work_kind kind;
-	uint64_t message_size;		/* prepare only, like the next two */
+	uint64_t message_size;		/* with a message, like the next two */
 	struct slice return_path;	/* whole header line */
 	struct slice trace;		/* whole header lines */
 	uint16_t n_leaves;

@@ -3,6 +3,8 @@
  * worker.c - delivering as one uid; see worker.h.
  *
  *	take_batch --> begin_job each --> flush_all --> end_job each --> answer
+ *	                     move_job each --> flush_all --/
+ *	                     (DELIVER: both steps in one job)
  *
  * New files of some transactions and renames of others share the flush. A
  * kill before the answers leaves what maildir.h says of each step; the
@@ -18,6 +20,7 @@
 #include "ipc.h"
 #include "mailcache.h"
 #include "maildirsize.h"
+#include "renames.h"
 #include "sandbox.h"
 #include "work.h"
 #include "worker.h"
@@ -44,7 +47,7 @@ struct worker {
 	int fd;
 	struct mailcache *cache;
 	size_t n_jobs, n_leaves, n_flushes;
-	struct flush_item flushes[BATCH_LEAVES + WORK_MAX_LEAVES];
+	struct flush_item flushes[2 * (BATCH_LEAVES + WORK_MAX_LEAVES)];
 	char start[START_SIZE];		/* first octets of one message */
 	struct job jobs[BATCH_JOBS];
 };
@@ -119,21 +122,56 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 	return 0;
 }
 
-static int
-commit_leaf(struct worker *w, struct job *job, size_t i)
+/* It is in new/ now: the mailbox is larger, and its directory to flush. */
+static void
+note_moved(struct worker *w, struct job *job, size_t i)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
 	struct mailbox *box = job->leaves[i].box;
-	struct file_name name = name_of(leaf);
-	int error = maildir_rename(&box->dir, name.z);
 
-	if (error)
-		return error;
 	if (leaf->quota_bytes > 0)
 		maildirsize_add(&box->dir, (int64_t)leaf->size_bytes);
 	if (box->flush_slot < 0)
 		box->flush_slot = add_flush(w, box, box->dir.new_fd, true);
 	job->leaves[i].flush_slot = box->flush_slot;
+}
+
+static int
+commit_leaf(struct worker *w, struct job *job, size_t i)
+{
+	struct file_name name = name_of(&job->work.leaves[i]);
+	int error = maildir_rename(&job->leaves[i].box->dir, name.z);
+
+	if (!error)
+		note_moved(w, job, i);
+	return error;
+}
+
+/*
+ * The second half of DELIVER, once the file is durable in tmp/. The note
+ * comes before the rename: a kill in between leaves the file in tmp/, which
+ * says more.
+ */
+static int
+move_leaf(struct worker *w, struct job *job, size_t i)
+{
+	const struct maildir *dir = &job->leaves[i].box->dir;
+	struct file_name name = name_of(&job->work.leaves[i]);
+	struct work_result *result = &job->answer.leaves[i];
+	int error;
+
+	result->value = MAILDIR_TMP;
+	renames_note(job->work.leaves[i].file);
+	FAULT_STEP("worker.rename");
+	error = maildir_rename(dir, name.z);
+	if (error) {
+		renames_forget(job->work.leaves[i].file);
+		if (maildir_abort(dir, name.z) == 0)
+			result->value = MAILDIR_NOWHERE;
+		return error;
+	}
+	result->value = MAILDIR_NEW;
+	note_moved(w, job, i);
 	return 0;
 }
 
@@ -165,7 +203,8 @@ static int
 resolve_leaf(struct worker *w, struct job *job, size_t i)
 {
 	struct file_name name = name_of(&job->work.leaves[i]);
-	int place = maildir_resolve(&job->leaves[i].box->dir, name.z);
+	int place = maildir_resolve(&job->leaves[i].box->dir, name.z,
+	    job->work.leaves[i].size_bytes != 0);
 
 	(void)w;
 	if (place >= 0)
@@ -196,6 +235,8 @@ static const struct kind {
 	    "worker.after-prepare" },
 	[WORK_COMMIT] = { commit_leaf, false, false, "worker.commit",
 	    "worker.after-commit" },
+	[WORK_DELIVER] = { prepare_leaf, true, false, "worker.deliver",
+	    "worker.after-deliver" },
 	[WORK_ABORT] = { abort_leaf, false, false, "worker.abort",
 	    "worker.after-abort" },
 	[WORK_TAKE_BACK] = { take_back_leaf, false, false, "worker.take_back",
@@ -260,13 +301,20 @@ read_start(struct worker *w, const struct job *job)
 	return 0;
 }
 
+static bool
+has_message(const struct job *job)
+{
+	return job->work.kind == WORK_PREPARE ||
+	    job->work.kind == WORK_DELIVER;
+}
+
 static void
 begin_job(struct worker *w, struct job *job)
 {
 	int error = 0;
 
 	FAULT_STEP(kinds[job->work.kind].point);
-	if (job->work.kind == WORK_PREPARE)
+	if (has_message(job))
 		error = job->m.fd < 0 ? -EBADMSG : read_start(w, job);
 	job->answer.n_leaves = job->work.n_leaves;
 	for (size_t i = 0; i < job->work.n_leaves; i++) {
@@ -278,17 +326,38 @@ begin_job(struct worker *w, struct job *job)
 	}
 }
 
+/* What the flush said, and the open file closed. */
 static void
-end_leaf(struct worker *w, struct job *job, size_t i)
+settle_leaf(struct worker *w, struct job *job, size_t i)
 {
 	struct leaf *leaf = &job->leaves[i];
 	struct work_result *result = &job->answer.leaves[i];
 
 	if (leaf->flush_slot >= 0 && result->error == 0)
 		result->error = w->flushes[leaf->flush_slot].error;
+	leaf->flush_slot = -1;
 	if (leaf->fd >= 0)
 		result->error = maildir_finish(&leaf->box->dir,
 		    name_of(&job->work.leaves[i]).z, leaf->fd, result->error);
+	leaf->fd = -1;
+}
+
+static void
+move_job(struct worker *w, struct job *job)
+{
+	for (size_t i = 0; i < job->work.n_leaves; i++) {
+		settle_leaf(w, job, i);
+		if (job->answer.leaves[i].error == 0)
+			job->answer.leaves[i].error = move_leaf(w, job, i);
+	}
+}
+
+static void
+end_leaf(struct worker *w, struct job *job, size_t i)
+{
+	struct leaf *leaf = &job->leaves[i];
+
+	settle_leaf(w, job, i);
 	if (leaf->box != NULL) {
 		leaf->box->flush_slot = -1;
 		mailcache_unpin(w->cache, leaf->box);
@@ -346,6 +415,23 @@ answer_job(struct worker *w, const struct job *job)
 	return ipc_send(w->fd, WORK_ANSWER, job->m.id, 0, &out, -1);
 }
 
+/* DELIVER's second half. A new/ that others were flushed in is flushed anew. */
+static void
+move_all(struct worker *w)
+{
+	size_t first = w->n_flushes;
+
+	for (size_t i = 0; i < w->n_jobs; i++)
+		for (size_t j = 0; j < w->jobs[i].work.n_leaves; j++)
+			if (w->jobs[i].leaves[j].box != NULL)
+				w->jobs[i].leaves[j].box->flush_slot = -1;
+	for (size_t i = 0; i < w->n_jobs; i++)
+		if (w->jobs[i].work.kind == WORK_DELIVER)
+			move_job(w, &w->jobs[i]);
+	if (w->n_flushes > first)
+		flush_all(w->flushes + first, w->n_flushes - first);
+}
+
 static int
 do_batch(struct worker *w)
 {
@@ -355,6 +441,7 @@ do_batch(struct worker *w)
 		begin_job(w, &w->jobs[i]);
 	FAULT_STEP("worker.flush");
 	flush_all(w->flushes, w->n_flushes);
+	move_all(w);
 	for (size_t i = 0; i < w->n_jobs; i++)
 		end_job(w, &w->jobs[i]);
 	FAULT_STEP("worker.answer");

@@ -63,6 +63,8 @@ enum ask_type {
 	PREPARE_ANSWER,		/* struct outcome */
 	COMMIT_ASK,		/* u64 transaction */
 	COMMIT_ANSWER,		/* struct outcome */
+	DELIVER_ASK,		/* as PREPARE_ASK, one leaf: PREPARE and COMMIT
+				 * in one step -> COMMIT_ANSWER */
 	RELEASE_ASK,		/* struct release_ask */
 	RELEASE_ANSWER,		/* nothing */
 	/* store -> deliver */
@@ -142,7 +144,8 @@ struct probe_ask {
 /*
  * Write every leaf of these recipients into its tmp/. File names are
  * NAME_R_L.HOST,S=SIZE: base name, recipient index and leaf index (decimal),
- * host, and the size of the whole file.
+ * host, and the size of the whole file. The NAME of a DELIVER ends in D and
+ * digits, that of a PREPARE in Q and digits: RESOLVE has to know (resolve.c).
  *
  * is_each false: any failure undoes every copy. true (PRDR): a failing
  * recipient's own copies are undone, the others stay prepared.
@@ -203,9 +206,11 @@ struct resolve_ask {
 /*
  * A transaction's entries: one per leaf. RECORD_INTENT makes them INTENTs
  * between PREPARE and COMMIT: then "not in tmp/" means delivered, also after
- * a crash right there. The key of an entry is HMAC(reverse_path, recipient,
- * maildir, digest) under the store's own secret. Long lists are sent in
- * several messages with one transaction; entries are numbered from first.
+ * a crash right there. BEGIN does it too, with is_intent and if all of its
+ * entries are new, since DELIVER follows at once. The key of an entry is
+ * HMAC(reverse_path, recipient, maildir, digest) under the store's own
+ * secret. Long lists are sent in several messages with one transaction;
+ * entries are numbered from first.
  */
 struct record_entry {
 	struct slice recipient;		/* as given */
@@ -216,6 +221,7 @@ struct record_entry {
 #define RECORD_BEGIN_MAX 64
 struct record_begin {
 	uint64_t transaction;
+	bool is_intent;
 	struct slice reverse_path;	/* tags stripped */
 	uint8_t digest[32];
 	uint16_t first;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
@@ -464,6 +465,10 @@ supervisor_run(const char *config_path)
 	if (getrandom(s.route_secret, sizeof s.route_secret, 0) !=
 	    (ssize_t)sizeof s.route_secret)
 		fatal("no random numbers");
+	s.renames_fd = memfd_create("renames", MFD_CLOEXEC |
+	    MFD_ALLOW_SEALING);
+	if (s.renames_fd < 0)
+		fatal("no shared memory: %s", strerror(errno));
 	if (listen_open(&s) != 0)
 		fatal("not every address could be bound: see above");
 	listen_control(&s);

@@ -79,6 +79,7 @@ struct supervisor {
 	int log_fd;
 	int lock_fd;
 	uint8_t route_secret[SECRET_SIZE];
+	int renames_fd;			/* deliver's, for all its lives */
 	/* looked up once, at the start: a directory service that is silent
 	 * for a moment must not keep a compartment from its restart */
 	struct owner owners[ROLE_COUNT];

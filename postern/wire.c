@@ -63,6 +63,18 @@ send_secrets(const struct child *child, int fd)
 	return ipc_send(fd, SETUP_SECRET, 0, 0, &w, -1);
 }
 
+static int send_named_fd(int to, enum setup_fd name, int fd);
+
+/* What deliver's workers note outlives deliver. */
+static int
+send_renames(const struct child *child, int fd)
+{
+	if (child->role != ROLE_DELIVER)
+		return 0;
+	return send_named_fd(fd, SETUP_FD_RENAMES,
+	    child->supervisor->renames_fd);
+}
+
 static int
 send_listeners(const struct child *child, int fd)
 {
@@ -285,6 +297,8 @@ wire_child(struct child *child, int fd)
 		error = send_secrets(child, fd);
 	if (!error)
 		error = send_listeners(child, fd);
+	if (!error)
+		error = send_renames(child, fd);
 	if (!error && child->role == ROLE_CONTROL)
 		error = send_named_fd(fd, SETUP_FD_CONTROL_SOCKET,
 		    child->supervisor->control_socket);

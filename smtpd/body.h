@@ -24,7 +24,7 @@
 #include <openssl/types.h>
 #include "buf.h"
 
-#define BODY_INPUT_MAX 65536		/* octets in one call */
+#define BODY_INPUT_MAX (256u << 10)	/* octets in one call */
 #define BODY_LINE_MAX 65536		/* tolerated; RFC 5321 asks for 1000 */
 #define BODY_DIGEST_SIZE 32
 

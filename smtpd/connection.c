@@ -23,7 +23,7 @@ struct connection {
 	bool has_quit;
 };
 
-static char input[65536];
+static char input[256 << 10];
 
 static void on_timer(struct loop_timer *timer, void *arg);
 

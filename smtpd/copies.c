@@ -102,6 +102,8 @@ copies_complete(struct session *s)
 {
 	if (s->tx->is_open || s->tx->n_done > SKIPPED_MAX)
 		return finish_refuse(s, REPLY_RECORDS_OPEN);
+	if (s->tx->is_whole && s->tx->n_done == 0)
+		return finish_deliver(s);
 	return finish_prepare(s);
 }
 
@@ -116,6 +118,7 @@ copies_ask(struct session *s)
 	if (!copies_at_leaf(tx))
 		return copies_complete(s);
 	begin.transaction = tx->number;
+	begin.is_intent = tx->is_whole;
 	begin.reverse_path = slice_of(tx->key);
 	memcpy(begin.digest, tx->digest, sizeof(begin.digest));
 	begin.first = (uint16_t)tx->n_entries;

@@ -258,6 +258,23 @@ prepare_list(const struct transaction *tx, struct prepare_ask *ask)
 	ask->n_skipped = (uint16_t)tx->n_done;
 }
 
+static void
+prepare_fill(const struct session *s, struct prepare_ask *ask)
+{
+	const struct transaction *tx = s->tx;
+
+	ask->transaction = tx->number;
+	ask->message_size = tx->message_bytes;
+	ask->is_each = tx->is_each;
+	ask->is_junk = false;
+	ask->name = slice_of(tx->name);
+	ask->host = slice_of(s->settings->config->hostname);
+	ask->return_path = slice_of(tx->reverse_path);
+	ask->trace = buf_slice(&tx->trace);
+	ask->n_recipients = 0;
+	prepare_list(tx, ask);
+}
+
 enum step
 finish_prepare(struct session *s)
 {
@@ -267,22 +284,37 @@ finish_prepare(struct session *s)
 		.deadline_ms = transaction_time_left_ms(tx),
 		.as.prepare = &ask };
 
-	ask.transaction = tx->number;
-	ask.message_size = tx->message_bytes;
-	ask.is_each = tx->is_each;
-	ask.is_junk = false;
-	ask.name = slice_of(tx->name);
-	ask.host = slice_of(s->settings->config->hostname);
-	ask.return_path = slice_of(tx->reverse_path);
-	ask.trace = buf_slice(&tx->trace);
-	ask.n_recipients = 0;
-	prepare_list(tx, &ask);
+	prepare_fill(s, &ask);
 	if (ask.n_recipients == 0)
 		return finish_delivered(s);
 	if (q.deadline_ms == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
 	FAULT_STEP("smtpd.before-prepare");
 	return session_ask(s, &q, prepare_answered);
+}
+
+/* From here on it is as after COMMIT: nobody but its answer ends it. */
+static enum step
+deliver_ask(struct session *s)
+{
+	static struct prepare_ask ask;		/* large, and lent only */
+	struct question q = { .kind = QUESTION_DELIVER,
+		.fd = s->tx->message_fd, .deadline_ms = COMMIT_DEADLINE_MS,
+		.as.prepare = &ask };
+
+	prepare_fill(s, &ask);
+	return session_ask(s, &q, commit_answered);
+}
+
+enum step
+finish_deliver(struct session *s)
+{
+	FAULT_STEP("smtpd.before-deliver");
+	if (client_is_gone(s))
+		return copies_undo(s, finish_gone);
+	if (transaction_time_left_ms(s->tx) == 0)
+		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
+	return deliver_ask(s);
 }
 
 static enum step
@@ -358,6 +390,19 @@ finish_check(const struct session *s)
 	return is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
 }
 
+/*
+ * One mailbox in all, and a record that makes a lost 250 harmless even if the
+ * client leaves while it is written.
+ */
+static bool
+is_single_copy(const struct transaction *tx)
+{
+	const struct recipient *r = tx->recipients;
+
+	return tx->has_records && tx->n_recipients == 1 && !tx->is_each &&
+	    recipient_is_mailbox(r) && r->route.n_leaves == 1;
+}
+
 /* The message is sealed now and its memfd the transaction's. */
 static bool
 finish_seal(struct session *s)
@@ -368,6 +413,8 @@ finish_seal(struct session *s)
 	tx->message_bytes = tx->body.size_bytes;
 	tx->has_records = tx->body.header.has_date &&
 	    tx->body.header.has_message_id;
+	tx->is_each = prdr_begin(tx);
+	tx->is_whole = is_single_copy(tx);
 	return tx->message_fd >= 0 && trace_make(s) == 0;
 }
 
@@ -388,7 +435,6 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	tx->is_each = prdr_begin(tx);
 	if (tx->has_records)
 		return copies_look_up(s);
 	return finish_prepare(s);

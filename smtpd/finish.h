@@ -11,6 +11,11 @@
  * out. INTENT says that all is prepared; without it nothing counts as
  * delivered. WITHDRAW is acknowledged before RELEASE unlinks anything.
  *
+ * A single copy needs no vote between two phases. Where it has a record it
+ * goes the short way, with half of the questions:
+ *
+ *	RECORDS and INTENT --> client still there? --> DELIVER --> DONE, 250
+ *
  * finish.c goes through the steps, copies.c keeps the delivery records of
  * all copies, prdr.c each recipient's own reply, trace.c what stands on top.
  */
@@ -23,6 +28,7 @@
 enum step transaction_finish(struct session *s);
 
 enum step finish_prepare(struct session *s);
+enum step finish_deliver(struct session *s);
 enum step finish_commit(struct session *s);
 enum step finish_refuse(struct session *s, enum reply_name reply);
 void finish_release(struct session *s, enum release_how how);

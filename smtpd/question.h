@@ -25,6 +25,7 @@ enum question_kind {
 	QUESTION_INTENT,	/* store -> acknowledged: COMMIT may be asked */
 	QUESTION_WITHDRAW,	/* store -> acknowledged */
 	QUESTION_COMMIT,	/* deliver -> answer.as.outcome */
+	QUESTION_DELIVER,	/* deliver -> answer.as.outcome */
 	QUESTION_RELEASE,	/* deliver -> acknowledged */
 	/* told */
 	QUESTION_DONE,		/* store: these are in new/ */
@@ -50,7 +51,7 @@ struct question {
 		const struct route_ask *route;
 		const struct probe_ask *probe;
 		const struct failure *failure;
-		const struct prepare_ask *prepare;
+		const struct prepare_ask *prepare;	/* and DELIVER */
 		const struct record_begin *records;
 		struct entry_list list;	/* WITHDRAW, DONE */
 		struct release_ask release;

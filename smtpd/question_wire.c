@@ -31,6 +31,7 @@ question_put(struct ipc_writer *w, const struct question *q)
 		put_failure(w, q->as.failure);
 		break;
 	case QUESTION_PREPARE:
+	case QUESTION_DELIVER:
 		put_prepare_ask(w, q->as.prepare);
 		break;
 	case QUESTION_RECORDS:
@@ -88,6 +89,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_result },
 	[QUESTION_COMMIT] = { ROLE_DELIVER, COMMIT_ASK, COMMIT_ANSWER,
 	    get_result },
+	[QUESTION_DELIVER] = { ROLE_DELIVER, DELIVER_ASK, COMMIT_ANSWER,
+	    get_result },
 	[QUESTION_RELEASE] = { ROLE_DELIVER, RELEASE_ASK, 0, NULL },
 	[QUESTION_FAILURE] = { ROLE_STORE, FAILURE_ASK, FAILURE_ANSWER,
 	    get_code },
@@ -111,6 +114,7 @@ question_transaction(const struct question *q)
 	case QUESTION_PROBE:
 		return q->as.probe->transaction;
 	case QUESTION_PREPARE:
+	case QUESTION_DELIVER:
 		return q->as.prepare->transaction;
 	case QUESTION_RECORDS:
 		return q->as.records->transaction;

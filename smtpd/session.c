@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "clock.h"
 #include "commands.h"
 #include "limits.h"
@@ -47,6 +48,11 @@ session_flush(struct session *s)
 	if (s->out.size > 0)
 		s->settings->host->send(s->conn, buf_slice(&s->out));
 	buf_free(&s->out);
+	/* to free a large message takes longer than to say that it is
+	 * delivered */
+	if (s->spent_fd >= 0)
+		close(s->spent_fd);
+	s->spent_fd = -1;
 }
 
 static const struct command_entry *
@@ -230,6 +236,8 @@ session_free(struct session *s)
 	host->closed(s->conn, s->unconfirmed);
 	buf_free(&s->kept);
 	buf_free(&s->out);
+	if (s->spent_fd >= 0)
+		close(s->spent_fd);
 	free(s->helo);
 	free(s);
 }
@@ -280,6 +288,7 @@ session_new(const struct session_settings *settings, void *conn,
 		return NULL;
 	s->settings = settings;
 	s->conn = conn;
+	s->spent_fd = -1;
 	s->phase = PHASE_CONNECTED;
 	s->has_enhanced = true;
 	s->opened_us = clock_monotonic_us();

@@ -89,6 +89,7 @@ struct session {
 	unsigned n_mails, n_accepted, n_inputs;
 	/* a 250 that the client may not have read yet */
 	uint64_t unconfirmed;		/* its transaction, or 0 */
+	int spent_fd;			/* a message to close after the reply */
 	unsigned confirmed_from;	/* input that proves it, of n_inputs */
 	unsigned line_began;		/* the input that began this line */
 };

@@ -30,9 +30,10 @@ trace_name(struct transaction *tx, int64_t now_us)
 
 	if (pid == 0)
 		pid = getpid();
+	/* the letter tells RESOLVE which way it went (ask.h) */
 	snprintf(tx->name, sizeof(tx->name),
-	    "%" PRId64 ".M%" PRId64 "P%dQ%" PRIu64, now_us / 1000000,
-	    now_us % 1000000, (int)pid, tx->number);
+	    "%" PRId64 ".M%" PRId64 "P%d%c%" PRIu64, now_us / 1000000,
+	    now_us % 1000000, (int)pid, tx->is_whole ? 'D' : 'Q', tx->number);
 }
 
 int

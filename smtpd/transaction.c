@@ -88,6 +88,10 @@ transaction_end(struct session *s)
 		limits_unreserve(s->settings->limits, s->client,
 		    &s->tx->reserved_bytes);
 	}
+	if (s->tx != NULL && s->spent_fd < 0) {
+		s->spent_fd = s->tx->message_fd;
+		s->tx->message_fd = -1;
+	}
 	transaction_free(&s->tx);
 	s->phase = s->helo != NULL ? PHASE_READY : PHASE_CONNECTED;
 	s->mode = INPUT_LINES;

@@ -56,6 +56,7 @@ struct transaction {
 	/* from the final dot on */
 	bool is_finishing;
 	bool is_each;			/* PRDR: each recipient by itself */
+	bool is_whole;			/* one copy: DELIVER, in one step */
 	bool is_committed;
 	struct verdict *failures;	/* room for one each, with is_each */
 	int64_t dot_us;

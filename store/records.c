@@ -384,6 +384,8 @@ records_begin(struct records *r, const void *peer,
 	for (uint32_t i = 0; i < begin->n_entries; i++)
 		states->states[i] = (uint8_t)begin_entry(r, tx, begin,
 		    &begin->entries[i]);
+	if (begin->is_intent && tx->n_live == tx->n)
+		for_all(r, tx, record_set_intent);
 	return true;
 }
 

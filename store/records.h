@@ -8,7 +8,8 @@
  * unconfirmed go to disk (ended.h). A happy message touches memory only.
  *
  *	BEGIN     -> BEGUN     prepared or not; no COMMIT was sent
- *	INTENT    -> INTENT    all is prepared; COMMIT may be sent now
+ *	INTENT    -> INTENT    all is prepared; COMMIT may be sent now. BEGIN
+ *	                       goes there at once if DELIVER is next
  *	DONE      -> DONE      in new/, directory fsynced
  *	CONFIRM   -> gone      the client has read "delivered"
  *	WITHDRAW  -> gone      not delivered; its tmp/ file may be unlinked now

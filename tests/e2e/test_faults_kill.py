@@ -5,13 +5,15 @@
 The cases run on several servers at a time, before the first of their tests;
 each test then says how its case went."""
 import errno
+import os
+import threading
 import time
 
 import pytest
 
 from client import new_message
-from faults import ONE, TEAM, TWO, Background, must, run_cases
-from postern import wait_until
+from faults import ONE, TEAM, TWO, Background, id_of, must, run_cases
+from postern import Mail, wait_until
 
 KINDS = {"one": (ONE, ""), "two-uids": (TWO, ""), "alias": (TEAM, ""),
          "prdr": (("bob@example.org", "bob@second.example"), " PRDR")}
@@ -59,7 +61,29 @@ store store.before-done
 store store.before-confirm
 """.strip().splitlines()]
 
-KILLS = [(kind, *point) for kind in KINDS for point in POINTS]
+# A single copy goes the short way: these instead of PREPARE and COMMIT.
+SHORT = [p.split() for p in """
+smtpd smtpd.before-deliver
+deliver deliver.before-deliver
+worker worker.deliver
+worker worker.rename
+worker worker.after-deliver *
+""".strip().splitlines()]
+LONG_ONLY = ("before-prepare", "after-prepare", "prepare", "after-intent",
+             "before-intent", "before-ok", "before-commit", "commit",
+             "after-commit")
+
+
+def has_point(kind, role, point):
+    """Whether a transaction of that kind comes there."""
+    step = point.split(".")[1]
+    return kind != "one" or step not in LONG_ONLY or \
+        (step == "after-commit" and role != "worker")
+
+
+KILLS = [(kind, *point) for kind in KINDS for point in POINTS
+         if has_point(kind, *point[:2])] + \
+        [("one", *point) for point in SHORT]
 # not every transaction comes there: no reply to a probe that is remembered
 SELDOM = {"worker.start", "worker.probe", "worker.after-probe"}
 
@@ -166,6 +190,78 @@ def other_results(request):
 def test_kill_meanwhile(other_results, case):
     if other_results[case] is not None:
         raise other_results[case]
+
+
+# ---- a reader takes a copy while nobody knows what became of it ----
+
+class Reader(threading.Thread):
+    """Takes whatever comes into a mailbox, as a POP3 server does."""
+
+    def __init__(self, box):
+        super().__init__(daemon=True)
+        self.new = os.path.join(box, "new")
+        self.taken = []
+        self.has_ended = False
+        self.start()
+
+    def run(self):
+        while not self.has_ended:
+            for name in os.listdir(self.new):
+                self.taken.append(Mail(os.path.join(self.new, name)).get(
+                    "Message-ID"))
+                os.unlink(os.path.join(self.new, name))
+            time.sleep(0.001)
+
+    def end(self):
+        wait_until(lambda: not os.listdir(self.new), 5, "an empty new/")
+        self.has_ended = True
+        self.join(10)
+        return self.taken
+
+
+def run_reader(lab, case):
+    message = new_message()
+    lab.send(ONE, new_message())        # so that there is a mailbox
+    time.sleep(0.15)
+    reader = Reader(lab.boxes(ONE[0])[0])
+    slot = lab.faults.set(case[1], "kill", role=case[0])
+    lab.n_kills += case[0] != "worker"
+    lab.attempt(ONE, message)
+    wait_until(lambda: lab.faults.hits(slot) == 1, 5, case[1], every=0.01)
+    lab.faults.clear()
+    code = None
+    for _ in range(60):
+        told = lab.attempt(ONE, message)
+        code = told[ONE[0]].code if told else None
+        if code == 250:
+            break
+        time.sleep(0.5)
+    must(code == 250, "never 250: %s", code)
+    taken = reader.end().count(id_of(message))
+    box = lab.boxes(ONE[0])[0]
+    lab.expected[box] = set(lab.ids(box))       # the reader has the others
+    must(taken == 1, "a reader found it %d times", taken)
+
+
+READERS = [("worker", "worker.deliver"), ("worker", "maildir.write"),
+           ("worker", "worker.rename"), ("worker", "maildir.fsync_dir"),
+           ("worker", "worker.after-deliver"),
+           ("deliver", "deliver.before-deliver"),
+           ("deliver", "deliver.after-commit"),
+           ("smtpd", "smtpd.before-deliver"), ("smtpd", "smtpd.after-commit")]
+
+
+@pytest.fixture(scope="module")
+def reader_results(request):
+    return run_cases(selected(request, "test_kill_and_a_reader_takes_it"),
+                     run_reader)
+
+
+@pytest.mark.parametrize("case", READERS, ids=case_id)
+def test_kill_and_a_reader_takes_it(reader_results, case):
+    """In no folder any more is not the same as never delivered."""
+    if reader_results[case] is not None:
+        raise reader_results[case]
 
 
 # ---- while store asks what became of a copy ----

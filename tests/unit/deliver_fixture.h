@@ -303,6 +303,15 @@ fixture_commit(struct fixture *f, int peer, uint64_t tx, struct outcome *o)
 	    COMMIT_ANSWER, o);
 }
 
+/* PREPARE and COMMIT of one copy in one question. */
+static inline int
+fixture_deliver(struct fixture *f, int peer, const struct ipc_writer *w,
+    int fd, struct outcome *o)
+{
+	return fixture_outcome(f, fixture_ask(f, peer, DELIVER_ASK, w, fd),
+	    COMMIT_ANSWER, o);
+}
+
 static inline bool
 fixture_release(struct fixture *f, int peer, uint64_t tx,
     enum release_how how, uint16_t recipient)

@@ -229,6 +229,10 @@ host_think(struct host *h, const struct question *q)
 	case QUESTION_COMMIT:
 		host_outcome(fake, a);
 		break;
+	case QUESTION_DELIVER:
+		host_keep_prepare(h, q);
+		host_outcome(fake, a);
+		break;
 	case QUESTION_RECORDS:
 		host_records(h, q->as.records, fake, a);
 		break;

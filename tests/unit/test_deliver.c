@@ -155,6 +155,26 @@ prepare(uint16_t n, bool is_each)
 	return fixture_prepare(&f, smtpd, &w, message, &outcome);
 }
 
+/* The short way, for recipient 0 alone. */
+static int
+deliver_name(const char *name)
+{
+	static struct ipc_writer w;
+
+	fixture_put_prepare(&w, tx, name, 1, false, sizeof text);
+	return fixture_deliver(&f, smtpd, &w, message, &outcome);
+}
+
+static int
+deliver(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "1700000000.M1P1D%llu",
+	    (unsigned long long)tx);
+	return deliver_name(name);
+}
+
 static int
 commit(void)
 {
@@ -399,6 +419,81 @@ test_full_disk(void **state)
 	tx++;
 	assert_int_equal(probe(1, 0, box_of("bob", BOB, 0)), 4510200);
 	assert_int_equal(umount2(path_in("bob"), MNT_DETACH), 0);
+}
+
+/* ---- DELIVER ---- */
+
+static void
+test_deliver_in_one_step(void **state)
+{
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	assert_int_equal(deliver(), 0);
+	assert_int_equal(outcome.n_left_behind, 0);
+	assert_int_equal(count("alice", "tmp"), 0);
+	assert_int_equal(count("alice", "new"), 1);
+	/* it is over: deliver has forgotten it */
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("alice", "new"), 1);
+}
+
+static void
+test_deliver_fails_and_leaves_nothing(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	deny("alice/Maildir/new");
+	assert_int_equal(deliver(), 1);
+	assert_int_equal(outcome.n_left_behind, 0);
+	assert_int_equal(outcome.failures[0].verdict.code, 451);
+	allow("alice/Maildir/new");
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+}
+
+static void
+test_deliver_is_for_one_copy(void **state)
+{
+	static struct ipc_writer w;
+
+	(void)state;
+	probe_both();
+	fixture_put_prepare(&w, tx, "1.M1P1D1", 2, false, sizeof text);
+	assert_int_equal(fixture_deliver(&f, smtpd, &w, message, &outcome),
+	    -1);
+	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 0);
+	close(smtpd);
+	smtpd = fixture_peer(&f, ROLE_SMTPD, 0);
+}
+
+/* Whether a reader took it or it was never there. */
+static void
+test_resolve_the_short_way(void **state)
+{
+	const struct fixture_box alice = box_of("alice", ALICE, 0);
+	char file[256], path[512];
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(deliver_name("1.M1P1D77"), 0);
+	strcpy(file, only_file("alice", "new"));
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_DELIVERED);
+	snprintf(path, sizeof path, "alice/Maildir/new/%s", file);
+	assert_int_equal(unlink(path_in(path)), 0);
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_DELIVERED);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(fixture_resolve(&f, store, &alice,
+		    "1.M1P1D78_0_0.mx,S=5"), RESOLVED_NOT_DELIVERED);
+	/* the long way has its INTENT after the file: it was taken */
+	assert_int_equal(fixture_resolve(&f, store, &alice,
+	    "1.M1P1Q78_0_0.mx,S=5"), RESOLVED_DELIVERED);
 }
 
 /* ---- RELEASE, RESOLVE ---- */
@@ -880,6 +975,10 @@ main(void)
 		TEST(test_commit_fails_for_one_with_prdr),
 		TEST(test_full_disk),
 		TEST(test_release),
+		TEST(test_deliver_in_one_step),
+		TEST(test_deliver_fails_and_leaves_nothing),
+		TEST(test_deliver_is_for_one_copy),
+		TEST(test_resolve_the_short_way),
 		TEST(test_keep_files_then_resolve),
 		TEST(test_peer_dies_and_store_resolves),
 		TEST(test_quota_replies),

@@ -381,17 +381,42 @@ test_resolve(void **state)
 	/* the same answer however often it is asked for, and no late rename
 	 * can deliver it any more */
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(maildir_resolve(&m, FILE_NAME), MAILDIR_TMP);
+		assert_int_equal(maildir_resolve(&m, FILE_NAME, false),
+		    MAILDIR_TMP);
 	assert_int_equal(maildir_rename(&m, FILE_NAME), -ENOENT);
 	assert_int_equal(count_files("home/Maildir/new"), 0);
 	prepare(&m, OTHER_NAME);
 	assert_int_equal(maildir_rename(&m, OTHER_NAME), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(maildir_resolve(&m, OTHER_NAME),
+		assert_int_equal(maildir_resolve(&m, OTHER_NAME, false),
 		    MAILDIR_NEW);
 	assert_int_equal(count_files("home/Maildir/new"), 1);
 	assert_int_equal(unlinkat(m.new_fd, OTHER_NAME, 0), 0);
-	assert_int_equal(maildir_resolve(&m, OTHER_NAME), MAILDIR_NOWHERE);
+	assert_int_equal(maildir_resolve(&m, OTHER_NAME, false),
+	    MAILDIR_NOWHERE);
+	maildir_close(&m);
+}
+
+/* Nobody saw it leave tmp/: only a reader's cur/ says that it did. */
+static void
+test_resolve_unmoved(void **state)
+{
+	struct maildir m = open_box();
+
+	(void)state;
+	prepare(&m, FILE_NAME);
+	assert_int_equal(maildir_rename(&m, FILE_NAME), 0);
+	assert_int_equal(maildir_resolve(&m, FILE_NAME, true), MAILDIR_NEW);
+	assert_int_equal(renameat(m.new_fd, FILE_NAME, m.new_fd,
+	    "../cur/" FILE_NAME ":2,S"), 0);
+	assert_int_equal(maildir_resolve(&m, FILE_NAME, true),
+	    MAILDIR_NOWHERE);
+	/* another's name that begins alike is not it */
+	assert_int_equal(renameat(m.new_fd, "../cur/" FILE_NAME ":2,S",
+	    m.new_fd, "../cur/" FILE_NAME "0:2,S"), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(maildir_resolve(&m, FILE_NAME, true),
+		    MAILDIR_TMP);
 	maildir_close(&m);
 }
 
@@ -465,6 +490,7 @@ main(void)
 		TEST(test_failed_flush_removes_the_file),
 		TEST(test_abort_and_take_back),
 		TEST(test_resolve),
+		TEST(test_resolve_unmoved),
 		TEST(test_sweep_takes_only_what_is_old),
 		TEST(test_flush_many_together),
 	};

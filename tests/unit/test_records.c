@@ -154,6 +154,31 @@ deliver(const char *peer, uint64_t transaction, const char *who)
 	assert_int_equal(records_done(records, peer, &all), RECORDS_OK);
 }
 
+/* BEGIN that is INTENT at once, as before DELIVER. */
+static void
+an_intent_from_the_beginning(void **state)
+{
+	struct record_begin q = { .transaction = 1, .is_intent = true,
+		.reverse_path = SLICE("alice@example.org"), .n_entries = 1 };
+	struct record_states states;
+
+	(void)state;
+	q.entries[0] = (struct record_entry){ .recipient = SLICE("a"),
+		.uid = 1000, .gid = 1000, .maildir = SLICE("/home/x/Maildir"),
+		.file = SLICE("a") };
+	assert_true(records_begin(records, &peer_a, &q, &states));
+	assert_int_equal(states.states[0], RECORD_IS_NEW);
+	/* its session dies: nothing may be said before deliver was asked */
+	records_peer_gone(records, &peer_a);
+	assert_string_equal(begin(&peer_b, 2, "a"), "O");
+	assert_int_equal(resolve_all(RESOLVED_NOT_DELIVERED), 1);
+	/* met by a record, it is not */
+	deliver(&peer_b, 3, "a");
+	q.transaction = 4;
+	assert_true(records_begin(records, &peer_a, &q, &states));
+	assert_int_equal(states.states[0], RECORD_IS_DONE);
+}
+
 static void
 a_confirmed_message_leaves_nothing(void **state)
 {
@@ -634,6 +659,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		TEST(an_intent_from_the_beginning),
 		TEST(a_confirmed_message_leaves_nothing),
 		TEST(an_unconfirmed_one_is_done_for_48_hours),
 		TEST(a_confirmed_retry_removes_what_it_met),

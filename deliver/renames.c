@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * renames.c - see renames.h. Each ring has one writer; it is read only when
+ * that writer is dead or has answered.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "renames.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+struct ring {			/* whole pages: no two rings share one */
+	_Atomic uint64_t at;	/* the next place */
+	_Atomic uint64_t names[RENAMES_NAMES];
+};
+
+_Static_assert(sizeof(struct ring) == 32768, "a ring is whole pages");
+#define BOARD_BYTES (sizeof(struct ring) * RENAMES_RINGS)
+
+/* This process's only state. */
+static struct ring *rings;	/* all of them, in the supervisor */
+static struct ring *own;	/* in a worker */
+
+/* The first deliver gives it its size, for good. */
+static int
+make_board(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size == 0 && (ftruncate(fd, BOARD_BYTES) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, SEALS) < 0))
+		return -errno;
+	return st.st_size == 0 || st.st_size == BOARD_BYTES ? 0 : -EBADMSG;
+}
+
+int
+renames_open(int fd)
+{
+	int error = fd >= 0 ? make_board(fd) : 0;
+	void *map;
+
+	if (error)
+		return error;
+	map = mmap(NULL, BOARD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED |
+	    (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	rings = map;
+	return 0;
+}
+
+/* FNV-1a; 0 is an empty place. */
+static uint64_t
+hash_of(struct slice file)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < file.size; i++)
+		hash = (hash ^ (uint8_t)file.data[i]) * 0x100000001b3u;
+	return hash | 1;
+}
+
+static bool
+ring_has(struct ring *ring, uint64_t hash)
+{
+	if (atomic_load(&ring->at) == 0)
+		return false;	/* never used: touch no more of it */
+	for (size_t i = 0; i < RENAMES_NAMES; i++)
+		if (atomic_load(&ring->names[i]) == hash)
+			return true;
+	return false;
+}
+
+bool
+renames_has(struct slice file)
+{
+	uint64_t hash = hash_of(file);
+
+	for (size_t i = 0; rings != NULL && i < RENAMES_RINGS; i++)
+		if (ring_has(&rings[i], hash))
+			return true;
+	return false;
+}
+
+void
+renames_keep(unsigned ring)
+{
+	if (rings == NULL)
+		return;
+	ring %= RENAMES_RINGS;
+	own = &rings[ring];
+	if (ring > 0)
+		munmap(rings, ring * sizeof *rings);
+	if (ring + 1 < RENAMES_RINGS)
+		munmap(own + 1, (RENAMES_RINGS - ring - 1) * sizeof *rings);
+	rings = NULL;
+}
+
+void
+renames_note(struct slice file)
+{
+	uint64_t at;
+
+	if (own == NULL)
+		return;
+	at = atomic_load(&own->at) + 1;
+	atomic_store(&own->names[at % RENAMES_NAMES], hash_of(file));
+	atomic_store(&own->at, at);
+}
+
+void
+renames_forget(struct slice file)
+{
+	uint64_t hash = hash_of(file);
+
+	for (size_t i = 0; own != NULL && i < RENAMES_NAMES; i++)
+		if (atomic_load(&own->names[i]) == hash)
+			atomic_store(&own->names[i], 0);
+}
