@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	test_limits \
 	test_directory_answer \
 	test_directory_check \
+	test_facts \
 	test_failures \
 	test_header \
 	test_ipc \
