@@ -29,6 +29,7 @@ LIB_SRCS = \
 	lib/facts.c \
 	lib/fault.c \
 	lib/ipc.c \
+	lib/judge.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \
