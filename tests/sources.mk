@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	test_directory_answer \
 	test_directory_check \
 	test_failures \
+	test_grey \
 	test_header \
 	test_ipc \
 	test_kv \
