@@ -25,8 +25,11 @@ LIB_SRCS = \
 	lib/config_suggest.c \
 	lib/config_text.c \
 	lib/config_value.c \
+	lib/dns.c \
+	lib/facts.c \
 	lib/fault.c \
 	lib/ipc.c \
+	lib/judge.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \

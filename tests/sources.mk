@@ -14,9 +14,11 @@ UNIT_TESTS = \
 	test_limits \
 	test_directory_answer \
 	test_directory_check \
+	test_facts \
 	test_failures \
 	test_header \
 	test_ipc \
+	test_judge \
 	test_kv \
 	test_log \
 	test_lookup \
