@@ -19,7 +19,7 @@
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
 #define CONTROL_WORDS_MAX 4
 #define CONTROL_CLIENTS_MAX 32
-#define CONTROL_DIRECTORIES_MAX 64
+#define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
 
 enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1,
@@ -37,8 +37,9 @@ struct control {
 	bool has_admin_gid;
 	struct scoreboards *boards;
 	struct channel *store, *resolver;
-	struct channel *directories[CONTROL_DIRECTORIES_MAX];
-	unsigned next_directory;
+	struct channel *directories[CONTROL_POOL_MAX];
+	struct channel *policies[CONTROL_POOL_MAX];
+	unsigned next_of_pool;
 };
 
 struct client {
@@ -71,6 +72,9 @@ void client_say(struct client *client, enum control_status status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- requests.c ---- */
+/* One of a pool, each in its turn, or NULL. */
+struct channel *control_any(struct control *control,
+    struct channel *const pool[CONTROL_POOL_MAX]);
 /* Put a question; on failure the client has been answered. */
 void client_ask(struct client *client, struct channel *ch, const char *who,
     enum ask_type type, const struct ipc_writer *w,

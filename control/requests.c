@@ -48,17 +48,23 @@ client_ask(struct client *client, struct channel *ch, const char *who,
 		client_silent(client, who);
 }
 
+struct channel *
+control_any(struct control *control,
+    struct channel *const pool[CONTROL_POOL_MAX])
+{
+	for (size_t i = 0; i < CONTROL_POOL_MAX; i++) {
+		unsigned at = control->next_of_pool++ % CONTROL_POOL_MAX;
+
+		if (pool[at] != NULL)
+			return pool[at];
+	}
+	return NULL;
+}
+
 static struct channel *
 any_directory(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_DIRECTORIES_MAX; i++) {
-		unsigned at = control->next_directory++ %
-		    CONTROL_DIRECTORIES_MAX;
-
-		if (control->directories[at] != NULL)
-			return control->directories[at];
-	}
-	return NULL;
+	return control_any(control, control->directories);
 }
 
 bool

@@ -78,7 +78,8 @@ give_up(struct check *c)
 	return check_silent(c, 4, 3, "too much would have to be asked");
 }
 
-static void
+/* False: it waits for facts. */
+static bool
 run_row(const struct check_row *row, struct check *c, struct judgement *j,
     bool is_last)
 {
@@ -91,11 +92,15 @@ run_row(const struct check_row *row, struct check *c, struct judgement *j,
 		said = give_up(c);
 	if (said != SAID_WANTS && c->stage != JUDGE_HELO)
 		add_finding(row, said, c, j);
+	return said != SAID_WANTS;
 }
 
-static void
+/* True: no check waits. What one has asked for beyond that is no matter. */
+static bool
 run_all(struct check *c, struct judgement *j, bool is_last)
 {
+	bool is_done = true;
+
 	for (size_t i = 0; i < check_n_rows; i++) {
 		const struct check_row *row = &check_rows[i];
 
@@ -103,8 +108,9 @@ run_all(struct check *c, struct judgement *j, bool is_last)
 			continue;
 		if (c->config->checks.actions[row->action] != ACTION_OFF ||
 		    row->feeds)
-			run_row(row, c, j, is_last);
+			is_done = run_row(row, c, j, is_last) && is_done;
 	}
+	return is_done;
 }
 
 /* The judgement takes what is wanted over, and says nothing else. */
@@ -128,14 +134,13 @@ judge(const struct config *config, enum judge_stage stage,
 		.message = message, .judgement = j };
 
 	memset(j, 0, sizeof *j);
-	run_all(&c, j, false);
-	if (facts->n_wanted > 0) {
-		want(facts, j);
-		return;
-	}
-	if (facts->is_over) {
+	if (!run_all(&c, j, false)) {
+		if (facts->n_wanted > 0) {
+			want(facts, j);
+			return;
+		}
 		judgement_free(j);
-		run_all(&c, j, true);
+		(void)run_all(&c, j, true);
 	}
 	j->is_complete = true;
 }
