@@ -28,11 +28,13 @@ endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
 LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3
+# What only policy uses; libspf2 has no pkg-config file.
+POLICY_LIBS = -lspf2
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd directory deliver store control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -46,6 +48,7 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/lib.a: $(call objs,$(LIB_SRCS))
 $(BUILD)/mail.a: $(call objs,$(MAIL_SRCS))
 $(BUILD)/smtpd.a: $(call objs,$(SMTPD_SRCS))
+$(BUILD)/policy.a: $(call objs,$(POLICY_SRCS))
 $(BUILD)/directory.a: $(call objs,$(DIRECTORY_SRCS))
 $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))
@@ -70,7 +73,12 @@ doc/postern.conf.5: $(BUILD)/config-manual
 # Unit tests: archives give each test just the objects that it needs.
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(POLICY_LIBS) $(LIBS) -lcmocka
+
+# Programs that tests run: SPF over real DNS answers.
+$(BUILD)/tests/%: $(BUILD)/obj/tests/spf/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(POLICY_LIBS) $(LIBS) -lunbound
 
 # How fast deliver is by itself.
 $(BUILD)/bench/deliver_drive: $(BUILD)/obj/tests/bench/deliver_drive.o $(ARCHIVES)
@@ -92,7 +100,7 @@ fuzz:
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(POLICY_LIBS) $(LIBS)
 
 check-headers:
 	@for h in include/*.h; do \
