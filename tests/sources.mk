@@ -10,6 +10,8 @@ UNIT_TESTS = \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spf \
+	test_spf_record \
 	test_stream \
 	test_limits \
 	test_directory_answer \
@@ -59,5 +61,7 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_spf \
+	fuzz_spf_record \
 	fuzz_work \
 	fuzz_maildirsize
