@@ -102,7 +102,7 @@ check_answer(const struct spf_query *q, const struct spf_answer *a)
 	check_line(slice_of(a->explanation));
 	check_line(slice_of(a->problem));
 	/* what the library itself says is never a result of ours */
-	REQUIRE(strstr(a->problem, "libspf2") == NULL);
+	REQUIRE(strncmp(a->problem, "libspf2", 7) != 0);
 	REQUIRE(spf_put_method(&out, q, a) == 0);
 	check_line(buf_slice(&out));
 	out.size = 0;
