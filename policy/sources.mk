@@ -1,5 +1,16 @@
 # Everything that is compiled from this folder, one file a line.
 POLICY_SRCS = \
+	policy/answer.c \
+	policy/check.c \
+	policy/check_dnsbl.c \
+	policy/check_fcrdns.c \
+	policy/check_fields.c \
+	policy/check_greylist.c \
+	policy/check_helo.c \
+	policy/check_sender.c \
+	policy/judge.c \
+	policy/network.c \
+	policy/policy.c \
 	policy/spf.c \
 	policy/spf_enter.c \
 	policy/spf_layer.c \
@@ -7,4 +18,5 @@ POLICY_SRCS = \
 	policy/spf_ptr.c \
 	policy/spf_record.c \
 	policy/spf_text.c \
-	policy/spf_walk.c
+	policy/spf_walk.c \
+	policy/warm_up.c
