@@ -8,6 +8,7 @@ POLICY_SRCS = \
 	policy/check_greylist.c \
 	policy/check_helo.c \
 	policy/check_sender.c \
+	policy/check_spf.c \
 	policy/judge.c \
 	policy/network.c \
 	policy/policy.c \

@@ -11,8 +11,6 @@
 #include <string.h>
 #include "../../policy/spf.h"
 
-#define ZONE_ROUNDS_MAX 60
-
 struct zone_record {
 	enum fact_kind kind;	/* 0 ends a table */
 	const char *name;
@@ -95,21 +93,6 @@ zone_answer(const struct zone_record *zone, struct facts *facts)
 		buf_free(&wire);
 		buf_free(&room);
 	}
-}
-
-/* Checks until nothing is wanted; how often it had to be called. */
-static unsigned
-zone_check(const struct zone_record *zone, struct facts *facts,
-    const struct spf_query *q, struct spf_answer *answer)
-{
-	unsigned rounds = 1;
-
-	while (!spf_check(facts, q, answer)) {
-		if (facts->n_wanted == 0 || rounds++ == ZONE_ROUNDS_MAX)
-			abort();
-		zone_answer(zone, facts);
-	}
-	return rounds;
 }
 
 #endif
