@@ -111,6 +111,17 @@ ask(struct check *c, struct asked *a, struct slice sender, const char *ip)
 	return spf_check(c->facts, &a->query, &a->answer);
 }
 
+/* Off, it still runs for those that want its result. */
+static bool
+is_wanted(const struct config *config)
+{
+	const enum config_action *actions = config->checks.actions;
+
+	return actions[CHECK_SPF] != ACTION_OFF ||
+	    actions[CHECK_DMARC] != ACTION_OFF ||
+	    actions[CHECK_GREYLIST] != ACTION_OFF;
+}
+
 enum check_said
 check_spf(struct check *c)
 {
@@ -119,7 +130,7 @@ check_spf(struct check *c)
 	char ip[INET6_ADDRSTRLEN];
 	bool is_known;
 
-	if (!check_client_ip(c, ip, sizeof ip))
+	if (!is_wanted(c->config) || !check_client_ip(c, ip, sizeof ip))
 		return SAID_NOTHING;
 	/* both ask before it is said that something is wanted */
 	is_known = ask(c, &helo, SLICE(""), ip);
@@ -127,9 +138,6 @@ check_spf(struct check *c)
 		is_known = false;
 	if (!is_known)
 		return SAID_WANTS;
-	/* at HELO there is no sender yet: that was to ask ahead of time */
-	if (c->stage == JUDGE_HELO)
-		return SAID_NOTHING;
 	hand_on(c, mail.is_there ? &mail : &helo);
 	note(c, &mail, &helo);
 	return conclude(c, &mail, &helo);

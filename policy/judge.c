@@ -20,7 +20,7 @@ const struct check_row check_rows[] = {
 	{ "sender_domain", JUDGE_MAIL, false, false, check_sender,
 	    CHECK_SENDER_DOMAIN, SILENCE_TEMPORARY },
 	/* greylist, DMARC and Authentication-Results want its result */
-	{ "spf", JUDGE_MAIL, true, true, check_spf, CHECK_SPF,
+	{ "spf", JUDGE_MAIL, false, true, check_spf, CHECK_SPF,
 	    SILENCE_TEMPORARY },
 	{ "dnsbl", JUDGE_RCPT, true, false, check_dnsbl, CHECK_DNSBL,
 	    SILENCE_TEMPORARY },

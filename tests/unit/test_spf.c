@@ -181,7 +181,7 @@ query_of(const char *ip, const char *helo, const char *sender)
 
 /* Checks until nothing is wanted; how often it had to be called. */
 static unsigned
-zone_check(const struct zone_record *zone, struct facts *facts,
+zone_check(const struct zone_record *table, struct facts *facts,
     const struct spf_query *q, struct spf_answer *answer)
 {
 	unsigned rounds = 1;
@@ -189,7 +189,7 @@ zone_check(const struct zone_record *zone, struct facts *facts,
 	while (!spf_check(facts, q, answer)) {
 		if (facts->n_wanted == 0 || rounds++ == ZONE_ROUNDS_MAX)
 			abort();
-		zone_answer(zone, facts);
+		zone_answer(table, facts);
 	}
 	return rounds;
 }
