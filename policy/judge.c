@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "check_spf.h"
 #include "judging.h"
 
 const struct check_row check_rows[] = {
@@ -18,10 +19,15 @@ const struct check_row check_rows[] = {
 	    SILENCE_TEMPORARY },
 	{ "sender_domain", JUDGE_MAIL, false, false, check_sender,
 	    CHECK_SENDER_DOMAIN, SILENCE_TEMPORARY },
+	/* greylist, DMARC and Authentication-Results want its result */
+	{ "spf", JUDGE_MAIL, false, true, check_spf, CHECK_SPF,
+	    SILENCE_TEMPORARY },
 	{ "dnsbl", JUDGE_RCPT, true, false, check_dnsbl, CHECK_DNSBL,
 	    SILENCE_TEMPORARY },
 	{ "greylist", JUDGE_RCPT, false, false, check_greylist,
 	    CHECK_GREYLIST, SILENCE_TEMPORARY },
+	{ "spf", JUDGE_DATA, false, true, check_spf_trace, CHECK_SPF,
+	    SILENCE_TEMPORARY },
 	{ "date", JUDGE_DATA, false, false, check_date, CHECK_DATE,
 	    SILENCE_TEMPORARY },
 	{ "from", JUDGE_DATA, false, false, check_from, CHECK_FROM,

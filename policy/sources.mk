@@ -8,7 +8,16 @@ POLICY_SRCS = \
 	policy/check_greylist.c \
 	policy/check_helo.c \
 	policy/check_sender.c \
+	policy/check_spf.c \
 	policy/judge.c \
 	policy/network.c \
 	policy/policy.c \
+	policy/spf.c \
+	policy/spf_enter.c \
+	policy/spf_layer.c \
+	policy/spf_macro.c \
+	policy/spf_ptr.c \
+	policy/spf_record.c \
+	policy/spf_text.c \
+	policy/spf_walk.c \
 	policy/warm_up.c

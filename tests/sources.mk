@@ -5,12 +5,15 @@ UNIT_TESTS = \
 	test_ask \
 	test_body \
 	test_checks \
+	test_check_spf \
 	test_config \
 	test_config_errors \
 	test_config_values \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spf \
+	test_spf_record \
 	test_stream \
 	test_limits \
 	test_directory_answer \
@@ -61,5 +64,7 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_spf \
+	fuzz_spf_record \
 	fuzz_work \
 	fuzz_maildirsize
