@@ -11,7 +11,9 @@
  *	smtpd ----> directory            who is this recipient? (ROUTE)
  *	smtpd ----> deliver              can it be delivered? then do it
  *	smtpd ----> store ----> deliver  delivery records; what became of one
- *	control --> directory, store     posternctl's questions
+ *	smtpd ----> resolver             DNS, for policy's facts
+ *	control --> directory, store, resolver
+ *	                                 posternctl's questions
  *	everyone -> supervisor           on descriptor 3
  */
 #ifndef POSTERN_ASK_H
@@ -22,6 +24,7 @@
 #include <sys/types.h>
 #include "buf.h"
 #include "compartment.h"
+#include "dns.h"
 #include "ipc.h"
 #include "route.h"
 #include "verdict.h"
@@ -90,6 +93,12 @@ enum ask_type {
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	/* smtpd, control -> resolver */
+	DNS_ASK = 256,		/* struct dns_ask -> DNS_ANSWER. Its deadline
+				 * ends the look-up too: DNS_FAILED then */
+	DNS_ANSWER,		/* slice: the octets of put_dns_answer */
+	RESOLVER_STATUS,	/* nothing -> RESOLVER_STATUS: text, one line
+				 * of key=value (control only) */
 };
 
 struct setup_self {
@@ -242,6 +251,16 @@ struct failure {
 	struct verdict verdict;
 };
 
+/* ---- resolver ---- */
+
+#define ASK_NETWORK_MAX 64	/* text of a network, with terminator */
+
+struct dns_ask {
+	enum dns_type type;
+	struct slice name;		/* as dns_name makes it; "" is root */
+	struct slice network;		/* whose share it counts in; "" none */
+};
+
 /* ---- encoders and decoders ---- */
 
 void put_verdict(struct ipc_writer *w, const struct verdict *v);
@@ -268,5 +287,7 @@ void put_record_states(struct ipc_writer *w, const struct record_states *a);
 bool get_record_states(struct ipc_reader *r, struct record_states *a);
 void put_failure(struct ipc_writer *w, const struct failure *f);
 bool get_failure(struct ipc_reader *r, struct failure *f);
+void put_dns_ask(struct ipc_writer *w, const struct dns_ask *q);
+bool get_dns_ask(struct ipc_reader *r, struct dns_ask *q);
 
 #endif

@@ -3,6 +3,7 @@ LIB_SRCS = \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
 	lib/ask_links.c \
+	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
 	lib/buf.c \
@@ -28,6 +29,7 @@ LIB_SRCS = \
 	lib/facts.c \
 	lib/fault.c \
 	lib/ipc.c \
+	lib/judge.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \

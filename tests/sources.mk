@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	test_failures \
 	test_header \
 	test_ipc \
+	test_judge \
 	test_kv \
 	test_log \
 	test_lookup \

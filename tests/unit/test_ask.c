@@ -296,6 +296,28 @@ get_fail(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_dns(struct ipc_writer *w)
+{
+	struct dns_ask q = { DNS_MX, SLICE("example.org"),
+		SLICE("192.0.2.0/24") };
+
+	put_dns_ask(w, &q);
+}
+
+static bool
+get_dns(struct ipc_reader *r)
+{
+	struct dns_ask q;
+
+	if (!get_dns_ask(r, &q))
+		return false;
+	assert_int_equal(q.type, DNS_MX);
+	same(q.name, "example.org");
+	same(q.network, "192.0.2.0/24");
+	return true;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -312,6 +334,7 @@ static const struct {
 	{ "record_begin", put_begin, get_begin },
 	{ "record_states", put_states, get_states },
 	{ "failure", put_fail, get_fail },
+	{ "dns_ask", put_dns, get_dns },
 };
 
 static void
@@ -359,6 +382,37 @@ test_values_out_of_bounds(void **state)
 	assert_false(get_outcome(&r, &o));
 }
 
+static void
+test_dns_names(void **state)
+{
+	static const struct { const char *name; bool is_one; } rows[] = {
+		{ "", true }, { "org", true }, { "a_b.\xff\\ .org", true },
+		{ ".", false }, { "org.", false }, { "a..org", false },
+		{ ".org", false }, { "Example.org", false },
+		{ "0123456789012345678901234567890123456789"
+		  "01234567890123456789012.org", true },
+		{ "0123456789012345678901234567890123456789"
+		  "012345678901234567890123.org", false },
+	};
+	struct ipc_writer w;
+	struct ipc_reader r;
+	struct dns_ask q = { (enum dns_type)255, SLICE("org"), SLICE("") };
+
+	(void)state;
+	for (size_t i = 0; i <= sizeof rows / sizeof *rows; i++) {
+		bool is_type = i > 0, is_one = i > 0 && rows[i - 1].is_one;
+
+		if (is_type) {
+			q.type = DNS_TXT;
+			q.name = slice_of(rows[i - 1].name);
+		}
+		ipc_writer_init(&w);
+		put_dns_ask(&w, &q);
+		ipc_reader_init(&r, w.data, w.size);
+		assert_int_equal(get_dns_ask(&r, &q), is_one);
+	}
+}
+
 static bool
 reaches(enum role from, enum role to, int depth)
 {
@@ -386,6 +440,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_values_out_of_bounds),
+		cmocka_unit_test(test_dns_names),
 		cmocka_unit_test(test_no_cycle),
 	};
 
