@@ -8,7 +8,7 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libcrypto libseccomp libidn2
+PKGS = libcrypto libseccomp libidn2 libpsl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
@@ -27,12 +27,12 @@ CPPFLAGS += -DPOSTERN_FAULTS
 endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lopendkim
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd directory deliver store control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -46,6 +46,7 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/lib.a: $(call objs,$(LIB_SRCS))
 $(BUILD)/mail.a: $(call objs,$(MAIL_SRCS))
 $(BUILD)/smtpd.a: $(call objs,$(SMTPD_SRCS))
+$(BUILD)/policy.a: $(call objs,$(POLICY_SRCS))
 $(BUILD)/directory.a: $(call objs,$(DIRECTORY_SRCS))
 $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))

@@ -78,7 +78,7 @@ static bool
 discover(struct facts *facts, struct dmarc_result *result,
     enum dmarc_found *found)
 {
-	struct dmarc_record record;
+	struct dmarc_record record = { 0 };
 	const char *organisation = dmarc_organisation(result->domain);
 	enum dmarc_found above = DMARC_NOT_FOUND;
 	bool is_known, is_known_above = true;

@@ -3,6 +3,8 @@ UNIT_TESTS = \
 	test_address \
 	test_aliases \
 	test_ask \
+	test_author \
+	test_authres \
 	test_body \
 	test_config \
 	test_config_errors \
@@ -12,6 +14,8 @@ UNIT_TESTS = \
 	test_dialogue \
 	test_stream \
 	test_limits \
+	test_dkim \
+	test_dmarc \
 	test_directory_answer \
 	test_directory_check \
 	test_facts \
@@ -40,6 +44,7 @@ UNIT_TESTS = \
 	test_slots \
 	test_smtp_command \
 	test_tables \
+	test_tag_list \
 	test_trail \
 	test_users \
 	test_utf8 \
@@ -60,4 +65,7 @@ FUZZ_TARGETS = \
 	fuzz_aliases \
 	fuzz_users \
 	fuzz_work \
+	fuzz_dkim \
+	fuzz_dmarc \
+	fuzz_authres \
 	fuzz_maildirsize
