@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "buf.h"
+#include "config.h"
 #include "facts.h"
 #include "verdict.h"
 
@@ -29,6 +30,12 @@
 
 enum judge_stage { JUDGE_CONNECT, JUDGE_HELO, JUDGE_MAIL, JUDGE_RCPT,
 	JUDGE_DATA, JUDGE_STAGES };
+
+const char *judge_stage_name(enum judge_stage stage);	/* "mail" */
+/* Whether any check that is not off belongs to the stage; JUDGE_HELO: has
+ * something to ask ahead of time. */
+bool judge_is_wanted(const struct config_checks *checks,
+    enum judge_stage stage);
 
 /* In order of strictness; the strictest of a stage wins, the first of those
  * that are alike. */

@@ -3,6 +3,7 @@ LIB_SRCS = \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
 	lib/ask_links.c \
+	lib/ask_policy.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
@@ -30,6 +31,7 @@ LIB_SRCS = \
 	lib/fault.c \
 	lib/ipc.c \
 	lib/judge.c \
+	lib/judge_stage.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \

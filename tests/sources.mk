@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	test_directory_check \
 	test_facts \
 	test_failures \
+	test_grey \
 	test_header \
 	test_ipc \
 	test_judge \
