@@ -50,7 +50,8 @@ bool received_spf_names(struct slice value, const char *host);
  * The fields of a message (LF line ends) to cut because they were forged
  * in host's name: its Authentication-Results and Received-SPF, up to the
  * blank line, also behind lines that are no fields. Adjacent ones are one
- * cut. False: there are more than cuts has room for.
+ * cut. False: there are more than cuts has room for, and the last of them
+ * takes along what stands between.
  */
 bool authres_find_forged(struct slice message, const char *host,
     struct judgement *judgement);

@@ -167,18 +167,19 @@ is_forged(const struct header_field *field, const char *host)
 	    received_spf_names(field->value, host);
 }
 
+/* False: there was no room, and the last cut now reaches to this field. */
 static bool
 add_cut(struct judgement *j, const struct header_field *field)
 {
 	struct judgement_cut *last = j->n_cuts ? &j->cuts[j->n_cuts - 1] :
 	    NULL;
+	bool is_adjacent = last != NULL &&
+	    last->at + last->size == field->offset;
 
-	if (last != NULL && last->at + last->size == field->offset) {
-		last->size += field->size;
-		return true;
+	if (is_adjacent || j->n_cuts == JUDGEMENT_CUTS_MAX) {
+		last->size = field->offset + field->size - last->at;
+		return is_adjacent;
 	}
-	if (j->n_cuts == sizeof(j->cuts) / sizeof(j->cuts[0]))
-		return false;
 	j->cuts[j->n_cuts++] = (struct judgement_cut){ field->offset,
 	    field->size };
 	return true;
@@ -191,6 +192,7 @@ authres_find_forged(struct slice message, const char *host,
 	struct header_walk walk;
 	struct header_field field;
 	enum header_step step;
+	bool is_all = true;
 
 	judgement->n_cuts = 0;
 	header_walk_start(&walk, message, true);
@@ -200,9 +202,8 @@ authres_find_forged(struct slice message, const char *host,
 			size_t end = slice_find(rest, '\n');
 
 			walk.offset += end < rest.size ? end + 1 : end;
-		} else if (is_forged(&field, host) &&
-		    !add_cut(judgement, &field))
-			return false;
+		} else if (is_forged(&field, host))
+			is_all &= add_cut(judgement, &field);
 	}
-	return true;
+	return is_all;
 }

@@ -26,6 +26,13 @@ const struct check_row check_rows[] = {
 	    SILENCE_TEMPORARY },
 	{ "from", JUDGE_DATA, false, false, check_from, CHECK_FROM,
 	    SILENCE_TEMPORARY },
+	{ "dkim", JUDGE_DATA, false, true, check_dkim, CHECK_DKIM,
+	    SILENCE_TEMPORARY },
+	{ "dmarc", JUDGE_DATA, false, false, check_dmarc, CHECK_DMARC,
+	    SILENCE_TEMPORARY },
+	/* behind those whose results it writes down */
+	{ "authres", JUDGE_DATA, false, true, check_authres, CHECK_DMARC,
+	    SILENCE_TEMPORARY },
 	/* after all others: it looks at what they said */
 	{ "greylist", JUDGE_DATA, false, false, check_accepted,
 	    CHECK_GREYLIST, SILENCE_TEMPORARY },
@@ -46,7 +53,7 @@ kind_of(const struct check_row *row, enum config_action action,
 {
 	if (said == SAID_GOOD)
 		return FINDING_ACCEPT;
-	if (action != ACTION_REFUSE ||
+	if (said == SAID_MARK || action != ACTION_REFUSE ||
 	    (said == SAID_SILENCE && row->silence == SILENCE_MARKS))
 		return FINDING_MARK;
 	return verdict->code < 500 ? FINDING_TEMPORARY : FINDING_REFUSE;

@@ -2,6 +2,9 @@
 POLICY_SRCS = \
 	policy/answer.c \
 	policy/check.c \
+	policy/check_authres.c \
+	policy/check_dkim.c \
+	policy/check_dmarc.c \
 	policy/check_dnsbl.c \
 	policy/check_fcrdns.c \
 	policy/check_fields.c \
@@ -10,10 +13,13 @@ POLICY_SRCS = \
 	policy/check_sender.c \
 	policy/dkim.c \
 	policy/dkim_library.c \
+	policy/dkim_report.c \
 	policy/dkim_signature.c \
 	policy/dmarc.c \
 	policy/dmarc_record.c \
+	policy/dmarc_text.c \
 	policy/judge.c \
 	policy/network.c \
 	policy/policy.c \
+	policy/spf_result.c \
 	policy/warm_up.c
