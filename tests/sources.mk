@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	test_author \
 	test_authres \
 	test_body \
+	test_check_auth \
 	test_config \
 	test_config_errors \
 	test_config_values \
