@@ -32,6 +32,13 @@ const struct check_row check_rows[] = {
 	    SILENCE_TEMPORARY },
 	{ "from", JUDGE_DATA, false, false, check_from, CHECK_FROM,
 	    SILENCE_TEMPORARY },
+	{ "dkim", JUDGE_DATA, false, true, check_dkim, CHECK_DKIM,
+	    SILENCE_TEMPORARY },
+	{ "dmarc", JUDGE_DATA, false, false, check_dmarc, CHECK_DMARC,
+	    SILENCE_TEMPORARY },
+	/* behind those whose results it writes down */
+	{ "authres", JUDGE_DATA, false, true, check_authres, CHECK_DMARC,
+	    SILENCE_TEMPORARY },
 	/* after all others: it looks at what they said */
 	{ "greylist", JUDGE_DATA, false, false, check_accepted,
 	    CHECK_GREYLIST, SILENCE_TEMPORARY },
@@ -52,7 +59,7 @@ kind_of(const struct check_row *row, enum config_action action,
 {
 	if (said == SAID_GOOD)
 		return FINDING_ACCEPT;
-	if (action != ACTION_REFUSE ||
+	if (said == SAID_MARK || action != ACTION_REFUSE ||
 	    (said == SAID_SILENCE && row->silence == SILENCE_MARKS))
 		return FINDING_MARK;
 	return verdict->code < 500 ? FINDING_TEMPORARY : FINDING_REFUSE;
@@ -105,8 +112,7 @@ run_row(const struct check_row *row, struct check *c, struct judgement *j,
 static bool
 run_all(struct check *c, struct judgement *j, bool is_last)
 {
-	bool is_done = true;
-
+	c->others_wait = false;
 	for (size_t i = 0; i < check_n_rows; i++) {
 		const struct check_row *row = &check_rows[i];
 
@@ -114,9 +120,10 @@ run_all(struct check *c, struct judgement *j, bool is_last)
 			continue;
 		if (c->config->checks.actions[row->action] != ACTION_OFF ||
 		    row->feeds)
-			is_done = run_row(row, c, j, is_last) && is_done;
+			c->others_wait = !run_row(row, c, j, is_last) ||
+			    c->others_wait;
 	}
-	return is_done;
+	return !c->others_wait;
 }
 
 /* The judgement takes what is wanted over, and says nothing else. */
