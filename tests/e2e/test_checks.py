@@ -9,7 +9,7 @@ import pytest
 
 from client import new_message
 from nameserver import Nameserver, servfail, silent
-from postern import FAULT_BUILD, wait_until
+from postern import FAULT_BUILD, maildir_mail, wait_until
 
 ZONES = {
     "good.example": "@ MX 10 mx\nmx A 192.0.2.1",
@@ -258,3 +258,54 @@ def test_a_thousand_who_wait_delay_nobody(make_server, nameserver):
     assert sorted(took)[2] < 1.0, took
     assert n_waiting > 800, n_waiting
     assert len(server.mail("alice")) == 5
+
+
+# ---- what authentication leads to ----
+
+def test_quarantine_goes_to_junk(make_server):
+    """DMARC: reject is 550, quarantine .Junk; our field is on top, and one
+    that was forged in our name is gone."""
+    zones = {
+        "spf.example": '@ MX 10 mx\nmx A 127.0.0.1\n'
+        '@ TXT "v=spf1 ip4:127.0.0.1 -all"',
+        "reject.example": '@ MX 10 mx\nmx A 192.0.2.1\n'
+        '_dmarc TXT "v=DMARC1; p=reject"',
+        "junk.example": '@ MX 10 mx\nmx A 192.0.2.1\n'
+        '_dmarc TXT "v=DMARC1; p=quarantine"',
+        "example": "x TXT x", "127.in-addr.arpa": "1.0.0 PTR mx.spf.example.",
+    }
+    with Nameserver(zones) as ns:
+        server = make_server(checks=None, more=ns.config())
+        forged = "Authentication-Results: mx.example.org; dmarc=pass\n" \
+            "Authentication-Results: other.example; spf=pass\n"
+
+        def send(sender, author):
+            text = forged + "From: <%s>\nDate: %s\nMessage-ID: <%s@x>\n" \
+                "Subject: x\n\nbody\n" % (
+                    author, time.strftime("%a, %d %b %Y %H:%M:%S +0000",
+                                          time.gmtime()), time.time())
+            return server.deliver("alice@example.org", text.replace(
+                "\n", "\r\n").encode(), sender=sender)
+
+        reply = send("a@spf.example", "a@reject.example")
+        assert reply.says("550 5.7.26"), reply
+        assert "dmarc" in why(server, reply)
+        assert server.mail("alice") == []
+        assert send("a@spf.example", "a@junk.example").code == 250
+        assert server.mail("alice") == []
+        junk = maildir_mail(os.path.join(server.maildir("alice"), ".Junk"))
+        assert len(junk) == 1
+        assert send("a@spf.example", "a@spf.example").code == 250
+        for copy in junk + server.mail("alice"):
+            results = copy.get_all("Authentication-Results")
+            assert len(results) == 2, results
+            assert results[0].startswith("mx.example.org"), results
+            assert "spf=pass" in results[0], results
+            assert results[1].startswith("other.example"), results
+            assert copy.get_all("Received-SPF")[0].startswith("pass")
+            names = [name for name, _ in copy.fields]
+            assert names.index("Received") < \
+                names.index("Authentication-Results")
+            assert int(copy.name.rpartition("S=")[2].partition(":")[0]) == \
+                len(copy.raw)
+        assert len(server.mail("alice")) == 1
