@@ -229,6 +229,7 @@ message_begin(struct peer *peer, const struct prepare_ask *ask, int fd)
 	message_close(&tx->message);
 	tx->message = message;
 	tx->is_each = ask->is_each;
+	tx->is_junk = ask->is_junk;
 	return tx;
 }
 
@@ -274,7 +275,7 @@ is_single_copy(struct peer *peer, const struct prepare_ask *ask)
 	    delivery_recipient(tx, ask->recipients[0]) : NULL;
 
 	return r != NULL && r->route.n_leaves == 1 && ask->n_skipped == 0 &&
-	    !ask->is_each;
+	    !ask->is_each && !ask->is_junk;
 }
 
 bool

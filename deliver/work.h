@@ -47,6 +47,7 @@ struct work_leaf {
 
 struct work {
 	enum work_kind kind;
+	bool is_junk;			/* into .Junk, or back from there */
 	uint64_t message_size;		/* with a message, like the next two */
 	struct slice return_path;	/* whole header line */
 	struct slice trace;		/* whole header lines */

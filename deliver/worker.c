@@ -18,6 +18,7 @@
 #include "fault.h"
 #include "flush.h"
 #include "ipc.h"
+#include "junk.h"
 #include "mailcache.h"
 #include "maildirsize.h"
 #include "renames.h"
@@ -106,6 +107,8 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 		.message_size = job->work.message_size };
 	int fd;
 
+	if (job->work.is_junk && (fd = junk_open(&job->leaves[i].box->dir)) < 0)
+		return fd;
 	if (text.start.size > START_SIZE)
 		text.start.size = START_SIZE;
 	/* the file's name says how large it is; readers and quota trust it */
@@ -124,26 +127,32 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 
 /* It is in new/ now: the mailbox is larger, and its directory to flush. */
 static void
-note_moved(struct worker *w, struct job *job, size_t i)
+note_moved(struct worker *w, struct job *job, size_t i, int new_fd)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
 	struct mailbox *box = job->leaves[i].box;
+	int *slot = job->work.is_junk ? &box->junk_slot : &box->flush_slot;
 
 	if (leaf->quota_bytes > 0)
 		maildirsize_add(&box->dir, (int64_t)leaf->size_bytes);
-	if (box->flush_slot < 0)
-		box->flush_slot = add_flush(w, box, box->dir.new_fd, true);
-	job->leaves[i].flush_slot = box->flush_slot;
+	if (*slot < 0)
+		*slot = add_flush(w, box, new_fd, true);
+	job->leaves[i].flush_slot = *slot;
 }
 
 static int
 commit_leaf(struct worker *w, struct job *job, size_t i)
 {
+	struct mailbox *box = job->leaves[i].box;
 	struct file_name name = name_of(&job->work.leaves[i]);
-	int error = maildir_rename(&job->leaves[i].box->dir, name.z);
+	int error = job->work.is_junk ? junk_open(&box->dir) : 0;
+	struct maildir dir = job->work.is_junk ? junk_of(&box->dir) :
+	    box->dir;
 
 	if (!error)
-		note_moved(w, job, i);
+		error = maildir_rename(&dir, name.z);
+	if (!error)
+		note_moved(w, job, i, dir.new_fd);
 	return error;
 }
 
@@ -171,7 +180,7 @@ move_leaf(struct worker *w, struct job *job, size_t i)
 		return error;
 	}
 	result->value = MAILDIR_NEW;
-	note_moved(w, job, i);
+	note_moved(w, job, i, dir->new_fd);
 	return 0;
 }
 
@@ -188,12 +197,14 @@ static int
 take_back_leaf(struct worker *w, struct job *job, size_t i)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
-	const struct maildir *dir = &job->leaves[i].box->dir;
-	int place = maildir_take_back(dir, name_of(leaf).z);
+	struct maildir *box = &job->leaves[i].box->dir;
+	int error = job->work.is_junk ? junk_open(box) : 0;
+	struct maildir dir = job->work.is_junk ? junk_of(box) : *box;
+	int place = error ? error : maildir_take_back(&dir, name_of(leaf).z);
 
 	(void)w;
 	if (place == MAILDIR_NEW && leaf->quota_bytes > 0)
-		maildirsize_add(dir, -(int64_t)leaf->size_bytes);
+		maildirsize_add(box, -(int64_t)leaf->size_bytes);
 	if (place >= 0)
 		job->answer.leaves[i].value = (uint64_t)place;
 	return place < 0 ? place : 0;
@@ -359,7 +370,7 @@ end_leaf(struct worker *w, struct job *job, size_t i)
 
 	settle_leaf(w, job, i);
 	if (leaf->box != NULL) {
-		leaf->box->flush_slot = -1;
+		leaf->box->flush_slot = leaf->box->junk_slot = -1;
 		mailcache_unpin(w->cache, leaf->box);
 	}
 }

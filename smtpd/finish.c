@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "checks.h"
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
@@ -266,7 +267,7 @@ prepare_fill(const struct session *s, struct prepare_ask *ask)
 	ask->transaction = tx->number;
 	ask->message_size = tx->message_bytes;
 	ask->is_each = tx->is_each;
-	ask->is_junk = false;
+	ask->is_junk = tx->is_junk;
 	ask->name = slice_of(tx->name);
 	ask->host = slice_of(s->settings->config->hostname);
 	ask->return_path = slice_of(tx->reverse_path);
@@ -400,7 +401,7 @@ is_single_copy(const struct transaction *tx)
 	const struct recipient *r = tx->recipients;
 
 	return tx->has_records && tx->n_recipients == 1 && !tx->is_each &&
-	    recipient_is_mailbox(r) && r->route.n_leaves == 1;
+	    !tx->is_junk && recipient_is_mailbox(r) && r->route.n_leaves == 1;
 }
 
 /* The message is sealed now and its memfd the transaction's. */
@@ -413,9 +414,21 @@ finish_seal(struct session *s)
 	tx->message_bytes = tx->body.size_bytes;
 	tx->has_records = tx->body.header.has_date &&
 	    tx->body.header.has_message_id;
+	return tx->message_fd >= 0 && trace_make(s) == 0;
+}
+
+/* Nothing speaks against it: deliver it. */
+static enum step
+finish_begin(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
 	tx->is_each = prdr_begin(tx);
 	tx->is_whole = is_single_copy(tx);
-	return tx->message_fd >= 0 && trace_make(s) == 0;
+	trace_name_copies(tx);
+	if (tx->has_records)
+		return copies_look_up(s);
+	return finish_prepare(s);
 }
 
 enum step
@@ -435,7 +448,5 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	if (tx->has_records)
-		return copies_look_up(s);
-	return finish_prepare(s);
+	return checks_data(s, finish_begin);
 }

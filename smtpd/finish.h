@@ -33,8 +33,10 @@ enum step finish_commit(struct session *s);
 enum step finish_refuse(struct session *s, enum reply_name reply);
 void finish_release(struct session *s, enum release_how how);
 
-/* Our Received field, and the base name of all copies (trace.c). */
+/* Our Received field (trace.c). */
 int trace_make(struct session *s);
+/* The base name of all copies; is_whole is known. */
+void trace_name_copies(struct transaction *tx);
 /* The complete file name of one copy, as deliver will name it. */
 int trace_file_name(const struct transaction *tx, const char *host,
     const struct recipient *r, uint16_t leaf, struct buf *name);

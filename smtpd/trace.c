@@ -23,10 +23,11 @@ trace_protocol(const struct session *s)
 }
 
 /* Unique on this host: no process has two transactions of one number. */
-static void
-trace_name(struct transaction *tx, int64_t now_us)
+void
+trace_name_copies(struct transaction *tx)
 {
 	static pid_t pid;
+	int64_t now_us = clock_wall_us();
 
 	if (pid == 0)
 		pid = getpid();
@@ -55,7 +56,6 @@ trace_make(struct session *s)
 	/* More than one would tell each about the others (RFC 5321 7.2). */
 	if (tx->n_recipients == 1)
 		received.recipient = slice_of(tx->recipients[0].address);
-	trace_name(tx, now_us);
 	return received_write(&tx->trace, &received);
 }
 

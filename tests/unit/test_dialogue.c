@@ -39,8 +39,8 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "deliver", "release", "done", "settle",
-	"confirm", "end", "failed",
+	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
+	"seen", "done", "settle", "confirm", "end", "failed",
 };
 
 static enum question_kind
