@@ -54,6 +54,23 @@ warn_not_built(const struct config_frame *frame,
 	}
 }
 
+/* The parts of the title, which was checked when it was read. */
+static bool
+check_filter(struct config_filter *filter)
+{
+	struct slice where;
+
+	if (filter->text == NULL)	/* a bad title, reported */
+		return true;
+	where = config_split_endpoint(slice_of(filter->text), &filter->port);
+	filter->is_unix = filter->port == 0;
+	if (filter->is_unix)
+		filter->path = slice_strdup(where);
+	else
+		filter->address = slice_strdup(where);
+	return filter->path != NULL || filter->address != NULL;
+}
+
 bool
 config_check_section(struct config *config,
     const struct config_frame *frame, struct config_problems *problems)
@@ -65,6 +82,13 @@ config_check_section(struct config *config,
 	case TARGET_DOMAIN:
 		warn_not_built(frame, problems);
 		return config_check_domain(config, frame, problems);
+	case TARGET_CLAMD:
+		return check_filter(&config->clamds[frame->index]);
+	case TARGET_MILTER:
+		if (config->n_milters == CONFIG_MAX_MILTERS + 1)
+			config_error(problems, frame->line, "more than %d "
+			    "milters", CONFIG_MAX_MILTERS);
+		return check_filter(&config->milters[frame->index]);
 	default:
 		warn_not_built(frame, problems);
 		return true;
