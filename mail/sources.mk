@@ -3,8 +3,10 @@ MAIL_SRCS = \
 	mail/address.c \
 	mail/address_domain.c \
 	mail/address_form.c \
+	mail/clamd.c \
 	mail/header.c \
 	mail/mail_date.c \
+	mail/milter.c \
 	mail/received.c \
 	mail/reply.c \
 	mail/smtp_command.c \
