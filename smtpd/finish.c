@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
+#include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
 
@@ -42,7 +43,10 @@ finish_say_refusal(struct session *s)
 	struct transaction *tx = s->tx;
 	enum step step;
 
-	if (tx->refusal != NULL)
+	if (tx->refusal != NULL && tx->refusal_check != NULL)
+		step = session_reply_filter(s, tx->refusal,
+		    tx->refusal_check);
+	else if (tx->refusal != NULL)
 		step = session_reply_verdict(s, tx->refusal, "delivery",
 		    (struct slice){ NULL, 0 });
 	else
@@ -55,6 +59,21 @@ enum step
 finish_refuse(struct session *s, enum reply_name reply)
 {
 	s->tx->reply = reply;
+	return copies_undo(s, finish_say_refusal);
+}
+
+enum step
+finish_refuse_with(struct session *s, const struct verdict *v,
+    const char *check)
+{
+	struct transaction *tx = s->tx;
+
+	free(tx->refusal);
+	tx->refusal = malloc(sizeof(*tx->refusal));
+	if (tx->refusal == NULL)
+		return finish_refuse(s, REPLY_DATA_IO_ERROR);
+	*tx->refusal = *v;
+	tx->refusal_check = check;
 	return copies_undo(s, finish_say_refusal);
 }
 
@@ -270,7 +289,7 @@ finish_prepare(struct session *s)
 	ask.transaction = tx->number;
 	ask.message_size = tx->message_bytes;
 	ask.is_each = tx->is_each;
-	ask.is_junk = false;
+	ask.is_junk = tx->is_junk;
 	ask.name = slice_of(tx->name);
 	ask.host = slice_of(s->settings->config->hostname);
 	ask.return_path = slice_of(tx->reverse_path);
@@ -371,6 +390,22 @@ finish_seal(struct session *s)
 	return tx->message_fd >= 0 && trace_make(s) == 0;
 }
 
+/* Everything has judged it. */
+static enum step
+finish_deliver(struct session *s)
+{
+	s->tx->is_each = prdr_begin(s->tx);
+	if (s->tx->has_records)
+		return copies_look_up(s);
+	return finish_prepare(s);
+}
+
+static enum step
+finish_scan(struct session *s)
+{
+	return clamd_scan(s, finish_deliver);
+}
+
 enum step
 transaction_finish(struct session *s)
 {
@@ -388,8 +423,5 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	tx->is_each = prdr_begin(tx);
-	if (tx->has_records)
-		return copies_look_up(s);
-	return finish_prepare(s);
+	return milters_message(s, finish_scan);
 }

@@ -4,12 +4,19 @@
  * SIZE= announces (RFC 1870 6.1).
  */
 #include "commands.h"
+#include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
 
 #define MAIL_OFFERED (COMMAND_SIZE | COMMAND_BODY | COMMAND_SMTPUTF8 | \
 	COMMAND_PRDR)
+
+static enum step
+mail_done(struct session *s)
+{
+	return session_reply(s, REPLY_MAIL_OK);
+}
 
 static enum step
 mail_begin(struct session *s, const struct address *sender,
@@ -27,7 +34,7 @@ mail_begin(struct session *s, const struct address *sender,
 	limits_count(s->settings->limits, SCOREBOARD_TRANSACTIONS_NOW, 1);
 	s->phase = PHASE_MAIL;
 	s->n_mails++;
-	return session_reply(s, REPLY_MAIL_OK);
+	return milters_mail(s, mail_done);
 }
 
 enum step

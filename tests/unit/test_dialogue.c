@@ -39,8 +39,8 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "release", "done", "settle", "confirm", "end",
-	"failed",
+	"withdraw", "commit", "release", "milters", "scan", "done", "settle",
+	"confirm", "end", "failed", "milters-end",
 };
 
 static enum question_kind
