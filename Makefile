@@ -27,12 +27,12 @@ CPPFLAGS += -DPOSTERN_FAULTS
 endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd directory deliver store control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store resolver control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store resolver control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -46,9 +46,11 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/lib.a: $(call objs,$(LIB_SRCS))
 $(BUILD)/mail.a: $(call objs,$(MAIL_SRCS))
 $(BUILD)/smtpd.a: $(call objs,$(SMTPD_SRCS))
+$(BUILD)/policy.a: $(call objs,$(POLICY_SRCS))
 $(BUILD)/directory.a: $(call objs,$(DIRECTORY_SRCS))
 $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))
+$(BUILD)/resolver.a: $(call objs,$(RESOLVER_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@

@@ -30,6 +30,18 @@ on_store_closed(struct channel *ch, bool misbehaved, void *arg)
 }
 
 static void
+on_resolver_closed(struct channel *ch, bool misbehaved, void *arg)
+{
+	struct control *control = arg;
+
+	if (control->resolver == ch)
+		control->resolver = NULL;
+	if (misbehaved)
+		log_error("suspected_break_in", LOG_S("peer", "resolver"),
+		    LOG_END);
+}
+
+static void
 on_directory_closed(struct channel *ch, bool misbehaved, void *arg)
 {
 	struct control *control = arg;
@@ -59,7 +71,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct control *control = c->arg;
 	struct channel *ch = channel_new(c->loop, fd, role_name(role), NULL,
-	    0, role == ROLE_STORE ? on_store_closed : on_directory_closed,
+	    0, role == ROLE_STORE ? on_store_closed :
+	    role == ROLE_RESOLVER ? on_resolver_closed : on_directory_closed,
 	    control);
 
 	if (ch == NULL)
@@ -67,6 +80,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		    LOG_U("index", index), LOG_E("error", errno), LOG_END);
 	else if (role == ROLE_STORE)
 		control->store = ch;
+	else if (role == ROLE_RESOLVER)
+		control->resolver = ch;
 	else
 		add_directory(control, ch);
 }

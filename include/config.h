@@ -23,6 +23,7 @@
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
 #define CONFIG_MAX_MILTERS 16
 #define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
+#define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
 
 enum config_listen_role { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_LOCAL };
@@ -87,13 +88,42 @@ struct config_filter {
 	unsigned timeout_s;		/* for one answer */
 };
 
-enum config_check_mode { CHECK_REFUSE, CHECK_MARK, CHECK_OFF };
-
-struct config_checks {			/* enum config_check_mode each */
-	unsigned virus;			/* what clamd finds */
+struct config_resolver {
+	struct config_strings servers;	/* "192.0.2.1", "::1@5353" */
+	bool has_dnssec;		/* default true: where it works */
+	char *trust_anchor;		/* path, or NULL */
+	unsigned timeout_s;		/* default 5 */
 };
 
 enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
+
+/* Checks that the configuration names; policy's table has one row each. */
+enum config_check { CHECK_HELO, CHECK_FCRDNS, CHECK_SENDER_DOMAIN, CHECK_SPF,
+	CHECK_DNSBL, CHECK_GREYLIST, CHECK_DATE, CHECK_FROM, CHECK_DKIM,
+	CHECK_DMARC, CHECK_VIRUS, CHECK_COUNT };
+enum config_action { ACTION_REFUSE, ACTION_MARK, ACTION_OFF };
+
+struct config_dnsbl {
+	unsigned line;
+	char *zone;			/* lower-case A-label */
+	unsigned score;			/* default 1 */
+	bool is_allow;			/* its hits are subtracted */
+	struct config_strings answers;	/* networks; none: 127.0.0.0/8 */
+	char *text;			/* for the reply; NULL: its TXT */
+};
+
+struct config_checks {
+	enum config_action actions[CHECK_COUNT];
+	enum config_action fallback;	/* "default", where it is set */
+	/* sum of scores; 0: more than any one list counts. DNSBL's action
+	 * follows from the lists: off without any */
+	unsigned dnsbl_refuse_at;
+	struct config_dnsbl *dnsbls;
+	size_t n_dnsbls;
+	unsigned greylist_delay_s;	/* default 300 */
+	unsigned greylist_window_s;	/* default 1 day */
+	unsigned greylist_lifetime_s;	/* default 35 days */
+};
 
 struct config_other {		/* a section of a part not built yet */
 	unsigned line;
@@ -129,6 +159,7 @@ struct config {
 	size_t n_clamds;
 	struct config_filter *milters;	/* in the order in which they judge */
 	size_t n_milters;
+	struct config_resolver resolver;
 	struct config_other *others;
 	size_t n_others;
 };

@@ -48,6 +48,10 @@ void kv_close(struct kv **kv);
 /* Open or create; a name is [a-z_]+. The table is released by kv_close. */
 int kv_table_open(struct kv *kv, const char *name, struct kv_table **table);
 
+/* Changes of this table alone are not worth a flush of the disk: kv_commit
+ * makes them survive the process, and the machine a few seconds later. */
+void kv_table_is_soft(struct kv_table *table);
+
 /*
  * Copy the value into room octets and set *size to its length. -ENOENT when
  * there is none or it has expired, -EMSGSIZE when room is too small.

@@ -93,3 +93,122 @@ get_failure(struct ipc_reader *r, struct failure *f)
 	get_verdict(r, &f->verdict);
 	return ipc_reader_is_done(r);
 }
+
+/* ---- greylist, first contacts ---- */
+
+static void
+put_bool(struct ipc_writer *w, bool value)
+{
+	ipc_put_u8(w, value);
+}
+
+static bool
+get_bool(struct ipc_reader *r)
+{
+	uint8_t value = ipc_get_u8(r);
+
+	if (value > 1)
+		r->failed = true;
+	return value == 1;
+}
+
+/* A slice of at most this size. */
+static struct slice
+get_bounded(struct ipc_reader *r, size_t most)
+{
+	struct slice s = ipc_get_slice(r);
+
+	if (s.size > most)
+		r->failed = true;
+	return s;
+}
+
+static uint32_t
+get_time(struct ipc_reader *r)
+{
+	uint32_t seconds = ipc_get_u32(r);
+
+	if (seconds > GREY_TIME_MAX_S)
+		r->failed = true;
+	return seconds;
+}
+
+void
+put_grey_ask(struct ipc_writer *w, const struct grey_ask *q)
+{
+	ipc_put_slice(w, q->network);
+	ipc_put_slice(w, q->sender);
+	ipc_put_slice(w, q->recipient);
+	ipc_put_u32(w, q->delay_s);
+	ipc_put_u32(w, q->window_s);
+	ipc_put_u32(w, q->lifetime_s);
+	put_bool(w, q->notes);
+}
+
+bool
+get_grey_ask(struct ipc_reader *r, struct grey_ask *q)
+{
+	q->network = get_bounded(r, GREY_NETWORK_MAX);
+	q->sender = get_bounded(r, GREY_ADDRESS_MAX);
+	q->recipient = get_bounded(r, GREY_ADDRESS_MAX);
+	q->delay_s = get_time(r);
+	q->window_s = get_time(r);
+	q->lifetime_s = get_time(r);
+	q->notes = get_bool(r);
+	return ipc_reader_is_done(r);
+}
+
+void
+put_grey_answer(struct ipc_writer *w, const struct grey_answer *a)
+{
+	ipc_put_u8(w, (uint8_t)a->state);
+	ipc_put_u32(w, a->wait_s);
+}
+
+bool
+get_grey_answer(struct ipc_reader *r, struct grey_answer *a)
+{
+	uint8_t state = ipc_get_u8(r);
+
+	if (state > GREY_KNOWN)
+		r->failed = true;
+	a->state = r->failed ? GREY_UNKNOWN : (enum grey_state)state;
+	a->wait_s = get_time(r);
+	return ipc_reader_is_done(r);
+}
+
+void
+put_seen_ask(struct ipc_writer *w, const struct seen_ask *q)
+{
+	ipc_put_slice(w, q->key);
+	ipc_put_u32(w, q->lifetime_s);
+	put_bool(w, q->notes);
+}
+
+bool
+get_seen_ask(struct ipc_reader *r, struct seen_ask *q)
+{
+	q->key = get_bounded(r, SEEN_KEY_MAX);
+	q->lifetime_s = get_time(r);
+	q->notes = get_bool(r);
+	return ipc_reader_is_done(r);
+}
+
+void
+put_seen_answer(struct ipc_writer *w, const struct seen_answer *a)
+{
+	ipc_put_u8(w, (uint8_t)a->state);
+	ipc_put_u64(w, a->age_s);
+}
+
+bool
+get_seen_answer(struct ipc_reader *r, struct seen_answer *a)
+{
+	uint8_t state = ipc_get_u8(r);
+
+	if (state > SEEN_BEFORE)
+		r->failed = true;
+	a->state = r->failed ? SEEN_UNKNOWN : (enum seen_state)state;
+	a->age_s = ipc_get_u64(r);
+	return ipc_reader_is_done(r);
+}

@@ -10,7 +10,7 @@
 
 /* Every section whose keys are members of struct config. */
 static const char *const own_sections[] = { "", "limits", "processes",
-	"checks" };
+	"resolver", "checks" };
 #define N_OWN_SECTIONS (sizeof(own_sections) / sizeof(own_sections[0]))
 
 static bool
@@ -79,6 +79,13 @@ free_domain(struct config_domain *domain)
 	free(domain->name);
 }
 
+static void
+free_dnsbl(struct config_dnsbl *dnsbl)
+{
+	config_release(dnsbl, "dnsbl");
+	free(dnsbl->zone);
+}
+
 void
 config_free(struct config **config)
 {
@@ -97,6 +104,9 @@ config_free(struct config **config)
 		free_other(&c->others[i]);
 	free_filters(c->clamds, c->n_clamds);
 	free_filters(c->milters, c->n_milters);
+	for (size_t i = 0; i < c->checks.n_dnsbls; i++)
+		free_dnsbl(&c->checks.dnsbls[i]);
+	free(c->checks.dnsbls);
 	free(c->listens);
 	free(c->domains);
 	free(c->others);

@@ -37,10 +37,14 @@ const struct config_section config_sections[] = {
 	    "How much of each thing. 0 means none." },
 	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
 	    "How many processes of each kind." },
+	{ "resolver", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	    "How names are looked up." },
 	{ "checks", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
 	    "What a message is judged by." },
-	{ "dnsbl", "checks", TARGET_NONE, true, CONFIG_DOMAIN, true, true,
-	    "A DNS list of client addresses." },
+	{ "dnsbl", "checks", TARGET_DNSBL, true, CONFIG_DOMAIN, true, false,
+	    "A DNS list of client addresses (RFC 5782). Each is asked while "
+	    "the client says who it is; one that is silent counts only if "
+	    "its score could change the answer." },
 	{ "clamd", "checks", TARGET_CLAMD, true, CONFIG_ENDPOINT, false, false,
 	    "A clamd, and where it listens: unix: and the path of its socket, "
 	    "or inet:, a port, @ and an address. Every message is scanned as "
@@ -233,6 +237,29 @@ const struct config_key config_keys[] = {
 	    HELP("The most delivery workers under one uid. 0 means the "
 	    "built-in number.") },
 
+	/* ---- resolver ---- */
+	{ "resolver", "servers", CONFIG_SERVER_LIST, 0,
+	    IN(config, resolver.servers),
+	    HELP("The name servers to ask, each an address, with @ and a "
+	    "port where that is not 53. The default is those in "
+	    "/etc/resolv.conf; where there are none either, the servers of "
+	    "the root and of each zone are asked.") },
+	{ "resolver", "dnssec", CONFIG_WORD, 0, DEFAULT("auto"),
+	    WORDS("off|auto"), IN(config, resolver.has_dnssec),
+	    HELP("Whether answers are validated. What fails validation is no "
+	    "answer. With auto that is tried at the start, and while the "
+	    "servers leave out signatures it is switched off with a warning "
+	    "in the log and in the status.") },
+	{ "resolver", "trust_anchor", CONFIG_PATH, KEY_EMPTY,
+	    IN(config, resolver.trust_anchor),
+	    HELP("A file with DNSKEY or DS records in which validation "
+	    "begins. The default is /usr/share/dns/root.key, of Debian's "
+	    "dns-root-data.") },
+	{ "resolver", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
+	    DEFAULT("5s"), IN(config, resolver.timeout_s),
+	    HELP("The most that one question may take. It counts as silence "
+	    "after that.") },
+
 	/* ---- checks ---- */
 	{ "checks", "bare_lf", CONFIG_WORD, 0, DEFAULT("refuse"),
 	    WORDS("refuse|normalize"), IN(config, bare_lf),
@@ -243,41 +270,84 @@ const struct config_key config_keys[] = {
 	    IN(config, bare_lf_exempt),
 	    HELP("The networks whose bare LFs are made line ends when "
 	    "bare_lf is normalize.") },
-	{ "checks", "default", CONFIG_WORD, KEY_LATER, WORDS(CHECK_WORDS),
-	    HELP("For every check that is not named here.") },
-	{ "checks", "helo", CONFIG_WORD, KEY_LATER, DEFAULT("mark"),
-	    WORDS(CHECK_WORDS), HELP("The name in HELO or EHLO.") },
-	{ "checks", "fcrdns", CONFIG_WORD, KEY_LATER, DEFAULT("mark"),
-	    WORDS(CHECK_WORDS),
+	{ "checks", "default", CONFIG_WORD, 0, WORDS(CHECK_WORDS),
+	    IN(config, checks.fallback),
+	    HELP("For every check that is not named here, instead of the "
+	    "default of that check. refuse answers the client with what the "
+	    "check found; mark delivers, and notes it in the trail; off "
+	    "asks nothing.") },
+	{ "checks", "helo", CONFIG_WORD, 0, DEFAULT("mark"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_HELO]),
+	    HELP("The name in HELO or EHLO: a domain name or its own "
+	    "address, and not ours.") },
+	{ "checks", "fcrdns", CONFIG_WORD, 0, DEFAULT("mark"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_FCRDNS]),
 	    HELP("The name of the client's address, confirmed both ways.") },
-	{ "checks", "sender_domain", CONFIG_WORD, KEY_LATER,
-	    DEFAULT("refuse"), WORDS(CHECK_WORDS),
-	    HELP("Whether the domain of the reverse-path exists.") },
-	{ "checks", "spf", CONFIG_WORD, KEY_LATER, DEFAULT("mark"),
-	    WORDS(CHECK_WORDS), HELP("SPF (RFC 7208).") },
-	{ "checks", "dkim", CONFIG_WORD, KEY_LATER, DEFAULT("mark"),
-	    WORDS(CHECK_WORDS), HELP("DKIM signatures (RFC 6376).") },
-	{ "checks", "dmarc", CONFIG_WORD, KEY_LATER, DEFAULT("refuse"),
-	    WORDS(CHECK_WORDS),
+	{ "checks", "sender_domain", CONFIG_WORD, 0, DEFAULT("refuse"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_SENDER_DOMAIN]),
+	    HELP("Whether the domain of the reverse-path exists and takes "
+	    "mail (RFC 7505).") },
+	{ "checks", "spf", CONFIG_WORD, 0, DEFAULT("mark"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_SPF]),
+	    HELP("SPF (RFC 7208).") },
+	{ "checks", "dkim", CONFIG_WORD, 0, DEFAULT("mark"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DKIM]),
+	    HELP("DKIM signatures (RFC 6376).") },
+	{ "checks", "dmarc", CONFIG_WORD, 0, DEFAULT("refuse"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DMARC]),
 	    HELP("The policy of the domain in From (RFC 7489).") },
 	{ "checks", "virus", CONFIG_WORD, 0, DEFAULT("refuse"),
-	    WORDS(CHECK_WORDS), IN(config, checks.virus),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_VIRUS]),
 	    HELP("What clamd finds, and its silence. mark only notes it in "
 	    "the trail.") },
-	{ "checks", "greylist", CONFIG_WORD, KEY_LATER, DEFAULT("off"),
-	    WORDS(CHECK_WORDS),
-	    HELP("Whether strangers must try twice.") },
-	{ "checks", "dnsbl_refuse_at", CONFIG_COUNT, KEY_LATER,
-	    RANGE(1, 1000),
-	    HELP("The sum of scores at which a client is refused.") },
+	{ "checks", "date", CONFIG_WORD, 0, DEFAULT("mark"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DATE]),
+	    HELP("The Date field: one, well-formed, and not far from now.") },
+	{ "checks", "from", CONFIG_WORD, 0, DEFAULT("mark"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_FROM]),
+	    HELP("The From field: one, with an address (RFC 5322 3.6.2).") },
+	{ "checks", "greylist", CONFIG_WORD, 0, DEFAULT("off"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_GREYLIST]),
+	    HELP("Whether strangers must try twice: the first message from "
+	    "a client's network with this sender to this recipient gets a "
+	    "temporary refusal. Bounces, and senders that SPF confirms and "
+	    "that were accepted before, are let through.") },
+	{ "checks", "greylist_delay", CONFIG_DURATION, 0, RANGE(1, DAY),
+	    DEFAULT("5m"), IN(config, checks.greylist_delay_s),
+	    HELP("How long a stranger must stay away before the retry.") },
+	{ "checks", "greylist_window", CONFIG_DURATION, 0,
+	    RANGE(60, 30 * DAY), DEFAULT("1d"),
+	    IN(config, checks.greylist_window_s),
+	    HELP("How long after the first try a retry counts as one.") },
+	{ "checks", "greylist_lifetime", CONFIG_DURATION, 0,
+	    RANGE(DAY, 400 * DAY), DEFAULT("35d"),
+	    IN(config, checks.greylist_lifetime_s),
+	    HELP("How long somebody who passed stays known, from the last "
+	    "message on.") },
+	{ "checks", "dnsbl_refuse_at", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 100000), DEFAULT("0"),
+	    IN(config, checks.dnsbl_refuse_at),
+	    HELP("The sum of scores at which a client is refused: with 450 "
+	    "at its first contact, then with 550. 0 means one more than the "
+	    "highest score of a list, so that none refuses alone.") },
 	{ "checks", "untagged_bounces", CONFIG_WORD, KEY_LATER,
 	    DEFAULT("prove"), WORDS("prove|refuse"),
 	    HELP("Whether a bounce without our tag may prove by its content "
 	    "that it returns something that we sent.") },
-	{ "dnsbl", "score", CONFIG_COUNT, KEY_LATER, RANGE(1, 1000),
-	    DEFAULT("1"), HELP("What a hit counts.") },
-	{ "dnsbl", "answers", CONFIG_NETWORK_LIST, KEY_LATER,
-	    HELP("The answers that are hits. The default is all.") },
+	{ "dnsbl", "score", CONFIG_COUNT, 0, RANGE(1, 1000), DEFAULT("1"),
+	    IN(config_dnsbl, score), HELP("What a hit counts.") },
+	{ "dnsbl", "allow", CONFIG_BOOL, 0, DEFAULT("false"),
+	    IN(config_dnsbl, is_allow),
+	    HELP("Whether a hit speaks for the client: its score is "
+	    "subtracted.") },
+	{ "dnsbl", "answers", CONFIG_NETWORK_LIST, 0,
+	    IN(config_dnsbl, answers),
+	    HELP("The answers that are hits. The default is all of "
+	    "127.0.0.0/8. Answers in 127.255.255.0/24 say that the list "
+	    "refuses to talk to us, and are silence.") },
+	{ "dnsbl", "text", CONFIG_TEXT, KEY_EMPTY, IN(config_dnsbl, text),
+	    HELP("What the client is told, instead of the text of the list; "
+	    "%i is its address.") },
 	{ "clamd", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
 	    DEFAULT("30s"), IN(config_filter, timeout_s),
 	    HELP("How long it may take for one message.") },

@@ -226,6 +226,7 @@ void
 children_start_shared(struct supervisor *s)
 {
 	start_several(s, ROLE_STORE, 1);
+	start_several(s, ROLE_RESOLVER, 1);
 	start_several(s, ROLE_CONTROL, 1);
 }
 
@@ -238,6 +239,7 @@ children_start_generation(struct supervisor *s)
 	start_several(s, ROLE_DELIVER, 1);
 	start_several(s, ROLE_DIRECTORY, n_directory ? n_directory :
 	    n_cores());
+	start_several(s, ROLE_POLICY, n_cores());
 	start_several(s, ROLE_SMTPD, config->smtpd_processes ?
 	    config->smtpd_processes : n_cores());
 }

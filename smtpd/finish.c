@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "checks.h"
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
@@ -390,12 +391,14 @@ finish_seal(struct session *s)
 	return tx->message_fd >= 0 && trace_make(s) == 0;
 }
 
-/* Everything has judged it. */
+/* Nothing speaks against it: deliver it. */
 static enum step
 finish_deliver(struct session *s)
 {
-	s->tx->is_each = prdr_begin(s->tx);
-	if (s->tx->has_records)
+	struct transaction *tx = s->tx;
+
+	tx->is_each = prdr_begin(tx);
+	if (tx->has_records)
 		return copies_look_up(s);
 	return finish_prepare(s);
 }
@@ -404,6 +407,12 @@ static enum step
 finish_scan(struct session *s)
 {
 	return clamd_scan(s, finish_deliver);
+}
+
+static enum step
+finish_filter(struct session *s)
+{
+	return milters_message(s, finish_scan);
 }
 
 enum step
@@ -423,5 +432,5 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	return milters_message(s, finish_scan);
+	return checks_data(s, finish_filter);
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "limits.h"
@@ -51,6 +52,7 @@ cmd_helo(struct session *s, struct slice argument)
 	if (!helo_accept(s, argument, &step))
 		return step;
 	s->is_esmtp = s->has_enhanced = false;
+	checks_hello(s);
 	return milters_helo(s, helo_done);
 }
 
@@ -99,5 +101,6 @@ cmd_ehlo(struct session *s, struct slice argument)
 	if (!helo_accept(s, argument, &step))
 		return step;
 	s->is_esmtp = s->has_enhanced = true;
+	checks_hello(s);
 	return milters_helo(s, ehlo_done);
 }

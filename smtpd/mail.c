@@ -3,6 +3,7 @@
  * MAIL: begins a transaction (RFC 5321 4.1.1.2) and reserves the memory that
  * SIZE= announces (RFC 1870 6.1).
  */
+#include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "limits.h"
@@ -13,9 +14,15 @@
 	COMMAND_PRDR)
 
 static enum step
-mail_done(struct session *s)
+mail_filtered(struct session *s)
 {
 	return session_reply(s, REPLY_MAIL_OK);
+}
+
+static enum step
+mail_checked(struct session *s)
+{
+	return milters_mail(s, mail_filtered);
 }
 
 static enum step
@@ -34,7 +41,8 @@ mail_begin(struct session *s, const struct address *sender,
 	limits_count(s->settings->limits, SCOREBOARD_TRANSACTIONS_NOW, 1);
 	s->phase = PHASE_MAIL;
 	s->n_mails++;
-	return milters_mail(s, mail_done);
+	note_asked("mail", slice_of(s->tx->reverse_path), 0);
+	return checks_mail(s, sender, mail_checked);
 }
 
 enum step

@@ -100,6 +100,21 @@ note_mark(struct session *s, const char *stage, const char *check,
 }
 
 void
+note_finding(const struct session *s, const struct finding *f)
+{
+	static const char *const words[] = {
+		[FINDING_ACCEPT] = "accept", [FINDING_MARK] = "mark",
+		[FINDING_TEMPORARY] = "temporary", [FINDING_REFUSE] = "refuse",
+	};
+
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", asked.stage), LOG_S("check", f->check),
+	    LOG_S("verdict", words[f->kind]), LOG_S("asked", asked.what),
+	    LOG_S("answer", f->detail), LOG_U("took_us", asked.took_us),
+	    LOG_END });
+}
+
+void
 note_opened(struct session *s)
 {
 	trail_begin(s->settings->trail, s->id, (const struct log_value[]){

@@ -28,6 +28,10 @@ enum question_kind {
 	QUESTION_WITHDRAW,	/* store -> acknowledged */
 	QUESTION_COMMIT,	/* deliver -> answer.as.outcome */
 	QUESTION_RELEASE,	/* deliver -> acknowledged */
+	QUESTION_JUDGE,		/* policy -> answer.as.judge, maybe fd */
+	QUESTION_DNS,		/* resolver -> answer.as.octets */
+	QUESTION_GREY,		/* store -> answer.as.grey */
+	QUESTION_SEEN,		/* store -> answer.as.seen */
 	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
 	QUESTION_SCAN,		/* clamd -> answer.as.scan */
 	/* told */
@@ -45,6 +49,15 @@ struct entry_list {
 	uint64_t transaction;
 	uint16_t n;
 	const uint16_t *entries;
+};
+
+/* Facts in put_facts' form; all but the last part go ahead, as JUDGE_MORE. */
+struct judge_question {
+	enum judge_stage stage;
+	uint64_t message_bytes;
+	const struct slice *parts;
+	size_t n_parts;
+	uint32_t set;			/* peers.c numbers it */
 };
 
 /* What milters are asked; facts stay as they are until the answer. */
@@ -87,6 +100,10 @@ struct question {
 		const struct failure *failure;
 		const struct prepare_ask *prepare;
 		const struct record_begin *records;
+		struct judge_question *judge;
+		const struct dns_ask *dns;
+		const struct grey_ask *grey;
+		const struct seen_ask *seen;
 		struct entry_list list;	/* WITHDRAW, DONE */
 		struct release_ask release;
 		const struct milters_ask *milters;
@@ -113,6 +130,10 @@ struct answer {
 		struct verdict verdict;
 		struct outcome outcome;
 		struct record_states states;
+		struct judge_answer judge;
+		struct slice octets;	/* DNS: put_dns_answer's form */
+		struct grey_answer grey;
+		struct seen_answer seen;
 		struct milters_answer milters;
 		struct scan_answer scan;
 	} as;

@@ -3,7 +3,8 @@
  * RCPT, the whole story:
  *
  *	cmd_rcpt -> [FAILURE: has it failed by itself lately?] -> ROUTE: who is
- *	that? -> PROBE: can its mailboxes take it, now frozen? -> 250
+ *	that? -> [checks] -> PROBE: can its mailboxes take it, now frozen?
+ *	-> 250
  *
  * Whatever cannot be told is a 451, never a 550 (RFC 5321 4.2.1 leaves the
  * client a way to try again).
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "fault.h"
@@ -28,6 +30,7 @@
 
 static enum step rcpt_routed(struct session *s, struct answer *a);
 static enum step rcpt_probed(struct session *s, struct answer *a);
+static enum step rcpt_join(struct session *s);
 static enum step rcpt_remembered(struct session *s, struct answer *a);
 
 /* They can always be reached, even by somebody who guesses addresses. */
@@ -187,9 +190,10 @@ rcpt_add(struct session *s, enum route_kind kind)
 }
 
 static enum step
-rcpt_discard(struct session *s)
+rcpt_checked(struct session *s)
 {
-	return rcpt_add(s, ROUTE_DISCARD);
+	return s->tx->rcpt_is_discarded ? milters_rcpt(s, rcpt_join) :
+	    rcpt_ask_probe(s, rcpt_probed);
 }
 
 static enum step
@@ -210,13 +214,13 @@ rcpt_routed(struct session *s, struct answer *a)
 		return rcpt_unknown(s, route);
 	if (!fate_joins(&tx->fate, route->kind))
 		return session_reply(s, REPLY_OTHER_FATE);
-	if (route->kind == ROUTE_DISCARD)
-		return milters_rcpt(s, rcpt_discard);
-	if (!rcpt_keep_route(tx, a)) {
+	tx->rcpt_is_discarded = route->kind == ROUTE_DISCARD;
+	if (!tx->rcpt_is_discarded && !rcpt_keep_route(tx, a)) {
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	}
-	return rcpt_ask_probe(s, rcpt_probed);
+	return checks_rcpt(s, route->is_exempt || rcpt_is_exempt(&tx->rcpt),
+	    rcpt_checked);
 }
 
 /* Deliver froze a route that does not join after all. */
@@ -252,9 +256,10 @@ rcpt_join(struct session *s)
 {
 	struct transaction *tx = s->tx;
 	uint16_t index = tx->n_probed;
-	enum step step = rcpt_add(s, ROUTE_MAILBOX);
+	enum step step = rcpt_add(s, tx->rcpt_is_discarded ? ROUTE_DISCARD :
+	    ROUTE_MAILBOX);
 
-	if (tx->n_probed > index)
+	if (tx->n_probed > index || tx->rcpt_is_discarded)
 		return step;
 	tx->n_probed = (uint16_t)(index + 1);
 	rcpt_release(s, index);

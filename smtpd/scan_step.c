@@ -12,7 +12,8 @@ scan_silent(struct session *s, const char *problem)
 {
 	struct verdict v;
 
-	if (s->settings->config->checks.virus == CHECK_MARK) {
+	if (s->settings->config->checks.actions[CHECK_VIRUS] ==
+	    ACTION_MARK) {
 		note_mark(s, "data", "virus", problem, "none");
 		return s->after_filter(s);
 	}
@@ -26,7 +27,8 @@ scan_found(struct session *s, const char *name)
 {
 	struct verdict v;
 
-	if (s->settings->config->checks.virus == CHECK_MARK) {
+	if (s->settings->config->checks.actions[CHECK_VIRUS] ==
+	    ACTION_MARK) {
 		note_mark(s, "data", "virus", "found", name);
 		return s->after_filter(s);
 	}
@@ -61,7 +63,7 @@ clamd_scan(struct session *s, session_then_fn *then)
 		.as.scan = { .size_bytes = s->tx->message_bytes } };
 
 	if (s->settings->config->n_clamds == 0 ||
-	    s->settings->config->checks.virus == CHECK_OFF)
+	    s->settings->config->checks.actions[CHECK_VIRUS] == ACTION_OFF)
 		return then(s);
 	s->after_filter = then;
 	if (q.deadline_ms == 0)

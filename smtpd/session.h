@@ -33,6 +33,7 @@
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
 
+struct checks;
 struct transaction;
 struct client;
 
@@ -88,6 +89,7 @@ struct session {
 	bool has_filters;		/* they were asked something */
 	char *unknown_line;		/* the last one that they saw, or NULL */
 	struct transaction *tx;		/* NULL outside of one */
+	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;
 	/* what the log and the limits count */
 	unsigned n_errors, n_refusals, n_unknown, n_recipients;

@@ -64,11 +64,12 @@ struct transaction {
 	uint64_t message_bytes;
 	uint8_t digest[BODY_DIGEST_SIZE];
 	bool has_records;		/* Message-ID and Date are there */
-	struct buf trace;		/* our Received field */
+	struct buf trace;		/* our Received field, then policy's */
+	bool is_junk;			/* its copies go into .Junk */
 	char name[64];			/* of the copies: TIME.UNIQUE */
-	bool is_junk;			/* into .Junk, because: */
+	/* what milters want: why it is junk, */
 	char junk_reason[TALK_REASON_MAX + 1];
-	struct milter_changes changes;	/* of the recipients, to be made */
+	struct milter_changes changes;	/* and recipients, to be changed */
 	size_t at_change;
 	/* delivery records: entries are numbered over all leaves */
 	struct done_leaf *done;
@@ -84,6 +85,7 @@ struct transaction {
 	const char *refusal_check;	/* who decided; NULL: delivery */
 	/* the RCPT under way */
 	struct address rcpt;
+	bool rcpt_is_discarded;
 	struct slice rcpt_sealed;	/* owned */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * control_rules.c - what control asks the store: why?
+ * control_rules.c - what control asks the store: why? And more.
  *
  * The search goes on in steps (why.h), between which mail is served.
  */
@@ -103,6 +103,8 @@ on_why_ask(struct channel *ch, struct ipc_message *m, void *arg)
 
 const struct channel_rule store_control_rules[] = {
 	{ WHY_ASK, CHANNEL_NO_FD, on_why_ask },
+	{ GREY_ASK, CHANNEL_NO_FD, store_on_grey_ask },
+	{ SEEN_ASK, CHANNEL_NO_FD, store_on_seen_ask },
 };
 const size_t store_n_control_rules =
     sizeof store_control_rules / sizeof *store_control_rules;

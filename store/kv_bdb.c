@@ -38,6 +38,7 @@ struct kv_table {
 	DB *db;
 	uint8_t sweep_key[KV_KEY_MAX];	/* where kv_expire goes on */
 	size_t sweep_key_size;
+	bool is_soft;			/* needs no flush */
 };
 
 struct kv {
@@ -45,6 +46,7 @@ struct kv {
 	DB_TXN *txn;			/* or NULL */
 	struct kv_table *tables;
 	unsigned n_changes;
+	bool needs_flush;		/* some are of a table that is not soft */
 	int failed;			/* -errno of an early commit */
 };
 
@@ -202,6 +204,12 @@ kv_table_open(struct kv *kv, const char *name, struct kv_table **tablep)
 	return 0;
 }
 
+void
+kv_table_is_soft(struct kv_table *table)
+{
+	table->is_soft = true;
+}
+
 /* ---- the one transaction ---- */
 
 static int
@@ -216,21 +224,25 @@ static int
 txn_commit(struct kv *kv)
 {
 	DB_TXN *txn = kv->txn;
-	bool has_changes = kv->n_changes > 0;
+	u_int32_t how = kv->needs_flush ? 0 :
+	    kv->n_changes > 0 ? DB_TXN_WRITE_NOSYNC : DB_TXN_NOSYNC;
 
 	kv->txn = NULL;
 	kv->n_changes = 0;
+	kv->needs_flush = false;
 	if (txn == NULL)
 		return 0;
-	return errno_of(txn->commit(txn, has_changes ? 0 : DB_TXN_NOSYNC));
+	return errno_of(txn->commit(txn, how));
 }
 
 /* A very large round is committed in parts; kv_commit tells the outcome. */
 static void
-count_change(struct kv *kv)
+count_change(struct kv_table *table)
 {
+	struct kv *kv = table->kv;
 	int error;
 
+	kv->needs_flush |= !table->is_soft;
 	if (++kv->n_changes < CHANGES_MAX)
 		return;
 	error = txn_commit(kv);
@@ -337,7 +349,7 @@ change(struct kv_table *table, DBT *key, DBT *data)
 	}
 	ret = child->commit(child, 0);
 	if (ret == 0)
-		count_change(kv);
+		count_change(table);
 	return errno_of(ret);
 }
 

@@ -67,8 +67,15 @@ open_kv(struct store *s)
 		error = kv_open(&s->kv, DB_FOLDER);
 	if (!error)
 		error = ended_open(&s->ended, s->kv);
-	if (error)
+	if (!error)
+		error = notes_open(&s->seen, s->kv, "seen", SEEN_ENTRIES_MAX);
+	if (!error)
+		error = grey_open(&s->grey, s->kv, s->hmac);
+	if (error) {
+		notes_close(&s->seen);
+		ended_close(&s->ended);
 		kv_close(&s->kv);
+	}
 	return error;
 }
 
@@ -117,14 +124,15 @@ void
 store_open(struct store *s)
 {
 	uint8_t secret[SECRET_SIZE];
-	int error = open_kv(s);
+	int error;
 
-	if (error == -ENOTRECOVERABLE && set_aside() == 0)
-		error = open_kv(s);
-	check(error, DB_FOLDER);
 	check(read_secret(secret), SECRET_FILE);
 	check(hmac_new(&s->hmac, secret, sizeof secret), "key");
 	explicit_bzero(secret, sizeof secret);
+	error = open_kv(s);
+	if (error == -ENOTRECOVERABLE && set_aside() == 0)
+		error = open_kv(s);
+	check(error, DB_FOLDER);
 	check(slots_open(&s->slots, "records.live"), "records.live");
 	check(segments_open(&s->segments, "trail"), "trail");
 	s->failures = failures_new(s->hmac);
@@ -140,6 +148,8 @@ store_close(struct store *s)
 	failures_free(&s->failures);
 	segments_close(&s->segments);
 	slots_close(&s->slots);
+	grey_close(&s->grey);
+	notes_close(&s->seen);
 	hmac_free(&s->hmac);
 	ended_close(&s->ended);
 	kv_close(&s->kv);

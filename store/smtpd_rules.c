@@ -224,6 +224,8 @@ const struct channel_rule store_smtpd_rules[] = {
 	{ FAILURE_PUT, CHANNEL_NO_FD, on_failure_put },
 	{ FAILURE_ASK, CHANNEL_NO_FD, on_failure_ask },
 	{ TRAIL_SEGMENT_ASK, CHANNEL_NO_FD, on_trail_segment_ask },
+	{ GREY_ASK, CHANNEL_NO_FD, store_on_grey_ask },
+	{ SEEN_ASK, CHANNEL_NO_FD, store_on_seen_ask },
 };
 const size_t store_n_smtpd_rules =
     sizeof store_smtpd_rules / sizeof *store_smtpd_rules;

@@ -3,8 +3,11 @@ STORE_SRCS = \
 	store/control_rules.c \
 	store/ended.c \
 	store/failures.c \
+	store/grey.c \
 	store/hmac.c \
 	store/kv_bdb.c \
+	store/notes.c \
+	store/notes_rules.c \
 	store/open.c \
 	store/orphans.c \
 	store/peers.c \

@@ -11,8 +11,10 @@
 #include "compartment.h"
 #include "ended.h"
 #include "failures.h"
+#include "grey.h"
 #include "hmac.h"
 #include "kv.h"
+#include "notes.h"
 #include "records.h"
 #include "segments.h"
 #include "slots.h"
@@ -48,6 +50,8 @@ struct store {
 	struct hmac *hmac;
 	struct records *records;
 	struct failures *failures;
+	struct grey *grey;
+	struct notes *seen;		/* what was seen before */
 	struct segments *segments;
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
@@ -78,6 +82,9 @@ extern const struct channel_rule store_control_rules[];
 extern const size_t store_n_control_rules;
 /* Forget what this peer has asked about. */
 void store_whys_end(struct peer *peer);
+
+/* ---- notes_rules.c: for both ---- */
+channel_handler_fn store_on_grey_ask, store_on_seen_ask;
 
 /* ---- resolve.c ---- */
 void store_resolve_init(struct store *s);

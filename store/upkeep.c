@@ -26,16 +26,30 @@ check_engine(struct store *s, int error)
 	loop_stop(s->c.loop);
 }
 
+static bool
+has_unstored(const struct store *s)
+{
+	return records_have_unstored(s->records) ||
+	    notes_have_waiting(s->seen) ||
+	    notes_have_waiting(grey_notes(s->grey));
+}
+
 static int
 commit_once(struct store *s)
 {
 	int put = records_store(s->records), error;
+	int seen = notes_store(s->seen);
+	int grey = notes_store(grey_notes(s->grey));
 
 	FAULT_STEP("store.before-commit");
 	error = kv_commit(s->kv);
 	FAULT_STEP("store.after-commit");
 	records_stored(s->records, error);
-	return error ? error : put;
+	notes_stored(s->seen, error ? error : seen);
+	notes_stored(grey_notes(s->grey), error ? error : grey);
+	if (!error)
+		error = put ? put : seen ? seen : grey;
+	return error;
 }
 
 void
@@ -45,12 +59,13 @@ store_commit(struct store *s)
 
 	do
 		error = commit_once(s);
-	while (!error && records_have_unstored(s->records));
+	while (!error && has_unstored(s));
 	if (!error)
 		return;
 	s->hold_until_us = clock_monotonic_us() + HOLD_US;
 	log_error("kv_commit", LOG_E("error", error), LOG_S("effect",
-	    "records of ended sessions stay in memory; it is tried again"),
+	    "records of ended sessions and the greylist stay in memory; it "
+	    "is tried again"),
 	    LOG_END);
 	check_engine(s, error);
 }
@@ -59,13 +74,22 @@ void
 store_round_end(void *arg)
 {
 	struct store *s = arg;
-	bool has_work = records_have_unstored(s->records) &&
+	bool has_work = has_unstored(s) &&
 	    loop_now_us(s->c.loop) >= s->hold_until_us;
 
 	if (has_work)
 		store_commit(s);
 	else if (kv_has_transaction(s->kv))
 		check_engine(s, kv_commit(s->kv));
+}
+
+static void
+report_expiry(struct store *s, int error)
+{
+	if (error >= 0)
+		return;
+	log_warning("kv_expire", LOG_E("error", error), LOG_END);
+	check_engine(s, error);
 }
 
 /* A part of the table of ended sessions in each tick, until all is seen. */
@@ -75,10 +99,14 @@ sweep(struct store *s)
 	int more = ended_expire(s->ended, clock_wall_s(), SWEEP_AT_ONCE);
 
 	s->is_sweeping = more == 1;
-	if (more < 0) {
-		log_warning("kv_expire", LOG_E("error", more), LOG_END);
-		check_engine(s, more);
-	}
+	report_expiry(s, more);
+}
+
+static void
+sweep_notes(struct store *s)
+{
+	report_expiry(s, notes_sweep(s->seen, clock_wall_s()));
+	report_expiry(s, notes_sweep(grey_notes(s->grey), clock_wall_s()));
 }
 
 static void
@@ -119,6 +147,7 @@ store_tick(struct loop_timer *timer, void *arg)
 	log_refused_records(s);
 	if (s->is_sweeping || s->n_ticks % EVERY_HOUR == 1)
 		sweep(s);
+	sweep_notes(s);
 	if (s->n_ticks % EVERY_MINUTE == 0)
 		each_minute(s);
 	if (s->n_ticks % EVERY_CHECKPOINT == 0)

@@ -57,9 +57,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (first == size)
 		return 0;
 	all = (struct slice){ all.data + first + 1, size - first - 1 };
-	status_text(&out, all, NULL);
+	status_text(&out, all, all, NULL);
 	buf_free(&out);
-	status_json(&out, all, NULL);
+	status_json(&out, all, all, NULL);
 	check_json(buf_slice(&out));
 	buf_free(&out);
 	return 0;

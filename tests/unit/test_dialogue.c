@@ -39,8 +39,9 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "release", "milters", "scan", "done", "settle",
-	"confirm", "end", "failed", "milters-end",
+	"withdraw", "commit", "release", "judge", "dns", "grey", "seen",
+	"milters", "scan", "done", "settle", "confirm", "end", "failed",
+	"milters-end",
 };
 
 static enum question_kind
