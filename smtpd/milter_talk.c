@@ -182,15 +182,22 @@ say_body(struct milter_talk *t)
 	talk_check(t, milter_put_body(&t->out, chunk, size));
 }
 
+/* One that does without a command may still want its macros later. */
+static void
+say_macros(struct milter_talk *t, enum talk_step step)
+{
+	const struct step_row *row = &rows[step];
+
+	if (row->has_macros && t->version >= row->since)
+		talk_check(t, milter_facts_put(&t->out, t->facts, row->macros,
+		    row->command, t->symbols[row->macros]));
+}
+
 static void
 say_step(struct milter_talk *t, enum talk_step step)
 {
 	const struct milter_facts *f = t->facts;
-	const struct step_row *row = &rows[step];
 
-	if (row->has_macros)
-		talk_check(t, milter_facts_put(&t->out, f, row->macros,
-		    row->command, t->symbols[row->macros]));
 	switch (step) {
 	case STEP_OPTIONS:
 		talk_check(t, milter_put_options(&t->out, MILTER_ACTIONS,
@@ -218,7 +225,8 @@ say_step(struct milter_talk *t, enum talk_step step)
 		talk_check(t, milter_put_texts(&t->out, 'U', &f->line, 1));
 		break;
 	default:
-		talk_check(t, milter_put_command(&t->out, row->command));
+		talk_check(t, milter_put_command(&t->out,
+		    rows[step].command));
 		break;
 	}
 }
@@ -291,6 +299,7 @@ talk_pump(struct milter_talk *t)
 			return;
 		}
 		t->said |= SAID(step);
+		say_macros(t, step);
 		if (!is_wanted(t, step))
 			continue;
 		before = t->out.size;

@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	test_aliases \
 	test_ask \
 	test_body \
+	test_clamd \
 	test_config \
 	test_config_errors \
 	test_config_values \
@@ -28,6 +29,8 @@ UNIT_TESTS = \
 	test_maildir \
 	test_maildirsize \
 	test_message \
+	test_milter \
+	test_milter_talk \
 	test_names \
 	test_received \
 	test_peers \
@@ -61,4 +64,6 @@ FUZZ_TARGETS = \
 	fuzz_aliases \
 	fuzz_users \
 	fuzz_work \
-	fuzz_maildirsize
+	fuzz_maildirsize \
+	fuzz_milter \
+	fuzz_clamd
