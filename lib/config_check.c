@@ -286,6 +286,16 @@ check_dnsbl(struct config *config, struct config_problems *problems)
 		    checks->dnsbl_refuse_at);
 }
 
+/* Nobody shall believe that he is protected. */
+static void
+check_clamd(const struct config *config, struct config_problems *problems)
+{
+	if (config->n_clamds > 0 &&
+	    config->checks.actions[CHECK_VIRUS] == ACTION_OFF)
+		config_warn(problems, config->clamds[0].line, "clamd does "
+		    "nothing while virus is off");
+}
+
 bool
 config_check_file(struct config *config, const struct config_frame *top,
     struct config_problems *problems)
@@ -300,6 +310,7 @@ config_check_file(struct config *config, const struct config_frame *top,
 		    "as: domain \"example.org\" { users = \"passwd\" }");
 	check_limits(config, problems);
 	check_bare_lf(config, problems);
+	check_clamd(config, problems);
 	check_dnsbl(config, problems);
 	return check_names(config, top, problems);
 }

@@ -138,6 +138,9 @@ class Program(Milter.Base):
     def do_body(self, argument):
         self.replacebody(argument.replace("\\n", "\r\n") + "\r\n")
 
+    def do_join(self, argument):
+        self.replacebody(argument.replace(" ", "") + "\r\n")
+
     def do_rcpt(self, argument):
         self.addrcpt(argument)
 

@@ -217,6 +217,8 @@ static const struct {
 	    "milter \"unix:/m\" stands twice, first on line 3", 4, false },
 	{ "checks {\n clamd \"unix:/a\" { }\n clamd \"unix:/b\" { }\n}\n",
 	    "section clamd stands twice, first on line 3", 4, false },
+	{ "checks {\n virus = off\n clamd \"unix:/a\" { }\n}\n",
+	    "clamd does nothing while virus is off", 4, true },
 };
 
 static void
