@@ -6,6 +6,7 @@
  */
 #include "clock.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
 
@@ -62,6 +63,15 @@ data_begin(struct session *s)
 	return error;
 }
 
+static enum step
+data_open(struct session *s)
+{
+	if (data_begin(s) < 0)
+		return session_reply(s, REPLY_DATA_IO_ERROR);
+	s->mode = INPUT_DATA;
+	return session_reply(s, REPLY_SEND_DATA);
+}
+
 enum step
 cmd_data(struct session *s, struct slice argument)
 {
@@ -69,10 +79,7 @@ cmd_data(struct session *s, struct slice argument)
 		return session_reply(s, REPLY_BAD_ARGUMENT);
 	if (s->tx->n_recipients == 0)
 		return session_reply(s, REPLY_NO_RECIPIENTS);
-	if (data_begin(s) < 0)
-		return session_reply(s, REPLY_DATA_IO_ERROR);
-	s->mode = INPUT_DATA;
-	return session_reply(s, REPLY_SEND_DATA);
+	return milters_data(s, data_open);
 }
 
 enum reply_name

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ask.h"
+#include "clamd.h"
+#include "milter_talk.h"
 
 enum question_kind {
 	/* asked */
@@ -31,12 +33,15 @@ enum question_kind {
 	QUESTION_DNS,		/* resolver -> answer.as.octets */
 	QUESTION_GREY,		/* store -> answer.as.grey */
 	QUESTION_SEEN,		/* store -> answer.as.seen */
+	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
+	QUESTION_SCAN,		/* clamd -> answer.as.scan */
 	/* told */
 	QUESTION_DONE,		/* store: these are in new/ */
 	QUESTION_SETTLE,	/* store: find out what became of it */
 	QUESTION_CONFIRM,	/* store: the client has read the reply */
 	QUESTION_END,		/* store: it may not have */
 	QUESTION_FAILED,	/* store: remember this recipient's failure */
+	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_COUNT,
 };
 
@@ -56,6 +61,36 @@ struct judge_question {
 	uint32_t set;			/* peers.c numbers it */
 };
 
+/* What milters are asked; facts stay as they are until the answer. */
+struct milters_ask {
+	enum talk_stage stage;
+	struct milter_facts facts;
+	uint64_t size_bytes;	/* of the message: the question's fd */
+	uint64_t max_bytes;	/* of what it may become; 0: none */
+};
+
+/* What all of them said. */
+struct milters_answer {
+	struct verdict verdict;		/* code 0: go on */
+	bool is_session;		/* it is of all that follows, too */
+	bool is_silence;		/* one did not answer */
+	char milter[120];		/* who decided */
+	/* TALK_MESSAGE; the answer's fd is the changed message, or -1 */
+	uint64_t size_bytes;
+	struct milter_changes changes;	/* released by who gets it */
+	bool has_silent;		/* one whose silence only marks */
+	char silent[120];
+};
+
+struct scan_ask {
+	uint64_t size_bytes;		/* the message is the question's fd */
+};
+
+struct scan_answer {
+	enum clamd_result result;
+	char name[CLAMD_NAME_MAX + 1];	/* what was found, or went wrong */
+};
+
 struct question {
 	enum question_kind kind;
 	uint32_t deadline_ms;
@@ -72,10 +107,20 @@ struct question {
 		const struct seen_ask *seen;
 		struct entry_list list;	/* WITHDRAW, DONE */
 		struct release_ask release;
+		const struct milters_ask *milters;
+		struct scan_ask scan;
 		uint64_t transaction;	/* INTENT, COMMIT, SETTLE, CONFIRM,
 					 * END */
 	} as;
 };
+
+/* Answered by the session's own milters and clamd, not by a peer. */
+static inline bool
+question_is_for_filters(enum question_kind kind)
+{
+	return kind == QUESTION_MILTERS || kind == QUESTION_SCAN ||
+	    kind == QUESTION_MILTERS_END;
+}
 
 struct answer {
 	bool is_known;		/* false: nothing else holds */
@@ -90,6 +135,8 @@ struct answer {
 		struct slice octets;	/* DNS: put_dns_answer's form */
 		struct grey_answer grey;
 		struct seen_answer seen;
+		struct milters_answer milters;
+		struct scan_answer scan;
 	} as;
 };
 

@@ -10,6 +10,7 @@
 #include "checks.h"
 #include "clock.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -88,6 +89,12 @@ session_confirm(struct session *s)
 }
 
 static enum step
+session_unknown(struct session *s)
+{
+	return session_reply(s, REPLY_UNKNOWN_COMMAND);
+}
+
+static enum step
 session_command(struct session *s, struct slice line)
 {
 	const struct command_entry *entry;
@@ -100,7 +107,7 @@ session_command(struct session *s, struct slice line)
 	if (entry == NULL) {
 		/* AUTH, though not offered, may come with a password */
 		note_asked("command", c.verb, 0);
-		return session_reply(s, REPLY_UNKNOWN_COMMAND);
+		return milters_unknown(s, line, session_unknown);
 	}
 	if ((entry->phases & s->phase) != 0)
 		step = entry->handler(s, c.argument);
@@ -248,6 +255,7 @@ session_free(struct session *s)
 	if (s->spent_fd >= 0)
 		close(s->spent_fd);
 	free(s->helo);
+	free(s->unknown_line);
 	free(s);
 }
 

@@ -161,6 +161,7 @@ smtpd_main(void)
 	d.c.on_drain = on_drain;
 	d.c.on_stop = on_stop;
 	d.server.loop = d.c.loop;
+	d.server.compartment = &d.c;
 	d.server.ended = on_ended;
 	boards_open(&d.boards, &d.c);
 	settings_init(&d);

@@ -40,7 +40,8 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
 	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
-	"seen", "done", "settle", "confirm", "end", "failed",
+	"seen", "milters", "scan", "done", "settle", "confirm", "end",
+	"failed", "milters-end",
 };
 
 static enum question_kind
