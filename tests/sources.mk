@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	test_maildir \
 	test_maildirsize \
 	test_message \
+	test_mime \
 	test_names \
 	test_received \
 	test_peers \
@@ -53,6 +54,7 @@ FUZZ_TARGETS = \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
+	fuzz_mime \
 	fuzz_reply \
 	fuzz_short_id \
 	fuzz_route \
