@@ -68,6 +68,11 @@ struct mime_level {
 
 struct mime_walk {
 	struct slice text;
+	/* limits, as above; may be changed after mime_walk_start */
+	unsigned depth_max;		/* at most MIME_DEPTH_MAX */
+	unsigned parts_max, fields_max;
+	size_t header_max;
+	/* where it is */
 	size_t at;
 	unsigned faults;		/* enum mime_fault */
 	unsigned n_parts, n_levels;

@@ -23,6 +23,10 @@ mime_walk_start(struct mime_walk *walk, struct slice text)
 	memset(walk, 0, sizeof *walk);
 	walk->text = text.size > 0 ? text : SLICE("");
 	walk->is_at_part = true;
+	walk->depth_max = MIME_DEPTH_MAX;
+	walk->parts_max = MIME_PARTS_MAX;
+	walk->fields_max = MIME_FIELDS_MAX;
+	walk->header_max = MIME_HEADER_MAX;
 }
 
 /* ---- lines ---- */
@@ -180,7 +184,7 @@ count_line(struct mime_walk *walk, const struct line *line, size_t from,
 	struct slice s = { walk->text.data + line->at,
 		line->end - line->at };
 
-	if (line->end - from > MIME_HEADER_MAX) {
+	if (line->end - from > walk->header_max) {
 		walk->faults |= MIME_HEADER_TOO_LARGE;
 		return false;
 	}
@@ -188,7 +192,7 @@ count_line(struct mime_walk *walk, const struct line *line, size_t from,
 		return true;
 	if (!line_is_field(s))
 		walk->faults |= MIME_BAD_HEADER;
-	else if (++*n_fields > MIME_FIELDS_MAX) {
+	else if (++*n_fields > walk->fields_max) {
 		walk->faults |= MIME_TOO_MANY_FIELDS;
 		return false;
 	}
@@ -300,7 +304,8 @@ push_level(struct mime_walk *walk)
 {
 	struct mime_level *level;
 
-	if (walk->n_levels == MIME_DEPTH_MAX) {
+	if (walk->n_levels >= walk->depth_max ||
+	    walk->n_levels == MIME_DEPTH_MAX) {
 		walk->faults |= MIME_TOO_DEEP;
 		return NULL;
 	}
@@ -400,7 +405,7 @@ mime_next(struct mime_walk *walk, struct mime_part *part)
 		(void)skip_to_boundary(walk);
 	if (walk->is_over)
 		return false;
-	if (walk->n_parts == MIME_PARTS_MAX) {
+	if (walk->n_parts >= walk->parts_max) {
 		walk->faults |= MIME_TOO_MANY_PARTS;
 		walk->is_over = true;
 		return false;
