@@ -30,9 +30,9 @@ ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd directory deliver store control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -46,6 +46,7 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/lib.a: $(call objs,$(LIB_SRCS))
 $(BUILD)/mail.a: $(call objs,$(MAIL_SRCS))
 $(BUILD)/smtpd.a: $(call objs,$(SMTPD_SRCS))
+$(BUILD)/policy.a: $(call objs,$(POLICY_SRCS))
 $(BUILD)/directory.a: $(call objs,$(DIRECTORY_SRCS))
 $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))

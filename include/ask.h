@@ -11,6 +11,10 @@
  *	smtpd ----> directory            who is this recipient? (ROUTE)
  *	smtpd ----> deliver              can it be delivered? then do it
  *	smtpd ----> store ----> deliver  delivery records; what became of one
+ *	smtpd ----> resolver             DNS, for policy's facts
+ *	smtpd ----> policy               what do these facts amount to?
+ *	control --> directory, store, resolver, policy
+ *	                                 posternctl's questions
  *	smtpd ----> store                greylist, first contacts
  *	control --> directory, store     posternctl's questions
  *	everyone -> supervisor           on descriptor 3
@@ -23,7 +27,9 @@
 #include <sys/types.h>
 #include "buf.h"
 #include "compartment.h"
+#include "dns.h"
 #include "ipc.h"
+#include "judge.h"
 #include "route.h"
 #include "verdict.h"
 
@@ -96,6 +102,17 @@ enum ask_type {
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	/* smtpd, control -> policy */
+	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
+	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed
+				 * message, at JUDGE_DATA -> JUDGE_ANSWER */
+	JUDGE_ANSWER,		/* struct judge_answer; descriptor if large */
+	/* smtpd, control -> resolver */
+	DNS_ASK = 256,		/* struct dns_ask -> DNS_ANSWER. Its deadline
+				 * ends the look-up too: DNS_FAILED then */
+	DNS_ANSWER,		/* slice: the octets of put_dns_answer */
+	RESOLVER_STATUS,	/* nothing -> RESOLVER_STATUS: text, one line
+				 * of key=value (control only) */
 };
 
 struct setup_self {
@@ -291,6 +308,41 @@ struct seen_answer {
 	uint64_t age_s;			/* BEFORE: since the first note */
 };
 
+/* ---- resolver ---- */
+
+#define ASK_NETWORK_MAX 64	/* text of a network, with terminator */
+
+struct dns_ask {
+	enum dns_type type;
+	struct slice name;		/* as dns_name makes it; "" is root */
+	struct slice network;		/* whose share it counts in; "" none */
+};
+
+/* ---- policy ---- */
+
+/*
+ * A set of facts that is too large for one message is told in parts before
+ * it is judged: all with one number that is not 0 and that the channel has
+ * not used for the set before.
+ */
+#define JUDGE_FACTS_MAX 15000		/* octets of one part */
+struct judge_more {
+	uint32_t set;
+	struct slice facts;		/* put_facts_part's form */
+};
+
+struct judge_ask {
+	enum judge_stage stage;
+	uint32_t set;			/* of the JUDGE_MORE before, or 0 */
+	uint64_t message_bytes;		/* of the descriptor */
+	struct slice facts;		/* the rest */
+};
+
+struct judge_answer {
+	struct slice judgement;		/* put_judgement's form ... */
+	uint32_t sealed_size;		/* ... or a descriptor of that size */
+};
+
 /* ---- encoders and decoders ---- */
 
 void put_verdict(struct ipc_writer *w, const struct verdict *v);
@@ -317,6 +369,14 @@ void put_record_states(struct ipc_writer *w, const struct record_states *a);
 bool get_record_states(struct ipc_reader *r, struct record_states *a);
 void put_failure(struct ipc_writer *w, const struct failure *f);
 bool get_failure(struct ipc_reader *r, struct failure *f);
+void put_judge_more(struct ipc_writer *w, const struct judge_more *q);
+bool get_judge_more(struct ipc_reader *r, struct judge_more *q);
+void put_judge_ask(struct ipc_writer *w, const struct judge_ask *q);
+bool get_judge_ask(struct ipc_reader *r, struct judge_ask *q);
+void put_judge_answer(struct ipc_writer *w, const struct judge_answer *a);
+bool get_judge_answer(struct ipc_reader *r, struct judge_answer *a);
+void put_dns_ask(struct ipc_writer *w, const struct dns_ask *q);
+bool get_dns_ask(struct ipc_reader *r, struct dns_ask *q);
 void put_grey_ask(struct ipc_writer *w, const struct grey_ask *q);
 bool get_grey_ask(struct ipc_reader *r, struct grey_ask *q);
 void put_grey_answer(struct ipc_writer *w, const struct grey_answer *a);

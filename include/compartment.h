@@ -25,8 +25,8 @@
 #include "loop.h"
 
 /* In the order in which they start; they stop in the reverse one. */
-enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_DELIVER, ROLE_DIRECTORY,
-	ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER, ROLE_COUNT };
+enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_RESOLVER, ROLE_DELIVER,
+	ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER, ROLE_COUNT };
 
 const char *role_name(enum role role);		/* "smtpd" */
 bool role_of_name(const char *name, enum role *role);
@@ -98,6 +98,8 @@ int smtpd_main(void);
 int directory_main(void);
 int deliver_main(void);
 int store_main(void);
+int resolver_main(void);
+int policy_main(void);
 int control_main(void);
 int compiler_main(void);	/* directory/compiler.c */
 

@@ -22,6 +22,7 @@
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
 #define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
+#define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
 
 enum config_listen_role { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_LOCAL };
@@ -76,6 +77,34 @@ struct config_limits {		/* 0 = none */
 
 enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
 
+/* Checks that the configuration names; policy's table has one row each. */
+enum config_check { CHECK_HELO, CHECK_FCRDNS, CHECK_SENDER_DOMAIN, CHECK_SPF,
+	CHECK_DNSBL, CHECK_GREYLIST, CHECK_DATE, CHECK_FROM, CHECK_DKIM,
+	CHECK_DMARC, CHECK_VIRUS, CHECK_COUNT };
+enum config_action { ACTION_REFUSE, ACTION_MARK, ACTION_OFF };
+
+struct config_dnsbl {
+	unsigned line;
+	char *zone;			/* lower-case A-label */
+	unsigned score;			/* default 1 */
+	bool is_allow;			/* its hits are subtracted */
+	struct config_strings answers;	/* networks; none: 127.0.0.0/8 */
+	char *text;			/* for the reply; NULL: its TXT */
+};
+
+struct config_checks {
+	enum config_action actions[CHECK_COUNT];
+	enum config_action fallback;	/* "default", where it is set */
+	/* sum of scores; 0: more than any one list counts. DNSBL's action
+	 * follows from the lists: off without any */
+	unsigned dnsbl_refuse_at;
+	struct config_dnsbl *dnsbls;
+	size_t n_dnsbls;
+	unsigned greylist_delay_s;	/* default 300 */
+	unsigned greylist_window_s;	/* default 1 day */
+	unsigned greylist_lifetime_s;	/* default 35 days */
+};
+
 struct config_other {		/* a section of a part not built yet */
 	unsigned line;
 	char *section;
@@ -105,6 +134,7 @@ struct config {
 	struct config_domain *domains;
 	size_t n_domains;
 	struct config_limits limits;
+	struct config_checks checks;
 	struct config_other *others;
 	size_t n_others;
 };

@@ -24,6 +24,8 @@
 
 #define FACTS_MAX 400		/* in one set, wanted ones too */
 #define FACTS_BYTES_MAX 60000	/* of one set in wire form */
+#define FACT_KEY_MAX 2048
+#define FACT_VALUE_MAX 12000	/* so that any fact fits into one message */
 
 enum fact_kind {
 	/* told by smtpd; the key is "" unless it is named */
@@ -66,17 +68,22 @@ struct facts {
 	bool is_over;			/* a limit was met: nothing more */
 };
 
-/* Copies key and value. 0, -EEXIST (known already), -ENOBUFS, -ENOMEM. */
+/* Copies key and value; it is wanted no more. 0, -EEXIST (known already),
+ * -ENOBUFS, -ENOMEM. */
 int facts_add(struct facts *f, enum fact_kind kind, struct slice key,
     struct slice value);
+/* All that from knows and f does not. 0, -ENOBUFS, -ENOMEM. */
+int facts_add_all(struct facts *f, const struct facts *from);
 /* False when it is not there; nothing is noted. */
 bool facts_find(const struct facts *f, enum fact_kind kind,
     struct slice key, struct slice *value);
-/* The same, and if it is not there it is wanted. */
+/* The same, and if it is not there it is wanted; over a limit f->is_over
+ * is set instead, and whoever needs it must take that for silence. */
 bool facts_get(struct facts *f, enum fact_kind kind, struct slice key,
     struct slice *value);
-/* facts_get of a DNS answer. key is brought to lower case. A value that is
- * malformed, or a name that cannot be one, is known: DNS_NO_NAME. */
+/* facts_get of a DNS answer; the name is brought to lower case. One that
+ * cannot be a name is known: DNS_NO_NAME; so is a malformed value: DNS_FAILED,
+ * as silence is never an answer. The records live as long as f. */
 bool facts_dns(struct facts *f, enum fact_kind kind, struct slice name,
     struct dns_answer *answer);
 /* Releases everything; the set can be used again. */
@@ -85,7 +92,13 @@ void facts_free(struct facts *f);
 /* Known ones, or wanted ones, in wire form. 0, -ENOBUFS, -ENOMEM. */
 int put_facts(struct buf *to, const struct facts *f);
 int put_wanted(struct buf *to, const struct facts *f);
-/* Add what put_facts or put_wanted wrote. False for anything malformed. */
+/* A part of the known ones: from *at on, what fits into room octets (of
+ * which one fact needs at most FACT_KEY_MAX + FACT_VALUE_MAX + 8). Moves *at;
+ * it is f->n after the last part. */
+int put_facts_part(struct buf *to, const struct facts *f, size_t *at,
+    size_t room);
+/* Add what put_facts or put_wanted wrote. False for anything malformed:
+ * what is known already, or more than a set may hold, included. */
 bool get_facts(struct slice from, struct facts *f);
 bool get_wanted(struct slice from, struct facts *f);
 

@@ -24,6 +24,8 @@
 #define JUDGEMENT_FINDINGS_MAX 32
 #define JUDGEMENT_DETAIL_MAX 300
 #define JUDGEMENT_FIELDS_MAX 8000	/* octets of header fields */
+#define JUDGEMENT_CUTS_MAX 32
+#define JUDGEMENT_BYTES_MAX (1u << 17)	/* in wire form */
 
 enum judge_stage { JUDGE_CONNECT, JUDGE_HELO, JUDGE_MAIL, JUDGE_RCPT,
 	JUDGE_DATA, JUDGE_STAGES };
@@ -58,14 +60,21 @@ struct judgement {
 	/* Octets of the message to leave out when it is delivered: fields
 	 * that were forged in our name. Ascending, none overlap. */
 	size_t n_cuts;
-	struct judgement_cut { uint64_t at, size; } cuts[32];
+	struct judgement_cut { uint64_t at, size; } cuts[JUDGEMENT_CUTS_MAX];
 };
 
-/* The stage's verdict: the strictest finding, or NULL: accept. */
+/* The stage's verdict: the strictest finding that refuses, for now or for
+ * good, or NULL: accept (marks included). */
 const struct finding *judgement_strictest(const struct judgement *j);
+/* Releases everything; *j is zeroed and can be used again. */
 void judgement_free(struct judgement *j);
 
-/* Wire form. 0, -ENOBUFS, -ENOMEM; false for anything malformed. */
+/*
+ * Wire form, at most JUDGEMENT_BYTES_MAX octets. 0, -ENOBUFS, -ENOMEM; false
+ * (and an empty *j) for anything malformed: findings whose code is not of
+ * their kind, fields that are no header lines, cuts out of order, facts
+ * that are not policy's to state. *j is the caller's to free.
+ */
 int put_judgement(struct buf *to, const struct judgement *j);
 bool get_judgement(struct slice from, struct judgement *j);
 

@@ -40,8 +40,8 @@ struct compartment_setup {
 static struct compartment *own;
 
 static const char *const role_names[ROLE_COUNT] = {
-	"supervisor", "store", "deliver", "directory", "smtpd", "control",
-	"compiler",
+	"supervisor", "store", "resolver", "deliver", "directory",
+	"policy", "smtpd", "control", "compiler",
 };
 
 const char *

@@ -68,6 +68,13 @@ free_domain(struct config_domain *domain)
 	free(domain->name);
 }
 
+static void
+free_dnsbl(struct config_dnsbl *dnsbl)
+{
+	config_release(dnsbl, "dnsbl");
+	free(dnsbl->zone);
+}
+
 void
 config_free(struct config **config)
 {
@@ -84,6 +91,9 @@ config_free(struct config **config)
 		free_domain(&c->domains[i]);
 	for (size_t i = 0; i < c->n_others; i++)
 		free_other(&c->others[i]);
+	for (size_t i = 0; i < c->checks.n_dnsbls; i++)
+		free_dnsbl(&c->checks.dnsbls[i]);
+	free(c->checks.dnsbls);
 	free(c->listens);
 	free(c->domains);
 	free(c->others);

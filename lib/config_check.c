@@ -54,11 +54,32 @@ warn_not_built(const struct config_frame *frame,
 	}
 }
 
+/* "default" stands for every check that is not named. */
+static void
+apply_default(struct config *config, const struct config_frame *frame)
+{
+	static const char *const names[CHECK_COUNT] = {
+		[CHECK_HELO] = "helo", [CHECK_FCRDNS] = "fcrdns",
+		[CHECK_SENDER_DOMAIN] = "sender_domain", [CHECK_SPF] = "spf",
+		[CHECK_GREYLIST] = "greylist", [CHECK_DATE] = "date",
+		[CHECK_FROM] = "from", [CHECK_DKIM] = "dkim",
+		[CHECK_DMARC] = "dmarc", [CHECK_VIRUS] = "virus",
+	};
+
+	if (!config_frame_has(frame, "default"))
+		return;
+	for (size_t i = 0; i < CHECK_COUNT; i++)
+		if (names[i] != NULL && !config_frame_has(frame, names[i]))
+			config->checks.actions[i] = config->checks.fallback;
+}
+
 bool
 config_check_section(struct config *config,
     const struct config_frame *frame, struct config_problems *problems)
 {
 	check_required(frame, problems);
+	if (strcmp(frame->section->name, "checks") == 0)
+		apply_default(config, frame);
 	switch (frame->section->target) {
 	case TARGET_LISTEN:
 		return config_check_listen(config, frame, problems);
@@ -215,6 +236,32 @@ check_bare_lf(const struct config *config, struct config_problems *problems)
 		    "without bare_lf = normalize");
 }
 
+/* The lists say what the check does: without any it is off. */
+static void
+check_dnsbl(struct config *config, struct config_problems *problems)
+{
+	struct config_checks *checks = &config->checks;
+	unsigned highest = 0, sum = 0;
+
+	checks->actions[CHECK_DNSBL] = checks->n_dnsbls > 0 ? ACTION_REFUSE :
+	    ACTION_OFF;
+	for (size_t i = 0; i < checks->n_dnsbls; i++) {
+		const struct config_dnsbl *list = &checks->dnsbls[i];
+
+		if (list->is_allow)
+			continue;
+		sum += list->score;
+		highest = list->score > highest ? list->score : highest;
+	}
+	if (checks->dnsbl_refuse_at == 0)
+		checks->dnsbl_refuse_at = highest + 1;
+	if (checks->n_dnsbls > 0 && sum < checks->dnsbl_refuse_at)
+		config_warn(problems, checks->dnsbls[0].line, "the scores of "
+		    "all dnsbl together are %u, and clients are refused at "
+		    "%u: never; set dnsbl_refuse_at", sum,
+		    checks->dnsbl_refuse_at);
+}
+
 bool
 config_check_file(struct config *config, const struct config_frame *top,
     struct config_problems *problems)
@@ -229,5 +276,6 @@ config_check_file(struct config *config, const struct config_frame *top,
 		    "as: domain \"example.org\" { users = \"passwd\" }");
 	check_limits(config, problems);
 	check_bare_lf(config, problems);
+	check_dnsbl(config, problems);
 	return check_names(config, top, problems);
 }

@@ -61,6 +61,33 @@ open_domain(struct config *config, struct config_frame *frame, char *title)
 	return config_set_defaults(domain, "domain");
 }
 
+static bool
+open_dnsbl(struct config *config, struct config_frame *frame, char *title,
+    struct config_problems *problems)
+{
+	struct config_checks *checks = &config->checks;
+	struct config_dnsbl *dnsbl;
+
+	for (size_t i = 0; title != NULL && i < checks->n_dnsbls; i++)
+		if (checks->dnsbls[i].zone != NULL &&
+		    strcmp(checks->dnsbls[i].zone, title) == 0)
+			config_error(problems, frame->line, "dnsbl \"%s\" "
+			    "stands twice, first on line %u", title,
+			    checks->dnsbls[i].line);
+	if (!grow(&checks->dnsbls, &checks->n_dnsbls, sizeof(*dnsbl))) {
+		free(title);
+		return false;
+	}
+	if (checks->n_dnsbls == CONFIG_MAX_DNSBLS + 1)
+		config_error(problems, frame->line, "more than %d sections "
+		    "dnsbl", CONFIG_MAX_DNSBLS);
+	frame->index = checks->n_dnsbls - 1;
+	dnsbl = &checks->dnsbls[frame->index];
+	dnsbl->line = frame->line;
+	dnsbl->zone = title;
+	return config_set_defaults(dnsbl, "dnsbl");
+}
+
 static const struct config_other *
 find_other(const struct config *config, const char *section,
     const char *title)
@@ -116,6 +143,8 @@ config_frame_open(struct config *config, struct config_frame *frame,
 		return open_listen(config, frame, text);
 	case TARGET_DOMAIN:
 		return open_domain(config, frame, text);
+	case TARGET_DNSBL:
+		return open_dnsbl(config, frame, text, problems);
 	case TARGET_NONE:
 		return open_other(config, frame, text, problems);
 	default:
@@ -134,6 +163,8 @@ config_frame_target(struct config *config, const struct config_frame *frame)
 		return &config->listens[frame->index];
 	case TARGET_DOMAIN:
 		return &config->domains[frame->index];
+	case TARGET_DNSBL:
+		return &config->checks.dnsbls[frame->index];
 	default:
 		return NULL;
 	}

@@ -17,6 +17,19 @@ config_text_keep(struct buf *out, struct slice s)
 	    NULL : CONFIG_NO_MEMORY;
 }
 
+const char *
+config_text_line(struct slice in, struct buf *out)
+{
+	if (in.size == 0)
+		return "empty";
+	if (in.size > 300)
+		return "longer than 300 octets";
+	for (size_t i = 0; i < in.size; i++)
+		if ((unsigned char)in.data[i] < ' ' || in.data[i] == 127)
+			return "more than one line";
+	return config_text_keep(out, in);
+}
+
 bool
 config_text_starts(struct slice s, struct slice prefix)
 {

@@ -34,7 +34,7 @@ static const int common[] = {
 	S(pwritev), S(lseek), S(close), S(fcntl), S(fstat), S(newfstatat),
 	S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait),
 	S(poll), S(ppoll),
-	S(signalfd4), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
+	S(setitimer), S(signalfd4), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
 	S(sigaltstack), S(restart_syscall),
 	S(sendmsg), S(recvmsg), S(sendmmsg), S(recvmmsg), S(sendto),
 	S(recvfrom), S(shutdown), S(getsockopt), S(setsockopt),

@@ -3,6 +3,8 @@ LIB_SRCS = \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
 	lib/ask_links.c \
+	lib/ask_policy.c \
+	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
 	lib/buf.c \
@@ -24,8 +26,11 @@ LIB_SRCS = \
 	lib/config_suggest.c \
 	lib/config_text.c \
 	lib/config_value.c \
+	lib/dns.c \
+	lib/facts.c \
 	lib/fault.c \
 	lib/ipc.c \
+	lib/judge.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \

@@ -238,6 +238,7 @@ children_start_generation(struct supervisor *s)
 	start_several(s, ROLE_DELIVER, 1);
 	start_several(s, ROLE_DIRECTORY, n_directory ? n_directory :
 	    n_cores());
+	start_several(s, ROLE_POLICY, n_cores());
 	start_several(s, ROLE_SMTPD, config->smtpd_processes ?
 	    config->smtpd_processes : n_cores());
 }

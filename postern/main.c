@@ -22,6 +22,7 @@ static int (*const compartment_mains[ROLE_COUNT])(void) = {
 	[ROLE_STORE] = store_main,
 	[ROLE_DELIVER] = deliver_main,
 	[ROLE_DIRECTORY] = directory_main,
+	[ROLE_POLICY] = policy_main,
 	[ROLE_SMTPD] = smtpd_main,
 	[ROLE_CONTROL] = control_main,
 	[ROLE_COMPILER] = compiler_main,

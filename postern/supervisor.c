@@ -333,7 +333,7 @@ supervisor_child_gone(struct supervisor *s)
 /* ---- stop: smtpd first, store last ---- */
 
 static const enum role stop_order[] = { ROLE_SMTPD, ROLE_CONTROL,
-	ROLE_COMPILER, ROLE_DIRECTORY, ROLE_DELIVER, ROLE_STORE };
+	ROLE_COMPILER, ROLE_POLICY, ROLE_DIRECTORY, ROLE_DELIVER, ROLE_STORE };
 
 static void
 stop_next(struct supervisor *s)

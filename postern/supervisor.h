@@ -24,8 +24,8 @@
 #include "config.h"
 #include "loop.h"
 
-/* Two generations of 32 smtpd, 32 directory, a deliver; and the shared. */
-#define MAX_CHILDREN (2 * (32 + 32 + 1) + 6)
+/* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
+#define MAX_CHILDREN (2 * (3 * 32 + 1) + 6)
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
 
 struct generation {

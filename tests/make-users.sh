@@ -17,7 +17,7 @@ make_user() {
 for user in postern-directory postern-compiler; do
 	make_user $user --gid postern
 done
-for user in postern-smtpd postern-deliver postern-store postern-control "$@"
-do
+for user in postern-smtpd postern-policy postern-deliver postern-store \
+    postern-control postern-resolver "$@"; do
 	make_user "$user" --user-group
 done

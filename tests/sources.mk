@@ -14,10 +14,12 @@ UNIT_TESTS = \
 	test_limits \
 	test_directory_answer \
 	test_directory_check \
+	test_facts \
 	test_failures \
 	test_grey \
 	test_header \
 	test_ipc \
+	test_judge \
 	test_kv \
 	test_log \
 	test_lookup \

@@ -297,6 +297,28 @@ get_fail(struct ipc_reader *r)
 }
 
 static void
+put_dns(struct ipc_writer *w)
+{
+	struct dns_ask q = { DNS_MX, SLICE("example.org"),
+		SLICE("192.0.2.0/24") };
+
+	put_dns_ask(w, &q);
+}
+
+static bool
+get_dns(struct ipc_reader *r)
+{
+	struct dns_ask q;
+
+	if (!get_dns_ask(r, &q))
+		return false;
+	assert_int_equal(q.type, DNS_MX);
+	same(q.name, "example.org");
+	same(q.network, "192.0.2.0/24");
+	return true;
+}
+
+static void
 put_grey(struct ipc_writer *w)
 {
 	struct grey_ask q = { SLICE("192.0.2.0/24"), SLICE(""), SLICE("c@d"),
@@ -383,6 +405,68 @@ get_seen_reply(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_more(struct ipc_writer *w)
+{
+	struct judge_more q = { 7, SLICE("facts") };
+
+	put_judge_more(w, &q);
+}
+
+static bool
+get_more(struct ipc_reader *r)
+{
+	struct judge_more q;
+
+	if (!get_judge_more(r, &q))
+		return false;
+	assert_int_equal(q.set, 7);
+	same(q.facts, "facts");
+	return true;
+}
+
+static void
+put_judge(struct ipc_writer *w)
+{
+	struct judge_ask q = { JUDGE_DATA, 7, 4096, SLICE("facts") };
+
+	put_judge_ask(w, &q);
+}
+
+static bool
+get_judge(struct ipc_reader *r)
+{
+	struct judge_ask q;
+
+	if (!get_judge_ask(r, &q))
+		return false;
+	assert_int_equal(q.stage, JUDGE_DATA);
+	assert_int_equal(q.set, 7);
+	assert_int_equal(q.message_bytes, 4096);
+	same(q.facts, "facts");
+	return true;
+}
+
+static void
+put_judge_reply(struct ipc_writer *w)
+{
+	struct judge_answer a = { SLICE("judgement"), 0 };
+
+	put_judge_answer(w, &a);
+}
+
+static bool
+get_judge_reply(struct ipc_reader *r)
+{
+	struct judge_answer a;
+
+	if (!get_judge_answer(r, &a))
+		return false;
+	assert_int_equal(a.sealed_size, 0);
+	same(a.judgement, "judgement");
+	return true;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -399,6 +483,10 @@ static const struct {
 	{ "record_begin", put_begin, get_begin },
 	{ "record_states", put_states, get_states },
 	{ "failure", put_fail, get_fail },
+	{ "judge_more", put_more, get_more },
+	{ "judge_ask", put_judge, get_judge },
+	{ "judge_answer", put_judge_reply, get_judge_reply },
+	{ "dns_ask", put_dns, get_dns },
 	{ "grey_ask", put_grey, get_grey },
 	{ "grey_answer", put_grey_reply, get_grey_reply },
 	{ "seen_ask", put_seen, get_seen },
@@ -450,6 +538,37 @@ test_values_out_of_bounds(void **state)
 	assert_false(get_outcome(&r, &o));
 }
 
+static void
+test_dns_names(void **state)
+{
+	static const struct { const char *name; bool is_one; } rows[] = {
+		{ "", true }, { "org", true }, { "a_b.\xff\\ .org", true },
+		{ ".", false }, { "org.", false }, { "a..org", false },
+		{ ".org", false }, { "Example.org", false },
+		{ "0123456789012345678901234567890123456789"
+		  "01234567890123456789012.org", true },
+		{ "0123456789012345678901234567890123456789"
+		  "012345678901234567890123.org", false },
+	};
+	struct ipc_writer w;
+	struct ipc_reader r;
+	struct dns_ask q = { (enum dns_type)255, SLICE("org"), SLICE("") };
+
+	(void)state;
+	for (size_t i = 0; i <= sizeof rows / sizeof *rows; i++) {
+		bool is_type = i > 0, is_one = i > 0 && rows[i - 1].is_one;
+
+		if (is_type) {
+			q.type = DNS_TXT;
+			q.name = slice_of(rows[i - 1].name);
+		}
+		ipc_writer_init(&w);
+		put_dns_ask(&w, &q);
+		ipc_reader_init(&r, w.data, w.size);
+		assert_int_equal(get_dns_ask(&r, &q), is_one);
+	}
+}
+
 static bool
 reaches(enum role from, enum role to, int depth)
 {
@@ -477,6 +596,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_values_out_of_bounds),
+		cmocka_unit_test(test_dns_names),
 		cmocka_unit_test(test_no_cycle),
 	};
 

@@ -92,7 +92,7 @@ parse_good(const char *text, size_t n_warnings)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 17);
+	struct config *c = parse_good(sample, 12);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -109,11 +109,11 @@ test_sample_top(void **state)
 	assert_int_equal(c->listens[2].tls, TLS_IMPLICIT);
 	assert_true(c->listens[3].is_unix);
 	assert_string_equal(c->listens[3].path, "/run/postern/submit");
-	assert_int_equal(c->n_others, 7);
+	assert_int_equal(c->n_others, 6);
 	assert_string_equal(c->others[0].section, "tls");
 	assert_string_equal(c->others[0].title, "mx.example.org");
 	assert_int_equal(c->others[0].line, 28);
-	assert_null(c->others[6].title);
+	assert_null(c->others[5].title);
 	config_free(&c);
 	assert_null(c);
 }
@@ -121,7 +121,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 17);
+	struct config *c = parse_good(sample, 12);
 	const struct config_domain *d = c->domains;
 
 	(void)state;
@@ -261,10 +261,87 @@ test_manual(void **state)
 	free(now);
 }
 
+static const char checks_head[] =
+    "hostname = \"mx.example.org\"\npostmaster = \"a@example.org\"\n"
+    "state_dir = \"/s\"\nlisten \"*:25\" { role = mx }\n"
+    "domain \"example.org\" { users = \"passwd\" }\n";
+
+static struct config *
+parse_checks(const char *checks, size_t n_warnings)
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text), "%schecks { %s }\n", checks_head,
+	    checks);
+	return parse_good(text, n_warnings);
+}
+
+static void
+test_checks_built_in(void **state)
+{
+	struct config *c = parse_good(checks_head, 0);
+	const enum config_action *actions = c->checks.actions;
+
+	(void)state;
+	assert_int_equal(actions[CHECK_SENDER_DOMAIN], ACTION_REFUSE);
+	assert_int_equal(actions[CHECK_DMARC], ACTION_REFUSE);
+	assert_int_equal(actions[CHECK_VIRUS], ACTION_REFUSE);
+	assert_int_equal(actions[CHECK_SPF], ACTION_MARK);
+	assert_int_equal(actions[CHECK_DKIM], ACTION_MARK);
+	assert_int_equal(actions[CHECK_HELO], ACTION_MARK);
+	assert_int_equal(actions[CHECK_FCRDNS], ACTION_MARK);
+	assert_int_equal(actions[CHECK_GREYLIST], ACTION_OFF);
+	assert_int_equal(actions[CHECK_DNSBL], ACTION_OFF);
+	assert_int_equal(c->checks.greylist_delay_s, 300);
+	config_free(&c);
+}
+
+static void
+test_checks_default(void **state)
+{
+	struct config *c = parse_checks("default = off\nspf = refuse", 0);
+
+	(void)state;
+	assert_int_equal(c->checks.actions[CHECK_SPF], ACTION_REFUSE);
+	assert_int_equal(c->checks.actions[CHECK_DMARC], ACTION_OFF);
+	assert_int_equal(c->checks.actions[CHECK_SENDER_DOMAIN], ACTION_OFF);
+	config_free(&c);
+}
+
+static void
+test_checks_dnsbl(void **state)
+{
+	struct config *c = parse_checks("dnsbl \"A.example\" { score = 3 "
+	    "answers = { \"127.0.0.2\" } text = \"go away, %i\" }\n"
+	    "dnsbl \"b.example\" { allow = true  score = 9 }\n"
+	    "dnsbl \"c.example\" { }", 0);
+	const struct config_checks *k = &c->checks;
+
+	(void)state;
+	assert_int_equal(k->actions[CHECK_DNSBL], ACTION_REFUSE);
+	assert_int_equal(k->n_dnsbls, 3);
+	assert_string_equal(k->dnsbls[0].zone, "a.example");
+	assert_int_equal(k->dnsbls[0].score, 3);
+	assert_string_equal(k->dnsbls[0].text, "go away, %i");
+	assert_string_equal(k->dnsbls[0].answers.items[0], "127.0.0.2");
+	assert_true(k->dnsbls[1].is_allow);
+	assert_int_equal(k->dnsbls[2].score, 1);
+	assert_int_equal(k->dnsbl_refuse_at, 4);	/* never one alone */
+	config_free(&c);
+	c = parse_checks("dnsbl \"a.example\" { }\ndnsbl_refuse_at = 1", 0);
+	assert_int_equal(c->checks.dnsbl_refuse_at, 1);
+	config_free(&c);
+	c = parse_checks("dnsbl \"a.example\" { }", 1);	/* never */
+	config_free(&c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_checks_built_in),
+		cmocka_unit_test(test_checks_default),
+		cmocka_unit_test(test_checks_dnsbl),
 		cmocka_unit_test(test_sample_top),
 		cmocka_unit_test(test_sample_domains),
 		cmocka_unit_test(test_defaults),

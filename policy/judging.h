@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * judging.h - the table of checks, and what it makes of a set of facts.
+ */
+#ifndef POSTERN_POLICY_JUDGING_H
+#define POSTERN_POLICY_JUDGING_H
+
+#include "check.h"
+
+/* What a check's silence means where it refuses. */
+enum silence { SILENCE_TEMPORARY, SILENCE_MARKS };
+
+struct check_row {
+	const char *name;		/* as in configuration and trail */
+	enum judge_stage stage;		/* at which it is answered */
+	bool is_early;			/* the connection's facts suffice:
+					 * asked for at HELO already */
+	bool feeds;			/* runs though it is off: others need
+					 * its result */
+	check_fn *fn;
+	enum config_check action;	/* index into config->checks.actions */
+	enum silence silence;
+};
+extern const struct check_row check_rows[];
+extern const size_t check_n_rows;
+
+/*
+ * Run the checks of the stage. facts is added what is wanted; the judgement
+ * is complete, or holds what is wanted. It is the caller's to free.
+ */
+void judge(const struct config *config, enum judge_stage stage,
+    struct facts *facts, struct slice message, struct judgement *j);
+
+#endif
