@@ -199,7 +199,18 @@ const struct config_key config_keys[] = {
 	{ "limits", "header_size", CONFIG_SIZE, KEY_ZERO,
 	    RANGE(1 * K, 64 * M), DEFAULT("64K"),
 	    IN(config, limits.header_bytes),
-	    HELP("Octets of a message's header.") },
+	    HELP("Octets of a message's header, and of each of its parts; "
+	    "more is refused (see content).") },
+	{ "limits", "header_fields", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(10, 1000000), DEFAULT("1000"),
+	    IN(config, limits.header_fields),
+	    HELP("Fields of a message's header, and of each of its parts.") },
+	{ "limits", "mime_depth", CONFIG_COUNT, 0, RANGE(1, 32),
+	    DEFAULT("32"), IN(config, limits.mime_depth),
+	    HELP("How deep parts of a message may lie in other parts.") },
+	{ "limits", "mime_parts", CONFIG_COUNT, 0, RANGE(1, 100000),
+	    DEFAULT("1000"), IN(config, limits.mime_parts),
+	    HELP("Parts of one message.") },
 	{ "limits", "received_fields", CONFIG_COUNT, KEY_ZERO,
 	    RANGE(1, 1000), DEFAULT("50"),
 	    IN(config, limits.received_fields),
@@ -268,6 +279,25 @@ const struct config_key config_keys[] = {
 	    DEFAULT("refuse"), WORDS(CHECK_WORDS),
 	    IN(config, checks.actions[CHECK_VIRUS]),
 	    HELP("What clamd finds.") },
+	{ "checks", "content", CONFIG_WORD, 0, DEFAULT("refuse"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_CONTENT]),
+	    HELP("The limits header_size, header_fields, mime_depth and "
+	    "mime_parts.") },
+	{ "checks", "attachments", CONFIG_WORD, 0, DEFAULT("off"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_ATTACHMENTS]),
+	    HELP("Parts of a message by their file name and declared type, "
+	    "with a list of programs and scripts built in. The reply names "
+	    "the part. Archives are not looked into; clamd does that.") },
+	{ "checks", "attachment_names", CONFIG_PATTERN_LIST, 0,
+	    IN(config, checks.attachment_names),
+	    HELP("The file names that attachments finds, instead of those "
+	    "that are built in: an asterisk is any characters, a question "
+	    "mark is one, case does not count.") },
+	{ "checks", "attachment_types", CONFIG_PATTERN_LIST, 0,
+	    IN(config, checks.attachment_types),
+	    HELP("The types that attachments finds, instead of those that "
+	    "are built in. A part that begins as a Windows program does has "
+	    "the type application/x-dosexec too, whatever it declares.") },
 	{ "checks", "date", CONFIG_WORD, 0, DEFAULT("mark"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DATE]),
 	    HELP("The Date field: one, well-formed, and not far from now.") },

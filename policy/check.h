@@ -85,6 +85,7 @@ bool check_result(const struct check *c, const char *name,
 /* ---- the checks, one file each ---- */
 
 check_fn check_helo, check_fcrdns, check_sender, check_dnsbl,
-    check_greylist, check_accepted, check_date, check_from;
+    check_greylist, check_accepted, check_date, check_from,
+    check_content, check_attachments;
 
 #endif

@@ -2,6 +2,8 @@
 POLICY_SRCS = \
 	policy/answer.c \
 	policy/check.c \
+	policy/check_attachments.c \
+	policy/check_content.c \
 	policy/check_dnsbl.c \
 	policy/check_fcrdns.c \
 	policy/check_fields.c \

@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	test_aliases \
 	test_ask \
 	test_body \
+	test_check_content \
 	test_config \
 	test_config_errors \
 	test_config_values \
