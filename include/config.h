@@ -64,7 +64,12 @@ struct config_domain {
 
 struct config_limits {		/* 0 = none */
 	unsigned sessions, sessions_per_client, messages_per_client;
+	unsigned sessions_per_minute;	/* of one client; default 0 */
+	unsigned recipients_per_client;	/* in an hour; default 0 */
 	unsigned recipients, unknown_recipients;
+	unsigned idle_commands;		/* before 421; default 100 */
+	unsigned pregreet_delay_s;	/* default 0 */
+	uint64_t data_rate_bytes;	/* in a second; default 1K */
 	uint64_t message_bytes;
 	unsigned received_fields;	/* hops; default 50 */
 	uint64_t header_bytes;		/* default 64K */

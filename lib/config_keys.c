@@ -170,6 +170,16 @@ const struct config_key config_keys[] = {
 	    RANGE(1, 1000000), DEFAULT("50"),
 	    IN(config, limits.sessions_per_client),
 	    HELP("Connections at a time from one client network.") },
+	{ "limits", "sessions_per_minute", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 1000000), DEFAULT("0"),
+	    IN(config, limits.sessions_per_minute),
+	    HELP("Connections in a minute from one client network; more are "
+	    "turned away with 421.") },
+	{ "limits", "recipients_per_client", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 100000000), DEFAULT("0"),
+	    IN(config, limits.recipients_per_client),
+	    HELP("RCPT commands in an hour from one client network, whatever "
+	    "became of them; more get 450.") },
 	{ "limits", "messages_per_client", CONFIG_COUNT, KEY_ZERO,
 	    RANGE(1, 100000000), DEFAULT("0"),
 	    IN(config, limits.messages_per_client),
@@ -192,6 +202,18 @@ const struct config_key config_keys[] = {
 	    RANGE(1, 100000), DEFAULT("20"),
 	    IN(config, limits.errors_per_session),
 	    HELP("Faulty commands after which a session is closed.") },
+	{ "limits", "idle_commands", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(10, 1000000), DEFAULT("100"),
+	    IN(config, limits.idle_commands),
+	    HELP("Commands that bring no mail forward (EHLO, HELO, RSET, "
+	    "NOOP, VRFY, EXPN, HELP) with no recipient named between them, "
+	    "after which a session is closed.") },
+	{ "limits", "pregreet_delay", CONFIG_DURATION, KEY_ZERO,
+	    RANGE(1, 30), DEFAULT("0s"), IN(config, limits.pregreet_delay_s),
+	    HELP("How long the greeting waits, so that a client that speaks "
+	    "before it is noticed and refused with 554. A client network "
+	    "that has waited once is not kept waiting for an hour. Without "
+	    "a delay only what has come with the connection is noticed.") },
 	{ "limits", "message_size", CONFIG_SIZE, KEY_ZERO,
 	    RANGE(1 * K, 2 * G), DEFAULT("50M"),
 	    IN(config, limits.message_bytes),
@@ -222,6 +244,10 @@ const struct config_key config_keys[] = {
 	{ "limits", "data_timeout", CONFIG_DURATION, 0, RANGE(1, DAY),
 	    DEFAULT("3m"), IN(config, limits.data_timeout_s),
 	    HELP("How long a client may pause inside of a message.") },
+	{ "limits", "data_rate", CONFIG_SIZE, KEY_ZERO, RANGE(1, 1 * G),
+	    DEFAULT("1K"), IN(config, limits.data_rate_bytes),
+	    HELP("Octets of a message that a client must send in a second, "
+	    "on average, after the first minute.") },
 	{ "limits", "data_total", CONFIG_DURATION, 0, RANGE(1, DAY),
 	    DEFAULT("30m"), IN(config, limits.data_total_s),
 	    HELP("How long a client may take for a whole message.") },

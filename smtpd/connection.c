@@ -21,6 +21,7 @@ struct connection {
 	uint64_t unconfirmed;		/* see session.h */
 	uint32_t lingered_bytes;
 	bool has_quit;
+	bool is_waiting;		/* the greeting does, for talkers */
 };
 
 static char input[65536];
@@ -117,12 +118,25 @@ connection_lingered(struct connection *c, ssize_t n)
 		connection_free(c, false);
 }
 
+/* The end of its wait: it has talked, or it has not. */
+static void
+connection_end_wait(struct connection *c, bool has_talked)
+{
+	c->is_waiting = false;
+	if (!has_talked)
+		limits_note_patience(c->session->client);
+	session_greet(c->session, has_talked);
+}
+
 static void
 connection_readable(struct connection *c)
 {
 	ssize_t n = stream_read(&c->stream, input, sizeof(input));
 
-	if (c->session == NULL) {
+	if (c->is_waiting && n > 0) {
+		connection_end_wait(c, true);
+		connection_after(c);
+	} else if (c->session == NULL) {
 		connection_lingered(c, n);
 	} else if (n > 0) {
 		session_input(c->session,
@@ -165,7 +179,10 @@ on_timer(struct loop_timer *timer, void *arg)
 		connection_free(c, false);
 		return;
 	}
-	session_timeout(c->session);
+	if (c->is_waiting)
+		connection_end_wait(c, false);
+	else
+		session_timeout(c->session);
 	connection_after(c);
 }
 
@@ -263,6 +280,21 @@ const struct session_host connection_host = {
 
 /* ---- the beginning ---- */
 
+/* Spammers' programs do not wait for a greeting; mail servers do. */
+static bool
+connection_waits(struct connection *c)
+{
+	unsigned delay_s = c->server->settings.config->limits.pregreet_delay_s;
+
+	if (delay_s == 0 || limits_is_patient(c->session->client))
+		return false;
+	c->is_waiting = true;
+	session_begin(c->session);
+	loop_timer_start(c->server->loop, &c->timer, delay_s * 1000, on_timer,
+	    c);
+	return true;
+}
+
 static void
 connection_greet(struct connection *c, enum reply_name turned_away)
 {
@@ -273,6 +305,8 @@ connection_greet(struct connection *c, enum reply_name turned_away)
 		return;
 	}
 	has_talked = stream_look(&c->stream) == STREAM_HAS_INPUT;
+	if (!has_talked && connection_waits(c))
+		return;
 	session_greet(c->session, has_talked);
 }
 
@@ -331,6 +365,7 @@ server_end_sessions(struct server *server)
 		next = c->next;
 		if (c->session == NULL)
 			continue;
+		c->is_waiting = false;
 		session_stop(c->session);
 		connection_after(c);
 	}

@@ -9,8 +9,7 @@
 #include "finish.h"
 #include "limits.h"
 
-#define SLOW_AFTER_US 60000000	/* DESIGN 6: 1 KiB/s after its first minute */
-#define SLOW_BYTES_PER_S 1024
+#define SLOW_AFTER_US 60000000	/* DESIGN 6: after its first minute */
 #define TICK_MAX_MS 15000
 
 /* A message may cost this much reading before the connection ends. */
@@ -103,8 +102,8 @@ data_is_slow(const struct session *s, int64_t now_us)
 	if (total_s != 0 && took_us > (int64_t)total_s * 1000000)
 		return true;
 	return sent_us > SLOW_AFTER_US && s->tx != NULL && s->tx->has_body &&
-	    s->tx->body.taken_bytes <
-	    (uint64_t)(sent_us / 1000000) * SLOW_BYTES_PER_S;
+	    s->tx->body.taken_bytes < (uint64_t)(sent_us / 1000000) *
+	    s->settings->config->limits.data_rate_bytes;
 }
 
 enum reply_name

@@ -61,6 +61,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 	enum command_result result;
 
 	s->n_recipients++;
+	s->n_idle = 0;
 	result = command_parse_rcpt(argument,
 	    tx->params.given & COMMAND_SMTPUTF8, &tx->rcpt, &params);
 	if (result != COMMAND_OK)
@@ -73,6 +74,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (!rcpt_is_exempt(&tx->rcpt) &&
 	    limits_is_harvester(s->settings->limits, s->client))
 		return session_reply(s, REPLY_HARVEST);
+	if (!limits_allow_rcpt(s->settings->limits, s->client))
+		return session_reply(s, REPLY_TOO_MANY_RCPTS);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
 	return rcpt_ask_route(s);

@@ -37,6 +37,13 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "too many connections, try again later" },
 	[REPLY_TOO_FAST] = { 421, 7, 0, CLOSES | HOST, "rate",
 	    "too many messages from your network, try again later" },
+	[REPLY_TOO_MANY_CONNECTS] = { 421, 7, 0, CLOSES | HOST, "rate",
+	    "too many connections from your network in a minute, try again "
+	    "later" },
+	[REPLY_TOO_MANY_RCPTS] = { 450, 7, 1, 0, "rate",
+	    "too many recipients from your network, try again later" },
+	[REPLY_TOO_IDLE] = { 421, 7, 0, CLOSES | HOST, "idle",
+	    "too many commands that bring no mail, closing" },
 	[REPLY_SHUTTING_DOWN] = { 421, 3, 2, CLOSES | HOST, "shutdown",
 	    "shutting down, try again later" },
 	[REPLY_TIMEOUT] = { 421, 4, 2, CLOSES | HOST, "timeout",

@@ -85,6 +85,7 @@ struct session {
 	struct transaction *tx;		/* NULL outside of one */
 	int64_t opened_us;
 	/* what the log and the limits count */
+	unsigned n_idle;		/* commands since the last RCPT */
 	unsigned n_errors, n_refusals, n_unknown, n_recipients;
 	unsigned n_mails, n_accepted, n_inputs;
 	/* a 250 that the client may not have read yet */
@@ -102,6 +103,8 @@ unsigned session_max_recipients(const struct config *config);
  */
 struct session *session_new(const struct session_settings *settings,
     void *conn, const char *ip, struct client *client, bool is_admitted);
+/* It exists, and waits to be greeted: makes its id. */
+void session_begin(struct session *s);
 /* Say 220; or, if the client has talked already, 554. */
 enum step session_greet(struct session *s, bool has_talked);
 /* Turn the client away with this reply instead of a greeting. */
