@@ -28,6 +28,7 @@ enum scoreboard_counter {
 	SCOREBOARD_SESSIONS_NOW,
 	SCOREBOARD_TRANSACTIONS_NOW,
 	SCOREBOARD_MEMORY_MESSAGES_BYTES,
+	SCOREBOARD_SELF_TEST_FAILING,	/* stages, of each process */
 	SCOREBOARD_GAUGES,
 	/* totals */
 	SCOREBOARD_SESSIONS_TOTAL = SCOREBOARD_GAUGES,
@@ -47,6 +48,7 @@ enum scoreboard_counter {
 	SCOREBOARD_TIMEOUTS,
 	SCOREBOARD_MEMORY_REFUSED,	/* 452 for want of memory_messages */
 	SCOREBOARD_TRAIL_LOST,		/* records that could not be written */
+	SCOREBOARD_SELF_TESTS,
 	SCOREBOARD_COUNTERS
 };
 

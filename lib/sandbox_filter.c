@@ -188,6 +188,8 @@ fill(struct filter *f)
 	}
 	if (allow & SANDBOX_UNIX_SOCKETS)
 		allow_sockets(f, AF_UNIX);
+	if (allow & SANDBOX_PAIRS)	/* it makes no other kind */
+		add(f, SCMP_ACT_ALLOW, S(socketpair));
 	if (allow & SANDBOX_FORK)
 		ADD_ALL(f, SCMP_ACT_ALLOW, fork_calls);
 	if (allow & SANDBOX_SETUID) {

@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "limits.h"
 #include "peers.h"
+#include "self_test.h"
 #include "stream.h"
 
 struct connection {
@@ -286,7 +287,7 @@ connection_waits(struct connection *c)
 {
 	unsigned delay_s = c->server->settings.config->limits.pregreet_delay_s;
 
-	if (delay_s == 0 || limits_is_patient(c->session->client))
+	if (delay_s == 0 || c->session->is_self_test || limits_is_patient(c->session->client))
 		return false;
 	c->is_waiting = true;
 	session_begin(c->session);
@@ -310,22 +311,64 @@ connection_greet(struct connection *c, enum reply_name turned_away)
 	session_greet(c->session, has_talked);
 }
 
-void
-server_adopt(struct server *server, int fd, const char *ip)
+static struct connection *
+connection_new(struct server *server, int fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	struct client *client = NULL;
-	enum reply_name turned_away;
 
 	if (c == NULL) {
 		close(fd);
-		return;
+		return NULL;
 	}
 	c->server = server;
 	if (stream_open(&c->stream, server->loop, fd, on_stream, c) < 0) {
 		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void
+connection_begin(struct connection *c, enum reply_name turned_away)
+{
+	struct server *server = c->server;
+
+	c->next = server->first;
+	if (c->next != NULL)
+		c->next->prev = c;
+	server->first = c;
+	server->n_connections++;
+	connection_greet(c, turned_away);
+	connection_after(c);
+}
+
+void
+server_adopt_self_test(struct server *server, int fd)
+{
+	struct connection *c = connection_new(server, fd);
+
+	if (c == NULL)
+		return;
+	c->session = session_new(&server->settings, c, SELF_TEST_IP, NULL,
+	    false);
+	if (c->session == NULL) {
+		stream_close(&c->stream);
+		free(c);
 		return;
 	}
+	c->session->is_self_test = true;
+	connection_begin(c, REPLY_COUNT);
+}
+
+void
+server_adopt(struct server *server, int fd, const char *ip)
+{
+	struct connection *c = connection_new(server, fd);
+	struct client *client = NULL;
+	enum reply_name turned_away;
+
+	if (c == NULL)
+		return;
 	turned_away = limits_admit(server->settings.limits, ip, &client);
 	c->session = session_new(&server->settings, c, ip, client,
 	    turned_away == REPLY_COUNT);
@@ -336,13 +379,7 @@ server_adopt(struct server *server, int fd, const char *ip)
 		free(c);
 		return;
 	}
-	c->next = server->first;
-	if (c->next != NULL)
-		c->next->prev = c;
-	server->first = c;
-	server->n_connections++;
-	connection_greet(c, turned_away);
-	connection_after(c);
+	connection_begin(c, turned_away);
 }
 
 /* ---- all of them ---- */

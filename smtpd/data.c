@@ -49,6 +49,7 @@ data_begin(struct session *s)
 		.drain_bytes = data_drain_bytes(s),
 		.header_bytes = config->limits.header_bytes,
 		.normalizes_lf = config->bare_lf == BARE_LF_NORMALIZE &&
+		    !s->is_self_test &&
 		    config_networks_contain(&config->bare_lf_exempt,
 		    s->ip),
 		.may_grow = data_may_grow,
@@ -61,6 +62,13 @@ data_begin(struct session *s)
 	return error;
 }
 
+bool
+data_is_unsafe(const struct session *s)
+{
+	return !s->is_self_test && (s->settings->failing &
+	    (SELF_TEST_SMUGGLING | SELF_TEST_SCANNER)) != 0;
+}
+
 enum step
 cmd_data(struct session *s, struct slice argument)
 {
@@ -68,6 +76,8 @@ cmd_data(struct session *s, struct slice argument)
 		return session_reply(s, REPLY_BAD_ARGUMENT);
 	if (s->tx->n_recipients == 0)
 		return session_reply(s, REPLY_NO_RECIPIENTS);
+	if (data_is_unsafe(s))
+		return session_reply(s, REPLY_SELF_TEST_FAILED);
 	if (data_begin(s) < 0)
 		return session_reply(s, REPLY_DATA_IO_ERROR);
 	s->mode = INPUT_DATA;

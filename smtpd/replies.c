@@ -44,6 +44,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "too many recipients from your network, try again later" },
 	[REPLY_TOO_IDLE] = { 421, 7, 0, CLOSES | HOST, "idle",
 	    "too many commands that bring no mail, closing" },
+	[REPLY_SELF_TEST_FAILED] = { 451, 3, 0, SILENCE, "self_test",
+	    "this server does not filter as it should now, try again later" },
 	[REPLY_SHUTTING_DOWN] = { 421, 3, 2, CLOSES | HOST, "shutdown",
 	    "shutting down, try again later" },
 	[REPLY_TIMEOUT] = { 421, 4, 2, CLOSES | HOST, "timeout",

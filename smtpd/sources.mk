@@ -21,6 +21,7 @@ SMTPD_SRCS = \
 	smtpd/rcpt.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
+	smtpd/self_test.c \
 	smtpd/session.c \
 	smtpd/smtpd.c \
 	smtpd/trace.c \
