@@ -23,6 +23,7 @@
 #include "why_text.h"
 
 #define ASK_MS 20000		/* less than a client's limit */
+#define STORE_STATUS_MS 2000
 #define WHY_MAX (2u << 20)	/* octets of raw trail */
 
 /* ---- asking ---- */
@@ -81,6 +82,31 @@ get_text(struct ipc_message *answer, struct slice *text)
 /* ---- status ---- */
 
 static void
+status_end(struct client *client, struct slice store)
+{
+	if (client->n_words > 1)
+		status_json_store(&client->out, store);
+	else
+		status_text_store(&client->out, store);
+	client_answer(client, CONTROL_OK);
+}
+
+/* The rest is worth showing though the store is silent. */
+static void
+status_store_answered(struct channel *ch, struct ipc_message *answer,
+    void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+
+	(void)ch;
+	if (!is_answered(client, answer, STORE_STATUS) ||
+	    !get_text(answer, &text))
+		text = SLICE("");
+	status_end(client, text);
+}
+
+static void
 status_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
 	struct client *client = arg;
@@ -100,7 +126,12 @@ status_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 		status_json(&client->out, text, control->boards);
 	else
 		status_text(&client->out, text, control->boards);
-	client_answer(client, CONTROL_OK);
+	client->asked = control->store;
+	if (control->store != NULL)
+		client->question = channel_ask(control->store, STORE_STATUS,
+		    NULL, -1, STORE_STATUS_MS, status_store_answered, client);
+	if (client->question == 0)
+		status_end(client, SLICE(""));
 }
 
 static void

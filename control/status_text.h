@@ -11,11 +11,14 @@
 /*
  * Append the supervisor's lines (logfmt: first about the server, then one
  * for each compartment) and the sums of the boards, as a table or as one
- * JSON object.
+ * JSON object. What store counts follows: one line of logfmt, or "" when it
+ * was silent; it ends the JSON object.
  */
 void status_text(struct buf *out, struct slice lines,
     const struct scoreboards *boards);
+void status_text_store(struct buf *out, struct slice line);
 void status_json(struct buf *out, struct slice lines,
     const struct scoreboards *boards);
+void status_json_store(struct buf *out, struct slice line);
 
 #endif

@@ -115,16 +115,26 @@ status_is_a_table_or_json(void **state)
 	assert_non_null(strstr(out.data, "running    1 min "));
 	assert_non_null(strstr(out.data, "messages_accepted                 "
 	    "           12\n"));
+	status_text_store(&out, SLICE("greylist=7 seen=1"));
+	assert_non_null(strstr(out.data, "\ngreylist                      "
+	    "                7\nseen "));
+	status_text_store(&out, SLICE(""));
+	assert_non_null(strstr(out.data, "does not answer"));
 	buf_free(&out);
 	status_json(&out, slice_of(lines), boards);
 	assert_non_null(strstr(out.data, "{\"server\":{\"uptime_s\":93784,"
 	    "\"generation\":2,\"config\":\"/etc/postern/postern.conf\"},"
 	    "\"compartments\":[{\"compartment\":\"store\",\"index\":0,"));
 	assert_non_null(strstr(out.data, "\"messages_accepted\":12,"));
+	status_json_store(&out, SLICE("greylist=7 seen=1"));
+	assert_non_null(strstr(out.data, "},\"store\":{\"greylist\":7,"
+	    "\"seen\":1}}\n"));
 	buf_free(&out);
 	status_json(&out, SLICE(""), NULL);
 	assert_non_null(strstr(out.data, "{\"server\":{},\"compartments\":[],"
 	    "\"counters\":{\"sessions_now\":0,"));
+	status_json_store(&out, SLICE(""));
+	assert_non_null(strstr(out.data, "},\"store\":{}}\n"));
 	buf_free(&out);
 	scoreboards_free(&boards);
 	scoreboard_unmap(&board);
