@@ -30,6 +30,7 @@ usage(void)
 	    "  why ID           the story behind the id in a reply or log\n"
 	    "  route ADDRESS    how an address resolves, and from which line\n"
 	    "  tables [accept]  compiled tables; take shrunken ones\n"
+	    "  dns NAME TYPE    look a name up, as the checks do\n"
 	    "  reload           read the configuration again\n", stderr);
 	return 2;
 }

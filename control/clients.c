@@ -47,6 +47,7 @@ client_free(struct client *client)
 	loop_unwatch(control->c.loop, &client->io);
 	close(client->io.fd);
 	buf_free(&client->out);
+	buf_free(&client->held);
 	free(client);
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "ask.h"
 #include "buf.h"
 #include "compartment.h"
 #include "loop.h"
@@ -18,7 +19,7 @@
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
 #define CONTROL_WORDS_MAX 4
 #define CONTROL_CLIENTS_MAX 32
-#define CONTROL_DIRECTORIES_MAX 64
+#define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
 
 enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1,
@@ -35,9 +36,10 @@ struct control {
 	gid_t admin_gid;
 	bool has_admin_gid;
 	struct scoreboards *boards;
-	struct channel *store;
-	struct channel *directories[CONTROL_DIRECTORIES_MAX];
-	unsigned next_directory;
+	struct channel *store, *resolver;
+	struct channel *directories[CONTROL_POOL_MAX];
+	struct channel *policies[CONTROL_POOL_MAX];
+	unsigned next_of_pool;
 };
 
 struct client {
@@ -51,6 +53,8 @@ struct client {
 	/* the question that is out; its channel outlives it */
 	struct channel *asked;
 	uint32_t question;
+	int64_t asked_us;
+	struct buf held;	/* an answer that waits for another */
 	struct slice words[CONTROL_WORDS_MAX];	/* of line */
 	size_t n_words;
 	bool is_answering;
@@ -68,10 +72,25 @@ void client_say(struct client *client, enum control_status status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- requests.c ---- */
+/* One of a pool, each in its turn, or NULL. */
+struct channel *control_any(struct control *control,
+    struct channel *const pool[CONTROL_POOL_MAX]);
+/* Put a question; on failure the client has been answered. */
+void client_ask(struct client *client, struct channel *ch, const char *who,
+    enum ask_type type, const struct ipc_writer *w,
+    channel_answered_fn *answered);
+/* The question is no longer out. False: there was no (good) answer. */
+bool client_is_answered(struct client *client,
+    const struct ipc_message *answer, enum ask_type type);
+/* Say that a compartment does not answer. */
+void client_silent(struct client *client, const char *who);
 /* Split line into words: visible ASCII and UTF-8, separated by spaces. */
 bool request_split(struct slice line, struct slice *words, size_t room,
     size_t *n);
 /* client->words hold a request: do it, now or when an answer comes. */
 void request_run(struct client *client);
+
+/* ---- dns.c: a name is looked up, `dns NAME TYPE` ---- */
+void request_dns(struct client *client);
 
 #endif

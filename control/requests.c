@@ -22,22 +22,21 @@
 #include "trail.h"
 #include "why_text.h"
 
+#define STATUS_MS 3000		/* of one compartment */
 #define ASK_MS 20000		/* less than a client's limit */
-#define STORE_STATUS_MS 2000
 #define WHY_MAX (2u << 20)	/* octets of raw trail */
 
 /* ---- asking ---- */
 
-static void
-silent(struct client *client, const char *who)
+void
+client_silent(struct client *client, const char *who)
 {
 	client_say(client, CONTROL_TRY_LATER, "%s does not answer; "
 	    "`posternctl status` shows whether it runs.", who);
 }
 
-/* On failure the client has been answered. */
-static void
-ask(struct client *client, struct channel *ch, const char *who,
+void
+client_ask(struct client *client, struct channel *ch, const char *who,
     enum ask_type type, const struct ipc_writer *w,
     channel_answered_fn *answered)
 {
@@ -46,26 +45,31 @@ ask(struct client *client, struct channel *ch, const char *who,
 		client->question = channel_ask(ch, (uint16_t)type, w, -1,
 		    ASK_MS, answered, client);
 	if (client->question == 0)
-		silent(client, who);
+		client_silent(client, who);
+}
+
+struct channel *
+control_any(struct control *control,
+    struct channel *const pool[CONTROL_POOL_MAX])
+{
+	for (size_t i = 0; i < CONTROL_POOL_MAX; i++) {
+		unsigned at = control->next_of_pool++ % CONTROL_POOL_MAX;
+
+		if (pool[at] != NULL)
+			return pool[at];
+	}
+	return NULL;
 }
 
 static struct channel *
 any_directory(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_DIRECTORIES_MAX; i++) {
-		unsigned at = control->next_directory++ %
-		    CONTROL_DIRECTORIES_MAX;
-
-		if (control->directories[at] != NULL)
-			return control->directories[at];
-	}
-	return NULL;
+	return control_any(control, control->directories);
 }
 
-/* The question is no longer out. False: there was no (good) answer. */
-static bool
-is_answered(struct client *client, const struct ipc_message *answer,
-    enum ask_type type)
+bool
+client_is_answered(struct client *client,
+    const struct ipc_message *answer, enum ask_type type)
 {
 	client->question = 0;
 	return answer != NULL && answer->type == (uint16_t)type;
@@ -100,38 +104,66 @@ status_store_answered(struct channel *ch, struct ipc_message *answer,
 	struct slice text;
 
 	(void)ch;
-	if (!is_answered(client, answer, STORE_STATUS) ||
+	if (!client_is_answered(client, answer, STORE_STATUS) ||
 	    !get_text(answer, &text))
 		text = SLICE("");
 	status_end(client, text);
+}
+
+/* resolver is empty when it did not answer. */
+static void
+say_status(struct client *client, struct slice resolver)
+{
+	struct control *control = client->control;
+	struct slice text = buf_slice(&client->held);
+
+	(void)scoreboards_update(&control->boards, control->c.scoreboards,
+	    control->c.n_scoreboards);
+	if (client->n_words > 1)
+		status_json(&client->out, text, resolver, control->boards);
+	else
+		status_text(&client->out, text, resolver, control->boards);
+	client->asked = control->store;
+	if (control->store != NULL)
+		client->question = channel_ask(control->store, STORE_STATUS,
+		    NULL, -1, STATUS_MS, status_store_answered, client);
+	if (client->question == 0)
+		status_end(client, SLICE(""));
+}
+
+static void
+resolver_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+	struct slice text = { NULL, 0 };
+
+	(void)ch;
+	if (!client_is_answered(client, answer, RESOLVER_STATUS) ||
+	    !get_text(answer, &text))
+		text.size = 0;
+	say_status(client, text);
 }
 
 static void
 status_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
 	struct client *client = arg;
-	struct control *control = client->control;
-	bool is_json = client->n_words > 1;
+	struct channel *resolver = client->control->resolver;
 	struct slice text;
 
 	(void)ch;
-	if (!is_answered(client, answer, SUPERVISOR_STATUS) ||
-	    !get_text(answer, &text)) {
-		silent(client, "The supervisor");
+	if (!client_is_answered(client, answer, SUPERVISOR_STATUS) ||
+	    !get_text(answer, &text) ||
+	    buf_append_slice(&client->held, text) != 0) {
+		client_silent(client, "The supervisor");
 		return;
 	}
-	(void)scoreboards_update(&control->boards, control->c.scoreboards,
-	    control->c.n_scoreboards);
-	if (is_json)
-		status_json(&client->out, text, control->boards);
-	else
-		status_text(&client->out, text, control->boards);
-	client->asked = control->store;
-	if (control->store != NULL)
-		client->question = channel_ask(control->store, STORE_STATUS,
-		    NULL, -1, STORE_STATUS_MS, status_store_answered, client);
+	client->asked = resolver;
+	if (resolver != NULL)
+		client->question = channel_ask(resolver, RESOLVER_STATUS,
+		    NULL, -1, STATUS_MS, resolver_answered, client);
 	if (client->question == 0)
-		status_end(client, SLICE(""));
+		say_status(client, (struct slice){ NULL, 0 });
 }
 
 static void
@@ -142,7 +174,7 @@ ask_status(struct client *client)
 		client_say(client, CONTROL_FAILED, "status takes no argument "
 		    "but json.");
 	else
-		ask(client, client->control->c.supervisor, "The supervisor",
+		client_ask(client, client->control->c.supervisor, "The supervisor",
 		    SUPERVISOR_STATUS, NULL, status_answered);
 }
 
@@ -155,9 +187,9 @@ reload_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	struct slice text;
 
 	(void)ch;
-	if (!is_answered(client, answer, SUPERVISOR_RELOAD) ||
+	if (!client_is_answered(client, answer, SUPERVISOR_RELOAD) ||
 	    !get_text(answer, &text))
-		silent(client, "The supervisor");
+		client_silent(client, "The supervisor");
 	else
 		client_say(client, slice_equals(text, SLICE("reloaded")) ?
 		    CONTROL_OK : CONTROL_FAILED, "%.*s", (int)text.size,
@@ -168,7 +200,7 @@ static void
 ask_reload(struct client *client)
 {
 	log_notice("reload_asked", LOG_U("uid", client->uid), LOG_END);
-	ask(client, client->control->c.supervisor, "The supervisor",
+	client_ask(client, client->control->c.supervisor, "The supervisor",
 	    SUPERVISOR_RELOAD, NULL, reload_answered);
 }
 
@@ -200,8 +232,8 @@ why_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	bool is_found;
 
 	(void)ch;
-	if (!is_answered(client, answer, WHY_ANSWER)) {
-		silent(client, "The store");
+	if (!client_is_answered(client, answer, WHY_ANSWER)) {
+		client_silent(client, "The store");
 		return;
 	}
 	is_found = ipc_get_u8(&answer->body) == 1 &&
@@ -241,7 +273,7 @@ ask_why(struct client *client)
 	}
 	ipc_writer_init(&w);
 	ipc_put_slice(&w, text);
-	ask(client, client->control->store, "The store", WHY_ASK, &w,
+	client_ask(client, client->control->store, "The store", WHY_ASK, &w,
 	    why_answered);
 }
 
@@ -261,9 +293,9 @@ route_answered(struct channel *ch, struct ipc_message *m, void *arg)
 	struct route_answer answer;
 
 	(void)ch;
-	if (!is_answered(client, m, ROUTE_ANSWER) ||
+	if (!client_is_answered(client, m, ROUTE_ANSWER) ||
 	    !get_route_answer(&m->body, &answer)) {
-		silent(client, "The directory");
+		client_silent(client, "The directory");
 		return;
 	}
 	buf_append_slice(&client->out, answer.explanation);
@@ -304,7 +336,7 @@ ask_route(struct client *client)
 		q.domain = slice_of(origin);
 	ipc_writer_init(&w);
 	put_route_ask(&w, &q);
-	ask(client, any_directory(client->control), "The directory",
+	client_ask(client, any_directory(client->control), "The directory",
 	    ROUTE_ASK, &w, route_answered);
 }
 
@@ -317,9 +349,9 @@ tables_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	struct slice text;
 
 	(void)ch;
-	if (!is_answered(client, answer, TABLES_ANSWER) ||
+	if (!client_is_answered(client, answer, TABLES_ANSWER) ||
 	    !get_text(answer, &text)) {
-		silent(client, "The directory");
+		client_silent(client, "The directory");
 		return;
 	}
 	buf_append_slice(&client->out, text);
@@ -338,7 +370,7 @@ tables_accept(struct client *client)
 	ipc_put_u8(&w, 1);
 	if (supervisor == NULL ||
 	    channel_tell(supervisor, COMPILE_WANTED, &w, -1) != 0) {
-		silent(client, "The supervisor");
+		client_silent(client, "The supervisor");
 		return;
 	}
 	log_notice("tables_accept", LOG_U("uid", client->uid), LOG_END);
@@ -350,7 +382,7 @@ static void
 ask_tables(struct client *client)
 {
 	if (client->n_words == 1)
-		ask(client, any_directory(client->control), "The directory",
+		client_ask(client, any_directory(client->control), "The directory",
 		    TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
 		tables_accept(client);
@@ -372,6 +404,7 @@ static const struct request {
 	{ { "route", 5 }, 1, 1, ask_route, "route ADDRESS" },
 	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
+	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
 };
 
 bool
@@ -412,5 +445,5 @@ request_run(struct client *client)
 		return;
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
-	    "command. It knows: status, why, route, tables, reload.");
+	    "command. It knows: status, why, route, tables, reload, dns.");
 }

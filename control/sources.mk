@@ -2,6 +2,7 @@
 CONTROL_SRCS = \
 	control/clients.c \
 	control/control.c \
+	control/dns.c \
 	control/requests.c \
 	control/status_text.c \
 	control/why_text.c

@@ -60,8 +60,36 @@ put_compartment(struct buf *out, struct slice line)
 	    generation, pid, state, up, restarts);
 }
 
+/* Its counters, and whether answers are validated. */
+static void
+put_resolver(struct buf *out, struct slice line)
+{
+	struct trail_field field;
+	char key[64], value[VALUE_MAX];
+
+	if (line.size == 0) {
+		buf_puts(out, "\nThe resolver does not answer.\n");
+		return;
+	}
+	trail_find(line, "dnssec", value, sizeof value);
+	buf_printf(out, "\nDNSSEC validation is %s", value);
+	trail_find(line, "dnssec_why", value, sizeof value);
+	buf_printf(out, "%s%s\n", *value ? ": " : "", value);
+	trail_find(line, "servers", value, sizeof value);
+	buf_printf(out, "Name servers: %s\n", *value ? value :
+	    "none, from the root");
+	while (trail_get_field(&line, &field)) {
+		unsigned long long number;
+
+		if (!slice_number(field.raw, INT64_MAX, &number) ||
+		    !slice_copy(key, sizeof key, field.key))
+			continue;
+		buf_printf(out, "dns_%-22s %20llu\n", key, number);
+	}
+}
+
 void
-status_text(struct buf *out, struct slice lines,
+status_text(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards)
 {
 	struct slice first = next_line(&lines);
@@ -84,6 +112,7 @@ status_text(struct buf *out, struct slice lines,
 		    (enum scoreboard_counter)i), (unsigned long long)
 		    scoreboards_sum(boards, NULL,
 		    (enum scoreboard_counter)i));
+	put_resolver(out, resolver);
 }
 
 void
@@ -146,7 +175,7 @@ put_json_fields(struct buf *out, struct slice line)
 }
 
 void
-status_json(struct buf *out, struct slice lines,
+status_json(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards)
 {
 	const char *before = "";
@@ -161,7 +190,9 @@ status_json(struct buf *out, struct slice lines,
 		buf_puts(out, "}");
 		before = ",";
 	}
-	buf_puts(out, "],\"counters\":{");
+	buf_puts(out, "],\"resolver\":{");
+	put_json_fields(out, resolver);
+	buf_puts(out, "},\"counters\":{");
 	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
 		buf_printf(out, "%s\"%s\":%llu", i ? "," : "",
 		    scoreboard_counter_name((enum scoreboard_counter)i),

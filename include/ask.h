@@ -175,7 +175,7 @@ struct prepare_ask {
 	uint64_t transaction;
 	uint64_t message_size;		/* of the descriptor */
 	bool is_each;
-	bool is_junk;			/* into .Junk; later parts */
+	bool is_junk;			/* into .Junk of each mailbox */
 	struct slice name;		/* TIME.UNIQUE, safe characters */
 	struct slice host;
 	struct slice return_path;	/* line content of Return-Path: <...> */

@@ -82,6 +82,13 @@ struct config_limits {		/* 0 = none */
 	unsigned errors_per_session;	/* before 421; default 20 */
 };
 
+struct config_resolver {
+	struct config_strings servers;	/* "192.0.2.1", "::1@5353" */
+	bool has_dnssec;		/* default true: where it works */
+	char *trust_anchor;		/* path, or NULL */
+	unsigned timeout_s;		/* default 5 */
+};
+
 enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
 
 /* Checks that the configuration names; policy's table has one row each. */
@@ -145,6 +152,7 @@ struct config {
 	size_t n_domains;
 	struct config_limits limits;
 	struct config_checks checks;
+	struct config_resolver resolver;
 	struct config_other *others;
 	size_t n_others;
 };

@@ -47,9 +47,11 @@ enum fact_kind {
 	FACT_DNS_PTR,
 	/* asked of store: the value is that question's answer */
 	FACT_GREYLIST = 64,	/* key: "NETWORK\nSENDER\nRECIPIENT";
-				 * "new", "early", "late" or "known" */
+				 * "new 300", "early 17", "late 300", with
+				 * the seconds to wait, "known", "unknown" */
 	FACT_SEEN,		/* key: anything; "" never, or decimal
-				 * seconds since it was first noted */
+				 * seconds since it was first noted;
+				 * "unknown": store is silent */
 	/* results of an earlier stage, handed back as they were given */
 	FACT_RESULT = 96,	/* key: check name; value: that check's */
 };
@@ -97,8 +99,9 @@ int put_wanted(struct buf *to, const struct facts *f);
  * it is f->n after the last part. */
 int put_facts_part(struct buf *to, const struct facts *f, size_t *at,
     size_t room);
-/* Add what put_facts or put_wanted wrote. False for anything malformed:
- * what is known already, or more than a set may hold, included. */
+/* Add what put_facts (several times, maybe) or put_wanted wrote. False for
+ * anything malformed: what is known already, or more than a set may hold,
+ * included. */
 bool get_facts(struct slice from, struct facts *f);
 bool get_wanted(struct slice from, struct facts *f);
 

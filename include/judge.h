@@ -18,17 +18,25 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "buf.h"
+#include "config.h"
 #include "facts.h"
 #include "verdict.h"
 
 #define JUDGEMENT_FINDINGS_MAX 32
 #define JUDGEMENT_DETAIL_MAX 300
-#define JUDGEMENT_FIELDS_MAX 8000	/* octets of header fields */
+#define JUDGEMENT_FIELDS_MAX 6000	/* octets of header fields; with
+					 * ours they fit deliver's 8000 */
 #define JUDGEMENT_CUTS_MAX 32
 #define JUDGEMENT_BYTES_MAX (1u << 17)	/* in wire form */
 
 enum judge_stage { JUDGE_CONNECT, JUDGE_HELO, JUDGE_MAIL, JUDGE_RCPT,
 	JUDGE_DATA, JUDGE_STAGES };
+
+const char *judge_stage_name(enum judge_stage stage);	/* "mail" */
+/* Whether any check that is not off belongs to the stage; JUDGE_HELO: has
+ * something to ask ahead of time. */
+bool judge_is_wanted(const struct config_checks *checks,
+    enum judge_stage stage);
 
 /* In order of strictness; the strictest of a stage wins, the first of those
  * that are alike. */

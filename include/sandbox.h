@@ -24,8 +24,8 @@ enum sandbox_allow {
 	SANDBOX_UNIX_SOCKETS = 1 << 3,	/* socket(AF_UNIX), connect: NSS */
 	SANDBOX_SETUID = 1 << 4,	/* setresuid, setgroups ..., fork */
 	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
+	SANDBOX_INET_SOCKETS = 1 << 6,	/* socket(AF_INET, AF_INET6), bind */
 	SANDBOX_PAIRS = 1 << 7,		/* socketpair(AF_UNIX) */
-	SANDBOX_INET_SOCKETS = 1 << 6,	/* relay, resolver; later parts */
 };
 
 struct sandbox_path {

@@ -10,7 +10,7 @@
 
 /* Every section whose keys are members of struct config. */
 static const char *const own_sections[] = { "", "limits", "processes",
-	"checks" };
+	"resolver", "checks" };
 #define N_OWN_SECTIONS (sizeof(own_sections) / sizeof(own_sections[0]))
 
 static bool

@@ -37,6 +37,8 @@ const struct config_section config_sections[] = {
 	    "How much of each thing. 0 means none." },
 	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
 	    "How many processes of each kind." },
+	{ "resolver", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	    "How names are looked up." },
 	{ "checks", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
 	    "What a message is judged by." },
 	{ "dnsbl", "checks", TARGET_DNSBL, true, CONFIG_DOMAIN, true, false,
@@ -264,6 +266,29 @@ const struct config_key config_keys[] = {
 	    RANGE(1, 64), DEFAULT("0"), IN(config, deliver_workers),
 	    HELP("The most delivery workers under one uid. 0 means the "
 	    "built-in number.") },
+
+	/* ---- resolver ---- */
+	{ "resolver", "servers", CONFIG_SERVER_LIST, 0,
+	    IN(config, resolver.servers),
+	    HELP("The name servers to ask, each an address, with @ and a "
+	    "port where that is not 53. The default is those in "
+	    "/etc/resolv.conf; where there are none either, the servers of "
+	    "the root and of each zone are asked.") },
+	{ "resolver", "dnssec", CONFIG_WORD, 0, DEFAULT("auto"),
+	    WORDS("off|auto"), IN(config, resolver.has_dnssec),
+	    HELP("Whether answers are validated. What fails validation is no "
+	    "answer. With auto that is tried at the start, and while the "
+	    "servers leave out signatures it is switched off with a warning "
+	    "in the log and in the status.") },
+	{ "resolver", "trust_anchor", CONFIG_PATH, KEY_EMPTY,
+	    IN(config, resolver.trust_anchor),
+	    HELP("A file with DNSKEY or DS records in which validation "
+	    "begins. The default is /usr/share/dns/root.key, of Debian's "
+	    "dns-root-data.") },
+	{ "resolver", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
+	    DEFAULT("5s"), IN(config, resolver.timeout_s),
+	    HELP("The most that one question may take. It counts as silence "
+	    "after that.") },
 
 	/* ---- checks ---- */
 	{ "checks", "bare_lf", CONFIG_WORD, 0, DEFAULT("refuse"),

@@ -248,6 +248,25 @@ config_text_endpoint(struct slice in, struct buf *out)
 	return config_text_keep(out, in);
 }
 
+/* A name server: an address, or ADDRESS@PORT. */
+const char *
+config_text_server(struct slice in, struct buf *out)
+{
+	size_t at = slice_find(in, '@');
+	unsigned long long port;
+	struct address a;
+	struct slice host;
+
+	if (at < in.size && (!slice_number(config_text_after(in, at + 1),
+	    65535, &port) || port == 0))
+		return "port is not a number from 1 to 65535";
+	if (parse_address((struct slice){ in.data, at }, &a))
+		return config_text_keep(out, in);
+	if (split_port(in, &host, &port) == NULL && parse_address(host, &a))
+		buf_printf(out, "%.*s@%llu", CONFIG_QUOTE(host), port);
+	return "not an address, or an address, @ and a port";
+}
+
 /* "lmtp:unix:/path", "smtp:[10.0.0.2]:25", "smtp:mail.example.org:25". */
 const char *
 config_text_next_hop(struct slice in, struct buf *out)

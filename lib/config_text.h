@@ -32,6 +32,7 @@ const char *config_text_endpoint(struct slice in, struct buf *out);
 const char *config_text_network(struct slice in, struct buf *out);
 /* One line of text for people. */
 const char *config_text_line(struct slice in, struct buf *out);
+const char *config_text_server(struct slice in, struct buf *out);
 
 /* The parts of a title of listen that is not unix: ("*" or an address). */
 const char *config_split_listen(struct slice in, struct slice *host,

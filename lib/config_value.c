@@ -52,6 +52,8 @@ const struct config_type_info config_types[CONFIG_TYPE_COUNT] = {
 	    "pattern", TOKEN_STRING, true, config_text_line },
 	[CONFIG_TEXT] = { "a text", "text", TOKEN_STRING, false,
 	    config_text_line },
+	[CONFIG_SERVER_LIST] = { "a list, such as { \"192.0.2.1\" }",
+	    "server", TOKEN_STRING, true, config_text_server },
 };
 
 /* ---- numbers ---- */

@@ -262,10 +262,12 @@ get_facts(struct slice from, struct facts *f)
 	struct fact fact;
 
 	ipc_reader_init(&r, from.data, from.size);
-	for (size_t n = ipc_get_u16(&r); n > 0; n--)
-		if (!get_fact(&r, &fact) ||
-		    facts_add(f, fact.kind, fact.key, fact.value) != 0)
-			return false;
+	do {
+		for (size_t n = ipc_get_u16(&r); n > 0; n--)
+			if (!get_fact(&r, &fact) || facts_add(f, fact.kind,
+			    fact.key, fact.value) != 0)
+				return false;
+	} while (!r.failed && r.at < r.size);
 	return ipc_reader_is_done(&r);
 }
 

@@ -127,14 +127,35 @@ add_all(struct filter *f, uint32_t action, const int *calls, size_t n)
 	add_all((f), (action), (list), sizeof(list) / sizeof *(list))
 
 static void
-allow_sockets(struct filter *f, int domain)
+socket_rule(struct filter *f, uint32_t action, int domain)
 {
-	int error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, S(socket), 1,
+	int error = seccomp_rule_add(f->ctx, action, S(socket), 1,
 	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain, 0));
 
 	if (error)
 		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
+}
+
+/* The kinds that are allowed; the others that libraries try get EPERM. */
+static void
+allow_sockets(struct filter *f)
+{
+	static const struct { int domain; unsigned allow; } kinds[] = {
+		{ AF_UNIX, SANDBOX_UNIX_SOCKETS },
+		{ AF_INET, SANDBOX_INET_SOCKETS },
+		{ AF_INET6, SANDBOX_INET_SOCKETS },
+		{ AF_NETLINK, 0 }, { AF_PACKET, 0 },
+	};
+	unsigned allow = f->sandbox->allow;
+
+	if (!(allow & (SANDBOX_UNIX_SOCKETS | SANDBOX_INET_SOCKETS)))
+		return;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		socket_rule(f, allow & kinds[i].allow ? SCMP_ACT_ALLOW :
+		    SCMP_ACT_ERRNO(EPERM), kinds[i].domain);
 	add(f, SCMP_ACT_ALLOW, S(connect));
+	if (allow & SANDBOX_INET_SOCKETS)
+		add(f, SCMP_ACT_ALLOW, S(bind));
 }
 
 /* abort() and raise() of the process itself, nobody else */
@@ -186,8 +207,7 @@ fill(struct filter *f)
 	} else if (allow & SANDBOX_FILES_READ) {
 		allow_read_only_open(f);
 	}
-	if (allow & SANDBOX_UNIX_SOCKETS)
-		allow_sockets(f, AF_UNIX);
+	allow_sockets(f);
 	if (allow & SANDBOX_PAIRS)	/* it makes no other kind */
 		add(f, SCMP_ACT_ALLOW, S(socketpair));
 	if (allow & SANDBOX_FORK)
@@ -217,11 +237,9 @@ refuse_softly(struct filter *f)
 	     i++) {
 		int call = refused_softly[i];
 
-		if (call == S(socket) && (allow & SANDBOX_UNIX_SOCKETS)) {
-			(void)seccomp_rule_add(f->ctx, SCMP_ACT_ERRNO(EPERM),
-			    call, 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
-			continue;
-		}
+		if (call == S(socket) && (allow & (SANDBOX_UNIX_SOCKETS |
+		    SANDBOX_INET_SOCKETS)))
+			continue;	/* allow_sockets said it */
 		if ((call == S(openat) || call == S(open)) &&
 		    (allow & SANDBOX_FILES_READ)) {
 			unsigned arg = call == S(openat) ? 2 : 1;

@@ -31,6 +31,7 @@ LIB_SRCS = \
 	lib/fault.c \
 	lib/ipc.c \
 	lib/judge.c \
+	lib/judge_stage.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \

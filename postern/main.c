@@ -20,6 +20,7 @@
 
 static int (*const compartment_mains[ROLE_COUNT])(void) = {
 	[ROLE_STORE] = store_main,
+	[ROLE_RESOLVER] = resolver_main,
 	[ROLE_DELIVER] = deliver_main,
 	[ROLE_DIRECTORY] = directory_main,
 	[ROLE_POLICY] = policy_main,

@@ -249,13 +249,12 @@ drain_current(struct supervisor *s)
 	    s);
 }
 
-/* store and control live on, and belong to the newest generation. */
+/* The shared ones live on, and belong to the newest generation. */
 static void
 adopt_shared(struct supervisor *s)
 {
 	for (size_t i = 0; i < MAX_CHILDREN; i++)
-		if (s->children[i].role == ROLE_STORE ||
-		    s->children[i].role == ROLE_CONTROL)
+		if (role_is_shared(s->children[i].role))
 			s->children[i].generation = s->current;
 }
 
@@ -333,7 +332,8 @@ supervisor_child_gone(struct supervisor *s)
 /* ---- stop: smtpd first, store last ---- */
 
 static const enum role stop_order[] = { ROLE_SMTPD, ROLE_CONTROL,
-	ROLE_COMPILER, ROLE_POLICY, ROLE_DIRECTORY, ROLE_DELIVER, ROLE_STORE };
+	ROLE_COMPILER, ROLE_POLICY, ROLE_DIRECTORY, ROLE_DELIVER,
+	ROLE_RESOLVER, ROLE_STORE };
 
 static void
 stop_next(struct supervisor *s)

@@ -8,7 +8,7 @@
  * without content (ask.h).
  *
  *	generation 1: smtpd directory deliver \
- *	                                       > store, control (one for all)
+ *	                                       > store, resolver, control
  *	generation 2: smtpd directory deliver /   after a reload
  *
  * A reload starts generation n+1 beside n; n's smtpd drain, and when the
@@ -25,7 +25,7 @@
 #include "loop.h"
 
 /* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
-#define MAX_CHILDREN (2 * (3 * 32 + 1) + 6)
+#define MAX_CHILDREN (2 * (3 * 32 + 1) + 7)
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
 
 struct generation {
@@ -136,6 +136,8 @@ void compile_start(struct supervisor *s);
  * give each running peer its end. 0 or a negative errno.
  */
 int wire_child(struct child *child, int fd);
+/* One for all generations: store, resolver, control. */
+bool role_is_shared(enum role role);
 /* accuser closed the channel of this peer, as it broke the rules. */
 void wire_accused(struct child *accuser, enum role role, uint16_t index);
 

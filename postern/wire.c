@@ -165,14 +165,19 @@ is_linked(enum role asker, enum role answerer)
 	return false;
 }
 
-/* smtpd keeps to its own generation; store and control serve all. */
+bool
+role_is_shared(enum role role)
+{
+	return role == ROLE_STORE || role == ROLE_RESOLVER ||
+	    role == ROLE_CONTROL;
+}
+
+/* smtpd keeps to its own generation. */
 static bool
 is_same_world(const struct child *a, const struct child *b)
 {
-	bool is_shared = a->role == ROLE_STORE || a->role == ROLE_CONTROL ||
-	    b->role == ROLE_STORE || b->role == ROLE_CONTROL;
-
-	return is_shared || a->generation == b->generation;
+	return role_is_shared(a->role) || role_is_shared(b->role) ||
+	    a->generation == b->generation;
 }
 
 static int

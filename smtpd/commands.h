@@ -5,6 +5,7 @@
 #ifndef POSTERN_SMTPD_COMMANDS_H
 #define POSTERN_SMTPD_COMMANDS_H
 
+#include "judge.h"
 #include "scoreboard.h"
 #include "session.h"
 #include "smtp_command.h"
@@ -65,6 +66,8 @@ void note_refusal(struct session *s, struct verdict *v, const char *check,
     const char *answer);
 /* What the refusal that may follow in this call was decided on. */
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
+/* One check's word; stage and time are those of the last note_asked. */
+void note_finding(const struct session *s, const struct finding *f);
 /* Makes s->id. */
 void note_opened(struct session *s);
 void note_closed(const struct session *s);

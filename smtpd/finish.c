@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "checks.h"
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
@@ -270,7 +271,7 @@ finish_prepare(struct session *s)
 	ask.transaction = tx->number;
 	ask.message_size = tx->message_bytes;
 	ask.is_each = tx->is_each;
-	ask.is_junk = false;
+	ask.is_junk = tx->is_junk;
 	ask.name = slice_of(tx->name);
 	ask.host = slice_of(s->settings->config->hostname);
 	ask.return_path = slice_of(tx->reverse_path);
@@ -371,6 +372,18 @@ finish_seal(struct session *s)
 	return tx->message_fd >= 0 && trace_make(s) == 0;
 }
 
+/* Nothing speaks against it: deliver it. */
+static enum step
+finish_deliver(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	tx->is_each = prdr_begin(tx);
+	if (tx->has_records)
+		return copies_look_up(s);
+	return finish_prepare(s);
+}
+
 enum step
 transaction_finish(struct session *s)
 {
@@ -390,8 +403,5 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	tx->is_each = prdr_begin(tx);
-	if (tx->has_records)
-		return copies_look_up(s);
-	return finish_prepare(s);
+	return checks_data(s, finish_deliver);
 }

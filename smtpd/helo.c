@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "checks.h"
 #include "commands.h"
 #include "limits.h"
 #include "smtp_command.h"
@@ -43,6 +44,7 @@ cmd_helo(struct session *s, struct slice argument)
 	if (!helo_accept(s, argument, &step))
 		return step;
 	s->is_esmtp = s->has_enhanced = false;
+	checks_hello(s);
 	return session_reply_lines(s, 250,
 	    slice_of(s->settings->config->hostname));
 }
@@ -81,6 +83,7 @@ cmd_ehlo(struct session *s, struct slice argument)
 	if (!helo_accept(s, argument, &step))
 		return step;
 	s->is_esmtp = s->has_enhanced = true;
+	checks_hello(s);
 	ehlo_put_keywords(&text, s->settings);
 	step = session_reply_lines(s, 250, buf_slice(&text));
 	buf_free(&text);

@@ -3,6 +3,7 @@
  * MAIL: begins a transaction (RFC 5321 4.1.1.2) and reserves the memory that
  * SIZE= announces (RFC 1870 6.1).
  */
+#include "checks.h"
 #include "commands.h"
 #include "limits.h"
 #include "smtp_command.h"
@@ -10,6 +11,12 @@
 
 #define MAIL_OFFERED (COMMAND_SIZE | COMMAND_BODY | COMMAND_SMTPUTF8 | \
 	COMMAND_PRDR)
+
+static enum step
+mail_checked(struct session *s)
+{
+	return session_reply(s, REPLY_MAIL_OK);
+}
 
 static enum step
 mail_begin(struct session *s, const struct address *sender,
@@ -27,7 +34,8 @@ mail_begin(struct session *s, const struct address *sender,
 	note_count(s, SCOREBOARD_TRANSACTIONS_NOW, 1);
 	s->phase = PHASE_MAIL;
 	s->n_mails++;
-	return session_reply(s, REPLY_MAIL_OK);
+	note_asked("mail", slice_of(s->tx->reverse_path), 0);
+	return checks_mail(s, sender, mail_checked);
 }
 
 enum step

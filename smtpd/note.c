@@ -88,6 +88,21 @@ note_refusal(struct session *s, struct verdict *v, const char *check,
 }
 
 void
+note_finding(const struct session *s, const struct finding *f)
+{
+	static const char *const words[] = {
+		[FINDING_ACCEPT] = "accept", [FINDING_MARK] = "mark",
+		[FINDING_TEMPORARY] = "temporary", [FINDING_REFUSE] = "refuse",
+	};
+
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", asked.stage), LOG_S("check", f->check),
+	    LOG_S("verdict", words[f->kind]), LOG_S("asked", asked.what),
+	    LOG_S("answer", f->detail), LOG_U("took_us", asked.took_us),
+	    LOG_END });
+}
+
+void
 note_opened(struct session *s)
 {
 	if (s->is_self_test) {

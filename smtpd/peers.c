@@ -12,7 +12,7 @@
 #include "question_wire.h"
 #include "transaction.h"
 
-#define MAX_DIRECTORIES 64
+#define MAX_POOL 64
 #define SEGMENT_DEADLINE_MS 10000
 #define SEGMENT_PAUSE_US 1000000
 
@@ -31,8 +31,9 @@ struct peers {
 	struct loop *loop;
 	peers_answered_fn *answered;
 	uint32_t *n_failures;
-	struct channel *directories[MAX_DIRECTORIES];
-	struct channel *deliver, *store;
+	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
+	struct channel *deliver, *store, *dns_resolver;
+	uint32_t judge_set;			/* of the last JUDGE_MORE */
 	uint64_t deliver_from, store_from;	/* transactions they know */
 	struct pending **pending;		/* by id - 1 */
 	uint32_t n_pending, free;		/* free: id, or 0 */
@@ -58,13 +59,13 @@ peers_new(struct loop *loop, peers_answered_fn *answered,
 /* ---- channels ---- */
 
 static struct channel *
-directory_choose(const struct peers *peers)
+pool_choose(struct channel *const pool[MAX_POOL])
 {
 	struct channel *best = NULL, *ch;
 	size_t i;
 
-	for (i = 0; i < MAX_DIRECTORIES; i++) {
-		ch = peers->directories[i];
+	for (i = 0; i < MAX_POOL; i++) {
+		ch = pool[i];
 		if (ch != NULL && (best == NULL || channel_n_outstanding(ch) <
 		    channel_n_outstanding(best)))
 			best = ch;
@@ -79,7 +80,11 @@ channel_choose(const struct peers *peers, const struct question *q)
 
 	switch (question_wires[q->kind].role) {
 	case ROLE_DIRECTORY:
-		return directory_choose(peers);
+		return pool_choose(peers->directories);
+	case ROLE_POLICY:
+		return pool_choose(peers->policies);
+	case ROLE_RESOLVER:
+		return peers->dns_resolver;
 	case ROLE_DELIVER:
 		return transaction >= peers->deliver_from ? peers->deliver :
 		    NULL;
@@ -121,12 +126,18 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 	*role = ROLE_STORE;
 	if (ch == peers->store)
 		return &peers->store;
-	*role = ROLE_DIRECTORY;
-	for (i = 0; i < MAX_DIRECTORIES; i++)
-		if (ch == peers->directories[i]) {
-			*index = i;
+	*role = ROLE_RESOLVER;
+	if (ch == peers->dns_resolver)
+		return &peers->dns_resolver;
+	for (i = 0; i < MAX_POOL; i++) {
+		*index = i;
+		*role = ROLE_DIRECTORY;
+		if (ch == peers->directories[i])
 			return &peers->directories[i];
-		}
+		*role = ROLE_POLICY;
+		if (ch == peers->policies[i])
+			return &peers->policies[i];
+	}
 	return NULL;
 }
 
@@ -180,7 +191,11 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		peers->store_from = transaction_last_number() + 1;
 		*peers->n_failures = 0;
 	} else if (role == ROLE_DIRECTORY) {
-		slot = &peers->directories[index % MAX_DIRECTORIES];
+		slot = &peers->directories[index % MAX_POOL];
+	} else if (role == ROLE_POLICY) {
+		slot = &peers->policies[index % MAX_POOL];
+	} else if (role == ROLE_RESOLVER) {
+		slot = &peers->dns_resolver;
 	}
 	if (slot == NULL) {
 		close(fd);
@@ -251,6 +266,28 @@ on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 		close(a.fd);
 }
 
+/* Send all facts but the last part ahead; they count for one set. */
+static bool
+tell_facts(struct peers *peers, struct channel *ch, struct judge_question *q)
+{
+	static struct ipc_writer w;
+	struct judge_more more;
+
+	q->set = 0;
+	if (q->n_parts > 1)
+		q->set = ++peers->judge_set ? peers->judge_set :
+		    ++peers->judge_set;
+	more.set = q->set;
+	for (size_t i = 0; i + 1 < q->n_parts; i++) {
+		more.facts = q->parts[i];
+		ipc_writer_init(&w);
+		put_judge_more(&w, &more);
+		if (channel_tell(ch, JUDGE_MORE, &w, -1) < 0)
+			return false;
+	}
+	return true;
+}
+
 uint32_t
 peers_ask(struct peers *peers, struct session *s, const struct question *q)
 {
@@ -258,7 +295,8 @@ peers_ask(struct peers *peers, struct session *s, const struct question *q)
 	struct channel *ch = channel_choose(peers, q);
 	struct pending *p;
 
-	if (ch == NULL)
+	if (ch == NULL || (q->kind == QUESTION_JUDGE &&
+	    !tell_facts(peers, ch, q->as.judge)))
 		return 0;
 	p = pending_new(peers);
 	if (p == NULL)

@@ -26,6 +26,10 @@ enum question_kind {
 	QUESTION_WITHDRAW,	/* store -> acknowledged */
 	QUESTION_COMMIT,	/* deliver -> answer.as.outcome */
 	QUESTION_RELEASE,	/* deliver -> acknowledged */
+	QUESTION_JUDGE,		/* policy -> answer.as.judge, maybe fd */
+	QUESTION_DNS,		/* resolver -> answer.as.octets */
+	QUESTION_GREY,		/* store -> answer.as.grey */
+	QUESTION_SEEN,		/* store -> answer.as.seen */
 	/* told */
 	QUESTION_DONE,		/* store: these are in new/ */
 	QUESTION_SETTLE,	/* store: find out what became of it */
@@ -42,6 +46,15 @@ struct entry_list {
 	const uint16_t *entries;
 };
 
+/* Facts in put_facts' form; all but the last part go ahead, as JUDGE_MORE. */
+struct judge_question {
+	enum judge_stage stage;
+	uint64_t message_bytes;
+	const struct slice *parts;
+	size_t n_parts;
+	uint32_t set;			/* peers.c numbers it */
+};
+
 struct question {
 	enum question_kind kind;
 	uint32_t deadline_ms;
@@ -52,6 +65,10 @@ struct question {
 		const struct failure *failure;
 		const struct prepare_ask *prepare;
 		const struct record_begin *records;
+		struct judge_question *judge;
+		const struct dns_ask *dns;
+		const struct grey_ask *grey;
+		const struct seen_ask *seen;
 		struct entry_list list;	/* WITHDRAW, DONE */
 		struct release_ask release;
 		uint64_t transaction;	/* INTENT, COMMIT, SETTLE, CONFIRM,
@@ -68,6 +85,10 @@ struct answer {
 		struct verdict verdict;
 		struct outcome outcome;
 		struct record_states states;
+		struct judge_answer judge;
+		struct slice octets;	/* DNS: put_dns_answer's form */
+		struct grey_answer grey;
+		struct seen_answer seen;
 	} as;
 };
 

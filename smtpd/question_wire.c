@@ -16,6 +16,17 @@ put_list(struct ipc_writer *w, const struct entry_list *list)
 		ipc_put_u16(w, list->entries[i]);
 }
 
+/* The last part; the others have gone ahead. */
+static void
+put_judge(struct ipc_writer *w, const struct judge_question *q)
+{
+	struct judge_ask ask = { .stage = q->stage, .set = q->set,
+		.message_bytes = q->message_bytes,
+		.facts = q->parts[q->n_parts - 1] };
+
+	put_judge_ask(w, &ask);
+}
+
 void
 question_put(struct ipc_writer *w, const struct question *q)
 {
@@ -42,6 +53,18 @@ question_put(struct ipc_writer *w, const struct question *q)
 		break;
 	case QUESTION_RELEASE:
 		put_release_ask(w, &q->as.release);
+		break;
+	case QUESTION_JUDGE:
+		put_judge(w, q->as.judge);
+		break;
+	case QUESTION_DNS:
+		put_dns_ask(w, q->as.dns);
+		break;
+	case QUESTION_GREY:
+		put_grey_ask(w, q->as.grey);
+		break;
+	case QUESTION_SEEN:
+		put_seen_ask(w, q->as.seen);
 		break;
 	default:
 		ipc_put_u64(w, q->as.transaction);
@@ -74,6 +97,34 @@ get_states(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_judgement_of(struct ipc_reader *r, struct answer *a)
+{
+	return get_judge_answer(r, &a->as.judge);
+}
+
+static bool
+get_dns(struct ipc_reader *r, struct answer *a)
+{
+	struct dns_answer answer;
+
+	a->as.octets = ipc_get_slice(r);
+	return ipc_reader_is_done(r) &&
+	    get_dns_answer(a->as.octets, &answer);
+}
+
+static bool
+get_grey(struct ipc_reader *r, struct answer *a)
+{
+	return get_grey_answer(r, &a->as.grey);
+}
+
+static bool
+get_seen(struct ipc_reader *r, struct answer *a)
+{
+	return get_seen_answer(r, &a->as.seen);
+}
+
+static bool
 get_nothing(struct ipc_reader *r, struct answer *a)
 {
 	(void)a;
@@ -97,6 +148,11 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_nothing },
 	[QUESTION_WITHDRAW] = { ROLE_STORE, RECORD_WITHDRAW, RECORD_OK,
 	    get_nothing },
+	[QUESTION_JUDGE] = { ROLE_POLICY, JUDGE_ASK, JUDGE_ANSWER,
+	    get_judgement_of },
+	[QUESTION_DNS] = { ROLE_RESOLVER, DNS_ASK, DNS_ANSWER, get_dns },
+	[QUESTION_GREY] = { ROLE_STORE, GREY_ASK, GREY_ANSWER, get_grey },
+	[QUESTION_SEEN] = { ROLE_STORE, SEEN_ASK, SEEN_ANSWER, get_seen },
 	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
 	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
@@ -122,6 +178,10 @@ question_transaction(const struct question *q)
 	case QUESTION_ROUTE:
 	case QUESTION_FAILURE:
 	case QUESTION_FAILED:
+	case QUESTION_JUDGE:
+	case QUESTION_DNS:
+	case QUESTION_GREY:
+	case QUESTION_SEEN:
 		return UINT64_MAX;
 	default:
 		return q->as.transaction;
@@ -136,7 +196,9 @@ answer_get(struct answer *a, enum question_kind kind, struct ipc_message *m)
 
 	if (m->type != wire->answer || !wire->get(&m->body, a))
 		return false;
-	wants_fd = wire->answer == ROUTE_ANSWER && a->as.route.sealed_size > 0;
+	wants_fd = (wire->answer == ROUTE_ANSWER &&
+	    a->as.route.sealed_size > 0) || (wire->answer == JUDGE_ANSWER &&
+	    a->as.judge.sealed_size > 0);
 	if (wants_fd != (m->fd >= 0))
 		return false;
 	a->fd = m->fd;

@@ -3,7 +3,8 @@
  * RCPT, the whole story:
  *
  *	cmd_rcpt -> [FAILURE: has it failed by itself lately?] -> ROUTE: who is
- *	that? -> PROBE: can its mailboxes take it, now frozen? -> 250
+ *	that? -> [checks] -> PROBE: can its mailboxes take it, now frozen?
+ *	-> 250
  *
  * Whatever cannot be told is a 451, never a 550 (RFC 5321 4.2.1 leaves the
  * client a way to try again).
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include "checks.h"
 #include "commands.h"
 #include "fault.h"
 #include "limits.h"
@@ -198,6 +200,13 @@ rcpt_add(struct session *s, enum route_kind kind)
 }
 
 static enum step
+rcpt_checked(struct session *s)
+{
+	return s->tx->rcpt_is_discarded ? rcpt_add(s, ROUTE_DISCARD) :
+	    rcpt_ask_probe(s);
+}
+
+static enum step
 rcpt_routed(struct session *s, struct answer *a)
 {
 	const struct route_answer *route = &a->as.route;
@@ -215,13 +224,13 @@ rcpt_routed(struct session *s, struct answer *a)
 		return rcpt_unknown(s, route);
 	if (!fate_joins(&tx->fate, route->kind))
 		return session_reply(s, REPLY_OTHER_FATE);
-	if (route->kind == ROUTE_DISCARD)
-		return rcpt_add(s, ROUTE_DISCARD);
-	if (!rcpt_keep_route(tx, a)) {
+	tx->rcpt_is_discarded = route->kind == ROUTE_DISCARD;
+	if (!tx->rcpt_is_discarded && !rcpt_keep_route(tx, a)) {
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	}
-	return rcpt_ask_probe(s);
+	return checks_rcpt(s, route->is_exempt || rcpt_is_exempt(&tx->rcpt),
+	    rcpt_checked);
 }
 
 /* Deliver froze a route that does not join after all. */

@@ -122,6 +122,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "this message was delivered here before (Delivered-To)" },
 	[REPLY_CHECKS_TOO_LONG] = { 451, 3, 0, 0, "budget",
 	    "checks took too long, try again later" },
+	[REPLY_POLICY_SILENT] = { 451, 3, 0, SILENCE, "policy",
+	    "cannot check now, try again later" },
 	[REPLY_RECORDS_SILENT] = { 451, 3, 0, SILENCE, "records",
 	    "cannot note the delivery now, try again later" },
 	[REPLY_RECORDS_OPEN] = { 451, 3, 0, 0, "records",

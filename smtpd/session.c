@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "checks.h"
 #include "clock.h"
 #include "commands.h"
 #include "limits.h"
@@ -41,6 +42,13 @@ static const struct command_entry commands[] = {
 	{ SLICE("QUIT"), PHASE_ANY, true, false, cmd_quit, NULL },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Nothing is read: a question is out, or a set of them. */
+static bool
+is_waiting(const struct session *s)
+{
+	return s->question != 0 || checks_are_awaited(s);
+}
 
 static void
 session_flush(struct session *s)
@@ -236,6 +244,7 @@ session_free(struct session *s)
 	if (s->question != 0)
 		host->forget(s, s->question);
 	transaction_end(s);
+	checks_free(s);
 	note_closed(s);
 	if (s->is_admitted)
 		limits_leave(s->settings->limits, &s->client);
@@ -250,7 +259,7 @@ session_free(struct session *s)
 static bool
 session_may_end(const struct session *s)
 {
-	if (s->question != 0)
+	if (is_waiting(s))
 		return false;
 	return s->settings->is_cutting ||
 	    (s->tx == NULL && s->mode == INPUT_LINES);
@@ -262,7 +271,7 @@ session_run(struct session *s, enum step step)
 {
 	while (step == STEP_NEXT && s->input.size > 0 && !s->is_gone)
 		step = session_take(s);
-	if (s->is_gone && s->question == 0)
+	if (s->is_gone && !is_waiting(s))
 		step = STEP_CLOSE;
 	if (step != STEP_CLOSE && s->settings->is_stopping &&
 	    session_may_end(s))
@@ -275,9 +284,9 @@ session_run(struct session *s, enum step step)
 		return STEP_CLOSE;
 	}
 	/* While a question is out, more replies may join these. */
-	if (s->question == 0 || s->is_slow || s->out.size > HELD_MAX)
+	if (!is_waiting(s) || s->is_slow || s->out.size > HELD_MAX)
 		session_flush(s);
-	if (s->question == 0)
+	if (!is_waiting(s))
 		session_set_timer(s);
 	return STEP_WAIT;
 }
@@ -342,7 +351,7 @@ session_input(struct session *s, struct slice data)
 			    REPLY_NO_MEMORY));
 		s->input = buf_slice(&s->kept);
 	}
-	return session_run(s, s->question != 0 ? STEP_WAIT : STEP_NEXT);
+	return session_run(s, is_waiting(s) ? STEP_WAIT : STEP_NEXT);
 }
 
 bool
@@ -354,19 +363,28 @@ session_has_quit(const struct session *s)
 bool
 session_wants_input(const struct session *s)
 {
-	return s->question == 0;
+	return !is_waiting(s);
 }
 
 enum step
 session_answer(struct session *s, uint32_t id, struct answer *a)
 {
-	if (id == 0 || id != s->question)
+	bool was_waiting = is_waiting(s);
+	enum step step = STEP_WAIT;
+
+	if (id == 0)
 		return STEP_WAIT;
-	s->question = 0;
-	s->is_slow = a->took_us > SLOW_US;
 	s->input = buf_slice(&s->kept);
-	s->is_timer_wanted = true;
-	return session_run(s, s->answered(s, a));
+	if (id == s->question) {
+		s->question = 0;
+		step = s->answered(s, a);
+	} else if (!checks_answered(s, id, a, &step)) {
+		s->input = (struct slice){ NULL, 0 };
+		return STEP_WAIT;
+	}
+	s->is_slow = a->took_us > SLOW_US;
+	s->is_timer_wanted = s->is_timer_wanted || was_waiting;
+	return session_run(s, step);
 }
 
 enum step
@@ -374,7 +392,7 @@ session_timeout(struct session *s)
 {
 	enum step step;
 
-	if (s->question != 0)
+	if (is_waiting(s))
 		return STEP_WAIT;
 	s->input = buf_slice(&s->kept);
 	s->is_timer_wanted = true;
@@ -391,7 +409,7 @@ enum step
 session_hang_up(struct session *s)
 {
 	s->is_gone = true;
-	if (s->question != 0 && s->tx != NULL && s->tx->is_finishing)
+	if (is_waiting(s) && s->tx != NULL && s->tx->is_finishing)
 		return STEP_WAIT;
 	return session_run(s, STEP_CLOSE);
 }

@@ -33,6 +33,7 @@
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
 
+struct checks;
 struct transaction;
 struct client;
 
@@ -84,6 +85,7 @@ struct session {
 	uint32_t question;		/* id, or 0 */
 	session_answered_fn *answered;
 	struct transaction *tx;		/* NULL outside of one */
+	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;
 	/* what the log and the limits count */
 	unsigned n_idle;		/* commands since the last RCPT */

@@ -4,6 +4,9 @@ SMTPD_SRCS = \
 	smtpd/boards.c \
 	smtpd/body.c \
 	smtpd/body_header.c \
+	smtpd/checks.c \
+	smtpd/checks_end.c \
+	smtpd/checks_facts.c \
 	smtpd/connection.c \
 	smtpd/copies.c \
 	smtpd/data.c \

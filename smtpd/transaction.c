@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "checks.h"
 #include "clock.h"
 #include "finish.h"
 #include "limits.h"
@@ -89,6 +90,7 @@ transaction_end(struct session *s)
 		    &s->tx->reserved_bytes);
 	}
 	transaction_free(&s->tx);
+	checks_end_transaction(s);
 	s->phase = s->helo != NULL ? PHASE_READY : PHASE_CONNECTED;
 	s->mode = INPUT_LINES;
 }

@@ -63,7 +63,8 @@ struct transaction {
 	uint64_t message_bytes;
 	uint8_t digest[BODY_DIGEST_SIZE];
 	bool has_records;		/* Message-ID and Date are there */
-	struct buf trace;		/* our Received field */
+	struct buf trace;		/* our Received field, then policy's */
+	bool is_junk;			/* its copies go into .Junk */
 	char name[64];			/* of the copies: TIME.UNIQUE */
 	/* delivery records: entries are numbered over all leaves */
 	struct done_leaf *done;
@@ -78,6 +79,7 @@ struct transaction {
 	struct verdict *refusal;
 	/* the RCPT under way */
 	struct address rcpt;
+	bool rcpt_is_discarded;
 	struct slice rcpt_sealed;	/* owned */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };

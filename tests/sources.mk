@@ -3,16 +3,25 @@ UNIT_TESTS = \
 	test_address \
 	test_aliases \
 	test_ask \
+	test_author \
+	test_authres \
 	test_body \
 	test_check_content \
+	test_checks \
+	test_check_spf \
+	test_check_auth \
 	test_config \
 	test_config_errors \
 	test_config_values \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spf \
+	test_spf_record \
 	test_stream \
 	test_limits \
+	test_dkim \
+	test_dmarc \
 	test_directory_answer \
 	test_directory_check \
 	test_facts \
@@ -43,6 +52,7 @@ UNIT_TESTS = \
 	test_slots \
 	test_smtp_command \
 	test_tables \
+	test_tag_list \
 	test_trail \
 	test_users \
 	test_utf8 \
@@ -63,5 +73,10 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_spf \
+	fuzz_spf_record \
 	fuzz_work \
+	fuzz_dkim \
+	fuzz_dmarc \
+	fuzz_authres \
 	fuzz_maildirsize

@@ -162,6 +162,10 @@ test_defaults(void **state)
 	assert_int_equal(c->min_uid, 1000);
 	assert_true(c->memory_messages_bytes == 0);
 	assert_int_equal(c->smtpd_processes, 0);
+	assert_int_equal(c->resolver.servers.n, 0);
+	assert_true(c->resolver.has_dnssec);
+	assert_null(c->resolver.trust_anchor);
+	assert_int_equal(c->resolver.timeout_s, 5);
 	assert_int_equal(c->bare_lf, BARE_LF_REFUSE);
 	assert_int_equal(c->listens[0].tls, TLS_OFF);
 	assert_string_equal(c->domains[0].mailbox, "~/Maildir");
@@ -191,6 +195,8 @@ test_settings(void **state)
 	    "mailbox=\"/m/%u/100%%/\"}"
 	    "limits{recipients=0 command_timeout=90s data_timeout=1m\n"
 	    "data_total=2h message_size=65536}\n"
+	    "resolver{servers={\"192.0.2.1\",\"::1@5353\"}dnssec=off\n"
+	    "timeout=2s trust_anchor=\"/k\"}"
 	    "processes{smtpd=3 directory=2 deliver_workers=4}"
 	    "checks{bare_lf=normalize bare_lf_exempt={\"10.0.0.0/8\",\n"
 	    "# comment\n\"2001:db8::/32\",}}", 0);
@@ -217,6 +223,11 @@ test_settings(void **state)
 	assert_int_equal(c->smtpd_processes, 3);
 	assert_int_equal(c->directory_processes, 2);
 	assert_int_equal(c->deliver_workers, 4);
+	assert_int_equal(c->resolver.servers.n, 2);
+	assert_string_equal(c->resolver.servers.items[1], "::1@5353");
+	assert_false(c->resolver.has_dnssec);
+	assert_int_equal(c->resolver.timeout_s, 2);
+	assert_string_equal(c->resolver.trust_anchor, "/k");
 	assert_int_equal(c->bare_lf, BARE_LF_NORMALIZE);
 	assert_int_equal(c->bare_lf_exempt.n, 2);
 	config_free(&c);

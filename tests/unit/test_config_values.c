@@ -129,6 +129,23 @@ static const struct {
 	    "its prefix; did you mean \"10.0.0.0/24\"?" },
 	{ "checks { bare_lf_exempt = { \"10.0.0/24\" } bare_lf = normalize }",
 	    "bare_lf_exempt \"10.0.0/24\": not an address or network" },
+	{ "resolver { servers = \"192.0.2.1\" }",
+	    "servers needs a list: servers = { \"192.0.2.1\" }" },
+	{ "resolver { servers = { \"localhost\" } }", "servers "
+	    "\"localhost\": not an address, or an address, @ and a port" },
+	{ "resolver { servers = { \"\" } }", "servers \"\": not an "
+	    "address, or an address, @ and a port" },
+	{ "resolver { servers = { \"[::1]:53\" } }", "servers "
+	    "\"[::1]:53\": not an address, or an address, @ and a port; "
+	    "did you mean \"::1@53\"?" },
+	{ "resolver { servers = { \"::1@\" } }", "servers \"::1@\": "
+	    "port is not a number from 1 to 65535" },
+	{ "resolver { servers = { \"::1@65536\" } }", "servers "
+	    "\"::1@65536\": port is not a number from 1 to 65535" },
+	{ "resolver { timeout = 2m }",
+	    "timeout = 2m: out of range, 1s to 1m" },
+	{ "resolver { dnssec = on }",
+	    "dnssec = on: not one of off|auto" },
 };
 
 static void

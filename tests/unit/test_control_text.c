@@ -102,6 +102,8 @@ status_is_a_table_or_json(void **state)
 	    "uptime_s=93784 generation=2 config=/etc/postern/postern.conf\n"
 	    "compartment=store index=0 generation=2 pid=77 state=running "
 	    "up_s=61 restarts=3\n";
+	static const char resolver[] = "dnssec=off "
+	    "dnssec_why=\"no signatures\" servers=192.0.2.1 asked=7";
 	int fd = scoreboard_create();
 	struct scoreboard *board = scoreboard_map_own(fd);
 	struct scoreboards *boards = NULL;
@@ -110,18 +112,25 @@ status_is_a_table_or_json(void **state)
 	(void)state;
 	scoreboard_add(board, SCOREBOARD_MESSAGES_ACCEPTED, 12);
 	assert_int_equal(scoreboards_update(&boards, &fd, 1), 0);
-	status_text(&out, slice_of(lines), boards);
+	status_text(&out, slice_of(lines), slice_of(resolver), boards);
 	assert_non_null(strstr(out.data, "up for 1 d 2 h, generation 2"));
 	assert_non_null(strstr(out.data, "running    1 min "));
 	assert_non_null(strstr(out.data, "messages_accepted                 "
 	    "           12\n"));
+	assert_non_null(strstr(out.data, "\nDNSSEC validation is off: no "
+	    "signatures\nName servers: 192.0.2.1\n"));
+	assert_non_null(strstr(out.data, "dns_asked                         "
+	    "            7\n"));
 	status_text_store(&out, SLICE("greylist=7 seen=1"));
 	assert_non_null(strstr(out.data, "\ngreylist                      "
 	    "                7\nseen "));
 	status_text_store(&out, SLICE(""));
 	assert_non_null(strstr(out.data, "does not answer"));
 	buf_free(&out);
-	status_json(&out, slice_of(lines), boards);
+	status_json(&out, slice_of(lines), slice_of(resolver), boards);
+	assert_non_null(strstr(out.data, "\"resolver\":{\"dnssec\":\"off\","
+	    "\"dnssec_why\":\"no signatures\",\"servers\":\"192.0.2.1\","
+	    "\"asked\":7}"));
 	assert_non_null(strstr(out.data, "{\"server\":{\"uptime_s\":93784,"
 	    "\"generation\":2,\"config\":\"/etc/postern/postern.conf\"},"
 	    "\"compartments\":[{\"compartment\":\"store\",\"index\":0,"));
@@ -130,9 +139,12 @@ status_is_a_table_or_json(void **state)
 	assert_non_null(strstr(out.data, "},\"store\":{\"greylist\":7,"
 	    "\"seen\":1}}\n"));
 	buf_free(&out);
-	status_json(&out, SLICE(""), NULL);
+	status_text(&out, slice_of(lines), SLICE(""), boards);
+	assert_non_null(strstr(out.data, "The resolver does not answer.\n"));
+	buf_free(&out);
+	status_json(&out, SLICE(""), SLICE(""), NULL);
 	assert_non_null(strstr(out.data, "{\"server\":{},\"compartments\":[],"
-	    "\"counters\":{\"sessions_now\":0,"));
+	    "\"resolver\":{},\"counters\":{\"sessions_now\":0,"));
 	status_json_store(&out, SLICE(""));
 	assert_non_null(strstr(out.data, "},\"store\":{}}\n"));
 	buf_free(&out);

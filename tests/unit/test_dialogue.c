@@ -39,7 +39,7 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "release", "done", "settle", "confirm", "end",
+	"withdraw", "commit", "release", "judge", "dns", "grey", "seen", "done", "settle", "confirm", "end",
 	"failed",
 };
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * probe.h - whether answers can be validated here, for this folder only.
+ *
+ *	TESTING --keys validate------------------> ON
+ *	   |  ^--no answer at all, again in 5 s
+ *	   +--an answer, but it does not validate-> OFF --10 min--> TESTING
+ *
+ * The keys of the first trust anchor are looked up. Name servers that leave
+ * signatures out would make every answer bogus, and that is all of our mail
+ * deferred: then the engine that does not validate is used, with a warning.
+ * Nothing that is accepted depends on validation alone.
+ */
+#ifndef RESOLVER_PROBE_H
+#define RESOLVER_PROBE_H
+
+#include "alarm.h"
+#include "engine.h"
+#include "questions.h"
+#include "settings.h"
+
+struct probe;
+
+/*
+ * Begins, and tells questions which engine to use: now, or within two
+ * seconds. validating may be NULL. Logs. NULL without memory.
+ */
+struct probe *probe_new(struct alarms *alarms, struct questions *questions,
+    struct engine *plain, struct engine *validating,
+    const struct settings *settings);
+void probe_free(struct probe **probe);
+const char *probe_state(const struct probe *probe);	/* "on" */
+const char *probe_why(const struct probe *probe);	/* it is not on */
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * checks.h - what policy says about a client and its message.
+ *
+ *	EHLO --> ask ahead (nobody waits)
+ *	MAIL --> wait for that, then judge --> 250 or a refusal
+ *	RCPT, end of data --> judge --> go on, or a refusal
+ *
+ * A run of checks asks policy with all facts that are known. As long as it
+ * wants more they are asked for in parallel, of resolver and store, and it
+ * is asked again, in at most ROUNDS_MAX rounds and within the time that the
+ * stage has; after that what is still wanted counts as silence, and policy
+ * decides what that means. No answer of policy itself is a 451.
+ *
+ * Facts about the connection are kept until the next EHLO, those about a
+ * transaction until its end. Every finding goes to the trail.
+ */
+#ifndef POSTERN_SMTPD_CHECKS_H
+#define POSTERN_SMTPD_CHECKS_H
+
+#include "address.h"
+#include "transaction.h"
+
+struct checks;
+
+/* HELO or EHLO was accepted: forget all and ask ahead. */
+void checks_hello(struct session *s);
+/*
+ * Judge the stage and go on in then; or refuse, and end the transaction (or
+ * the RCPT under way). checks_data must have a sealed message; it puts the
+ * fields that policy adds below our own in tx->trace, sets tx->is_junk, and
+ * replaces the message where something has to be left out.
+ */
+enum step checks_mail(struct session *s, const struct address *sender,
+    finish_fn *then);
+enum step checks_rcpt(struct session *s, bool is_exempt, finish_fn *then);
+enum step checks_data(struct session *s, finish_fn *then);
+
+/* An answer to one of our questions; false: it is none of ours. */
+bool checks_answered(struct session *s, uint32_t id, struct answer *a,
+    enum step *step);
+/* The session waits for a run: nothing is read. */
+bool checks_are_awaited(const struct session *s);
+void checks_end_transaction(struct session *s);
+void checks_free(struct session *s);
+
+#endif

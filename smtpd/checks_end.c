@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * checks_end.c - what becomes of a judgement: trail, reply, message.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "checks_run.h"
+#include "commands.h"
+#include "finish.h"
+#include "log.h"
+#include "message.h"
+
+#define BLOCK 65536
+
+/* Results of one stage are facts of the next. */
+static bool
+keep_results(struct session *s, const struct judgement *j,
+    struct facts *set)
+{
+	for (size_t i = 0; i < j->facts.n; i++) {
+		const struct fact *fact = &j->facts.items[i];
+
+		if (fact->kind == FACT_RESULT && facts_add(set, FACT_RESULT,
+		    fact->key, fact->value) == -ENOMEM)
+			return false;
+	}
+	(void)s;
+	return true;
+}
+
+/* ---- the end of a stage that refuses ---- */
+
+static enum step
+stage_over(struct session *s, enum judge_stage stage, enum step step)
+{
+	if (stage == JUDGE_RCPT) {
+		transaction_drop_rcpt(s->tx);
+		note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
+	} else {
+		transaction_end(s);
+	}
+	return step;
+}
+
+/* ---- the message is changed ---- */
+
+/* Append octets of one memfd to another. 0 or a negative errno. */
+static int
+copy_octets(int to, int from, uint64_t at, uint64_t size)
+{
+	static char block[BLOCK];
+	ssize_t n, written;
+
+	while (size > 0) {
+		n = pread(from, block, size < BLOCK ? (size_t)size : BLOCK,
+		    (off_t)at);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		for (ssize_t done = 0; done < n; done += written) {
+			written = write(to, block + done, (size_t)(n - done));
+			if (written <= 0)
+				return written < 0 ? -errno : -EIO;
+		}
+		at += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static int
+copy_without(int to, const struct transaction *tx, const struct judgement *j)
+{
+	uint64_t at = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < j->n_cuts && error == 0; i++) {
+		const struct judgement_cut *cut = &j->cuts[i];
+
+		if (cut->at + cut->size > tx->message_bytes)
+			return -EBADMSG;
+		error = copy_octets(to, tx->message_fd, at, cut->at - at);
+		at = cut->at + cut->size;
+	}
+	return error ? error : copy_octets(to, tx->message_fd, at,
+	    tx->message_bytes - at);
+}
+
+/* A new sealed message takes the place of the old one. */
+static int
+cut_message(struct session *s, const struct judgement *j)
+{
+	struct transaction *tx = s->tx;
+	uint64_t bytes = tx->message_bytes;
+	int fd, error;
+
+	if (j->n_cuts == 0)
+		return 0;
+	fd = message_create(s->id);
+	if (fd < 0)
+		return fd;
+	error = copy_without(fd, tx, j);
+	if (error == 0)
+		error = message_seal(fd);
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
+	for (size_t i = 0; i < j->n_cuts; i++)
+		bytes -= j->cuts[i].size;
+	close(tx->message_fd);
+	tx->message_fd = fd;
+	tx->message_bytes = bytes;
+	return 0;
+}
+
+static int
+take_message_part(struct session *s, const struct judgement *j)
+{
+	struct transaction *tx = s->tx;
+	int error = cut_message(s, j);
+
+	if (error == 0 && j->fields.size > 0)
+		error = buf_append_slice(&tx->trace, buf_slice(&j->fields));
+	if (j->is_junk)
+		tx->is_junk = true;
+	return error;
+}
+
+/* ---- all of it ---- */
+
+enum step
+checks_conclude(struct session *s, enum judge_stage stage,
+    const struct judgement *j, finish_fn *then)
+{
+	const struct finding *strictest;
+
+	if (j == NULL)
+		return stage_over(s, stage, session_reply(s,
+		    REPLY_POLICY_SILENT));
+	for (size_t i = 0; i < j->n_findings; i++)
+		note_finding(s, &j->findings[i]);
+	strictest = judgement_strictest(j);
+	if (strictest != NULL)
+		return stage_over(s, stage, session_reply_verdict(s,
+		    &strictest->verdict, strictest->check,
+		    stage == JUDGE_RCPT ? slice_of(s->tx->rcpt.text) :
+		    SLICE("")));
+	if (stage != JUDGE_RCPT &&
+	    !keep_results(s, j, &s->checks->transaction))
+		return stage_over(s, stage, session_reply(s,
+		    REPLY_POLICY_SILENT));
+	if (stage == JUDGE_DATA && take_message_part(s, j) < 0)
+		return stage_over(s, stage, session_reply(s,
+		    REPLY_DATA_IO_ERROR));
+	return then(s);
+}

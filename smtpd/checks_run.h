@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * checks_run.h - the state behind checks.h, for checks*.c only.
+ */
+#ifndef POSTERN_SMTPD_CHECKS_RUN_H
+#define POSTERN_SMTPD_CHECKS_RUN_H
+
+#include "checks.h"
+#include "facts.h"
+#include "judge.h"
+
+struct check_run {
+	bool is_running;
+	enum judge_stage stage;
+	finish_fn *then;		/* NULL: nobody waits for it */
+	unsigned rounds;
+	int64_t began_us;
+	uint32_t judging;		/* the question to policy, or 0 */
+	struct facts asked;		/* its wanted are being asked for */
+	uint32_t *out;			/* one id for each, 0: answered */
+	size_t n_out;
+	/* complete: only its notes are not written yet */
+	struct judgement *judgement;
+};
+
+struct checks {
+	/* of the connection; of the transaction; of this one RCPT */
+	struct facts connection, transaction, own;
+	struct check_run run;
+	finish_fn *mail_then;		/* while MAIL waits for the HELO run */
+};
+
+/* Where facts that are answered now belong (checks_facts.c). */
+struct facts *checks_set(struct checks *c);
+int checks_tell_connection(struct session *s);
+int checks_tell_sender(struct session *s, const struct address *sender);
+int checks_tell_recipient(struct session *s, bool is_exempt);
+/* Ask for wanted i. The id, or 0: nobody can answer; see checks_unknown. */
+uint32_t checks_ask(struct session *s, const struct fact *wanted,
+    uint32_t deadline_ms);
+/* Have store note that something was seen. */
+uint32_t checks_note(struct session *s, const struct fact *seen);
+/* The value of the fact as it was answered; false without memory. */
+bool checks_keep(struct session *s, const struct fact *wanted,
+    const struct answer *a);
+/* Ask policy with everything. The id, or 0. */
+uint32_t checks_ask_policy(struct session *s, uint32_t deadline_ms);
+
+/* The judgement is there, NULL: it is not (checks_end.c). */
+enum step checks_conclude(struct session *s, enum judge_stage stage,
+    const struct judgement *j, finish_fn *then);
+
+#endif
