@@ -108,6 +108,7 @@ enum ask_type {
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed

@@ -10,6 +10,10 @@ MAIL_SRCS = \
 	mail/header.c \
 	mail/mail_date.c \
 	mail/milter.c \
+	mail/mime.c \
+	mail/mime_decode.c \
+	mail/mime_field.c \
+	mail/mime_text.c \
 	mail/received.c \
 	mail/reply.c \
 	mail/smtp_command.c \

@@ -45,6 +45,8 @@ enum step chunk_take(struct session *s);
 enum step chunk_skip(struct session *s);
 /* A message, or a chunk that is thrown away, comes from now on. */
 void data_start_clock(struct session *s);
+/* A self-test has failed: no message is taken in. */
+bool data_is_unsafe(const struct session *s);
 /* The first octet of a message is awaited. 0 or a negative errno (data.c). */
 int data_begin(struct session *s);
 /* Octets came: REPLY_COUNT, or why they come no longer. */

@@ -35,6 +35,7 @@ SMTPD_SRCS = \
 	smtpd/reply.c \
 	smtpd/scan_step.c \
 	smtpd/scanner.c \
+	smtpd/self_test.c \
 	smtpd/session.c \
 	smtpd/smtpd.c \
 	smtpd/trace.c \

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	test_author \
 	test_authres \
 	test_body \
+	test_check_content \
 	test_checks \
 	test_check_spf \
 	test_check_auth \
@@ -40,6 +41,7 @@ UNIT_TESTS = \
 	test_message \
 	test_milter \
 	test_milter_talk \
+	test_mime \
 	test_names \
 	test_received \
 	test_peers \
@@ -68,6 +70,7 @@ FUZZ_TARGETS = \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
+	fuzz_mime \
 	fuzz_reply \
 	fuzz_short_id \
 	fuzz_route \
