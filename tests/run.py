@@ -180,8 +180,10 @@ def end_to_end(name):
 
 
 def stage_e2e():
-    if not check("build with fault points", ["make", "-s", JOBS, "all",
-                                             "FAULTS=1", "BUILD=build-faults"]):
+    make = ["make", "-s", JOBS, "all"]
+    if not check("build", make) or not check(
+            "build with fault points",
+            [*make, "FAULTS=1", "BUILD=build-faults"]):
         return
     names = sorted(n[:-len(".py")] for n in os.listdir(
         os.path.join(TOP, "tests/e2e")) if re.match(r"test_.*\.py$", n))
