@@ -16,6 +16,7 @@
 
 struct resolver {
 	struct catalog *catalog;
+	const struct catalog_domain *asked;	/* the recipient's, or NULL */
 	struct arena arena;
 	struct string_set seen;		/* aliases followed, mailboxes added */
 	struct resolved out;
@@ -24,7 +25,7 @@ struct resolver {
 	/* why it is trouble that nothing but refusals or nobody is left */
 	char refusal_text[RESOLVE_ALARM_MAX + 1];
 	size_t n_refused, n_discarded;
-	bool explains, is_broken;	/* out.verdict is 451 already */
+	bool explains, is_broken;	/* out.verdict is set already */
 	resolver_trouble_fn *trouble_fn;
 	void *trouble_arg;
 };

@@ -57,6 +57,7 @@ struct config_domain {
 	bool is_case_sensitive;		/* local parts; default false */
 	char *plus;			/* separator characters; default "+" */
 	char *catch_all;		/* complete address, or NULL */
+	bool is_broken_permanent;	/* broken aliases are 5xx, not 451 */
 	char *next_hop;			/* not built yet: warned about;
 					 * such a domain has no users */
 };
