@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "log.h"
+#include "notify.h"
 #include "supervisor.h"
 
 #define BACKLOG 4096
