@@ -120,6 +120,7 @@ struct config_problems {
 	struct config_problem *items;
 	size_t n;
 	size_t n_errors, n_warnings;	/* also those that were not kept */
+	bool wants_json;	/* log_format, also of a file with errors */
 };
 
 /*

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,24 +11,6 @@
 #include "generation.h"
 
 #define CONFIG_MAX_OCTETS (1 << 20)
-
-void
-generation_print_problems(const char *path,
-    struct config_problems *problems, bool is_quiet)
-{
-	config_problems_sort(problems);
-	for (size_t i = 0; i < problems->n; i++) {
-		const struct config_problem *p = &problems->items[i];
-
-		if (is_quiet && p->is_warning)
-			continue;
-		fprintf(stderr, "%s:", path);
-		if (p->line > 0)
-			fprintf(stderr, "%u:", p->line);
-		fprintf(stderr, " %s%s\n", p->is_warning ? "warning: " : "",
-		    p->text);
-	}
-}
 
 /* The whole file into buf; 0 or a negative errno. */
 static int
@@ -55,8 +36,10 @@ generation_read(const char *path, struct buf *text,
 	int error = read_file(path, text);
 
 	if (error) {
-		fprintf(stderr, "%s: %s\n", path, error == -ENOBUFS ?
-		    "larger than 1 MiB" : strerror(-error));
+		*problems = (struct config_problems){ 0 };
+		config_problem_add(problems, 0, false, "%s",
+		    error == -ENOBUFS ? "larger than 1 MiB" :
+		    strerror(-error));
 		return NULL;
 	}
 	return config_parse(text->data ? buf_slice(text) : SLICE(""),
@@ -92,19 +75,18 @@ generation_free(struct generation **generation)
 }
 
 struct generation *
-generation_load(const char *path, uint16_t number, bool is_quiet)
+generation_load(const char *path, uint16_t number,
+    struct config_problems *problems)
 {
 	struct generation *new = calloc(1, sizeof *new);
-	struct config_problems problems = { 0 };
 	struct buf text = { 0 };
 
+	*problems = (struct config_problems){ 0 };
 	if (new == NULL)
 		return NULL;
 	new->number = number;
 	new->config_fd = -1;
-	new->config = generation_read(path, &text, &problems);
-	generation_print_problems(path, &problems, is_quiet);
-	config_problems_free(&problems);
+	new->config = generation_read(path, &text, problems);
 	if (new->config != NULL) {
 		new->config_fd = sealed_copy(&text);
 		new->config_size = text.size;

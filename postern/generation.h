@@ -22,17 +22,14 @@ struct generation {
 };
 
 /*
- * Read and parse path; text (empty at first) gets what it holds. NULL after
- * printing that it cannot be read, or with an error among the problems.
+ * Read and parse path; text (empty at first) gets what it holds. NULL with
+ * an error among the problems.
  */
 struct config *generation_read(const char *path, struct buf *text,
     struct config_problems *problems);
-/* To stderr, one a line. */
-void generation_print_problems(const char *path,
-    struct config_problems *problems, bool is_quiet);
-/* Read and parse path. NULL after printing every problem to stderr. */
+/* NULL when there was an error; problems are the caller's in either case. */
 struct generation *generation_load(const char *path, uint16_t number,
-    bool is_quiet);
+    struct config_problems *problems);
 void generation_free(struct generation **generation);
 
 #endif

@@ -11,6 +11,27 @@
 #include "log.h"
 #include "log_sink.h"
 
+void
+log_sink_begin(bool is_json)
+{
+	log_open("supervisor", STDERR_FILENO, LOG_TARGET_STDERR, is_json ?
+	    LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+}
+
+void
+log_sink_problems(const char *path, struct config_problems *problems)
+{
+	config_problems_sort(problems);
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct config_problem *p = &problems->items[i];
+
+		log_at(p->is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERR,
+		    p->is_warning ? "config_warning" : "config_error",
+		    LOG_S("file", path), LOG_U("line", p->line),
+		    LOG_S("problem", p->text), LOG_END);
+	}
+}
+
 static int
 connect_syslog(int fd)
 {

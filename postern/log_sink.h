@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include "supervisor.h"
 
+/* Before there is a configuration: to standard error. */
+void log_sink_begin(bool is_json);
+/* What is wrong with the file at path, a line each. */
+void log_sink_problems(const char *path, struct config_problems *problems);
 /* As the current configuration says; fatal() on failure. */
 void log_sink_open(struct supervisor *s);
 /*

@@ -21,6 +21,21 @@ static int (*const compartment_mains[ROLE_COUNT])(void) = {
 	[ROLE_COMPILER] = compiler_main,
 };
 
+static void
+print_problems(const char *path, struct config_problems *problems)
+{
+	config_problems_sort(problems);
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct config_problem *p = &problems->items[i];
+
+		fprintf(stderr, "%s:", path);
+		if (p->line > 0)
+			fprintf(stderr, "%u:", p->line);
+		fprintf(stderr, " %s%s\n", p->is_warning ? "warning: " : "",
+		    p->text);
+	}
+}
+
 /* postern -n: everything that is wrong, in one run. */
 static int
 check(const char *path)
@@ -33,7 +48,7 @@ check(const char *path)
 
 	if (config != NULL)
 		error = check_outside(config, geteuid() == 0, &problems);
-	generation_print_problems(path, &problems, false);
+	print_problems(path, &problems);
 	if (error)
 		fprintf(stderr, "%s: users and aliases could not be checked: "
 		    "%s\n", path, strerror(-error));

@@ -199,6 +199,7 @@ static const char *
 reload(struct supervisor *s)
 {
 	struct generation *next, *old = s->current;
+	struct config_problems problems;
 
 	if (s->is_stopping)
 		return "the server is stopping";
@@ -211,7 +212,9 @@ reload(struct supervisor *s)
 	}
 	s->wants_reload = false;
 	next = generation_load(s->config_path,
-	    (uint16_t)(s->current->number + 1), false);
+	    (uint16_t)(s->current->number + 1), &problems);
+	log_sink_problems(s->config_path, &problems);
+	config_problems_free(&problems);
 	if (next == NULL) {
 		log_error("reload_failed", LOG_S("effect", "the configuration "
 		    "has errors; the old one stays in force"), LOG_END);
@@ -377,6 +380,26 @@ open_loop(struct supervisor *s)
 	loop_timer_start(s->loop, &s->tick, TICK_MS, on_tick, s);
 }
 
+/* The first configuration, and the log that it wants. */
+static int
+begin(struct supervisor *s)
+{
+	struct config_problems problems;
+
+	s->current = generation_load(s->config_path, 1, &problems);
+	if (s->current != NULL)
+		log_sink_open(s);
+	else
+		log_sink_begin(problems.wants_json);
+	log_sink_problems(s->config_path, &problems);
+	config_problems_free(&problems);
+	if (s->current != NULL)
+		return 0;
+	log_error("not_started", LOG_S("effect", "the configuration has "
+	    "errors; postern -n prints them all"), LOG_END);
+	return -1;
+}
+
 int
 supervisor_run(const char *config_path)
 {
@@ -385,12 +408,10 @@ supervisor_run(const char *config_path)
 	s.config_path = config_path;
 	s.is_privileged = geteuid() == 0;
 	s.started_us = clock_monotonic_us();
-	s.current = generation_load(config_path, 1, false);
-	if (s.current == NULL)
-		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
-	log_sink_open(&s);
+	if (begin(&s) != 0)
+		return 1;
 	state_dir_open(&s);
 	if (getrandom(s.route_secret, sizeof s.route_secret, 0) !=
 	    (ssize_t)sizeof s.route_secret)
