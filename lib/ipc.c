@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "big_endian.h"
 #include "ipc.h"
 #include "ipc_wire.h"
 
@@ -40,8 +41,7 @@ put_number(struct ipc_writer *w, uint64_t v, size_t octets)
 {
 	uint8_t out[8];
 
-	for (size_t i = 0; i < octets; i++)
-		out[i] = (uint8_t)(v >> (8 * (octets - 1 - i)));
+	big_endian_put(out, v, octets);
 	ipc_put_bytes(w, out, octets);
 }
 
@@ -110,11 +110,8 @@ static uint64_t
 get_number(struct ipc_reader *r, size_t octets)
 {
 	const uint8_t *at = take(r, octets);
-	uint64_t v = 0;
 
-	for (size_t i = 0; at != NULL && i < octets; i++)
-		v = v << 8 | at[i];
-	return v;
+	return at != NULL ? big_endian_get(at, octets) : 0;
 }
 
 uint8_t
@@ -187,12 +184,10 @@ ipc_reader_is_done(const struct ipc_reader *r)
 void
 ipc_header_write(uint8_t *to, uint16_t type, uint32_t id, uint32_t deadline_ms)
 {
-	const uint64_t fields[2] = { (uint64_t)type << 48 | id, deadline_ms };
-
-	for (int i = 0; i < 8; i++)
-		to[i] = (uint8_t)(fields[0] >> (56 - 8 * i));
-	for (int i = 0; i < 4; i++)
-		to[8 + i] = (uint8_t)(fields[1] >> (24 - 8 * i));
+	big_endian_put(to, type, 2);
+	big_endian_put(to + 2, 0, 2);
+	big_endian_put(to + 4, id, 4);
+	big_endian_put(to + 8, deadline_ms, 4);
 }
 
 int
