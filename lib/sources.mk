@@ -26,6 +26,7 @@ LIB_SRCS = \
 	lib/config_value.c \
 	lib/fault.c \
 	lib/ipc.c \
+	lib/ipc_cursor.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \
