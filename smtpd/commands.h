@@ -6,7 +6,7 @@
 #define POSTERN_SMTPD_COMMANDS_H
 
 #include "scoreboard.h"
-#include "session.h"
+#include "session_state.h"
 #include "smtp_command.h"
 
 typedef enum step command_fn(struct session *s, struct slice argument);

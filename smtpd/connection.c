@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "limits.h"
 #include "peers.h"
+#include "session_state.h"
 #include "stream.h"
 
 struct connection {
