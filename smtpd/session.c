@@ -86,7 +86,8 @@ session_command(struct session *s, struct slice line)
 	if (entry == NULL) {
 		/* AUTH, though not offered, may come with a password */
 		note_asked("command", c.verb, 0);
-		return session_reply(s, REPLY_UNKNOWN_COMMAND);
+		return session_reply(s, command_is_http(&c) ?
+		    REPLY_HTTP : REPLY_UNKNOWN_COMMAND);
 	}
 	if ((entry->phases & s->phase) != 0)
 		step = entry->handler(s, c.argument);
