@@ -14,7 +14,7 @@
 #include "buf.h"
 #include "compartment.h"
 #include "loop.h"
-#include "scoreboard.h"
+#include "scoreboards.h"
 
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
 #define CONTROL_WORDS_MAX 4

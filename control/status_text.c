@@ -9,17 +9,6 @@
 
 #define VALUE_MAX 512
 
-static struct slice
-next_line(struct slice *rest)
-{
-	struct slice line = { rest->data, slice_find(*rest, '\n') };
-	size_t skip = line.size < rest->size ? line.size + 1 : line.size;
-
-	rest->data += skip;
-	rest->size -= skip;
-	return line;
-}
-
 /* "3 d 4 h", "12 min": the two largest units. */
 static void
 duration(char *to, size_t room, const char *seconds)
@@ -92,7 +81,7 @@ void
 status_text(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards)
 {
-	struct slice first = next_line(&lines);
+	struct slice first = slice_next_line(&lines);
 	char up_s[VALUE_MAX], generation[VALUE_MAX], config[VALUE_MAX], up[48];
 
 	trail_find(first, "uptime_s", up_s, sizeof up_s);
@@ -105,7 +94,7 @@ status_text(struct buf *out, struct slice lines, struct slice resolver,
 	    "COMPARTMENT", "INDEX", "GENERATION", "PID", "STATE", "UP",
 	    "RESTARTS");
 	while (lines.size > 0)
-		put_compartment(out, next_line(&lines));
+		put_compartment(out, slice_next_line(&lines));
 	buf_puts(out, "\n");
 	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
 		buf_printf(out, "%-26s %20llu\n", scoreboard_counter_name(
@@ -181,12 +170,12 @@ status_json(struct buf *out, struct slice lines, struct slice resolver,
 	const char *before = "";
 
 	buf_puts(out, "{\"server\":{");
-	put_json_fields(out, next_line(&lines));
+	put_json_fields(out, slice_next_line(&lines));
 	buf_puts(out, "},\"compartments\":[");
 	while (lines.size > 0) {
 		buf_puts(out, before);
 		buf_puts(out, "{");
-		put_json_fields(out, next_line(&lines));
+		put_json_fields(out, slice_next_line(&lines));
 		buf_puts(out, "}");
 		before = ",";
 	}

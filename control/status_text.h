@@ -6,7 +6,7 @@
 #define CONTROL_STATUS_TEXT_H
 
 #include "buf.h"
-#include "scoreboard.h"
+#include "scoreboards.h"
 
 /*
  * Append the supervisor's lines (logfmt: first about the server, then one

@@ -211,23 +211,12 @@ put_refusal(struct buf *out, struct slice line)
 
 /* ---- all of it ---- */
 
-static struct slice
-next_line(struct slice *rest)
-{
-	struct slice line = { rest->data, slice_find(*rest, '\n') };
-	size_t skip = line.size < rest->size ? line.size + 1 : line.size;
-
-	rest->data += skip;
-	rest->size -= skip;
-	return line;
-}
-
 static void
 put_heading(struct buf *out, struct slice lines)
 {
 	char id[VALUE_MAX];
 
-	find(next_line(&lines), "id", id);
+	find(slice_next_line(&lines), "id", id);
 	buf_printf(out, "Session %s\n\n", id);
 }
 
@@ -239,13 +228,13 @@ why_text(struct buf *out, struct slice lines, unsigned number)
 
 	put_heading(out, lines);
 	while (rest.size > 0) {
-		struct slice line = next_line(&rest);
+		struct slice line = slice_next_line(&rest);
 
 		if (line.size > 0 && number_of(line) == 0)
 			put_fact(out, line);
 	}
 	for (rest = lines; rest.size > 0;) {
-		struct slice line = next_line(&rest);
+		struct slice line = slice_next_line(&rest);
 		unsigned n = number_of(line);
 
 		if (n == 0 || (number != 0 && n != number))

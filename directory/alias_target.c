@@ -31,15 +31,6 @@ bad(struct source *source, const struct alias_target *target,
 	return -EBADMSG;
 }
 
-static bool
-has_control(struct slice s)
-{
-	for (size_t i = 0; i < s.size; i++)
-		if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
-			return true;
-	return false;
-}
-
 static int
 keep_text(struct alias_target *target, enum alias_target_kind kind,
     struct slice text)
@@ -125,7 +116,7 @@ parse_reply(struct alias_target *target, struct slice item,
 	if (take_enhanced(target, &text) < 0)
 		return bad(source, target, "the enhanced code must be like "
 		    "5.1.6 and of the same class as the reply code", item);
-	if (has_control(text) || text.size > VERDICT_TEXT_MAX)
+	if (slice_has_control(text) || text.size > VERDICT_TEXT_MAX)
 		return bad(source, target, "the text of error: is too long "
 		    "or holds a control character", item);
 	if (text.size == 0)
@@ -140,7 +131,7 @@ parse_path(struct alias_target *target, enum alias_target_kind kind,
     struct slice path, struct source *source)
 {
 	if (path.size == 0 || *path.data != '/' || path.size >= PATH_MAX ||
-	    has_control(path))
+	    slice_has_control(path))
 		return bad(source, target, "expected an absolute path", path);
 	return keep_text(target, kind, path);
 }
@@ -151,7 +142,7 @@ parse_program(struct alias_target *target, struct slice item,
 {
 	struct slice command = slice_trim(skip(item, 1));
 
-	if (command.size == 0 || has_control(command))
+	if (command.size == 0 || slice_has_control(command))
 		return bad(source, target, "expected |command", item);
 	return keep_text(target, ALIAS_PROGRAM, command);
 }

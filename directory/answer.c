@@ -31,15 +31,6 @@ struct peer {
 /* ---- ROUTE_ASK ---- */
 
 static bool
-has_control(struct slice s)
-{
-	for (size_t i = 0; i < s.size; i++)
-		if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
-			return true;
-	return false;
-}
-
-static bool
 is_session_id(struct slice s)
 {
 	for (size_t i = 0; i < s.size; i++)
@@ -55,8 +46,8 @@ is_question_sane(const struct route_ask *q)
 {
 	return q->local.size > 0 && q->local.size <= ADDRESS_LONG_LOCAL_MAX &&
 	    q->domain.size <= ADDRESS_DOMAIN_MAX &&
-	    is_session_id(q->session) && !has_control(q->local) &&
-	    !has_control(q->domain) && !has_control(q->recipient);
+	    is_session_id(q->session) && !slice_has_control(q->local) &&
+	    !slice_has_control(q->domain) && !slice_has_control(q->recipient);
 }
 
 static int

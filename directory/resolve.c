@@ -47,6 +47,7 @@ reset(struct resolver *r, bool explains)
 {
 	arena_reset(&r->arena);
 	string_set_reset(&r->seen);
+	r->asked = NULL;
 	r->out.kind = ROUTE_REFUSE;
 	r->out.verdict.code = r->refusal.code = 0;
 	r->out.is_unknown_user = r->out.is_exempt = false;
@@ -100,20 +101,36 @@ resolve_describe(char *to, size_t room, const struct step *step)
 		    line, RESOLVE_QUOTE(alias->name));
 }
 
+/*
+ * What the domain wants to be told as 5xx: that an alias of its own is
+ * broken, and not what is wrong with a mailbox, with the directory itself,
+ * or with the addresses that have to exist.
+ */
+static bool
+is_permanent(const struct resolver *r, const struct step *step,
+    enum trouble trouble)
+{
+	if (r->asked == NULL || !r->asked->config->is_broken_permanent ||
+	    r->out.is_exempt)
+		return false;
+	return trouble == TROUBLE_LOOP || trouble == TROUBLE_DEAD ||
+	    (trouble == TROUBLE_UNREADABLE && step != NULL);
+}
+
 static void
-set_trouble_verdict(struct verdict *verdict, enum trouble trouble)
+set_trouble_verdict(struct verdict *verdict, enum trouble trouble, int code)
 {
 	switch (trouble) {
 	case TROUBLE_LOOP:
-		verdict_set(verdict, 451, 4, 6, "this address leads round in "
+		verdict_set(verdict, code, 4, 6, "this address leads round in "
 		    "a circle here; our postmaster has to mend it");
 		break;
 	case TROUBLE_DEAD:
-		verdict_set(verdict, 451, 2, 4, "this address leads to a "
+		verdict_set(verdict, code, 2, 4, "this address leads to a "
 		    "mailbox that is not here; our postmaster has to mend it");
 		break;
 	case TROUBLE_UNREADABLE:
-		verdict_set(verdict, 451, 3, 5, "this address is not set up "
+		verdict_set(verdict, code, 3, 5, "this address is not set up "
 		    "correctly here; our postmaster has to mend it");
 		break;
 	case TROUBLE_UNKNOWN:
@@ -144,7 +161,8 @@ resolve_trouble(struct resolver *r, const struct step *step,
 	r->is_broken = true;
 	snprintf(r->out.alarm, sizeof r->out.alarm, "%.*s",
 	    RESOLVE_ALARM_MAX, whole);
-	set_trouble_verdict(&r->out.verdict, trouble);
+	set_trouble_verdict(&r->out.verdict, trouble,
+	    is_permanent(r, step, trouble) ? 550 : 451);
 }
 
 /* ---- one address ---- */
@@ -222,6 +240,7 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 		    "next_hop is not built yet", domain->config->name);
 		return;
 	}
+	r->asked = domain;
 	r->out.is_exempt = record_is_exempt(local);
 	resolve_local(r, domain, local);
 }

@@ -16,15 +16,15 @@
 
 struct resolver {
 	struct catalog *catalog;
+	const struct catalog_domain *asked;	/* the recipient's, or NULL */
 	struct arena arena;
 	struct string_set seen;		/* aliases followed, mailboxes added */
 	struct resolved out;
-	size_t leaves_capacity;
+	size_t leaves_capacity, n_refused, n_discarded;
 	struct verdict refusal;		/* the first error: entry; code 0 */
 	/* why it is trouble that nothing but refusals or nobody is left */
 	char refusal_text[RESOLVE_ALARM_MAX + 1];
-	size_t n_refused, n_discarded;
-	bool explains, is_broken;	/* out.verdict is 451 already */
+	bool explains, is_broken;	/* out.verdict is set already */
 	resolver_trouble_fn *trouble_fn;
 	void *trouble_arg;
 };

@@ -27,6 +27,10 @@ bool slice_starts_nocase(struct slice whole, struct slice prefix);
 struct slice slice_trim(struct slice s);	/* SP and TAB at both ends */
 /* Position of c, or s.size. */
 size_t slice_find(struct slice s, char c);
+/* Octets below 0x20, or DEL. */
+bool slice_has_control(struct slice s);
+/* Take the first line off the front; it comes without its LF. */
+struct slice slice_next_line(struct slice *rest);
 /* A terminated copy that the caller frees; NULL without memory. */
 char *slice_strdup(struct slice s);
 /* Terminated copy into a fixed array; false (and "") if it does not fit. */

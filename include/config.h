@@ -59,6 +59,7 @@ struct config_domain {
 	bool is_case_sensitive;		/* local parts; default false */
 	char *plus;			/* separator characters; default "+" */
 	char *catch_all;		/* complete address, or NULL */
+	bool is_broken_permanent;	/* broken aliases are 5xx, not 451 */
 	char *next_hop;			/* not built yet: warned about;
 					 * such a domain has no users */
 };
@@ -184,6 +185,7 @@ struct config_problems {
 	struct config_problem *items;
 	size_t n;
 	size_t n_errors, n_warnings;	/* also those that were not kept */
+	bool wants_json;	/* log_format, also of a file with errors */
 };
 
 /*

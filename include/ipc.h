@@ -5,9 +5,7 @@
  * A channel is one end of a SOCK_SEQPACKET pair that the supervisor made.
  * A message is a header {type, id, deadline} and a payload of at most
  * IPC_PAYLOAD_MAX octets, with at most one descriptor. Payloads are written
- * and read with typed cursors (big-endian numbers, strings with a 16-bit
- * length); a reader's first error sticks and ipc_reader_is_done() is true
- * only when everything was read and nothing is left over.
+ * and read with the cursors of ipc_cursor.h.
  *
  *	channel_ask  ---- question, id ---->  the peer's rule {type} -> handler
  *	answered_fn <---- answer, same id --  channel_answer
@@ -30,46 +28,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "buf.h"
+#include "ipc_cursor.h"
 #include "loop.h"
 
-#define IPC_PAYLOAD_MAX 16384
 #define IPC_QUEUE_MAX 4096
-
-/* ---- cursors ---- */
-
-struct ipc_writer {		/* zero it, or ipc_writer_init */
-	size_t size;
-	bool failed;		/* something did not fit; sending it fails */
-	uint8_t data[IPC_PAYLOAD_MAX];
-};
-
-void ipc_writer_init(struct ipc_writer *w);
-void ipc_put_u8(struct ipc_writer *w, uint8_t v);
-void ipc_put_u16(struct ipc_writer *w, uint16_t v);
-void ipc_put_u32(struct ipc_writer *w, uint32_t v);
-void ipc_put_u64(struct ipc_writer *w, uint64_t v);
-void ipc_put_slice(struct ipc_writer *w, struct slice s);	/* <= 65535 */
-void ipc_put_string(struct ipc_writer *w, const char *s);
-void ipc_put_bytes(struct ipc_writer *w, const void *data, size_t size);
-
-struct ipc_reader {
-	const uint8_t *data;
-	size_t size, at;
-	bool failed;
-};
-
-void ipc_reader_init(struct ipc_reader *r, const void *data, size_t size);
-uint8_t ipc_get_u8(struct ipc_reader *r);
-uint16_t ipc_get_u16(struct ipc_reader *r);
-uint32_t ipc_get_u32(struct ipc_reader *r);
-uint64_t ipc_get_u64(struct ipc_reader *r);
-/* Points into the message: copy what outlives the handler. */
-struct slice ipc_get_slice(struct ipc_reader *r);
-/* Terminated, without NUL octets, or the reader fails and to is "". */
-bool ipc_get_string(struct ipc_reader *r, char *to, size_t room);
-bool ipc_get_bytes(struct ipc_reader *r, void *to, size_t size);
-bool ipc_reader_is_done(const struct ipc_reader *r);
 
 /* ---- messages ---- */
 

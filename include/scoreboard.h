@@ -10,7 +10,7 @@
  *
  *	supervisor  scoreboard_create, scoreboard_reset_gauges (owner died)
  *	smtpd       scoreboard_map_own, scoreboard_add, scoreboard_client_*
- *	control     scoreboards_update, scoreboards_sum
+ *	control     scoreboards_update, scoreboards_sum (scoreboards.h)
  *
  * The *_now counters and what the clients have now are gauges: they begin at
  * 0 with each process. Marks and counts of clients outlive it. Nothing here
@@ -52,26 +52,6 @@ enum scoreboard_counter {
 	SCOREBOARD_COUNTERS
 };
 
-/* What a client has now: gauges, shared by all that share its bucket. */
-enum scoreboard_client_gauge {
-	SCOREBOARD_CLIENT_SESSIONS,
-	SCOREBOARD_CLIENT_MEMORY_KIB,
-	SCOREBOARD_CLIENT_GAUGES
-};
-
-/* What a client has done in one window of time. */
-enum scoreboard_client_count {
-	SCOREBOARD_CLIENT_MESSAGES,
-	SCOREBOARD_CLIENT_RECIPIENTS,
-	SCOREBOARD_CLIENT_UNKNOWN,	/* of these */
-	SCOREBOARD_CLIENT_CONNECTS,
-	SCOREBOARD_CLIENT_RCPTS,	/* commands, whatever the answer */
-	SCOREBOARD_CLIENT_COUNTS
-};
-
-#define SCOREBOARD_BUCKETS 16384	/* by client network */
-#define SCOREBOARD_MAX_OTHERS 64
-
 struct scoreboard;
 
 /* "sessions_now". */
@@ -92,65 +72,5 @@ uint64_t scoreboard_get(const struct scoreboard *board,
 
 /* A board that nobody else sees: all 0. NULL with errno. */
 struct scoreboard *scoreboard_map_private(void);
-
-/* A client on every board: its bucket, and who tells it from others there. */
-struct scoreboard_client {
-	uint32_t bucket, who;
-};
-
-/*
- * A client by its IPv4 address (4 octets) or IPv6 address (16, of which the
- * first 8 count; ::ffff:a.b.c.d counts as IPv4). Which clients share a
- * bucket cannot be known from outside.
- */
-struct scoreboard_client scoreboard_client_of(const struct scoreboard *board,
-    const void *address, size_t size);
-void scoreboard_client_add(struct scoreboard *board,
-    const struct scoreboard_client *client,
-    enum scoreboard_client_gauge gauge, int64_t delta);
-/*
- * Mark a client for all processes until a second of the monotonic clock. Of
- * a bucket's clients the last one marked is remembered.
- */
-void scoreboard_client_mark(struct scoreboard *board,
-    const struct scoreboard_client *client, uint32_t until_s);
-/*
- * Say how often this process has counted a client in a window: a number
- * that all processes make alike from the monotonic clock. Of a bucket's
- * clients the last one counted is remembered, so a stranger's count is never
- * held against anybody. Up to 2^24 - 1.
- */
-void scoreboard_client_count(struct scoreboard *board,
-    const struct scoreboard_client *client,
-    enum scoreboard_client_count count, uint32_t window, uint32_t n);
-
-/* ---- others' boards ---- */
-
-struct scoreboards;
-
-/*
- * Make *set (NULL at first) hold the boards of these n descriptors; one
- * that comes twice counts once, the totals of one that is no longer listed
- * are kept in the sums. A descriptor that is no board is left out.
- * 0 or -ENOMEM.
- */
-int scoreboards_update(struct scoreboards **set, const int *fds, size_t n);
-void scoreboards_free(struct scoreboards **set);
-/* own may be NULL. */
-uint64_t scoreboards_sum(const struct scoreboards *set,
-    const struct scoreboard *own, enum scoreboard_counter counter);
-uint64_t scoreboards_client_sum(const struct scoreboards *set,
-    const struct scoreboard *own, const struct scoreboard_client *client,
-    enum scoreboard_client_gauge gauge);
-/* What this board, and what all of a set, say of a client in a window. */
-uint32_t scoreboard_client_counted(const struct scoreboard *board,
-    const struct scoreboard_client *client,
-    enum scoreboard_client_count count, uint32_t window);
-uint64_t scoreboards_client_counted(const struct scoreboards *set,
-    const struct scoreboard_client *client,
-    enum scoreboard_client_count count, uint32_t window);
-/* Until when any of them has marked this client; 0: never. */
-uint32_t scoreboards_client_marked(const struct scoreboards *set,
-    const struct scoreboard *own, const struct scoreboard_client *client);
 
 #endif

@@ -39,6 +39,8 @@ struct command {
  * are no UTF-8 are COMMAND_BAD_OCTETS; nothing else is refused here.
  */
 enum command_result command_split(struct command *c, struct slice line);
+/* A command that is none of ours: is it the head of a request of HTTP? */
+bool command_is_http(const struct command *c);
 
 /* ESMTP parameters, as a set: what is offered, and what was given. */
 enum command_param {

@@ -69,6 +69,26 @@ slice_find(struct slice s, char c)
 	return at ? (size_t)(at - s.data) : s.size;
 }
 
+bool
+slice_has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
+			return true;
+	return false;
+}
+
+struct slice
+slice_next_line(struct slice *rest)
+{
+	struct slice line = { rest->data, slice_find(*rest, '\n') };
+	size_t skip = line.size < rest->size ? line.size + 1 : line.size;
+
+	rest->data += skip;
+	rest->size -= skip;
+	return line;
+}
+
 char *
 slice_strdup(struct slice s)
 {

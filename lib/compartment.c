@@ -239,6 +239,9 @@ read_setup(struct compartment *c)
 	for (;;) {
 		int error = ipc_receive(SUPERVISOR_FD, &m, c->setup->buffer);
 
+		/* the supervisor was killed while it was starting us */
+		if (error == -EPIPE)
+			exit(1);
 		if (error)
 			fatal("%s is started by postern itself, not by hand "
 			    "(%s)", role_name(c->role), strerror(-error));

@@ -40,6 +40,7 @@ config_parse(struct slice text, struct config_problems *problems)
 	else if (config == NULL || !fill(config, text, problems))
 		config_error(problems, 0, "%s", CONFIG_NO_MEMORY);
 	config_problems_sort(problems);
+	problems->wants_json = config != NULL && config->logs_json;
 	if (config_problems_has_error(problems))
 		config_free(&config);
 	return config;

@@ -166,6 +166,15 @@ const struct config_key config_keys[] = {
 	    IN(config_domain, catch_all),
 	    HELP("Who gets mail to addresses that do not exist. Without it "
 	    "they are refused.") },
+	{ "domain", "broken_alias", CONFIG_WORD, 0, DEFAULT("temporary"),
+	    WORDS("temporary|permanent"),
+	    IN(config_domain, is_broken_permanent),
+	    HELP("What a client is told of an alias that is broken here, as "
+	    "it leads in a circle or to nobody: that it shall try again, or "
+	    "that the address is refused. An alarm is logged in both cases. "
+	    "Mail to postmaster and abuse is always tried again, and so is "
+	    "mail to an address about which nothing is known at the "
+	    "moment.") },
 	{ "domain", "next_hop", CONFIG_NEXT_HOP, KEY_LATER,
 	    IN(config_domain, next_hop),
 	    HELP("The server behind this one that has the mailboxes: smtp: "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ipc.c - cursors and blocking messages; see ipc.h. Channels on a loop are
- * in channel.c.
+ * ipc.c - blocking messages; see ipc.h. Channels on a loop are in
+ * channel.c.
  *
  * On the wire: type (2), reserved (2), id (4), deadline in ms (4), payload.
  * SEQPACKET keeps the boundaries, so there is no length field to lie in.
@@ -11,188 +11,19 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "big_endian.h"
 #include "ipc.h"
 #include "ipc_wire.h"
 
 #define SOCKET_BUFFER (1 << 20)
 
 void
-ipc_writer_init(struct ipc_writer *w)
-{
-	w->size = 0;
-	w->failed = false;
-}
-
-void
-ipc_put_bytes(struct ipc_writer *w, const void *data, size_t size)
-{
-	if (w->failed || size > sizeof w->data - w->size) {
-		w->failed = true;
-		return;
-	}
-	if (size > 0)
-		memcpy(w->data + w->size, data, size);
-	w->size += size;
-}
-
-static void
-put_number(struct ipc_writer *w, uint64_t v, size_t octets)
-{
-	uint8_t out[8];
-
-	for (size_t i = 0; i < octets; i++)
-		out[i] = (uint8_t)(v >> (8 * (octets - 1 - i)));
-	ipc_put_bytes(w, out, octets);
-}
-
-void
-ipc_put_u8(struct ipc_writer *w, uint8_t v)
-{
-	ipc_put_bytes(w, &v, 1);
-}
-
-void
-ipc_put_u16(struct ipc_writer *w, uint16_t v)
-{
-	put_number(w, v, 2);
-}
-
-void
-ipc_put_u32(struct ipc_writer *w, uint32_t v)
-{
-	put_number(w, v, 4);
-}
-
-void
-ipc_put_u64(struct ipc_writer *w, uint64_t v)
-{
-	put_number(w, v, 8);
-}
-
-void
-ipc_put_slice(struct ipc_writer *w, struct slice s)
-{
-	if (s.size > UINT16_MAX) {
-		w->failed = true;
-		return;
-	}
-	ipc_put_u16(w, (uint16_t)s.size);
-	ipc_put_bytes(w, s.data, s.size);
-}
-
-void
-ipc_put_string(struct ipc_writer *w, const char *s)
-{
-	ipc_put_slice(w, slice_of(s));
-}
-
-void
-ipc_reader_init(struct ipc_reader *r, const void *data, size_t size)
-{
-	*r = (struct ipc_reader){ .data = data, .size = size };
-}
-
-/* The next octets, or NULL when they are not there. */
-static const uint8_t *
-take(struct ipc_reader *r, size_t size)
-{
-	const uint8_t *at = r->data + r->at;
-
-	if (r->failed || size > r->size - r->at) {
-		r->failed = true;
-		return NULL;
-	}
-	r->at += size;
-	return at;
-}
-
-static uint64_t
-get_number(struct ipc_reader *r, size_t octets)
-{
-	const uint8_t *at = take(r, octets);
-	uint64_t v = 0;
-
-	for (size_t i = 0; at != NULL && i < octets; i++)
-		v = v << 8 | at[i];
-	return v;
-}
-
-uint8_t
-ipc_get_u8(struct ipc_reader *r)
-{
-	return (uint8_t)get_number(r, 1);
-}
-
-uint16_t
-ipc_get_u16(struct ipc_reader *r)
-{
-	return (uint16_t)get_number(r, 2);
-}
-
-uint32_t
-ipc_get_u32(struct ipc_reader *r)
-{
-	return (uint32_t)get_number(r, 4);
-}
-
-uint64_t
-ipc_get_u64(struct ipc_reader *r)
-{
-	return get_number(r, 8);
-}
-
-struct slice
-ipc_get_slice(struct ipc_reader *r)
-{
-	size_t size = ipc_get_u16(r);
-	const uint8_t *at = take(r, size);
-
-	if (at == NULL)
-		return (struct slice){ "", 0 };
-	return (struct slice){ (const char *)at, size };
-}
-
-bool
-ipc_get_string(struct ipc_reader *r, char *to, size_t room)
-{
-	struct slice s = ipc_get_slice(r);
-
-	if (slice_find(s, '\0') != s.size || !slice_copy(to, room, s)) {
-		*to = '\0';
-		r->failed = true;
-	}
-	return !r->failed;
-}
-
-bool
-ipc_get_bytes(struct ipc_reader *r, void *to, size_t size)
-{
-	const uint8_t *at = take(r, size);
-
-	if (at == NULL)
-		memset(to, 0, size);
-	else
-		memcpy(to, at, size);
-	return at != NULL;
-}
-
-bool
-ipc_reader_is_done(const struct ipc_reader *r)
-{
-	return !r->failed && r->at == r->size;
-}
-
-/* ---- messages ---- */
-
-void
 ipc_header_write(uint8_t *to, uint16_t type, uint32_t id, uint32_t deadline_ms)
 {
-	const uint64_t fields[2] = { (uint64_t)type << 48 | id, deadline_ms };
-
-	for (int i = 0; i < 8; i++)
-		to[i] = (uint8_t)(fields[0] >> (56 - 8 * i));
-	for (int i = 0; i < 4; i++)
-		to[8 + i] = (uint8_t)(fields[1] >> (24 - 8 * i));
+	big_endian_put(to, type, 2);
+	big_endian_put(to + 2, 0, 2);
+	big_endian_put(to + 4, id, 4);
+	big_endian_put(to + 8, deadline_ms, 4);
 }
 
 int

@@ -3,6 +3,7 @@
  * pack.c - typed values appended to a buf; see pack.h.
  */
 #include <errno.h>
+#include "big_endian.h"
 #include "pack.h"
 
 void
@@ -17,8 +18,7 @@ pack_number(struct pack *p, uint64_t v, size_t octets)
 {
 	uint8_t out[8];
 
-	for (size_t i = 0; i < octets; i++)
-		out[i] = (uint8_t)(v >> (8 * (octets - 1 - i)));
+	big_endian_put(out, v, octets);
 	pack_bytes(p, out, octets);
 }
 

@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "scoreboard.h"
+#include "scoreboards.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define COUNTER_MAX ((uint64_t)1 << 48)	/* what one board may claim */

@@ -105,7 +105,8 @@ parse_literal(char *to, struct slice text)
 		inner = slice_after(inner, tag.size);
 		family = AF_INET6;
 	}
-	if (has_control(inner) || !slice_copy(given, sizeof(given), inner) ||
+	if (slice_has_control(inner) ||
+	    !slice_copy(given, sizeof(given), inner) ||
 	    inet_pton(family, given, address) != 1 ||
 	    inet_ntop(family, address, written, sizeof(written)) == NULL)
 		return ADDRESS_BAD_LITERAL;
@@ -123,7 +124,7 @@ parse_domain(char *to, struct slice text, unsigned allow)
 		return parse_literal(to, text);
 	if (utf8_is_ascii(text))
 		return parse_ascii(to, text);
-	if (!utf8_is_valid(text) || has_control(text))
+	if (!utf8_is_valid(text) || slice_has_control(text))
 		return ADDRESS_BAD_UTF8;
 	if (!(allow & ADDRESS_ALLOW_UTF8))
 		return ADDRESS_IS_UTF8;

@@ -56,8 +56,8 @@ put_quoted(struct writer *w, struct slice local)
 static bool
 write_parts(struct writer *w, struct slice local, struct slice domain)
 {
-	if (has_control(local) || !utf8_is_valid(local) ||
-	    has_control(domain) || !utf8_is_valid(domain))
+	if (slice_has_control(local) || !utf8_is_valid(local) ||
+	    slice_has_control(domain) || !utf8_is_valid(domain))
 		return false;
 	if (!(is_dot_string(local) ? put(w, local) : put_quoted(w, local)))
 		return false;

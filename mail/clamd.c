@@ -49,7 +49,7 @@ clamd_read(struct slice input, char *name)
 	if (end == input.size)
 		return end >= CLAMD_ANSWER_MAX ? CLAMD_RUBBISH : CLAMD_MORE;
 	if (end + 1 != input.size || end >= CLAMD_ANSWER_MAX ||
-	    has_control(answer))
+	    slice_has_control(answer))
 		return CLAMD_RUBBISH;
 	/* "INSTREAM size limit exceeded. ERROR" has no subject. */
 	if (ends_in(answer, SLICE(" ERROR"), &what)) {

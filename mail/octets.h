@@ -66,15 +66,6 @@ to_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-static inline bool
-has_control(struct slice s)
-{
-	for (size_t i = 0; i < s.size; i++)
-		if (is_control(s.data[i]))
-			return true;
-	return false;
-}
-
 /* s without its first n octets (n is at most s.size). */
 static inline struct slice
 slice_after(struct slice s, size_t n)

@@ -26,6 +26,23 @@ command_split(struct command *c, struct slice line)
 	return COMMAND_OK;
 }
 
+/*
+ * A web page can make a browser send a form here whose text is a dialogue
+ * with us. The long address of a page may hide the request line.
+ */
+bool
+command_is_http(const struct command *c)
+{
+	struct slice rest = c->argument;
+	size_t n;
+
+	if (slice_equals_nocase(c->verb, SLICE("Host:")))
+		return true;
+	while ((n = slice_find(rest, ' ')) < rest.size)
+		rest = slice_after(rest, n + 1);
+	return slice_starts_nocase(rest, SLICE("HTTP/"));
+}
+
 static bool
 take_prefix(struct slice *s, struct slice prefix)
 {

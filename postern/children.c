@@ -265,7 +265,9 @@ log_death(const struct child *child, int status)
 	int number = WIFSIGNALED(status) ? WTERMSIG(status) :
 	    WEXITSTATUS(status);
 
-	if (child->state == CHILD_STOPPING && status == 0)
+	/* SIGTERM ends only one that was still starting: others handle it */
+	if (child->state == CHILD_STOPPING && (status == 0 ||
+	    (WIFSIGNALED(status) && number == SIGTERM)))
 		return;
 	log_error("compartment_died", LOG_S("role", role_name(child->role)),
 	    LOG_U("index", child->index), LOG_D("pid", child->pid),

@@ -19,9 +19,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "log.h"
+#include "notify.h"
 #include "supervisor.h"
 
 #define BACKLOG 4096
+#define BUSY_TRIES 20		/* together a second */
+#define BUSY_WAIT_US 50000
 #define FIRST_ACTIVATED_FD 3
 
 union any_address {
@@ -110,6 +113,24 @@ bind_one(const char *address, uint16_t port)
 	return error;
 }
 
+/*
+ * A server that was killed a moment ago may still hold the port, in a child
+ * that is ending or in a descriptor that was under way to one.
+ */
+static int
+bind_in_time(const struct supervisor *s, const char *address, uint16_t port)
+{
+	int fd = bind_one(address, port);
+
+	/* at a reload nothing waits: the loop serves */
+	for (int tries = 0; fd == -EADDRINUSE && s->loop == NULL &&
+	     tries < BUSY_TRIES; tries++) {
+		usleep(BUSY_WAIT_US);
+		fd = bind_one(address, port);
+	}
+	return fd;
+}
+
 /* 0, or -1 after logging. */
 static int
 open_one(struct supervisor *s, const char *address, uint16_t port,
@@ -131,7 +152,7 @@ open_one(struct supervisor *s, const char *address, uint16_t port,
 		log_error("too_many_listeners", LOG_END);
 		return -1;
 	}
-	fd = bind_one(address, port);
+	fd = bind_in_time(s, address, port);
 	/* a machine without IPv6 still serves "*" by IPv4 */
 	if (fd == -EAFNOSUPPORT && strcmp(address, "::") == 0)
 		return 0;

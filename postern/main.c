@@ -4,18 +4,12 @@
  * configuration (-n), and, re-executed by the supervisor, each compartment
  * (-c). See postern(8).
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "supervisor.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
-#define CONFIG_MAX_OCTETS (1 << 20)
 #define VERSION "0.1"
 
 static int (*const compartment_mains[ROLE_COUNT])(void) = {
@@ -30,15 +24,12 @@ static int (*const compartment_mains[ROLE_COUNT])(void) = {
 };
 
 static void
-print_problems(const char *path, struct config_problems *problems,
-    bool is_quiet)
+print_problems(const char *path, struct config_problems *problems)
 {
 	config_problems_sort(problems);
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct config_problem *p = &problems->items[i];
 
-		if (is_quiet && p->is_warning)
-			continue;
 		fprintf(stderr, "%s:", path);
 		if (p->line > 0)
 			fprintf(stderr, "%u:", p->line);
@@ -47,102 +38,19 @@ print_problems(const char *path, struct config_problems *problems,
 	}
 }
 
-/* The whole file into buf; 0 or a negative errno. */
-static int
-read_file(const char *path, struct buf *text)
-{
-	char block[8192];
-	ssize_t n;
-	int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	text->maximum = CONFIG_MAX_OCTETS;
-	while (!error && (n = read(fd, block, sizeof block)) != 0)
-		error = n < 0 ? -errno : buf_append(text, block, (size_t)n);
-	close(fd);
-	return error;
-}
-
-static struct config *
-load(const char *path, struct buf *text, struct config_problems *problems)
-{
-	int error = read_file(path, text);
-
-	if (error) {
-		fprintf(stderr, "%s: %s\n", path, error == -ENOBUFS ?
-		    "larger than 1 MiB" : strerror(-error));
-		return NULL;
-	}
-	return config_parse(text->data ? buf_slice(text) : SLICE(""),
-	    problems);
-}
-
-static int
-sealed_copy(const struct buf *text)
-{
-	int fd = memfd_create("postern-config", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING);
-
-	if (fd < 0)
-		return -1;
-	if (write(fd, text->data, text->size) == (ssize_t)text->size &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK |
-	    F_SEAL_SEAL) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-void
-generation_free(struct generation **generation)
-{
-	if (*generation == NULL)
-		return;
-	config_free(&(*generation)->config);
-	if ((*generation)->config_fd >= 0)
-		close((*generation)->config_fd);
-	free(*generation);
-	*generation = NULL;
-}
-
-struct generation *
-generation_load(const char *path, uint16_t number, bool is_quiet)
-{
-	struct generation *new = calloc(1, sizeof *new);
-	struct config_problems problems = { 0 };
-	struct buf text = { 0 };
-
-	if (new == NULL)
-		return NULL;
-	new->number = number;
-	new->config_fd = -1;
-	new->config = load(path, &text, &problems);
-	print_problems(path, &problems, is_quiet);
-	config_problems_free(&problems);
-	if (new->config != NULL) {
-		new->config_fd = sealed_copy(&text);
-		new->config_size = text.size;
-	}
-	buf_free(&text);
-	if (new->config == NULL || new->config_fd < 0)
-		generation_free(&new);
-	return new;
-}
-
 /* postern -n: everything that is wrong, in one run. */
 static int
 check(const char *path)
 {
 	struct config_problems problems = { 0 };
 	struct buf text = { 0 };
-	struct config *config = load(path, &text, &problems);
+	struct config *config = generation_read(path, &text, &problems);
 	bool has_error = config == NULL;
 	int error = 0;
 
 	if (config != NULL)
 		error = check_outside(config, geteuid() == 0, &problems);
-	print_problems(path, &problems, false);
+	print_problems(path, &problems);
 	if (error)
 		fprintf(stderr, "%s: users and aliases could not be checked: "
 		    "%s\n", path, strerror(-error));

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "notify.h"
 #include "supervisor.h"
 
 #define FIRST_PASSED_FD 3

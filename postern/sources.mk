@@ -3,7 +3,9 @@ POSTERN_SRCS = \
 	postern/check.c \
 	postern/children.c \
 	postern/endpoints.c \
+	postern/generation.c \
 	postern/listen.c \
+	postern/log_sink.c \
 	postern/main.c \
 	postern/notify.c \
 	postern/state_dir.c \

@@ -3,18 +3,16 @@
  * supervisor.c - start, reload, stop; see supervisor.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "clock.h"
 #include "log.h"
+#include "log_sink.h"
+#include "notify.h"
 #include "supervisor.h"
 
 #define TICK_MS 5000
@@ -157,68 +155,6 @@ supervisor_child_ready(struct child *child)
 	notify_send("READY=1");
 }
 
-/* ---- the log ---- */
-
-static int
-connect_syslog(int fd)
-{
-	const struct sockaddr_un to = { .sun_family = AF_UNIX,
-		.sun_path = "/dev/log" };
-
-	return connect(fd, (const struct sockaddr *)&to, sizeof to);
-}
-
-/* A descriptor, or -1. */
-static int
-open_log_fd(const struct config *config)
-{
-	int fd;
-
-	if (!config->logs_to_syslog)
-		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect_syslog(fd) < 0)
-		log_warning("syslog", LOG_E("error", errno), LOG_END);
-	return fd;
-}
-
-static void
-use_log(const struct supervisor *s)
-{
-	const struct config *config = s->current->config;
-
-	log_open("supervisor", s->log_fd, config->logs_to_syslog ?
-	    LOG_TARGET_SYSLOG : LOG_TARGET_STDERR, config->logs_json ?
-	    LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
-	log_set_level((enum log_level)config->log_level);
-}
-
-static void
-open_log(struct supervisor *s)
-{
-	s->log_fd = open_log_fd(s->current->config);
-	if (s->log_fd < 0)
-		fatal("the log cannot be opened: %s", strerror(errno));
-	use_log(s);
-}
-
-/* For a reload. Compartments that live on keep the log that they have. */
-static bool
-change_log(struct supervisor *s, const struct config *next)
-{
-	int fd;
-
-	if (next->logs_to_syslog == s->current->config->logs_to_syslog)
-		return true;
-	fd = open_log_fd(next);
-	if (fd < 0)
-		return false;
-	log_flush();
-	close(s->log_fd);
-	s->log_fd = fd;
-	return true;
-}
-
 /* ---- reload ---- */
 
 static void
@@ -264,6 +200,7 @@ static const char *
 reload(struct supervisor *s)
 {
 	struct generation *next, *old = s->current;
+	struct config_problems problems;
 
 	if (s->is_stopping)
 		return "the server is stopping";
@@ -276,7 +213,9 @@ reload(struct supervisor *s)
 	}
 	s->wants_reload = false;
 	next = generation_load(s->config_path,
-	    (uint16_t)(s->current->number + 1), false);
+	    (uint16_t)(s->current->number + 1), &problems);
+	log_sink_problems(s->config_path, &problems);
+	config_problems_free(&problems);
 	if (next == NULL) {
 		log_error("reload_failed", LOG_S("effect", "the configuration "
 		    "has errors; the old one stays in force"), LOG_END);
@@ -288,12 +227,12 @@ reload(struct supervisor *s)
 		generation_free(&next);
 		return "state_dir cannot change while running";
 	}
-	if (!change_log(s, next->config)) {
+	if (!log_sink_change(s, next->config)) {
 		generation_free(&next);
 		return "the log cannot be opened";
 	}
 	s->current = next;
-	use_log(s);
+	log_sink_use(s);
 	if (listen_open(s) != 0)
 		log_error("reload_listeners", LOG_S("effect",
 		    "not every address is served"), LOG_END);
@@ -396,18 +335,13 @@ on_signal(int signo, void *arg)
 
 /* ---- start ---- */
 
-/*
- * The children share the log's open description, so connecting it again
- * here, after syslog was restarted, mends it for all of them.
- */
 static void
 on_tick(struct loop_timer *timer, void *arg)
 {
 	struct supervisor *s = arg;
 
 	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
-	if (s->current->config->logs_to_syslog)
-		(void)connect_syslog(s->log_fd);
+	log_sink_mend(s);
 }
 
 static void
@@ -448,6 +382,26 @@ open_loop(struct supervisor *s)
 	loop_timer_start(s->loop, &s->tick, TICK_MS, on_tick, s);
 }
 
+/* The first configuration, and the log that it wants. */
+static int
+begin(struct supervisor *s)
+{
+	struct config_problems problems;
+
+	s->current = generation_load(s->config_path, 1, &problems);
+	if (s->current != NULL)
+		log_sink_open(s);
+	else
+		log_sink_begin(problems.wants_json);
+	log_sink_problems(s->config_path, &problems);
+	config_problems_free(&problems);
+	if (s->current != NULL)
+		return 0;
+	log_error("not_started", LOG_S("effect", "the configuration has "
+	    "errors; postern -n prints them all"), LOG_END);
+	return -1;
+}
+
 int
 supervisor_run(const char *config_path)
 {
@@ -456,12 +410,10 @@ supervisor_run(const char *config_path)
 	s.config_path = config_path;
 	s.is_privileged = geteuid() == 0;
 	s.started_us = clock_monotonic_us();
-	s.current = generation_load(config_path, 1, false);
-	if (s.current == NULL)
-		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
-	open_log(&s);
+	if (begin(&s) != 0)
+		return 1;
 	state_dir_open(&s);
 	if (getrandom(s.route_secret, sizeof s.route_secret, 0) !=
 	    (ssize_t)sizeof s.route_secret)

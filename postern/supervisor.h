@@ -21,40 +21,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "ask.h"
-#include "config.h"
+#include "children.h"
+#include "generation.h"
 #include "loop.h"
 
-/* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
-#define MAX_CHILDREN (2 * (3 * 32 + 1) + 7)
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
-
-struct generation {
-	uint16_t number;
-	struct config *config;
-	int config_fd;			/* sealed memfd of the text */
-	uint64_t config_size;
-	bool is_draining;
-};
-
-enum child_state { CHILD_NONE, CHILD_WAITING, CHILD_RUNNING, CHILD_STOPPING };
-
-struct child {
-	struct supervisor *supervisor;
-	enum child_state state;		/* WAITING: for its back-off */
-	enum role role;
-	uint16_t index;
-	struct generation *generation;
-	pid_t pid;
-	struct channel *channel;
-	bool is_ready;
-	int scoreboard;			/* of an smtpd, or -1 */
-	unsigned n_restarts;
-	unsigned backoff_ms;
-	int64_t started_us;
-	struct loop_timer restart;
-	int64_t endpoints_since_us;	/* of the window counted */
-	unsigned n_endpoints;		/* asked for in it */
-};
 
 struct bound_socket {
 	int fd;
@@ -91,12 +62,6 @@ struct supervisor {
 	struct loop_timer stop_limit, drain_limit, tick;
 };
 
-/* ---- main.c ---- */
-/* Read and parse path. NULL after printing every problem to stderr. */
-struct generation *generation_load(const char *path, uint16_t number,
-    bool is_quiet);
-void generation_free(struct generation **generation);
-
 /* ---- check.c: what lies outside the configuration file ---- */
 /*
  * Walk users, aliases and includes in a child with the compiler's uid.
@@ -121,18 +86,6 @@ int listen_open(struct supervisor *s);
 /* The control socket below state_dir; fatal() on failure. */
 void listen_control(struct supervisor *s);
 
-/* ---- children.c ---- */
-void children_start_shared(struct supervisor *s);
-void children_start_generation(struct supervisor *s);
-void child_start(struct child *child);
-void child_stop(struct child *child);
-void children_reap(struct supervisor *s);
-struct child *child_new(struct supervisor *s, enum role role, uint16_t index);
-size_t children_count(const struct supervisor *s, enum role role,
-    const struct generation *generation);
-void children_tell(struct supervisor *s, enum role role, uint16_t type);
-void compile_start(struct supervisor *s);
-
 /* ---- wire.c ---- */
 /*
  * Send everything that the child needs over fd, ending with SETUP_DONE, and
@@ -156,10 +109,5 @@ void supervisor_child_gone(struct supervisor *s);
 void supervisor_status(const struct supervisor *s, struct buf *out);
 extern const struct channel_rule supervisor_rules[];
 extern const size_t supervisor_n_rules;
-
-/* ---- notify.c: systemd's notification and socket activation ---- */
-void notify_send(const char *state);		/* "READY=1" */
-/* Number of descriptors passed from 3 on; 0 without activation. */
-int notify_listen_fds(void);
 
 #endif

@@ -6,7 +6,7 @@
 #define POSTERN_SMTPD_BOARDS_H
 
 #include "compartment.h"
-#include "scoreboard.h"
+#include "scoreboards.h"
 
 struct boards {
 	const struct compartment *c;

@@ -7,7 +7,7 @@
 
 #include "judge.h"
 #include "scoreboard.h"
-#include "session.h"
+#include "session_state.h"
 #include "smtp_command.h"
 
 typedef enum step command_fn(struct session *s, struct slice argument);

@@ -12,6 +12,7 @@
 #include "limits.h"
 #include "peers.h"
 #include "self_test.h"
+#include "session_state.h"
 #include "stream.h"
 
 struct connection {

@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include "config.h"
 #include "replies.h"
-#include "scoreboard.h"
+#include "scoreboards.h"
 
 #define LIMITS_NETWORK_SIZE 64		/* "2001:db8:1:2::/64" and NUL */
 #define LIMITS_HARVEST_US (15 * 60 * (int64_t)1000000)

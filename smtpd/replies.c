@@ -69,6 +69,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "command line without end, closing" },
 	[REPLY_UNKNOWN_COMMAND] = { 500, 5, 1, ERROR, "syntax",
 	    "command not known" },
+	[REPLY_HTTP] = { 554, 5, 1, CLOSES | ERROR, "syntax",
+	    "this is no web server, closing" },
 	[REPLY_EXPN] = { 502, 5, 1, ERROR, "expn", "lists are not shown here" },
 	[REPLY_BAD_SEQUENCE] = { 503, 5, 1, ERROR, "sequence",
 	    "not at this point of the dialogue" },

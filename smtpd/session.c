@@ -117,6 +117,8 @@ session_command(struct session *s, struct slice line)
 	if (entry == NULL) {
 		/* AUTH, though not offered, may come with a password */
 		note_asked("command", c.verb, 0);
+		if (command_is_http(&c))
+			return session_reply(s, REPLY_HTTP);
 		return milters_unknown(s, line, session_unknown);
 	}
 	if (entry->is_idle && session_is_idle(s))

@@ -13,7 +13,7 @@
 #include "address.h"
 #include "body.h"
 #include "fate.h"
-#include "session.h"
+#include "session_state.h"
 #include "smtp_command.h"
 
 #define TRANSACTION_MAX_RECIPIENTS 1000		/* prepare_ask holds so many */

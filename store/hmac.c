@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "big_endian.h"
 #include "hmac.h"
 
 #define BLOCK 64	/* of SHA-256 */
@@ -70,8 +71,7 @@ add_field(EVP_MD_CTX *ctx, struct slice field)
 {
 	uint8_t size[4];
 
-	for (size_t i = 0; i < sizeof size; i++)
-		size[i] = (uint8_t)(field.size >> (8 * (3 - i)));
+	big_endian_put(size, field.size, sizeof size);
 	return EVP_DigestUpdate(ctx, size, sizeof size) == 1 &&
 	    EVP_DigestUpdate(ctx, field.data, field.size) == 1;
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "big_endian.h"
 #include "clock.h"
 #include "kv.h"
 #include "log.h"
@@ -295,12 +296,11 @@ static bool
 record_is_expired(const DBT *data, int64_t now_s)
 {
 	const uint8_t *octets = data->data;
-	uint64_t expires = 0;
+	uint64_t expires;
 
 	if (data->size < EXPIRY_BYTES)
 		return true;	/* not ours: of no use to anybody */
-	for (size_t i = 0; i < EXPIRY_BYTES; i++)
-		expires = expires << 8 | octets[i];
+	expires = big_endian_get(octets, EXPIRY_BYTES);
 	return expires != 0 && (int64_t)expires <= now_s;
 }
 
@@ -363,8 +363,7 @@ kv_put(struct kv_table *table, struct slice key, struct slice value,
 	if (key.size == 0 || key.size > KV_KEY_MAX ||
 	    value.size > KV_VALUE_MAX || expires_s < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < EXPIRY_BYTES; i++)
-		record.expires[i] = (uint8_t)(expires_s >> (8 * (7 - i)));
+	big_endian_put(record.expires, (uint64_t)expires_s, EXPIRY_BYTES);
 	if (value.size > 0)
 		memcpy(record.value, value.data, value.size);
 	v.size = (uint32_t)(EXPIRY_BYTES + value.size);

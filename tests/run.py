@@ -2,29 +2,40 @@
 # SPDX-License-Identifier: ISC
 """Run every test and print "N passed, N failed" as the last line.
 
-Stages, each of which counts its own tests:
+Stages, each of which counts its own tests and says how long it took:
   headers   every public header compiles by itself
   compile   gcc and clang, without a warning
   unit      cmocka programs: plain, sanitizers, valgrind
-  fuzz      libFuzzer targets, FUZZ_SECONDS each (5)
+  fuzz      libFuzzer targets, FUZZ_SECONDS each (5; in CI 60)
   manuals   mandoc -T lint
   e2e       pytest: the real server, real clients
 usage: run.py [STAGE ...]      without one: all of them
+
+Programs of a stage run side by side, one per core (TEST_JOBS). Stages do
+not overlap: the end-to-end tests wait on real clocks, and nothing else may
+take the machine from them.
 """
+import concurrent.futures
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-JOBS = f"-j{os.cpu_count() or 2}"
+N_JOBS = int(os.environ.get("TEST_JOBS") or os.cpu_count() or 2)
+JOBS = f"-j{N_JOBS}"
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))
 # These run processes behind seccomp filters, which a sanitizer's or
 # valgrind's own system calls do not get past.
 BEHIND_SECCOMP = {"sanitizers": {"test_sandbox"},
                   "valgrind": {"test_sandbox", "test_deliver"}}
+# The files of tests/e2e that take longest, so that they start first.
+LONG_FILES = ["test_recipients", "test_faults_disk", "test_faults_client",
+              "test_faults_kill", "test_sandbox"]
 passed = failed = 0
+counting = threading.Lock()
 
 
 def run(command, **options):
@@ -33,14 +44,22 @@ def run(command, **options):
                           check=False, **options)
 
 
+def side_by_side(function, items):
+    """function(item) for each, as many at a time as there are cores."""
+    with concurrent.futures.ThreadPoolExecutor(N_JOBS) as pool:
+        for future in [pool.submit(function, item) for item in items]:
+            future.result()
+
+
 def report(name, good, bad, output=""):
     global passed, failed
-    passed += good
-    failed += bad
-    print(f"{'ok  ' if bad == 0 else 'FAIL'} {name}: {good} passed"
-          + (f", {bad} failed" if bad else ""), flush=True)
-    if bad:
-        print(output[-6000:], flush=True)
+    with counting:
+        passed += good
+        failed += bad
+        print(f"{'ok  ' if bad == 0 else 'FAIL'} {name}: {good} passed"
+              + (f", {bad} failed" if bad else ""), flush=True)
+        if bad:
+            print(output[-6000:], flush=True)
 
 
 def check(name, command, **options):
@@ -73,8 +92,14 @@ def stage_compile():
 
 
 def cmocka(name, command, environment=None):
-    result = run(command, env={**os.environ, **(environment or {})},
-                 timeout=600)
+    try:
+        result = run(command, env={**os.environ, **(environment or {})},
+                     timeout=600)
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout or b""
+        report(name, 0, 1, f"still running after {error.timeout} s\n"
+               + output.decode("utf-8", "replace"))
+        return
     good = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", result.stdout)))
     bad = sum(map(int, re.findall(r"\[  FAILED  \] (\d+) test", result.stdout)))
     if result.returncode != 0 and bad == 0:
@@ -89,11 +114,11 @@ def unit_variant(label, build, make_arguments, wrapper=(), environment=None):
                  ["make", "-s", JOBS, "unit", f"BUILD={build}",
                   *make_arguments]):
         return
-    for test in make_variable("UNIT_TESTS"):
-        if test in BEHIND_SECCOMP.get(label, ()):
-            continue
-        cmocka(f"unit {test} ({label})",
-               [*wrapper, f"{build}/unit/{test}"], environment)
+    side_by_side(
+        lambda test: cmocka(f"unit {test} ({label})",
+                            [*wrapper, f"{build}/unit/{test}"], environment),
+        [test for test in make_variable("UNIT_TESTS")
+         if test not in BEHIND_SECCOMP.get(label, ())])
 
 
 def stage_unit():
@@ -107,19 +132,21 @@ def stage_unit():
         environment={"UNDER_VALGRIND": "1"})
 
 
+def fuzz(target):
+    corpus = f"tests/fuzz/corpus/{target[len('fuzz_'):]}"
+    work = f"build-fuzz/corpus/{target}"
+    os.makedirs(os.path.join(TOP, work), exist_ok=True)
+    os.makedirs(os.path.join(TOP, corpus), exist_ok=True)
+    check(f"fuzz {target}, {FUZZ_SECONDS} s", [
+        f"build-fuzz/fuzz/{target}", f"-max_total_time={FUZZ_SECONDS}",
+        "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
+        "-print_final_stats=0", f"-artifact_prefix=build-fuzz/{target}-",
+        work, corpus])
+
+
 def stage_fuzz():
-    if not check("build fuzz targets", ["make", "-s", JOBS, "fuzz"]):
-        return
-    for target in make_variable("FUZZ_TARGETS"):
-        corpus = f"tests/fuzz/corpus/{target[len('fuzz_'):]}"
-        work = f"build-fuzz/corpus/{target}"
-        os.makedirs(os.path.join(TOP, work), exist_ok=True)
-        os.makedirs(os.path.join(TOP, corpus), exist_ok=True)
-        check(f"fuzz {target}", [
-            f"build-fuzz/fuzz/{target}", f"-max_total_time={FUZZ_SECONDS}",
-            "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
-            "-print_final_stats=0", f"-artifact_prefix=build-fuzz/{target}-",
-            work, corpus])
+    if check("build fuzz targets", ["make", "-s", JOBS, "fuzz"]):
+        side_by_side(fuzz, make_variable("FUZZ_TARGETS"))
 
 
 def stage_manuals():
@@ -128,12 +155,13 @@ def stage_manuals():
     check("manual pages", ["mandoc", "-T", "lint", "-W", "warning", *pages])
 
 
-def stage_e2e():
-    if not check("build with fault points", ["make", "-s", JOBS, "all",
-                                             "FAULTS=1", "BUILD=build-faults"]):
+def end_to_end(name):
+    """One file of tests/e2e, in a pytest of its own."""
+    if failed and os.environ.get("FAIL_FAST"):
         return
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "--no-header",
-               "-p", "no:cacheprovider", "tests/e2e"]
+    began = time.monotonic()
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "--no-header",
+               "-p", "no:cacheprovider", f"tests/e2e/{name}.py"]
     if os.environ.get("FAIL_FAST"):
         command.append("-x")
     result = run(command)
@@ -144,12 +172,24 @@ def stage_e2e():
     good = counts.get("passed", 0)
     bad = counts.get("failed", 0) + counts.get("error", 0)
     # a run that says nothing of itself has not been one
-    if bad == 0 and (result.returncode != 0 or good == 0):
+    if bad == 0 and (result.returncode != 0 or
+                     good + counts.get("skipped", 0) == 0):
         bad = 1
-    report("e2e", good, bad, result.stdout)
-    for score in re.findall(r"^.*cases agree.*$", result.stdout, re.M):
-        print(score, flush=True)
-    print(summary, flush=True)
+    skips = [line for line in lines if line.startswith("SKIPPED")]
+    report("\n".join([f"e2e {name}, {time.monotonic() - began:.0f} s", *skips]),
+           good, bad, result.stdout)
+
+
+def stage_e2e():
+    make = ["make", "-s", JOBS, "all"]
+    if not check("build", make) or not check(
+            "build with fault points",
+            [*make, "FAULTS=1", "BUILD=build-faults"]):
+        return
+    names = sorted(n[:-len(".py")] for n in os.listdir(
+        os.path.join(TOP, "tests/e2e")) if re.match(r"test_.*\.py$", n))
+    side_by_side(end_to_end, [n for n in LONG_FILES if n in names] +
+                 [n for n in names if n not in LONG_FILES])
 
 
 STAGES = {"headers": stage_headers, "compile": stage_compile,
@@ -159,10 +199,13 @@ STAGES = {"headers": stage_headers, "compile": stage_compile,
 
 def main():
     wanted = sys.argv[1:] or list(STAGES)
-    began = time.monotonic()
+    times = []
     for name in wanted:
+        began = time.monotonic()
         STAGES[name]()
-    print(f"({time.monotonic() - began:.0f} s)")
+        times.append((name, time.monotonic() - began))
+    print("seconds: " + ", ".join(f"{n} {t:.0f}" for n, t in times)
+          + f", together {sum(t for _, t in times):.0f}")
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed or not passed else 0
 

@@ -13,8 +13,10 @@ root everything belongs to the caller. Only processes started here are ever
 signalled.
 """
 import contextlib
+import fcntl
 import os
 import pwd
+import random
 import re
 import shlex
 import shutil
@@ -23,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from client import Client
@@ -74,19 +77,59 @@ def wait_until(condition, timeout=15, what="condition", every=0.05):
         time.sleep(every)
 
 
-def free_port():
-    """A port that is free on both loopback addresses."""
-    for _ in range(50):
+class Ports:
+    """Ports that are the caller's until his process ends: below those that
+    the kernel gives to clients, and not those of other runs of the tests.
+    A server that is started again then finds its port free."""
+    RANGE = range(10240, 32768)
+
+    def __init__(self):
+        # these locks are the process's, one octet of the file a port
+        self.lock = open("/tmp/postern-e2e-ports-%d.lock" % os.geteuid(),
+                         "w", encoding="ascii")
+        self.mine = set()
+        self.taking = threading.Lock()
+
+    def is_free(self, port):
+        """Take it, if nobody has it."""
+        if port in self.mine:
+            return False
         with socket.socket() as four, socket.socket(socket.AF_INET6) as six:
-            four.bind(("127.0.0.1", 0))
-            port = four.getsockname()[1]
+            six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+                four.bind(("127.0.0.1", port))
                 six.bind(("::1", port))
-                return port
             except OSError:
-                continue
-    raise RuntimeError("no port is free on both 127.0.0.1 and ::1")
+                return False
+        self.mine.add(port)
+        return True
+
+    def take(self):
+        """A port that is free on both loopback addresses."""
+        for _ in range(200):
+            port = random.choice(self.RANGE)
+            with self.taking:
+                if self.is_free(port):
+                    return port
+        raise RuntimeError("no port is free on both 127.0.0.1 and ::1")
+
+
+PORTS = Ports()
+
+
+def free_port():
+    """A port that nobody else will take while this process lives."""
+    return PORTS.take()
+
+
+def is_running(pid):
+    """Whether there is such a process, and not only its exit status."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def owner_key(name=OWNER):
@@ -291,14 +334,20 @@ listen "[::1]:{port}" {{ role = mx }}
             self.process = None
 
     def kill_tree(self):
-        """Last resort: the supervisor and what it started."""
-        for pid in self.children():
+        """Last resort: the supervisor and what it started; back when all
+        of them have gone, and with them their sockets."""
+        # standing still it starts nobody while the others end
+        self.process.send_signal(signal.SIGSTOP)
+        pids = self.children()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.kill()
         self.process.wait()
+        wait_until(lambda: not any(map(is_running, pids)), 20,
+                   "end of all processes", every=0.01)
 
     def restart(self):
         """Stop and start again on the same folder."""
@@ -315,10 +364,8 @@ listen "[::1]:{port}" {{ role = mx }}
     def problems(self):
         """Log lines of compartments that died or misbehaved, unless the
         test itself brought that about."""
-        # a child that was just starting dies of the SIGTERM that ends it
         return [] if self.may_crash else [
-            e for e in self.events() if e.get("event") in FAULTS_OF_OURS and
-            e.get("signal") != "15"]
+            e for e in self.events() if e.get("event") in FAULTS_OF_OURS]
 
     def close(self):
         """Stop, unmount, remove the folder."""

@@ -263,23 +263,6 @@ def test_real_read_only_disk(own_lab):
     lab.check()
 
 
-def test_real_quota_of_the_file_system(own_lab):
-    """A tmpfs with a user quota, where the kernel has it (6.6)."""
-    lab = own_lab
-    disk = mount(lab, "alice", "-t", "tmpfs", "-o",
-                 "size=4m,usrquota,usrquota_block_hardlimit=64k", "tmpfs")
-    lab.server.own_by(disk, OWNER)
-    lab.server.start()
-    lab.send(FOUR, new_message())
-    message, sender = new_message(size=200000), new_sender()
-    told = lab.attempt(FOUR, message, sender=sender)
-    assert all(r.says("452 4.2.2") for r in told.values()), told
-    assert lab.count(FOUR, message) == [0] * 4
-    told = lab.attempt(FOUR, message, sender=sender)
-    assert codes(told) == [250, 250, 250, 452]
-    assert told[FOUR[0]].says("452 4.2.2")
-
-
 def test_no_permission(own_lab):
     """tmp/ loses its write bit after the probe."""
     lab = own_lab

@@ -399,3 +399,17 @@ def test_without_root_all_runs_under_the_callers_uid():
         assert server.stop() == 0
     finally:
         server.close()
+
+
+def test_a_port_that_is_given_back_late(make_server):
+    """As by a child of a server that was killed a moment ago."""
+    server = make_server(start=False)
+    with socket.create_server(("127.0.0.1", server.port)):
+        server.launch()
+        wait_until(lambda: os.path.exists(
+            os.path.join(server.folder, "state", "postern.lock")), 10,
+            "a start")
+        time.sleep(0.2)
+        assert server.process.poll() is None, server.log_text()
+    server.wait_event("ready")
+    assert server.deliver("alice@example.org", new_message()).code == 250

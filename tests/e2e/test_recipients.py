@@ -168,6 +168,22 @@ def test_broken_aliases_raise_an_alarm(server, session):
     assert "nosuchuser" in alarm["text"] and "aliases:" in alarm["text"]
 
 
+def test_broken_aliases_can_be_permanent(make_server):
+    """broken_alias: the client is refused, the alarm stays."""
+    server = make_server(
+        domain_keys="broken_alias = permanent",
+        aliases="postmaster: alice\nroot: alice\nabuse: nosuchuser\n"
+        "dead: alice, nosuchuser\nloop: pool\npool: loop\n")
+    for address, want in (("dead@example.org", "550 5.2.4"),
+                          ("loop@example.org", "550 5.4.6"),
+                          ("abuse@example.org", "451 4.2.4"),
+                          ("alice@example.org", "250 2.1.5")):
+        reply = server.rcpt(address)
+        assert reply.says(want), (address, reply)
+    alarm = server.wait_event("alarm", recipient="dead@example.org")
+    assert "nosuchuser" in alarm["text"]
+
+
 def boxes(server):
     """{mailbox: number of messages}."""
     found = {}

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -199,6 +200,42 @@ def test_json_log(make_server):
     refused = [e for e in events if e["event"] == "refused"]
     assert [e["code"] for e in refused] == [500, 501, 550]
     assert any("ü" in str(e) for e in refused)
+
+
+def config_lines(server):
+    """What the log says of the configuration: every line is an object."""
+    lines = [json.loads(re.match(r"<[0-7]>(\{.*\})$", line).group(1))
+             for line in server.log_text().splitlines()]
+    return [(e["level"], e["event"], e["line"], e["problem"])
+            for e in lines if e["event"].startswith("config_")]
+
+
+def test_json_log_of_a_wrong_configuration(make_server):
+    server = make_server(start=False, settings='log_format = "json"\n',
+                         more="nonsense = 1\n")
+    server.launch()
+    assert server.process.wait(20) == 1
+    server.process = None
+    (level, event, line, problem), = config_lines(server)
+    assert (level, event) == ("error", "config_error") and line > 0
+    assert "nonsense" in problem
+    assert '"not_started"' in server.log_text()
+
+
+def test_json_log_of_a_wrong_reload(make_server):
+    server = make_server(start=False, settings='log_format = "json"\n',
+                         checks="spf = mark")
+    server.launch()
+    wait_until(lambda: '"ready"' in server.log_text(), 30, "ready")
+    (level, event, _, problem), = config_lines(server)
+    assert (level, event) == ("warning", "config_warning"), problem
+    assert "spf" in problem
+    server.write_config(checks="", more="nonsense = 1\n")
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: '"reload_failed"' in server.log_text(), 30, "failure")
+    assert [x[:2] for x in config_lines(server)] == [
+        ("warning", "config_warning"), ("error", "config_error")]
+    assert server.deliver("alice@example.org", new_message()).code == 250
 
 
 # ---- status ----

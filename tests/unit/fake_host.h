@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "../../smtpd/limits.h"
-#include "../../smtpd/session.h"
+#include "../../smtpd/session_state.h"
 #include "clock.h"
 #include "config.h"
 #include "trail.h"

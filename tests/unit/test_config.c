@@ -204,6 +204,7 @@ test_settings(void **state)
 	    "memory_messages=1024M user_prefix=\"t_\"\n"
 	    "listen\"[::1]:2525\"{role=mx}listen\"10.0.0.1:25\"\n{\nrole=mx\n}"
 	    "domain\"example.org\"{users=\"passwd\"case=exact plus=\"+-\""
+	    "broken_alias=permanent "
 	    "catch_all=\"bob\" quota=0 aliases=\"\" names=false\n"
 	    "mailbox=\"/m/%u/100%%/\"}"
 	    "limits{recipients=0 command_timeout=90s data_timeout=1m\n"
@@ -225,6 +226,7 @@ test_settings(void **state)
 	assert_int_equal(c->listens[0].port, 2525);
 	assert_string_equal(c->listens[1].address, "10.0.0.1");
 	assert_true(c->domains[0].is_case_sensitive);
+	assert_true(c->domains[0].is_broken_permanent);
 	assert_string_equal(c->domains[0].plus, "+-");
 	assert_string_equal(c->domains[0].catch_all, "bob@example.org");
 	assert_string_equal(c->domains[0].mailbox, "/m/%u/100%%");

@@ -418,6 +418,43 @@ test_owner(void **state)
 	fixture_stop(&f);
 }
 
+/* broken_alias = permanent: what is broken by an alias, and only that. */
+static void
+test_broken_alias(void **state)
+{
+	static const struct {
+		const char *address, *want;
+	} permanent[] = {
+		{ "loop1@example.org", "550 5.4.6" },
+		{ "dead@example.org", "550 5.2.4" },
+		{ "mixed@example.org", "550 5.2.4" },
+		{ "empty@example.org", "550 5.2.4" },
+		{ "out@example.org", "550 5.3.5" },
+		{ "unread@example.org", "550 5.3.5" },
+		/* those that have to exist, and what is no alias */
+		{ "abuse@example.org", "451 4.4.6" },
+		{ "carol@a.example", "451 4.3.5" },
+		{ "alice@example.org", "/home/alice/Maildir" },
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_write("broken", "loop1: loop2\nloop2: loop1\nabuse: loop1\n"
+	    "fred: error:550 5.1.6 moved\nmixed: alice, fred\n"
+	    "dead: gone\nempty: :include:@/empty\nout: x@elsewhere.example\n"
+	    "unread: :include:@/missing\n");
+	fixture_start(&f, FIXTURE_HEAD
+	    "domain \"example.org\" { users = \"passwd\" "
+	    "aliases = \"@/broken\" broken_alias = permanent }\n"
+	    "domain \"a.example\" { users = \"table:@/users\" "
+	    "mailbox = \"/v/%u\" owner = \"missing\" "
+	    "broken_alias = permanent }\n", true);
+	for (size_t i = 0; i < sizeof permanent / sizeof *permanent; i++)
+		assert_string_equal(fixture_resolve(&f, permanent[i].address),
+		    permanent[i].want);
+	fixture_stop(&f);
+}
+
 /* ---- graphs that would cost much ---- */
 
 static void
@@ -487,6 +524,7 @@ main(void)
 		cmocka_unit_test(test_nss_cache),
 		cmocka_unit_test(test_unprivileged),
 		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_broken_alias),
 		cmocka_unit_test(test_diamonds),
 		cmocka_unit_test(test_depth_and_width),
 	};

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "scoreboard.h"
+#include "scoreboards.h"
 
 static int
 read_only(int fd)

@@ -49,6 +49,35 @@ test_split(void **state)
 	}
 }
 
+static void
+test_http(void **state)
+{
+	static const struct {
+		const char *line;
+		bool want;
+	} rows[] = {
+		{ "GET / HTTP/1.1", true },
+		{ "POST /a?b c HTTP/1.0", true },
+		{ "PRI * HTTP/2.0", true },
+		{ "host: mx.example.org", true },
+		{ "Host:", true },
+		{ "HTTP/1.1", false },
+		{ "GET /", false },
+		{ "Subject: HTTP/1.1 and more", false },
+		{ "AUTH PLAIN AAAA", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct command c;
+
+		CHECK(rows[i].line, command_split(&c,
+		    slice_of(rows[i].line)) == COMMAND_OK);
+		CHECK(rows[i].line, command_is_http(&c) == rows[i].want);
+	}
+}
+
 static const struct {
 	const char *argument;
 	unsigned offered;
@@ -342,6 +371,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_mail),
 		cmocka_unit_test(test_mail_values),
 		cmocka_unit_test(test_envid_limit),

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * children.h - the processes of the compartments: one struct child each,
+ * started, watched, and started again when it dies. See children.c for the
+ * states. For the supervisor's own folder.
+ */
+#ifndef POSTERN_CHILDREN_H
+#define POSTERN_CHILDREN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "ask.h"
+#include "loop.h"
+
+/* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
+#define MAX_CHILDREN (2 * (3 * 32 + 1) + 7)
+
+struct generation;
+struct supervisor;
+
+enum child_state { CHILD_NONE, CHILD_WAITING, CHILD_RUNNING, CHILD_STOPPING };
+
+struct child {
+	struct supervisor *supervisor;
+	enum child_state state;		/* WAITING: for its back-off */
+	enum role role;
+	uint16_t index;
+	struct generation *generation;
+	pid_t pid;
+	struct channel *channel;
+	bool is_ready;
+	int scoreboard;			/* of an smtpd, or -1 */
+	unsigned n_restarts;
+	unsigned backoff_ms;
+	int64_t started_us;
+	struct loop_timer restart;
+	int64_t endpoints_since_us;	/* of the window counted */
+	unsigned n_endpoints;		/* asked for in it */
+};
+
+void children_start_shared(struct supervisor *s);
+void children_start_generation(struct supervisor *s);
+void child_start(struct child *child);
+void child_stop(struct child *child);
+void children_reap(struct supervisor *s);
+struct child *child_new(struct supervisor *s, enum role role, uint16_t index);
+size_t children_count(const struct supervisor *s, enum role role,
+    const struct generation *generation);
+void children_tell(struct supervisor *s, enum role role, uint16_t type);
+void compile_start(struct supervisor *s);
+
+#endif

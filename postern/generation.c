@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * generation.c - reading a configuration; see generation.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "generation.h"
+
+#define CONFIG_MAX_OCTETS (1 << 20)
+
+/* The whole file into buf; 0 or a negative errno. */
+static int
+read_file(const char *path, struct buf *text)
+{
+	char block[8192];
+	ssize_t n;
+	int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	text->maximum = CONFIG_MAX_OCTETS;
+	while (!error && (n = read(fd, block, sizeof block)) != 0)
+		error = n < 0 ? -errno : buf_append(text, block, (size_t)n);
+	close(fd);
+	return error;
+}
+
+struct config *
+generation_read(const char *path, struct buf *text,
+    struct config_problems *problems)
+{
+	int error = read_file(path, text);
+
+	if (error) {
+		*problems = (struct config_problems){ 0 };
+		config_problem_add(problems, 0, false, "%s",
+		    error == -ENOBUFS ? "larger than 1 MiB" :
+		    strerror(-error));
+		return NULL;
+	}
+	return config_parse(text->data ? buf_slice(text) : SLICE(""),
+	    problems);
+}
+
+static int
+sealed_copy(const struct buf *text)
+{
+	int fd = memfd_create("postern-config", MFD_CLOEXEC |
+	    MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, text->data, text->size) == (ssize_t)text->size &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK |
+	    F_SEAL_SEAL) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+void
+generation_free(struct generation **generation)
+{
+	if (*generation == NULL)
+		return;
+	config_free(&(*generation)->config);
+	if ((*generation)->config_fd >= 0)
+		close((*generation)->config_fd);
+	free(*generation);
+	*generation = NULL;
+}
+
+struct generation *
+generation_load(const char *path, uint16_t number,
+    struct config_problems *problems)
+{
+	struct generation *new = calloc(1, sizeof *new);
+	struct buf text = { 0 };
+
+	*problems = (struct config_problems){ 0 };
+	if (new == NULL)
+		return NULL;
+	new->number = number;
+	new->config_fd = -1;
+	new->config = generation_read(path, &text, problems);
+	if (new->config != NULL) {
+		new->config_fd = sealed_copy(&text);
+		new->config_size = text.size;
+	}
+	buf_free(&text);
+	if (new->config == NULL || new->config_fd < 0)
+		generation_free(&new);
+	return new;
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# fresh-machine.sh [STAGE ...]: what a newcomer meets. Makes a Debian 12 with
+# nothing but gcc, make and git (debootstrap, below $TMPDIR or /tmp), clones
+# this repository's HEAD into it and runs there, in this order:
+#   a plain user's `make run`: must name the packages that are missing
+#   root's `make run ONCE=1`: installs them, must show all that it promises
+#   the plain user's `make run ONCE=1`: must now do so too
+#   `make test STAGES="STAGE ..."`, if stages are given ("all": every one)
+# Needs root and debootstrap. All mounts and processes live in namespaces of
+# their own and end with it; the folder is removed.
+set -eu
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+mirror=${MIRROR:-$(sed -nE \
+    's,^(URIs: |deb )(http[^ ]*/debian)/?( .*)?$,\2,p' /etc/apt/sources.list \
+    /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)}
+mirror=${mirror:-http://deb.debian.org/debian}
+
+say() { printf '\n== %s\n' "$*"; }
+die() { echo "fresh-machine.sh: $*" >&2; exit 1; }
+
+make_machine() {
+	debootstrap --variant=minbase --include=gcc,make,git \
+	    bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
+	    { tail -n 20 "$root.log"; die "debootstrap failed"; }
+	apt-config dump | grep -i '^Acquire::[a-z]*::Proxy' \
+	    >"$root/etc/apt/apt.conf.d/01proxy" || true
+	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	# HEAD may be detached: the clone gets a branch of that name
+	git -C "$top" bundle create -q "$root/source.bundle" HEAD
+	chmod 644 "$root/source.bundle"
+	cp "$top/tests/fresh-machine-inside.sh" "$root/inside.sh"
+}
+
+inside() {
+	mount -t proc proc "$root/proc"
+	mount --rbind /sys "$root/sys"
+	mount --rbind /dev "$root/dev"
+	mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+	exec env -i HOME=/root TERM="${TERM:-dumb}" PORT="${PORT:-2525}" \
+	    FUZZ_SECONDS="${FUZZ_SECONDS:-5}" STAGES="$*" \
+	    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+	    chroot "$root" /inside.sh
+}
+
+if [ "${FRESH_ROOT:-}" ]; then
+	root=$FRESH_ROOT
+	inside "$@"
+fi
+[ "$(id -u)" -eq 0 ] || die "needs root"
+command -v debootstrap >/dev/null || die "needs debootstrap"
+root=$(mktemp -d "${TMPDIR:-/tmp}/postern-fresh.XXXXXX")
+chmod 755 "$root"
+# nothing is mounted below it in this namespace
+trap 'rm -rf --one-file-system "$root" "$root.log"' EXIT
+trap 'exit 130' INT TERM
+say "Debian 12 with gcc, make and git from $mirror"
+make_machine
+status=0
+FRESH_ROOT=$root unshare --mount --pid --fork --kill-child \
+    --propagation private "$0" "$@" || status=$?
+say "ended with status $status"
+exit $status
