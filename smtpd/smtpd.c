@@ -13,6 +13,7 @@
 #include <string.h>
 #include "boards.h"
 #include "body.h"
+#include "clock.h"
 #include "compartment.h"
 #include "connection.h"
 #include "fault.h"
@@ -24,6 +25,7 @@
 #include "trail.h"
 
 #define TRAIL_WAIT_MS 5		/* for more records to write with one */
+#define LOST_LOG_EVERY_US 60000000
 #define DRAIN_MS 600000		/* a reload waits so long for old sessions */
 
 struct smtpd {
@@ -33,6 +35,7 @@ struct smtpd {
 	struct boards boards;
 	struct loop_timer drain_timer;
 	struct loop_timer trail_timer;
+	int64_t lost_logged_us;		/* 0: never */
 };
 
 /* ---- start ---- */
@@ -112,6 +115,23 @@ on_trail_timer(struct loop_timer *timer, void *arg)
 	trail_flush(d->trail);
 }
 
+/* Refusals that will not explain themselves: the state folder may be full. */
+static void
+count_lost(struct smtpd *d, uint64_t n)
+{
+	int64_t now = clock_monotonic_us();
+
+	if (n == 0)
+		return;
+	scoreboard_add(d->boards.own, SCOREBOARD_TRAIL_LOST, (int64_t)n);
+	if (d->lost_logged_us != 0 &&
+	    now - d->lost_logged_us < LOST_LOG_EVERY_US)
+		return;
+	d->lost_logged_us = now;
+	log_error("alarm", LOG_S("problem", "the trail cannot be written; "
+	    "posternctl why knows nothing of these sessions"), LOG_END);
+}
+
 static void
 on_round_end(void *arg)
 {
@@ -125,8 +145,7 @@ on_round_end(void *arg)
 	    !loop_timer_is_running(&d->trail_timer))
 		loop_timer_start(d->c.loop, &d->trail_timer, TRAIL_WAIT_MS,
 		    on_trail_timer, d);
-	scoreboard_add(d->boards.own, SCOREBOARD_TRAIL_LOST,
-	    trail_take_lost(d->trail));
+	count_lost(d, trail_take_lost(d->trail));
 	if (trail_wants_segment(d->trail))
 		peers_want_segment(d->server.peers, d->trail);
 }

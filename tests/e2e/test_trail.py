@@ -238,6 +238,33 @@ def test_json_log_of_a_wrong_reload(make_server):
     assert server.deliver("alice@example.org", new_message()).code == 250
 
 
+@pytest.mark.needs_root
+def test_full_state_folder_raises_an_alarm(make_server):
+    """That refusals cannot be explained later is said now."""
+    server = make_server(start=False,
+                         limits="unknown_recipients = 0\n"
+                         "errors_per_session = 0")
+    state = os.path.join(server.folder, "state")
+    os.mkdir(state)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs",
+                       state], check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    server.mounts.append(state)
+    server.start()
+    with open(os.path.join(state, "filler"), "wb", 0) as filler:
+        with pytest.raises(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        for i in range(500):
+            c.expect("RCPT TO:<nobody%d@example.org>" % i, "550 5.1.1")
+        c.quit()
+    assert "trail" in server.wait_event("alarm")["problem"]
+    assert len(server.events("alarm")) <= len(server.children("smtpd"))
+
+
 # ---- status ----
 
 def test_status_shows_compartments_sessions_counters(make_server):
