@@ -72,6 +72,9 @@ static const struct { const char *key, *value; } options[] = {
 	{ "infra-host-ttl:", "60" },
 	{ "infra-keep-probing:", "yes" },
 	{ "infra-cache-max-rtt:", "10000" },
+	/* a forwarder may take seconds for a name that it does not know yet:
+	 * five tries from here on last longer than a question's time */
+	{ "infra-cache-min-rtt:", "300" },
 	{ "val-bogus-ttl:", "30" },
 	/* the reverse zones of private networks are the forwarder's */
 	{ "unblock-lan-zones:", "yes" },
