@@ -31,7 +31,9 @@ UNIT_TESTS = \
 	test_received \
 	test_peers \
 	test_records \
+	test_rdata \
 	test_reply \
+	test_resolver \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
@@ -60,4 +62,6 @@ FUZZ_TARGETS = \
 	fuzz_aliases \
 	fuzz_users \
 	fuzz_work \
+	fuzz_dns_answer \
+	fuzz_dns_rdata \
 	fuzz_maildirsize
