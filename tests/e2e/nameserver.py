@@ -71,10 +71,8 @@ def complete(origin, text):
     ns = "ns." if origin == "." else "ns." + origin
     lines = ["$ORIGIN %s" % origin, "$TTL 300"]
     if " SOA " not in text:
-        lines.append("@ SOA %s hostmaster.%s 1 3600 600 86400 60" % (ns, ns))
-        lines.append("@ NS %s" % ns)
-        if not any(w in text.split("\n") for w in ("ns A 127.0.0.1",)):
-            lines.append("%s A 127.0.0.1" % ns)
+        lines += ["@ SOA %s hostmaster.%s 1 3600 600 86400 60" % (ns, ns),
+                  "@ NS %s" % ns, "%s A 127.0.0.1" % ns]
     return "\n".join(lines) + "\n" + text.rstrip("\n") + "\n"
 
 

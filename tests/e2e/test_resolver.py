@@ -405,12 +405,6 @@ def test_peer_that_leaves_takes_its_questions_along():
 
 # ---- DNSSEC ----
 
-SIGNED = {
-    ".": "@ NS ns.root.example.\nns.root.example. A 127.0.0.1\n",
-    "example.org": ZONES["example.org"],
-}
-
-
 def tamper(origin, text):
     """Another address in a signed zone."""
     assert "192.0.2.77" in text or not origin.startswith("example.org")
@@ -444,6 +438,24 @@ def test_secure_and_bogus():
         assert lab.status()["bogus"] == 1
         event = lab.resolver.wait_event("dnssec_bogus")
         assert event["name"] == "under_score x.example.org"
+        lab.resolver.close()
+
+
+def test_signed_root():
+    """The anchor is the root's, as it mostly is."""
+    with Nameserver({".": "www.example A 192.0.2.1\n"
+                     "a.test A 192.0.2.5\nmail.home.arpa A 192.0.2.6"},
+                    signed=True) as ns:
+        lab = Lab(ns)
+        assert lab.resolver.wait_event("dnssec_on")["anchor"] == "."
+        answer = lab.ask("www.example")
+        assert answer.status == OK and answer.secure
+        answer = lab.ask("www2.example")
+        assert answer.status == NO_NAME and answer.secure
+        # names that are everybody's own are not validated
+        for name in ("a.test", "mail.home.arpa"):
+            answer = lab.ask(name)
+            assert answer.status == OK and not answer.secure
         lab.resolver.close()
 
 
@@ -580,8 +592,19 @@ def test_kill_of_the_resolver(make_server):
         assert len(server.events("compartment_died")) == 1
 
 
-def test_reload_keeps_the_resolver(served):
-    pids = served.children("resolver")
-    served.reload()
-    assert served.children("resolver") == pids
-    assert served.ctl("dns", "example.org", "MX").startswith("ok")
+def test_reload(make_server):
+    """A reload keeps the resolver and its cache, unless its own settings
+    have changed: then it is a new one, and nothing has died."""
+    with Nameserver(ZONES) as ns, \
+            Nameserver({"example.com": "@ MX 5 mx"}) as other:
+        server = make_server(more=ns.config())
+        pids = server.children("resolver")
+        server.reload()
+        assert server.children("resolver") == pids
+        assert server.ctl("dns", "example.org", "MX").startswith("ok")
+        server.write_config(more=other.config())
+        server.reload()
+        assert wait_until(lambda: server.ctl(
+            "dns", "example.com", "MX", check=False)[0] == 0, 10, "answers")
+        assert server.children("resolver") != pids
+        assert server.events("resolver_renewed")
