@@ -34,7 +34,7 @@ import dns.rdatatype
 NSD = shutil.which("nsd", path="/usr/sbin:/sbin:/usr/bin")
 
 
-def wait_for_answer(port, process, timeout=10):
+def wait_for_answer(port, process, address="127.0.0.1", timeout=10):
     """Until something at the port answers, whatever it says."""
     query = dns.message.make_query(".", "SOA").to_wire()
     end = time.monotonic() + timeout
@@ -44,7 +44,7 @@ def wait_for_answer(port, process, timeout=10):
             assert process is None or process.poll() is None, \
                 "nsd ended: %s" % process.returncode
             try:
-                s.sendto(query, ("127.0.0.1", port))
+                s.sendto(query, (address, port))
                 return s.recv(4096)
             except OSError:
                 continue
@@ -105,14 +105,15 @@ def sign(folder, origin, text, algorithm="ECDSAP256SHA256"):
 
 
 class Nsd:
-    """The real thing, on a port of its own, with these complete zones."""
+    """The real thing with these complete zones, on a port of 127.0.0.1 or at
+    these addresses, port 53."""
 
-    def __init__(self, folder, zones):
-        self.port = udp_port()
+    def __init__(self, folder, zones, addresses=None):
+        self.port = 53 if addresses else udp_port()
+        addresses = addresses or ["127.0.0.1"]
         self.path = os.path.join(folder, "nsd.conf")
-        text = """server:
-    ip-address: 127.0.0.1@%d
-    port: %d
+        text = "server:\n" + "".join("    ip-address: %s@%d\n" % (
+            a, self.port) for a in addresses) + """    port: %d
     do-ip6: no
     server-count: 1
     username: ""
@@ -128,7 +129,7 @@ class Nsd:
     rrl-whitelist-ratelimit: 0
 remote-control:
     control-enable: no
-""" % ((self.port, self.port) + (folder,) * 6)
+""" % ((self.port,) + (folder,) * 6)
         for i, (origin, zone) in enumerate(zones.items()):
             name = "zone-%d" % i
             with open(os.path.join(folder, name), "w",
@@ -141,7 +142,7 @@ remote-control:
         self.process = subprocess.Popen(
             [NSD, "-d", "-c", self.path], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_answer(self.port, self.process)
+        wait_for_answer(self.port, self.process, addresses[0])
 
     def close(self):
         """End it."""
