@@ -303,11 +303,11 @@ def test_dead_server_and_the_deadline():
 def test_thousand_wait_for_a_dead_server():
     """Another zone answers in less than 50 ms meanwhile."""
     with Nameserver(ZONES, {"dead.example": silent}) as ns:
-        lab = Lab(ns)
+        lab = Lab(ns, "timeout = 20s")
         quiet = sorted(lab.time("h%d.example.org" % (200 + i))
                        for i in range(100))
         numbers = [lab.smtpd.ask(ASK["DNS_ASK"], ask_payload(
-            "n%d.dead.example" % i, "A", "192.0.%d.0/24" % (i % 100)), 5000)
+            "n%d.dead.example" % i, "A", "192.0.%d.0/24" % (i % 100)), 20000)
             for i in range(1000)]
         wait_until(lambda: lab.status()["waiting"] == 1000, 5, "1,000")
         took = []
@@ -316,11 +316,11 @@ def test_thousand_wait_for_a_dead_server():
             time.sleep(0.01)
         assert lab.status()["waiting"] == 1000
         took.sort()
-        print("ms: median %.1f, 99%% %.1f, most %.1f; before: %.1f, %.1f" % (
-            took[100], took[197], took[-1], quiet[50], quiet[98]))
+        print("ms: median %.1f, 95%% %.1f, most %.1f; before: %.1f, %.1f" % (
+            took[100], took[190], took[-1], quiet[50], quiet[98]))
         # where the machine itself is slow, not much slower than before
-        assert took[100] < 50 and took[197] < max(50, 3 * quiet[98])
-        answers = lab.smtpd.answers(numbers, 8)
+        assert took[100] < 50 and took[190] < max(50, 3 * quiet[98])
+        answers = lab.smtpd.answers(numbers, 25)
         assert {Answer(a).status for _, a in answers.values()} == {FAILED}
         status = lab.status()
         assert status["waiting"] == 0 and status["failed"] == 1000
