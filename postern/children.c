@@ -126,7 +126,7 @@ child_start(struct child *child)
 			log_warning("scoreboard", LOG_E("error", errno),
 			    LOG_END);
 	}
-	child->is_ready = false;
+	child->is_ready = child->is_renewed = false;
 	child->started_us = clock_monotonic_us();
 	child->pid = -1;
 	error = spawn(child);
@@ -266,8 +266,8 @@ log_death(const struct child *child, int status)
 	    WEXITSTATUS(status);
 
 	/* SIGTERM ends only one that was still starting: others handle it */
-	if (child->state == CHILD_STOPPING && (status == 0 ||
-	    (WIFSIGNALED(status) && number == SIGTERM)))
+	if (child->is_renewed || (child->state == CHILD_STOPPING &&
+	    (status == 0 || (WIFSIGNALED(status) && number == SIGTERM))))
 		return;
 	log_error("compartment_died", LOG_S("role", role_name(child->role)),
 	    LOG_U("index", child->index), LOG_D("pid", child->pid),

@@ -15,7 +15,7 @@
 #include "loop.h"
 
 /* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
-#define MAX_CHILDREN (2 * (3 * 32 + 1) + 7)
+#define MAX_CHILDREN (2 * (3 * 32 + 1) + 9)
 
 struct generation;
 struct supervisor;
@@ -31,6 +31,7 @@ struct child {
 	pid_t pid;
 	struct channel *channel;
 	bool is_ready;
+	bool is_renewed;		/* its end is wanted: start another */
 	int scoreboard;			/* of an smtpd, or -1 */
 	unsigned n_restarts;
 	unsigned backoff_ms;

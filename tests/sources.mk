@@ -46,7 +46,9 @@ UNIT_TESTS = \
 	test_received \
 	test_peers \
 	test_records \
+	test_rdata \
 	test_reply \
+	test_resolver \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
@@ -84,4 +86,6 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_maildirsize \
 	fuzz_milter \
-	fuzz_clamd
+	fuzz_clamd \
+	fuzz_dns_answer \
+	fuzz_dns_rdata
