@@ -15,6 +15,7 @@
 #include "address.h"
 #include "ask.h"
 #include "control.h"
+#include "explain.h"
 #include "log.h"
 #include "message.h"
 #include "short_id.h"
@@ -375,6 +376,9 @@ static const struct request {
 	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
+	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "
+	    "--helo NAME --from SENDER --to RECIPIENT [--file FILE] "
+	    "[--json]" },
 };
 
 bool
@@ -415,5 +419,5 @@ request_run(struct client *client)
 		return;
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
-	    "command. It knows: status, why, route, tables, reload, dns.");
+	    "command. It knows: status, why, route, tables, reload, dns, explain.");
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What policy judges, end to end: a client, real DNS answers from nsd, the
 reply, the trail, and the mailbox that stays empty."""
+import json
 import os
 import signal
 import time
@@ -309,3 +310,57 @@ def test_quarantine_goes_to_junk(make_server):
             assert int(copy.name.rpartition("S=")[2].partition(":")[0]) == \
                 len(copy.raw)
         assert len(server.mail("alice")) == 1
+
+
+# ---- explain ----
+
+def explain(server, *more, ip="127.0.0.1", sender="a@good.example"):
+    """posternctl explain: (exit status, text)."""
+    return server.ctl("explain", "--ip", ip, "--helo", "client.good.example",
+                      "--from", sender, "--to", "alice@example.org", *more,
+                      check=False)
+
+
+def test_explain(server):
+    status, text = explain(server)
+    assert status == 0, text
+    for word in ("helo", "fcrdns", "sender_domain", "spf", "accept",
+                 "asked MX good.example: ok, 1 record", " ms)",
+                 "client.good.example"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    status, text = explain(server, sender="a@nosuch.example")
+    assert status == 1, text
+    assert "answered at mail: 550 5.1.8" in text, text
+    assert "no such name" in text, text
+    assert explain(server, ip="nonsense")[0] == 1
+    assert server.ctl("explain", "--ip", "127.0.0.1", check=False)[0] == 1
+    assert server.ctl("explain", "--ip", check=False)[0] == 2
+
+
+def test_explain_a_message(server):
+    path = server.write("message.eml", "From: a@good.example\r\n"
+                        "Date: yesterday\r\nSubject: x\r\n\r\nbody\r\n")
+    status, text = explain(server, "--file", path)
+    assert status == 0, text
+    for word in ("data  date", "data  from", "data  dkim", "dmarc"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    status, text = explain(server, "--file", path, "--json")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert lines[-1] == {"verdict": "accept"}
+    checks = {x["check"]: x for x in lines if "check" in x}
+    assert checks["date"]["verdict"] == "mark", checks
+    assert all(x["took_us"] >= 0 for x in lines if "asked" in x)
+    assert explain(server, "--file", path + ".not")[0] == 2
+    assert server.mail("alice") == []
+
+
+def test_explain_leaves_the_greylist_alone(make_server, nameserver):
+    server = make_server(checks="greylist = refuse",
+                         more=nameserver.config())
+    for _ in range(2):
+        status, text = explain(server)
+        assert status == 1 and "greylisted" in text, text
+        assert ": new" in text, text
+    assert server.rcpt("alice@example.org",
+                       sender="a@good.example").says("451 4.7.1")
+    assert ": early" in explain(server)[1]
