@@ -8,7 +8,7 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libcrypto libseccomp libidn2
+PKGS = libcrypto libseccomp libidn2 libpsl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
@@ -28,7 +28,7 @@ CPPFLAGS += -DPOSTERN_FAULTS
 endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim
 
 # Each folder lists what is compiled from it.
 include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store resolver control commands tests)

@@ -111,17 +111,6 @@ ask(struct check *c, struct asked *a, struct slice sender, const char *ip)
 	return spf_check(c->facts, &a->query, &a->answer);
 }
 
-/* Off, it still runs for those that want its result. */
-static bool
-is_wanted(const struct config *config)
-{
-	const enum config_action *actions = config->checks.actions;
-
-	return actions[CHECK_SPF] != ACTION_OFF ||
-	    actions[CHECK_DMARC] != ACTION_OFF ||
-	    actions[CHECK_GREYLIST] != ACTION_OFF;
-}
-
 enum check_said
 check_spf(struct check *c)
 {
@@ -130,7 +119,7 @@ check_spf(struct check *c)
 	char ip[INET6_ADDRSTRLEN];
 	bool is_known;
 
-	if (!is_wanted(c->config) || !check_client_ip(c, ip, sizeof ip))
+	if (!check_client_ip(c, ip, sizeof ip))
 		return SAID_NOTHING;
 	/* both ask before it is said that something is wanted */
 	is_known = ask(c, &helo, SLICE(""), ip);

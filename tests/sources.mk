@@ -3,8 +3,12 @@ UNIT_TESTS = \
 	test_address \
 	test_aliases \
 	test_ask \
+	test_author \
+	test_authres \
 	test_body \
+	test_checks \
 	test_check_spf \
+	test_check_auth \
 	test_config \
 	test_config_errors \
 	test_config_values \
@@ -15,6 +19,8 @@ UNIT_TESTS = \
 	test_spf_record \
 	test_stream \
 	test_limits \
+	test_dkim \
+	test_dmarc \
 	test_directory_answer \
 	test_directory_check \
 	test_facts \
@@ -44,6 +50,7 @@ UNIT_TESTS = \
 	test_slots \
 	test_smtp_command \
 	test_tables \
+	test_tag_list \
 	test_trail \
 	test_users \
 	test_utf8 \
@@ -66,4 +73,7 @@ FUZZ_TARGETS = \
 	fuzz_spf \
 	fuzz_spf_record \
 	fuzz_work \
+	fuzz_dkim \
+	fuzz_dmarc \
+	fuzz_authres \
 	fuzz_maildirsize
