@@ -61,7 +61,7 @@ def mail(server, sender, source=None):
 @pytest.fixture(scope="module")
 def server(make_module_server, nameserver):
     return make_module_server(checks=None,
-                              more=nameserver.config("timeout = 1s"))
+                              more=nameserver.config("timeout = 3s"))
 
 
 @pytest.mark.parametrize("sender, wanted, said", [
@@ -113,7 +113,7 @@ dnsbl "white.example" { allow = true  score = 3 }
 @pytest.fixture
 def listing(make_server, nameserver):
     return make_server(checks=LISTS.replace("{", "{{").replace("}", "}}"),
-                       more=nameserver.config("timeout = 1s"))
+                       more=nameserver.config("timeout = 3s"))
 
 
 def rcpt(server, recipient, source):
@@ -151,7 +151,7 @@ def test_lists(listing):
 def test_silent_lists(make_server, nameserver):
     server = make_server(checks='dnsbl "dead.example" {{ }}\n'
                          'dnsbl_refuse_at = 1',
-                         more=nameserver.config("timeout = 1s"))
+                         more=nameserver.config("timeout = 3s"))
     reply = rcpt(server, "alice@example.org", "127.0.0.1")
     assert reply.says("451 4.4.3"), reply
     assert "silent" in why(server, reply)
@@ -207,7 +207,7 @@ def test_fields(make_server, nameserver, header, check):
 def test_resolver_and_policy_can_die(make_server, nameserver):
     """451 while they are gone, and all is well when they are back."""
     server = make_server(checks="sender_domain = refuse",
-                         more=nameserver.config("timeout = 1s"))
+                         more=nameserver.config("timeout = 3s"))
     server.may_crash = True
     assert mail(server, "a@good.example").code == 250
     for role in ("policy", "resolver"):
