@@ -175,7 +175,8 @@ converse(int fd, const struct buf *line, int passed)
 	struct buf reply = { 0 };
 	int status = EX_TEMPFAIL;
 
-	if (send_request(fd, line, passed) && read_all(fd, &reply, REPLY_MAX) == 0)
+	if (send_request(fd, line, passed) &&
+	    read_all(fd, &reply, REPLY_MAX) == 0)
 		status = print_reply(&reply);
 	else
 		fprintf(stderr, "posternctl: %s\n", strerror(errno));

@@ -145,8 +145,8 @@ ask_status(struct client *client)
 		client_say(client, CONTROL_FAILED, "status takes no argument "
 		    "but json.");
 	else
-		client_ask(client, client->control->c.supervisor, "The supervisor",
-		    SUPERVISOR_STATUS, NULL, status_answered);
+		client_ask(client, client->control->c.supervisor,
+		    "The supervisor", SUPERVISOR_STATUS, NULL, status_answered);
 }
 
 /* ---- reload ---- */
@@ -353,8 +353,8 @@ static void
 ask_tables(struct client *client)
 {
 	if (client->n_words == 1)
-		client_ask(client, any_directory(client->control), "The directory",
-		    TABLES_ASK, NULL, tables_answered);
+		client_ask(client, any_directory(client->control),
+		    "The directory", TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
 		tables_accept(client);
 	else
@@ -419,5 +419,6 @@ request_run(struct client *client)
 		return;
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
-	    "command. It knows: status, why, route, tables, reload, dns, explain.");
+	    "command. It knows: status, why, route, tables, reload, dns, "
+	    "explain.");
 }

@@ -3,6 +3,7 @@
 reply, the trail, and the mailbox that stays empty."""
 import json
 import os
+import re
 import signal
 import time
 
@@ -60,7 +61,7 @@ def mail(server, sender, source=None):
 @pytest.fixture(scope="module")
 def server(make_module_server, nameserver):
     return make_module_server(checks=None,
-                              more=nameserver.config("timeout = 1s"))
+                              more=nameserver.config("timeout = 3s"))
 
 
 @pytest.mark.parametrize("sender, wanted, said", [
@@ -79,6 +80,8 @@ def test_sender_domain(server, sender, wanted, said):
     if reply.code != 250:
         text = why(server, reply)
         assert "sender_domain" in text and said in text, text
+        assert re.search(r"MX %s: [a-z ]+ \d+\.\d{3} ms" %
+                         sender.partition("@")[2], text), text
     assert server.mail("alice") == []
 
 
@@ -110,7 +113,7 @@ dnsbl "white.example" { allow = true  score = 3 }
 @pytest.fixture
 def listing(make_server, nameserver):
     return make_server(checks=LISTS.replace("{", "{{").replace("}", "}}"),
-                       more=nameserver.config("timeout = 1s"))
+                       more=nameserver.config("timeout = 3s"))
 
 
 def rcpt(server, recipient, source):
@@ -148,7 +151,7 @@ def test_lists(listing):
 def test_silent_lists(make_server, nameserver):
     server = make_server(checks='dnsbl "dead.example" {{ }}\n'
                          'dnsbl_refuse_at = 1',
-                         more=nameserver.config("timeout = 1s"))
+                         more=nameserver.config("timeout = 3s"))
     reply = rcpt(server, "alice@example.org", "127.0.0.1")
     assert reply.says("451 4.4.3"), reply
     assert "silent" in why(server, reply)
@@ -204,7 +207,7 @@ def test_fields(make_server, nameserver, header, check):
 def test_resolver_and_policy_can_die(make_server, nameserver):
     """451 while they are gone, and all is well when they are back."""
     server = make_server(checks="sender_domain = refuse",
-                         more=nameserver.config("timeout = 1s"))
+                         more=nameserver.config("timeout = 3s"))
     server.may_crash = True
     assert mail(server, "a@good.example").code == 250
     for role in ("policy", "resolver"):
@@ -237,11 +240,10 @@ def test_a_thousand_who_wait_delay_nobody(make_server, nameserver):
     """Sessions that wait for a dead name server, and one that needs none."""
     server = make_server(checks="sender_domain = refuse",
                          more=nameserver.config("timeout = 5s"))
-    waiting = []
-    for i in range(1000):
-        c = server.connect(source="127.%d.%d.1" % (1 + i // 250, i % 250))
+    waiting = [server.connect(source="127.%d.%d.1" % (1 + i // 250, i % 250))
+               for i in range(1000)]
+    for i, c in enumerate(waiting):
         c.send("EHLO x.example\r\nMAIL FROM:<a@d%d.dead.example>\r\n" % i)
-        waiting.append(c)
     began_all = time.monotonic()
     took = []
     for _ in range(5):
