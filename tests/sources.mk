@@ -69,6 +69,7 @@ FUZZ_TARGETS = \
 	fuzz_control \
 	fuzz_trail \
 	fuzz_config \
+	fuzz_facts \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
