@@ -355,6 +355,17 @@ checks_data(struct session *s, finish_fn *then)
 	return STEP_WAIT;
 }
 
+struct slice
+checks_result(const struct session *s, const char *check)
+{
+	struct slice value = SLICE("");
+
+	if (s->checks != NULL)
+		facts_find(&s->checks->transaction, FACT_RESULT,
+		    slice_of(check), &value);
+	return value;
+}
+
 bool
 checks_are_awaited(const struct session *s)
 {

@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	test_limits \
 	test_dkim \
 	test_dmarc \
+	test_driver \
 	test_directory_answer \
 	test_directory_check \
 	test_facts \

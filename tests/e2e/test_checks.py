@@ -306,6 +306,8 @@ def test_quarantine_goes_to_junk(make_server):
             assert "spf=pass" in results[0], results
             assert results[1].startswith("other.example"), results
             assert copy.get_all("Received-SPF")[0].startswith("pass")
+            # the name of the address, confirmed both ways
+            assert "(mx.spf.example" in copy.get("Received"), copy.raw
             names = [name for name, _ in copy.fields]
             assert names.index("Received") < \
                 names.index("Authentication-Results")
