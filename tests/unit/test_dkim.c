@@ -396,6 +396,10 @@ test_length(void **state)
 		    "x", DKIM_POLICY },
 		{ "spaces added, relaxed", "a  b \n", DKIM_CANON_RELAXED, 5,
 		    " \n\t", DKIM_PASS },
+		{ "empty, simple", "", DKIM_CANON_SIMPLE, 2, "\n\n",
+		    DKIM_PASS },
+		{ "empty, not even its CR LF", "", DKIM_CANON_SIMPLE, 0, "",
+		    DKIM_POLICY },
 		{ "empty, relaxed", "", DKIM_CANON_RELAXED, 0, "",
 		    DKIM_PASS },
 	};
