@@ -118,8 +118,8 @@ check_authres(struct check *c)
 	char host[ADDRESS_DOMAIN_MAX + 1];
 	bool is_all;
 
-	if (c->facts->n_wanted > 0)
-		return SAID_NOTHING;	/* others want more: not the end */
+	if (c->others_wait)
+		return SAID_NOTHING;
 	check_told_text(c, FACT_HOST, host, sizeof(host));
 	authres_start(&a, &c->judgement->fields, host);
 	put_spf(&a, c);

@@ -11,6 +11,7 @@ POLICY_SRCS = \
 	policy/check_greylist.c \
 	policy/check_helo.c \
 	policy/check_sender.c \
+	policy/check_spf.c \
 	policy/dkim.c \
 	policy/dkim_library.c \
 	policy/dkim_report.c \
@@ -21,5 +22,13 @@ POLICY_SRCS = \
 	policy/judge.c \
 	policy/network.c \
 	policy/policy.c \
+	policy/spf.c \
+	policy/spf_enter.c \
+	policy/spf_layer.c \
+	policy/spf_macro.c \
+	policy/spf_ptr.c \
+	policy/spf_record.c \
 	policy/spf_result.c \
+	policy/spf_text.c \
+	policy/spf_walk.c \
 	policy/warm_up.c

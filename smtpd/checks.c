@@ -225,6 +225,8 @@ checks_answered(struct session *s, uint32_t id, struct answer *a,
 		run->out[i] = 0;
 		run->n_out--;
 		*step = STEP_WAIT;
+		if (run->judgement == NULL)
+			checks_account(s->checks, &run->asked.wanted[i], a);
 		if (run->judgement == NULL &&
 		    !checks_keep(s, &run->asked.wanted[i], a))
 			*step = run_end(s, false);
@@ -380,6 +382,8 @@ checks_free(struct session *s)
 	facts_free(&s->checks->connection);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
+	buf_free(&s->checks->asked_ahead);
+	buf_free(&s->checks->asked);
 	free(s->checks);
 	s->checks = NULL;
 }

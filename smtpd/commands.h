@@ -66,6 +66,9 @@ void note_refusal(struct session *s, struct verdict *v, const char *check,
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
 /* One check's word; stage and time are those of the last note_asked. */
 void note_finding(const struct session *s, const struct finding *f);
+/* The facts that a refusal was decided on; nothing for none. */
+void note_facts(const struct session *s, const char *stage,
+    const struct buf *facts);
 /* Makes s->id. */
 void note_opened(struct session *s);
 void note_closed(const struct session *s);

@@ -13,6 +13,7 @@ SMTPD_SRCS = \
 	smtpd/fate.c \
 	smtpd/finish.c \
 	smtpd/helo.c \
+	smtpd/judge_queue.c \
 	smtpd/limits.c \
 	smtpd/listen.c \
 	smtpd/mail.c \

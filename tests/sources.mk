@@ -6,6 +6,8 @@ UNIT_TESTS = \
 	test_author \
 	test_authres \
 	test_body \
+	test_checks \
+	test_check_spf \
 	test_check_auth \
 	test_config \
 	test_config_errors \
@@ -13,6 +15,8 @@ UNIT_TESTS = \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spf \
+	test_spf_record \
 	test_stream \
 	test_limits \
 	test_dkim \
@@ -58,6 +62,7 @@ FUZZ_TARGETS = \
 	fuzz_control \
 	fuzz_trail \
 	fuzz_config \
+	fuzz_facts \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
@@ -66,6 +71,8 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_spf \
+	fuzz_spf_record \
 	fuzz_work \
 	fuzz_dkim \
 	fuzz_dmarc \

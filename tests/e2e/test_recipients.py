@@ -228,6 +228,7 @@ origin = "example.org"
 postmaster = "pt-alice@example.org"
 state_dir = "{folder}/state"
 listen "127.0.0.1:{port}" {{ role = mx }}
+checks {{ default = off }}
 limits {{ unknown_recipients = 0  errors_per_session = 0 }}
 domain "example.org" {{
     users = "passwd"

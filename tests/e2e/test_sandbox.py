@@ -13,8 +13,8 @@ from postern import IS_ROOT, OTHER_OWNER, OWNER, wait_until
 
 ACTIONS = ("open", "write", "inet", "unix", "setuid", "setuid_other", "exec",
            "fork", "kill", "chroot")
-COMPARTMENTS = ("smtpd", "directory", "compiler", "deliver", "worker",
-                "store", "control")
+COMPARTMENTS = ("smtpd", "policy", "directory", "compiler", "deliver",
+                "worker", "store", "control")
 # what a compartment is for: directory and compiler ask NSS, whose sources
 # include /etc/passwd; deliver becomes other uids, and forks to do so. As it
 # does not, /etc/passwd is readable for everybody's uid, a worker opens files
