@@ -287,7 +287,8 @@ connection_waits(struct connection *c)
 {
 	unsigned delay_s = c->server->settings.config->limits.pregreet_delay_s;
 
-	if (delay_s == 0 || c->session->is_self_test || limits_is_patient(c->session->client))
+	if (delay_s == 0 || c->session->is_self_test ||
+	    limits_is_patient(c->session->client))
 		return false;
 	c->is_waiting = true;
 	session_begin(c->session);
