@@ -74,6 +74,7 @@ FUZZ_TARGETS = \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
+	fuzz_content \
 	fuzz_mime \
 	fuzz_reply \
 	fuzz_short_id \
