@@ -138,8 +138,9 @@ ask_status(struct client *client)
 		client_say(client, CONTROL_FAILED, "status takes no argument "
 		    "but json.");
 	else
-		client_ask(client, client->control->c.supervisor, "The supervisor",
-		    SUPERVISOR_STATUS, NULL, status_answered);
+		client_ask(client, client->control->c.supervisor,
+		    "The supervisor", SUPERVISOR_STATUS, NULL,
+		    status_answered);
 }
 
 /* ---- reload ---- */
@@ -346,8 +347,8 @@ static void
 ask_tables(struct client *client)
 {
 	if (client->n_words == 1)
-		client_ask(client, any_directory(client->control), "The directory",
-		    TABLES_ASK, NULL, tables_answered);
+		client_ask(client, any_directory(client->control),
+		    "The directory", TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
 		tables_accept(client);
 	else
