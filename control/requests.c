@@ -176,7 +176,8 @@ ask_status(struct client *client)
 		    "but json.");
 	else
 		client_ask(client, client->control->c.supervisor,
-		    "The supervisor", SUPERVISOR_STATUS, NULL, status_answered);
+		    "The supervisor", SUPERVISOR_STATUS, NULL,
+		    status_answered);
 }
 
 /* ---- reload ---- */
