@@ -9,7 +9,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include "check_spf.h"
 #include "judging.h"
 
 #define BIT(check) (1u << CHECK_ ## check)
