@@ -17,6 +17,8 @@ ZONES = {
     "good.example": "@ MX 10 mx\nmx A 192.0.2.1",
     "address.example": "@ A 192.0.2.1",
     "nullmx.example": "@ MX 0 .",
+    "spf.example": '@ MX 10 mx\n@ TXT "v=spf1 ip4:127.0.0.1 -all"\n'
+    "mx A 127.0.0.1",
     "empty.example": "@ TXT nothing",
     "dead.example": "@ A 192.0.2.1",
     "broken.example": "@ A 192.0.2.1",
@@ -180,6 +182,23 @@ def test_greylist(make_server, nameserver):
     assert server.rcpt("alice@example.org",
                        sender="prvs=1234567890=a@good.example").code == 250
     assert server.mail("alice") == []
+
+
+def test_greylist_knows_domains_that_spf_vouches_for(make_server,
+                                                     nameserver):
+    server = make_server(checks="greylist = refuse  greylist_delay = 1s",
+                         more=nameserver.config())
+    for domain in ("spf.example", "good.example"):
+        assert server.rcpt("alice@example.org",
+                           sender="a@" + domain).says("451 4.7.1")
+    time.sleep(1.1)
+    for domain in ("spf.example", "good.example"):
+        assert server.deliver("alice@example.org", new_message(),
+                              sender="a@" + domain).code == 250
+    # a stranger of the same domain, to somebody else
+    assert server.rcpt("bob@example.org", sender="b@spf.example").code == 250
+    assert server.rcpt("bob@example.org",
+                       sender="b@good.example").says("451 4.7.1")
 
 
 # ---- the end of the data ----
