@@ -106,7 +106,7 @@ filters_refuse(struct session *s, const char *stage, const struct answer *a,
 
 	note_asked(stage, slice_of(a->is_known ? m->milter : ""), a->took_us);
 	if (!a->is_known) {
-		verdict_set(v, 451, 7, 1, "a filter cannot answer now, try "
+		verdict_set(v, 451, 3, 0, "a filter cannot answer now, try "
 		    "again later");
 		return true;
 	}

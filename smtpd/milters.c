@@ -158,7 +158,7 @@ link_silent(struct link *l)
 		m->at++;
 	} else {
 		m->answer.is_silence = true;
-		verdict_set(&v, 451, 7, 1, "a filter cannot answer now, try "
+		verdict_set(&v, 451, 3, 0, "a filter cannot answer now, try "
 		    "again later");
 		milters_refuse(m, &v, l->config->text);
 		return;
