@@ -17,6 +17,7 @@ scan_silent(struct session *s, const char *problem)
 		note_mark(s, "data", "virus", problem, "none");
 		return s->after_filter(s);
 	}
+	note_told("none: %s", problem);
 	verdict_set(&v, 451, 3, 0, "cannot scan for viruses now, try again "
 	    "later");
 	return finish_refuse_with(s, &v, "virus");
