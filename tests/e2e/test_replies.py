@@ -9,18 +9,15 @@ import errno
 import itertools
 import os
 import re
-import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
 from client import Reply, new_message, wire
 from filters import EICAR, Clamd, Program
-from nameserver import Nameserver, servfail, silent
-from postern import (FAULT_BUILD, IS_ROOT, OTHER_OWNER, OWNER, free_port,
-                     wait_until)
+from nameserver import Nameserver, silent
+from postern import FAULT_BUILD, OTHER_OWNER, OWNER, wait_until
 
 USERS = """alice name="Alice Smith"
 bob name="Bob Smith"
@@ -566,3 +563,84 @@ def test_row(house, row, client):
     assert after == before
     if row.has_alarm:
         wait_until(lambda: is_alarmed(server, row), 5, "an alarm")
+
+
+# ---- what is more than one reply ----
+
+def test_harvest(house):
+    """The 421 that ends the session; then all are answered alike without a
+    look at who lives here, so in equal time."""
+    server, source = house.get("harvest"), "127.9.%d.1" % next(_N)
+    with server.connect(source=source) as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        for i in range(4):
+            c.expect("RCPT TO:<guess%d@example.org>" % i, "550 5.1.1")
+        reply = c.reply()
+        assert reply.says("421 4.7.0") and c.is_closed()
+    text = why(server, reply)
+    for word in ("harvest", "4 unknown", "unknown_recipients"):
+        assert word in text, text
+    with stopped_directory(server, source), \
+            server.connect(source=source, timeout=5) as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        for name in ("alice", "nobody", "moved", "dead", "alice"):
+            c.expect("RCPT TO:<%s@example.org>" % name, "450 4.7.1")
+    # whoever must be reachable is
+    with server.connect(source=source) as c:
+        c.ehlo()
+        c.envelope(["postmaster@example.org", "abuse@example.org",
+                    "Postmaster"])
+    assert server.all_files() == []
+
+
+def test_prdr_with_verdicts_that_differ(house):
+    """One is told 552 by name, with an id of his own; the other has it. What
+    is wrong with the message itself is everybody's and has one reply."""
+    server, message = house.get("plain"), new_message(size=30000)
+    before = len(server.mail("alice")), len(server.mail("small"))
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope(["alice@example.org", "small@example.org"],
+                   sender="prdr@elsewhere.example", params=" PRDR")
+        c.expect("DATA", "354")
+        c.send(wire(message))
+        replies = c.replies(4)
+        assert [r.code for r in replies] == [353, 250, 552, 250], replies
+        assert replies[2].enhanced == "5.2.2"
+        assert "<small@example.org>" in replies[2].text
+        c.envelope(["alice@example.org", "small@example.org"],
+                   params=" PRDR")
+        assert c.data(new_message(fields=received(11))).says("554 5.4.6")
+        c.expect("NOOP", "250")
+    check_trail(server, Row("", "", "", "delivery", told=(
+        "small@example.org",)), replies[2])
+    assert (len(server.mail("alice")), len(server.mail("small"))) == \
+        (before[0] + 1, before[1])
+    assert server.tmp_files("small") == server.tmp_files("alice") == []
+
+
+@pytest.mark.skipif(not os.path.exists(FAULT_BUILD + "/postern"),
+                    reason="needs make FAULTS=1 BUILD=build-faults")
+def test_a_trail_tells_of_its_own_session(make_server):
+    """While its copies are undone, another session asks for something; what
+    that was does not appear in the first one's account."""
+    server = make_server(faults=True, users=USERS, checks="",
+                         settings="\nprocesses {{ smtpd = 1 }}\n")
+    with server.connect() as one, server.connect() as other:
+        one.ehlo()
+        other.ehlo()
+        one.envelope("alice@example.org", sender="one@elsewhere.example")
+        one.expect("DATA", "354")
+        server.faults.set("maildir.write", "errno", errno.EIO)
+        slot = server.faults.set("store.before-withdraw", "sleep", 1000)
+        one.send(wire(new_message()))
+        wait_until(lambda: server.faults.hits(slot) == 1, 5, "withdrawal")
+        other.expect("NOOP of-another-session\0", "500")
+        reply = one.reply()
+    assert reply.says("451 4.3.0"), reply
+    text = why(server, reply)
+    assert "one@elsewhere.example" in text, text
+    assert "of-another-session" not in text, text
+    assert server.all_files() == []

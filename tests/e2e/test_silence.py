@@ -48,7 +48,10 @@ CASES = [
          within_s=17),
     Case("policy-content", "policy", "451 4.3.0", "DATA",
          "content = refuse", within_s=17),
-    Case("store", "store", "451 4.3.0", "DATA"),
+    # without a judgement nobody knows what is in .Junk, or forged
+    Case("policy-mark", "policy", "451 4.3.0", "MAIL", "helo = mark",
+         within_s=17),
+    Case("store", "store", "451 4.3.0", "DATA", within_s=22),
     Case("store-greylist", "store", "451 4.7.1", "RCPT", GREYLIST),
     Case("directory", "directory", "451 4.4.3", "RCPT"),
     Case("deliver", "deliver", "451 4.3.0", "RCPT", within_s=22),
