@@ -311,7 +311,7 @@ ROWS = [
         told=("silent.example",)),
 
     Row("sender's domain does not exist", "550 5.1.8", "MAIL",
-        "sender_domain", "sender", sender="a@nosuch.example",
+        "sender_domain", "sender", sender="a@nosuch.example", says=("nosuch.example",),
         told=("nosuch.example", "does not exist")),
     Row("null MX", "550 5.7.27", "MAIL", "sender_domain", "sender",
         sender="a@nullmx.example", says=("null MX",),
@@ -384,7 +384,7 @@ ROWS = [
     Row("scanner cannot answer", "451 4.3.0", "message", "virus",
         "dead clamd", told=("none: ",)),
     Row("milter cannot answer", "451 4.3.0", "MAIL", "milter",
-        "dead milter", told=("unix:",)),
+        "dead milter", told=("unix:", "none: ")),
 
     Row("greylisted", "451 4.7.1", "RCPT", "greylist", "greylist",
         says=("try again in",)),
