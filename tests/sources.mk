@@ -42,7 +42,9 @@ UNIT_TESTS = \
 	test_received \
 	test_peers \
 	test_records \
+	test_rdata \
 	test_reply \
+	test_resolver \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
@@ -78,4 +80,6 @@ FUZZ_TARGETS = \
 	fuzz_dkim \
 	fuzz_dmarc \
 	fuzz_authres \
+	fuzz_dns_answer \
+	fuzz_dns_rdata \
 	fuzz_maildirsize

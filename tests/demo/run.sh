@@ -69,6 +69,9 @@ domain "example.org" {
     names   = true
     $owner
 }
+
+# this demonstration asks nobody outside of the machine
+resolver { servers = { "127.0.0.1@9" }  dnssec = off }
 END
 
 say "checking the configuration: postern -n -f run/postern.conf"

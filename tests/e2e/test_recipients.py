@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from client import new_message
-from postern import IS_ROOT, OWNER, maildir_mail, wait_until
+from postern import IS_ROOT, NO_RESOLVER, OWNER, maildir_mail, wait_until
 
 USERS = """# a comment
 alice name="Alice Smith"
@@ -236,7 +236,7 @@ domain "example.org" {{
     mailbox = "~/Maildir"
     names = true
 }}
-"""
+""" + NO_RESOLVER
 
 
 @pytest.fixture(scope="module")
