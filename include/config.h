@@ -21,6 +21,7 @@
 #define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
+#define CONFIG_MAX_MILTERS 16
 #define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
 #define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
@@ -80,6 +81,18 @@ struct config_limits {		/* 0 = none */
 	unsigned data_total_s;		/* default 1800 */
 	unsigned messages_per_session;	/* LIMITS MAILMAX; default 0 */
 	unsigned errors_per_session;	/* before 421; default 20 */
+};
+
+/* A clamd or a milter: where it listens, and what its silence means. */
+struct config_filter {
+	unsigned line;
+	char *text;			/* as written: "inet:8891@127.0.0.1" */
+	bool is_unix;
+	char *path;			/* of a unix socket */
+	char *address;			/* "127.0.0.1", "::1" */
+	uint16_t port;
+	bool marks_failure;		/* on_failure = mark; milters only */
+	unsigned timeout_s;		/* for one answer */
 };
 
 struct config_resolver {
@@ -152,6 +165,10 @@ struct config {
 	size_t n_domains;
 	struct config_limits limits;
 	struct config_checks checks;
+	struct config_filter *clamds;	/* one at most */
+	size_t n_clamds;
+	struct config_filter *milters;	/* in the order in which they judge */
+	size_t n_milters;
 	struct config_resolver resolver;
 	struct config_other *others;
 	size_t n_others;
@@ -199,5 +216,15 @@ void config_write_manual(FILE *out);
 /* The domain of this name or of which it is an alias (same_as), or NULL. */
 const struct config_domain *config_find_domain(const struct config *config,
     struct slice name);
+
+/*
+ * An endpoint that the supervisor opens for smtpd by its number (ask.h):
+ * CONFIG_ENDPOINT_CLAMD, or CONFIG_ENDPOINT_MILTERS and the milter's index.
+ * NULL when the configuration has no such one.
+ */
+#define CONFIG_ENDPOINT_CLAMD 0
+#define CONFIG_ENDPOINT_MILTERS 1
+const struct config_filter *config_find_endpoint(const struct config *config,
+    unsigned index);
 
 #endif

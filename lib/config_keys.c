@@ -45,10 +45,17 @@ const struct config_section config_sections[] = {
 	    "A DNS list of client addresses (RFC 5782). Each is asked while "
 	    "the client says who it is; one that is silent counts only if "
 	    "its score could change the answer." },
-	{ "clamd", "checks", TARGET_NONE, true, CONFIG_ENDPOINT, false, true,
-	    "A virus scanner, and where it listens." },
-	{ "milter", "checks", TARGET_NONE, true, CONFIG_ENDPOINT, true, true,
-	    "A mail filter, and where it listens." },
+	{ "clamd", "checks", TARGET_CLAMD, true, CONFIG_ENDPOINT, false, false,
+	    "A clamd, and where it listens: unix: and the path of its socket, "
+	    "or inet:, a port, @ and an address. Every message is scanned as "
+	    "it would be delivered, after all milters. What it finds is "
+	    "refused with 554 5.7.1; while it cannot answer, messages are "
+	    "answered with 451 4.3.0." },
+	{ "milter", "checks", TARGET_MILTER, true, CONFIG_ENDPOINT, true, false,
+	    "A mail filter that speaks the milter protocol, and where it "
+	    "listens. Several are asked in the order of the file; each sees "
+	    "what those before it have changed. Mail that one discards or "
+	    "quarantines goes into .Junk." },
 	{ "tls", "", TARGET_NONE, true, CONFIG_DOMAIN, true, true,
 	    "The certificate that is shown under a host name." },
 	{ "sender", "", TARGET_NONE, true, CONFIG_NAME, true, true,
@@ -326,10 +333,10 @@ const struct config_key config_keys[] = {
 	{ "checks", "dmarc", CONFIG_WORD, 0, DEFAULT("refuse"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DMARC]),
 	    HELP("The policy of the domain in From (RFC 7489).") },
-	{ "checks", "virus", CONFIG_WORD, KEY_LATER,
-	    DEFAULT("refuse"), WORDS(CHECK_WORDS),
-	    IN(config, checks.actions[CHECK_VIRUS]),
-	    HELP("What clamd finds.") },
+	{ "checks", "virus", CONFIG_WORD, 0, DEFAULT("refuse"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_VIRUS]),
+	    HELP("What clamd finds, and its silence. mark only notes it in "
+	    "the trail.") },
 	{ "checks", "content", CONFIG_WORD, 0, DEFAULT("refuse"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_CONTENT]),
 	    HELP("The limits header_size, header_fields, mime_depth and "
@@ -397,13 +404,20 @@ const struct config_key config_keys[] = {
 	{ "dnsbl", "text", CONFIG_TEXT, KEY_EMPTY, IN(config_dnsbl, text),
 	    HELP("What the client is told, instead of the text of the list; "
 	    "%i is its address.") },
-	{ "clamd", "timeout", CONFIG_DURATION, KEY_LATER, RANGE(1, 60),
-	    DEFAULT("30s"), HELP("How long it may take.") },
-	{ "milter", "on_failure", CONFIG_WORD, KEY_LATER,
+	{ "clamd", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
+	    DEFAULT("30s"), IN(config_filter, timeout_s),
+	    HELP("How long it may take for one message.") },
+	{ "milter", "on_failure", CONFIG_WORD, 0,
 	    DEFAULT("tempfail"), WORDS("tempfail|mark"),
-	    HELP("What its silence means.") },
-	{ "milter", "timeout", CONFIG_DURATION, KEY_LATER, RANGE(1, 60),
-	    DEFAULT("30s"), HELP("How long it may take.") },
+	    IN(config_filter, marks_failure),
+	    HELP("What it means when the milter is down, slow, or breaks the "
+	    "protocol: the client is told to try again later, or the mail "
+	    "goes on without it and the trail says so.") },
+	{ "milter", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
+	    DEFAULT("30s"), IN(config_filter, timeout_s),
+	    HELP("How long it may take for one answer. One that reports "
+	    "progress gets as much again, within the time that all checks of "
+	    "a message have.") },
 
 	/* ---- parts to come ---- */
 	{ "tls", "certificate", CONFIG_PATH, KEY_LATER | KEY_REQUIRED,

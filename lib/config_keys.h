@@ -26,7 +26,7 @@ enum config_flag {
 };
 
 enum config_target { TARGET_NONE, TARGET_CONFIG, TARGET_LISTEN,
-	TARGET_DOMAIN, TARGET_DNSBL };
+	TARGET_DOMAIN, TARGET_DNSBL, TARGET_CLAMD, TARGET_MILTER };
 
 struct config_section {
 	const char *name;	/* "" is the top level */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "connection.h"
+#include "filters.h"
 #include "limits.h"
 #include "peers.h"
 #include "self_test.h"
@@ -18,6 +19,7 @@ struct connection {
 	struct stream stream;
 	struct loop_timer timer;
 	struct session *session;	/* NULL: lingering */
+	struct filters *filters;	/* milters and clamd; NULL: none yet */
 	struct connection *next, *prev;
 	uint64_t unconfirmed;		/* see session.h */
 	uint32_t lingered_bytes;
@@ -41,6 +43,7 @@ connection_free(struct connection *c, bool is_clean)
 
 	if (c->unconfirmed != 0)
 		peers_tell(server->peers, &q);
+	filters_free(&c->filters);
 	loop_timer_stop(server->loop, &c->timer);
 	stream_close(&c->stream);
 	if (c->prev != NULL)
@@ -242,7 +245,26 @@ host_closed(void *conn, uint64_t unconfirmed)
 
 	c->has_quit = session_has_quit(c->session);
 	c->session = NULL;
+	filters_free(&c->filters);
 	c->unconfirmed = unconfirmed;
+}
+
+static void
+on_filtered(uint32_t id, struct answer *a, void *arg)
+{
+	struct connection *c = arg;
+
+	connection_answered(c->session, id, a);
+}
+
+/* Made when it is first needed: the session has its id then. */
+static struct filters *
+connection_filters(struct connection *c, const struct session *s)
+{
+	if (c->filters == NULL)
+		c->filters = filters_new(c->server->compartment, s->id,
+		    on_filtered, c);
+	return c->filters;
 }
 
 static uint32_t
@@ -250,6 +272,9 @@ host_ask(struct session *s, const struct question *q)
 {
 	struct connection *c = s->conn;
 
+	if (question_is_for_filters(q->kind))
+		return filters_ask(connection_filters(c, s), q,
+		    c->stream.is_open ? c->stream.io.fd : -1);
 	return peers_ask(c->server->peers, s, q);
 }
 
@@ -258,7 +283,8 @@ host_forget(struct session *s, uint32_t id)
 {
 	struct connection *c = s->conn;
 
-	peers_forget(c->server->peers, id);
+	if (!filters_forget(c->filters, id))
+		peers_forget(c->server->peers, id);
 }
 
 static void
@@ -266,7 +292,10 @@ host_tell(struct session *s, const struct question *q)
 {
 	struct connection *c = s->conn;
 
-	peers_tell(c->server->peers, q);
+	if (q->kind == QUESTION_MILTERS_END)
+		filters_end_transaction(c->filters);
+	else
+		peers_tell(c->server->peers, q);
 }
 
 const struct session_host connection_host = {

@@ -34,6 +34,7 @@ struct listener {
 /* All connections of the process. */
 struct server {
 	struct loop *loop;
+	struct compartment *compartment;	/* its way to endpoints */
 	struct session_settings settings;
 	struct peers *peers;
 	struct connection *first;

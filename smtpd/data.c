@@ -6,6 +6,7 @@
  */
 #include "clock.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
 
@@ -69,6 +70,15 @@ data_is_unsafe(const struct session *s)
 	    (SELF_TEST_SMUGGLING | SELF_TEST_SCANNER)) != 0;
 }
 
+static enum step
+data_open(struct session *s)
+{
+	if (data_begin(s) < 0)
+		return session_reply(s, REPLY_DATA_IO_ERROR);
+	s->mode = INPUT_DATA;
+	return session_reply(s, REPLY_SEND_DATA);
+}
+
 enum step
 cmd_data(struct session *s, struct slice argument)
 {
@@ -78,10 +88,7 @@ cmd_data(struct session *s, struct slice argument)
 		return session_reply(s, REPLY_NO_RECIPIENTS);
 	if (data_is_unsafe(s))
 		return session_reply(s, REPLY_SELF_TEST_FAILED);
-	if (data_begin(s) < 0)
-		return session_reply(s, REPLY_DATA_IO_ERROR);
-	s->mode = INPUT_DATA;
-	return session_reply(s, REPLY_SEND_DATA);
+	return milters_data(s, data_open);
 }
 
 enum reply_name

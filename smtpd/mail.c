@@ -5,6 +5,7 @@
  */
 #include "checks.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -13,9 +14,15 @@
 	COMMAND_PRDR)
 
 static enum step
-mail_checked(struct session *s)
+mail_filtered(struct session *s)
 {
 	return session_reply(s, REPLY_MAIL_OK);
+}
+
+static enum step
+mail_checked(struct session *s)
+{
+	return milters_mail(s, mail_filtered);
 }
 
 static enum step

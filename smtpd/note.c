@@ -88,6 +88,20 @@ note_refusal(struct session *s, struct verdict *v, const char *check,
 }
 
 void
+note_mark(struct session *s, const char *stage, const char *check,
+    const char *what, const char *answer)
+{
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", stage), LOG_S("check", check),
+	    LOG_S("verdict", "mark"), LOG_S("asked", what),
+	    LOG_S("answer", answer), LOG_U("took_us", asked.took_us),
+	    LOG_END });
+	log_info("marked", LOG_S("session", s->id), LOG_S("client", s->ip),
+	    LOG_S("stage", stage), LOG_S("check", check),
+	    LOG_S("asked", what), LOG_S("answer", answer), LOG_END);
+}
+
+void
 note_finding(const struct session *s, const struct finding *f)
 {
 	static const char *const words[] = {

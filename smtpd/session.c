@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "clock.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -92,6 +93,12 @@ session_is_idle(struct session *s)
 }
 
 static enum step
+session_unknown(struct session *s)
+{
+	return session_reply(s, REPLY_UNKNOWN_COMMAND);
+}
+
+static enum step
 session_command(struct session *s, struct slice line)
 {
 	const struct command_entry *entry;
@@ -104,7 +111,7 @@ session_command(struct session *s, struct slice line)
 	if (entry == NULL) {
 		/* AUTH, though not offered, may come with a password */
 		note_asked("command", c.verb, 0);
-		return session_reply(s, REPLY_UNKNOWN_COMMAND);
+		return milters_unknown(s, line, session_unknown);
 	}
 	if (entry->is_idle && session_is_idle(s))
 		return session_reply(s, REPLY_TOO_IDLE);
@@ -252,6 +259,7 @@ session_free(struct session *s)
 	buf_free(&s->kept);
 	buf_free(&s->out);
 	free(s->helo);
+	free(s->unknown_line);
 	free(s);
 }
 

@@ -52,6 +52,7 @@ enum phase {
 /* What the octets that come now are. */
 enum input_mode { INPUT_LINES, INPUT_DATA, INPUT_CHUNK, INPUT_NO_CHUNK };
 
+typedef enum step session_then_fn(struct session *s);
 typedef enum step session_answered_fn(struct session *s, struct answer *a);
 
 struct session {
@@ -60,6 +61,7 @@ struct session {
 	struct client *client;		/* of limits.h; may be NULL */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
+	char ip_literal[INET6_ADDRSTRLEN + 2];	/* "[ip]" */
 	char *helo;			/* NULL before HELO */
 	enum phase phase;
 	enum input_mode mode;
@@ -84,6 +86,9 @@ struct session {
 	/* the question that is out */
 	uint32_t question;		/* id, or 0 */
 	session_answered_fn *answered;
+	session_then_fn *after_filter;	/* once milters, clamd let it pass */
+	bool has_filters;		/* they were asked something */
+	char *unknown_line;		/* the last one that they saw, or NULL */
 	struct transaction *tx;		/* NULL outside of one */
 	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;

@@ -10,6 +10,7 @@ UNIT_TESTS = \
 	test_checks \
 	test_check_spf \
 	test_check_auth \
+	test_clamd \
 	test_config \
 	test_config_errors \
 	test_config_values \
@@ -38,6 +39,8 @@ UNIT_TESTS = \
 	test_maildir \
 	test_maildirsize \
 	test_message \
+	test_milter \
+	test_milter_talk \
 	test_mime \
 	test_names \
 	test_received \
@@ -80,4 +83,6 @@ FUZZ_TARGETS = \
 	fuzz_dkim \
 	fuzz_dmarc \
 	fuzz_authres \
-	fuzz_maildirsize
+	fuzz_maildirsize \
+	fuzz_milter \
+	fuzz_clamd
