@@ -86,6 +86,31 @@ get_text(struct ipc_message *answer, struct slice *text)
 
 /* ---- status ---- */
 
+static void
+status_end(struct client *client, struct slice store)
+{
+	if (client->n_words > 1)
+		status_json_store(&client->out, store);
+	else
+		status_text_store(&client->out, store);
+	client_answer(client, CONTROL_OK);
+}
+
+/* The rest is worth showing though the store is silent. */
+static void
+status_store_answered(struct channel *ch, struct ipc_message *answer,
+    void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, STORE_STATUS) ||
+	    !get_text(answer, &text))
+		text = SLICE("");
+	status_end(client, text);
+}
+
 /* resolver is empty when it did not answer. */
 static void
 say_status(struct client *client, struct slice resolver)
@@ -99,7 +124,12 @@ say_status(struct client *client, struct slice resolver)
 		status_json(&client->out, text, resolver, control->boards);
 	else
 		status_text(&client->out, text, resolver, control->boards);
-	client_answer(client, CONTROL_OK);
+	client->asked = control->store;
+	if (control->store != NULL)
+		client->question = channel_ask(control->store, STORE_STATUS,
+		    NULL, -1, STATUS_MS, status_store_answered, client);
+	if (client->question == 0)
+		status_end(client, SLICE(""));
 }
 
 static void

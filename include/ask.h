@@ -58,6 +58,10 @@ enum ask_type {
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
+	ENDPOINT_ASK,		/* u16 index (config_find_endpoint); smtpd ->
+				 * ENDPOINT_ANSWER */
+	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
+				 * connected, or on its way to be */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */
@@ -102,6 +106,7 @@ enum ask_type {
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed

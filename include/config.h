@@ -21,6 +21,7 @@
 #define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
+#define CONFIG_MAX_MILTERS 16
 #define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
 #define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
@@ -64,15 +65,34 @@ struct config_domain {
 
 struct config_limits {		/* 0 = none */
 	unsigned sessions, sessions_per_client, messages_per_client;
+	unsigned sessions_per_minute;	/* of one client; default 0 */
+	unsigned recipients_per_client;	/* in an hour; default 0 */
 	unsigned recipients, unknown_recipients;
+	unsigned idle_commands;		/* before 421; default 100 */
+	unsigned pregreet_delay_s;	/* default 0 */
+	uint64_t data_rate_bytes;	/* in a second; default 1K */
 	uint64_t message_bytes;
 	unsigned received_fields;	/* hops; default 50 */
 	uint64_t header_bytes;		/* default 64K */
+	unsigned header_fields;		/* default 1000 */
+	unsigned mime_depth, mime_parts;	/* default 32, 1000 */
 	unsigned command_timeout_s;	/* default 300 */
 	unsigned data_timeout_s;	/* default 180 */
 	unsigned data_total_s;		/* default 1800 */
 	unsigned messages_per_session;	/* LIMITS MAILMAX; default 0 */
 	unsigned errors_per_session;	/* before 421; default 20 */
+};
+
+/* A clamd or a milter: where it listens, and what its silence means. */
+struct config_filter {
+	unsigned line;
+	char *text;			/* as written: "inet:8891@127.0.0.1" */
+	bool is_unix;
+	char *path;			/* of a unix socket */
+	char *address;			/* "127.0.0.1", "::1" */
+	uint16_t port;
+	bool marks_failure;		/* on_failure = mark; milters only */
+	unsigned timeout_s;		/* for one answer */
 };
 
 struct config_resolver {
@@ -87,7 +107,8 @@ enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
 /* Checks that the configuration names; policy's table has one row each. */
 enum config_check { CHECK_HELO, CHECK_FCRDNS, CHECK_SENDER_DOMAIN, CHECK_SPF,
 	CHECK_DNSBL, CHECK_GREYLIST, CHECK_DATE, CHECK_FROM, CHECK_DKIM,
-	CHECK_DMARC, CHECK_VIRUS, CHECK_COUNT };
+	CHECK_DMARC, CHECK_VIRUS, CHECK_CONTENT, CHECK_ATTACHMENTS,
+	CHECK_COUNT };
 enum config_action { ACTION_REFUSE, ACTION_MARK, ACTION_OFF };
 
 struct config_dnsbl {
@@ -110,6 +131,8 @@ struct config_checks {
 	unsigned greylist_delay_s;	/* default 300 */
 	unsigned greylist_window_s;	/* default 1 day */
 	unsigned greylist_lifetime_s;	/* default 35 days */
+	/* patterns; none: those that are built in */
+	struct config_strings attachment_names, attachment_types;
 };
 
 struct config_other {		/* a section of a part not built yet */
@@ -142,6 +165,10 @@ struct config {
 	size_t n_domains;
 	struct config_limits limits;
 	struct config_checks checks;
+	struct config_filter *clamds;	/* one at most */
+	size_t n_clamds;
+	struct config_filter *milters;	/* in the order in which they judge */
+	size_t n_milters;
 	struct config_resolver resolver;
 	struct config_other *others;
 	size_t n_others;
@@ -189,5 +216,15 @@ void config_write_manual(FILE *out);
 /* The domain of this name or of which it is an alias (same_as), or NULL. */
 const struct config_domain *config_find_domain(const struct config *config,
     struct slice name);
+
+/*
+ * An endpoint that the supervisor opens for smtpd by its number (ask.h):
+ * CONFIG_ENDPOINT_CLAMD, or CONFIG_ENDPOINT_MILTERS and the milter's index.
+ * NULL when the configuration has no such one.
+ */
+#define CONFIG_ENDPOINT_CLAMD 0
+#define CONFIG_ENDPOINT_MILTERS 1
+const struct config_filter *config_find_endpoint(const struct config *config,
+    unsigned index);
 
 #endif

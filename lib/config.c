@@ -62,6 +62,17 @@ free_other(struct config_other *other)
 }
 
 static void
+free_filters(struct config_filter *filters, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(filters[i].text);
+		free(filters[i].path);
+		free(filters[i].address);
+	}
+	free(filters);
+}
+
+static void
 free_domain(struct config_domain *domain)
 {
 	config_release(domain, "domain");
@@ -91,6 +102,8 @@ config_free(struct config **config)
 		free_domain(&c->domains[i]);
 	for (size_t i = 0; i < c->n_others; i++)
 		free_other(&c->others[i]);
+	free_filters(c->clamds, c->n_clamds);
+	free_filters(c->milters, c->n_milters);
 	for (size_t i = 0; i < c->checks.n_dnsbls; i++)
 		free_dnsbl(&c->checks.dnsbls[i]);
 	free(c->checks.dnsbls);
@@ -98,4 +111,13 @@ config_free(struct config **config)
 	free(c->domains);
 	free(c->others);
 	free(c);
+}
+
+const struct config_filter *
+config_find_endpoint(const struct config *config, unsigned index)
+{
+	if (index == CONFIG_ENDPOINT_CLAMD)
+		return config->n_clamds > 0 ? &config->clamds[0] : NULL;
+	index -= CONFIG_ENDPOINT_MILTERS;
+	return index < config->n_milters ? &config->milters[index] : NULL;
 }

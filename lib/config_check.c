@@ -54,6 +54,23 @@ warn_not_built(const struct config_frame *frame,
 	}
 }
 
+/* The parts of the title, which was checked when it was read. */
+static bool
+check_filter(struct config_filter *filter)
+{
+	struct slice where;
+
+	if (filter->text == NULL)	/* a bad title, reported */
+		return true;
+	where = config_split_endpoint(slice_of(filter->text), &filter->port);
+	filter->is_unix = filter->port == 0;
+	if (filter->is_unix)
+		filter->path = slice_strdup(where);
+	else
+		filter->address = slice_strdup(where);
+	return filter->path != NULL || filter->address != NULL;
+}
+
 /* "default" stands for every check that is not named. */
 static void
 apply_default(struct config *config, const struct config_frame *frame)
@@ -64,6 +81,8 @@ apply_default(struct config *config, const struct config_frame *frame)
 		[CHECK_GREYLIST] = "greylist", [CHECK_DATE] = "date",
 		[CHECK_FROM] = "from", [CHECK_DKIM] = "dkim",
 		[CHECK_DMARC] = "dmarc", [CHECK_VIRUS] = "virus",
+		[CHECK_CONTENT] = "content",
+		[CHECK_ATTACHMENTS] = "attachments",
 	};
 
 	if (!config_frame_has(frame, "default"))
@@ -86,6 +105,13 @@ config_check_section(struct config *config,
 	case TARGET_DOMAIN:
 		warn_not_built(frame, problems);
 		return config_check_domain(config, frame, problems);
+	case TARGET_CLAMD:
+		return check_filter(&config->clamds[frame->index]);
+	case TARGET_MILTER:
+		if (config->n_milters == CONFIG_MAX_MILTERS + 1)
+			config_error(problems, frame->line, "more than %d "
+			    "milters", CONFIG_MAX_MILTERS);
+		return check_filter(&config->milters[frame->index]);
 	default:
 		warn_not_built(frame, problems);
 		return true;
@@ -262,6 +288,16 @@ check_dnsbl(struct config *config, struct config_problems *problems)
 		    checks->dnsbl_refuse_at);
 }
 
+/* Nobody shall believe that he is protected. */
+static void
+check_clamd(const struct config *config, struct config_problems *problems)
+{
+	if (config->n_clamds > 0 &&
+	    config->checks.actions[CHECK_VIRUS] == ACTION_OFF)
+		config_warn(problems, config->clamds[0].line, "clamd does "
+		    "nothing while virus is off");
+}
+
 bool
 config_check_file(struct config *config, const struct config_frame *top,
     struct config_problems *problems)
@@ -276,6 +312,7 @@ config_check_file(struct config *config, const struct config_frame *top,
 		    "as: domain \"example.org\" { users = \"passwd\" }");
 	check_limits(config, problems);
 	check_bare_lf(config, problems);
+	check_clamd(config, problems);
 	check_dnsbl(config, problems);
 	return check_names(config, top, problems);
 }

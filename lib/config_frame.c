@@ -61,6 +61,32 @@ open_domain(struct config *config, struct config_frame *frame, char *title)
 	return config_set_defaults(domain, "domain");
 }
 
+/* The same one twice would judge each message twice. */
+static bool
+open_filter(struct config *config, struct config_frame *frame, char *title,
+    struct config_problems *problems)
+{
+	bool is_clamd = frame->section->target == TARGET_CLAMD;
+	struct config_filter **all = is_clamd ? &config->clamds :
+	    &config->milters, *filter;
+	size_t *n = is_clamd ? &config->n_clamds : &config->n_milters;
+
+	for (size_t i = 0; title != NULL && i < *n; i++)
+		if ((*all)[i].text && strcmp((*all)[i].text, title) == 0)
+			config_error(problems, frame->line, "%s \"%s\" stands "
+			    "twice, first on line %u", frame->section->name,
+			    title, (*all)[i].line);
+	if (!grow(all, n, sizeof(**all))) {
+		free(title);
+		return false;
+	}
+	frame->index = *n - 1;
+	filter = &(*all)[frame->index];
+	filter->line = frame->line;
+	filter->text = title;
+	return config_set_defaults(filter, frame->section->name);
+}
+
 static bool
 open_dnsbl(struct config *config, struct config_frame *frame, char *title,
     struct config_problems *problems)
@@ -143,6 +169,9 @@ config_frame_open(struct config *config, struct config_frame *frame,
 		return open_listen(config, frame, text);
 	case TARGET_DOMAIN:
 		return open_domain(config, frame, text);
+	case TARGET_CLAMD:
+	case TARGET_MILTER:
+		return open_filter(config, frame, text, problems);
 	case TARGET_DNSBL:
 		return open_dnsbl(config, frame, text, problems);
 	case TARGET_NONE:
@@ -163,6 +192,10 @@ config_frame_target(struct config *config, const struct config_frame *frame)
 		return &config->listens[frame->index];
 	case TARGET_DOMAIN:
 		return &config->domains[frame->index];
+	case TARGET_CLAMD:
+		return &config->clamds[frame->index];
+	case TARGET_MILTER:
+		return &config->milters[frame->index];
 	case TARGET_DNSBL:
 		return &config->checks.dnsbls[frame->index];
 	default:

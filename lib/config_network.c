@@ -248,6 +248,21 @@ config_text_endpoint(struct slice in, struct buf *out)
 	return config_text_keep(out, in);
 }
 
+struct slice
+config_split_endpoint(struct slice in, uint16_t *port)
+{
+	size_t at = slice_find(in, '@');
+	unsigned long long number;
+
+	*port = 0;
+	if (config_text_starts(in, SLICE("unix:")))
+		return config_text_after(in, 5);
+	if (at < in.size && slice_number((struct slice){ in.data + 5, at - 5 },
+	    65535, &number))
+		*port = (uint16_t)number;
+	return config_text_after(in, at + 1);
+}
+
 /* A name server: an address, or ADDRESS@PORT. */
 const char *
 config_text_server(struct slice in, struct buf *out)

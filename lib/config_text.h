@@ -37,6 +37,8 @@ const char *config_text_server(struct slice in, struct buf *out);
 /* The parts of a title of listen that is not unix: ("*" or an address). */
 const char *config_split_listen(struct slice in, struct slice *host,
     uint16_t *port);
+/* The path of a checked unix: endpoint (*port is 0), or its address. */
+struct slice config_split_endpoint(struct slice in, uint16_t *port);
 /* Whether the two cannot both be bound. */
 bool config_listens_overlap(const struct config_listen *a,
     const struct config_listen *b);

@@ -217,6 +217,8 @@ fill(struct filter *f)
 		allow_read_only_open(f);
 	}
 	allow_sockets(f);
+	if (allow & SANDBOX_PAIRS)	/* it makes no other kind */
+		add(f, SCMP_ACT_ALLOW, S(socketpair));
 	if (allow & SANDBOX_FORK)
 		ADD_ALL(f, SCMP_ACT_ALLOW, fork_calls);
 	if (allow & SANDBOX_SETUID) {

@@ -2,7 +2,9 @@
 POLICY_SRCS = \
 	policy/answer.c \
 	policy/check.c \
+	policy/check_attachments.c \
 	policy/check_authres.c \
+	policy/check_content.c \
 	policy/check_dkim.c \
 	policy/check_dmarc.c \
 	policy/check_dnsbl.c \

@@ -2,6 +2,7 @@
 POSTERN_SRCS = \
 	postern/check.c \
 	postern/children.c \
+	postern/endpoints.c \
 	postern/listen.c \
 	postern/main.c \
 	postern/notify.c \

@@ -99,6 +99,7 @@ const struct channel_rule supervisor_rules[] = {
 	{ COMPILE_WANTED, CHANNEL_NO_FD, on_compile_wanted },
 	{ SUPERVISOR_STATUS, CHANNEL_NO_FD, on_status },
 	{ SUPERVISOR_RELOAD, CHANNEL_NO_FD, on_reload },
+	{ ENDPOINT_ASK, CHANNEL_NO_FD, on_endpoint },
 };
 const size_t supervisor_n_rules =
     sizeof supervisor_rules / sizeof *supervisor_rules;

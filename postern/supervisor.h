@@ -53,6 +53,8 @@ struct child {
 	unsigned backoff_ms;
 	int64_t started_us;
 	struct loop_timer restart;
+	int64_t endpoints_since_us;	/* of the window counted */
+	unsigned n_endpoints;		/* asked for in it */
 };
 
 struct bound_socket {
@@ -141,6 +143,9 @@ int wire_child(struct child *child, int fd);
 bool role_is_shared(enum role role);
 /* accuser closed the channel of this peer, as it broke the rules. */
 void wire_accused(struct child *accuser, enum role role, uint16_t index);
+
+/* ---- endpoints.c: milters and clamd, opened for smtpd ---- */
+bool on_endpoint(struct channel *ch, struct ipc_message *m, void *arg);
 
 /* ---- supervisor.c ---- */
 int supervisor_run(const char *config_path);

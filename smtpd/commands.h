@@ -32,6 +32,9 @@ enum step session_reply_with_id(struct session *s, enum reply_name name);
 /* Another compartment's refusal, about what (an address, or ""). */
 enum step session_reply_verdict(struct session *s, const struct verdict *v,
     const char *check, struct slice about);
+/* A check's own refusal; each LF in its text begins a line. */
+enum step session_reply_filter(struct session *s, const struct verdict *v,
+    const char *check);
 /* Each LF in text begins a line; without an enhanced code. */
 enum step session_reply_lines(struct session *s, int code, struct slice text);
 
@@ -42,6 +45,8 @@ enum step chunk_take(struct session *s);
 enum step chunk_skip(struct session *s);
 /* A message, or a chunk that is thrown away, comes from now on. */
 void data_start_clock(struct session *s);
+/* A self-test has failed: no message is taken in. */
+bool data_is_unsafe(const struct session *s);
 /* The first octet of a message is awaited. 0 or a negative errno (data.c). */
 int data_begin(struct session *s);
 /* Octets came: REPLY_COUNT, or why they come no longer. */
@@ -62,6 +67,9 @@ enum step session_reply_syntax(struct session *s, enum command_result result,
  */
 void note_refusal(struct session *s, struct verdict *v, const char *check,
     const char *answer);
+/* On the trail only: a check that marks, what it looked at, and its answer. */
+void note_mark(struct session *s, const char *stage, const char *check,
+    const char *what, const char *answer);
 /* What the refusal that may follow in this call was decided on. */
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
 /* One check's word; stage and time are those of the last note_asked. */

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "connection.h"
+#include "filters.h"
 #include "limits.h"
 #include "peers.h"
+#include "self_test.h"
 #include "stream.h"
 
 struct connection {
@@ -17,10 +19,12 @@ struct connection {
 	struct stream stream;
 	struct loop_timer timer;
 	struct session *session;	/* NULL: lingering */
+	struct filters *filters;	/* milters and clamd; NULL: none yet */
 	struct connection *next, *prev;
 	uint64_t unconfirmed;		/* see session.h */
 	uint32_t lingered_bytes;
 	bool has_quit;
+	bool is_waiting;		/* the greeting does, for talkers */
 };
 
 static char input[65536];
@@ -39,6 +43,7 @@ connection_free(struct connection *c, bool is_clean)
 
 	if (c->unconfirmed != 0)
 		peers_tell(server->peers, &q);
+	filters_free(&c->filters);
 	loop_timer_stop(server->loop, &c->timer);
 	stream_close(&c->stream);
 	if (c->prev != NULL)
@@ -117,12 +122,25 @@ connection_lingered(struct connection *c, ssize_t n)
 		connection_free(c, false);
 }
 
+/* The end of its wait: it has talked, or it has not. */
+static void
+connection_end_wait(struct connection *c, bool has_talked)
+{
+	c->is_waiting = false;
+	if (!has_talked)
+		limits_note_patience(c->session->client);
+	session_greet(c->session, has_talked);
+}
+
 static void
 connection_readable(struct connection *c)
 {
 	ssize_t n = stream_read(&c->stream, input, sizeof(input));
 
-	if (c->session == NULL) {
+	if (c->is_waiting && n > 0) {
+		connection_end_wait(c, true);
+		connection_after(c);
+	} else if (c->session == NULL) {
 		connection_lingered(c, n);
 	} else if (n > 0) {
 		session_input(c->session,
@@ -165,7 +183,10 @@ on_timer(struct loop_timer *timer, void *arg)
 		connection_free(c, false);
 		return;
 	}
-	session_timeout(c->session);
+	if (c->is_waiting)
+		connection_end_wait(c, false);
+	else
+		session_timeout(c->session);
 	connection_after(c);
 }
 
@@ -224,7 +245,26 @@ host_closed(void *conn, uint64_t unconfirmed)
 
 	c->has_quit = session_has_quit(c->session);
 	c->session = NULL;
+	filters_free(&c->filters);
 	c->unconfirmed = unconfirmed;
+}
+
+static void
+on_filtered(uint32_t id, struct answer *a, void *arg)
+{
+	struct connection *c = arg;
+
+	connection_answered(c->session, id, a);
+}
+
+/* Made when it is first needed: the session has its id then. */
+static struct filters *
+connection_filters(struct connection *c, const struct session *s)
+{
+	if (c->filters == NULL)
+		c->filters = filters_new(c->server->compartment, s->id,
+		    on_filtered, c);
+	return c->filters;
 }
 
 static uint32_t
@@ -232,6 +272,9 @@ host_ask(struct session *s, const struct question *q)
 {
 	struct connection *c = s->conn;
 
+	if (question_is_for_filters(q->kind))
+		return filters_ask(connection_filters(c, s), q,
+		    c->stream.is_open ? c->stream.io.fd : -1);
 	return peers_ask(c->server->peers, s, q);
 }
 
@@ -240,7 +283,8 @@ host_forget(struct session *s, uint32_t id)
 {
 	struct connection *c = s->conn;
 
-	peers_forget(c->server->peers, id);
+	if (!filters_forget(c->filters, id))
+		peers_forget(c->server->peers, id);
 }
 
 static void
@@ -248,7 +292,10 @@ host_tell(struct session *s, const struct question *q)
 {
 	struct connection *c = s->conn;
 
-	peers_tell(c->server->peers, q);
+	if (q->kind == QUESTION_MILTERS_END)
+		filters_end_transaction(c->filters);
+	else
+		peers_tell(c->server->peers, q);
 }
 
 const struct session_host connection_host = {
@@ -263,6 +310,22 @@ const struct session_host connection_host = {
 
 /* ---- the beginning ---- */
 
+/* Spammers' programs do not wait for a greeting; mail servers do. */
+static bool
+connection_waits(struct connection *c)
+{
+	unsigned delay_s = c->server->settings.config->limits.pregreet_delay_s;
+
+	if (delay_s == 0 || c->session->is_self_test ||
+	    limits_is_patient(c->session->client))
+		return false;
+	c->is_waiting = true;
+	session_begin(c->session);
+	loop_timer_start(c->server->loop, &c->timer, delay_s * 1000, on_timer,
+	    c);
+	return true;
+}
+
 static void
 connection_greet(struct connection *c, enum reply_name turned_away)
 {
@@ -273,25 +336,69 @@ connection_greet(struct connection *c, enum reply_name turned_away)
 		return;
 	}
 	has_talked = stream_look(&c->stream) == STREAM_HAS_INPUT;
+	if (!has_talked && connection_waits(c))
+		return;
 	session_greet(c->session, has_talked);
+}
+
+static struct connection *
+connection_new(struct server *server, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return NULL;
+	}
+	c->server = server;
+	if (stream_open(&c->stream, server->loop, fd, on_stream, c) < 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void
+connection_begin(struct connection *c, enum reply_name turned_away)
+{
+	struct server *server = c->server;
+
+	c->next = server->first;
+	if (c->next != NULL)
+		c->next->prev = c;
+	server->first = c;
+	server->n_connections++;
+	connection_greet(c, turned_away);
+	connection_after(c);
+}
+
+void
+server_adopt_self_test(struct server *server, int fd)
+{
+	struct connection *c = connection_new(server, fd);
+
+	if (c == NULL)
+		return;
+	c->session = session_new(&server->settings, c, SELF_TEST_IP, NULL,
+	    false);
+	if (c->session == NULL) {
+		stream_close(&c->stream);
+		free(c);
+		return;
+	}
+	c->session->is_self_test = true;
+	connection_begin(c, REPLY_COUNT);
 }
 
 void
 server_adopt(struct server *server, int fd, const char *ip)
 {
-	struct connection *c = calloc(1, sizeof(*c));
+	struct connection *c = connection_new(server, fd);
 	struct client *client = NULL;
 	enum reply_name turned_away;
 
-	if (c == NULL) {
-		close(fd);
+	if (c == NULL)
 		return;
-	}
-	c->server = server;
-	if (stream_open(&c->stream, server->loop, fd, on_stream, c) < 0) {
-		free(c);
-		return;
-	}
 	turned_away = limits_admit(server->settings.limits, ip, &client);
 	c->session = session_new(&server->settings, c, ip, client,
 	    turned_away == REPLY_COUNT);
@@ -302,13 +409,7 @@ server_adopt(struct server *server, int fd, const char *ip)
 		free(c);
 		return;
 	}
-	c->next = server->first;
-	if (c->next != NULL)
-		c->next->prev = c;
-	server->first = c;
-	server->n_connections++;
-	connection_greet(c, turned_away);
-	connection_after(c);
+	connection_begin(c, turned_away);
 }
 
 /* ---- all of them ---- */
@@ -331,6 +432,7 @@ server_end_sessions(struct server *server)
 		next = c->next;
 		if (c->session == NULL)
 			continue;
+		c->is_waiting = false;
 		session_stop(c->session);
 		connection_after(c);
 	}

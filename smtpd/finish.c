@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
+#include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
 
@@ -43,7 +44,10 @@ finish_say_refusal(struct session *s)
 	struct transaction *tx = s->tx;
 	enum step step;
 
-	if (tx->refusal != NULL)
+	if (tx->refusal != NULL && tx->refusal_check != NULL)
+		step = session_reply_filter(s, tx->refusal,
+		    tx->refusal_check);
+	else if (tx->refusal != NULL)
 		step = session_reply_verdict(s, tx->refusal, "delivery",
 		    (struct slice){ NULL, 0 });
 	else
@@ -56,6 +60,21 @@ enum step
 finish_refuse(struct session *s, enum reply_name reply)
 {
 	s->tx->reply = reply;
+	return copies_undo(s, finish_say_refusal);
+}
+
+enum step
+finish_refuse_with(struct session *s, const struct verdict *v,
+    const char *check)
+{
+	struct transaction *tx = s->tx;
+
+	free(tx->refusal);
+	tx->refusal = malloc(sizeof(*tx->refusal));
+	if (tx->refusal == NULL)
+		return finish_refuse(s, REPLY_DATA_IO_ERROR);
+	*tx->refusal = *v;
+	tx->refusal_check = check;
 	return copies_undo(s, finish_say_refusal);
 }
 
@@ -384,6 +403,18 @@ finish_deliver(struct session *s)
 	return finish_prepare(s);
 }
 
+static enum step
+finish_scan(struct session *s)
+{
+	return clamd_scan(s, finish_deliver);
+}
+
+static enum step
+finish_filter(struct session *s)
+{
+	return milters_message(s, finish_scan);
+}
+
 enum step
 transaction_finish(struct session *s)
 {
@@ -397,9 +428,11 @@ transaction_finish(struct session *s)
 	tx->dot_us = clock_monotonic_us();
 	note_asked("data", slice_of(tx->reverse_path), 0);
 	reply = finish_check(s);
+	if (s->is_self_test && FAULT("self-test.smuggling"))
+		reply = REPLY_DELIVERED;
 	if (reply == REPLY_COUNT && !finish_seal(s))
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	return checks_data(s, finish_deliver);
+	return checks_data(s, finish_filter);
 }

@@ -25,6 +25,10 @@ enum step transaction_finish(struct session *s);
 enum step finish_prepare(struct session *s);
 enum step finish_commit(struct session *s);
 enum step finish_refuse(struct session *s, enum reply_name reply);
+/* The same in a check's own words: its verdict, and its name for the trail
+ * (which must be a literal). */
+enum step finish_refuse_with(struct session *s, const struct verdict *v,
+    const char *check);
 void finish_release(struct session *s, enum release_how how);
 
 /* Our Received field, and the base name of all copies (trace.c). */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include "checks.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -36,6 +37,13 @@ helo_accept(struct session *s, struct slice argument, enum step *step)
 	return true;
 }
 
+static enum step
+helo_done(struct session *s)
+{
+	return session_reply_lines(s, 250,
+	    slice_of(s->settings->config->hostname));
+}
+
 enum step
 cmd_helo(struct session *s, struct slice argument)
 {
@@ -45,8 +53,7 @@ cmd_helo(struct session *s, struct slice argument)
 		return step;
 	s->is_esmtp = s->has_enhanced = false;
 	checks_hello(s);
-	return session_reply_lines(s, 250,
-	    slice_of(s->settings->config->hostname));
+	return milters_helo(s, helo_done);
 }
 
 static void
@@ -74,18 +81,26 @@ ehlo_put_keywords(struct buf *text, const struct session_settings *settings)
 	buf_puts(text, "\nHELP");
 }
 
+static enum step
+ehlo_done(struct session *s)
+{
+	struct buf text = { .maximum = 1024 };
+	enum step step;
+
+	ehlo_put_keywords(&text, s->settings);
+	step = session_reply_lines(s, 250, buf_slice(&text));
+	buf_free(&text);
+	return step;
+}
+
 enum step
 cmd_ehlo(struct session *s, struct slice argument)
 {
-	struct buf text = { .maximum = 1024 };
 	enum step step;
 
 	if (!helo_accept(s, argument, &step))
 		return step;
 	s->is_esmtp = s->has_enhanced = true;
 	checks_hello(s);
-	ehlo_put_keywords(&text, s->settings);
-	step = session_reply_lines(s, 250, buf_slice(&text));
-	buf_free(&text);
-	return step;
+	return milters_helo(s, ehlo_done);
 }

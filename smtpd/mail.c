@@ -5,6 +5,7 @@
  */
 #include "checks.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -13,9 +14,15 @@
 	COMMAND_PRDR)
 
 static enum step
-mail_checked(struct session *s)
+mail_filtered(struct session *s)
 {
 	return session_reply(s, REPLY_MAIL_OK);
+}
+
+static enum step
+mail_checked(struct session *s)
+{
+	return milters_mail(s, mail_filtered);
 }
 
 static enum step
@@ -30,8 +37,8 @@ mail_begin(struct session *s, const struct address *sender,
 		transaction_end(s);
 		return session_reply(s, REPLY_BUDGET_USED);
 	}
-	s->tx->is_counted = true;
-	limits_count(s->settings->limits, SCOREBOARD_TRANSACTIONS_NOW, 1);
+	s->tx->is_counted = !s->is_self_test;
+	note_count(s, SCOREBOARD_TRANSACTIONS_NOW, 1);
 	s->phase = PHASE_MAIL;
 	s->n_mails++;
 	note_asked("mail", slice_of(s->tx->reverse_path), 0);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ask.h"
+#include "filter_question.h"
 
 enum question_kind {
 	/* asked */
@@ -30,12 +31,15 @@ enum question_kind {
 	QUESTION_DNS,		/* resolver -> answer.as.octets */
 	QUESTION_GREY,		/* store -> answer.as.grey */
 	QUESTION_SEEN,		/* store -> answer.as.seen */
+	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
+	QUESTION_SCAN,		/* clamd -> answer.as.scan */
 	/* told */
 	QUESTION_DONE,		/* store: these are in new/ */
 	QUESTION_SETTLE,	/* store: find out what became of it */
 	QUESTION_CONFIRM,	/* store: the client has read the reply */
 	QUESTION_END,		/* store: it may not have */
 	QUESTION_FAILED,	/* store: remember this recipient's failure */
+	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_COUNT,
 };
 
@@ -71,10 +75,20 @@ struct question {
 		const struct seen_ask *seen;
 		struct entry_list list;	/* WITHDRAW, DONE */
 		struct release_ask release;
+		const struct milters_ask *milters;
+		struct scan_ask scan;
 		uint64_t transaction;	/* INTENT, COMMIT, SETTLE, CONFIRM,
 					 * END */
 	} as;
 };
+
+/* Answered by the session's own milters and clamd, not by a peer. */
+static inline bool
+question_is_for_filters(enum question_kind kind)
+{
+	return kind == QUESTION_MILTERS || kind == QUESTION_SCAN ||
+	    kind == QUESTION_MILTERS_END;
+}
 
 struct answer {
 	bool is_known;		/* false: nothing else holds */
@@ -89,6 +103,8 @@ struct answer {
 		struct slice octets;	/* DNS: put_dns_answer's form */
 		struct grey_answer grey;
 		struct seen_answer seen;
+		struct milters_answer milters;
+		struct scan_answer scan;
 	} as;
 };
 

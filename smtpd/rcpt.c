@@ -16,9 +16,12 @@
 #include <unistd.h>
 #include "checks.h"
 #include "commands.h"
+#include "filter_steps.h"
 #include "fault.h"
 #include "limits.h"
 #include "log.h"
+#include "rcpt.h"
+#include "self_test.h"
 #include "smtp_command.h"
 #include "transaction.h"
 
@@ -26,9 +29,10 @@
 #define PROBE_DEADLINE_MS 20000
 #define FAILURE_DEADLINE_MS 5000
 
-static enum step rcpt_ask_route(struct session *s);
 static enum step rcpt_routed(struct session *s, struct answer *a);
 static enum step rcpt_probed(struct session *s, struct answer *a);
+static enum step rcpt_add(struct session *s, enum route_kind kind);
+static enum step rcpt_join(struct session *s);
 static enum step rcpt_remembered(struct session *s, struct answer *a);
 
 /* They can always be reached, even by somebody who guesses addresses. */
@@ -63,6 +67,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 	enum command_result result;
 
 	s->n_recipients++;
+	s->n_idle = 0;
 	result = command_parse_rcpt(argument,
 	    tx->params.given & COMMAND_SMTPUTF8, &tx->rcpt, &params);
 	if (result != COMMAND_OK)
@@ -75,9 +80,15 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (!rcpt_is_exempt(&tx->rcpt) &&
 	    limits_is_harvester(s->settings->limits, s->client))
 		return session_reply(s, REPLY_HARVEST);
+	if (s->is_self_test && self_test_is_reserved(&tx->rcpt))
+		return rcpt_add(s, ROUTE_DISCARD);
+	if (!s->is_self_test && (s->settings->failing & SELF_TEST_RECIPIENT))
+		return session_reply(s, REPLY_SELF_TEST_FAILED);
+	if (!limits_allow_rcpt(s->settings->limits, s->client))
+		return session_reply(s, REPLY_TOO_MANY_RCPTS);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
-	return rcpt_ask_route(s);
+	return rcpt_ask_route(s, rcpt_routed);
 }
 
 static enum step
@@ -89,11 +100,11 @@ rcpt_remembered(struct session *s, struct answer *a)
 	if (a->as.verdict.code != 0)
 		return session_reply_verdict(s, &a->as.verdict, "failure",
 		    slice_of(s->tx->rcpt.text));
-	return rcpt_ask_route(s);
+	return rcpt_ask_route(s, rcpt_routed);
 }
 
-static enum step
-rcpt_ask_route(struct session *s)
+enum step
+rcpt_ask_route(struct session *s, session_answered_fn *answered)
 {
 	const struct address *rcpt = &s->tx->rcpt;
 	struct route_ask ask = {
@@ -106,16 +117,19 @@ rcpt_ask_route(struct session *s)
 		.deadline_ms = ROUTE_DEADLINE_MS, .as.route = &ask };
 
 	FAULT_STEP("smtpd.before-route");
-	return session_ask(s, &q, rcpt_routed);
+	return session_ask(s, &q, answered);
 }
 
 /* Nobody learns who lives here by asking for everybody (DESIGN 9). */
 static enum step
 rcpt_unknown(struct session *s, const struct route_answer *route)
 {
-	enum step step = session_reply_verdict(s, &route->verdict, "recipient",
-	    slice_of(s->tx->rcpt.text));
+	enum step step;
 
+	if (s->is_self_test && FAULT("self-test.recipient"))
+		return session_reply(s, REPLY_RCPT_OK);
+	step = session_reply_verdict(s, &route->verdict, "recipient",
+	    slice_of(s->tx->rcpt.text));
 	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
 	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
 		return step;
@@ -126,7 +140,7 @@ rcpt_unknown(struct session *s, const struct route_answer *route)
 }
 
 /* Keep the sealed route: it outlives the answer. */
-static bool
+bool
 rcpt_keep_route(struct transaction *tx, struct answer *a)
 {
 	const struct route_answer *route = &a->as.route;
@@ -148,8 +162,8 @@ rcpt_keep_route(struct transaction *tx, struct answer *a)
 	return pread(tx->rcpt_fd, sealed, size, 0) == (ssize_t)size;
 }
 
-static enum step
-rcpt_ask_probe(struct session *s)
+enum step
+rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 {
 	struct transaction *tx = s->tx;
 	struct probe_ask ask = {
@@ -167,7 +181,7 @@ rcpt_ask_probe(struct session *s)
 		ask.sealed = (struct slice){ NULL, 0 };
 	}
 	tx->is_probed = true;
-	return session_ask(s, &q, rcpt_probed);
+	return session_ask(s, &q, answered);
 }
 
 static enum step
@@ -190,8 +204,8 @@ rcpt_add(struct session *s, enum route_kind kind)
 static enum step
 rcpt_checked(struct session *s)
 {
-	return s->tx->rcpt_is_discarded ? rcpt_add(s, ROUTE_DISCARD) :
-	    rcpt_ask_probe(s);
+	return s->tx->rcpt_is_discarded ? milters_rcpt(s, rcpt_join) :
+	    rcpt_ask_probe(s, rcpt_probed);
 }
 
 static enum step
@@ -232,6 +246,38 @@ rcpt_release(struct session *s, uint16_t index)
 	session_tell(s, &q);
 }
 
+/* Its number is spent: a late answer must not meet another's. */
+void
+rcpt_refused(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	uint16_t index = tx->n_probed;
+	bool is_probed = tx->rcpt_sealed.size > 0;
+
+	transaction_drop_rcpt(tx);
+	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
+	if (!is_probed)
+		return;
+	tx->n_probed = (uint16_t)(index + 1);
+	rcpt_release(s, index);
+}
+
+/* Everybody lets it pass. */
+static enum step
+rcpt_join(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	uint16_t index = tx->n_probed;
+	enum step step = rcpt_add(s, tx->rcpt_is_discarded ? ROUTE_DISCARD :
+	    ROUTE_MAILBOX);
+
+	if (tx->n_probed > index || tx->rcpt_is_discarded)
+		return step;
+	tx->n_probed = (uint16_t)(index + 1);
+	rcpt_release(s, index);
+	return step;
+}
+
 static enum step
 rcpt_probed(struct session *s, struct answer *a)
 {
@@ -247,15 +293,11 @@ rcpt_probed(struct session *s, struct answer *a)
 		return session_reply_verdict(s, &a->as.verdict, "mailbox",
 		    slice_of(tx->rcpt.text));
 	}
-	if (a->is_known) {
-		step = rcpt_add(s, ROUTE_MAILBOX);
-		if (tx->n_probed > index)
-			return step;
-	} else {
-		transaction_drop_rcpt(tx);
-		step = session_reply(s, REPLY_DELIVER_SILENT);
-	}
-	/* Its number is spent: a late answer must not meet another's. */
+	if (a->is_known)
+		return milters_rcpt(s, rcpt_join);
+	transaction_drop_rcpt(tx);
+	step = session_reply(s, REPLY_DELIVER_SILENT);
+	/* its number is spent: a late answer must not meet another's */
 	tx->n_probed = (uint16_t)(index + 1);
 	rcpt_release(s, index);
 	return step;

@@ -137,6 +137,21 @@ session_reply_verdict(struct session *s, const struct verdict *from,
 }
 
 enum step
+session_reply_filter(struct session *s, const struct verdict *from,
+    const char *check)
+{
+	struct verdict v = *from;
+
+	if (v.code < 400 || v.code > 599)
+		verdict_set(&v, 451, 3, 0, "cannot tell now, try again later");
+	note_refusal(s, &v, check, from->text);
+	if (reply_format_verdict(&s->out, &v, session_reply_style(s) |
+	    REPLY_LINES) < 0)
+		return STEP_CLOSE;
+	return v.code == 421 ? STEP_CLOSE : STEP_NEXT;
+}
+
+enum step
 session_reply_lines(struct session *s, int code, struct slice text)
 {
 	struct reply reply = { .code = (uint16_t)code, .text = text };

@@ -52,6 +52,7 @@ enum phase {
 /* What the octets that come now are. */
 enum input_mode { INPUT_LINES, INPUT_DATA, INPUT_CHUNK, INPUT_NO_CHUNK };
 
+typedef enum step session_then_fn(struct session *s);
 typedef enum step session_answered_fn(struct session *s, struct answer *a);
 
 struct session {
@@ -60,12 +61,14 @@ struct session {
 	struct client *client;		/* of limits.h; may be NULL */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
+	char ip_literal[INET6_ADDRSTRLEN + 2];	/* "[ip]" */
 	char *helo;			/* NULL before HELO */
 	enum phase phase;
 	enum input_mode mode;
 	bool is_esmtp;			/* EHLO was said */
 	bool has_enhanced;		/* replies do; not after HELO */
 	bool is_admitted;		/* counted in limits.h */
+	bool is_self_test;		/* our own: in no log, trail, count */
 	bool has_quit;			/* it ends as RFC 5321 wants it */
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
@@ -83,10 +86,14 @@ struct session {
 	/* the question that is out */
 	uint32_t question;		/* id, or 0 */
 	session_answered_fn *answered;
+	session_then_fn *after_filter;	/* once milters, clamd let it pass */
+	bool has_filters;		/* they were asked something */
+	char *unknown_line;		/* the last one that they saw, or NULL */
 	struct transaction *tx;		/* NULL outside of one */
 	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;
 	/* what the log and the limits count */
+	unsigned n_idle;		/* commands since the last RCPT */
 	unsigned n_errors, n_refusals, n_unknown, n_recipients;
 	unsigned n_mails, n_accepted, n_inputs;
 	/* a 250 that the client may not have read yet */
@@ -104,6 +111,8 @@ unsigned session_max_recipients(const struct config *config);
  */
 struct session *session_new(const struct session_settings *settings,
     void *conn, const char *ip, struct client *client, bool is_admitted);
+/* It exists, and waits to be greeted: makes its id. */
+void session_begin(struct session *s);
 /* Say 220; or, if the client has talked already, 554. */
 enum step session_greet(struct session *s, bool has_talked);
 /* Turn the client away with this reply instead of a greeting. */

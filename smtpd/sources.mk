@@ -10,13 +10,22 @@ SMTPD_SRCS = \
 	smtpd/connection.c \
 	smtpd/copies.c \
 	smtpd/data.c \
+	smtpd/draft.c \
+	smtpd/endpoints.c \
 	smtpd/fate.c \
+	smtpd/filter_steps.c \
+	smtpd/filters.c \
 	smtpd/finish.c \
 	smtpd/helo.c \
 	smtpd/judge_queue.c \
 	smtpd/limits.c \
 	smtpd/listen.c \
 	smtpd/mail.c \
+	smtpd/milter_changes.c \
+	smtpd/milter_edits.c \
+	smtpd/milter_facts.c \
+	smtpd/milter_talk.c \
+	smtpd/milters.c \
 	smtpd/misc.c \
 	smtpd/note.c \
 	smtpd/peers.c \
@@ -25,6 +34,9 @@ SMTPD_SRCS = \
 	smtpd/rcpt.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
+	smtpd/scan_step.c \
+	smtpd/scanner.c \
+	smtpd/self_test.c \
 	smtpd/session.c \
 	smtpd/smtpd.c \
 	smtpd/trace.c \

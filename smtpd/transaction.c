@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include "checks.h"
 #include "clock.h"
+#include "commands.h"
+#include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
 
@@ -54,6 +56,7 @@ transaction_free(struct transaction **txp)
 	free(tx->done);
 	free(tx->failures);
 	free(tx->refusal);
+	milter_changes_free(&tx->changes);
 	free(tx);
 }
 
@@ -82,6 +85,7 @@ void
 transaction_end(struct session *s)
 {
 	if (s->tx != NULL) {
+		milters_end(s);
 		finish_release(s, RELEASE_ALL);
 		if (s->tx->is_counted)
 			limits_count(s->settings->limits,
@@ -147,6 +151,24 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	tx->n_recipients++;
 	tx->n_probed++;
 	return 0;
+}
+
+void
+transaction_remove(struct session *s, uint16_t at)
+{
+	struct transaction *tx = s->tx;
+	struct question q = { .kind = QUESTION_RELEASE, .fd = -1,
+		.as.release = { .transaction = tx->number,
+		.how = RELEASE_RECIPIENT,
+		.recipient = tx->recipients[at].index } };
+
+	if (!tx->recipients[at].is_discarded)
+		session_tell(s, &q);
+	tx->routes_bytes -= tx->recipients[at].sealed.size;
+	recipient_free(&tx->recipients[at]);
+	tx->n_recipients--;
+	memmove(&tx->recipients[at], &tx->recipients[at + 1],
+	    (size_t)(tx->n_recipients - at) * sizeof(*tx->recipients));
 }
 
 uint32_t

@@ -35,7 +35,7 @@ struct done_leaf {
 	uint16_t recipient, leaf;
 };
 
-typedef enum step finish_fn(struct session *s);
+typedef session_then_fn finish_fn;
 
 struct transaction {
 	uint64_t number;
@@ -44,6 +44,7 @@ struct transaction {
 	char *reverse_path;		/* as given, "" is <> */
 	char *key;			/* its tags stripped: for records */
 	struct mail_params params;
+	char sender_args[80];		/* of MAIL, as milters are told */
 	uint64_t reserved_bytes;	/* of the memory budget */
 	struct fate fate;
 	struct recipient *recipients;	/* accepted ones */
@@ -66,6 +67,10 @@ struct transaction {
 	struct buf trace;		/* our Received field, then policy's */
 	bool is_junk;			/* its copies go into .Junk */
 	char name[64];			/* of the copies: TIME.UNIQUE */
+	/* what milters want: why it is junk, */
+	char junk_reason[TALK_REASON_MAX + 1];
+	struct milter_changes changes;	/* and recipients, to be changed */
+	size_t at_change;
 	/* delivery records: entries are numbered over all leaves */
 	struct done_leaf *done;
 	size_t n_done;
@@ -77,6 +82,7 @@ struct transaction {
 	finish_fn *then;
 	enum reply_name reply;
 	struct verdict *refusal;
+	const char *refusal_check;	/* who decided; NULL: delivery */
 	/* the RCPT under way */
 	struct address rcpt;
 	bool rcpt_is_discarded;
@@ -97,6 +103,8 @@ void transaction_end(struct session *s);
  * -EMSGSIZE: too many routes for one transaction.
  */
 int transaction_accept(struct transaction *tx, enum route_kind kind);
+/* Take the recipient at this place out again, at deliver too. */
+void transaction_remove(struct session *s, uint16_t at);
 /* Forget the RCPT under way. */
 void transaction_drop_rcpt(struct transaction *tx);
 bool recipient_is_mailbox(const struct recipient *r);

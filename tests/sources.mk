@@ -6,9 +6,11 @@ UNIT_TESTS = \
 	test_author \
 	test_authres \
 	test_body \
+	test_check_content \
 	test_checks \
 	test_check_spf \
 	test_check_auth \
+	test_clamd \
 	test_config \
 	test_config_errors \
 	test_config_values \
@@ -38,6 +40,9 @@ UNIT_TESTS = \
 	test_maildir \
 	test_maildirsize \
 	test_message \
+	test_milter \
+	test_milter_talk \
+	test_mime \
 	test_names \
 	test_received \
 	test_peers \
@@ -69,6 +74,8 @@ FUZZ_TARGETS = \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
+	fuzz_content \
+	fuzz_mime \
 	fuzz_reply \
 	fuzz_short_id \
 	fuzz_route \
@@ -82,4 +89,6 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_dns_answer \
 	fuzz_dns_rdata \
-	fuzz_maildirsize
+	fuzz_maildirsize \
+	fuzz_milter \
+	fuzz_clamd

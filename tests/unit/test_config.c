@@ -92,7 +92,7 @@ parse_good(const char *text, size_t n_warnings)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 12);
+	struct config *c = parse_good(sample, 10);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -109,11 +109,24 @@ test_sample_top(void **state)
 	assert_int_equal(c->listens[2].tls, TLS_IMPLICIT);
 	assert_true(c->listens[3].is_unix);
 	assert_string_equal(c->listens[3].path, "/run/postern/submit");
-	assert_int_equal(c->n_others, 6);
+	assert_int_equal(c->n_others, 4);
 	assert_string_equal(c->others[0].section, "tls");
 	assert_string_equal(c->others[0].title, "mx.example.org");
 	assert_int_equal(c->others[0].line, 28);
-	assert_null(c->others[5].title);
+	assert_null(c->others[3].title);
+	assert_int_equal(c->n_clamds, 1);
+	assert_string_equal(c->clamds[0].path, "/run/clamav/clamd.ctl");
+	assert_int_equal(c->clamds[0].timeout_s, 30);
+	assert_int_equal(c->n_milters, 1);
+	assert_true(c->milters[0].is_unix);
+	assert_string_equal(c->milters[0].path, "/run/rspamd/milter.sock");
+	assert_false(c->milters[0].marks_failure);
+	assert_int_equal(c->milters[0].timeout_s, 30);
+	assert_ptr_equal(config_find_endpoint(c, CONFIG_ENDPOINT_CLAMD),
+	    &c->clamds[0]);
+	assert_ptr_equal(config_find_endpoint(c, CONFIG_ENDPOINT_MILTERS),
+	    &c->milters[0]);
+	assert_null(config_find_endpoint(c, CONFIG_ENDPOINT_MILTERS + 1));
 	config_free(&c);
 	assert_null(c);
 }
@@ -121,7 +134,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 12);
+	struct config *c = parse_good(sample, 10);
 	const struct config_domain *d = c->domains;
 
 	(void)state;
@@ -303,6 +316,11 @@ test_checks_built_in(void **state)
 	assert_int_equal(actions[CHECK_FCRDNS], ACTION_MARK);
 	assert_int_equal(actions[CHECK_GREYLIST], ACTION_OFF);
 	assert_int_equal(actions[CHECK_DNSBL], ACTION_OFF);
+	assert_int_equal(actions[CHECK_CONTENT], ACTION_REFUSE);
+	assert_int_equal(actions[CHECK_ATTACHMENTS], ACTION_OFF);
+	assert_int_equal(c->limits.header_fields, 1000);
+	assert_int_equal(c->limits.mime_depth, 32);
+	assert_int_equal(c->limits.mime_parts, 1000);
 	assert_int_equal(c->checks.greylist_delay_s, 300);
 	config_free(&c);
 }

@@ -119,8 +119,7 @@ static const struct row structure[] = {
 	    "2, but at the top level\n" },
 	{ "inner section outside", "clamd \"unix:/c\" { }\n",
 	    "2: section clamd does not stand at the top level, but in a "
-	    "section checks\n"
-	    "2: warning: section clamd is not built yet and has no effect\n" },
+	    "section checks\n" },
 	{ "no value", "min_uid =\nlog = \"stderr\"\n",
 	    "2: min_uid has no value\n" },
 	{ "no value on the same line", "min_uid = log = \"stderr\"\n",

@@ -209,6 +209,16 @@ static const struct {
 	{ "checks {\n milter \"inet:x@127.0.0.1\" { } }\n",
 	    "milter \"inet:x@127.0.0.1\": neither unix: and a path nor "
 	    "inet:PORT@ADDRESS", 3, false },
+	{ "checks {\n clamd \"unix:/c\" { timeout = 2m }\n}\n",
+	    "timeout = 2m: out of range, 1s to 1m", 3, false },
+	{ "checks {\n milter \"unix:/c\" { on_failure = accept }\n}\n",
+	    "on_failure = accept: not one of tempfail|mark", 3, false },
+	{ "checks {\n milter \"unix:/m\" { }\n milter \"unix:/m\" { }\n}\n",
+	    "milter \"unix:/m\" stands twice, first on line 3", 4, false },
+	{ "checks {\n clamd \"unix:/a\" { }\n clamd \"unix:/b\" { }\n}\n",
+	    "section clamd stands twice, first on line 3", 4, false },
+	{ "checks {\n virus = off\n clamd \"unix:/a\" { }\n}\n",
+	    "clamd does nothing while virus is off", 4, true },
 };
 
 static void

@@ -39,8 +39,9 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "release", "judge", "dns", "grey", "seen", "done", "settle", "confirm", "end",
-	"failed",
+	"withdraw", "commit", "release", "judge", "dns", "grey", "seen",
+	"milters", "scan", "done", "settle", "confirm", "end", "failed",
+	"milters-end",
 };
 
 static enum question_kind
@@ -214,6 +215,11 @@ set_fake(struct dialogue *d, char *text)
 		fake->which = a;
 		return;
 	}
+	if (strcmp(how, "changes") == 0) {
+		sscanf(text, "%*s %*s %c", &fake->change);
+		fake->which = TALK_MESSAGE + 1;
+		return;
+	}
 	fake->which = which;
 	fake->n_left = left;
 	if (a != 0)
@@ -234,6 +240,10 @@ want_count(struct dialogue *d, const char *text)
 		is = d->host.n_released_all;
 	else if (strcmp(kind, "skipped") == 0)
 		is = d->host.n_skipped;
+	else if (strcmp(kind, "recipients") == 0)
+		is = d->host.n_recipients;
+	else if (strcmp(kind, "junk") == 0)
+		is = d->host.is_junk;
 	else if (strcmp(kind, "entries") == 0)
 		is = d->host.n_entries;
 	else if (strcmp(kind, "unconfirmed") == 0)

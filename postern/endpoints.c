@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * endpoints.c - sockets of milters and clamd, opened for smtpd.
+ *
+ * smtpd names an endpoint of its own configuration by number and gets a
+ * socket, so that one who takes it over cannot connect anywhere else. The
+ * connect does not block: where it takes time the descriptor is handed over
+ * as it is, and smtpd sees the end of it. Nothing is ever read here.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "clock.h"
+#include "log.h"
+#include "supervisor.h"
+
+/* One process asks for no more than this in a second; over it, EAGAIN. */
+#define WINDOW_US 1000000
+#define WINDOW_MAX 4000
+
+union endpoint_address {
+	struct sockaddr generic;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un local;
+};
+
+static socklen_t
+unix_address(const char *path, union endpoint_address *to)
+{
+	if (!slice_copy(to->local.sun_path, sizeof to->local.sun_path,
+	    slice_of(path)))
+		return 0;
+	to->local.sun_family = AF_UNIX;
+	return sizeof to->local;
+}
+
+/* Its length, or 0 for what is no address. */
+static socklen_t
+address_of(const struct config_filter *filter, union endpoint_address *to)
+{
+	memset(to, 0, sizeof *to);
+	if (filter->is_unix)
+		return unix_address(filter->path, to);
+	if (inet_pton(AF_INET, filter->address, &to->v4.sin_addr) == 1) {
+		to->v4.sin_family = AF_INET;
+		to->v4.sin_port = htons(filter->port);
+		return sizeof to->v4;
+	}
+	if (inet_pton(AF_INET6, filter->address, &to->v6.sin6_addr) != 1)
+		return 0;
+	to->v6.sin6_family = AF_INET6;
+	to->v6.sin6_port = htons(filter->port);
+	return sizeof to->v6;
+}
+
+/* A descriptor, or a negative errno. */
+static int
+endpoint_open(const struct config_filter *filter)
+{
+	union endpoint_address to;
+	socklen_t size = address_of(filter, &to);
+	int one = 1, fd, error;
+
+	if (size == 0)
+		return -EINVAL;
+	fd = socket(to.generic.sa_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!filter->is_unix)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof one);
+	if (connect(fd, &to.generic, size) == 0 || errno == EINPROGRESS)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+/* A broken smtpd must not keep the supervisor busy. */
+static bool
+may_open(struct child *child)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (now_us - child->endpoints_since_us >= WINDOW_US) {
+		child->endpoints_since_us = now_us;
+		child->n_endpoints = 0;
+	}
+	return child->n_endpoints++ < WINDOW_MAX;
+}
+
+bool
+on_endpoint(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct child *child = arg;
+	uint16_t index = ipc_get_u16(&m->body);
+	const struct config_filter *filter;
+	struct ipc_writer w;
+	int fd;
+
+	if (!ipc_reader_is_done(&m->body) || child->role != ROLE_SMTPD)
+		return false;
+	filter = config_find_endpoint(child->generation->config, index);
+	if (filter == NULL)
+		return false;
+	fd = may_open(child) ? endpoint_open(filter) : -EAGAIN;
+	ipc_writer_init(&w);
+	ipc_put_u32(&w, fd < 0 ? (uint32_t)-fd : 0);
+	channel_answer(ch, m->id, ENDPOINT_ANSWER, &w, fd < 0 ? -1 : fd);
+	if (fd >= 0)
+		close(fd);
+	return true;
+}

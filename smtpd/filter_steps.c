@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See filter_steps.h. What becomes of a message that milters changed stands
+ * in milter_changes.c, clamd's part in scan_step.c.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "commands.h"
+#include "filter_steps.h"
+#include "finish.h"
+#include "limits.h"
+
+#define STAGE_DEADLINE_MS 90000	/* before there is a message */
+#define LINE_MAX_OCTETS 512	/* of an unknown command that they see */
+
+/* ---- what they are told ---- */
+
+/* "SIZE=100 BODY=8BITMIME", as far as it was given. */
+static void
+write_args(struct transaction *tx)
+{
+	const struct mail_params *p = &tx->params;
+	size_t used = 0, room = sizeof(tx->sender_args);
+
+	tx->sender_args[0] = '\0';
+	if (p->given & COMMAND_SIZE)
+		used += (size_t)snprintf(tx->sender_args, room, "SIZE=%" PRIu64,
+		    p->size_bytes);
+	if (p->given & COMMAND_BODY)
+		used += (size_t)snprintf(tx->sender_args + used, room - used,
+		    "%sBODY=%s", used > 0 ? " " : "",
+		    p->body == COMMAND_BODY_8BITMIME ? "8BITMIME" : "7BIT");
+	if (p->given & COMMAND_SMTPUTF8)
+		snprintf(tx->sender_args + used, room - used, "%sSMTPUTF8",
+		    used > 0 ? " " : "");
+}
+
+static void
+fill_facts(struct session *s, struct milter_facts *f)
+{
+	struct transaction *tx = s->tx;
+
+	f->host = slice_of(s->settings->config->hostname);
+	f->session = slice_of(s->id);
+	f->client_ip = slice_of(s->ip);
+	snprintf(s->ip_literal, sizeof(s->ip_literal), "[%s]", s->ip);
+	f->client_name = slice_of(s->ip_literal);
+	f->helo = slice_of(s->helo != NULL ? s->helo : "");
+	if (tx == NULL)
+		return;
+	write_args(tx);
+	f->sender = slice_of(tx->reverse_path);
+	f->sender_args = slice_of(tx->sender_args);
+	f->recipient = slice_of(tx->rcpt.text);
+}
+
+/* ---- asking ---- */
+
+static enum step
+filters_ask_stage(struct session *s, enum talk_stage stage,
+    session_then_fn *then, session_answered_fn *answered)
+{
+	struct milters_ask ask = { .stage = stage };
+	struct question q = { .kind = QUESTION_MILTERS, .fd = -1,
+		.deadline_ms = STAGE_DEADLINE_MS, .as.milters = &ask };
+
+	if (s->settings->config->n_milters == 0 || s->is_self_test)
+		return then(s);
+	s->after_filter = then;
+	s->has_filters = true;
+	fill_facts(s, &ask.facts);
+	if (stage == TALK_UNKNOWN)
+		ask.facts.line = slice_of(s->unknown_line);
+	if (stage == TALK_MESSAGE) {
+		q.fd = s->tx->message_fd;
+		q.deadline_ms = transaction_time_left_ms(s->tx);
+		ask.size_bytes = s->tx->message_bytes;
+		ask.max_bytes = limits_message_bytes(s->settings->limits);
+		if (ask.max_bytes == 0)
+			ask.max_bytes = s->settings->memory_bytes;
+	}
+	return session_ask(s, &q, answered);
+}
+
+void
+milters_end(struct session *s)
+{
+	struct question q = { .kind = QUESTION_MILTERS_END, .fd = -1 };
+
+	if (s->has_filters)
+		session_tell(s, &q);
+}
+
+/*
+ * Notes what the trail must say. True: one of them refuses, and *v is how;
+ * silence that cannot be told from a refusal is a 451.
+ */
+static bool
+filters_refuse(struct session *s, const char *stage, const struct answer *a,
+    struct verdict *v)
+{
+	const struct milters_answer *m = &a->as.milters;
+
+	note_asked(stage, slice_of(a->is_known ? m->milter : ""), a->took_us);
+	if (!a->is_known) {
+		verdict_set(v, 451, 7, 1, "a filter cannot answer now, try "
+		    "again later");
+		return true;
+	}
+	if (m->has_silent)
+		note_mark(s, stage, "milter", m->silent, "none");
+	*v = m->verdict;
+	return v->code != 0;
+}
+
+/* ---- the stages ---- */
+
+static enum step
+helo_filtered(struct session *s, struct answer *a)
+{
+	struct verdict v;
+
+	if (!filters_refuse(s, "helo", a, &v))
+		return s->after_filter(s);
+	free(s->helo);
+	s->helo = NULL;
+	s->phase = PHASE_CONNECTED;
+	return session_reply_filter(s, &v, "milter");
+}
+
+enum step
+milters_helo(struct session *s, session_then_fn *then)
+{
+	return filters_ask_stage(s, TALK_HELO, then, helo_filtered);
+}
+
+static enum step
+mail_filtered(struct session *s, struct answer *a)
+{
+	struct verdict v;
+	enum step step;
+
+	if (!filters_refuse(s, "mail", a, &v))
+		return s->after_filter(s);
+	step = session_reply_filter(s, &v, "milter");
+	transaction_end(s);
+	return step;
+}
+
+enum step
+milters_mail(struct session *s, session_then_fn *then)
+{
+	return filters_ask_stage(s, TALK_MAIL, then, mail_filtered);
+}
+
+static enum step
+rcpt_filtered(struct session *s, struct answer *a)
+{
+	struct verdict v;
+	enum step step;
+
+	if (!filters_refuse(s, "rcpt", a, &v))
+		return s->after_filter(s);
+	step = session_reply_filter(s, &v, "milter");
+	rcpt_refused(s);
+	return step;
+}
+
+enum step
+milters_rcpt(struct session *s, session_then_fn *then)
+{
+	return filters_ask_stage(s, TALK_RCPT, then, rcpt_filtered);
+}
+
+static enum step
+data_filtered(struct session *s, struct answer *a)
+{
+	struct verdict v;
+	enum step step;
+
+	if (!filters_refuse(s, "data", a, &v))
+		return s->after_filter(s);
+	step = session_reply_filter(s, &v, "milter");
+	transaction_end(s);
+	return step;
+}
+
+enum step
+milters_data(struct session *s, session_then_fn *then)
+{
+	return filters_ask_stage(s, TALK_DATA, then, data_filtered);
+}
+
+static enum step
+unknown_filtered(struct session *s, struct answer *a)
+{
+	struct verdict v;
+
+	if (!filters_refuse(s, "command", a, &v))
+		return s->after_filter(s);
+	return session_reply_filter(s, &v, "milter");
+}
+
+/* They are asked only once they know of the session: after HELO. */
+enum step
+milters_unknown(struct session *s, struct slice line, session_then_fn *then)
+{
+	if (!s->has_filters || s->helo == NULL)
+		return then(s);
+	if (line.size > LINE_MAX_OCTETS)
+		line.size = LINE_MAX_OCTETS;
+	free(s->unknown_line);
+	s->unknown_line = slice_strdup(line);
+	if (s->unknown_line == NULL)
+		return then(s);
+	return filters_ask_stage(s, TALK_UNKNOWN, then, unknown_filtered);
+}
+
+/* ---- the message ---- */
+
+/* Its new form takes the place of the one that came. */
+static bool
+message_replace(struct session *s, struct answer *a)
+{
+	struct transaction *tx = s->tx;
+
+	if (a->fd < 0)
+		return true;
+	if (a->as.milters.size_bytes > tx->reserved_bytes &&
+	    !limits_reserve(s->settings->limits, s->client,
+	    &tx->reserved_bytes, a->as.milters.size_bytes))
+		return false;
+	close(tx->message_fd);
+	tx->message_fd = a->fd;
+	a->fd = -1;
+	tx->message_bytes = a->as.milters.size_bytes;
+	return true;
+}
+
+static enum step
+message_filtered(struct session *s, struct answer *a)
+{
+	struct transaction *tx = s->tx;
+	struct milter_changes *changes = &a->as.milters.changes;
+	struct verdict v;
+
+	if (filters_refuse(s, "data", a, &v))
+		return finish_refuse_with(s, &v, "milter");
+	if (!message_replace(s, a))
+		return finish_refuse(s, REPLY_BUDGET_USED);
+	if (changes->sender != NULL) {
+		free(tx->reverse_path);
+		tx->reverse_path = changes->sender;
+		changes->sender = NULL;
+	}
+	if (changes->is_junk) {
+		tx->is_junk = true;
+		slice_copy(tx->junk_reason, sizeof(tx->junk_reason),
+		    slice_of(changes->reason));
+		note_mark(s, "data", "milter", "junk", tx->junk_reason);
+	}
+	tx->changes = *changes;
+	memset(changes, 0, sizeof(*changes));
+	return milters_change_recipients(s);
+}
+
+enum step
+milters_message(struct session *s, session_then_fn *then)
+{
+	if (s->settings->config->n_milters > 0 &&
+	    transaction_time_left_ms(s->tx) == 0)
+		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
+	return filters_ask_stage(s, TALK_MESSAGE, then, message_filtered);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * filter_steps.h - where a session asks milters and clamd.
+ *
+ * Each goes on in then when all of them let it pass (at once, when none is
+ * configured), and otherwise replies and cleans up by itself: a refused
+ * HELO leaves no HELO, a refused MAIL no transaction, a refused recipient is
+ * released, a refused message undone. A refusal at connect is the answer to
+ * HELO and to whatever follows.
+ */
+#ifndef POSTERN_SMTPD_FILTER_STEPS_H
+#define POSTERN_SMTPD_FILTER_STEPS_H
+
+#include "transaction.h"
+
+enum step milters_helo(struct session *s, session_then_fn *then);
+enum step milters_mail(struct session *s, session_then_fn *then);
+/* The recipient is tx->rcpt; its refusal calls rcpt_refused. */
+enum step milters_rcpt(struct session *s, session_then_fn *then);
+enum step milters_data(struct session *s, session_then_fn *then);
+/* An unknown command; then says so. */
+enum step milters_unknown(struct session *s, struct slice line,
+    session_then_fn *then);
+/* The sealed message: it and the envelope may change (milter_changes.c). */
+enum step milters_message(struct session *s, session_then_fn *then);
+/* The transaction is over. */
+void milters_end(struct session *s);
+
+/* Make the changes of recipients in tx->changes, then go on. */
+enum step milters_change_recipients(struct session *s);
+
+/* The sealed message to clamd. */
+enum step clamd_scan(struct session *s, session_then_fn *then);
+
+/* rcpt.c: the recipient that was probed and not accepted is forgotten. */
+void rcpt_refused(struct session *s);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Recipients that milters add and remove, when the message is complete.
+ *
+ *	next to add -> ROUTE -> PROBE -> accepted -> next ... -> removals
+ *
+ * Whom a milter adds is looked up and probed like any other; one who cannot
+ * be delivered to now costs the message a 451, because nobody could be told
+ * later. When a milter removes the last recipient, the message goes into
+ * .Junk instead of nowhere.
+ */
+#include <string.h>
+#include <strings.h>
+#include "commands.h"
+#include "filter_steps.h"
+#include "finish.h"
+#include "log.h"
+#include "rcpt.h"
+
+static enum step added_routed(struct session *s, struct answer *a);
+static enum step added_probed(struct session *s, struct answer *a);
+
+static bool
+has_recipient(const struct transaction *tx, const char *address)
+{
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		if (strcasecmp(tx->recipients[i].address, address) == 0)
+			return true;
+	return false;
+}
+
+static enum step
+added_cannot(struct session *s, const char *why)
+{
+	struct verdict v;
+
+	log_error("alarm", LOG_S("session", s->id),
+	    LOG_S("recipient", s->tx->rcpt.text),
+	    LOG_S("text", "a milter adds a recipient that cannot be "
+	    "delivered to"), LOG_S("why", why), LOG_END);
+	transaction_drop_rcpt(s->tx);
+	verdict_set(&v, 451, 3, 0, "a filter adds a recipient who cannot be "
+	    "delivered to now, try again later");
+	return finish_refuse_with(s, &v, "milter");
+}
+
+/* ---- removals ---- */
+
+/* Was it added again afterwards? Then it stays. */
+static bool
+is_added_later(const struct milter_changes *changes, size_t from)
+{
+	for (size_t i = from + 1; i < changes->n_recipients; i++)
+		if (!changes->recipients[i].is_removed &&
+		    strcasecmp(changes->recipients[i].address,
+		    changes->recipients[from].address) == 0)
+			return true;
+	return false;
+}
+
+static void
+remove_recipient(struct session *s, const char *address)
+{
+	struct transaction *tx = s->tx;
+
+	for (uint16_t i = 0; i < tx->n_recipients; i++) {
+		if (strcasecmp(tx->recipients[i].address, address) != 0)
+			continue;
+		if (tx->n_recipients > 1) {
+			transaction_remove(s, i--);
+			continue;
+		}
+		tx->is_junk = true;
+		slice_copy(tx->junk_reason, sizeof(tx->junk_reason),
+		    SLICE("a milter removed every recipient"));
+	}
+}
+
+static enum step
+recipients_changed(struct session *s)
+{
+	const struct milter_changes *changes = &s->tx->changes;
+
+	for (size_t i = 0; i < changes->n_recipients; i++)
+		if (changes->recipients[i].is_removed &&
+		    !is_added_later(changes, i))
+			remove_recipient(s, changes->recipients[i].address);
+	return s->after_filter(s);
+}
+
+/* ---- additions ---- */
+
+static enum step
+add_next(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	const struct changed_recipient *r;
+
+	for (; tx->at_change < tx->changes.n_recipients; tx->at_change++) {
+		r = &tx->changes.recipients[tx->at_change];
+		if (r->is_removed || has_recipient(tx, r->address))
+			continue;
+		if (address_parse(&tx->rcpt, slice_of(r->address),
+		    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL |
+		    ADDRESS_ALLOW_BARE_LOCAL) != ADDRESS_OK)
+			return added_cannot(s, "malformed");
+		if (tx->n_probed == TRANSACTION_MAX_RECIPIENTS)
+			return added_cannot(s, "too many recipients");
+		tx->at_change++;
+		return rcpt_ask_route(s, added_routed);
+	}
+	return recipients_changed(s);
+}
+
+enum step
+milters_change_recipients(struct session *s)
+{
+	s->tx->at_change = 0;
+	return add_next(s);
+}
+
+static enum step
+added_accept(struct session *s, enum route_kind kind)
+{
+	int error = transaction_accept(s->tx, kind);
+
+	if (error < 0)
+		return added_cannot(s, "it cannot be kept");
+	transaction_drop_rcpt(s->tx);
+	return add_next(s);
+}
+
+static enum step
+added_routed(struct session *s, struct answer *a)
+{
+	const struct route_answer *route = &a->as.route;
+
+	note_asked("data", slice_of(s->tx->rcpt.text), a->took_us);
+	if (!a->is_known)
+		return added_cannot(s, "directory does not answer");
+	if (route->kind == ROUTE_REFUSE)
+		return added_cannot(s, route->verdict.text);
+	if (!fate_joins(&s->tx->fate, route->kind))
+		return added_cannot(s, "another fate");
+	if (route->kind == ROUTE_DISCARD)
+		return added_accept(s, ROUTE_DISCARD);
+	if (!rcpt_keep_route(s->tx, a))
+		return added_cannot(s, "its route cannot be kept");
+	return rcpt_ask_probe(s, added_probed);
+}
+
+static enum step
+added_probed(struct session *s, struct answer *a)
+{
+	note_asked("data", slice_of(s->tx->rcpt.text), a->took_us);
+	if (!a->is_known)
+		return added_cannot(s, "deliver does not answer");
+	if (a->as.verdict.code != 0)
+		return added_cannot(s, a->as.verdict.text);
+	return added_accept(s, ROUTE_MAILBOX);
+}

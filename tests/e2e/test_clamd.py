@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: ISC
+"""clamd before the 250: the real one with a signature of its own, and fake
+ones that are slow or talk rubbish. Each time the reply, the trail and the
+mailbox."""
+import base64
+import io
+import os
+import signal
+import threading
+import time
+import zipfile
+
+import pytest
+
+from client import new_message, wire
+from filters import EICAR, Clamd, Fake, Program, read_fildes
+
+CLEAN = "Nothing to see here.\n"
+
+
+def section(clamd, keys="timeout = 10s", virus="refuse"):
+    """A section of postern.conf."""
+    return '%sclamd "%s" {{ %s }}\n' % (
+        "" if virus is None else "virus = %s\n" % virus, clamd.endpoint,
+        keys)
+
+
+def mime(*parts):
+    """A multipart message: (fields, body) each."""
+    text = "This is MIME.\n"
+    for fields, body in parts:
+        text += "--=_b\n%s\n\n%s\n" % (fields, body)
+    return new_message(fields="MIME-Version: 1.0\n"
+                       "Content-Type: multipart/mixed; boundary=\"=_b\"\n",
+                       body=text + "--=_b--\n")
+
+
+def attachment(data, name="a.bin"):
+    """base64, in lines of 76."""
+    return ("Content-Type: application/octet-stream; name=\"%s\"\n"
+            "Content-Transfer-Encoding: base64\n"
+            "Content-Disposition: attachment; filename=\"%s\"" % (name, name),
+            base64.encodebytes(data).decode().strip())
+
+
+def zipped(data, name="eicar.com", times=1):
+    """data in a zip, in a zip ..."""
+    for _ in range(times):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(name, data)
+        data, name = out.getvalue(), "inner.zip"
+    return data
+
+
+def trail(server, reply):
+    """What posternctl says about the id in a reply."""
+    return server.ctl("why", reply.id)
+
+
+@pytest.fixture(scope="module")
+def clamd():
+    daemon = Clamd(more="AlertEncrypted yes\nMaxFileSize 1M\n"
+                   "MaxScanSize 1M\nAlertExceedsMax yes\n")
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture(scope="module")
+def server(make_module_server, clamd):
+    return make_module_server(checks=section(clamd))
+
+
+def test_clean(server):
+    before = len(server.mail("alice"))
+    assert server.deliver("alice@example.org",
+                          mime(("Content-Type: text/plain", CLEAN))).code \
+        == 250
+    assert len(server.mail("alice")) == before + 1
+
+
+@pytest.mark.parametrize("message", [
+    new_message(body=EICAR + "\n"),
+    mime(("Content-Type: text/plain", CLEAN), attachment(EICAR.encode())),
+    mime(attachment(zipped(EICAR.encode()))),
+    mime(attachment(zipped(EICAR.encode(), times=3))),
+], ids=["plain", "base64", "zip", "nested"])
+def test_found(server, message):
+    before = server.all_files()
+    reply = server.deliver("alice@example.org", message)
+    assert reply.code == 554, reply
+    assert "5.7.1 virus found: Test.Eicar" in reply.text
+    assert server.all_files() == before
+    why = trail(server, reply)
+    assert "virus" in why and "Test.Eicar" in why, why
+
+
+def encrypted_zip():
+    """A zip whose one file is encrypted (its flag says so)."""
+    data = bytearray(zipped(b"x" * 100, "secret.txt"))
+    data[6] |= 1                                 # local header
+    data[data.index(b"PK\1\2") + 8] |= 1         # central directory
+    return bytes(data)
+
+
+def test_encrypted(server):
+    before = server.all_files()
+    reply = server.deliver("alice@example.org",
+                           mime(attachment(encrypted_zip(), "a.zip")))
+    assert reply.code == 554, reply
+    assert "Heuristics.Encrypted" in reply.text
+    assert server.all_files() == before
+
+
+def test_larger_than_it_scans(server):
+    """AlertExceedsMax: what it cannot look into is no OK."""
+    before = server.all_files()
+    big = attachment(zipped(bytes(4 << 20), "big.bin"), "big.zip")
+    reply = server.deliver("alice@example.org", mime(big))
+    assert reply.code == 554, reply
+    assert "Heuristics.Limits.Exceeded" in reply.text
+    assert server.all_files() == before
+
+
+def test_chunks_and_nothing_between(server):
+    """The next message of a session is scanned as well."""
+    with server.connect() as c:
+        c.ehlo()
+        for body, code in ((CLEAN, 250), (EICAR + "\n", 554), (CLEAN, 250)):
+            assert c.deliver("alice@example.org",
+                             new_message(body=body)).code == code
+
+
+def test_what_milters_made_of_it(make_server, clamd):
+    """clamd sees what would be delivered."""
+    milter = Program()
+    try:
+        server = make_server(checks=section(clamd) +
+                             'milter "%s" {{ }}\n' % milter.endpoint)
+        hidden = new_message(fields="X-Do: body %s\n" % "gone",
+                             body=EICAR + "\n")
+        assert server.deliver("alice@example.org", hidden).code == 250
+        assert EICAR.encode() not in server.mail("alice")[0].raw
+        made = new_message(fields="X-Do: join %s %s\n" % (
+            EICAR[:30], EICAR[30:]))
+        reply = server.deliver("alice@example.org", made)
+        assert reply.code == 554, reply
+        assert len(server.mail("alice")) == 1
+    finally:
+        milter.close()
+
+
+def test_tcp(make_server):
+    daemon = Clamd(tcp=True, more="StreamMaxLength 200K\n")
+    try:
+        server = make_server(checks=section(daemon))
+        assert server.deliver("alice@example.org",
+                              new_message(body=CLEAN * 5000)).code == 250
+        reply = server.deliver("alice@example.org",
+                               mime(attachment(EICAR.encode())))
+        assert reply.code == 554 and "Test.Eicar" in reply.text
+        before = server.all_files()
+        reply = server.deliver("alice@example.org",
+                               new_message(body=CLEAN * 50000))
+        assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+        assert server.all_files() == before
+        daemon.kill()
+        reply = server.deliver("alice@example.org", new_message(body=CLEAN))
+        assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+    finally:
+        daemon.close()
+
+
+def test_gone_and_back(make_server):
+    daemon = Clamd()
+    try:
+        server = make_server(checks=section(daemon))
+        daemon.kill()
+        reply = server.deliver("alice@example.org", new_message(body=CLEAN))
+        assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+        text = trail(server, reply)
+        assert "virus" in text and "temporary" in text, text
+        assert server.all_files() == []
+        daemon.start()
+        assert server.deliver("alice@example.org",
+                              new_message(body=CLEAN)).code == 250
+    finally:
+        daemon.close()
+
+
+def test_killed_in_mid_scan(make_server):
+    """A signature that takes long to look for; kill -9 while it looks."""
+    daemon = Clamd()
+    try:
+        server = make_server(checks=section(daemon))
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        with server.connect() as c:
+            c.ehlo()
+            c.envelope("alice@example.org")
+            c.expect("DATA", "354")
+            c.send(wire(new_message(body=CLEAN)))
+            assert c.is_silent(1)
+            daemon.process.kill()
+            reply = c.reply()
+        assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+        assert server.all_files() == []
+    finally:
+        daemon.close()
+
+
+def says(answer, wait=0):
+    """A fake that reads the message and answers this."""
+    def talk(connection):
+        read_fildes(connection)
+        time.sleep(wait)
+        connection.sendall(answer)
+    return talk
+
+
+def never(connection):
+    read_fildes(connection)
+    while connection.recv(100):
+        pass
+
+
+RUBBISH = {
+    "slow": never,
+    "closes": says(b""),
+    "half": says(b"fd[10]: Eicar FOU"),
+    "half-ok": says(b"fd[10]: OK"),
+    "rubbish": says(b"HTTP/1.1 200 OK\r\n\r\n\0"),
+    "ok-twice": says(b"fd[10]: OK\0fd[10]: OK\0"),
+    "bare-ok": says(b"OK\0"),
+    "pong": says(b"PONG\0"),
+    "error": says(b"fd[10]: Can't allocate memory ERROR\0"),
+    "endless": says(b"x" * 100000),
+    "empty": says(b"\0"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(RUBBISH))
+def test_no_answer(make_server, name):
+    fake = Fake(RUBBISH[name])
+    try:
+        server = make_server(checks=section(fake, "timeout = 1s"))
+        reply = server.deliver("alice@example.org", new_message(body=CLEAN))
+        assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+        assert server.all_files() == []
+        assert server.wait_event("clamd_failed")
+    finally:
+        fake.close()
+
+
+def test_octets_that_it_gets(make_server):
+    """The sealed message itself, with LF lines."""
+    got = []
+
+    def talk(connection):
+        got.append(read_fildes(connection))
+        connection.sendall(b"fd[10]: OK\0")
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(fake))
+        message = new_message(body="one\n.two\nthree\n")
+        assert server.deliver("alice@example.org", message).code == 250
+        assert got == [message.encode()]
+        raw = server.mail("alice")[0].raw
+        assert raw.endswith(message.encode())
+    finally:
+        fake.close()
+
+
+def test_name_is_cleaned(make_server):
+    fake = Fake(says(b"fd[1]: \xc3\xa4\xff FOUND\0"))
+    try:
+        server = make_server(checks=section(fake))
+        reply = server.deliver("alice@example.org", new_message(body=CLEAN))
+        assert reply.code == 554 and "virus found: ??" in reply.text, reply
+    finally:
+        fake.close()
+
+
+def test_mark_and_off(make_server, clamd):
+    virus = new_message(body=EICAR + "\n")
+    server = make_server(checks=section(clamd, virus="mark"))
+    reply = server.deliver("alice@example.org", virus)
+    assert reply.code == 250, reply
+    assert "Test.Eicar" in trail(server, reply)
+    fake = Fake(RUBBISH["rubbish"])
+    try:
+        server = make_server(checks=section(fake, virus="mark"))
+        assert server.deliver("alice@example.org", virus).code == 250
+        server = make_server(checks=section(fake, virus="off"))
+        before = fake.n
+        assert server.deliver("alice@example.org", virus).code == 250
+        assert fake.n == before
+    finally:
+        fake.close()
+
+
+def test_many_at_once(make_server, clamd):
+    """Sessions that wait for clamd do not wait for one another."""
+    fake = Fake(says(b"fd[10]: OK\0", wait=1))
+    try:
+        server = make_server(checks=section(fake))
+        replies = []
+
+        def deliver():
+            replies.append(server.deliver(
+                "alice@example.org", new_message(body=CLEAN)).code)
+        threads = [threading.Thread(target=deliver) for _ in range(20)]
+        start = time.monotonic()
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert replies == [250] * 20
+        assert time.monotonic() - start < 8
+    finally:
+        fake.close()

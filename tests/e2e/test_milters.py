@@ -1,0 +1,631 @@
+# SPDX-License-Identifier: ISC
+"""A milter on libmilter that does what a message says, and fake ones that
+break the protocol: the replies, the trail, the mailboxes."""
+import os
+import socket
+import struct
+import time
+
+import pytest
+
+from client import new_message
+from filters import Fake, Program, negotiate, read_packet, send_packet
+from postern import maildir_mail, wait_until
+
+SILENT = "451 4.7.1 a filter cannot answer now"
+
+
+def section(milter, keys="timeout = 3s"):
+    """A section of postern.conf."""
+    return 'milter "%s" {{ %s }}\n' % (milter.endpoint, keys)
+
+
+def asks(*lines, body="Hello.\n"):
+    """A message that tells the program what to do."""
+    return new_message(fields="".join(line + "\n" for line in lines),
+                       body=body)
+
+
+def why(server, reply):
+    """What posternctl says about the id in a reply."""
+    return server.ctl("why", reply.id)
+
+
+def said(reply, want):
+    """Whether its first line begins so; "550 5.7.1 no"."""
+    return reply.raw[0].replace("-", " ", 1).startswith(want)
+
+
+def expect(client, line, want):
+    """Send a line; its reply, which must begin so."""
+    reply = client.command(line)
+    assert said(reply, want), reply
+    return reply
+
+
+def everywhere(server, user):
+    """The messages of a user, .Junk included."""
+    maildir = server.maildir(user)
+    return maildir_mail(maildir) + maildir_mail(maildir + "/.Junk")
+
+
+@pytest.fixture(scope="module")
+def program():
+    milter = Program()
+    yield milter
+    milter.close()
+
+
+@pytest.fixture(scope="module")
+def server(make_module_server, program):
+    return make_module_server(checks=section(program),
+                              limits="errors_per_session = 0")
+
+
+@pytest.fixture
+def client(server, program):
+    program.clear()
+    with server.connect() as c:
+        c.ehlo()
+        yield c
+
+
+# ---- what it is told ----
+
+def test_events_and_macros(server, program):
+    program.clear()
+    body = "one\n.two\n" + "x" * 900 + "\n"
+    message = new_message(fields="X-Folded: a\n\tb\n", body=body)
+    assert server.deliver("alice@example.org", message,
+                          sender="s@elsewhere.example").code == 250
+    wait_until(lambda: program.events("close"), what="close")
+    events = program.events()
+    whats = [e["what"] for e in events]
+    assert [w for w in whats if w != "header"] == [
+        "connect", "helo", "mail", "rcpt", "data", "eoh", "eom", "close"]
+    by = {e["what"]: e for e in events}
+    session = server.wait_event("delivered")["session"]
+    assert by["connect"]["args"][0] == "[127.0.0.1]"
+    assert by["connect"]["macros"]["j"] == "mx.example.org"
+    assert by["connect"]["macros"]["{client_addr}"] == "127.0.0.1"
+    assert by["connect"]["macros"]["_"] == "[127.0.0.1]"
+    assert by["connect"]["macros"]["{daemon_port}"] == str(server.port)
+    assert by["connect"]["macros"]["{if_addr}"] == "127.0.0.1"
+    assert "i" not in by["connect"]["macros"]
+    assert by["helo"]["args"] == ["client.example"]
+    assert by["mail"]["args"] == ["<s@elsewhere.example>"]
+    assert by["mail"]["macros"]["i"] == session
+    assert by["mail"]["macros"]["{mail_addr}"] == "s@elsewhere.example"
+    assert by["mail"]["macros"]["{mail_host}"] == "elsewhere.example"
+    assert by["rcpt"]["args"] == ["<alice@example.org>"]
+    assert by["rcpt"]["macros"]["{rcpt_addr}"] == "alice@example.org"
+    assert by["rcpt"]["macros"]["{rcpt_host}"] == "example.org"
+    assert by["eom"]["macros"]["i"] == session
+    # with CR LF, dots undone
+    assert by["eom"]["args"] == [len(body) + 3, 3, 3]
+    fields = [e["args"] for e in program.events("header")]
+    assert fields[0][0] == "From" and ["X-Folded", "a\n\tb"] in fields
+
+
+def test_esmtp_arguments(program, client):
+    expect(client, "MAIL FROM:<s@elsewhere.example> SIZE=100 BODY=8BITMIME",
+           "250")
+    expect(client, "RSET", "250")
+    wait_until(lambda: program.events("abort"), what="abort")
+    assert program.events("mail")[0]["args"] == [
+        "<s@elsewhere.example>", "SIZE=100", "BODY=8BITMIME"]
+
+
+def test_one_connection_for_all_messages(program, client):
+    for _ in range(3):
+        assert client.deliver("alice@example.org", asks()).code == 250
+    assert len(program.events("connect")) == 1
+    assert len(program.events("eom")) == 3
+    assert not program.events("abort")
+
+
+def test_null_sender_and_large_body(server, program, client):
+    body = "0123456789abcdef\n" * 20000
+    message = new_message(body=body)
+    assert client.deliver("alice@example.org", message, sender="").code == \
+        250
+    assert program.events("mail")[0]["args"] == ["<>"]
+    assert program.events("eom")[0]["args"] == [len(body) + 20000, 20000,
+                                                20000]
+    assert server.mail("alice")[-1].body.decode() == body
+
+
+def test_unknown_command(program, client):
+    expect(client, "WIZ please", "500 5.5.1")
+    assert program.events("unknown")[0]["args"] == ["WIZ please"]
+
+
+# ---- refusals, at each stage ----
+
+@pytest.mark.parametrize("what,want", [
+    ("reject", "550 5.7.1 refused by a filter"),
+    ("tempfail", "451 4.7.1 a filter says: try again later"),
+    ("code", "550 5.7.9 no, says mail"),
+    ("later", "452 4.2.2 not now"),
+])
+def test_refused_at_mail(server, client, what, want):
+    reply = expect(client, "MAIL FROM:<mail-%s@x.example>" % what, want)
+    assert "milter" in why(server, reply)
+    expect(client, "RCPT TO:<alice@example.org>", "503")
+    assert client.deliver("alice@example.org", asks()).code == 250
+
+
+def test_closed_at_mail(client):
+    expect(client, "MAIL FROM:<mail-close@x.example>", "421 4.7.0 go away")
+    assert client.is_closed()
+
+
+def test_refused_recipient(server, client):
+    before = server.mail("alice")
+    expect(client, "MAIL FROM:<rcpt-code@x.example>", "250")
+    expect(client, "RCPT TO:<bob@example.org>", "250")
+    expect(client, "RCPT TO:<alice@example.org>", "550 5.7.9 no, says rcpt")
+    expect(client, "RCPT TO:<carol@example.org>", "250")
+    assert client.data(asks()).code == 250
+    assert len(server.mail("alice")) == len(before)
+    assert server.mail("bob") and server.mail("carol")
+
+
+@pytest.mark.parametrize("stage", ["data", "header", "eoh", "body", "eom"])
+@pytest.mark.parametrize("what,want", [
+    ("reject", "550 5.7.1"), ("tempfail", "451 4.7.1"),
+    ("code", "550 5.7.9"),
+])
+def test_refused_message(server, client, stage, what, want):
+    before = server.all_files()
+    client.envelope("alice@example.org",
+                    sender="%s-%s@x.example" % (stage, what))
+    if stage == "data":
+        reply = expect(client, "DATA", want)
+    else:
+        reply = client.data(asks())
+    assert said(reply, want), reply
+    assert "milter" in why(server, reply)
+    assert server.all_files() == before
+
+
+def test_lines_of_a_reply(server, client):
+    client.envelope("alice@example.org", sender="eom-lines@x.example")
+    reply = client.data(asks())
+    assert reply.code == 554
+    assert len(reply.lines) == 3, reply
+    assert reply.raw[0] == "554-5.7.8 one of eom"
+    assert reply.raw[1] == "554-5.7.8 two 100%"
+    assert reply.raw[2].startswith("554 5.7.8 three (")
+
+
+def test_chunks(server, client):
+    before = server.all_files()
+    client.envelope("alice@example.org", sender="data-code@x.example")
+    text = new_message().replace("\n", "\r\n").encode()
+    client.send(b"BDAT %d LAST\r\n" % len(text) + text)
+    assert said(client.reply(), "550 5.7.9 no, says data")
+    assert server.all_files() == before
+
+
+@pytest.mark.parametrize("what,want", [("reject", "550 5.7.1"),
+                                       ("tempfail", "451 4.7.1")])
+def test_refused_session(make_server, what, want):
+    milter = Program("connect=" + what)
+    try:
+        server = make_server(checks=section(milter))
+        with server.connect() as c:
+            expect(c, "EHLO x.example", want)
+            expect(c, "MAIL FROM:<s@x.example>", "503")
+            expect(c, "HELO x.example", want[:3])
+            expect(c, "QUIT", "221")
+        assert len(milter.events("connect")) == 1
+    finally:
+        milter.close()
+
+
+def test_refused_helo(make_server):
+    milter = Program("helo=code")
+    try:
+        server = make_server(checks=section(milter))
+        with server.connect() as c:
+            expect(c, "EHLO x.example", "550 5.7.9 no, says helo")
+            expect(c, "MAIL FROM:<s@x.example>", "503")
+            expect(c, "HELO x.example", "550 no, says helo")
+    finally:
+        milter.close()
+
+
+def test_accepted_session(make_server):
+    milter = Program("connect=accept", "eom=reject")
+    try:
+        server = make_server(checks=section(milter))
+        assert server.deliver("alice@example.org", asks()).code == 250
+        wait_until(lambda: milter.events("close"), what="close")
+        assert [e["what"] for e in milter.events()] == ["connect", "close"]
+    finally:
+        milter.close()
+
+
+# ---- changes ----
+
+def test_header_changes(server, client):
+    message = asks("X-Do: add X-New=new\\nfolded", "X-Do: insert X-Top=top",
+                   "X-Do: change Subject=other", "X-Do: change X-Old=",
+                   "X-Old: away", body="Body stays.\n")
+    assert client.deliver("alice@example.org", message).code == 250
+    mail = server.mail("alice")[-1]
+    names = [n for n, _ in mail.fields]
+    assert names.index("Received") < names.index("X-Top") < \
+        names.index("From")
+    assert mail.get("X-New") == "new\n\tfolded"
+    assert mail.get("Subject") == "other"
+    assert mail.get("X-Old") is None
+    assert mail.body == b"Body stays.\n"
+    size = int(mail.name.rsplit("S=", 1)[1])
+    assert size == len(mail.raw)
+
+
+def test_body_is_replaced(server, client):
+    message = asks("X-Do: body one\\ntwo", body="old\n")
+    assert client.deliver("alice@example.org", message).code == 250
+    assert server.mail("alice")[-1].body == b"one\ntwo\n"
+
+
+def test_untouched_fields_stay(server, client):
+    odd = "Odd-Field : spaces before\nX-8bit: \u00e9 \nX-Tab:\tb \n"
+    message = new_message(fields="X-Do: add X-New=1\n" + odd)
+    assert client.deliver("alice@example.org", message).code == 250
+    assert odd.encode() in server.mail("alice")[-1].raw
+
+
+def test_recipient_is_added(server, client):
+    for word in ("rcpt", "rcptargs"):
+        before = len(server.mail("bob"))
+        message = asks("X-Do: %s bob@example.org" % word)
+        assert client.deliver("alice@example.org", message).code == 250
+        assert len(server.mail("bob")) == before + 1
+        assert server.mail("bob")[-1].get("Delivered-To") == \
+            "bob@example.org"
+
+
+@pytest.mark.parametrize("address", ["nobody@example.org",
+                                     "somebody@not.ours.example"])
+def test_added_recipient_that_cannot_be(server, client, address):
+    before = server.all_files()
+    reply = client.deliver("alice@example.org",
+                           asks("X-Do: rcpt " + address))
+    assert said(reply, "451 4.3.0 a filter adds a recipient"), reply
+    assert server.all_files() == before
+    assert server.events("alarm", recipient=address)
+
+
+def test_recipient_is_removed(server, client):
+    before = len(server.mail("bob"))
+    message = asks("X-Do: unrcpt bob@example.org")
+    assert client.deliver(["alice@example.org", "bob@example.org"],
+                          message).code == 250
+    assert len(server.mail("bob")) == before
+
+
+def test_recipient_is_redirected(server, client):
+    alice, carol = len(server.mail("alice")), len(server.mail("carol"))
+    message = asks("X-Do: unrcpt alice@example.org",
+                   "X-Do: rcpt carol@example.org")
+    assert client.deliver("alice@example.org", message).code == 250
+    assert len(everywhere(server, "alice")) == alice
+    assert len(server.mail("carol")) == carol + 1
+
+
+def test_last_recipient_is_removed(server, client):
+    before = len(everywhere(server, "alice"))
+    assert client.deliver("alice@example.org",
+                          asks("X-Do: unrcpt alice@example.org")).code == 250
+    assert len(everywhere(server, "alice")) == before + 1
+
+
+def test_sender_is_changed(server, client):
+    assert client.deliver("alice@example.org",
+                          asks("X-Do: from other@x.example")).code == 250
+    assert server.mail("alice")[-1].get("Return-Path") == \
+        "<other@x.example>"
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "header", "body",
+                                   "eom"])
+def test_discarded(server, client, stage):
+    before = len(everywhere(server, "alice"))
+    reply = client.deliver("alice@example.org", asks(),
+                           sender=stage + "-discard@x.example")
+    assert reply.code == 250, reply
+    assert len(everywhere(server, "alice")) == before + 1
+    assert server.events("marked", check="milter", asked="junk",
+                         answer="discarded by a milter")
+
+
+def test_held(server, client):
+    before = len(everywhere(server, "alice"))
+    reply = client.deliver("alice@example.org",
+                           asks("X-Do: hold looks odd"))
+    assert reply.code == 250, reply
+    assert len(everywhere(server, "alice")) == before + 1
+    assert "looks odd" in why(server, reply)
+
+
+def test_progress(client):
+    # longer than the time for one answer
+    start = time.monotonic()
+    assert client.deliver("alice@example.org",
+                          asks("X-Do: progress 9")).code == 250
+    assert time.monotonic() - start > 4
+
+
+# ---- several ----
+
+def test_each_sees_what_was_changed(make_server):
+    first, second = Program(tcp=True), Program()
+    try:
+        server = make_server(checks=section(first) + section(second))
+        message = asks("X-Do: add X-New=1", "X-Do: body other")
+        assert server.deliver("alice@example.org", message).code == 250
+        names = [e["args"][0] for e in second.events("header")]
+        assert names.count("X-New") == 1
+        assert "X-New" not in [e["args"][0] for e in first.events("header")]
+        assert second.events("eom")[0]["args"] == [7, 1, 1]
+        mail = server.mail("alice")[-1]
+        assert mail.get_all("X-New") == ["1", "1"]
+        # the second says no: the first hears that nothing comes of it
+        with server.connect() as c:
+            c.ehlo()
+            expect(c, "MAIL FROM:<s@x.example>", "250")
+            expect(c, "RSET", "250")
+            wait_until(lambda: first.events("abort") and
+                       second.events("abort"), what="abort")
+    finally:
+        first.close()
+        second.close()
+
+
+# ---- it fails ----
+
+def hold_until_closed(connection):
+    while connection.recv(4096):
+        pass
+
+
+def play_until(letter, then, actions=0x1ff, protocol=0):
+    """A fake that says continue until it hears this letter."""
+    def talk(connection):
+        negotiate(connection, actions=actions, protocol=protocol)
+        while True:
+            heard, _ = read_packet(connection)
+            if heard == letter:
+                then(connection)
+                hold_until_closed(connection)
+                return
+            if heard not in b"DAQ":
+                send_packet(connection, b"c")
+    return talk
+
+
+def says_nothing(connection):
+    hold_until_closed(connection)
+
+
+def closes(connection):
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def half_answer(connection):
+    connection.sendall(b"\0\0\0\x09hX-")
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def rubbish(connection):
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def not_negotiated(connection):
+    send_packet(connection, b"h", b"X-New\0b\0")
+    send_packet(connection, b"c")
+
+
+def bad_name(connection):
+    send_packet(connection, b"h", b"X New\0b\0")
+    send_packet(connection, b"c")
+
+
+def injects(connection):
+    send_packet(connection, b"y", b"550 no\r\n250 ok\0")
+
+
+FAILURES = {
+    "silent-options": (lambda c: says_nothing(c), "MAIL", False),
+    "version-1": (lambda c: (negotiate(c, version=1), says_nothing(c)),
+                  "MAIL", True),
+    "not-a-milter": (lambda c: (rubbish(c), says_nothing(c)), "MAIL", True),
+    "silent-at-mail": (play_until(b"M", says_nothing), "MAIL", False),
+    "closes-at-mail": (play_until(b"M", closes), "MAIL", False),
+    "closes-at-rcpt": (play_until(b"R", closes), "RCPT", False),
+    "silent-at-body": (play_until(b"B", says_nothing), "dot", False),
+    "closes-at-end": (play_until(b"E", closes), "dot", False),
+    "half-answer": (play_until(b"E", half_answer), "dot", False),
+    "rubbish-at-end": (play_until(b"E", rubbish), "dot", True),
+    "not-negotiated": (play_until(b"E", not_negotiated, actions=2), "dot",
+                       True),
+    "bad-name": (play_until(b"E", bad_name), "dot", True),
+    "injects": (play_until(b"E", injects), "dot", True),
+}
+
+
+def talk_to(server, at):
+    """A message; the reply where it is expected."""
+    with server.connect() as c:
+        c.ehlo()
+        c.send(b"MAIL FROM:<s@x.example>\r\n")
+        reply = c.reply()
+        if at == "MAIL":
+            return reply
+        assert reply.code == 250, reply
+        reply = c.command("RCPT TO:<alice@example.org>")
+        if at == "RCPT":
+            return reply
+        assert reply.code == 250, reply
+        return c.data(asks())
+
+
+@pytest.mark.parametrize("name", sorted(FAILURES))
+def test_fails(make_server, name):
+    talk, at, is_alarm = FAILURES[name]
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(fake, "timeout = 1s"))
+        reply = talk_to(server, at)
+        assert said(reply, SILENT), reply
+        assert fake.endpoint in why(server, reply)
+        assert server.all_files() == []
+        assert bool(server.events("alarm", milter=fake.endpoint)) == is_alarm
+    finally:
+        fake.close()
+
+
+@pytest.mark.parametrize("name", sorted(FAILURES))
+def test_fails_and_only_marks(make_server, name):
+    talk, _, _ = FAILURES[name]
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(
+            fake, "timeout = 1s on_failure = mark"))
+        reply = server.deliver("alice@example.org", asks())
+        assert reply.code == 250, reply
+        assert len(server.mail("alice")) == 1
+        assert server.mail("alice")[0].get("X-New") is None
+        text = why(server, reply)
+        assert fake.endpoint in text and "none" in text, text
+    finally:
+        fake.close()
+
+
+def test_down_and_up_again(make_server):
+    milter = Program()
+    try:
+        server = make_server(checks=section(milter))
+        milter.kill()
+        os.unlink(milter.socket)
+        assert said(talk_to(server, "MAIL"), SILENT)
+        assert server.all_files() == []
+        milter.run("/usr/bin/python3", os.path.join(
+            os.path.dirname(__file__), "milter_program.py"),
+            "unix:" + milter.socket, milter.events_path)
+        assert server.deliver("alice@example.org", asks()).code == 250
+    finally:
+        milter.close()
+
+
+def test_tcp_down(make_server):
+    milter = Program(tcp=True)
+    try:
+        server = make_server(checks=section(milter))
+        assert server.deliver("alice@example.org", asks()).code == 250
+        milter.kill()
+        assert said(talk_to(server, "MAIL"), SILENT)
+    finally:
+        milter.close()
+
+
+def test_killed_in_mid_message(make_server):
+    milter = Program()
+    try:
+        server = make_server(checks=section(milter))
+        with server.connect() as c:
+            c.ehlo()
+            c.envelope("alice@example.org")
+            expect(c, "DATA", "354")
+            milter.kill()
+            c.send(asks().replace("\n", "\r\n").encode() + b".\r\n")
+            reply = c.reply()
+        assert said(reply, SILENT), reply
+        assert server.all_files() == []
+    finally:
+        milter.close()
+
+
+def test_one_that_closes_between_messages(make_server):
+    def talk(connection):
+        negotiate(connection)
+        while True:
+            letter, _ = read_packet(connection)
+            if letter not in b"DAQ":
+                send_packet(connection, b"c")
+            if letter == b"E":
+                return
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(fake))
+        with server.connect() as c:
+            c.ehlo()
+            for _ in range(3):
+                assert c.deliver("alice@example.org", asks()).code == 250
+        assert len(server.mail("alice")) == 3
+        assert not server.events("milter_failed")
+    finally:
+        fake.close()
+
+
+def test_skip_symbols_and_leading_space(make_server):
+    """What opendkim does, on the wire."""
+    heard = []
+
+    def talk(connection):
+        # SKIP, quiet headers, leading space; no macros at connect
+        offered = negotiate(connection, protocol=0x100480, more=struct.pack(
+            ">I", 0) + b"\0" + struct.pack(">I", 2) + b"i {mail_addr}\0")
+        heard.append(("O", offered))
+        while True:
+            letter, data = read_packet(connection)
+            heard.append((letter.decode(), data))
+            if letter == b"B":
+                send_packet(connection, b"s")
+            elif letter == b"E":
+                send_packet(connection, b"i", b"\0\0\0\0X-Sig\0 a;\n\tb\0")
+                send_packet(connection, b"a")
+            elif letter not in b"DAQL":
+                send_packet(connection, b"c")
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(fake))
+        assert server.deliver("alice@example.org", asks(
+            body="x" * 70 + "\n" * 200000)).code == 250
+        letters = "".join(letter for letter, _ in heard)
+        assert heard[0] == ("O", (6, 0x1ff, 0x1ff7ff))
+        assert letters.count("B") == 1
+        assert letters.count("L") == 5
+        assert ("L", b"Subject\0 test\0") in heard
+        macros = [data for letter, data in heard if letter == "D"]
+        assert not [m for m in macros if m[:1] == b"C"]
+        mail_macros = [m for m in macros if m[:1] == b"M"][0]
+        assert mail_macros.split(b"\0")[0::2] == [b"Mi", b"{mail_addr}", b""]
+        raw = server.mail("alice")[0].raw
+        assert b"\nX-Sig: a;\n\tb\nFrom: " in raw
+    finally:
+        fake.close()
+
+
+def test_slow_one_delays_nobody(make_server):
+    """A hundred sessions wait for a milter; others are served."""
+    fake = Fake(play_until(b"H", says_nothing))
+    try:
+        server = make_server(
+            checks=section(fake, "timeout = 20s"), limits="sessions = 0\n"
+            "sessions_per_client = 0", settings="")
+        waiting = [server.connect() for _ in range(100)]
+        for c in waiting:
+            c.send(b"EHLO x.example\r\n")
+        start = time.monotonic()
+        with server.connect() as c:
+            expect(c, "NOOP", "250")
+        assert time.monotonic() - start < 2
+        for c in waiting:
+            c.close()
+    finally:
+        fake.close()
