@@ -54,7 +54,9 @@ settings_init(struct smtpd *d)
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
 	settings->memory_bytes = setup.memory_bytes;
-	settings->has_scanner = FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
+	settings->has_scanner = (config->n_clamds > 0 &&
+	    config->checks.actions[CHECK_VIRUS] == ACTION_REFUSE) ||
+	    FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
 	settings->max_recipients = session_max_recipients(config);
 	d->server.peers = peers_new(d->c.loop, connection_answered,
 	    &settings->n_remembered_failures);
