@@ -58,8 +58,11 @@ def program():
 
 @pytest.fixture(scope="module")
 def server(make_module_server, program):
-    return make_module_server(checks=section(program),
+    made = make_module_server(checks=section(program),
                               limits="errors_per_session = 0")
+    yield made
+    # at HELO it would not even be seen
+    assert not made.events("milter_failed")
 
 
 @pytest.fixture
@@ -645,7 +648,7 @@ def test_next_session_on_the_same_connection(make_server):
                 send_packet(connection, b"c")
     fake = Fake(talk)
     try:
-        server = make_server(checks=section(fake),
+        server = make_server(checks=section(fake, "reuse = true"),
                              settings="processes {{ smtpd = 1 }}\n")
         for _ in range(3):
             assert server.deliver("alice@example.org", asks()).code == 250
@@ -682,7 +685,7 @@ def test_reused_connection_that_died(make_server):
                 send_packet(connection, b"c")
     fake = Fake(talk)
     try:
-        server = make_server(checks=section(fake),
+        server = make_server(checks=section(fake, "reuse = true"),
                              settings="processes {{ smtpd = 1 }}\n")
         for i in range(3):
             assert server.deliver("alice@example.org", asks()).code == 250
