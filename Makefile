@@ -8,13 +8,14 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libcrypto libseccomp libidn2
+PKGS = libcrypto libseccomp libidn2 libpsl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
 CFLAGS ?= -O2 -g
 HARDEN = -fstack-protector-strong -fPIE
-LDHARDEN = -pie -Wl,-z,relro,-z,now
+# a library for what uses it alone
+LDHARDEN = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 ifneq ($(SAN),)
 HARDEN += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
@@ -27,7 +28,7 @@ CPPFLAGS += -DPOSTERN_FAULTS
 endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim
 
 # Each folder lists what is compiled from it.
 include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store resolver control commands tests)
@@ -73,6 +74,11 @@ doc/postern.conf.5: $(BUILD)/config-manual
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS) -lcmocka
+
+# Programs that tests run: SPF over real DNS answers.
+$(BUILD)/tests/%: $(BUILD)/obj/tests/spf/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 # How fast deliver is by itself.
 $(BUILD)/bench/deliver_drive: $(BUILD)/obj/tests/bench/deliver_drive.o $(ARCHIVES)

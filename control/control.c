@@ -41,25 +41,29 @@ on_resolver_closed(struct channel *ch, bool misbehaved, void *arg)
 		    LOG_END);
 }
 
+/* Of directory or policy. */
 static void
-on_directory_closed(struct channel *ch, bool misbehaved, void *arg)
+on_worker_closed(struct channel *ch, bool misbehaved, void *arg)
 {
 	struct control *control = arg;
 
-	for (size_t i = 0; i < CONTROL_DIRECTORIES_MAX; i++)
+	for (size_t i = 0; i < CONTROL_POOL_MAX; i++) {
 		if (control->directories[i] == ch)
 			control->directories[i] = NULL;
+		if (control->policies[i] == ch)
+			control->policies[i] = NULL;
+	}
 	if (misbehaved)
-		log_error("suspected_break_in", LOG_S("peer", "directory"),
-		    LOG_END);
+		log_error("suspected_break_in", LOG_S("peer",
+		    channel_name(ch)), LOG_END);
 }
 
 static void
-add_directory(struct control *control, struct channel *ch)
+add_worker(struct channel *pool[CONTROL_POOL_MAX], struct channel *ch)
 {
-	for (size_t i = 0; i < CONTROL_DIRECTORIES_MAX; i++)
-		if (control->directories[i] == NULL) {
-			control->directories[i] = ch;
+	for (size_t i = 0; i < CONTROL_POOL_MAX; i++)
+		if (pool[i] == NULL) {
+			pool[i] = ch;
 			return;
 		}
 	channel_free(&ch);
@@ -72,7 +76,7 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 	struct control *control = c->arg;
 	struct channel *ch = channel_new(c->loop, fd, role_name(role), NULL,
 	    0, role == ROLE_STORE ? on_store_closed :
-	    role == ROLE_RESOLVER ? on_resolver_closed : on_directory_closed,
+	    role == ROLE_RESOLVER ? on_resolver_closed : on_worker_closed,
 	    control);
 
 	if (ch == NULL)
@@ -82,8 +86,12 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		control->store = ch;
 	else if (role == ROLE_RESOLVER)
 		control->resolver = ch;
+	else if (role == ROLE_POLICY)
+		add_worker(control->policies, ch);
+	else if (role == ROLE_DIRECTORY)
+		add_worker(control->directories, ch);
 	else
-		add_directory(control, ch);
+		channel_free(&ch);
 }
 
 static void

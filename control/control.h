@@ -17,15 +17,16 @@
 #include "scoreboard.h"
 
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
-#define CONTROL_WORDS_MAX 4
+#define CONTROL_WORDS_MAX 8
 #define CONTROL_CLIENTS_MAX 32
-#define CONTROL_DIRECTORIES_MAX 64
+#define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
 
 enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1,
 	CONTROL_TRY_LATER = 75 };
 
 struct client;
+struct explain;
 
 struct control {
 	struct compartment c;
@@ -37,8 +38,9 @@ struct control {
 	bool has_admin_gid;
 	struct scoreboards *boards;
 	struct channel *store, *resolver;
-	struct channel *directories[CONTROL_DIRECTORIES_MAX];
-	unsigned next_directory;
+	struct channel *directories[CONTROL_POOL_MAX];
+	struct channel *policies[CONTROL_POOL_MAX];
+	unsigned next_of_pool;
 };
 
 struct client {
@@ -56,6 +58,8 @@ struct client {
 	struct buf held;	/* an answer that waits for another */
 	struct slice words[CONTROL_WORDS_MAX];	/* of line */
 	size_t n_words;
+	int passed_fd;		/* that came with the request, or -1 */
+	struct explain *explain;	/* under way, or NULL */
 	bool is_answering;
 	struct buf out;
 	size_t n_sent;
@@ -71,6 +75,9 @@ void client_say(struct client *client, enum control_status status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- requests.c ---- */
+/* One of a pool, each in its turn, or NULL. */
+struct channel *control_any(struct control *control,
+    struct channel *const pool[CONTROL_POOL_MAX]);
 /* Put a question; on failure the client has been answered. */
 void client_ask(struct client *client, struct channel *ch, const char *who,
     enum ask_type type, const struct ipc_writer *w,

@@ -15,6 +15,7 @@
 #include "address.h"
 #include "ask.h"
 #include "control.h"
+#include "explain.h"
 #include "log.h"
 #include "message.h"
 #include "short_id.h"
@@ -48,17 +49,23 @@ client_ask(struct client *client, struct channel *ch, const char *who,
 		client_silent(client, who);
 }
 
+struct channel *
+control_any(struct control *control,
+    struct channel *const pool[CONTROL_POOL_MAX])
+{
+	for (size_t i = 0; i < CONTROL_POOL_MAX; i++) {
+		unsigned at = control->next_of_pool++ % CONTROL_POOL_MAX;
+
+		if (pool[at] != NULL)
+			return pool[at];
+	}
+	return NULL;
+}
+
 static struct channel *
 any_directory(struct control *control)
 {
-	for (size_t i = 0; i < CONTROL_DIRECTORIES_MAX; i++) {
-		unsigned at = control->next_directory++ %
-		    CONTROL_DIRECTORIES_MAX;
-
-		if (control->directories[at] != NULL)
-			return control->directories[at];
-	}
-	return NULL;
+	return control_any(control, control->directories);
 }
 
 bool
@@ -79,6 +86,31 @@ get_text(struct ipc_message *answer, struct slice *text)
 
 /* ---- status ---- */
 
+static void
+status_end(struct client *client, struct slice store)
+{
+	if (client->n_words > 1)
+		status_json_store(&client->out, store);
+	else
+		status_text_store(&client->out, store);
+	client_answer(client, CONTROL_OK);
+}
+
+/* The rest is worth showing though the store is silent. */
+static void
+status_store_answered(struct channel *ch, struct ipc_message *answer,
+    void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, STORE_STATUS) ||
+	    !get_text(answer, &text))
+		text = SLICE("");
+	status_end(client, text);
+}
+
 /* resolver is empty when it did not answer. */
 static void
 say_status(struct client *client, struct slice resolver)
@@ -92,7 +124,12 @@ say_status(struct client *client, struct slice resolver)
 		status_json(&client->out, text, resolver, control->boards);
 	else
 		status_text(&client->out, text, resolver, control->boards);
-	client_answer(client, CONTROL_OK);
+	client->asked = control->store;
+	if (control->store != NULL)
+		client->question = channel_ask(control->store, STORE_STATUS,
+		    NULL, -1, STATUS_MS, status_store_answered, client);
+	if (client->question == 0)
+		status_end(client, SLICE(""));
 }
 
 static void
@@ -138,8 +175,8 @@ ask_status(struct client *client)
 		client_say(client, CONTROL_FAILED, "status takes no argument "
 		    "but json.");
 	else
-		client_ask(client, client->control->c.supervisor, "The supervisor",
-		    SUPERVISOR_STATUS, NULL, status_answered);
+		client_ask(client, client->control->c.supervisor,
+		    "The supervisor", SUPERVISOR_STATUS, NULL, status_answered);
 }
 
 /* ---- reload ---- */
@@ -346,8 +383,8 @@ static void
 ask_tables(struct client *client)
 {
 	if (client->n_words == 1)
-		client_ask(client, any_directory(client->control), "The directory",
-		    TABLES_ASK, NULL, tables_answered);
+		client_ask(client, any_directory(client->control),
+		    "The directory", TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
 		tables_accept(client);
 	else
@@ -369,6 +406,9 @@ static const struct request {
 	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
+	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "
+	    "--helo NAME --from SENDER --to RECIPIENT [--file FILE] "
+	    "[--json]" },
 };
 
 bool
@@ -409,5 +449,6 @@ request_run(struct client *client)
 		return;
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
-	    "command. It knows: status, why, route, tables, reload, dns.");
+	    "command. It knows: status, why, route, tables, reload, dns, "
+	    "explain.");
 }

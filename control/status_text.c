@@ -115,6 +115,22 @@ status_text(struct buf *out, struct slice lines, struct slice resolver,
 	put_resolver(out, resolver);
 }
 
+void
+status_text_store(struct buf *out, struct slice line)
+{
+	struct trail_field field;
+	char key[64], value[VALUE_MAX];
+
+	if (line.size == 0)
+		buf_puts(out, "The store does not answer.\n");
+	while (trail_get_field(&line, &field)) {
+		if (!slice_copy(key, sizeof key, field.key))
+			continue;
+		trail_unescape(value, sizeof value, field.raw);
+		buf_printf(out, "%-26s %20s\n", key, value);
+	}
+}
+
 /* ---- JSON (RFC 8259) ---- */
 
 static void
@@ -182,5 +198,13 @@ status_json(struct buf *out, struct slice lines, struct slice resolver,
 		    scoreboard_counter_name((enum scoreboard_counter)i),
 		    (unsigned long long)scoreboards_sum(boards, NULL,
 		    (enum scoreboard_counter)i));
+	buf_puts(out, "}");
+}
+
+void
+status_json_store(struct buf *out, struct slice line)
+{
+	buf_puts(out, ",\"store\":{");
+	put_json_fields(out, line);
 	buf_puts(out, "}}\n");
 }

@@ -114,7 +114,7 @@ open_box(struct mailcache *cache, const struct mailcache_key *key,
 		return NULL;
 	memcpy(box->path, key->path.data, key->path.size);
 	box->hash = hash;
-	box->flush_slot = -1;
+	box->flush_slot = box->junk_slot = -1;
 	*error = slice_copy(home, sizeof home, key->home) ?
 	    maildir_open(&box->dir, box->path, home, key->is_made) :
 	    -ENAMETOOLONG;

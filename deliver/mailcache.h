@@ -14,7 +14,7 @@
 #include "maildir.h"
 
 #define MAILCACHE_AGE_US 5000000
-#define MAILCACHE_BOXES 384	/* two descriptors each */
+#define MAILCACHE_BOXES 384	/* two or three descriptors each */
 
 struct mailcache;
 
@@ -25,7 +25,8 @@ struct mailcache_key {		/* what maildir_open wants */
 
 struct mailbox {
 	struct maildir dir;
-	int flush_slot;		/* the worker's own, -1 between batches */
+	/* the worker's own, -1 between batches; of new/, of .Junk/new/ */
+	int flush_slot, junk_slot;
 	/* the cache's own: */
 	struct mailbox *next;	/* of the same hash */
 	struct mailbox *newer, *older;

@@ -75,7 +75,7 @@ maildir_open(struct maildir *m, const char *path, const char *home,
 {
 	int root = path_open_directory(path, home, is_made), error;
 
-	m->tmp_fd = m->new_fd = -1;
+	m->tmp_fd = m->new_fd = m->junk_fd = -1;
 	if (root < 0)
 		return root;
 	error = open_children(m, root, is_made);
@@ -94,7 +94,9 @@ maildir_close(struct maildir *m)
 		close(m->tmp_fd);
 	if (m->new_fd >= 0)
 		close(m->new_fd);
-	m->tmp_fd = m->new_fd = -1;
+	if (m->junk_fd >= 0)
+		close(m->junk_fd);
+	m->tmp_fd = m->new_fd = m->junk_fd = -1;
 }
 
 int

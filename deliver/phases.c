@@ -230,6 +230,7 @@ phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
 	tx->message = message;
 	tx->question = question;
 	tx->is_each = ask->is_each;
+	tx->is_junk = ask->is_junk;
 	tx->state = DELIVERY_PREPARING;
 	tx->top.size = tx->trace.size = 0;
 	error = take_headers(tx, ask);

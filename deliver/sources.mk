@@ -6,6 +6,7 @@ DELIVER_SRCS = \
 	deliver/dispatch.c \
 	deliver/failure.c \
 	deliver/flush.c \
+	deliver/junk.c \
 	deliver/mailcache.c \
 	deliver/maildir.c \
 	deliver/maildirsize.c \

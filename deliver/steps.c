@@ -89,6 +89,7 @@ encode_step(struct job *job, struct work *work)
 	const struct step *step = job->arg;
 
 	work->kind = step->kind;
+	work->is_junk = step->tx->is_junk;
 	work->n_leaves = step->n;
 	work->message_size = 0;
 	work->return_path = work->trace = (struct slice){ "", 0 };

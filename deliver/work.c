@@ -51,6 +51,7 @@ void
 put_work(struct ipc_writer *w, const struct work *work)
 {
 	ipc_put_u8(w, (uint8_t)work->kind);
+	ipc_put_u8(w, work->is_junk);
 	ipc_put_u64(w, work->message_size);
 	ipc_put_slice(w, work->return_path);
 	ipc_put_slice(w, work->trace);
@@ -63,6 +64,7 @@ bool
 get_work(struct ipc_reader *r, struct work *work)
 {
 	work->kind = (enum work_kind)ipc_get_u8(r);
+	work->is_junk = ipc_get_u8(r) != 0;
 	work->message_size = ipc_get_u64(r);
 	work->return_path = ipc_get_slice(r);
 	work->trace = ipc_get_slice(r);

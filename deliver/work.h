@@ -42,6 +42,7 @@ struct work_leaf {
 
 struct work {
 	enum work_kind kind;
+	bool is_junk;			/* into .Junk, or back from there */
 	uint64_t message_size;		/* prepare only, like the next two */
 	struct slice return_path;	/* whole header line */
 	struct slice trace;		/* whole header lines */

@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "flush.h"
 #include "ipc.h"
+#include "junk.h"
 #include "mailcache.h"
 #include "maildirsize.h"
 #include "sandbox.h"
@@ -103,6 +104,8 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 		.message_size = job->work.message_size };
 	int fd;
 
+	if (job->work.is_junk && (fd = junk_open(&job->leaves[i].box->dir)) < 0)
+		return fd;
 	if (text.start.size > START_SIZE)
 		text.start.size = START_SIZE;
 	/* the file's name says how large it is; readers and quota trust it */
@@ -124,16 +127,21 @@ commit_leaf(struct worker *w, struct job *job, size_t i)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
 	struct mailbox *box = job->leaves[i].box;
+	int *slot = job->work.is_junk ? &box->junk_slot : &box->flush_slot;
 	struct file_name name = name_of(leaf);
-	int error = maildir_rename(&box->dir, name.z);
+	int error = job->work.is_junk ? junk_open(&box->dir) : 0;
+	struct maildir dir = job->work.is_junk ? junk_of(&box->dir) :
+	    box->dir;
 
+	if (!error)
+		error = maildir_rename(&dir, name.z);
 	if (error)
 		return error;
 	if (leaf->quota_bytes > 0)
 		maildirsize_add(&box->dir, (int64_t)leaf->size_bytes);
-	if (box->flush_slot < 0)
-		box->flush_slot = add_flush(w, box, box->dir.new_fd, true);
-	job->leaves[i].flush_slot = box->flush_slot;
+	if (*slot < 0)
+		*slot = add_flush(w, box, dir.new_fd, true);
+	job->leaves[i].flush_slot = *slot;
 	return 0;
 }
 
@@ -150,12 +158,14 @@ static int
 take_back_leaf(struct worker *w, struct job *job, size_t i)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
-	const struct maildir *dir = &job->leaves[i].box->dir;
-	int place = maildir_take_back(dir, name_of(leaf).z);
+	struct maildir *box = &job->leaves[i].box->dir;
+	int error = job->work.is_junk ? junk_open(box) : 0;
+	struct maildir dir = job->work.is_junk ? junk_of(box) : *box;
+	int place = error ? error : maildir_take_back(&dir, name_of(leaf).z);
 
 	(void)w;
 	if (place == MAILDIR_NEW && leaf->quota_bytes > 0)
-		maildirsize_add(dir, -(int64_t)leaf->size_bytes);
+		maildirsize_add(box, -(int64_t)leaf->size_bytes);
 	if (place >= 0)
 		job->answer.leaves[i].value = (uint64_t)place;
 	return place < 0 ? place : 0;
@@ -290,7 +300,7 @@ end_leaf(struct worker *w, struct job *job, size_t i)
 		result->error = maildir_finish(&leaf->box->dir,
 		    name_of(&job->work.leaves[i]).z, leaf->fd, result->error);
 	if (leaf->box != NULL) {
-		leaf->box->flush_slot = -1;
+		leaf->box->flush_slot = leaf->box->junk_slot = -1;
 		mailcache_unpin(w->cache, leaf->box);
 	}
 }

@@ -106,6 +106,7 @@ enum ask_type {
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed
@@ -178,7 +179,7 @@ struct prepare_ask {
 	uint64_t transaction;
 	uint64_t message_size;		/* of the descriptor */
 	bool is_each;
-	bool is_junk;			/* into .Junk; later parts */
+	bool is_junk;			/* into .Junk of each mailbox */
 	struct slice name;		/* TIME.UNIQUE, safe characters */
 	struct slice host;
 	struct slice return_path;	/* line content of Return-Path: <...> */

@@ -26,7 +26,8 @@
 
 /* In the order in which they start; they stop in the reverse one. */
 enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_RESOLVER, ROLE_DELIVER,
-	ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER, ROLE_COUNT };
+	ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER,
+	ROLE_COUNT };
 
 const char *role_name(enum role role);		/* "smtpd" */
 bool role_of_name(const char *name, enum role *role);

@@ -65,10 +65,17 @@ struct config_domain {
 
 struct config_limits {		/* 0 = none */
 	unsigned sessions, sessions_per_client, messages_per_client;
+	unsigned sessions_per_minute;	/* of one client; default 0 */
+	unsigned recipients_per_client;	/* in an hour; default 0 */
 	unsigned recipients, unknown_recipients;
+	unsigned idle_commands;		/* before 421; default 100 */
+	unsigned pregreet_delay_s;	/* default 0 */
+	uint64_t data_rate_bytes;	/* in a second; default 1K */
 	uint64_t message_bytes;
 	unsigned received_fields;	/* hops; default 50 */
 	uint64_t header_bytes;		/* default 64K */
+	unsigned header_fields;		/* default 1000 */
+	unsigned mime_depth, mime_parts;	/* default 32, 1000 */
 	unsigned command_timeout_s;	/* default 300 */
 	unsigned data_timeout_s;	/* default 180 */
 	unsigned data_total_s;		/* default 1800 */
@@ -101,7 +108,8 @@ enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
 /* Checks that the configuration names; policy's table has one row each. */
 enum config_check { CHECK_HELO, CHECK_FCRDNS, CHECK_SENDER_DOMAIN, CHECK_SPF,
 	CHECK_DNSBL, CHECK_GREYLIST, CHECK_DATE, CHECK_FROM, CHECK_DKIM,
-	CHECK_DMARC, CHECK_VIRUS, CHECK_COUNT };
+	CHECK_DMARC, CHECK_VIRUS, CHECK_CONTENT, CHECK_ATTACHMENTS,
+	CHECK_COUNT };
 enum config_action { ACTION_REFUSE, ACTION_MARK, ACTION_OFF };
 
 struct config_dnsbl {
@@ -124,6 +132,8 @@ struct config_checks {
 	unsigned greylist_delay_s;	/* default 300 */
 	unsigned greylist_window_s;	/* default 1 day */
 	unsigned greylist_lifetime_s;	/* default 35 days */
+	/* patterns; none: those that are built in */
+	struct config_strings attachment_names, attachment_types;
 };
 
 struct config_other {		/* a section of a part not built yet */

@@ -25,6 +25,7 @@ enum sandbox_allow {
 	SANDBOX_SETUID = 1 << 4,	/* setresuid, setgroups ..., fork */
 	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
 	SANDBOX_INET_SOCKETS = 1 << 6,	/* socket(AF_INET, AF_INET6), bind */
+	SANDBOX_PAIRS = 1 << 7,		/* socketpair(AF_UNIX) */
 };
 
 struct sandbox_path {

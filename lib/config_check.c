@@ -81,6 +81,8 @@ apply_default(struct config *config, const struct config_frame *frame)
 		[CHECK_GREYLIST] = "greylist", [CHECK_DATE] = "date",
 		[CHECK_FROM] = "from", [CHECK_DKIM] = "dkim",
 		[CHECK_DMARC] = "dmarc", [CHECK_VIRUS] = "virus",
+		[CHECK_CONTENT] = "content",
+		[CHECK_ATTACHMENTS] = "attachments",
 	};
 
 	if (!config_frame_has(frame, "default"))

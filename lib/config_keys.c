@@ -179,6 +179,16 @@ const struct config_key config_keys[] = {
 	    RANGE(1, 1000000), DEFAULT("50"),
 	    IN(config, limits.sessions_per_client),
 	    HELP("Connections at a time from one client network.") },
+	{ "limits", "sessions_per_minute", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 1000000), DEFAULT("0"),
+	    IN(config, limits.sessions_per_minute),
+	    HELP("Connections in a minute from one client network; more are "
+	    "turned away with 421.") },
+	{ "limits", "recipients_per_client", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 100000000), DEFAULT("0"),
+	    IN(config, limits.recipients_per_client),
+	    HELP("RCPT commands in an hour from one client network, whatever "
+	    "became of them; more get 450.") },
 	{ "limits", "messages_per_client", CONFIG_COUNT, KEY_ZERO,
 	    RANGE(1, 100000000), DEFAULT("0"),
 	    IN(config, limits.messages_per_client),
@@ -201,6 +211,18 @@ const struct config_key config_keys[] = {
 	    RANGE(1, 100000), DEFAULT("20"),
 	    IN(config, limits.errors_per_session),
 	    HELP("Faulty commands after which a session is closed.") },
+	{ "limits", "idle_commands", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(10, 1000000), DEFAULT("100"),
+	    IN(config, limits.idle_commands),
+	    HELP("Commands that bring no mail forward (EHLO, HELO, RSET, "
+	    "NOOP, VRFY, EXPN, HELP) with no recipient named between them, "
+	    "after which a session is closed.") },
+	{ "limits", "pregreet_delay", CONFIG_DURATION, KEY_ZERO,
+	    RANGE(1, 30), DEFAULT("0s"), IN(config, limits.pregreet_delay_s),
+	    HELP("How long the greeting waits, so that a client that speaks "
+	    "before it is noticed and refused with 554. A client network "
+	    "that has waited once is not kept waiting for an hour. Without "
+	    "a delay only what has come with the connection is noticed.") },
 	{ "limits", "message_size", CONFIG_SIZE, KEY_ZERO,
 	    RANGE(1 * K, 2 * G), DEFAULT("50M"),
 	    IN(config, limits.message_bytes),
@@ -208,7 +230,18 @@ const struct config_key config_keys[] = {
 	{ "limits", "header_size", CONFIG_SIZE, KEY_ZERO,
 	    RANGE(1 * K, 64 * M), DEFAULT("64K"),
 	    IN(config, limits.header_bytes),
-	    HELP("Octets of a message's header.") },
+	    HELP("Octets of a message's header, and of each of its parts; "
+	    "more is refused (see content).") },
+	{ "limits", "header_fields", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(10, 1000000), DEFAULT("1000"),
+	    IN(config, limits.header_fields),
+	    HELP("Fields of a message's header, and of each of its parts.") },
+	{ "limits", "mime_depth", CONFIG_COUNT, 0, RANGE(1, 32),
+	    DEFAULT("32"), IN(config, limits.mime_depth),
+	    HELP("How deep parts of a message may lie in other parts.") },
+	{ "limits", "mime_parts", CONFIG_COUNT, 0, RANGE(1, 100000),
+	    DEFAULT("1000"), IN(config, limits.mime_parts),
+	    HELP("Parts of one message.") },
 	{ "limits", "received_fields", CONFIG_COUNT, KEY_ZERO,
 	    RANGE(1, 1000), DEFAULT("50"),
 	    IN(config, limits.received_fields),
@@ -220,6 +253,10 @@ const struct config_key config_keys[] = {
 	{ "limits", "data_timeout", CONFIG_DURATION, 0, RANGE(1, DAY),
 	    DEFAULT("3m"), IN(config, limits.data_timeout_s),
 	    HELP("How long a client may pause inside of a message.") },
+	{ "limits", "data_rate", CONFIG_SIZE, KEY_ZERO, RANGE(1, 1 * G),
+	    DEFAULT("1K"), IN(config, limits.data_rate_bytes),
+	    HELP("Octets of a message that a client must send in a second, "
+	    "on average, after the first minute.") },
 	{ "limits", "data_total", CONFIG_DURATION, 0, RANGE(1, DAY),
 	    DEFAULT("30m"), IN(config, limits.data_total_s),
 	    HELP("How long a client may take for a whole message.") },
@@ -289,7 +326,8 @@ const struct config_key config_keys[] = {
 	    "mail (RFC 7505).") },
 	{ "checks", "spf", CONFIG_WORD, 0, DEFAULT("mark"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_SPF]),
-	    HELP("SPF (RFC 7208).") },
+	    HELP("SPF (RFC 7208): whether the domain of the reverse-path, and "
+	    "the name in HELO, permit the client.") },
 	{ "checks", "dkim", CONFIG_WORD, 0, DEFAULT("mark"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DKIM]),
 	    HELP("DKIM signatures (RFC 6376).") },
@@ -300,6 +338,25 @@ const struct config_key config_keys[] = {
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_VIRUS]),
 	    HELP("What clamd finds, and its silence. mark only notes it in "
 	    "the trail.") },
+	{ "checks", "content", CONFIG_WORD, 0, DEFAULT("refuse"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_CONTENT]),
+	    HELP("The limits header_size, header_fields, mime_depth and "
+	    "mime_parts.") },
+	{ "checks", "attachments", CONFIG_WORD, 0, DEFAULT("off"),
+	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_ATTACHMENTS]),
+	    HELP("Parts of a message by their file name and declared type, "
+	    "with a list of programs and scripts built in. The reply names "
+	    "the part. Archives are not looked into; clamd does that.") },
+	{ "checks", "attachment_names", CONFIG_PATTERN_LIST, 0,
+	    IN(config, checks.attachment_names),
+	    HELP("The file names that attachments finds, instead of those "
+	    "that are built in: an asterisk is any characters, a question "
+	    "mark is one, case does not count.") },
+	{ "checks", "attachment_types", CONFIG_PATTERN_LIST, 0,
+	    IN(config, checks.attachment_types),
+	    HELP("The types that attachments finds, instead of those that "
+	    "are built in. A part that begins as a Windows program does has "
+	    "the type application/x-dosexec too, whatever it declares.") },
 	{ "checks", "date", CONFIG_WORD, 0, DEFAULT("mark"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DATE]),
 	    HELP("The Date field: one, well-formed, and not far from now.") },

@@ -34,8 +34,8 @@ static const int common[] = {
 	S(pwritev), S(lseek), S(close), S(fcntl), S(fstat), S(newfstatat),
 	S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait),
 	S(poll), S(ppoll),
-	S(setitimer), S(signalfd4), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
-	S(sigaltstack), S(restart_syscall),
+	S(signalfd4), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
+	S(sigaltstack), S(restart_syscall), S(setitimer),
 	S(sendmsg), S(recvmsg), S(sendmmsg), S(recvmmsg), S(sendto),
 	S(recvfrom), S(shutdown), S(getsockopt), S(setsockopt),
 	S(getsockname), S(getpeername),
@@ -127,35 +127,44 @@ add_all(struct filter *f, uint32_t action, const int *calls, size_t n)
 	add_all((f), (action), (list), sizeof(list) / sizeof *(list))
 
 static void
-socket_rule(struct filter *f, uint32_t action, int domain)
+socket_rule(struct filter *f, uint32_t action, enum scmp_compare is,
+    int domain)
 {
 	int error = seccomp_rule_add(f->ctx, action, S(socket), 1,
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain, 0));
+	    SCMP_A0(is, (scmp_datum_t)domain, 0));
 
 	if (error)
 		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
 }
 
-/* The kinds that are allowed; the others that libraries try get EPERM. */
+/*
+ * The kinds that are allowed. One comparison with a rule is all there is: of
+ * unix sockets alone "not that" can be said, else those that libraries try
+ * are named, and any other is death.
+ */
 static void
 allow_sockets(struct filter *f)
 {
-	static const struct { int domain; unsigned allow; } kinds[] = {
-		{ AF_UNIX, SANDBOX_UNIX_SOCKETS },
-		{ AF_INET, SANDBOX_INET_SOCKETS },
-		{ AF_INET6, SANDBOX_INET_SOCKETS },
-		{ AF_NETLINK, 0 }, { AF_PACKET, 0 },
-	};
+	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
 	unsigned allow = f->sandbox->allow;
+	bool has_unix = allow & SANDBOX_UNIX_SOCKETS;
 
 	if (!(allow & (SANDBOX_UNIX_SOCKETS | SANDBOX_INET_SOCKETS)))
 		return;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		socket_rule(f, allow & kinds[i].allow ? SCMP_ACT_ALLOW :
-		    SCMP_ACT_ERRNO(EPERM), kinds[i].domain);
 	add(f, SCMP_ACT_ALLOW, S(connect));
-	if (allow & SANDBOX_INET_SOCKETS)
-		add(f, SCMP_ACT_ALLOW, S(bind));
+	if (has_unix)
+		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX);
+	if (!(allow & SANDBOX_INET_SOCKETS)) {
+		socket_rule(f, refuse, SCMP_CMP_NE, AF_UNIX);
+		return;
+	}
+	add(f, SCMP_ACT_ALLOW, S(bind));
+	socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET);
+	socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET6);
+	if (!has_unix)
+		socket_rule(f, refuse, SCMP_CMP_EQ, AF_UNIX);
+	socket_rule(f, refuse, SCMP_CMP_EQ, AF_NETLINK);
+	socket_rule(f, refuse, SCMP_CMP_EQ, AF_PACKET);
 }
 
 /* abort() and raise() of the process itself, nobody else */
@@ -208,6 +217,8 @@ fill(struct filter *f)
 		allow_read_only_open(f);
 	}
 	allow_sockets(f);
+	if (allow & SANDBOX_PAIRS)	/* it makes no other kind */
+		add(f, SCMP_ACT_ALLOW, S(socketpair));
 	if (allow & SANDBOX_FORK)
 		ADD_ALL(f, SCMP_ACT_ALLOW, fork_calls);
 	if (allow & SANDBOX_SETUID) {

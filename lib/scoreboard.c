@@ -43,6 +43,7 @@ static const char *const names[SCOREBOARD_COUNTERS] = {
 	[SCOREBOARD_SESSIONS_NOW] = "sessions_now",
 	[SCOREBOARD_TRANSACTIONS_NOW] = "transactions_now",
 	[SCOREBOARD_MEMORY_MESSAGES_BYTES] = "memory_messages_bytes",
+	[SCOREBOARD_SELF_TEST_FAILING] = "self_test_failing",
 	[SCOREBOARD_SESSIONS_TOTAL] = "sessions_total",
 	[SCOREBOARD_SESSIONS_REFUSED] = "sessions_refused",
 	[SCOREBOARD_MESSAGES_ACCEPTED] = "messages_accepted",
@@ -60,6 +61,7 @@ static const char *const names[SCOREBOARD_COUNTERS] = {
 	[SCOREBOARD_TIMEOUTS] = "timeouts",
 	[SCOREBOARD_MEMORY_REFUSED] = "memory_refused",
 	[SCOREBOARD_TRAIL_LOST] = "trail_lost",
+	[SCOREBOARD_SELF_TESTS] = "self_tests",
 };
 
 const char *

@@ -37,6 +37,7 @@ enum check_said {
 	SAID_WANTS,	/* facts are wanted */
 	SAID_GOOD,	/* a finding that accepts */
 	SAID_BAD,	/* c->verdict (4yz or 5yz) is what it would say */
+	SAID_MARK,	/* a finding that marks, whatever the action is */
 	SAID_SILENCE,	/* it cannot tell; c->verdict is a 4yz */
 };
 
@@ -45,6 +46,8 @@ struct check {
 	enum judge_stage stage;
 	struct facts *facts;
 	struct slice message;		/* DATA: all of it, LF lines */
+	bool others_wait;		/* a check before it wants facts: this
+					 * is not the last round */
 	/* for a check that has more to give than a word: fields, cuts,
 	 * is_junk, and results (check_put_result) */
 	struct judgement *judgement;
@@ -84,7 +87,13 @@ bool check_result(const struct check *c, const char *name,
 
 /* ---- the checks, one file each ---- */
 
+/* Before the sandbox closes; they end the process when they cannot. */
+void check_dkim_warm_up(void);
+void check_dmarc_warm_up(void);
+
 check_fn check_helo, check_fcrdns, check_sender, check_dnsbl,
-    check_greylist, check_accepted, check_date, check_from;
+    check_greylist, check_accepted, check_date, check_from, check_dkim,
+    check_dmarc, check_authres, check_spf, check_spf_trace, check_content,
+    check_attachments;
 
 #endif

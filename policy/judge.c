@@ -11,23 +11,42 @@
 #include <string.h>
 #include "judging.h"
 
+#define BIT(check) (1u << CHECK_ ## check)
+
 const struct check_row check_rows[] = {
-	{ "helo", JUDGE_MAIL, true, false, check_helo, CHECK_HELO,
+	{ "helo", JUDGE_MAIL, true, 0, check_helo, CHECK_HELO,
 	    SILENCE_TEMPORARY },
-	{ "fcrdns", JUDGE_MAIL, true, false, check_fcrdns, CHECK_FCRDNS,
+	{ "fcrdns", JUDGE_MAIL, true, 0, check_fcrdns, CHECK_FCRDNS,
 	    SILENCE_TEMPORARY },
-	{ "sender_domain", JUDGE_MAIL, false, false, check_sender,
+	{ "sender_domain", JUDGE_MAIL, false, 0, check_sender,
 	    CHECK_SENDER_DOMAIN, SILENCE_TEMPORARY },
-	{ "dnsbl", JUDGE_RCPT, true, false, check_dnsbl, CHECK_DNSBL,
+	/* greylist, DMARC and Authentication-Results want its result */
+	{ "spf", JUDGE_MAIL, false, BIT(DMARC) | BIT(GREYLIST),
+	    check_spf, CHECK_SPF, SILENCE_TEMPORARY },
+	{ "dnsbl", JUDGE_RCPT, true, 0, check_dnsbl, CHECK_DNSBL,
 	    SILENCE_TEMPORARY },
-	{ "greylist", JUDGE_RCPT, false, false, check_greylist,
+	{ "greylist", JUDGE_RCPT, false, 0, check_greylist,
 	    CHECK_GREYLIST, SILENCE_TEMPORARY },
-	{ "date", JUDGE_DATA, false, false, check_date, CHECK_DATE,
+	{ "spf", JUDGE_DATA, false, 0, check_spf_trace, CHECK_SPF,
 	    SILENCE_TEMPORARY },
-	{ "from", JUDGE_DATA, false, false, check_from, CHECK_FROM,
+	{ "content", JUDGE_DATA, false, 0, check_content, CHECK_CONTENT,
 	    SILENCE_TEMPORARY },
+	{ "attachments", JUDGE_DATA, false, 0, check_attachments,
+	    CHECK_ATTACHMENTS, SILENCE_TEMPORARY },
+	{ "date", JUDGE_DATA, false, 0, check_date, CHECK_DATE,
+	    SILENCE_TEMPORARY },
+	{ "from", JUDGE_DATA, false, 0, check_from, CHECK_FROM,
+	    SILENCE_TEMPORARY },
+	{ "dkim", JUDGE_DATA, false, BIT(DMARC), check_dkim, CHECK_DKIM,
+	    SILENCE_TEMPORARY },
+	{ "dmarc", JUDGE_DATA, false, 0, check_dmarc, CHECK_DMARC,
+	    SILENCE_TEMPORARY },
+	/* behind those whose results it writes down; forged fields are cut
+	 * whatever is on */
+	{ "authres", JUDGE_DATA, false, ~0u, check_authres,
+	    CHECK_DMARC, SILENCE_TEMPORARY },
 	/* after all others: it looks at what they said */
-	{ "greylist", JUDGE_DATA, false, false, check_accepted,
+	{ "greylist", JUDGE_DATA, false, 0, check_accepted,
 	    CHECK_GREYLIST, SILENCE_TEMPORARY },
 };
 const size_t check_n_rows = sizeof check_rows / sizeof *check_rows;
@@ -40,13 +59,25 @@ is_of_stage(const struct check_row *row, enum judge_stage stage)
 	    (stage == JUDGE_HELO && row->is_early);
 }
 
+static bool
+is_to_run(const struct check_row *row, const struct config_checks *checks)
+{
+	if (checks->actions[row->action] != ACTION_OFF)
+		return true;
+	for (size_t i = 0; i < CHECK_COUNT; i++)
+		if ((row->needed_by & (1u << i)) != 0 &&
+		    checks->actions[i] != ACTION_OFF)
+			return true;
+	return false;
+}
+
 static enum finding_kind
 kind_of(const struct check_row *row, enum config_action action,
     enum check_said said, const struct verdict *verdict)
 {
 	if (said == SAID_GOOD)
 		return FINDING_ACCEPT;
-	if (action != ACTION_REFUSE ||
+	if (said == SAID_MARK || action != ACTION_REFUSE ||
 	    (said == SAID_SILENCE && row->silence == SILENCE_MARKS))
 		return FINDING_MARK;
 	return verdict->code < 500 ? FINDING_TEMPORARY : FINDING_REFUSE;
@@ -78,7 +109,8 @@ give_up(struct check *c)
 	return check_silent(c, 4, 3, "too much would have to be asked");
 }
 
-static void
+/* False: it waits for facts. */
+static bool
 run_row(const struct check_row *row, struct check *c, struct judgement *j,
     bool is_last)
 {
@@ -91,20 +123,23 @@ run_row(const struct check_row *row, struct check *c, struct judgement *j,
 		said = give_up(c);
 	if (said != SAID_WANTS && c->stage != JUDGE_HELO)
 		add_finding(row, said, c, j);
+	return said != SAID_WANTS;
 }
 
-static void
+/* True: no check waits. What one has asked for beyond that is no matter. */
+static bool
 run_all(struct check *c, struct judgement *j, bool is_last)
 {
+	c->others_wait = false;
 	for (size_t i = 0; i < check_n_rows; i++) {
 		const struct check_row *row = &check_rows[i];
 
-		if (!is_of_stage(row, c->stage))
-			continue;
-		if (c->config->checks.actions[row->action] != ACTION_OFF ||
-		    row->feeds)
-			run_row(row, c, j, is_last);
+		if (is_of_stage(row, c->stage) &&
+		    is_to_run(row, &c->config->checks))
+			c->others_wait = !run_row(row, c, j, is_last) ||
+			    c->others_wait;
 	}
+	return !c->others_wait;
 }
 
 /* The judgement takes what is wanted over, and says nothing else. */
@@ -128,14 +163,13 @@ judge(const struct config *config, enum judge_stage stage,
 		.message = message, .judgement = j };
 
 	memset(j, 0, sizeof *j);
-	run_all(&c, j, false);
-	if (facts->n_wanted > 0) {
-		want(facts, j);
-		return;
-	}
-	if (facts->is_over) {
+	if (!run_all(&c, j, false)) {
+		if (facts->n_wanted > 0) {
+			want(facts, j);
+			return;
+		}
 		judgement_free(j);
-		run_all(&c, j, true);
+		(void)run_all(&c, j, true);
 	}
 	j->is_complete = true;
 }

@@ -15,8 +15,9 @@ struct check_row {
 	enum judge_stage stage;		/* at which it is answered */
 	bool is_early;			/* the connection's facts suffice:
 					 * asked for at HELO already */
-	bool feeds;			/* runs though it is off: others need
-					 * its result */
+	unsigned needed_by;		/* bits of enum config_check: if one of
+					 * these is on it runs though it is
+					 * off, and then says nothing itself */
 	check_fn *fn;
 	enum config_check action;	/* index into config->checks.actions */
 	enum silence silence;

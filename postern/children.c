@@ -126,7 +126,7 @@ child_start(struct child *child)
 			log_warning("scoreboard", LOG_E("error", errno),
 			    LOG_END);
 	}
-	child->is_ready = false;
+	child->is_ready = child->is_renewed = false;
 	child->started_us = clock_monotonic_us();
 	child->pid = -1;
 	error = spawn(child);
@@ -265,7 +265,8 @@ log_death(const struct child *child, int status)
 	int number = WIFSIGNALED(status) ? WTERMSIG(status) :
 	    WEXITSTATUS(status);
 
-	if (child->state == CHILD_STOPPING && status == 0)
+	if ((child->state == CHILD_STOPPING && status == 0) ||
+	    child->is_renewed)
 		return;
 	log_error("compartment_died", LOG_S("role", role_name(child->role)),
 	    LOG_U("index", child->index), LOG_D("pid", child->pid),

@@ -259,6 +259,45 @@ adopt_shared(struct supervisor *s)
 			s->children[i].generation = s->current;
 }
 
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+asks_the_same(const struct config_resolver *a,
+    const struct config_resolver *b)
+{
+	if (a->servers.n != b->servers.n || a->has_dnssec != b->has_dnssec ||
+	    a->timeout_s != b->timeout_s ||
+	    !is_same_text(a->trust_anchor, b->trust_anchor))
+		return false;
+	for (size_t i = 0; i < a->servers.n; i++)
+		if (strcmp(a->servers.items[i], b->servers.items[i]) != 0)
+			return false;
+	return true;
+}
+
+/* libunbound takes no settings once it runs: there is a new one, at once. */
+static void
+renew_resolver(struct supervisor *s, const struct config *old)
+{
+	if (asks_the_same(&old->resolver, &s->current->config->resolver))
+		return;
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role != ROLE_RESOLVER ||
+		    child->state != CHILD_RUNNING)
+			continue;
+		log_notice("resolver_renewed", LOG_S("why",
+		    "its settings have changed"), LOG_END);
+		child->is_renewed = true;
+		kill(child->pid, SIGKILL);
+	}
+}
+
 static const char *
 reload(struct supervisor *s)
 {
@@ -300,6 +339,7 @@ reload(struct supervisor *s)
 	drain_current(s);
 	s->current = next;
 	adopt_shared(s);
+	renew_resolver(s, old->config);
 	compile_start(s);
 	children_start_generation(s);
 	supervisor_child_gone(s);

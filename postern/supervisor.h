@@ -47,6 +47,7 @@ struct child {
 	pid_t pid;
 	struct channel *channel;
 	bool is_ready;
+	bool is_renewed;		/* its end is wanted: start another */
 	int scoreboard;			/* of an smtpd, or -1 */
 	unsigned n_restarts;
 	unsigned backoff_ms;

@@ -72,6 +72,9 @@ static const struct { const char *key, *value; } options[] = {
 	{ "infra-host-ttl:", "60" },
 	{ "infra-keep-probing:", "yes" },
 	{ "infra-cache-max-rtt:", "10000" },
+	/* a forwarder may take seconds for a name that it does not know yet:
+	 * five tries from here on last longer than a question's time */
+	{ "infra-cache-min-rtt:", "300" },
 	{ "val-bogus-ttl:", "30" },
 	/* the reverse zones of private networks are the forwarder's */
 	{ "unblock-lan-zones:", "yes" },
@@ -86,9 +89,10 @@ static const struct { const char *key, *value; } options[] = {
  * Zones that libunbound answers by itself. localhost., invalid. and onion.
  * stay (RFC 6761, 7686); these are for a forwarder to know about.
  */
+#define LOOPBACK_6 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0." \
+	"0.0.0.0.0.0.ip6.arpa."
 static const char *const forwarded_zones[] = { "127.in-addr.arpa.",
-	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
-	"ip6.arpa.", "test.", "home.arpa." };
+	LOOPBACK_6, "test.", "home.arpa." };
 
 static bool
 set(struct engine *engine, const char *key, const char *value)

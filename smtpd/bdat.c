@@ -88,6 +88,8 @@ cmd_bdat(struct session *s, struct slice argument)
 		return session_reply(s, REPLY_BDAT_SYNTAX);
 	if (s->tx->n_recipients == 0)
 		return chunk_throw_away(s, size_bytes, REPLY_NO_RECIPIENTS);
+	if (!s->tx->has_body && data_is_unsafe(s))
+		return chunk_throw_away(s, size_bytes, REPLY_SELF_TEST_FAILED);
 	if (!s->tx->has_body && data_begin(s) < 0)
 		return chunk_throw_away(s, size_bytes, REPLY_DATA_IO_ERROR);
 	s->phase = PHASE_CHUNKS;

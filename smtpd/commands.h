@@ -45,6 +45,8 @@ enum step chunk_take(struct session *s);
 enum step chunk_skip(struct session *s);
 /* A message, or a chunk that is thrown away, comes from now on. */
 void data_start_clock(struct session *s);
+/* A self-test has failed: no message is taken in. */
+bool data_is_unsafe(const struct session *s);
 /* The first octet of a message is awaited. 0 or a negative errno (data.c). */
 int data_begin(struct session *s);
 /* Octets came: REPLY_COUNT, or why they come no longer. */
@@ -72,6 +74,9 @@ void note_mark(struct session *s, const char *stage, const char *check,
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
 /* One check's word; stage and time are those of the last note_asked. */
 void note_finding(const struct session *s, const struct finding *f);
+/* The facts that a refusal was decided on; nothing for none. */
+void note_facts(const struct session *s, const char *stage,
+    const struct buf *facts);
 /* Makes s->id. */
 void note_opened(struct session *s);
 void note_closed(const struct session *s);

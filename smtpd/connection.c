@@ -11,6 +11,7 @@
 #include "filters.h"
 #include "limits.h"
 #include "peers.h"
+#include "self_test.h"
 #include "stream.h"
 
 struct connection {
@@ -23,6 +24,7 @@ struct connection {
 	uint64_t unconfirmed;		/* see session.h */
 	uint32_t lingered_bytes;
 	bool has_quit;
+	bool is_waiting;		/* the greeting does, for talkers */
 };
 
 static char input[65536];
@@ -120,12 +122,25 @@ connection_lingered(struct connection *c, ssize_t n)
 		connection_free(c, false);
 }
 
+/* The end of its wait: it has talked, or it has not. */
+static void
+connection_end_wait(struct connection *c, bool has_talked)
+{
+	c->is_waiting = false;
+	if (!has_talked)
+		limits_note_patience(c->session->client);
+	session_greet(c->session, has_talked);
+}
+
 static void
 connection_readable(struct connection *c)
 {
 	ssize_t n = stream_read(&c->stream, input, sizeof(input));
 
-	if (c->session == NULL) {
+	if (c->is_waiting && n > 0) {
+		connection_end_wait(c, true);
+		connection_after(c);
+	} else if (c->session == NULL) {
 		connection_lingered(c, n);
 	} else if (n > 0) {
 		session_input(c->session,
@@ -168,7 +183,10 @@ on_timer(struct loop_timer *timer, void *arg)
 		connection_free(c, false);
 		return;
 	}
-	session_timeout(c->session);
+	if (c->is_waiting)
+		connection_end_wait(c, false);
+	else
+		session_timeout(c->session);
 	connection_after(c);
 }
 
@@ -292,6 +310,22 @@ const struct session_host connection_host = {
 
 /* ---- the beginning ---- */
 
+/* Spammers' programs do not wait for a greeting; mail servers do. */
+static bool
+connection_waits(struct connection *c)
+{
+	unsigned delay_s = c->server->settings.config->limits.pregreet_delay_s;
+
+	if (delay_s == 0 || c->session->is_self_test ||
+	    limits_is_patient(c->session->client))
+		return false;
+	c->is_waiting = true;
+	session_begin(c->session);
+	loop_timer_start(c->server->loop, &c->timer, delay_s * 1000, on_timer,
+	    c);
+	return true;
+}
+
 static void
 connection_greet(struct connection *c, enum reply_name turned_away)
 {
@@ -302,25 +336,69 @@ connection_greet(struct connection *c, enum reply_name turned_away)
 		return;
 	}
 	has_talked = stream_look(&c->stream) == STREAM_HAS_INPUT;
+	if (!has_talked && connection_waits(c))
+		return;
 	session_greet(c->session, has_talked);
+}
+
+static struct connection *
+connection_new(struct server *server, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return NULL;
+	}
+	c->server = server;
+	if (stream_open(&c->stream, server->loop, fd, on_stream, c) < 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void
+connection_begin(struct connection *c, enum reply_name turned_away)
+{
+	struct server *server = c->server;
+
+	c->next = server->first;
+	if (c->next != NULL)
+		c->next->prev = c;
+	server->first = c;
+	server->n_connections++;
+	connection_greet(c, turned_away);
+	connection_after(c);
+}
+
+void
+server_adopt_self_test(struct server *server, int fd)
+{
+	struct connection *c = connection_new(server, fd);
+
+	if (c == NULL)
+		return;
+	c->session = session_new(&server->settings, c, SELF_TEST_IP, NULL,
+	    false);
+	if (c->session == NULL) {
+		stream_close(&c->stream);
+		free(c);
+		return;
+	}
+	c->session->is_self_test = true;
+	connection_begin(c, REPLY_COUNT);
 }
 
 void
 server_adopt(struct server *server, int fd, const char *ip)
 {
-	struct connection *c = calloc(1, sizeof(*c));
+	struct connection *c = connection_new(server, fd);
 	struct client *client = NULL;
 	enum reply_name turned_away;
 
-	if (c == NULL) {
-		close(fd);
+	if (c == NULL)
 		return;
-	}
-	c->server = server;
-	if (stream_open(&c->stream, server->loop, fd, on_stream, c) < 0) {
-		free(c);
-		return;
-	}
 	turned_away = limits_admit(server->settings.limits, ip, &client);
 	c->session = session_new(&server->settings, c, ip, client,
 	    turned_away == REPLY_COUNT);
@@ -331,13 +409,7 @@ server_adopt(struct server *server, int fd, const char *ip)
 		free(c);
 		return;
 	}
-	c->next = server->first;
-	if (c->next != NULL)
-		c->next->prev = c;
-	server->first = c;
-	server->n_connections++;
-	connection_greet(c, turned_away);
-	connection_after(c);
+	connection_begin(c, turned_away);
 }
 
 /* ---- all of them ---- */
@@ -360,6 +432,7 @@ server_end_sessions(struct server *server)
 		next = c->next;
 		if (c->session == NULL)
 			continue;
+		c->is_waiting = false;
 		session_stop(c->session);
 		connection_after(c);
 	}

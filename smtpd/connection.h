@@ -58,6 +58,8 @@ int server_listen(struct server *server, int fd);
 void server_mute(struct server *server);
 /* A connected, non-blocking fd; ip is its peer. Takes fd over. */
 void server_adopt(struct server *server, int fd, const char *ip);
+/* The same with our own end: see self_test.h. */
+void server_adopt_self_test(struct server *server, int fd);
 /* Take nothing new; ended is called when the last connection has gone. */
 void server_drain(struct server *server);
 /*

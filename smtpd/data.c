@@ -10,8 +10,7 @@
 #include "finish.h"
 #include "limits.h"
 
-#define SLOW_AFTER_US 60000000	/* DESIGN 6: 1 KiB/s after its first minute */
-#define SLOW_BYTES_PER_S 1024
+#define SLOW_AFTER_US 60000000	/* DESIGN 6: after its first minute */
 #define TICK_MAX_MS 15000
 
 /* A message may cost this much reading before the connection ends. */
@@ -51,6 +50,7 @@ data_begin(struct session *s)
 		.drain_bytes = data_drain_bytes(s),
 		.header_bytes = config->limits.header_bytes,
 		.normalizes_lf = config->bare_lf == BARE_LF_NORMALIZE &&
+		    !s->is_self_test &&
 		    config_networks_contain(&config->bare_lf_exempt,
 		    s->ip),
 		.may_grow = data_may_grow,
@@ -61,6 +61,13 @@ data_begin(struct session *s)
 	data_start_clock(s);
 	s->tx->has_body = error == 0;
 	return error;
+}
+
+bool
+data_is_unsafe(const struct session *s)
+{
+	return !s->is_self_test && (s->settings->failing &
+	    (SELF_TEST_SMUGGLING | SELF_TEST_SCANNER)) != 0;
 }
 
 static enum step
@@ -79,6 +86,8 @@ cmd_data(struct session *s, struct slice argument)
 		return session_reply(s, REPLY_BAD_ARGUMENT);
 	if (s->tx->n_recipients == 0)
 		return session_reply(s, REPLY_NO_RECIPIENTS);
+	if (data_is_unsafe(s))
+		return session_reply(s, REPLY_SELF_TEST_FAILED);
 	return milters_data(s, data_open);
 }
 
@@ -110,8 +119,8 @@ data_is_slow(const struct session *s, int64_t now_us)
 	if (total_s != 0 && took_us > (int64_t)total_s * 1000000)
 		return true;
 	return sent_us > SLOW_AFTER_US && s->tx != NULL && s->tx->has_body &&
-	    s->tx->body.taken_bytes <
-	    (uint64_t)(sent_us / 1000000) * SLOW_BYTES_PER_S;
+	    s->tx->body.taken_bytes < (uint64_t)(sent_us / 1000000) *
+	    s->settings->config->limits.data_rate_bytes;
 }
 
 enum reply_name

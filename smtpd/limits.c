@@ -15,7 +15,8 @@
 
 #define N_CHAINS 16384
 #define CLIENTS_MAX 262144
-#define HOUR_US (3600 * (int64_t)1000000)
+#define MINUTE_US (60 * (int64_t)1000000)
+#define HOUR_US (60 * MINUTE_US)
 #define RESERVE_STEP 65536
 #define MEMORY_MIN (256u << 20)
 #define CLIENT_SHARE 4		/* one client network holds at most a quarter */
@@ -31,6 +32,7 @@ struct client {
 	struct scoreboard_client board;	/* it, in the scoreboards */
 	unsigned n_sessions;
 	int64_t harvester_until_us;
+	int64_t patient_until_us;
 	struct tally tallies[SCOREBOARD_CLIENT_COUNTS];
 };
 
@@ -46,6 +48,8 @@ static const int64_t windows_us[SCOREBOARD_CLIENT_COUNTS] = {
 	[SCOREBOARD_CLIENT_MESSAGES] = HOUR_US,
 	[SCOREBOARD_CLIENT_RECIPIENTS] = LIMITS_HARVEST_US,
 	[SCOREBOARD_CLIENT_UNKNOWN] = LIMITS_HARVEST_US,
+	[SCOREBOARD_CLIENT_CONNECTS] = MINUTE_US,
+	[SCOREBOARD_CLIENT_RCPTS] = HOUR_US,
 };
 
 struct limits *
@@ -198,7 +202,9 @@ client_is_over(const struct client *client, int64_t now_us)
 		if (client->tallies[i].window == window_of(
 		    (enum scoreboard_client_count)i, now_us))
 			return false;
-	return client->n_sessions == 0 && now_us >= client->harvester_until_us;
+	return client->n_sessions == 0 &&
+	    now_us >= client->harvester_until_us &&
+	    now_us >= client->patient_until_us;
 }
 
 static struct client *
@@ -240,7 +246,7 @@ client_make(struct limits *limits, const uint8_t key[16])
 	return client;
 }
 
-/* ---- sessions ---- */
+/* ---- room ---- */
 
 static uint64_t
 client_sum(const struct limits *limits, const struct client *client,
@@ -261,46 +267,6 @@ has_room(const struct limits *limits, const struct client *client)
 	return client == NULL || most->sessions_per_client == 0 ||
 	    client_sum(limits, client, SCOREBOARD_CLIENT_SESSIONS) <
 	    most->sessions_per_client;
-}
-
-enum reply_name
-limits_admit(struct limits *limits, const char *ip, struct client **clientp)
-{
-	struct client *client;
-	uint8_t key[16];
-
-	address_key(key, ip);
-	client = client_find(limits, key, clock_monotonic_us());
-	if (client == NULL)
-		client = client_make(limits, key);
-	*clientp = NULL;
-	if (!has_room(limits, client)) {
-		limits_count(limits, SCOREBOARD_SESSIONS_REFUSED, 1);
-		return REPLY_TOO_MANY_SESSIONS;
-	}
-	limits_count(limits, SCOREBOARD_SESSIONS_NOW, 1);
-	limits_count(limits, SCOREBOARD_SESSIONS_TOTAL, 1);
-	*clientp = client;
-	if (client == NULL)
-		return REPLY_COUNT;
-	client->n_sessions++;
-	scoreboard_client_add(limits->setup.own, &client->board,
-	    SCOREBOARD_CLIENT_SESSIONS, 1);
-	return REPLY_COUNT;
-}
-
-void
-limits_leave(struct limits *limits, struct client **clientp)
-{
-	struct client *client = *clientp;
-
-	*clientp = NULL;
-	limits_count(limits, SCOREBOARD_SESSIONS_NOW, -1);
-	if (client == NULL)
-		return;
-	client->n_sessions--;
-	scoreboard_client_add(limits->setup.own, &client->board,
-	    SCOREBOARD_CLIENT_SESSIONS, -1);
 }
 
 /* ---- what a client has done in a window ---- */
@@ -346,22 +312,99 @@ tally_add(struct limits *limits, struct client *client,
 	    tally->window, tally->n);
 }
 
-/* ---- messages and their memory ---- */
-
-bool
-limits_allow_mail(struct limits *limits, struct client *client)
+/* Counts one more unless there are so many already; 0: any number. */
+static bool
+tally_allow(struct limits *limits, struct client *client,
+    enum scoreboard_client_count count, unsigned most)
 {
-	unsigned most = limits->setup.config->limits.messages_per_client;
 	int64_t now_us;
 
 	if (most == 0 || client == NULL)
 		return true;
 	now_us = clock_monotonic_us();
-	if (tally_sum(limits, client, SCOREBOARD_CLIENT_MESSAGES, now_us) >=
-	    most)
+	if (tally_sum(limits, client, count, now_us) >= most)
 		return false;
-	tally_add(limits, client, SCOREBOARD_CLIENT_MESSAGES, now_us);
+	tally_add(limits, client, count, now_us);
 	return true;
+}
+
+/* ---- sessions ---- */
+
+enum reply_name
+limits_admit(struct limits *limits, const char *ip, struct client **clientp)
+{
+	unsigned per_minute = limits->setup.config->limits.sessions_per_minute;
+	enum reply_name refusal = REPLY_COUNT;
+	struct client *client;
+	uint8_t key[16];
+
+	address_key(key, ip);
+	client = client_find(limits, key, clock_monotonic_us());
+	if (client == NULL)
+		client = client_make(limits, key);
+	*clientp = NULL;
+	if (!has_room(limits, client))
+		refusal = REPLY_TOO_MANY_SESSIONS;
+	else if (!tally_allow(limits, client, SCOREBOARD_CLIENT_CONNECTS,
+	    per_minute))
+		refusal = REPLY_TOO_MANY_CONNECTS;
+	if (refusal != REPLY_COUNT) {
+		limits_count(limits, SCOREBOARD_SESSIONS_REFUSED, 1);
+		return refusal;
+	}
+	limits_count(limits, SCOREBOARD_SESSIONS_NOW, 1);
+	limits_count(limits, SCOREBOARD_SESSIONS_TOTAL, 1);
+	*clientp = client;
+	if (client == NULL)
+		return REPLY_COUNT;
+	client->n_sessions++;
+	scoreboard_client_add(limits->setup.own, &client->board,
+	    SCOREBOARD_CLIENT_SESSIONS, 1);
+	return REPLY_COUNT;
+}
+
+void
+limits_leave(struct limits *limits, struct client **clientp)
+{
+	struct client *client = *clientp;
+
+	*clientp = NULL;
+	limits_count(limits, SCOREBOARD_SESSIONS_NOW, -1);
+	if (client == NULL)
+		return;
+	client->n_sessions--;
+	scoreboard_client_add(limits->setup.own, &client->board,
+	    SCOREBOARD_CLIENT_SESSIONS, -1);
+}
+
+void
+limits_note_patience(struct client *client)
+{
+	if (client != NULL)
+		client->patient_until_us = clock_monotonic_us() + HOUR_US;
+}
+
+bool
+limits_is_patient(const struct client *client)
+{
+	return client != NULL &&
+	    clock_monotonic_us() < client->patient_until_us;
+}
+
+/* ---- messages and their memory ---- */
+
+bool
+limits_allow_mail(struct limits *limits, struct client *client)
+{
+	return tally_allow(limits, client, SCOREBOARD_CLIENT_MESSAGES,
+	    limits->setup.config->limits.messages_per_client);
+}
+
+bool
+limits_allow_rcpt(struct limits *limits, struct client *client)
+{
+	return tally_allow(limits, client, SCOREBOARD_CLIENT_RCPTS,
+	    limits->setup.config->limits.recipients_per_client);
 }
 
 /* Is there room for so much more, of all memory and of this client's? */

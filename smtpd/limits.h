@@ -3,8 +3,9 @@
  * limits.h - what one client, and all clients together, may have at once.
  *
  * Everything is counted over all smtpd processes through their scoreboards:
- * sessions and memory as gauges, messages in an hour and recipients in a
- * quarter of one in windows that all processes cut alike. A client that
+ * sessions and memory as gauges, messages in an hour, recipients in an hour
+ * or a quarter of one and connections in a minute in windows that all
+ * processes cut alike. A client that
  * collects addresses is marked there for all. Two processes that look at the
  * same moment may each let one more in.
  *
@@ -57,8 +58,12 @@ enum reply_name limits_admit(struct limits *limits, const char *ip,
     struct client **client);
 void limits_leave(struct limits *limits, struct client **client);
 
-/* May it begin one more message now? Counts it. */
+/* May it begin one more message, name one more recipient now? Counts it. */
 bool limits_allow_mail(struct limits *limits, struct client *client);
+bool limits_allow_rcpt(struct limits *limits, struct client *client);
+/* It has waited for its greeting, as it should; for an hour it need not. */
+void limits_note_patience(struct client *client);
+bool limits_is_patient(const struct client *client);
 /* Hold at least wanted octets of memory; *held is what it holds. */
 bool limits_reserve(struct limits *limits, struct client *client,
     uint64_t *held, uint64_t wanted);

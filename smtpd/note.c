@@ -37,7 +37,7 @@ void
 note_count(const struct session *s, enum scoreboard_counter counter,
     unsigned n)
 {
-	if (n > 0)
+	if (n > 0 && !s->is_self_test)
 		limits_count(s->settings->limits, counter, n);
 }
 
@@ -60,6 +60,8 @@ note_refusal(struct session *s, struct verdict *v, const char *check,
 	bool is_temporary = v->code < 500;
 	char id[SHORT_ID_NUMBERED_SIZE], enhanced[16];
 
+	if (s->is_self_test)
+		return;
 	if (s->n_refusals < SHORT_ID_NUMBER_MAX)
 		s->n_refusals++;
 	if (short_id_with_number(id, s->id, s->n_refusals) < 0)
@@ -115,8 +117,22 @@ note_finding(const struct session *s, const struct finding *f)
 }
 
 void
+note_facts(const struct session *s, const char *stage,
+    const struct buf *facts)
+{
+	if (facts->size > 0)
+		trail_add(s->settings->trail, s->id, 0,
+		    (const struct log_value[]){ LOG_S("stage", stage),
+		    LOG_SL("facts", buf_slice(facts)), LOG_END });
+}
+
+void
 note_opened(struct session *s)
 {
+	if (s->is_self_test) {
+		slice_copy(s->id, sizeof(s->id), SLICE("selftest"));
+		return;
+	}
 	trail_begin(s->settings->trail, s->id, (const struct log_value[]){
 	    LOG_S("stage", "connect"), LOG_S("client", s->ip), LOG_END });
 	log_debug("session_open", LOG_S("session", s->id),
@@ -128,6 +144,8 @@ note_closed(const struct session *s)
 {
 	int64_t took_us = clock_monotonic_us() - s->opened_us;
 
+	if (s->is_self_test)
+		return;
 	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
 	    LOG_S("stage", "end"), LOG_U("messages", s->n_accepted),
 	    LOG_U("refused", s->n_refusals), LOG_END });
@@ -163,6 +181,8 @@ note_delivered(struct session *s)
 	unsigned n_recipients, n_copies, n_discarded;
 	int64_t took_us = clock_monotonic_us() - tx->dot_us;
 
+	if (s->is_self_test)
+		return;
 	delivered_count(tx, &n_recipients, &n_copies, &n_discarded);
 	n_copies -= (unsigned)tx->n_done;
 	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){

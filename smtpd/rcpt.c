@@ -21,6 +21,7 @@
 #include "limits.h"
 #include "log.h"
 #include "rcpt.h"
+#include "self_test.h"
 #include "smtp_command.h"
 #include "transaction.h"
 
@@ -30,6 +31,7 @@
 
 static enum step rcpt_routed(struct session *s, struct answer *a);
 static enum step rcpt_probed(struct session *s, struct answer *a);
+static enum step rcpt_add(struct session *s, enum route_kind kind);
 static enum step rcpt_join(struct session *s);
 static enum step rcpt_remembered(struct session *s, struct answer *a);
 
@@ -65,6 +67,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 	enum command_result result;
 
 	s->n_recipients++;
+	s->n_idle = 0;
 	result = command_parse_rcpt(argument,
 	    tx->params.given & COMMAND_SMTPUTF8, &tx->rcpt, &params);
 	if (result != COMMAND_OK)
@@ -77,6 +80,12 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (!rcpt_is_exempt(&tx->rcpt) &&
 	    limits_is_harvester(s->settings->limits, s->client))
 		return session_reply(s, REPLY_HARVEST);
+	if (s->is_self_test && self_test_is_reserved(&tx->rcpt))
+		return rcpt_add(s, ROUTE_DISCARD);
+	if (!s->is_self_test && (s->settings->failing & SELF_TEST_RECIPIENT))
+		return session_reply(s, REPLY_SELF_TEST_FAILED);
+	if (!limits_allow_rcpt(s->settings->limits, s->client))
+		return session_reply(s, REPLY_TOO_MANY_RCPTS);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
 	return rcpt_ask_route(s, rcpt_routed);
@@ -115,9 +124,12 @@ rcpt_ask_route(struct session *s, session_answered_fn *answered)
 static enum step
 rcpt_unknown(struct session *s, const struct route_answer *route)
 {
-	enum step step = session_reply_verdict(s, &route->verdict, "recipient",
-	    slice_of(s->tx->rcpt.text));
+	enum step step;
 
+	if (s->is_self_test && FAULT("self-test.recipient"))
+		return session_reply(s, REPLY_RCPT_OK);
+	step = session_reply_verdict(s, &route->verdict, "recipient",
+	    slice_of(s->tx->rcpt.text));
 	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
 	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
 		return step;

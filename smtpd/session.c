@@ -18,6 +18,7 @@ struct command_entry {
 	struct slice verb;
 	unsigned phases;	/* elsewhere it is 503 */
 	bool ends_group;	/* replies leave now (RFC 2920 3.1) */
+	bool is_idle;		/* brings no mail forward */
 	command_fn *handler;
 	command_fn *otherwise;	/* out of phase: more to do than say 503 */
 };
@@ -27,19 +28,19 @@ struct command_entry {
 #define IN_TRANSACTION (PHASE_MAIL | PHASE_RCPT)
 
 static const struct command_entry commands[] = {
-	{ SLICE("EHLO"), PHASE_ANY, true, cmd_ehlo, NULL },
-	{ SLICE("HELO"), PHASE_ANY, true, cmd_helo, NULL },
-	{ SLICE("MAIL"), PHASE_READY, false, cmd_mail, NULL },
-	{ SLICE("RCPT"), IN_TRANSACTION, false, cmd_rcpt, NULL },
-	{ SLICE("DATA"), IN_TRANSACTION, true, cmd_data, NULL },
-	{ SLICE("BDAT"), IN_TRANSACTION | PHASE_CHUNKS, false, cmd_bdat,
-	    cmd_bdat_out_of_phase },
-	{ SLICE("RSET"), PHASE_ANY, false, cmd_rset, NULL },
-	{ SLICE("NOOP"), PHASE_ANY, true, cmd_noop, NULL },
-	{ SLICE("VRFY"), PHASE_ANY, true, cmd_vrfy, NULL },
-	{ SLICE("EXPN"), PHASE_ANY, true, cmd_expn, NULL },
-	{ SLICE("HELP"), PHASE_ANY, true, cmd_help, NULL },
-	{ SLICE("QUIT"), PHASE_ANY, true, cmd_quit, NULL },
+	{ SLICE("EHLO"), PHASE_ANY, true, true, cmd_ehlo, NULL },
+	{ SLICE("HELO"), PHASE_ANY, true, true, cmd_helo, NULL },
+	{ SLICE("MAIL"), PHASE_READY, false, false, cmd_mail, NULL },
+	{ SLICE("RCPT"), IN_TRANSACTION, false, false, cmd_rcpt, NULL },
+	{ SLICE("DATA"), IN_TRANSACTION, true, false, cmd_data, NULL },
+	{ SLICE("BDAT"), IN_TRANSACTION | PHASE_CHUNKS, false, false,
+	    cmd_bdat, cmd_bdat_out_of_phase },
+	{ SLICE("RSET"), PHASE_ANY, false, true, cmd_rset, NULL },
+	{ SLICE("NOOP"), PHASE_ANY, true, true, cmd_noop, NULL },
+	{ SLICE("VRFY"), PHASE_ANY, true, true, cmd_vrfy, NULL },
+	{ SLICE("EXPN"), PHASE_ANY, true, true, cmd_expn, NULL },
+	{ SLICE("HELP"), PHASE_ANY, true, true, cmd_help, NULL },
+	{ SLICE("QUIT"), PHASE_ANY, true, false, cmd_quit, NULL },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -82,6 +83,15 @@ session_confirm(struct session *s)
 	session_tell(s, &told);
 }
 
+/* A slot is for mail: one more command that brings none. */
+static bool
+session_is_idle(struct session *s)
+{
+	unsigned most = s->settings->config->limits.idle_commands;
+
+	return most != 0 && ++s->n_idle > most;
+}
+
 static enum step
 session_unknown(struct session *s)
 {
@@ -103,6 +113,8 @@ session_command(struct session *s, struct slice line)
 		note_asked("command", c.verb, 0);
 		return milters_unknown(s, line, session_unknown);
 	}
+	if (entry->is_idle && session_is_idle(s))
+		return session_reply(s, REPLY_TOO_IDLE);
 	if ((entry->phases & s->phase) != 0)
 		step = entry->handler(s, c.argument);
 	else if (entry->otherwise != NULL)
@@ -306,12 +318,19 @@ session_new(const struct session_settings *settings, void *conn,
 	return s;
 }
 
+void
+session_begin(struct session *s)
+{
+	if (s->id[0] == '\0')
+		note_opened(s);
+}
+
 enum step
 session_greet(struct session *s, bool has_talked)
 {
 	char text[300];
 
-	note_opened(s);
+	session_begin(s);
 	s->is_timer_wanted = true;
 	note_asked("connect", slice_of(s->ip), 0);
 	if (has_talked)
@@ -324,7 +343,7 @@ session_greet(struct session *s, bool has_talked)
 enum step
 session_turn_away(struct session *s, enum reply_name reply)
 {
-	note_opened(s);
+	session_begin(s);
 	note_asked("connect", slice_of(s->ip), 0);
 	return session_run(s, session_reply(s, reply));
 }

@@ -68,6 +68,7 @@ struct session {
 	bool is_esmtp;			/* EHLO was said */
 	bool has_enhanced;		/* replies do; not after HELO */
 	bool is_admitted;		/* counted in limits.h */
+	bool is_self_test;		/* our own: in no log, trail, count */
 	bool has_quit;			/* it ends as RFC 5321 wants it */
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
@@ -92,6 +93,7 @@ struct session {
 	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;
 	/* what the log and the limits count */
+	unsigned n_idle;		/* commands since the last RCPT */
 	unsigned n_errors, n_refusals, n_unknown, n_recipients;
 	unsigned n_mails, n_accepted, n_inputs;
 	/* a 250 that the client may not have read yet */
@@ -109,6 +111,8 @@ unsigned session_max_recipients(const struct config *config);
  */
 struct session *session_new(const struct session_settings *settings,
     void *conn, const char *ip, struct client *client, bool is_admitted);
+/* It exists, and waits to be greeted: makes its id. */
+void session_begin(struct session *s);
 /* Say 220; or, if the client has talked already, 554. */
 enum step session_greet(struct session *s, bool has_talked);
 /* Turn the client away with this reply instead of a greeting. */

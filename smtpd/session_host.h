@@ -36,6 +36,13 @@ struct session_host {
 	void (*tell)(struct session *s, const struct question *q);
 };
 
+/* What a self-test has tried (self_test.h). */
+enum self_test_stage {
+	SELF_TEST_RECIPIENT = 1 << 0,
+	SELF_TEST_SMUGGLING = 1 << 1,
+	SELF_TEST_SCANNER = 1 << 2,
+};
+
 /* The same for all sessions of a process. */
 struct session_settings {
 	const struct config *config;
@@ -45,6 +52,8 @@ struct session_settings {
 	unsigned max_recipients;
 	uint64_t memory_bytes;		/* of all messages under way */
 	uint32_t n_remembered_failures;	/* store keeps so many */
+	bool has_scanner;		/* EICAR must not pass */
+	unsigned failing;		/* enum self_test_stage: 451 */
 	bool is_stopping;		/* every command now gets 421 */
 	bool is_cutting;		/* within a transaction, too */
 };

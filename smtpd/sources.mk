@@ -17,6 +17,7 @@ SMTPD_SRCS = \
 	smtpd/filters.c \
 	smtpd/finish.c \
 	smtpd/helo.c \
+	smtpd/judge_queue.c \
 	smtpd/limits.c \
 	smtpd/listen.c \
 	smtpd/mail.c \
@@ -35,6 +36,7 @@ SMTPD_SRCS = \
 	smtpd/reply.c \
 	smtpd/scan_step.c \
 	smtpd/scanner.c \
+	smtpd/self_test.c \
 	smtpd/session.c \
 	smtpd/smtpd.c \
 	smtpd/trace.c \

@@ -4,6 +4,7 @@
  *
  * The search goes on in steps (why.h), between which mail is served.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "log.h"
@@ -101,7 +102,32 @@ on_why_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
+static bool
+on_store_status(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct store *s = peer->store;
+	struct records_counts counts;
+	struct ipc_writer w;
+	char text[256];
+
+	if (!ipc_reader_is_done(&m->body))
+		return false;
+	records_get_counts(s->records, &counts);
+	snprintf(text, sizeof text, "records_live=%llu records_ended=%llu "
+	    "greylist=%llu seen=%llu",
+	    (unsigned long long)counts.n_live,
+	    (unsigned long long)ended_count(s->ended),
+	    (unsigned long long)notes_count(grey_notes(s->grey)),
+	    (unsigned long long)notes_count(s->seen));
+	ipc_writer_init(&w);
+	ipc_put_string(&w, text);
+	(void)channel_answer(ch, m->id, STORE_STATUS, &w, -1);
+	return true;
+}
+
 const struct channel_rule store_control_rules[] = {
+	{ STORE_STATUS, CHANNEL_NO_FD, on_store_status },
 	{ WHY_ASK, CHANNEL_NO_FD, on_why_ask },
 	{ GREY_ASK, CHANNEL_NO_FD, store_on_grey_ask },
 	{ SEEN_ASK, CHANNEL_NO_FD, store_on_seen_ask },

@@ -5,10 +5,10 @@
 # printed and the exit status is 1.
 set -eu
 
-build="gcc libc6-dev make pkg-config libssl-dev libdb5.3-dev libseccomp-dev libidn2-dev libunbound-dev"
+build="gcc libc6-dev make pkg-config libssl-dev libdb5.3-dev libseccomp-dev libidn2-dev libunbound-dev libspf2-dev libopendkim-dev libpsl-dev"
 demo="swaks adduser"
 unit="libcmocka-dev clang libclang-rt-14-dev valgrind mandoc"
-e2e="python3 python3-pytest python3-dnspython nsd ldnsutils swaks libio-socket-inet6-perl curl dovecot-imapd mutt strace adduser clamav-daemon clamav-milter opendkim opendmarc rspamd spamass-milter spamassassin spamc spamd python3-milter python3-dkim openssl"
+e2e="python3 python3-pytest python3-dnspython python3-yaml nsd ldnsutils swaks libio-socket-inet6-perl curl dovecot-imapd mutt strace adduser python3-dkim iproute2 clamav-daemon clamav-milter opendkim opendmarc rspamd spamass-milter spamassassin spamc spamd python3-milter openssl"
 
 wanted=
 for set in "$@"; do

@@ -147,6 +147,8 @@ def stage_e2e():
     if bad == 0 and (result.returncode != 0 or good == 0):
         bad = 1
     report("e2e", good, bad, result.stdout)
+    for score in re.findall(r"^.*cases agree.*$", result.stdout, re.M):
+        print(score, flush=True)
     print(summary, flush=True)
 
 

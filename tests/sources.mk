@@ -3,7 +3,13 @@ UNIT_TESTS = \
 	test_address \
 	test_aliases \
 	test_ask \
+	test_author \
+	test_authres \
 	test_body \
+	test_check_content \
+	test_checks \
+	test_check_spf \
+	test_check_auth \
 	test_clamd \
 	test_config \
 	test_config_errors \
@@ -11,8 +17,13 @@ UNIT_TESTS = \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spf \
+	test_spf_record \
 	test_stream \
 	test_limits \
+	test_dkim \
+	test_dmarc \
+	test_driver \
 	test_directory_answer \
 	test_directory_check \
 	test_facts \
@@ -31,11 +42,14 @@ UNIT_TESTS = \
 	test_message \
 	test_milter \
 	test_milter_talk \
+	test_mime \
 	test_names \
 	test_received \
 	test_peers \
 	test_records \
+	test_rdata \
 	test_reply \
+	test_resolver \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
@@ -44,6 +58,7 @@ UNIT_TESTS = \
 	test_slots \
 	test_smtp_command \
 	test_tables \
+	test_tag_list \
 	test_trail \
 	test_users \
 	test_utf8 \
@@ -55,15 +70,25 @@ FUZZ_TARGETS = \
 	fuzz_control \
 	fuzz_trail \
 	fuzz_config \
+	fuzz_facts \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
+	fuzz_content \
+	fuzz_mime \
 	fuzz_reply \
 	fuzz_short_id \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_spf \
+	fuzz_spf_record \
 	fuzz_work \
+	fuzz_dkim \
+	fuzz_dmarc \
+	fuzz_authres \
+	fuzz_dns_answer \
+	fuzz_dns_rdata \
 	fuzz_maildirsize \
 	fuzz_milter \
 	fuzz_clamd

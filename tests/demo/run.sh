@@ -60,6 +60,7 @@ log        = "stderr"
 min_uid    = 100
 
 listen "127.0.0.1:$port" { role = mx }
+checks { default = off }    # nothing outside of this machine is asked
 
 domain "example.org" {
     users   = "table:$here/users"
@@ -68,6 +69,9 @@ domain "example.org" {
     names   = true
     $owner
 }
+
+# this demonstration asks nobody outside of the machine
+resolver { servers = { "127.0.0.1@9" }  dnssec = off }
 END
 
 say "checking the configuration: postern -n -f run/postern.conf"

@@ -34,7 +34,7 @@ import dns.rdatatype
 NSD = shutil.which("nsd", path="/usr/sbin:/sbin:/usr/bin")
 
 
-def wait_for_answer(port, process, timeout=10):
+def wait_for_answer(port, process, address="127.0.0.1", timeout=10):
     """Until something at the port answers, whatever it says."""
     query = dns.message.make_query(".", "SOA").to_wire()
     end = time.monotonic() + timeout
@@ -44,7 +44,7 @@ def wait_for_answer(port, process, timeout=10):
             assert process is None or process.poll() is None, \
                 "nsd ended: %s" % process.returncode
             try:
-                s.sendto(query, ("127.0.0.1", port))
+                s.sendto(query, (address, port))
                 return s.recv(4096)
             except OSError:
                 continue
@@ -71,10 +71,8 @@ def complete(origin, text):
     ns = "ns." if origin == "." else "ns." + origin
     lines = ["$ORIGIN %s" % origin, "$TTL 300"]
     if " SOA " not in text:
-        lines.append("@ SOA %s hostmaster.%s 1 3600 600 86400 60" % (ns, ns))
-        lines.append("@ NS %s" % ns)
-        if not any(w in text.split("\n") for w in ("ns A 127.0.0.1",)):
-            lines.append("%s A 127.0.0.1" % ns)
+        lines += ["@ SOA %s hostmaster.%s 1 3600 600 86400 60" % (ns, ns),
+                  "@ NS %s" % ns, "%s A 127.0.0.1" % ns]
     return "\n".join(lines) + "\n" + text.rstrip("\n") + "\n"
 
 
@@ -107,14 +105,15 @@ def sign(folder, origin, text, algorithm="ECDSAP256SHA256"):
 
 
 class Nsd:
-    """The real thing, on a port of its own, with these complete zones."""
+    """The real thing with these complete zones, on a port of 127.0.0.1 or at
+    these addresses, port 53."""
 
-    def __init__(self, folder, zones):
-        self.port = udp_port()
+    def __init__(self, folder, zones, addresses=None):
+        self.port = 53 if addresses else udp_port()
+        addresses = addresses or ["127.0.0.1"]
         self.path = os.path.join(folder, "nsd.conf")
-        text = """server:
-    ip-address: 127.0.0.1@%d
-    port: %d
+        text = "server:\n" + "".join("    ip-address: %s@%d\n" % (
+            a, self.port) for a in addresses) + """    port: %d
     do-ip6: no
     server-count: 1
     username: ""
@@ -130,7 +129,7 @@ class Nsd:
     rrl-whitelist-ratelimit: 0
 remote-control:
     control-enable: no
-""" % ((self.port, self.port) + (folder,) * 6)
+""" % ((self.port,) + (folder,) * 6)
         for i, (origin, zone) in enumerate(zones.items()):
             name = "zone-%d" % i
             with open(os.path.join(folder, name), "w",
@@ -143,7 +142,7 @@ remote-control:
         self.process = subprocess.Popen(
             [NSD, "-d", "-c", self.path], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_answer(self.port, self.process)
+        wait_for_answer(self.port, self.process, addresses[0])
 
     def close(self):
         """End it."""
@@ -205,9 +204,14 @@ def other_name(query, _is_tcp, _server):
 
 
 def slow(seconds):
-    """The truth, late."""
+    """The truth, late: so long after the name was first asked for, as of a
+    forwarder that has to find it out."""
+    first = {}
+
     def behave(query, is_tcp, server):
-        time.sleep(seconds)
+        name = str(query.question[0].name).lower()
+        due = first.setdefault(name, time.monotonic()) + seconds
+        time.sleep(max(due - time.monotonic(), 0))
         return server.from_nsd(query, is_tcp)
     behave.blocks = True
     return behave
@@ -251,6 +255,17 @@ def stripped(query, is_tcp, server):
             dns.rdatatype.RRSIG, dns.rdatatype.NSEC, dns.rdatatype.NSEC3)]
     answer.id = query.id
     return answer.to_wire()
+
+
+def question_of(octets):
+    """(name in lower case without the final dot, type's number); quickly, so
+    that many silent names do not delay the others."""
+    at, labels = 12, []
+    while octets[at]:
+        labels.append(octets[at + 1:at + 1 + octets[at]])
+        at += octets[at] + 1
+    name = b".".join(labels).decode("latin-1").lower()
+    return name, octets[at + 1] << 8 | octets[at + 2]
 
 
 class _Front:
@@ -318,11 +333,7 @@ class _Front:
 
     def behaviour(self, octets):
         """What is agreed for this name, or what is above it."""
-        try:
-            name = dns.message.from_wire(octets).question[0].name
-        except Exception:       # pylint: disable=broad-except
-            return None
-        text = str(name).lower().rstrip(".")
+        text = question_of(octets)[0]
         while True:
             if text in self.behaviours:
                 return self.behaviours[text]
@@ -333,18 +344,18 @@ class _Front:
     def answer(self, octets, is_tcp):
         """The answer to one message, or None."""
         behave = self.behaviour(octets)
-        query = dns.message.from_wire(octets)
-        question = query.question[0]
+        name, number = question_of(octets)
         with self.lock:
-            self.asked[str(question.name).lower().rstrip("."),
-                       dns.rdatatype.to_text(question.rdtype)] += 1
+            self.asked[name, dns.rdatatype.to_text(number)] += 1
         if behave is None:
-            return self.from_nsd(query, is_tcp)
-        return behave(query, is_tcp, self)
+            return self.from_nsd(octets, is_tcp)
+        if behave is silent:
+            return None
+        return behave(dns.message.from_wire(octets), is_tcp, self)
 
     def from_nsd(self, query, is_tcp):
         """What nsd says to this, the same way."""
-        octets = query.to_wire()
+        octets = query if isinstance(query, bytes) else query.to_wire()
         if is_tcp:
             with socket.create_connection(("127.0.0.1", self.nsd.port),
                                           5) as s:

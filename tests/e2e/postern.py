@@ -61,6 +61,12 @@ DOMAIN = """domain "example.org" {{
     {domain_keys}
 }}
 """
+# nobody answers, and nobody outside of this machine is asked
+NO_RESOLVER = """resolver {{
+    servers = {{ "127.0.0.1@9" }}
+    dnssec = off
+}}
+"""
 
 
 def wait_until(condition, timeout=15, what="condition", every=0.05):
@@ -239,6 +245,8 @@ listen "[::1]:{port}" {{ role = mx }}
             text += "checks {{\n%s\n}}\n" % checks
         text += DOMAIN.replace("{domain_keys}", self.pieces["domain_keys"])
         text += self.pieces["more"]
+        if "resolver {" not in self.pieces["more"]:
+            text += NO_RESOLVER
         self.write("postern.conf", self.fill(text))
 
     # ---- life ----

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: ISC
 """What policy judges, end to end: a client, real DNS answers from nsd, the
 reply, the trail, and the mailbox that stays empty."""
-import threading
+import json
+import os
+import re
+import signal
 import time
 
 import pytest
 
 from client import new_message
 from nameserver import Nameserver, servfail, silent
-from postern import wait_until
+from postern import FAULT_BUILD, maildir_mail, wait_until
 
 ZONES = {
     "good.example": "@ MX 10 mx\nmx A 192.0.2.1",
     "address.example": "@ A 192.0.2.1",
     "nullmx.example": "@ MX 0 .",
+    "spf.example": '@ MX 10 mx\n@ TXT "v=spf1 ip4:127.0.0.1 -all"\n'
+    "mx A 127.0.0.1",
     "empty.example": "@ TXT nothing",
     "dead.example": "@ A 192.0.2.1",
     "broken.example": "@ A 192.0.2.1",
@@ -58,7 +63,7 @@ def mail(server, sender, source=None):
 @pytest.fixture(scope="module")
 def server(make_module_server, nameserver):
     return make_module_server(checks=None,
-                              more=nameserver.config("timeout = 1s"))
+                              more=nameserver.config("timeout = 3s"))
 
 
 @pytest.mark.parametrize("sender, wanted, said", [
@@ -77,4 +82,310 @@ def test_sender_domain(server, sender, wanted, said):
     if reply.code != 250:
         text = why(server, reply)
         assert "sender_domain" in text and said in text, text
+        assert re.search(r"MX %s: [a-z ]+ \d+\.\d{3} ms" %
+                         sender.partition("@")[2], text), text
     assert server.mail("alice") == []
+
+
+def test_a_mark_is_in_the_trail_of_a_later_refusal(server):
+    """helo and fcrdns mark: delivered, and the trail says what they saw."""
+    message = new_message()
+    with server.connect() as c:
+        c.command("EHLO nodot_")
+        reply = c.deliver("bob@example.org", message,
+                          sender="a@good.example")
+        assert reply.code == 250, reply
+        refusal = c.command("RCPT TO:<x>")
+        c.quit()
+    text = why(server, refusal)
+    for word in ("helo", "fcrdns", "mark", "not a host name",
+                 "client.good.example"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    assert len(server.mail("bob")) == 1
+
+
+# ---- lists ----
+
+LISTS = """dnsbl "black.example" { score = 2  answers = { "127.0.0.2/31" } }
+dnsbl "grey.example" { }
+dnsbl "white.example" { allow = true  score = 3 }
+"""
+
+
+@pytest.fixture
+def listing(make_server, nameserver):
+    return make_server(checks=LISTS.replace("{", "{{").replace("}", "}}"),
+                       more=nameserver.config("timeout = 3s"))
+
+
+def rcpt(server, recipient, source):
+    """The reply to RCPT from that address of ours."""
+    with server.connect(source=source) as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@good.example>", "250")
+        reply = c.command("RCPT TO:<%s>" % recipient)
+        c.quit()
+        return reply
+
+
+def test_lists(listing):
+    # black and grey make three: first contact 450, then 550
+    first = rcpt(listing, "alice@example.org", "127.0.0.2")
+    assert first.says("450 4.7.1"), first
+    assert "black.example" in first.text, first
+    # exempt
+    assert rcpt(listing, "postmaster@example.org", "127.0.0.2").code == 250
+    # an unknown recipient is told so, whoever asks
+    assert rcpt(listing, "nobody@example.org", "127.0.0.2").says("550 5.1.1")
+    second = rcpt(listing, "alice@example.org", "127.0.0.2")
+    assert second.says("550 5.7.1"), second
+    assert "listed for a test" in second.text, second
+    text = why(listing, second)
+    assert "score 3 of 3" in text and "grey.example 1" in text, text
+    # the same, and an allow list speaks for it
+    assert rcpt(listing, "alice@example.org", "127.0.0.3").code == 250
+    # refused to talk to us: silence that does not reach the limit
+    assert rcpt(listing, "alice@example.org", "127.0.0.4").code == 250
+    assert rcpt(listing, "alice@example.org", "127.0.0.1").code == 250
+    assert listing.mail("alice") == []
+
+
+def test_silent_lists(make_server, nameserver):
+    server = make_server(checks='dnsbl "dead.example" {{ }}\n'
+                         'dnsbl_refuse_at = 1',
+                         more=nameserver.config("timeout = 3s"))
+    reply = rcpt(server, "alice@example.org", "127.0.0.1")
+    assert reply.says("451 4.4.3"), reply
+    assert "silent" in why(server, reply)
+
+
+# ---- greylist ----
+
+def test_greylist(make_server, nameserver):
+    server = make_server(checks="greylist = refuse  greylist_delay = 2s",
+                         more=nameserver.config())
+    first = server.rcpt("alice@example.org", sender="a@good.example")
+    assert first.says("451 4.7.1"), first
+    early = server.rcpt("alice@example.org", sender="a@good.example")
+    assert early.says("451 4.7.1"), early
+    assert "early" in why(server, early)
+    # bounces and the postmaster do not wait
+    assert server.rcpt("alice@example.org", sender="").code == 250
+    assert server.rcpt("postmaster@example.org",
+                       sender="a@good.example").code == 250
+    time.sleep(2.1)
+    assert server.rcpt("alice@example.org",
+                       sender="A@GOOD.example").code == 451
+    assert server.rcpt("alice@example.org",
+                       sender="a@good.example").code == 250
+    # a tag of the sender or recipient is no stranger
+    assert server.rcpt("alice@example.org",
+                       sender="prvs=1234567890=a@good.example").code == 250
+    assert server.mail("alice") == []
+
+
+def test_greylist_knows_domains_that_spf_vouches_for(make_server,
+                                                     nameserver):
+    server = make_server(checks="greylist = refuse  greylist_delay = 1s",
+                         more=nameserver.config())
+    for domain in ("spf.example", "good.example"):
+        assert server.rcpt("alice@example.org",
+                           sender="a@" + domain).says("451 4.7.1")
+    time.sleep(1.1)
+    for domain in ("spf.example", "good.example"):
+        assert server.deliver("alice@example.org", new_message(),
+                              sender="a@" + domain).code == 250
+    # a stranger of the same domain, to somebody else
+    assert server.rcpt("bob@example.org", sender="b@spf.example").code == 250
+    assert server.rcpt("bob@example.org",
+                       sender="b@good.example").says("451 4.7.1")
+
+
+# ---- the end of the data ----
+
+@pytest.mark.parametrize("header, check", [
+    ("From: a@good.example\n", "date"),
+    ("Date: yesterday\nFrom: a@good.example\n", "date"),
+    ("Date: {now}\n", "from"),
+    ("Date: {now}\nFrom: a@b.example\nFrom: c@d.example\n", "from"),
+])
+def test_fields(make_server, nameserver, header, check):
+    server = make_server(checks="date = refuse  from = refuse",
+                         more=nameserver.config())
+    now = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
+    message = header.format(now=now) + "Subject: x\n\nbody\n"
+    reply = server.deliver("alice@example.org",
+                           message.replace("\n", "\r\n").encode())
+    assert reply.says("550 5.6.0"), reply
+    assert check in why(server, reply)
+    assert server.mail("alice") == []
+
+
+# ---- who is not there ----
+
+def test_resolver_and_policy_can_die(make_server, nameserver):
+    """451 while they are gone, and all is well when they are back."""
+    server = make_server(checks="sender_domain = refuse",
+                         more=nameserver.config("timeout = 3s"))
+    server.may_crash = True
+    assert mail(server, "a@good.example").code == 250
+    for role in ("policy", "resolver"):
+        for pid in server.children(role):
+            os.kill(pid, signal.SIGKILL)
+        reply = mail(server, "a@good.example")
+        assert reply.code in (250, 451), reply
+        wait_until(lambda: mail(server, "a@good.example").code == 250, 15,
+                   "%s again" % role)
+
+
+@pytest.mark.skipif(not os.path.exists(FAULT_BUILD + "/postern"),
+                    reason="needs make FAULTS=1 BUILD=build-faults")
+def test_a_crash_of_policy_costs_one_451(make_server, nameserver):
+    server = make_server(checks="sender_domain = refuse", faults=True,
+                         more=nameserver.config())
+    assert mail(server, "a@good.example").code == 250
+    server.faults.set("policy.judge", "kill", count=1)
+    with server.connect() as c:
+        c.ehlo()
+        reply = c.command("MAIL FROM:<a@good.example>")
+        assert reply.says("451 4.3.0"), reply
+        # the session goes on, with another worker
+        wait_until(lambda: c.command("MAIL FROM:<a@good.example>").code ==
+                   250, 10, "another worker")
+    wait_until(lambda: server.events("compartment_died", role="policy"), 10,
+               "the end of the worker in the log")
+    assert len(server.events("compartment_died", role="policy")) == 1
+
+
+def test_a_thousand_who_wait_delay_nobody(make_server, nameserver):
+    """Sessions that wait for a dead name server, and one that needs none."""
+    server = make_server(checks="sender_domain = refuse",
+                         more=nameserver.config("timeout = 5s"))
+    waiting = [server.connect(source="127.%d.%d.1" % (1 + i // 250, i % 250))
+               for i in range(1000)]
+    for i, c in enumerate(waiting):
+        c.send("EHLO x.example\r\nMAIL FROM:<a@d%d.dead.example>\r\n" % i)
+    began_all = time.monotonic()
+    took = []
+    for _ in range(5):
+        began = time.monotonic()
+        reply = server.deliver("alice@example.org", new_message(), sender="")
+        took.append(time.monotonic() - began)
+        assert reply.code == 250, reply
+    assert time.monotonic() - began_all < 4
+    n_waiting = 0
+    for c in waiting:
+        c.sock.setblocking(False)
+        said = c.sock.recv(65536)
+        n_waiting += b"\r\n451" not in said and b"\r\n250 MAIL" not in said
+        c.close()
+    assert sorted(took)[2] < 1.0, took
+    assert n_waiting > 800, n_waiting
+    assert len(server.mail("alice")) == 5
+
+
+# ---- what authentication leads to ----
+
+def test_quarantine_goes_to_junk(make_server):
+    """DMARC: reject is 550, quarantine .Junk; our field is on top, and one
+    that was forged in our name is gone."""
+    zones = {
+        "spf.example": '@ MX 10 mx\nmx A 127.0.0.1\n'
+        '@ TXT "v=spf1 ip4:127.0.0.1 -all"',
+        "reject.example": '@ MX 10 mx\nmx A 192.0.2.1\n'
+        '_dmarc TXT "v=DMARC1; p=reject"',
+        "junk.example": '@ MX 10 mx\nmx A 192.0.2.1\n'
+        '_dmarc TXT "v=DMARC1; p=quarantine"',
+        "example": "x TXT x", "127.in-addr.arpa": "1.0.0 PTR mx.spf.example.",
+    }
+    with Nameserver(zones) as ns:
+        server = make_server(checks=None, more=ns.config())
+        forged = "Authentication-Results: mx.example.org; dmarc=pass\n" \
+            "Authentication-Results: other.example; spf=pass\n"
+
+        def send(sender, author):
+            text = forged + "From: <%s>\nDate: %s\nMessage-ID: <%s@x>\n" \
+                "Subject: x\n\nbody\n" % (
+                    author, time.strftime("%a, %d %b %Y %H:%M:%S +0000",
+                                          time.gmtime()), time.time())
+            return server.deliver("alice@example.org", text.replace(
+                "\n", "\r\n").encode(), sender=sender)
+
+        reply = send("a@spf.example", "a@reject.example")
+        assert reply.says("550 5.7.26"), reply
+        assert "dmarc" in why(server, reply)
+        assert server.mail("alice") == []
+        assert send("a@spf.example", "a@junk.example").code == 250
+        assert server.mail("alice") == []
+        junk = maildir_mail(os.path.join(server.maildir("alice"), ".Junk"))
+        assert len(junk) == 1
+        assert send("a@spf.example", "a@spf.example").code == 250
+        for copy in junk + server.mail("alice"):
+            results = copy.get_all("Authentication-Results")
+            assert len(results) == 2, results
+            assert results[0].startswith("mx.example.org"), results
+            assert "spf=pass" in results[0], results
+            assert results[1].startswith("other.example"), results
+            assert copy.get_all("Received-SPF")[0].startswith("pass")
+            # the name of the address, confirmed both ways
+            assert "(mx.spf.example" in copy.get("Received"), copy.raw
+            names = [name for name, _ in copy.fields]
+            assert names.index("Received") < \
+                names.index("Authentication-Results")
+            assert int(copy.name.rpartition("S=")[2].partition(":")[0]) == \
+                len(copy.raw)
+        assert len(server.mail("alice")) == 1
+
+
+# ---- explain ----
+
+def explain(server, *more, ip="127.0.0.1", sender="a@good.example"):
+    """posternctl explain: (exit status, text)."""
+    return server.ctl("explain", "--ip", ip, "--helo", "client.good.example",
+                      "--from", sender, "--to", "alice@example.org", *more,
+                      check=False)
+
+
+def test_explain(server):
+    status, text = explain(server)
+    assert status == 0, text
+    for word in ("helo", "fcrdns", "sender_domain", "spf", "accept",
+                 "asked MX good.example: ok, 1 record", " ms)",
+                 "client.good.example"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    status, text = explain(server, sender="a@nosuch.example")
+    assert status == 1, text
+    assert "answered at mail: 550 5.1.8" in text, text
+    assert "no such name" in text, text
+    assert explain(server, ip="nonsense")[0] == 1
+    assert server.ctl("explain", "--ip", "127.0.0.1", check=False)[0] == 1
+    assert server.ctl("explain", "--ip", check=False)[0] == 2
+
+
+def test_explain_a_message(server):
+    path = server.write("message.eml", "From: a@good.example\r\n"
+                        "Date: yesterday\r\nSubject: x\r\n\r\nbody\r\n")
+    status, text = explain(server, "--file", path)
+    assert status == 0, text
+    for word in ("data  date", "data  from", "data  dkim", "dmarc"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    status, text = explain(server, "--file", path, "--json")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert lines[-1] == {"verdict": "accept"}
+    checks = {x["check"]: x for x in lines if "check" in x}
+    assert checks["date"]["verdict"] == "mark", checks
+    assert all(x["took_us"] >= 0 for x in lines if "asked" in x)
+    assert explain(server, "--file", path + ".not")[0] == 2
+    assert server.mail("alice") == []
+
+
+def test_explain_leaves_the_greylist_alone(make_server, nameserver):
+    server = make_server(checks="greylist = refuse",
+                         more=nameserver.config())
+    for _ in range(2):
+        status, text = explain(server)
+        assert status == 1 and "greylisted" in text, text
+        assert ": new" in text, text
+    assert server.rcpt("alice@example.org",
+                       sender="a@good.example").says("451 4.7.1")
+    assert ": early" in explain(server)[1]

@@ -342,7 +342,7 @@ def test_the_sample_of_the_design_has_only_warnings(server):
     assert errors(text) == []
     # what is not built yet is named
     for word in ("tls", "milter", "clamd", "sender", "submitter", "batv",
-                , "next_hop", "submission"):
+                 "next_hop", "submission"):
         assert re.search(r"warning: .*%s" % word, text), (word, text)
 
 

@@ -173,6 +173,90 @@ def test_messages_per_client_of_all_processes(make_server):
         other_network.expect("MAIL FROM:<a@b.example>", "250")
 
 
+# ---- rates ----
+
+def test_connections_in_a_minute(make_server):
+    server = make_server(limits="sessions_per_minute = 4",
+                         settings="\nprocesses {{ smtpd = 2 }}\n")
+
+    def greetings(n):
+        codes = []
+        for _ in range(n):
+            for pid in server.children("smtpd"):
+                with server.only_smtpd(pid), server.connect() as c:
+                    codes.append((c.greeting.code, c.greeting.text))
+        return codes
+    # a new minute may begin in between
+    refused = [g for g in greetings(5) if g[0] == 421]
+    assert refused and "4.7.0" in refused[0][1], refused
+    with server.connect("::1") as other_network:
+        assert other_network.greeting.code == 220
+    event = server.wait_event("refused", check="rate")
+    assert event["code"] == "421"
+
+
+def test_recipients_in_an_hour(make_server):
+    server = make_server(limits="recipients_per_client = 4",
+                         settings="\nprocesses {{ smtpd = 2 }}\n")
+    replies = []
+    for pid in server.children("smtpd"):
+        with server.only_smtpd(pid), server.connect() as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<a@b.example>", "250")
+            for name in ("alice", "nobody", "bob"):
+                replies.append(c.command("RCPT TO:<%s@example.org>" % name))
+    assert [r.code for r in replies] == [250, 550, 250, 250, 450, 450]
+    assert replies[-1].says("450 4.7.1") and replies[-1].id
+    assert "rate" in server.ctl("why", replies[-1].id)
+    with server.connect("::1") as other_network:
+        other_network.ehlo()
+        other_network.envelope("alice@example.org")
+
+
+def test_commands_that_bring_no_mail(make_server):
+    server = make_server(limits="idle_commands = 10")
+    with server.connect() as c:
+        c.ehlo()
+        for _ in range(9):
+            c.expect("NOOP", "250")
+        assert c.deliver("alice@example.org", new_message()).code == 250
+        for _ in range(10):
+            c.expect("RSET", "250")
+        c.expect("NOOP", "421 4.7.0")
+        assert c.is_closed()
+    assert count(server) == 1
+
+
+# ---- the wait for the greeting ----
+
+def test_who_talks_before_the_greeting(make_server):
+    server = make_server(limits="pregreet_delay = 2s",
+                         settings="\nprocesses {{ smtpd = 1 }}\n")
+    with server.connect(greet=False) as talker:
+        time.sleep(0.3)     # it had its chance to look at once
+        talker.send(b"HELO spam.example\r\n")
+        reply = talker.reply()
+        assert reply.says("554 5.5.1") and reply.id, reply
+        assert talker.is_closed()
+    assert "greeting" in server.ctl("why", reply.id)
+    began = time.monotonic()
+    with server.connect() as patient:
+        assert patient.greeting.code == 220
+        assert 1.5 < time.monotonic() - began < 10
+        patient.ehlo()
+        assert patient.deliver("alice@example.org",
+                               new_message()).code == 250
+    # whoever has waited once is known, another network is not
+    began = time.monotonic()
+    with server.connect() as known:
+        assert known.greeting.code == 220
+        assert time.monotonic() - began < 1.5
+    with server.connect("::1", greet=False) as other:
+        assert other.is_silent(1)
+        assert server.stop() == 0       # nor does it hold up the end
+        assert other.reply().code == 421
+
+
 # ---- loops ----
 
 def received(n):
@@ -215,10 +299,12 @@ def test_our_own_copy_sent_again_is_a_loop(server, session):
 
 # ---- header ----
 
-def test_header_over_the_limit_is_delivered_whole(server, session):
+def test_header_over_the_limit_is_delivered_whole(make_server):
     """Reading it stops at header_size; the message is not cut."""
+    server = make_server(limits="header_size = 16K",
+                         checks="content = mark")
     fields = "X-Long: %s\n" % ("x" * 500) * 60
-    reply = session.deliver("alice@example.org", new_message(
+    reply = server.deliver("alice@example.org", new_message(
         fields=fields, body="end\n"))
     assert reply.code == 250, reply
     mail = server.mail("alice")[-1]

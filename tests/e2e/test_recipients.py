@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from client import new_message
-from postern import IS_ROOT, OWNER, maildir_mail, wait_until
+from postern import IS_ROOT, NO_RESOLVER, OWNER, maildir_mail, wait_until
 
 USERS = """# a comment
 alice name="Alice Smith"
@@ -228,6 +228,7 @@ origin = "example.org"
 postmaster = "pt-alice@example.org"
 state_dir = "{folder}/state"
 listen "127.0.0.1:{port}" {{ role = mx }}
+checks {{ default = off }}
 limits {{ unknown_recipients = 0  errors_per_session = 0 }}
 domain "example.org" {{
     users = "passwd"
@@ -235,7 +236,7 @@ domain "example.org" {{
     mailbox = "~/Maildir"
     names = true
 }}
-"""
+""" + NO_RESOLVER
 
 
 @pytest.fixture(scope="module")

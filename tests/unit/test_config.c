@@ -316,6 +316,11 @@ test_checks_built_in(void **state)
 	assert_int_equal(actions[CHECK_FCRDNS], ACTION_MARK);
 	assert_int_equal(actions[CHECK_GREYLIST], ACTION_OFF);
 	assert_int_equal(actions[CHECK_DNSBL], ACTION_OFF);
+	assert_int_equal(actions[CHECK_CONTENT], ACTION_REFUSE);
+	assert_int_equal(actions[CHECK_ATTACHMENTS], ACTION_OFF);
+	assert_int_equal(c->limits.header_fields, 1000);
+	assert_int_equal(c->limits.mime_depth, 32);
+	assert_int_equal(c->limits.mime_parts, 1000);
 	assert_int_equal(c->checks.greylist_delay_s, 300);
 	config_free(&c);
 }

@@ -121,6 +121,11 @@ status_is_a_table_or_json(void **state)
 	    "signatures\nName servers: 192.0.2.1\n"));
 	assert_non_null(strstr(out.data, "dns_asked                         "
 	    "            7\n"));
+	status_text_store(&out, SLICE("greylist=7 seen=1"));
+	assert_non_null(strstr(out.data, "\ngreylist                      "
+	    "                7\nseen "));
+	status_text_store(&out, SLICE(""));
+	assert_non_null(strstr(out.data, "does not answer"));
 	buf_free(&out);
 	status_json(&out, slice_of(lines), slice_of(resolver), boards);
 	assert_non_null(strstr(out.data, "\"resolver\":{\"dnssec\":\"off\","
@@ -130,6 +135,9 @@ status_is_a_table_or_json(void **state)
 	    "\"generation\":2,\"config\":\"/etc/postern/postern.conf\"},"
 	    "\"compartments\":[{\"compartment\":\"store\",\"index\":0,"));
 	assert_non_null(strstr(out.data, "\"messages_accepted\":12,"));
+	status_json_store(&out, SLICE("greylist=7 seen=1"));
+	assert_non_null(strstr(out.data, "},\"store\":{\"greylist\":7,"
+	    "\"seen\":1}}\n"));
 	buf_free(&out);
 	status_text(&out, slice_of(lines), SLICE(""), boards);
 	assert_non_null(strstr(out.data, "The resolver does not answer.\n"));
@@ -137,6 +145,8 @@ status_is_a_table_or_json(void **state)
 	status_json(&out, SLICE(""), SLICE(""), NULL);
 	assert_non_null(strstr(out.data, "{\"server\":{},\"compartments\":[],"
 	    "\"resolver\":{},\"counters\":{\"sessions_now\":0,"));
+	status_json_store(&out, SLICE(""));
+	assert_non_null(strstr(out.data, "},\"store\":{}}\n"));
 	buf_free(&out);
 	scoreboards_free(&boards);
 	scoreboard_unmap(&board);
@@ -151,8 +161,8 @@ requests_are_split_into_words(void **state)
 		{ SLICE("status"), true, 1 },
 		{ SLICE("  why   k3f9q2m7t "), true, 2 },
 		{ SLICE("route gr\303\274n@example.org"), true, 2 },
-		{ SLICE("a b c d"), true, 4 },
-		{ SLICE("a b c d e"), false, 0 },
+		{ SLICE("a b c d e f g h"), true, 8 },
+		{ SLICE("a b c d e f g h i"), false, 0 },
 		{ SLICE(""), false, 0 },
 		{ SLICE("   "), false, 0 },
 		{ SLICE("a\tb"), false, 0 },

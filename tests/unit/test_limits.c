@@ -95,6 +95,84 @@ test_messages(void **state)
 }
 
 static void
+test_connections_in_a_minute(void **state)
+{
+	struct limits *limits = make(0);
+	struct client *a, *b;
+
+	(void)state;
+	clock_set_for_tests(6000000000, 6000000000);
+	config.limits.sessions_per_minute = 2;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(limits_admit(limits, "192.0.2.1", &a),
+		    REPLY_COUNT);
+		limits_leave(limits, &a);
+	}
+	assert_int_equal(limits_admit(limits, "192.0.2.1", &a),
+	    REPLY_TOO_MANY_CONNECTS);
+	assert_null(a);
+	assert_int_equal(limits_admit(limits, "192.0.2.2", &b), REPLY_COUNT);
+	clock_set_for_tests(6060000000, 6060000000);
+	assert_int_equal(limits_admit(limits, "192.0.2.1", &a), REPLY_COUNT);
+	limits_leave(limits, &a);
+	limits_leave(limits, &b);
+	limits_free(&limits);
+	config.limits.sessions_per_minute = 0;
+	clock_set_for_tests(0, 0);
+}
+
+static void
+test_recipients_in_an_hour(void **state)
+{
+	struct limits *limits = make(0);
+	struct client *client;
+
+	(void)state;
+	clock_set_for_tests(7200000000, 7200000000);
+	limits_admit(limits, "192.0.2.1", &client);
+	for (int i = 0; i < 10; i++)
+		assert_true(limits_allow_rcpt(limits, client));
+	config.limits.recipients_per_client = 2;
+	assert_true(limits_allow_rcpt(limits, client));
+	assert_true(limits_allow_rcpt(limits, client));
+	assert_false(limits_allow_rcpt(limits, client));
+	assert_true(limits_allow_rcpt(limits, NULL));
+	clock_set_for_tests(7200000000 + 3600 * (int64_t)1000000, 1);
+	assert_true(limits_allow_rcpt(limits, client));
+	limits_leave(limits, &client);
+	limits_free(&limits);
+	config.limits.recipients_per_client = 0;
+	clock_set_for_tests(0, 0);
+}
+
+/* It is remembered though the client has gone, and not for ever. */
+static void
+test_patience(void **state)
+{
+	struct limits *limits = make(0);
+	struct client *client;
+
+	(void)state;
+	clock_set_for_tests(9000000000, 9000000000);
+	limits_admit(limits, "192.0.2.1", &client);
+	assert_false(limits_is_patient(client));
+	assert_false(limits_is_patient(NULL));
+	limits_note_patience(NULL);
+	limits_note_patience(client);
+	limits_leave(limits, &client);
+	limits_admit(limits, "192.0.2.2", &client);
+	assert_false(limits_is_patient(client));
+	limits_leave(limits, &client);
+	limits_admit(limits, "192.0.2.1", &client);
+	assert_true(limits_is_patient(client));
+	clock_set_for_tests(9000000000 + 3600 * (int64_t)1000000, 1);
+	assert_false(limits_is_patient(client));
+	limits_leave(limits, &client);
+	limits_free(&limits);
+	clock_set_for_tests(0, 0);
+}
+
+static void
 test_memory(void **state)
 {
 	struct limits *limits = make(1 << 20);
@@ -326,6 +404,9 @@ main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_connections_in_a_minute),
+		cmocka_unit_test(test_recipients_in_an_hour),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_harvest),
 		cmocka_unit_test(test_memory_of_all_processes),

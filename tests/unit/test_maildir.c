@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../../deliver/flush.h"
+#include "../../deliver/junk.h"
+#include "../../deliver/junk.h"
 #include "../../deliver/maildir.h"
 #include "message.h"
 #include "../../deliver/path.h"
@@ -445,11 +447,86 @@ test_flush_many_together(void **state)
 	maildir_close(&m);
 }
 
+/* ---- .Junk ---- */
+
+static void
+write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(path_in(name), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+read_file(const char *name, char *to, size_t room)
+{
+	FILE *f = fopen(path_in(name), "r");
+
+	assert_non_null(f);
+	to[fread(to, 1, room - 1, f)] = '\0';
+	fclose(f);
+}
+
+static void
+test_junk_is_made_subscribed_and_taken_back(void **state)
+{
+	struct maildir m = open_box(), junk;
+	char text[100];
+
+	(void)state;
+	write_file("home/Maildir/subscriptions", "Sent");
+	assert_int_equal(junk_open(&m), 0);
+	assert_int_equal(junk_open(&m), 0);
+	read_file("home/Maildir/subscriptions", text, sizeof text);
+	assert_string_equal(text, "Sent\nJunk\n");
+	assert_int_equal(access(path_in("home/Maildir/courierimapsubscribed"),
+	    F_OK), -1);
+	assert_int_equal(access(path_in("home/Maildir/.Junk/maildirfolder"),
+	    F_OK), 0);
+	prepare(&m, FILE_NAME);
+	assert_int_equal(count_files("home/Maildir/tmp"), 1);
+	junk = junk_of(&m);
+	assert_int_equal(maildir_rename(&junk, FILE_NAME), 0);
+	assert_int_equal(count_files("home/Maildir/.Junk/new"), 1);
+	assert_int_equal(count_files("home/Maildir/new"), 0);
+	/* not in tmp/: resolved as delivered without a look at .Junk */
+	assert_int_equal(maildir_resolve(&m, FILE_NAME), MAILDIR_NOWHERE);
+	assert_int_equal(maildir_take_back(&junk, FILE_NAME), MAILDIR_NEW);
+	assert_int_equal(count_files("home/Maildir/.Junk/new"), 0);
+	assert_int_equal(maildir_abort(&m, FILE_NAME), 0);
+	maildir_close(&m);
+	/* once subscribed is enough, also after it was made */
+	m = open_box();
+	assert_int_equal(junk_open(&m), 0);
+	read_file("home/Maildir/subscriptions", text, sizeof text);
+	assert_string_equal(text, "Sent\nJunk\n");
+	maildir_close(&m);
+}
+
+static void
+test_junk_is_no_link(void **state)
+{
+	struct maildir m = open_box();
+
+	(void)state;
+	assert_int_equal(mkdir(path_in("elsewhere"), 0700), 0);
+	assert_int_equal(symlink(path_in("elsewhere"),
+	    path_in("home/Maildir/.Junk")), 0);
+	assert_true(junk_open(&m) < 0);
+	assert_int_equal(m.junk_fd, -1);
+	assert_int_equal(count_files("elsewhere"), 0);
+	maildir_close(&m);
+}
+
 int
 main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(test_junk_is_made_subscribed_and_taken_back),
+		TEST(test_junk_is_no_link),
 		TEST(test_missing_mailbox_is_made),
 		TEST(test_deep_mailbox_below_home_is_made),
 		TEST(test_what_cannot_be_opened),

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +173,49 @@ test_reader(void **state)
 }
 
 static int
+try_bind(void)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	return fd < 0 ? fd : bind(fd, (const struct sockaddr *)&any,
+	    sizeof any);
+}
+
+static int
+try_inet6(void)
+{
+	return socket(AF_INET6, SOCK_STREAM, 0);
+}
+
+static int
+try_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0);
+}
+
+/* resolver: reaches name servers, and nothing on this host */
+static void
+test_network(void **state)
+{
+	const unsigned allow = SANDBOX_INET_SOCKETS;
+
+	(void)state;
+	if (cannot_judge())
+		skip();
+	for (int skips = 0; skips < 2; skips++) {
+		assert_int_equal(outcome(allow, skips, try_bind), 0);
+		assert_int_equal(outcome(allow, skips, try_inet6), 0);
+		assert_int_equal(outcome(allow, skips, try_unix), EPERM);
+		assert_int_equal(outcome(allow, skips, try_netlink), EPERM);
+		assert_int_equal(outcome(allow, skips, try_open), EPERM);
+		assert_int_equal(outcome(allow, skips, try_fork), KILLED);
+		assert_int_equal(outcome(allow | SANDBOX_UNIX_SOCKETS, skips,
+		    try_unix), 0);
+	}
+}
+
+static int
 try_open_tmp(void)
 {
 	return open("/tmp", O_RDONLY | O_CLOEXEC);
@@ -241,6 +285,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_allowed),
 		cmocka_unit_test(test_reader),
+		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_landlock_paths),
 		cmocka_unit_test(test_become),
 	};

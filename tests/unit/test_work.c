@@ -6,7 +6,7 @@
 #include "../../deliver/work.h"
 #include "table.h"
 
-static const struct work sample = { .kind = WORK_PREPARE,
+static const struct work sample = { .kind = WORK_PREPARE, .is_junk = true,
 	.message_size = 4096, .return_path = { "Return-Path: <>\n", 16 },
 	.trace = { "Received: x\n", 12 }, .n_leaves = 2, .leaves = {
 	    { .maildir = { "/home/a/Maildir", 15 }, .home = { "/home/a", 7 },
@@ -44,6 +44,7 @@ test_work_there_and_back(void **state)
 	encode(&w, &sample);
 	assert_true(decode(&w, w.size, &got));
 	assert_int_equal(got.kind, WORK_PREPARE);
+	assert_true(got.is_junk);
 	assert_int_equal(got.message_size, 4096);
 	assert_true(slice_equals(got.return_path, sample.return_path));
 	assert_true(slice_equals(got.trace, sample.trace));

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mime_field.c - header fields of a part, types and parameters (RFC 2045
+ * 5.1, RFC 2231), read as generously as mail programs read them.
+ */
+#include "mime.h"
+#include "mime_text.h"
+#include "octets.h"
+
+#define PIECES_MAX 64		/* of one parameter, RFC 2231 3 */
+#define PARAMS_MAX 256		/* of one field; the rest is not read */
+
+/* ---- fields ---- */
+
+/* Size of the line at the front of s with its end. */
+static size_t
+line_size(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.size && s.data[n] != '\n' && s.data[n] != '\r')
+		n++;
+	if (n < s.size && s.data[n++] == '\r' && n < s.size &&
+	    s.data[n] == '\n')
+		n++;
+	return n;
+}
+
+static size_t
+field_size(struct slice rest)
+{
+	size_t size = 0;
+
+	do
+		size += line_size(slice_after(rest, size));
+	while (size < rest.size && is_space(rest.data[size]));
+	return size;
+}
+
+static bool
+split_field(struct slice whole, struct mime_field *field)
+{
+	size_t n = 0, colon;
+
+	while (n < whole.size && !is_control(whole.data[n]) &&
+	    whole.data[n] != ' ' && whole.data[n] != ':')
+		n++;
+	colon = n;
+	while (colon < whole.size && is_space(whole.data[colon]))
+		colon++;
+	if (n == 0 || colon == whole.size || whole.data[colon] != ':')
+		return false;
+	field->name = slice_first(whole, n);
+	field->value = slice_after(whole, colon + 1);
+	return true;
+}
+
+bool
+mime_field_next(struct slice header, size_t *at, struct mime_field *field)
+{
+	while (*at < header.size) {
+		struct slice rest = slice_after(header, *at);
+		struct slice whole = slice_first(rest, field_size(rest));
+
+		*at += whole.size;
+		if (split_field(whole, field))
+			return true;
+	}
+	return false;
+}
+
+bool
+mime_field_find(struct slice header, const char *name, struct slice *value)
+{
+	struct mime_field field;
+	size_t at = 0;
+
+	while (mime_field_next(header, &at, &field)) {
+		if (!slice_equals_nocase(field.name, slice_of(name)))
+			continue;
+		*value = field.value;
+		return true;
+	}
+	return false;
+}
+
+/* ---- tokens ---- */
+
+static bool
+is_gap(char c)
+{
+	return is_space(c) || c == '\r' || c == '\n';
+}
+
+/* White space and comments (RFC 5322 3.2.2); a comment may not end. */
+static struct slice
+skip_gap(struct slice s)
+{
+	unsigned depth = 0;
+
+	while (s.size > 0) {
+		if (*s.data == '(')
+			depth++;
+		else if (*s.data == ')' && depth > 0)
+			depth--;
+		else if (*s.data == '\\' && depth > 0 && s.size > 1)
+			s = slice_after(s, 1);
+		else if (depth == 0 && !is_gap(*s.data))
+			break;
+		s = slice_after(s, 1);
+	}
+	return s;
+}
+
+static bool
+is_token(char c)
+{
+	return !is_control(c) && c != ' ' && !strchr("()<>@,;:\\\"/[]?=", c);
+}
+
+static struct slice
+take_token(struct slice *s)
+{
+	size_t n = 0;
+
+	while (n < s->size && is_token(s->data[n]))
+		n++;
+	*s = slice_after(*s, n);
+	return (struct slice){ s->data - n, n };
+}
+
+bool
+mime_type(struct slice value, char type[MIME_TYPE_MAX])
+{
+	struct slice rest = skip_gap(value), top, sub;
+	size_t size;
+
+	type[0] = '\0';
+	top = take_token(&rest);
+	rest = skip_gap(rest);
+	if (rest.size == 0 || *rest.data != '/')
+		return false;
+	rest = skip_gap(slice_after(rest, 1));
+	sub = take_token(&rest);
+	size = top.size + 1 + sub.size;
+	if (top.size == 0 || sub.size == 0 || size >= MIME_TYPE_MAX)
+		return false;
+	memcpy(type, top.data, top.size);
+	type[top.size] = '/';
+	memcpy(type + top.size + 1, sub.data, sub.size);
+	type[size] = '\0';
+	for (size_t i = 0; i < size; i++)
+		type[i] = to_lower(type[i]);
+	return true;
+}
+
+/* ---- parameters ---- */
+
+/*
+ * End of the parameter at the front: a ';' outside of quotes. Where quotes
+ * do not end, here and from here on rather any ';' (and one scan is enough).
+ */
+static size_t
+param_size(struct slice s, bool *ignores_quotes)
+{
+	bool is_quoted = false;
+	size_t n;
+
+	if (*ignores_quotes)
+		return slice_find(s, ';');
+	for (n = 0; n < s.size && (is_quoted || s.data[n] != ';'); n++) {
+		if (s.data[n] == '"')
+			is_quoted = !is_quoted;
+		else if (s.data[n] == '\\' && is_quoted && n + 1 < s.size)
+			n++;
+	}
+	*ignores_quotes = is_quoted;
+	return is_quoted ? slice_find(s, ';') : n;
+}
+
+static struct slice
+trim_gaps(struct slice s)
+{
+	while (s.size > 0 && is_gap(*s.data))
+		s = slice_after(s, 1);
+	while (s.size > 0 && is_gap(s.data[s.size - 1]))
+		s.size--;
+	return s;
+}
+
+/* What stands before the first ';' is the type (or "attachment"). */
+bool
+mime_raw_next(struct slice value, struct mime_raw *raw)
+{
+	struct slice whole, rest;
+
+	while (raw->at < value.size && raw->n_seen++ < PARAMS_MAX) {
+		whole = slice_after(value, raw->at);
+		whole.size = param_size(whole, &raw->ignores_quotes);
+		raw->at += whole.size + 1;
+		if (raw->n_seen == 1)
+			continue;
+		rest = skip_gap(whole);
+		raw->name = take_token(&rest);
+		rest = skip_gap(rest);
+		if (raw->name.size == 0 || rest.size == 0 || *rest.data != '=')
+			continue;
+		raw->value = trim_gaps(slice_after(rest, 1));
+		return true;
+	}
+	return false;
+}
+
+/*
+ * "*", "*7" or "*7*" after the name: a piece's number (-1: it is whole),
+ * and whether it is encoded. False: another parameter.
+ */
+static bool
+piece_of(struct slice name, const char *wanted, int *number,
+    bool *is_encoded)
+{
+	size_t size = strlen(wanted);
+	unsigned long long n = 0;
+
+	if (!slice_starts_nocase(name, slice_of(wanted)))
+		return false;
+	name = slice_after(name, size);
+	*number = -1;
+	*is_encoded = name.size > 0 && name.data[name.size - 1] == '*';
+	if (*is_encoded)
+		name.size--;
+	if (name.size == 0)
+		return true;
+	if (*name.data != '*' || !slice_number(slice_after(name, 1),
+	    PIECES_MAX - 1, &n))
+		return false;
+	*number = (int)n;
+	return true;
+}
+
+bool
+mime_pieces(struct slice value, const char *name, struct text_out *out)
+{
+	struct { struct slice value; bool is_encoded; } pieces[PIECES_MAX];
+	struct mime_raw raw = { 0 };
+	bool is_encoded;
+	int number;
+
+	memset(pieces, 0, sizeof pieces);
+	while (mime_raw_next(value, &raw)) {
+		if (!piece_of(raw.name, name, &number, &is_encoded) ||
+		    (number < 0 && !is_encoded))
+			continue;
+		if (number < 0)
+			number = 0;
+		if (pieces[number].value.data == NULL) {
+			pieces[number].value = raw.value;
+			pieces[number].is_encoded = is_encoded;
+		}
+	}
+	for (int i = 0; i < PIECES_MAX && pieces[i].value.data; i++)
+		mime_put_piece(out, pieces[i].value, pieces[i].is_encoded,
+		    i == 0);
+	return pieces[0].value.data != NULL;
+}
+
+bool
+mime_param(struct slice value, const char *name, char *to, size_t room)
+{
+	struct text_out out = { .to = to, .room = room };
+	struct mime_raw raw = { 0 };
+
+	to[0] = '\0';
+	while (mime_raw_next(value, &raw)) {
+		if (!slice_equals_nocase(raw.name, slice_of(name)))
+			continue;
+		mime_put_value(&out, raw.value);
+		return true;
+	}
+	return mime_pieces(value, name, &out);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mime_text.h - values of parameters, decoded; for mail/mime_*.c only.
+ */
+#ifndef POSTERN_MAIL_MIME_TEXT_H
+#define POSTERN_MAIL_MIME_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "buf.h"
+
+/* Text that is put together; always terminated, cut at room. */
+struct text_out {
+	char *to;
+	size_t room, size;
+	bool is_latin1;		/* octets from here on are ISO 8859-1 */
+};
+
+/* A parameter as it stands; zero it before the first. */
+struct mime_raw {
+	struct slice name, value;	/* value with its quotes */
+	size_t at;
+	unsigned n_seen;
+	bool ignores_quotes;
+};
+bool mime_raw_next(struct slice value, struct mime_raw *raw);
+
+/* One octet of the charset that was set, control octets left out. */
+void mime_put_octet(struct text_out *out, char c);
+void mime_set_charset(struct text_out *out, struct slice charset);
+/* A value without its quotes and backslashes. */
+void mime_put_value(struct text_out *out, struct slice value);
+/* A piece of RFC 2231; the first may begin with CHARSET'LANGUAGE'. */
+void mime_put_piece(struct text_out *out, struct slice value,
+    bool is_encoded, bool has_charset);
+/* All pieces of a parameter, in order. False: there is none. */
+bool mime_pieces(struct slice value, const char *name, struct text_out *out);
+
+#endif

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: ISC
+"""The self-test of DESIGN 9: a server that does not filter says 451."""
+import time
+
+import pytest
+
+from client import new_message
+from postern import wait_until
+
+
+def counters(server):
+    """What posternctl status counts, by name."""
+    return {words[0]: int(words[1]) for words in
+            (line.split() for line in server.ctl("status").splitlines())
+            if len(words) == 2 and words[1].isdigit()}
+
+
+def make_often(make_server, **options):
+    """A server of the fault-injection build that tests itself often."""
+    server = make_server(faults=True, start=False,
+                         settings="\nprocesses {{ smtpd = 1 }}\n", **options)
+    server.environment["POSTERN_SELF_TEST_OFTEN"] = "1"
+    return server
+
+
+def next_test(server):
+    """Wait for one more whole test."""
+    before = counters(server)["self_tests"]
+    wait_until(lambda: counters(server)["self_tests"] > before + 1,
+               what="one more self-test")
+
+
+def test_it_runs_at_the_start_and_leaves_no_trace(make_server):
+    server = make_server()
+    n_smtpd = len(server.children("smtpd"))
+    wait_until(lambda: counters(server)["self_tests"] == n_smtpd,
+               what="a self-test in each smtpd")
+    found = counters(server)
+    assert all(value == 0 for name, value in found.items()
+               if name not in ("self_tests",)), found
+    assert not server.events("refused") and not server.events("alarm")
+    assert not server.events("self_test")
+    assert not server.events("session_closed")
+    assert server.deliver("alice@example.org", new_message()).code == 250
+
+
+def test_nobody_else_reaches_its_recipient(make_server):
+    server = make_server()
+    assert server.rcpt("discard@self-test.invalid").code == 550
+
+
+def test_a_bare_lf_is_not_forgiven_to_it(make_server):
+    server = make_server(checks='bare_lf = normalize\n'
+                         'bare_lf_exempt = {{ "127.0.0.0/8" }}')
+    wait_until(lambda: counters(server)["self_tests"] > 0,
+               what="a self-test")
+    assert not server.events("alarm")
+    assert counters(server)["self_test_failing"] == 0
+
+
+def test_unknown_recipients_that_are_accepted(make_server):
+    server = make_often(make_server)
+    server.start()
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    server.faults.set("self-test.recipient", "errno", 5, count=0)
+    alarm = server.wait_event("alarm")
+    assert "does not exist" in alarm["problem"]
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        reply = c.expect("RCPT TO:<alice@example.org>", "451 4.3.0")
+        assert "self_test" in server.ctl("why", reply.id)
+    assert counters(server)["self_test_failing"] == 1
+    next_test(server)      # it stays so
+    assert server.rcpt("alice@example.org").code == 451
+    server.faults.clear()
+    server.wait_event("self_test_passed")
+    assert counters(server)["self_test_failing"] == 0
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    assert len(server.mail("alice")) == 2
+
+
+@pytest.mark.parametrize("last", ["DATA", "BDAT 6 LAST"])
+def test_smuggled_commands(make_server, last):
+    server = make_often(make_server)
+    server.faults.set("self-test.smuggling", "errno", 5, count=0)
+    server.start()
+    server.wait_event("alarm")
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope("alice@example.org")
+        c.send(last.encode() + b"\r\n" + (b"" if last == "DATA" else
+                                          b"a: b\r\n"))
+        assert c.reply().says("451 4.3.0")
+    assert server.mail("alice") == []
+    server.faults.clear()
+    server.wait_event("self_test_passed")
+    assert server.deliver("alice@example.org", new_message()).code == 250
+
+
+def test_a_scanner_that_lets_a_virus_pass(make_server):
+    """There is no scanner at all here: as if it had no signatures."""
+    server = make_often(make_server)
+    server.environment["POSTERN_SELF_TEST_SCANNER"] = "1"
+    server.start()
+    alarm = server.wait_event("alarm")
+    assert "EICAR" in alarm["problem"]
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope("alice@example.org")
+        c.expect("DATA", "451 4.3.0")
+    assert server.mail("alice") == []
+    assert counters(server)["messages_accepted"] == 0
+
+
+def test_nobody_is_served_before_the_first_test(make_server):
+    """Listening begins when the first test has had its answer."""
+    server = make_often(make_server)
+    server.faults.set("self-test.recipient", "errno", 5, count=0)
+    server.start()
+    began = time.monotonic()
+    reply = server.rcpt("alice@example.org")
+    assert reply.code == 451 and time.monotonic() - began < 5, reply
