@@ -14,6 +14,7 @@ import pytest
 
 from client import new_message, wire
 from filters import EICAR, Clamd, Fake, Program, read_fildes
+from postern import wait_until
 
 CLEAN = "Nothing to see here.\n"
 
@@ -313,7 +314,7 @@ def test_mark_and_off(make_server, clamd):
     server = make_server(checks=section(clamd, virus="mark"))
     reply = server.deliver("alice@example.org", virus)
     assert reply.code == 250, reply
-    assert "Test.Eicar" in trail(server, reply)
+    wait_until(lambda: "Test.Eicar" in trail(server, reply), what="trail")
     fake = Fake(RUBBISH["rubbish"])
     try:
         server = make_server(checks=section(fake, virus="mark"))
