@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "compartment.h"
 #include "connection.h"
+#include "digest.h"
 #include "fault.h"
 #include "limits.h"
 #include "log.h"
@@ -207,7 +208,7 @@ smtpd_main(void)
 	d.server.ended = on_ended;
 	boards_open(&d.boards, &d.c);
 	settings_init(&d);
-	body_warm_up();
+	digest_warm_up();
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);
