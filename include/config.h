@@ -21,6 +21,7 @@
 #define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
+#define CONFIG_MAX_TLS 64
 #define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
 
@@ -40,7 +41,15 @@ struct config_listen {
 	char *address;			/* "*", "127.0.0.1", "::1" */
 	uint16_t port;
 	enum config_listen_role role;
-	enum config_tls_mode tls;
+	enum config_tls_mode tls;	/* mx: optional is the default where
+					 * there is a certificate */
+	unsigned tls_line;		/* 0: not set */
+};
+
+struct config_tls {
+	unsigned line;
+	char *name;			/* lower-case A-label, or "*." and one */
+	char *certificate, *key;	/* paths */
 };
 
 struct config_domain {
@@ -105,6 +114,8 @@ struct config {
 	struct config_domain *domains;
 	size_t n_domains;
 	struct config_limits limits;
+	struct config_tls *tls;		/* the first is the default */
+	size_t n_tls;
 	struct config_other *others;
 	size_t n_others;
 };

@@ -62,6 +62,13 @@ free_other(struct config_other *other)
 }
 
 static void
+free_tls(struct config_tls *tls)
+{
+	config_release(tls, "tls");
+	free(tls->name);
+}
+
+static void
 free_domain(struct config_domain *domain)
 {
 	config_release(domain, "domain");
@@ -84,6 +91,9 @@ config_free(struct config **config)
 		free_domain(&c->domains[i]);
 	for (size_t i = 0; i < c->n_others; i++)
 		free_other(&c->others[i]);
+	for (size_t i = 0; i < c->n_tls; i++)
+		free_tls(&c->tls[i]);
+	free(c->tls);
 	free(c->listens);
 	free(c->domains);
 	free(c->others);

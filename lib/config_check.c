@@ -65,6 +65,8 @@ config_check_section(struct config *config,
 	case TARGET_DOMAIN:
 		warn_not_built(frame, problems);
 		return config_check_domain(config, frame, problems);
+	case TARGET_TLS:
+		return config_check_tls(config, frame, problems);
 	default:
 		warn_not_built(frame, problems);
 		return true;
@@ -99,9 +101,6 @@ check_role(const struct config_listen *listen,
 		config_error(problems, line, listen->is_unix ?
 		    "a unix socket has role = local" :
 		    "role = local needs a unix socket");
-	if (listen->role == LISTEN_MX && config_frame_has(frame, "tls"))
-		config_warn(problems, config_frame_line(frame, "tls"),
-		    "tls is not built yet and has no effect");
 	if (listen->role != LISTEN_MX)
 		config_warn(problems, line, "role = %s is not built yet: "
 		    "nothing listens on \"%s\"",
@@ -123,6 +122,8 @@ config_check_listen(struct config *config, const struct config_frame *frame,
 	if (!split_listen(listen))
 		return false;
 	check_role(listen, frame, problems);
+	if (config_frame_has(frame, "tls"))
+		listen->tls_line = config_frame_line(frame, "tls");
 	for (size_t i = 0; i < frame->index; i++) {
 		if (!config_listens_overlap(&config->listens[i], listen))
 			continue;
@@ -228,6 +229,7 @@ config_check_file(struct config *config, const struct config_frame *top,
 		config_error(problems, 0, "there is no section domain, such "
 		    "as: domain \"example.org\" { users = \"passwd\" }");
 	check_limits(config, problems);
+	config_check_listen_tls(config, problems);
 	check_bare_lf(config, problems);
 	return check_names(config, top, problems);
 }

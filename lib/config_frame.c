@@ -61,6 +61,22 @@ open_domain(struct config *config, struct config_frame *frame, char *title)
 	return config_set_defaults(domain, "domain");
 }
 
+static bool
+open_tls(struct config *config, struct config_frame *frame, char *title)
+{
+	struct config_tls *tls;
+
+	if (!grow(&config->tls, &config->n_tls, sizeof(*tls))) {
+		free(title);
+		return false;
+	}
+	frame->index = config->n_tls - 1;
+	tls = &config->tls[frame->index];
+	tls->line = frame->line;
+	tls->name = title;
+	return config_set_defaults(tls, "tls");
+}
+
 static const struct config_other *
 find_other(const struct config *config, const char *section,
     const char *title)
@@ -116,6 +132,8 @@ config_frame_open(struct config *config, struct config_frame *frame,
 		return open_listen(config, frame, text);
 	case TARGET_DOMAIN:
 		return open_domain(config, frame, text);
+	case TARGET_TLS:
+		return open_tls(config, frame, text);
 	case TARGET_NONE:
 		return open_other(config, frame, text, problems);
 	default:
@@ -134,6 +152,8 @@ config_frame_target(struct config *config, const struct config_frame *frame)
 		return &config->listens[frame->index];
 	case TARGET_DOMAIN:
 		return &config->domains[frame->index];
+	case TARGET_TLS:
+		return &config->tls[frame->index];
 	default:
 		return NULL;
 	}
