@@ -8,7 +8,7 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libcrypto libseccomp libidn2
+PKGS = libssl libcrypto libseccomp libidn2
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
@@ -30,9 +30,9 @@ ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd directory deliver store control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd directory deliver store vault control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd directory deliver store vault control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -49,6 +49,7 @@ $(BUILD)/smtpd.a: $(call objs,$(SMTPD_SRCS))
 $(BUILD)/directory.a: $(call objs,$(DIRECTORY_SRCS))
 $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))
+$(BUILD)/vault.a: $(call objs,$(VAULT_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@

@@ -11,6 +11,7 @@
  *	smtpd ----> directory            who is this recipient? (ROUTE)
  *	smtpd ----> deliver              can it be delivered? then do it
  *	smtpd ----> store ----> deliver  delivery records; what became of one
+ *	smtpd ----> vault                sign this handshake, please
  *	control --> directory, store     posternctl's questions
  *	everyone -> supervisor           on descriptor 3
  */
@@ -24,6 +25,7 @@
 #include "compartment.h"
 #include "ipc.h"
 #include "route.h"
+#include "tls.h"
 #include "verdict.h"
 
 struct ask_link {
@@ -45,6 +47,9 @@ enum ask_type {
 	SETUP_DONE,		/* nothing */
 	RUN_DRAIN,		/* nothing: finish, take nothing new, end */
 	TABLES_CHANGED,		/* nothing: open the compiled tables anew */
+	SETUP_CERTIFICATE = 24,	/* u16 index in config->tls; descriptor: PEM */
+	SETUP_KEY,		/* struct tls_key; descriptor: PEM (vault) */
+	KEYS_FORGET,		/* u16 generation (vault) */
 	/* compartment -> supervisor */
 	CHILD_READY = 32,	/* nothing */
 	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
@@ -90,6 +95,9 @@ enum ask_type {
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	/* smtpd -> vault */
+	VAULT_SIGN = 288,	/* struct vault_sign -> VAULT_SIGNATURE */
+	VAULT_SIGNATURE,	/* string of octets; empty: refused */
 };
 
 struct setup_self {
@@ -242,6 +250,19 @@ struct failure {
 	struct verdict verdict;
 };
 
+/* ---- vault ---- */
+
+/*
+ * A TLS server's signature over what a handshake of TLS 1.2 or 1.3 signs,
+ * in full and not as a digest: vault refuses everything else, so that who
+ * has taken smtpd over cannot have a certificate request, say, signed.
+ */
+struct vault_sign {
+	struct tls_key key;
+	enum tls_scheme scheme;
+	struct slice data;		/* at most TLS_SIGNED_MAX */
+};
+
 /* ---- encoders and decoders ---- */
 
 void put_verdict(struct ipc_writer *w, const struct verdict *v);
@@ -268,5 +289,12 @@ void put_record_states(struct ipc_writer *w, const struct record_states *a);
 bool get_record_states(struct ipc_reader *r, struct record_states *a);
 void put_failure(struct ipc_writer *w, const struct failure *f);
 bool get_failure(struct ipc_reader *r, struct failure *f);
+void put_tls_key(struct ipc_writer *w, const struct tls_key *key);
+bool get_tls_key(struct ipc_reader *r, struct tls_key *key);
+void put_vault_sign(struct ipc_writer *w, const struct vault_sign *q);
+bool get_vault_sign(struct ipc_reader *r, struct vault_sign *q);
+void put_vault_signature(struct ipc_writer *w, struct slice signature);
+/* At most TLS_SIGNATURE_MAX octets. */
+bool get_vault_signature(struct ipc_reader *r, struct slice *signature);
 
 #endif

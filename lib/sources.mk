@@ -5,6 +5,7 @@ LIB_SRCS = \
 	lib/ask_links.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
+	lib/ask_vault.c \
 	lib/buf.c \
 	lib/channel.c \
 	lib/clock.c \
@@ -23,6 +24,7 @@ LIB_SRCS = \
 	lib/config_problem.c \
 	lib/config_suggest.c \
 	lib/config_text.c \
+	lib/config_tls.c \
 	lib/config_value.c \
 	lib/fault.c \
 	lib/ipc.c \
@@ -36,6 +38,12 @@ LIB_SRCS = \
 	lib/scoreboard.c \
 	lib/short_id.c \
 	lib/stream.c \
+	lib/stream_tls.c \
+	lib/tls_key.c \
+	lib/tls_provider.c \
+	lib/tls_scheme.c \
+	lib/tls_server.c \
+	lib/tls_signature.c \
 	lib/trail.c \
 	lib/trail_line.c \
 	lib/utf8.c \
