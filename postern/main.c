@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 static int (*const compartment_mains[ROLE_COUNT])(void) = {
 	[ROLE_STORE] = store_main,
+	[ROLE_VAULT] = vault_main,
 	[ROLE_DELIVER] = deliver_main,
 	[ROLE_DIRECTORY] = directory_main,
 	[ROLE_SMTPD] = smtpd_main,
@@ -27,8 +29,8 @@ static int (*const compartment_mains[ROLE_COUNT])(void) = {
 	[ROLE_COMPILER] = compiler_main,
 };
 
-static void
-print_problems(const char *path, struct config_problems *problems,
+void
+problems_print(const char *path, struct config_problems *problems,
     bool is_quiet)
 {
 	config_problems_sort(problems);
@@ -100,6 +102,7 @@ generation_free(struct generation **generation)
 	config_free(&(*generation)->config);
 	if ((*generation)->config_fd >= 0)
 		close((*generation)->config_fd);
+	certificates_close((*generation)->certificates);
 	free(*generation);
 	*generation = NULL;
 }
@@ -115,8 +118,9 @@ generation_load(const char *path, uint16_t number, bool is_quiet)
 		return NULL;
 	new->number = number;
 	new->config_fd = -1;
+	certificates_init(new->certificates);
 	new->config = load(path, &text, &problems);
-	print_problems(path, &problems, is_quiet);
+	problems_print(path, &problems, is_quiet);
 	config_problems_free(&problems);
 	if (new->config != NULL) {
 		new->config_fd = sealed_copy(&text);
@@ -126,6 +130,33 @@ generation_load(const char *path, uint16_t number, bool is_quiet)
 	if (new->config == NULL || new->config_fd < 0)
 		generation_free(&new);
 	return new;
+}
+
+/* The parts of check_outside that need no tables. */
+static int
+check_certificates(const struct config *config,
+    struct config_problems *problems)
+{
+	struct certificate certificates[CONFIG_MAX_TLS];
+	bool is_privileged = geteuid() == 0;
+	struct owner as = { 0, 0 };
+	char name[128];
+	struct passwd *pw;
+	int error = 0;
+
+	certificates_init(certificates);
+	certificates_open(certificates, config, problems);
+	snprintf(name, sizeof name, "%s%s", config->user_prefix,
+	    role_name(ROLE_VAULT));
+	pw = is_privileged ? getpwnam(name) : NULL;
+	if (pw != NULL)
+		as = (struct owner){ pw->pw_uid, pw->pw_gid };
+	/* that this user is missing has been said */
+	if (!is_privileged || as.uid != 0)
+		error = certificates_check(certificates, config,
+		    is_privileged ? &as : NULL, problems);
+	certificates_close(certificates);
+	return error;
 }
 
 /* postern -n: everything that is wrong, in one run. */
@@ -140,9 +171,11 @@ check(const char *path)
 
 	if (config != NULL)
 		error = check_outside(config, geteuid() == 0, &problems);
-	print_problems(path, &problems, false);
+	if (config != NULL && !error)
+		error = check_certificates(config, &problems);
+	problems_print(path, &problems, false);
 	if (error)
-		fprintf(stderr, "%s: users and aliases could not be checked: "
+		fprintf(stderr, "%s: what lies outside of it could not be checked: "
 		    "%s\n", path, strerror(-error));
 	has_error |= error != 0 || config_problems_has_error(&problems);
 	if (!has_error)

@@ -249,14 +249,36 @@ drain_current(struct supervisor *s)
 	    s);
 }
 
-/* store and control live on, and belong to the newest generation. */
+/* The shared ones live on, and belong to the newest generation. */
 static void
 adopt_shared(struct supervisor *s)
 {
 	for (size_t i = 0; i < MAX_CHILDREN; i++)
 		if (s->children[i].role == ROLE_STORE ||
+		    s->children[i].role == ROLE_VAULT ||
 		    s->children[i].role == ROLE_CONTROL)
 			s->children[i].generation = s->current;
+}
+
+static const struct owner *
+vault_owner(const struct supervisor *s)
+{
+	return s->is_privileged ? &s->owners[ROLE_VAULT] : NULL;
+}
+
+static void
+forget_keys(struct supervisor *s, uint16_t generation)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, generation);
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state == CHILD_RUNNING &&
+		    s->children[i].role == ROLE_VAULT &&
+		    s->children[i].channel != NULL)
+			channel_tell(s->children[i].channel, KEYS_FORGET, &w,
+			    -1);
 }
 
 static const char *
@@ -287,6 +309,13 @@ reload(struct supervisor *s)
 		generation_free(&next);
 		return "state_dir cannot change while running";
 	}
+	if (!certificates_reload(next, old, vault_owner(s))) {
+		log_error("reload_failed", LOG_S("effect", "a new certificate "
+		    "cannot be used; the old configuration stays in force"),
+		    LOG_END);
+		generation_free(&next);
+		return "a certificate cannot be used; run postern -n";
+	}
 	if (!change_log(s, next->config)) {
 		generation_free(&next);
 		return "the log cannot be opened";
@@ -300,6 +329,7 @@ reload(struct supervisor *s)
 	drain_current(s);
 	s->current = next;
 	adopt_shared(s);
+	wire_keys(s, next);
 	compile_start(s);
 	children_start_generation(s);
 	supervisor_child_gone(s);
@@ -324,6 +354,7 @@ supervisor_child_gone(struct supervisor *s)
 		    s->children[i].generation == old)
 			return;
 	loop_timer_stop(s->loop, &s->drain_limit);
+	forget_keys(s, old->number);
 	generation_free(&s->previous);
 	log_info("drained", LOG_END);
 	if (s->wants_reload)
@@ -333,7 +364,7 @@ supervisor_child_gone(struct supervisor *s)
 /* ---- stop: smtpd first, store last ---- */
 
 static const enum role stop_order[] = { ROLE_SMTPD, ROLE_CONTROL,
-	ROLE_COMPILER, ROLE_DIRECTORY, ROLE_DELIVER, ROLE_STORE };
+	ROLE_COMPILER, ROLE_DIRECTORY, ROLE_DELIVER, ROLE_VAULT, ROLE_STORE };
 
 static void
 stop_next(struct supervisor *s)
@@ -424,6 +455,27 @@ warn_about_outside(struct supervisor *s)
 	config_problems_free(&problems);
 }
 
+/* After warn_about_outside, whose child has no use for keys. */
+static bool
+load_certificates(struct supervisor *s)
+{
+	struct generation *g = s->current;
+	struct config_problems problems = { 0 };
+	int error;
+	bool is_ok;
+
+	certificates_open(g->certificates, g->config, &problems);
+	error = certificates_check(g->certificates, g->config, vault_owner(s),
+	    &problems);
+	if (error)
+		config_problem_add(&problems, 0, false, "certificates could "
+		    "not be checked: %s", strerror(-error));
+	problems_print(s->config_path, &problems, false);
+	is_ok = !config_problems_has_error(&problems);
+	config_problems_free(&problems);
+	return is_ok;
+}
+
 static void
 flush_log(void *arg)
 {
@@ -468,6 +520,8 @@ supervisor_run(const char *config_path)
 		fatal("not every address could be bound: see above");
 	listen_control(&s);
 	warn_about_outside(&s);
+	if (!load_certificates(&s))
+		return 1;
 	open_loop(&s);
 	compile_start(&s);
 	children_start_shared(&s);

@@ -8,7 +8,7 @@
  * without content (ask.h).
  *
  *	generation 1: smtpd directory deliver \
- *	                                       > store, control (one for all)
+ *	                                       > store, vault, control (for all)
  *	generation 2: smtpd directory deliver /   after a reload
  *
  * A reload starts generation n+1 beside n; n's smtpd drain, and when the
@@ -25,14 +25,19 @@
 #include "loop.h"
 
 /* Two generations of 32 smtpd, 32 directory, a deliver; and the shared. */
-#define MAX_CHILDREN (2 * (32 + 32 + 1) + 6)
+#define MAX_CHILDREN (2 * (32 + 32 + 1) + 7)
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
+
+struct certificate {			/* sealed memfds, or -1 */
+	int fd, key_fd;
+};
 
 struct generation {
 	uint16_t number;
 	struct config *config;
 	int config_fd;			/* sealed memfd of the text */
 	uint64_t config_size;
+	struct certificate certificates[CONFIG_MAX_TLS];
 	bool is_draining;
 };
 
@@ -94,6 +99,10 @@ struct generation *generation_load(const char *path, uint16_t number,
     bool is_quiet);
 void generation_free(struct generation **generation);
 
+/* Every problem on stderr, as FILE:LINE: TEXT. */
+void problems_print(const char *path, struct config_problems *problems,
+    bool is_quiet);
+
 /* ---- check.c: what lies outside the configuration file ---- */
 /*
  * Walk users, aliases and includes in a child with the compiler's uid.
@@ -101,6 +110,35 @@ void generation_free(struct generation **generation);
  */
 int check_outside(const struct config *config, bool is_privileged,
     struct config_problems *problems);
+
+typedef void check_fn(void *arg, struct config_problems *problems);
+/*
+ * Run fn in a child and take over the problems that it adds. 0 or a
+ * negative errno when it did not come to its end.
+ */
+int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
+/* In such a child: be this user for good, or end. */
+void check_become(uid_t uid, gid_t gid);
+
+/* ---- certificates.c ---- */
+void certificates_init(struct certificate *certificates);
+void certificates_close(struct certificate *certificates);
+/* Copy the files of each section tls; adds problems at its line. */
+void certificates_open(struct certificate *certificates,
+    const struct config *config, struct config_problems *problems);
+/*
+ * Look into what was opened, in a child that is as (NULL: the caller). 0 or
+ * a negative errno when the child could not run.
+ */
+int certificates_check(const struct certificate *certificates,
+    const struct config *config, const struct owner *as,
+    struct config_problems *problems);
+/*
+ * Open and check those of next. A section that was in old and is bad now
+ * keeps what it had; false when one that is bad was not there. Logs.
+ */
+bool certificates_reload(struct generation *next,
+    const struct generation *old, const struct owner *as);
 
 /* ---- state_dir.c ---- */
 /* Folders with their owners, and the lock; fatal() with what to do. */
@@ -136,6 +174,8 @@ void compile_start(struct supervisor *s);
  * give each running peer its end. 0 or a negative errno.
  */
 int wire_child(struct child *child, int fd);
+/* The keys of this generation, to the vault that runs. */
+void wire_keys(struct supervisor *s, const struct generation *generation);
 /* accuser closed the channel of this peer, as it broke the rules. */
 void wire_accused(struct child *accuser, enum role role, uint16_t index);
 

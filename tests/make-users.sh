@@ -17,7 +17,8 @@ make_user() {
 for user in postern-directory postern-compiler; do
 	make_user $user --gid postern
 done
-for user in postern-smtpd postern-deliver postern-store postern-control "$@"
+for user in postern-smtpd postern-deliver postern-store postern-vault \
+	postern-control "$@"
 do
 	make_user "$user" --user-group
 done
