@@ -32,6 +32,8 @@ static const struct command_entry commands[] = {
 	{ SLICE("DATA"), IN_TRANSACTION, true, cmd_data, NULL },
 	{ SLICE("BDAT"), IN_TRANSACTION | PHASE_CHUNKS, false, cmd_bdat,
 	    cmd_bdat_out_of_phase },
+	{ SLICE("STARTTLS"), PHASE_READY | IN_TRANSACTION, true,
+	    cmd_starttls, NULL },
 	{ SLICE("RSET"), PHASE_ANY, false, cmd_rset, NULL },
 	{ SLICE("NOOP"), PHASE_ANY, true, cmd_noop, NULL },
 	{ SLICE("VRFY"), PHASE_ANY, true, cmd_vrfy, NULL },
@@ -41,7 +43,7 @@ static const struct command_entry commands[] = {
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void
+void
 session_flush(struct session *s)
 {
 	if (s->out.size > 0)
@@ -231,6 +233,7 @@ session_free(struct session *s)
 	buf_free(&s->kept);
 	buf_free(&s->out);
 	free(s->helo);
+	free(s->tls);
 	free(s);
 }
 
@@ -245,13 +248,15 @@ session_may_end(const struct session *s)
 }
 
 /* The one reader. Every call from outside ends here. */
-static enum step
+enum step
 session_run(struct session *s, enum step step)
 {
 	while (step == STEP_NEXT && s->input.size > 0 && !s->is_gone)
 		step = session_take(s);
 	if (s->is_gone && s->question == 0)
 		step = STEP_CLOSE;
+	if (s->is_securing && s->settings->is_stopping)
+		step = STEP_CLOSE;	/* nothing can be said now */
 	if (step != STEP_CLOSE && s->settings->is_stopping &&
 	    session_may_end(s))
 		step = session_reply(s, REPLY_SHUTTING_DOWN);
@@ -265,7 +270,7 @@ session_run(struct session *s, enum step step)
 	/* While a question is out, more replies may join these. */
 	if (s->question == 0 || s->is_slow || s->out.size > HELD_MAX)
 		session_flush(s);
-	if (s->question == 0)
+	if (s->question == 0 && !s->is_securing)
 		session_set_timer(s);
 	return STEP_WAIT;
 }
@@ -290,11 +295,10 @@ session_new(const struct session_settings *settings, void *conn,
 }
 
 enum step
-session_greet(struct session *s, bool has_talked)
+session_say_greeting(struct session *s, bool has_talked)
 {
 	char text[300];
 
-	note_opened(s);
 	s->is_timer_wanted = true;
 	note_asked("connect", slice_of(s->ip), 0);
 	if (has_talked)
@@ -302,6 +306,13 @@ session_greet(struct session *s, bool has_talked)
 	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
 	    s->settings->config->hostname);
 	return session_run(s, session_reply_lines(s, 220, slice_of(text)));
+}
+
+enum step
+session_greet(struct session *s, bool has_talked)
+{
+	note_opened(s);
+	return session_say_greeting(s, has_talked);
 }
 
 enum step
@@ -357,6 +368,8 @@ session_timeout(struct session *s)
 
 	if (s->question != 0)
 		return STEP_WAIT;
+	if (s->is_securing)
+		return session_handshake_over(s);
 	s->input = buf_slice(&s->kept);
 	s->is_timer_wanted = true;
 	note_asked("timeout", slice_of(""), 0);

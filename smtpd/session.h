@@ -33,6 +33,7 @@
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
 
+struct tls_facts;
 struct transaction;
 struct client;
 
@@ -69,6 +70,10 @@ struct session {
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
 	bool is_timer_wanted;		/* start the timer anew */
+	bool is_securing;		/* a TLS handshake is under way */
+	bool is_greeting_due;		/* ... from the first octet */
+	enum config_tls_mode tls_mode;	/* of its listener */
+	char *tls;			/* "TLSv1.3 CIPHER"; NULL without */
 	bool is_slow;			/* the last answer took its time */
 	bool is_chunk_last;
 	struct slice input;		/* what has not been read yet */
@@ -104,6 +109,11 @@ struct session *session_new(const struct session_settings *settings,
     void *conn, const char *ip, struct client *client, bool is_admitted);
 /* Say 220; or, if the client has talked already, 554. */
 enum step session_greet(struct session *s, bool has_talked);
+/* TLS from the first octet: a handshake, then the greeting. */
+enum step session_secure(struct session *s);
+/* The handshake that host->start_tls began has come to its end. */
+enum step session_secured(struct session *s, const struct tls_facts *facts);
+enum step session_insecure(struct session *s, const char *why);
 /* Turn the client away with this reply instead of a greeting. */
 enum step session_turn_away(struct session *s, enum reply_name reply);
 enum step session_input(struct session *s, struct slice data);

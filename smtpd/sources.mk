@@ -22,6 +22,8 @@ SMTPD_SRCS = \
 	smtpd/replies.c \
 	smtpd/reply.c \
 	smtpd/session.c \
+	smtpd/signer.c \
 	smtpd/smtpd.c \
+	smtpd/starttls.c \
 	smtpd/trace.c \
 	smtpd/transaction.c
