@@ -98,7 +98,8 @@ void tls_signing_answer(struct tls_signing *signing, struct slice signature);
 
 struct tls_server;
 
-/* Loads OpenSSL and what it reads from disk. Before the sandbox. 0 or -EIO. */
+/* Loads OpenSSL, once, and what it reads from disk; before the sandbox. 0 or
+ * -EIO. */
 int tls_init(void);
 /* signer stays the caller's and must outlive it. NULL without memory. */
 struct tls_server *tls_server_new(const struct tls_signer *signer);

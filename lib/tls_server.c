@@ -38,10 +38,13 @@ tls_init(void)
 {
 	const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG |
 	    OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS;
+	static bool is_done;
 	unsigned char octet;
 	SSL_CTX *ctx;
 	SSL *ssl = NULL;
 
+	if (is_done)
+		return 0;
 	if (OPENSSL_init_ssl(options, NULL) != 1 ||
 	    tls_provider_load() < 0 || RAND_bytes(&octet, 1) != 1 ||
 	    ASYNC_init_thread(MAX_JOBS, 0) != 1)
@@ -52,7 +55,8 @@ tls_init(void)
 		ssl = SSL_new(ctx);
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
-	return ssl != NULL ? 0 : -EIO;
+	is_done = ssl != NULL;
+	return is_done ? 0 : -EIO;
 }
 
 void
