@@ -44,6 +44,9 @@ plan_read(struct host *h, const uint8_t *plan)
 		plan_fake(h, kinds[i], plan[i]);
 	h->presence = (enum presence)(plan[6] % 3);
 	h->settings.n_remembered_failures = plan[6] >> 7;
+	h->tls_mode = (enum config_tls_mode)(plan[6] >> 2 & 3);
+	h->fails_tls = (plan[6] >> 4 & 3) == 3;
+	h->breaks_tls = (plan[6] >> 4 & 3) == 2;
 }
 
 static void
@@ -63,6 +66,8 @@ feed(struct host *h, const uint8_t *data, size_t size, uint8_t piece)
 			continue;
 		while (host_answer(h))
 			;
+		if (h->s != NULL && h->is_handshaking)
+			host_end_handshake(h, !h->breaks_tls);
 	}
 }
 
