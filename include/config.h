@@ -48,7 +48,7 @@ struct config_listen {
 
 struct config_tls {
 	unsigned line;
-	char *name;			/* lower-case A-label, or "*." and one */
+	char *name;		/* lower-case A-label, or "*." and one */
 	char *certificate, *key;	/* paths */
 };
 

@@ -175,8 +175,8 @@ check(const char *path)
 		error = check_certificates(config, &problems);
 	problems_print(path, &problems, false);
 	if (error)
-		fprintf(stderr, "%s: what lies outside of it could not be checked: "
-		    "%s\n", path, strerror(-error));
+		fprintf(stderr, "%s: what lies outside of it could not be "
+		    "checked: %s\n", path, strerror(-error));
 	has_error |= error != 0 || config_problems_has_error(&problems);
 	if (!has_error)
 		printf("%s: no errors\n", path);

@@ -281,10 +281,32 @@ forget_keys(struct supervisor *s, uint16_t generation)
 			    -1);
 }
 
+/* NULL: next can take the place of the current one. */
+static const char *
+accept_next(struct supervisor *s, struct generation *next)
+{
+	const struct generation *old = s->current;
+
+	if (strcmp(next->config->state_dir, old->config->state_dir) != 0) {
+		log_error("reload_failed", LOG_S("effect", "state_dir cannot "
+		    "change while running; restart instead"), LOG_END);
+		return "state_dir cannot change while running";
+	}
+	if (!certificates_reload(next, old, vault_owner(s))) {
+		log_error("reload_failed", LOG_S("effect", "a new certificate "
+		    "cannot be used; the old configuration stays in force"),
+		    LOG_END);
+		return "a certificate cannot be used; run postern -n";
+	}
+	return change_log(s, next->config) ? NULL :
+	    "the log cannot be opened";
+}
+
 static const char *
 reload(struct supervisor *s)
 {
 	struct generation *next, *old = s->current;
+	const char *wrong;
 
 	if (s->is_stopping)
 		return "the server is stopping";
@@ -303,22 +325,10 @@ reload(struct supervisor *s)
 		    "has errors; the old one stays in force"), LOG_END);
 		return "the configuration has errors; run postern -n";
 	}
-	if (strcmp(next->config->state_dir, old->config->state_dir) != 0) {
-		log_error("reload_failed", LOG_S("effect", "state_dir cannot "
-		    "change while running; restart instead"), LOG_END);
+	wrong = accept_next(s, next);
+	if (wrong != NULL) {
 		generation_free(&next);
-		return "state_dir cannot change while running";
-	}
-	if (!certificates_reload(next, old, vault_owner(s))) {
-		log_error("reload_failed", LOG_S("effect", "a new certificate "
-		    "cannot be used; the old configuration stays in force"),
-		    LOG_END);
-		generation_free(&next);
-		return "a certificate cannot be used; run postern -n";
-	}
-	if (!change_log(s, next->config)) {
-		generation_free(&next);
-		return "the log cannot be opened";
+		return wrong;
 	}
 	s->current = next;
 	use_log(s);

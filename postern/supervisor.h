@@ -21,16 +21,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "ask.h"
+#include "certificates.h"
 #include "config.h"
 #include "loop.h"
 
 /* Two generations of 32 smtpd, 32 directory, a deliver; and the shared. */
 #define MAX_CHILDREN (2 * (32 + 32 + 1) + 7)
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
-
-struct certificate {			/* sealed memfds, or -1 */
-	int fd, key_fd;
-};
 
 struct generation {
 	uint16_t number;
@@ -65,11 +62,6 @@ struct bound_socket {
 	uint16_t port;
 	uint16_t config_index;		/* in the newest configuration */
 	bool is_used;
-};
-
-struct owner {
-	uid_t uid;
-	gid_t gid;
 };
 
 struct supervisor {
@@ -119,26 +111,6 @@ typedef void check_fn(void *arg, struct config_problems *problems);
 int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
 /* In such a child: be this user for good, or end. */
 void check_become(uid_t uid, gid_t gid);
-
-/* ---- certificates.c ---- */
-void certificates_init(struct certificate *certificates);
-void certificates_close(struct certificate *certificates);
-/* Copy the files of each section tls; adds problems at its line. */
-void certificates_open(struct certificate *certificates,
-    const struct config *config, struct config_problems *problems);
-/*
- * Look into what was opened, in a child that is as (NULL: the caller). 0 or
- * a negative errno when the child could not run.
- */
-int certificates_check(const struct certificate *certificates,
-    const struct config *config, const struct owner *as,
-    struct config_problems *problems);
-/*
- * Open and check those of next. A section that was in old and is bad now
- * keeps what it had; false when one that is bad was not there. Logs.
- */
-bool certificates_reload(struct generation *next,
-    const struct generation *old, const struct owner *as);
 
 /* ---- state_dir.c ---- */
 /* Folders with their owners, and the lock; fatal() with what to do. */

@@ -73,6 +73,7 @@ void note_refusal(struct session *s, struct verdict *v, const char *check,
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
 /* Makes s->id. */
 void note_opened(struct session *s);
+struct tls_facts;
 void note_secured(struct session *s, const struct tls_facts *facts);
 void note_insecure(struct session *s, const char *why);
 void note_closed(const struct session *s);

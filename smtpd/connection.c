@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "limits.h"
 #include "peers.h"
+#include "starttls.h"
 #include "stream.h"
 #include "tls.h"
 

@@ -131,8 +131,8 @@ note_closed(const struct session *s)
 	    LOG_U("recipients", s->n_recipients),
 	    LOG_U("unknown", s->n_unknown), LOG_U("refused", s->n_refusals),
 	    LOG_U("errors", s->n_errors),
-	    LOG_S("tls", s->tls != NULL ? s->tls : ""), LOG_D("took_ms", took_us / 1000),
-	    LOG_END);
+	    LOG_S("tls", s->tls != NULL ? s->tls : ""),
+	    LOG_D("took_ms", took_us / 1000), LOG_END);
 }
 
 /* Recipients that got it, and the copies that are in mailboxes for it. */

@@ -33,7 +33,6 @@
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
 
-struct tls_facts;
 struct transaction;
 struct client;
 
@@ -109,11 +108,6 @@ struct session *session_new(const struct session_settings *settings,
     void *conn, const char *ip, struct client *client, bool is_admitted);
 /* Say 220; or, if the client has talked already, 554. */
 enum step session_greet(struct session *s, bool has_talked);
-/* TLS from the first octet: a handshake, then the greeting. */
-enum step session_secure(struct session *s);
-/* The handshake that host->start_tls began has come to its end. */
-enum step session_secured(struct session *s, const struct tls_facts *facts);
-enum step session_insecure(struct session *s, const char *why);
 /* Turn the client away with this reply instead of a greeting. */
 enum step session_turn_away(struct session *s, enum reply_name reply);
 enum step session_input(struct session *s, struct slice data);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
-#include "tls.h"
+#include "starttls.h"
 #include "transaction.h"
 
 #define HANDSHAKE_MS 60000

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include "../../smtpd/limits.h"
 #include "../../smtpd/session.h"
+#include "../../smtpd/starttls.h"
 #include "clock.h"
 #include "config.h"
 #include "tls.h"
