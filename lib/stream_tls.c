@@ -64,7 +64,7 @@ on_again(struct loop_timer *timer, void *arg)
 static bool
 has_more(const struct stream_tls *tls)
 {
-	return tls->is_broken || SSL_pending(tls->ssl) > 0 ||
+	return tls->is_broken || SSL_has_pending(tls->ssl) ||
 	    (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 

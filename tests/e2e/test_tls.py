@@ -390,6 +390,43 @@ def test_more_kinds_of_keys(make_server, folder):
     assert "221" in s_client(s, "-tls1_2", "-sigalgs", "ECDSA+SHA256")
 
 
+def test_chain(make_server, own_folder):
+    """What stands behind the certificate is sent, and is enough for one who
+    knows the root alone."""
+    folder = own_folder
+    make_chain(folder)
+    s = make_server(more=section("mx.example.org", folder + "/chain.pem",
+                                 folder + "/leaf.key"))
+    for version in ("-tls1_2", "-tls1_3"):
+        said = s_client(s, version, "-CAfile", folder + "/root.pem")
+        assert "Verify return code: 0 (ok)" in said, said
+
+
+def make_chain(folder):
+    """root.pem, and chain.pem with a leaf and what is between them."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, cwd=folder,
+                       capture_output=True)
+    new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+           "-nodes"]
+    openssl(*new, "-x509", "-keyout", "root.key", "-out", "root.pem",
+            "-subj", "/CN=root")
+    for name, issuer, text in (
+            ("middle", "root", "basicConstraints=critical,CA:TRUE"),
+            ("leaf", "middle", "subjectAltName=DNS:mx.example.org")):
+        with open(folder + "/extension", "w", encoding="ascii") as f:
+            f.write(text + "\n")
+        openssl(*new, "-keyout", name + ".key", "-out", name + ".csr",
+                "-subj", "/CN=" + name)
+        openssl("x509", "-req", "-in", name + ".csr", "-CA", issuer + ".pem",
+                "-CAkey", issuer + ".key", "-CAcreateserial", "-out",
+                name + ".pem", "-extfile", "extension")
+    with open(folder + "/chain.pem", "w", encoding="ascii") as out:
+        for name in ("leaf", "middle"):
+            with open("%s/%s.pem" % (folder, name), encoding="ascii") as f:
+                out.write(f.read())
+
+
 # ---- octets ----
 
 def test_odd_records(server, client):
@@ -823,6 +860,27 @@ def test_client_leaves_while_vault_signs(slow):
     wait_until(lambda: can_handshake(slow), what="handshake", timeout=20)
     wait_until(lambda: len(slow.events("session_closed")) >= 5,
                what="five ends")
+
+
+@pytest.mark.parametrize("liar, channel", [("smtpd", "vault"),
+                                           ("vault", "smtpd")])
+def test_lies_about_signatures(slow, liar, channel):
+    """A malformed question, a malformed answer: the liar is cut off, who
+    was lied to lives on, and handshakes work again."""
+    liars = slow.children(liar)
+    others = {"smtpd", "vault"} - {liar}
+    lived = [slow.children(role) for role in others]
+    hit = slow.faults.set("garble." + channel, "errno", value=1, role=liar)
+    assert not can_handshake(slow)
+    assert slow.faults.hits(hit) == 1
+    wait_until(lambda: can_handshake(slow), what="handshake")
+    assert [slow.children(role) for role in others] == lived
+    if liar == "smtpd":     # it asks, and is killed for it
+        assert slow.children(liar) != liars
+        assert slow.events("suspected_break_in")
+    else:
+        assert slow.events("peer_misbehaved") or \
+            slow.events("malformed_answer")
 
 
 def test_stop_while_vault_signs(slow):
