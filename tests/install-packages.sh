@@ -8,7 +8,7 @@ set -eu
 build="gcc libc6-dev make pkg-config libssl-dev libdb5.3-dev libseccomp-dev libidn2-dev"
 demo="swaks adduser"
 unit="libcmocka-dev clang libclang-rt-14-dev valgrind mandoc"
-e2e="python3 python3-pytest swaks libio-socket-inet6-perl curl dovecot-imapd mutt strace adduser"
+e2e="python3 python3-pytest swaks libnet-ssleay-perl openssl libio-socket-inet6-perl curl dovecot-imapd mutt strace adduser"
 
 wanted=
 for set in "$@"; do

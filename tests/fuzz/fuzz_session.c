@@ -55,6 +55,11 @@ feed(struct host *h, const uint8_t *data, size_t size, uint8_t piece)
 	size_t n;
 
 	while (size > 0 && h->s != NULL) {
+		/* octets that come meanwhile are the handshake's */
+		if (h->is_handshaking) {
+			host_end_handshake(h, !h->breaks_tls);
+			continue;
+		}
 		n = piece == 0 || piece > size ? size : piece;
 		session_input(h->s,
 		    (struct slice){ (const char *)data, n });
@@ -66,8 +71,6 @@ feed(struct host *h, const uint8_t *data, size_t size, uint8_t piece)
 			continue;
 		while (host_answer(h))
 			;
-		if (h->s != NULL && h->is_handshaking)
-			host_end_handshake(h, !h->breaks_tls);
 	}
 }
 
