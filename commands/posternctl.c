@@ -16,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "config.h"
+#include "explain.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
 #define CONFIG_MAX_OCTETS (1 << 20)
@@ -31,6 +32,9 @@ usage(void)
 	    "  route ADDRESS    how an address resolves, and from which line\n"
 	    "  tables [accept]  compiled tables; take shrunken ones\n"
 	    "  dns NAME TYPE    look a name up, as the checks do\n"
+	    "  explain --ip ADDRESS --helo NAME --from SENDER --to RECIPIENT\n"
+	    "          [--file FILE] [--json]\n"
+	    "                   what the checks would say, without mail\n"
 	    "  reload           read the configuration again\n", stderr);
 	return 2;
 }
@@ -142,14 +146,37 @@ print_reply(const struct buf *reply)
 	return fflush(stdout) == 0 ? (int)status : 1;
 }
 
+/* The line, and with it a descriptor unless passed is -1. */
+static bool
+send_request(int fd, const struct buf *line, int passed)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .space = { 0 } };
+	struct iovec part = { line->data, line->size };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct cmsghdr *c = &control.align;
+
+	if (passed >= 0) {
+		msg.msg_control = control.space;
+		msg.msg_controllen = sizeof control.space;
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &passed, sizeof passed);
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) == (ssize_t)line->size;
+}
+
 static int
-converse(int fd, const struct buf *line)
+converse(int fd, const struct buf *line, int passed)
 {
 	struct buf reply = { 0 };
 	int status = EX_TEMPFAIL;
 
-	if (send(fd, line->data, line->size, MSG_NOSIGNAL) ==
-	    (ssize_t)line->size && read_all(fd, &reply, REPLY_MAX) == 0)
+	if (send_request(fd, line, passed) &&
+	    read_all(fd, &reply, REPLY_MAX) == 0)
 		status = print_reply(&reply);
 	else
 		fprintf(stderr, "posternctl: %s\n", strerror(errno));
@@ -158,7 +185,7 @@ converse(int fd, const struct buf *line)
 }
 
 static int
-ask_server(const char *path, const struct buf *line)
+ask_server(const char *path, const struct buf *line, int passed)
 {
 	struct config *config = read_config(path);
 	int fd, status = EX_TEMPFAIL;
@@ -167,7 +194,7 @@ ask_server(const char *path, const struct buf *line)
 		return 1;
 	fd = connect_server(config->state_dir, path);
 	if (fd >= 0) {
-		status = converse(fd, line);
+		status = converse(fd, line, passed);
 		close(fd);
 	}
 	config_free(&config);
@@ -179,16 +206,22 @@ main(int argc, char **argv)
 {
 	const char *path = DEFAULT_CONFIG;
 	struct buf line = { 0 };
-	int option, status;
+	int option, status, passed = -1;
+	bool is_explain, is_good;
 
 	while ((option = getopt(argc, argv, "+f:")) != -1) {
 		if (option != 'f')
 			return usage();
 		path = optarg;
 	}
-	if (optind == argc || make_request(&line, argv + optind) != 0)
+	if (optind == argc)
 		return usage();
-	status = ask_server(path, &line);
+	is_explain = strcmp(argv[optind], "explain") == 0;
+	is_good = is_explain ? explain_request(argv + optind, &line,
+	    &passed) : make_request(&line, argv + optind) == 0;
+	if (!is_good)
+		return usage();
+	status = ask_server(path, &line, passed);
 	buf_free(&line);
 	return status;
 }

@@ -1,3 +1,4 @@
 # posternctl.
 POSTERNCTL_SRCS = \
+	commands/explain.c \
 	commands/posternctl.c

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "control.h"
+#include "explain.h"
 #include "ipc.h"
 #include "log.h"
 
@@ -30,6 +31,7 @@ forget_question(struct client *client)
 	if (client->question != 0)
 		channel_forget(client->asked, client->question);
 	client->question = 0;
+	explain_free(&client->explain);
 }
 
 static void
@@ -46,6 +48,8 @@ client_free(struct client *client)
 	loop_timer_stop(control->c.loop, &client->limit);
 	loop_unwatch(control->c.loop, &client->io);
 	close(client->io.fd);
+	if (client->passed_fd >= 0)
+		close(client->passed_fd);
 	buf_free(&client->out);
 	buf_free(&client->held);
 	free(client);
@@ -147,11 +151,37 @@ take_request(struct client *client, size_t size)
 	request_run(client);
 }
 
+/* Like recv, with at most one descriptor (explain's message). */
+static ssize_t
+receive(struct client *client)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = { client->line + client->n_line,
+		sizeof client->line - client->n_line };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof control.space };
+	ssize_t n = recvmsg(client->io.fd, &msg,
+	    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+
+	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
+	    c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (client->passed_fd >= 0)
+			close(client->passed_fd);
+		memcpy(&client->passed_fd, CMSG_DATA(c), sizeof(int));
+	}
+	return n;
+}
+
 static void
 read_line(struct client *client)
 {
-	ssize_t n = recv(client->io.fd, client->line + client->n_line,
-	    sizeof client->line - client->n_line, MSG_DONTWAIT);
+	ssize_t n = receive(client);
 	const char *end;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -225,6 +255,7 @@ take_client(struct control *control, int fd)
 		return;
 	}
 	client->control = control;
+	client->passed_fd = -1;
 	client->out.maximum = CONTROL_ANSWER_MAX;
 	client->next = control->clients;
 	control->clients = client;

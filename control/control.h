@@ -17,7 +17,7 @@
 #include "scoreboards.h"
 
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
-#define CONTROL_WORDS_MAX 4
+#define CONTROL_WORDS_MAX 8
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
@@ -26,6 +26,7 @@ enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1,
 	CONTROL_TRY_LATER = 75 };
 
 struct client;
+struct explain;
 
 struct control {
 	struct compartment c;
@@ -57,6 +58,8 @@ struct client {
 	struct buf held;	/* an answer that waits for another */
 	struct slice words[CONTROL_WORDS_MAX];	/* of line */
 	size_t n_words;
+	int passed_fd;		/* that came with the request, or -1 */
+	struct explain *explain;	/* under way, or NULL */
 	bool is_answering;
 	struct buf out;
 	size_t n_sent;

@@ -15,6 +15,7 @@
 #include "address.h"
 #include "ask.h"
 #include "control.h"
+#include "explain.h"
 #include "log.h"
 #include "message.h"
 #include "short_id.h"
@@ -174,8 +175,9 @@ ask_status(struct client *client)
 		client_say(client, CONTROL_FAILED, "status takes no argument "
 		    "but json.");
 	else
-		client_ask(client, client->control->c.supervisor, "The supervisor",
-		    SUPERVISOR_STATUS, NULL, status_answered);
+		client_ask(client, client->control->c.supervisor,
+		    "The supervisor", SUPERVISOR_STATUS, NULL,
+		    status_answered);
 }
 
 /* ---- reload ---- */
@@ -382,8 +384,8 @@ static void
 ask_tables(struct client *client)
 {
 	if (client->n_words == 1)
-		client_ask(client, any_directory(client->control), "The directory",
-		    TABLES_ASK, NULL, tables_answered);
+		client_ask(client, any_directory(client->control),
+		    "The directory", TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
 		tables_accept(client);
 	else
@@ -405,6 +407,9 @@ static const struct request {
 	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
+	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "
+	    "--helo NAME --from SENDER --to RECIPIENT [--file FILE] "
+	    "[--json]" },
 };
 
 bool
@@ -445,5 +450,6 @@ request_run(struct client *client)
 		return;
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
-	    "command. It knows: status, why, route, tables, reload, dns.");
+	    "command. It knows: status, why, route, tables, reload, dns, "
+	    "explain.");
 }

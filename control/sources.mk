@@ -3,6 +3,8 @@ CONTROL_SRCS = \
 	control/clients.c \
 	control/control.c \
 	control/dns.c \
+	control/explain.c \
+	control/explain_text.c \
 	control/requests.c \
 	control/status_text.c \
 	control/why_text.c

@@ -86,8 +86,7 @@ struct delivery {
 	uint32_t n_recipients, n_leaves;
 	uint32_t n_out;		/* jobs and probes that refer to it */
 	/* PREPARE */
-	bool is_junk;			/* its copies go into .Junk */
-	bool is_each;
+	bool is_junk, is_each;	/* into .Junk; each by itself */
 	char name[DELIVERY_NAME_SIZE], host[DELIVERY_HOST_SIZE];
 	struct buf top;		/* Return-Path line */
 	struct buf trace;

@@ -341,7 +341,8 @@ const struct config_key config_keys[] = {
 	    "mail (RFC 7505).") },
 	{ "checks", "spf", CONFIG_WORD, 0, DEFAULT("mark"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_SPF]),
-	    HELP("SPF (RFC 7208).") },
+	    HELP("SPF (RFC 7208): whether the domain of the reverse-path, and "
+	    "the name in HELO, permit the client.") },
 	{ "checks", "dkim", CONFIG_WORD, 0, DEFAULT("mark"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_DKIM]),
 	    HELP("DKIM signatures (RFC 6376).") },

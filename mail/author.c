@@ -193,7 +193,7 @@ read_angle(struct parser *p)
 	advance(p);
 }
 
-/* After a mailbox: "," between two, ":" behind a group's name, ";" behind a group. */
+/* "," between two mailboxes, ":" behind a group's name, ";" behind it. */
 static bool
 is_separator(const struct parser *p)
 {
@@ -206,8 +206,8 @@ has_angle(const struct parser *p)
 {
 	struct parser ahead = *p;
 
-	while (ahead.token.kind != TOKEN_END && ahead.token.kind != TOKEN_BAD &&
-	    !is_separator(&ahead)) {
+	while (ahead.token.kind != TOKEN_END &&
+	    ahead.token.kind != TOKEN_BAD && !is_separator(&ahead)) {
 		if (at_special(&ahead, '<'))
 			return true;
 		advance(&ahead);

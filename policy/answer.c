@@ -189,8 +189,8 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 		    LOG_END);
 		compartment_accuse(peer->role, peer->index);
 	}
-	a->n_peers--;
-	if (a->is_stopping && a->n_peers == 0)
+	a->n_smtpd -= peer->role == ROLE_SMTPD;
+	if (a->is_stopping && a->n_smtpd == 0)
 		loop_stop(a->loop);
 	facts_free(&peer->facts);
 	free(peer);
@@ -215,5 +215,5 @@ policy_peer(struct judge_desk *a, enum role role, uint16_t index, int fd)
 	if (peer->channel == NULL)
 		free(peer);
 	else
-		a->n_peers++;
+		a->n_smtpd += role == ROLE_SMTPD;
 }

@@ -10,7 +10,7 @@
 struct judge_desk {
 	struct loop *loop;
 	const struct config *config;
-	unsigned n_peers;
+	unsigned n_smtpd;	/* those who must be able to go on */
 	bool is_stopping;
 };
 

@@ -93,6 +93,7 @@ void check_dmarc_warm_up(void);
 
 check_fn check_helo, check_fcrdns, check_sender, check_dnsbl,
     check_greylist, check_accepted, check_date, check_from, check_dkim,
-    check_dmarc, check_authres, check_content, check_attachments;
+    check_dmarc, check_authres, check_content, check_attachments, check_spf,
+    check_spf_trace;
 
 #endif

@@ -12,16 +12,18 @@
 #include <string.h>
 #include "check.h"
 #include "network.h"
+#include "spf_result.h"
 
 /* "accepted\nexample.org"; false: SPF does not vouch for the sender. */
 static bool
 accepted_key(const struct check *c, char *to, size_t room)
 {
-	struct slice domain = check_sender_domain(c), spf;
+	struct slice domain = check_sender_domain(c);
 	char name[DNS_NAME_MAX + 1];
+	struct spf_told spf;
 
-	if (!check_result(c, "spf", &spf) || !slice_equals(spf,
-	    SLICE("pass")) || domain.size == 0 || !dns_name(name, domain))
+	if (!spf_told(c, &spf) || strcmp(spf.result, "pass") != 0 ||
+	    domain.size == 0 || !dns_name(name, domain))
 		return false;
 	return snprintf(to, room, "accepted\n%s", name) < (int)room;
 }

@@ -11,7 +11,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include "check_spf.h"
+#include "check.h"
+#include "spf.h"
 
 struct asked {
 	struct spf_query query;
@@ -19,23 +20,16 @@ struct asked {
 	bool is_there;
 };
 
-static void
-put_text(struct check *c, const char *name, const char *text)
-{
-	check_put_result(c, name, slice_of(text));
-}
-
+/* The result for later stages (spf_result.h), and Received-SPF. */
 static void
 hand_on(struct check *c, const struct asked *a)
 {
 	struct buf out = { 0 };
 
-	put_text(c, "spf", spf_result_name(a->answer.result));
-	put_text(c, "spf.domain", a->answer.domain);
-	put_text(c, "spf.identity", a->answer.identity == SPF_HELO ? "helo" :
-	    "mailfrom");
-	if (spf_put_method(&out, &a->query, &a->answer) == 0)
-		check_put_result(c, "spf.method", buf_slice(&out));
+	if (buf_printf(&out, "%s %s %s", spf_result_name(a->answer.result),
+	    a->answer.domain, a->answer.identity == SPF_HELO ? "helo" :
+	    "mailfrom") == 0)
+		check_put_result(c, "spf", buf_slice(&out));
 	out.size = 0;
 	if (spf_put_received(&out, &a->query, &a->answer) == 0)
 		check_put_result(c, "spf.field", buf_slice(&out));
@@ -140,27 +134,4 @@ check_spf_trace(struct check *c)
 	if (check_result(c, "spf.field", &field))
 		(void)buf_append_slice(&c->judgement->fields, field);
 	return SAID_NOTHING;
-}
-
-bool
-check_spf_result(const struct check *c, enum spf_result *result,
-    struct slice *domain)
-{
-	struct slice name;
-
-	if (!check_result(c, "spf", &name) ||
-	    !check_result(c, "spf.domain", domain))
-		return false;
-	for (*result = SPF_NONE; *result < SPF_PERMERROR; ++*result)
-		if (slice_equals(name, slice_of(spf_result_name(*result))))
-			break;
-	return slice_equals(name, slice_of(spf_result_name(*result)));
-}
-
-struct slice
-check_spf_method(const struct check *c)
-{
-	struct slice method;
-
-	return check_result(c, "spf.method", &method) ? method : SLICE("");
 }

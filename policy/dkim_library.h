@@ -12,6 +12,11 @@ struct dkim_fields {
 	struct buf text;
 	unsigned n;
 	unsigned n_signatures;
+	/* of the whole body, by is_relaxed_body, once the library made it */
+	struct dkim_digest {
+		bool is_known;
+		unsigned char octets[32];
+	} digests[2];
 	struct dkim_field {
 		size_t at, size;
 		struct slice value;	/* in the message */

@@ -3,10 +3,10 @@
  * dkim_report.h - a report as the text that one check hands to the others.
  *
  * check_dkim puts it as the result "dkim"; DMARC and Authentication-Results
- * read it. "IGNORED\n", then for each signature its fields in a line, with
- * a TAB after each:
+ * read it. "IGNORED\n", then for each signature its fields in a line:
  *
- *	pass	example.org	sel	AbCd1234	rsa-sha256	2048	-
+ *	pass TAB example.org TAB sel TAB AbCd1234 TAB rsa-sha256 TAB 2048
+ *	    TAB - TAB
  *
  * The last is "t" for a key in testing, and then the reason. Pure.
  */

@@ -146,12 +146,13 @@ parse_numbers(struct slice list, struct dkim_signature *s,
 
 /* The first octets of b=, its white space left out (RFC 8601 2.7.1). */
 static bool
-parse_signature(struct slice list, struct dkim_result *result)
+parse_signature(struct slice list, struct dkim_signature *s,
+    struct dkim_result *result)
 {
 	struct slice value;
 	size_t n = 0;
 
-	if (!tag_find(list, "bh", &value) || value.size == 0)
+	if (!tag_find(list, "bh", &s->body_hash) || s->body_hash.size == 0)
 		return neutral(result, "bh= is missing");
 	if (!tag_find(list, "b", &value) || value.size == 0)
 		return neutral(result, "b= is missing");
@@ -191,7 +192,7 @@ dkim_signature_parse(struct slice value, struct dkim_signature *s,
 		return neutral(result, "the field is malformed");
 	if (!tag_find(value, "v", &found) || !slice_equals(found, SLICE("1")))
 		return neutral(result, "v= is not 1");
-	if (!parse_domain(value, result) || !parse_signature(value, result))
+	if (!parse_domain(value, result) || !parse_signature(value, s, result))
 		return false;
 	tag_find(value, "a", &s->algorithm);
 	tag_find(value, "h", &s->names);

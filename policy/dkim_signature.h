@@ -21,6 +21,7 @@ struct dkim_signature {
 	struct slice algorithm;
 	bool is_ed25519;
 	struct slice names;		/* h= */
+	struct slice body_hash;		/* bh=, folds and all */
 	unsigned n_own_names;		/* "DKIM-Signature" in it */
 	bool is_relaxed_body;
 	bool has_length;		/* l= */

@@ -9,7 +9,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include "check_spf.h"
 #include "judging.h"
 
 #define BIT(check) (1u << CHECK_ ## check)
@@ -42,9 +41,10 @@ const struct check_row check_rows[] = {
 	    SILENCE_TEMPORARY },
 	{ "dmarc", JUDGE_DATA, false, 0, check_dmarc, CHECK_DMARC,
 	    SILENCE_TEMPORARY },
-	/* behind those whose results it writes down */
-	{ "authres", JUDGE_DATA, false, BIT(SPF) | BIT(DKIM),
-	    check_authres, CHECK_DMARC, SILENCE_TEMPORARY },
+	/* behind those whose results it writes down; forged fields are cut
+	 * whatever is on */
+	{ "authres", JUDGE_DATA, false, ~0u, check_authres,
+	    CHECK_DMARC, SILENCE_TEMPORARY },
 	/* after all others: it looks at what they said */
 	{ "greylist", JUDGE_DATA, false, 0, check_accepted,
 	    CHECK_GREYLIST, SILENCE_TEMPORARY },

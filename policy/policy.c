@@ -63,7 +63,7 @@ on_stop(struct compartment *c)
 	struct policy *p = c->arg;
 
 	p->desk.is_stopping = true;
-	if (p->desk.n_peers == 0)
+	if (p->desk.n_smtpd == 0)
 		loop_stop(c->loop);
 	else if (!loop_timer_is_running(&p->stop_limit))
 		loop_timer_start(c->loop, &p->stop_limit, STOP_MS,

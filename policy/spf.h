@@ -56,14 +56,10 @@ struct spf_answer {
 bool spf_check(struct facts *facts, const struct spf_query *q,
     struct spf_answer *a);
 
-/* "pass", as in RFC 7208 2.6 and RFC 8601 2.7.2. */
+/* "pass", as in RFC 7208 2.6. */
 const char *spf_result_name(enum spf_result result);
 /* The whole field with its LF (9.1), folded. 0, -ENOBUFS or -ENOMEM. */
 int spf_put_received(struct buf *to, const struct spf_query *q,
-    const struct spf_answer *a);
-/* "spf=pass smtp.mailfrom=example.org", for Authentication-Results. 0,
- * -ENOBUFS or -ENOMEM. */
-int spf_put_method(struct buf *to, const struct spf_query *q,
     const struct spf_answer *a);
 
 #endif

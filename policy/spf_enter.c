@@ -188,7 +188,8 @@ write_record(struct spf_walk *w, const struct spf_record *record,
 	while (!to.is_done && entered->n <= SPF_LOOKUPS_MAX &&
 	    spf_record_next(&rest, &term))
 		put_term(&to, &term);
-	if (!to.is_done && !record->has_all && record->redirect.size > 0)
+	/* not after an all, which is the end wherever it stands (5.1) */
+	if (!to.is_done && record->redirect.size > 0)
 		put(&to, '\0', "redirect=t%u.spf",
 		    hand_out(w, SPF_ASKED_REDIRECT, record->redirect));
 }

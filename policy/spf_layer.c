@@ -97,11 +97,15 @@ ask_hosts(struct spf_walk *w, const char *name, struct dns_answer *answer)
 }
 
 static void
-add_addresses(const struct spf_walk *w, SPF_dns_rr_t *rr,
+add_addresses(struct spf_walk *w, SPF_dns_rr_t *rr, const char *name,
     const struct dns_answer *answer)
 {
 	size_t size = w->is_ip6 ? 16 : 4;
 
+	/* the client may be among those that did not fit */
+	if (answer->is_cut)
+		spf_walk_fail(w, SPF_PERMERROR, "too many addresses of %s",
+		    name);
 	for (size_t i = 0; i < answer->n_records; i++)
 		if (answer->records[i].data.size == size &&
 		    !add_record(rr, answer->records[i].data.data, size))
@@ -181,7 +185,7 @@ answer_host(struct spf_walk *w, SPF_dns_rr_t *rr, const char *name,
 	struct dns_answer answer;
 
 	if (ask_host(w, name, host, &answer))
-		add_addresses(w, rr, &answer);
+		add_addresses(w, rr, name, &answer);
 	else
 		want_hosts(w, name, SPF_HOSTS_MAX);
 }
@@ -196,7 +200,7 @@ answer_term(struct spf_walk *w, SPF_dns_rr_t *rr, size_t at, const char *name)
 	switch (w->terms[at].asked) {
 	case SPF_ASKED_ADDRESSES:
 		if (ask_first(w, spf_walk_address_kind(w), name, &answer))
-			add_addresses(w, rr, &answer);
+			add_addresses(w, rr, name, &answer);
 		break;
 	case SPF_ASKED_ANY_ADDRESS:
 		if (ask_first(w, spf_walk_address_kind(w), name, &answer) &&

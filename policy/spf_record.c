@@ -193,8 +193,6 @@ note_term(struct spf_record *record, const struct spf_term *term)
 {
 	struct slice *at;
 
-	if (term->mechanism == SPF_ALL)
-		record->has_all = true;
 	if (term->mechanism != SPF_MODIFIER)
 		return NULL;
 	if (slice_equals_nocase(term->name, SLICE("redirect")))

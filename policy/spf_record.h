@@ -34,7 +34,6 @@ struct spf_term {
 struct spf_record {
 	struct slice terms;		/* for spf_record_next */
 	struct slice redirect, exp;	/* domain-specs; empty: none */
-	bool has_all;
 };
 
 /* "v=spf1", then a space or the end (4.5); the case does not matter. */

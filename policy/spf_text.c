@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * spf_text.c - what an answer looks like in header fields.
+ * spf_text.c - an answer as a Received-SPF field (RFC 7208 9.1).
  */
 #include <string.h>
 #include "spf.h"
@@ -149,15 +149,4 @@ spf_put_received(struct buf *to, const struct spf_query *q,
 	for (size_t i = 0; i < n && error == 0; i++)
 		error = put_pair(to, &line, pairs[i].key, pairs[i].value);
 	return error ? error : buf_append(to, "\n", 1);
-}
-
-int
-spf_put_method(struct buf *to, const struct spf_query *q,
-    const struct spf_answer *a)
-{
-	int error = buf_printf(to, "spf=%s smtp.%s=",
-	    spf_result_name(a->result),
-	    a->identity == SPF_HELO ? "helo" : "mailfrom");
-
-	return error ? error : put_value(to, domain_of(q, a));
 }

@@ -146,7 +146,8 @@ spf_walk_values(struct spf_walk *w, size_t record, struct slice text,
 	put_dotted(w, dotted);
 	inet_ntop(w->is_ip6 ? AF_INET6 : AF_INET, w->client, pretty, 64);
 	snprintf(when, 32, "%" PRId64, w->query->time_s);
-	snprintf(sender, SPF_VALUES_ROOM - 416, "%s@%s", w->local, w->sender_domain);
+	snprintf(sender, SPF_VALUES_ROOM - 416, "%s@%s", w->local,
+	    w->sender_domain);
 	*confirmed = '\0';
 	if (spf_macro_uses(text, 'p') &&
 	    !spf_ptr_name(w, domain, confirmed))

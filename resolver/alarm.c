@@ -16,7 +16,14 @@ struct alarms {
 	bool is_ringing;
 };
 
-/* The loop's timer has these durations only: see loop.c. */
+/*
+ * A thousand that are due together must not keep sockets waiting; the rest
+ * follows in the next round.
+ */
+#define RING_MAX 100
+#define SOON_US 100
+
+/* The loop's timer has these durations only, and 0: see loop.c. */
 static const uint32_t steps_ms[] = { 3600000, 60000, 10000, 1000, 300, 100,
 	30, 10, 3, 1 };
 
@@ -108,7 +115,7 @@ static void
 set_timer(struct alarms *alarms)
 {
 	int64_t left_us;
-	size_t i = 0;
+	uint32_t step_ms = 0;
 
 	if (alarms->n == 0 || alarms->is_ringing)
 		return;
@@ -116,12 +123,15 @@ set_timer(struct alarms *alarms)
 	    alarms->timer_due_us <= alarms->heap[1]->due_us)
 		return;
 	left_us = alarms->heap[1]->due_us - loop_now_us(alarms->loop);
-	while (i + 1 < sizeof steps_ms / sizeof *steps_ms &&
-	    (int64_t)steps_ms[i] * 1000 > left_us)
-		i++;
+	for (size_t i = 0; left_us > SOON_US && i < sizeof steps_ms /
+	    sizeof *steps_ms; i++) {
+		step_ms = steps_ms[i];
+		if ((int64_t)step_ms * 1000 <= left_us)
+			break;
+	}
 	alarms->timer_due_us = loop_now_us(alarms->loop) +
-	    (int64_t)steps_ms[i] * 1000;
-	loop_timer_start(alarms->loop, &alarms->timer, steps_ms[i], on_timer,
+	    (int64_t)step_ms * 1000;
+	loop_timer_start(alarms->loop, &alarms->timer, step_ms, on_timer,
 	    alarms);
 }
 
@@ -132,9 +142,9 @@ on_timer(struct loop_timer *timer, void *arg)
 	int64_t now_us = clock_monotonic_us();
 
 	(void)timer;
-	/* one that is started meanwhile waits for the next time */
 	alarms->is_ringing = true;
-	while (alarms->n > 0 && alarms->heap[1]->due_us <= now_us) {
+	for (unsigned n = 0; n < RING_MAX && alarms->n > 0 &&
+	    alarms->heap[1]->due_us <= now_us; n++) {
 		struct alarm *alarm = alarms->heap[1];
 
 		alarm_stop(alarms, alarm);
@@ -156,7 +166,7 @@ alarm_start(struct alarms *alarms, struct alarm *alarm, int64_t after_us,
 	error = make_room(alarms);
 	if (error)
 		return error;
-	alarm->due_us = clock_monotonic_us() + (after_us > 0 ? after_us : 1);
+	alarm->due_us = after_us > 0 ? clock_monotonic_us() + after_us : 0;
 	alarm->fn = fn;
 	alarm->arg = arg;
 	alarm->place = ++alarms->n;

@@ -30,7 +30,11 @@ struct alarm {			/* zeroed before first use; owner's memory */
 struct alarms *alarms_new(struct loop *loop);
 /* Those that run are forgotten. */
 void alarms_free(struct alarms **alarms);
-/* (Re)start; fires once, never before its time. 0 or -ENOMEM. */
+/*
+ * (Re)start; fires once, never before its time and never from within. after_us
+ * 0 goes before all others: libunbound sends a first query by such a timer,
+ * and repeats thousands when a server is dead. 0 or -ENOMEM.
+ */
 int alarm_start(struct alarms *alarms, struct alarm *alarm, int64_t after_us,
     alarm_fn *fn, void *arg);
 void alarm_stop(struct alarms *alarms, struct alarm *alarm);

@@ -225,6 +225,8 @@ checks_answered(struct session *s, uint32_t id, struct answer *a,
 		run->out[i] = 0;
 		run->n_out--;
 		*step = STEP_WAIT;
+		if (run->judgement == NULL)
+			checks_account(s->checks, &run->asked.wanted[i], a);
 		if (run->judgement == NULL &&
 		    !checks_keep(s, &run->asked.wanted[i], a))
 			*step = run_end(s, false);
@@ -252,7 +254,9 @@ run_begin(struct session *s, enum judge_stage stage, finish_fn *then)
 static bool
 is_wanted(const struct session *s, enum judge_stage stage)
 {
-	return judge_is_wanted(&s->settings->config->checks, stage);
+	/* a self-test is not about DNS: it must come to what it tries */
+	return !s->is_self_test &&
+	    judge_is_wanted(&s->settings->config->checks, stage);
 }
 
 /* Any refusal of the stage; without memory, say. */
@@ -353,6 +357,17 @@ checks_data(struct session *s, finish_fn *then)
 	return STEP_WAIT;
 }
 
+struct slice
+checks_result(const struct session *s, const char *check)
+{
+	struct slice value = SLICE("");
+
+	if (s->checks != NULL)
+		facts_find(&s->checks->transaction, FACT_RESULT,
+		    slice_of(check), &value);
+	return value;
+}
+
 bool
 checks_are_awaited(const struct session *s)
 {
@@ -380,6 +395,8 @@ checks_free(struct session *s)
 	facts_free(&s->checks->connection);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
+	buf_free(&s->checks->asked_ahead);
+	buf_free(&s->checks->asked);
 	free(s->checks);
 	s->checks = NULL;
 }

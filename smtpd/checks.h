@@ -36,6 +36,10 @@ enum step checks_mail(struct session *s, const struct address *sender,
 enum step checks_rcpt(struct session *s, bool is_exempt, finish_fn *then);
 enum step checks_data(struct session *s, finish_fn *then);
 
+/* What a check handed on at an earlier stage (FACT_RESULT), or "". Lives as
+ * long as the transaction. */
+struct slice checks_result(const struct session *s, const char *check);
+
 /* An answer to one of our questions; false: it is none of ours. */
 bool checks_answered(struct session *s, uint32_t id, struct answer *a,
     enum step *step);

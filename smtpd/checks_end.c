@@ -141,6 +141,10 @@ checks_conclude(struct session *s, enum judge_stage stage,
 	for (size_t i = 0; i < j->n_findings; i++)
 		note_finding(s, &j->findings[i]);
 	strictest = judgement_strictest(j);
+	if (strictest != NULL) {
+		note_facts(s, "helo", &s->checks->asked_ahead);
+		note_facts(s, judge_stage_name(stage), &s->checks->asked);
+	}
 	if (strictest != NULL)
 		return stage_over(s, stage, session_reply_verdict(s,
 		    &strictest->verdict, strictest->check,

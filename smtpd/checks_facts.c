@@ -16,6 +16,7 @@
 #define STORE_DEADLINE_MS 5000
 #define SEEN_LIFETIME_S (60 * 86400)
 #define PARTS_MAX 8		/* of one question */
+#define ACCOUNT_MAX 1000	/* octets; see TRAIL_FIELD_MAX */
 
 struct facts *
 checks_set(struct checks *c)
@@ -62,6 +63,7 @@ checks_tell_sender(struct session *s, const struct address *sender)
 	int error;
 
 	facts_free(f);
+	buf_free(&s->checks->asked);
 	/* the domain in the form in which it can be looked up */
 	if (!address_write(address, sizeof address, slice_of(sender->local),
 	    slice_of(sender->domain)))
@@ -214,6 +216,65 @@ checks_keep(struct session *s, const struct fact *wanted,
 	    buf_slice(&value));
 	buf_free(&value);
 	return error == 0;
+}
+
+/* ---- for the trail ---- */
+
+static const char *const dns_words[] = {
+	[DNS_OK] = "ok", [DNS_NO_DATA] = "no such record",
+	[DNS_NO_NAME] = "no such name", [DNS_FAILED] = "no answer",
+};
+
+static const char *
+kind_word(enum fact_kind kind)
+{
+	switch (kind) {
+	case FACT_DNS_A:
+		return "A ";
+	case FACT_DNS_AAAA:
+		return "AAAA ";
+	case FACT_DNS_MX:
+		return "MX ";
+	case FACT_DNS_TXT:
+		return "TXT ";
+	case FACT_DNS_PTR:
+		return "PTR ";
+	case FACT_GREYLIST:
+		return "greylist ";
+	default:
+		return "seen ";
+	}
+}
+
+static const char *
+answer_word(const struct fact *wanted, const struct answer *a)
+{
+	struct dns_answer dns;
+
+	if (!a->is_known)
+		return "no answer";
+	if (wanted->kind == FACT_GREYLIST)
+		return grey_words[a->as.grey.state];
+	if (wanted->kind == FACT_SEEN)
+		return a->as.seen.state == SEEN_BEFORE ? "before" :
+		    a->as.seen.state == SEEN_NEVER ? "never" : "unknown";
+	(void)get_dns_answer(a->as.octets, &dns);
+	return dns_words[dns.status];
+}
+
+/* "MX example.org: ok 1.204 ms; ". What does not fit is left out. */
+void
+checks_account(struct checks *c, const struct fact *wanted,
+    const struct answer *a)
+{
+	struct buf *to = c->run.stage == JUDGE_HELO ? &c->asked_ahead :
+	    &c->asked;
+
+	to->maximum = ACCOUNT_MAX;
+	(void)buf_printf(to, "%s%s%.*s: %s %u.%03u ms",
+	    to->size > 0 ? "; " : "", kind_word(wanted->kind),
+	    (int)wanted->key.size, wanted->key.data, answer_word(wanted, a),
+	    a->took_us / 1000, a->took_us % 1000);
 }
 
 /* ---- to policy ---- */

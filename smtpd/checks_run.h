@@ -26,6 +26,8 @@ struct check_run {
 struct checks {
 	/* of the connection; of the transaction; of this one RCPT */
 	struct facts connection, transaction, own;
+	/* what was asked at HELO, and since MAIL, for the trail */
+	struct buf asked_ahead, asked;
 	struct check_run run;
 	finish_fn *mail_then;		/* while MAIL waits for the HELO run */
 };
@@ -42,6 +44,9 @@ uint32_t checks_ask(struct session *s, const struct fact *wanted,
 uint32_t checks_note(struct session *s, const struct fact *seen);
 /* The value of the fact as it was answered; false without memory. */
 bool checks_keep(struct session *s, const struct fact *wanted,
+    const struct answer *a);
+/* Add what was asked, told, and how long it took, to the account of it. */
+void checks_account(struct checks *c, const struct fact *wanted,
     const struct answer *a);
 /* Ask policy with everything. The id, or 0. */
 uint32_t checks_ask_policy(struct session *s, uint32_t deadline_ms);

@@ -82,6 +82,9 @@ void note_mark(struct session *s, const char *stage, const char *check,
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
 /* One check's word; stage and time are those of the last note_asked. */
 void note_finding(const struct session *s, const struct finding *f);
+/* The facts that a refusal was decided on; nothing for none. */
+void note_facts(const struct session *s, const char *stage,
+    const struct buf *facts);
 /* Makes s->id. */
 void note_opened(struct session *s);
 struct tls_facts;

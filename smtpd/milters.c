@@ -3,8 +3,8 @@
  * See milters.h. The answer is always given from a timer of its own, so that
  * nothing is freed under a callback of a socket.
  *
- *	ask -> next milter: open -> begin -> (input, written)* -> passed -> next
- *	                                            \-> refused, failed -> answer
+ *	ask -> next: open -> begin -> (input, written)* -> passed -> next
+ *	                                    \-> refused, failed -> answer
  */
 #include <errno.h>
 #include <stdlib.h>

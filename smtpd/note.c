@@ -118,6 +118,16 @@ note_finding(const struct session *s, const struct finding *f)
 }
 
 void
+note_facts(const struct session *s, const char *stage,
+    const struct buf *facts)
+{
+	if (facts->size > 0)
+		trail_add(s->settings->trail, s->id, 0,
+		    (const struct log_value[]){ LOG_S("stage", stage),
+		    LOG_SL("facts", buf_slice(facts)), LOG_END });
+}
+
+void
 note_opened(struct session *s)
 {
 	if (s->is_self_test) {

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "clock.h"
+#include "judge_queue.h"
 #include "log.h"
 #include "peers.h"
 #include "question_wire.h"
 #include "transaction.h"
 
 #define MAX_POOL 64
+#define NO_WORKER_MS 1000	/* a new one is there long before */
 #define SEGMENT_DEADLINE_MS 10000
 #define SEGMENT_PAUSE_US 1000000
 
@@ -34,6 +36,8 @@ struct peers {
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
 	struct channel *deliver, *store, *dns_resolver;
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
+	struct judge_queue waiting;		/* for a free policy worker */
+	struct loop_timer next_judge, no_worker;
 	uint64_t deliver_from, store_from;	/* transactions they know */
 	struct pending **pending;		/* by id - 1 */
 	uint32_t n_pending, free;		/* free: id, or 0 */
@@ -73,6 +77,15 @@ pool_choose(struct channel *const pool[MAX_POOL])
 	return best;
 }
 
+/* One question to a policy worker at a time, see judge_queue.h. */
+static struct channel *
+pool_choose_free(struct channel *const pool[MAX_POOL])
+{
+	struct channel *best = pool_choose(pool);
+
+	return best != NULL && channel_n_outstanding(best) == 0 ? best : NULL;
+}
+
 static struct channel *
 channel_choose(const struct peers *peers, const struct question *q)
 {
@@ -82,7 +95,7 @@ channel_choose(const struct peers *peers, const struct question *q)
 	case ROLE_DIRECTORY:
 		return pool_choose(peers->directories);
 	case ROLE_POLICY:
-		return pool_choose(peers->policies);
+		return pool_choose_free(peers->policies);
 	case ROLE_RESOLVER:
 		return peers->dns_resolver;
 	case ROLE_DELIVER:
@@ -141,12 +154,25 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 	return NULL;
 }
 
+static void on_next_judge(struct loop_timer *timer, void *arg);
+
+/* In the next round of the loop, when this channel is what it will be. */
+static void
+want_next_judge(struct peers *peers)
+{
+	if (peers->waiting.n > 0)
+		loop_timer_start(peers->loop, &peers->next_judge, 0,
+		    on_next_judge, peers);
+}
+
 static void
 on_closed(struct channel *ch, bool misbehaved, void *arg)
 {
 	enum role role;
 	uint16_t index;
 	struct channel **slot = slot_of(arg, ch, &role, &index);
+
+	want_next_judge(arg);
 
 	log_warning(misbehaved ? "peer_misbehaved" : "peer_gone",
 	    LOG_S("peer", channel_name(ch)), LOG_END);
@@ -205,6 +231,7 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		channel_free(slot);
 	*slot = channel_new(peers->loop, fd, role_name(role),
 	    is_store ? store_rules : NULL, is_store, on_closed, peers);
+	want_next_judge(peers);
 }
 
 /* ---- questions ---- */
@@ -261,6 +288,7 @@ on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 		peer_drop(peers, ch);
 	}
 	pending_free(peers, p);
+	want_next_judge(peers);
 	peers->answered(s, p->id, &a);
 	if (a.fd >= 0)
 		close(a.fd);
@@ -288,32 +316,102 @@ tell_facts(struct peers *peers, struct channel *ch, struct judge_question *q)
 	return true;
 }
 
-uint32_t
-peers_ask(struct peers *peers, struct session *s, const struct question *q)
+/* Put it on the channel; false: nobody was asked. */
+static bool
+pending_send(struct pending *p, struct channel *ch, const struct question *q)
 {
 	static struct ipc_writer w;	/* large */
-	struct channel *ch = channel_choose(peers, q);
-	struct pending *p;
 
-	if (ch == NULL || (q->kind == QUESTION_JUDGE &&
-	    !tell_facts(peers, ch, q->as.judge)))
-		return 0;
-	p = pending_new(peers);
-	if (p == NULL)
-		return 0;
-	p->peers = peers;
-	p->s = s;
+	if (q->kind == QUESTION_JUDGE &&
+	    !tell_facts(p->peers, ch, q->as.judge))
+		return false;
 	p->ch = ch;
-	p->kind = q->kind;
-	p->asked_us = clock_monotonic_us();
 	ipc_writer_init(&w);
 	question_put(&w, q);
 	p->question = channel_ask(ch, question_wires[q->kind].type, &w,
 	    q->fd, q->deadline_ms, on_answer, p);
-	if (p->question != 0)
+	return p->question != 0;
+}
+
+/* Let it wait for a worker that is free. */
+static bool
+pending_wait(struct pending *p, const struct question *q)
+{
+	p->ch = NULL;
+	if (q->kind != QUESTION_JUDGE ||
+	    !judge_queue_put(&p->peers->waiting, p->id, q))
+		return false;
+	want_next_judge(p->peers);
+	return true;
+}
+
+uint32_t
+peers_ask(struct peers *peers, struct session *s, const struct question *q)
+{
+	struct channel *ch = channel_choose(peers, q);
+	struct pending *p = pending_new(peers);
+
+	if (p == NULL)
+		return 0;
+	p->peers = peers;
+	p->s = s;
+	p->kind = q->kind;
+	p->asked_us = clock_monotonic_us();
+	if (ch != NULL ? pending_send(p, ch, q) : pending_wait(p, q))
 		return p->id;
 	pending_free(peers, p);
 	return 0;
+}
+
+/* The oldest that waits leaves the queue unanswered. */
+static void
+give_up_judge(struct peers *peers, uint32_t id)
+{
+	struct answer unknown = { .is_known = false, .fd = -1 };
+	struct pending *p = peers->pending[id - 1];
+	struct session *s = p->s;
+
+	judge_queue_drop(&peers->waiting, id);
+	pending_free(peers, p);
+	peers->answered(s, id, &unknown);
+}
+
+static void
+on_no_worker(struct loop_timer *timer, void *arg)
+{
+	struct peers *peers = arg;
+	struct question q;
+	uint32_t id;
+
+	(void)timer;
+	while (pool_choose(peers->policies) == NULL &&
+	    judge_queue_first(&peers->waiting, &id, &q))
+		give_up_judge(peers, id);
+}
+
+/* Those that wait go to workers that are free, or soon will be there. */
+static void
+on_next_judge(struct loop_timer *timer, void *arg)
+{
+	struct peers *peers = arg;
+	struct channel *ch;
+	struct question q;
+	uint32_t id;
+
+	(void)timer;
+	while (judge_queue_first(&peers->waiting, &id, &q)) {
+		ch = channel_choose(peers, &q);
+		if (ch == NULL)
+			break;
+		if (pending_send(peers->pending[id - 1], ch, &q))
+			judge_queue_drop(&peers->waiting, id);
+		else
+			give_up_judge(peers, id);
+	}
+	if (peers->waiting.n > 0 && pool_choose(peers->policies) == NULL &&
+	    !loop_timer_is_running(&peers->no_worker))
+		loop_timer_start(peers->loop, &peers->no_worker, NO_WORKER_MS,
+		    on_no_worker, peers);
 }
 
 void
@@ -321,8 +419,10 @@ peers_forget(struct peers *peers, uint32_t id)
 {
 	struct pending *p = peers->pending[id - 1];
 
-	channel_forget(p->ch, p->question);
+	if (!judge_queue_drop(&peers->waiting, id))
+		channel_forget(p->ch, p->question);
 	pending_free(peers, p);
+	want_next_judge(peers);
 }
 
 /*

@@ -14,8 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ask.h"
-#include "clamd.h"
-#include "milter_talk.h"
+#include "filter_question.h"
 
 enum question_kind {
 	/* asked */
@@ -59,36 +58,6 @@ struct judge_question {
 	const struct slice *parts;
 	size_t n_parts;
 	uint32_t set;			/* peers.c numbers it */
-};
-
-/* What milters are asked; facts stay as they are until the answer. */
-struct milters_ask {
-	enum talk_stage stage;
-	struct milter_facts facts;
-	uint64_t size_bytes;	/* of the message: the question's fd */
-	uint64_t max_bytes;	/* of what it may become; 0: none */
-};
-
-/* What all of them said. */
-struct milters_answer {
-	struct verdict verdict;		/* code 0: go on */
-	bool is_session;		/* it is of all that follows, too */
-	bool is_silence;		/* one did not answer */
-	char milter[120];		/* who decided */
-	/* TALK_MESSAGE; the answer's fd is the changed message, or -1 */
-	uint64_t size_bytes;
-	struct milter_changes changes;	/* released by who gets it */
-	bool has_silent;		/* one whose silence only marks */
-	char silent[120];
-};
-
-struct scan_ask {
-	uint64_t size_bytes;		/* the message is the question's fd */
-};
-
-struct scan_answer {
-	enum clamd_result result;
-	char name[CLAMD_NAME_MAX + 1];	/* what was found, or went wrong */
 };
 
 struct question {

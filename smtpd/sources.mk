@@ -17,6 +17,7 @@ SMTPD_SRCS = \
 	smtpd/filters.c \
 	smtpd/finish.c \
 	smtpd/helo.c \
+	smtpd/judge_queue.c \
 	smtpd/limits.c \
 	smtpd/listen.c \
 	smtpd/mail.c \

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "checks.h"
 #include "clock.h"
 #include "finish.h"
 #include "received.h"
@@ -46,7 +47,7 @@ trace_make(struct session *s)
 	int64_t now_us = clock_wall_us();
 	struct received received = {
 		.helo = slice_of(s->helo),
-		.rdns = slice_of(""),
+		.rdns = checks_result(s, "fcrdns"),
 		.ip = slice_of(s->ip),
 		.host = slice_of(s->settings->config->hostname),
 		.with = trace_protocol(s),

@@ -47,7 +47,7 @@ struct kv {
 	DB_TXN *txn;			/* or NULL */
 	struct kv_table *tables;
 	unsigned n_changes;
-	bool needs_flush;		/* some are of a table that is not soft */
+	bool needs_flush;		/* not all are of soft tables */
 	int failed;			/* -errno of an early commit */
 };
 

@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	test_limits \
 	test_dkim \
 	test_dmarc \
+	test_driver \
 	test_directory_answer \
 	test_directory_check \
 	test_facts \
@@ -72,9 +73,11 @@ FUZZ_TARGETS = \
 	fuzz_trail \
 	fuzz_vault \
 	fuzz_config \
+	fuzz_facts \
 	fuzz_address \
 	fuzz_command \
 	fuzz_header \
+	fuzz_content \
 	fuzz_mime \
 	fuzz_reply \
 	fuzz_short_id \

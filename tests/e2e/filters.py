@@ -65,10 +65,15 @@ class Daemon:
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, start_new_session=True,
                 env={**os.environ, **environment})
-        wait_until(lambda: accepts(self.socket) or
-                   self.process.poll() is not None, timeout,
-                   "socket of " + words[0])
-        assert self.process.poll() is None, self.log()
+        try:
+            wait_until(lambda: accepts(self.socket) or
+                       self.process.poll() is not None, timeout,
+                       "socket of " + words[0])
+            assert self.process.poll() is None, \
+                "%s ended:\n%s" % (words[0], self.log())
+        except AssertionError:
+            self.close()
+            raise
         if isinstance(self.socket, str):
             os.chmod(self.socket, 0o777)
         return self

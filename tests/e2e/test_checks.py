@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """What policy judges, end to end: a client, real DNS answers from nsd, the
 reply, the trail, and the mailbox that stays empty."""
+import json
 import os
+import re
 import signal
 import time
 
@@ -15,6 +17,8 @@ ZONES = {
     "good.example": "@ MX 10 mx\nmx A 192.0.2.1",
     "address.example": "@ A 192.0.2.1",
     "nullmx.example": "@ MX 0 .",
+    "spf.example": '@ MX 10 mx\n@ TXT "v=spf1 ip4:127.0.0.1 -all"\n'
+    "mx A 127.0.0.1",
     "empty.example": "@ TXT nothing",
     "dead.example": "@ A 192.0.2.1",
     "broken.example": "@ A 192.0.2.1",
@@ -59,7 +63,7 @@ def mail(server, sender, source=None):
 @pytest.fixture(scope="module")
 def server(make_module_server, nameserver):
     return make_module_server(checks=None,
-                              more=nameserver.config("timeout = 1s"))
+                              more=nameserver.config("timeout = 3s"))
 
 
 @pytest.mark.parametrize("sender, wanted, said", [
@@ -78,6 +82,8 @@ def test_sender_domain(server, sender, wanted, said):
     if reply.code != 250:
         text = why(server, reply)
         assert "sender_domain" in text and said in text, text
+        assert re.search(r"MX %s: [a-z ]+ \d+\.\d{3} ms" %
+                         sender.partition("@")[2], text), text
     assert server.mail("alice") == []
 
 
@@ -109,7 +115,7 @@ dnsbl "white.example" { allow = true  score = 3 }
 @pytest.fixture
 def listing(make_server, nameserver):
     return make_server(checks=LISTS.replace("{", "{{").replace("}", "}}"),
-                       more=nameserver.config("timeout = 1s"))
+                       more=nameserver.config("timeout = 3s"))
 
 
 def rcpt(server, recipient, source):
@@ -147,7 +153,7 @@ def test_lists(listing):
 def test_silent_lists(make_server, nameserver):
     server = make_server(checks='dnsbl "dead.example" {{ }}\n'
                          'dnsbl_refuse_at = 1',
-                         more=nameserver.config("timeout = 1s"))
+                         more=nameserver.config("timeout = 3s"))
     reply = rcpt(server, "alice@example.org", "127.0.0.1")
     assert reply.says("451 4.4.3"), reply
     assert "silent" in why(server, reply)
@@ -178,6 +184,23 @@ def test_greylist(make_server, nameserver):
     assert server.mail("alice") == []
 
 
+def test_greylist_knows_domains_that_spf_vouches_for(make_server,
+                                                     nameserver):
+    server = make_server(checks="greylist = refuse  greylist_delay = 1s",
+                         more=nameserver.config())
+    for domain in ("spf.example", "good.example"):
+        assert server.rcpt("alice@example.org",
+                           sender="a@" + domain).says("451 4.7.1")
+    time.sleep(1.1)
+    for domain in ("spf.example", "good.example"):
+        assert server.deliver("alice@example.org", new_message(),
+                              sender="a@" + domain).code == 250
+    # a stranger of the same domain, to somebody else
+    assert server.rcpt("bob@example.org", sender="b@spf.example").code == 250
+    assert server.rcpt("bob@example.org",
+                       sender="b@good.example").says("451 4.7.1")
+
+
 # ---- the end of the data ----
 
 @pytest.mark.parametrize("header, check", [
@@ -203,7 +226,7 @@ def test_fields(make_server, nameserver, header, check):
 def test_resolver_and_policy_can_die(make_server, nameserver):
     """451 while they are gone, and all is well when they are back."""
     server = make_server(checks="sender_domain = refuse",
-                         more=nameserver.config("timeout = 1s"))
+                         more=nameserver.config("timeout = 3s"))
     server.may_crash = True
     assert mail(server, "a@good.example").code == 250
     for role in ("policy", "resolver"):
@@ -236,11 +259,10 @@ def test_a_thousand_who_wait_delay_nobody(make_server, nameserver):
     """Sessions that wait for a dead name server, and one that needs none."""
     server = make_server(checks="sender_domain = refuse",
                          more=nameserver.config("timeout = 5s"))
-    waiting = []
-    for i in range(1000):
-        c = server.connect(source="127.%d.%d.1" % (1 + i // 250, i % 250))
+    waiting = [server.connect(source="127.%d.%d.1" % (1 + i // 250, i % 250))
+               for i in range(1000)]
+    for i, c in enumerate(waiting):
         c.send("EHLO x.example\r\nMAIL FROM:<a@d%d.dead.example>\r\n" % i)
-        waiting.append(c)
     began_all = time.monotonic()
     took = []
     for _ in range(5):
@@ -303,9 +325,65 @@ def test_quarantine_goes_to_junk(make_server):
             assert "spf=pass" in results[0], results
             assert results[1].startswith("other.example"), results
             assert copy.get_all("Received-SPF")[0].startswith("pass")
+            # the name of the address, confirmed both ways
+            assert "(mx.spf.example" in copy.get("Received"), copy.raw
             names = [name for name, _ in copy.fields]
             assert names.index("Received") < \
                 names.index("Authentication-Results")
             assert int(copy.name.rpartition("S=")[2].partition(":")[0]) == \
                 len(copy.raw)
         assert len(server.mail("alice")) == 1
+
+
+# ---- explain ----
+
+def explain(server, *more, ip="127.0.0.1", sender="a@good.example"):
+    """posternctl explain: (exit status, text)."""
+    return server.ctl("explain", "--ip", ip, "--helo", "client.good.example",
+                      "--from", sender, "--to", "alice@example.org", *more,
+                      check=False)
+
+
+def test_explain(server):
+    status, text = explain(server)
+    assert status == 0, text
+    for word in ("helo", "fcrdns", "sender_domain", "spf", "accept",
+                 "asked MX good.example: ok, 1 record", " ms)",
+                 "client.good.example"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    status, text = explain(server, sender="a@nosuch.example")
+    assert status == 1, text
+    assert "answered at mail: 550 5.1.8" in text, text
+    assert "no such name" in text, text
+    assert explain(server, ip="nonsense")[0] == 1
+    assert server.ctl("explain", "--ip", "127.0.0.1", check=False)[0] == 1
+    assert server.ctl("explain", "--ip", check=False)[0] == 2
+
+
+def test_explain_a_message(server):
+    path = server.write("message.eml", "From: a@good.example\r\n"
+                        "Date: yesterday\r\nSubject: x\r\n\r\nbody\r\n")
+    status, text = explain(server, "--file", path)
+    assert status == 0, text
+    for word in ("data  date", "data  from", "data  dkim", "dmarc"):
+        assert word in text, "no %s in:\n%s" % (word, text)
+    status, text = explain(server, "--file", path, "--json")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert lines[-1] == {"verdict": "accept"}
+    checks = {x["check"]: x for x in lines if "check" in x}
+    assert checks["date"]["verdict"] == "mark", checks
+    assert all(x["took_us"] >= 0 for x in lines if "asked" in x)
+    assert explain(server, "--file", path + ".not")[0] == 2
+    assert server.mail("alice") == []
+
+
+def test_explain_leaves_the_greylist_alone(make_server, nameserver):
+    server = make_server(checks="greylist = refuse",
+                         more=nameserver.config())
+    for _ in range(2):
+        status, text = explain(server)
+        assert status == 1 and "greylisted" in text, text
+        assert ": new" in text, text
+    assert server.rcpt("alice@example.org",
+                       sender="a@good.example").says("451 4.7.1")
+    assert ": early" in explain(server)[1]

@@ -11,6 +11,8 @@ ZONES = {
     "pass.example": '@ TXT "v=spf1 ip4:127.0.0.1 -all"',
     "fail.example": '@ TXT "v=spf1 ip4:192.0.2.1 -all exp=why.%{d}"\n'
     'why TXT "%{i} is not ours; ask postmaster at %{o}"',
+    "aligned.example": '@ TXT "v=spf1 ip4:127.0.0.1 -all"\n'
+    '_dmarc TXT "v=DMARC1; p=reject"',
     "soft.example": '@ TXT "v=spf1 ~all"',
     "broken.example": '@ TXT "v=spf1 ip4:127.0.0.1/33 +all"',
     # crashes libspf2, CVE-2023-42118
@@ -105,3 +107,26 @@ def test_mark(marking, domain, result):
     assert field.startswith("%s\n\t(%s " % (result, domain)), field
     assert "identity=mailfrom" in field and "client-ip=127.0.0.1" in field
     assert delivered[0].get_all("Received-SPF") == [field]
+
+
+def test_dmarc_aligns(make_server, nameserver):
+    """DMARC believes SPF's pass of the author's domain, and only that."""
+    server = make_server(checks="spf = mark\ndmarc = refuse",
+                         more=nameserver.config("timeout = 1s"))
+
+    def send(sender, source):
+        message = new_message("aligned").replace(
+            "From: ", "From: a@aligned.example\nX-Old: ", 1)
+        with server.connect(source=source) as c:
+            c.ehlo("client.none.example")
+            reply = c.deliver(["alice@example.org"], message, sender=sender)
+            c.quit()
+            return reply
+
+    assert send("b@aligned.example", "127.0.0.1").code == 250
+    assert send("b@aligned.example", "127.0.0.2").says("550 5.7.26")
+    assert send("b@pass.example", "127.0.0.1").says("550 5.7.26")
+    copies = server.mail("alice")
+    assert len(copies) == 1
+    results = copies[0].get("Authentication-Results")
+    assert "spf=pass" in results and "dmarc=pass" in results, results

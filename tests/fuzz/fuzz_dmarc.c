@@ -82,7 +82,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* the same facts, the same result */
 	REQUIRE(dmarc_evaluate(buf_slice(&message), &spf, &dkim, &facts,
 	    &again));
-	REQUIRE(memcmp(&again, &result, sizeof(again)) == 0);
+	REQUIRE(again.status == result.status);
+	REQUIRE(again.applied == result.applied);
+	REQUIRE(again.published == result.published);
+	REQUIRE(strcmp(again.domain, result.domain) == 0);
+	REQUIRE(strcmp(again.record_domain, result.record_domain) == 0);
 	facts_free(&facts);
 	buf_free(&message);
 	return 0;

@@ -21,6 +21,7 @@
 #include "../../smtpd/starttls.h"
 #include "clock.h"
 #include "config.h"
+#include "message.h"
 #include "tls.h"
 #include "trail.h"
 
@@ -30,6 +31,8 @@ struct host_fake {		/* how the next of a kind is answered */
 	unsigned which;		/* recipient or entry */
 	unsigned n_left;	/* COMMIT: left behind */
 	unsigned state;		/* RECORDS: of that entry */
+	char change;		/* MILTERS: 'j'unk, 'a'dd bob, 'r'emove bob,
+				 * 'm'essage and sender */
 };
 
 struct host {
@@ -57,6 +60,7 @@ struct host {
 	char return_path[ASK_ADDRESS_MAX];
 	uint64_t message_size;
 	unsigned n_recipients, n_skipped;
+	bool is_junk;
 	/* entries of the last RECORDS */
 	unsigned n_entries;
 	char remembered[ASK_ADDRESS_MAX];	/* of the last FAILURE_PUT */
@@ -215,6 +219,7 @@ host_keep_prepare(struct host *h, const struct question *q)
 	h->message_size = ask->message_size;
 	h->n_recipients = ask->n_recipients;
 	h->n_skipped = ask->n_skipped;
+	h->is_junk = ask->is_junk;
 	if (h->message.size != h->message_size)
 		abort();
 }
@@ -235,6 +240,54 @@ host_records(struct host *h, const struct record_begin *begin,
 	h->n_entries = begin->first + begin->n_entries;
 	h->entry_file.size = 0;
 	buf_append_slice(&h->entry_file, begin->entries[0].file);
+}
+
+static void
+host_change_recipient(struct milter_changes *changes, bool is_removed)
+{
+	changes->recipients = calloc(1, sizeof(*changes->recipients));
+	changes->n_recipients = 1;
+	changes->recipients->is_removed = is_removed;
+	changes->recipients->address = strdup("bob@example.org");
+}
+
+static void
+host_change_message(struct milters_answer *m, struct answer *a)
+{
+	static const char text[] = "X-Other: message\n\nother\n";
+
+	a->fd = message_create("fake");
+	if (write(a->fd, text, sizeof(text) - 1) != sizeof(text) - 1 ||
+	    message_seal(a->fd) < 0)
+		abort();
+	m->size_bytes = sizeof(text) - 1;
+	m->changes.sender = strdup("other@b.example");
+}
+
+static void
+host_milters(const struct host_fake *fake, const struct milters_ask *ask,
+    struct answer *a)
+{
+	struct milters_answer *m = &a->as.milters;
+
+	m->verdict = fake->verdict;
+	if (ask->stage != TALK_MESSAGE)
+		return;
+	m->changes.is_junk = fake->change == 'j';
+	if (fake->change == 'a' || fake->change == 'r')
+		host_change_recipient(&m->changes, fake->change == 'r');
+	if (fake->change == 'm')
+		host_change_message(m, a);
+}
+
+static void
+host_scan(const struct host_fake *fake, struct answer *a)
+{
+	struct scan_answer *scan = &a->as.scan;
+
+	scan->result = fake->verdict.code == 0 ? CLAMD_CLEAN :
+	    fake->verdict.code < 500 ? CLAMD_ERROR : CLAMD_FOUND;
+	slice_copy(scan->name, sizeof(scan->name), SLICE("Fake.Virus"));
 }
 
 /* Work the answer out now, while what the question points to is there. */
@@ -268,6 +321,15 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_RECORDS:
 		host_records(h, q->as.records, fake, a);
+		break;
+	case QUESTION_MILTERS:
+		if (fake->is_set && fake->which != 0 &&
+		    fake->which != q->as.milters->stage + 1u)
+			return;		/* it waits for its stage */
+		host_milters(fake, q->as.milters, a);
+		break;
+	case QUESTION_SCAN:
+		host_scan(fake, a);
 		break;
 	default:
 		break;
@@ -356,7 +418,8 @@ host_open(struct host *h, const char *more_config)
 	buf_free(&text);
 	/* nobody plays policy here */
 	for (size_t i = 0; i < CHECK_COUNT; i++)
-		h->config->checks.actions[i] = ACTION_OFF;
+		if (i != CHECK_VIRUS)
+			h->config->checks.actions[i] = ACTION_OFF;
 	setup.config = h->config;
 	setup.memory_bytes = limits_memory_bytes(h->config);
 	h->settings = (struct session_settings){ .config = h->config,

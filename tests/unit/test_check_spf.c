@@ -3,8 +3,8 @@
  * test_check_spf.c - what SPF's results cost the client, and what later
  * stages are told.
  */
-#include "../../policy/check_spf.h"
 #include "../../policy/judging.h"
+#include "../../policy/spf_result.h"
 #include "spf_zone.h"
 #include "table.h"
 
@@ -139,7 +139,7 @@ refusing(void **state)
 		CHECK(r->text, f->verdict.subject == (r->code ? 7 : 0));
 		CHECK_STRING(r->text, r->code ? f->verdict.text : f->detail,
 		    r->text);
-		CHECK(r->text, slice_equals(result_of(&j, "spf"),
+		CHECK(r->text, slice_starts_nocase(result_of(&j, "spf"),
 		    slice_of(r->result)));
 		judgement_free(&j);
 		facts_free(&facts);
@@ -181,7 +181,8 @@ feeding(void **state)
 	config.checks.actions[CHECK_DMARC] = ACTION_MARK;
 	judge_row(&rows[5], &facts, &j);
 	assert_int_equal(j.n_findings, 0);
-	assert_true(slice_equals(result_of(&j, "spf"), SLICE("fail")));
+	assert_true(slice_equals(result_of(&j, "spf"),
+	    SLICE("fail fail.example mailfrom")));
 	judgement_free(&j);
 	facts_free(&facts);
 }
@@ -194,26 +195,46 @@ handing_on(void **state)
 	struct judgement mail, data;
 	struct check c = { .config = &config, .stage = JUDGE_DATA,
 		.facts = &facts };
-	enum spf_result result;
-	struct slice domain;
+	struct spf_told told;
 
 	(void)state;
 	set_action(ACTION_MARK);
-	assert_false(check_spf_result(&c, &result, &domain));
-	assert_int_equal(check_spf_method(&c).size, 0);
+	assert_false(spf_told(&c, &told));
 	judge_row(&rows[0], &facts, &mail);
 	assert_int_equal(facts_add_all(&facts, &mail.facts), 0);
-	assert_true(check_spf_result(&c, &result, &domain));
-	assert_int_equal(result, SPF_PASS);
-	assert_true(slice_equals(domain, SLICE("pass.example")));
-	assert_true(slice_equals(check_spf_method(&c),
-	    SLICE("spf=pass smtp.mailfrom=pass.example")));
-	judge(&config, JUDGE_DATA, &facts, SLICE(""), &data);
+	assert_true(spf_told(&c, &told));
+	assert_string_equal(told.result, "pass");
+	assert_string_equal(told.domain, "pass.example");
+	assert_false(told.is_helo);
+	judge(&config, JUDGE_DATA, &facts, SLICE("From: a@b.example\n\n"),
+	    &data);
 	assert_true(data.is_complete);
 	assert_non_null(data.fields.data);
-	assert_memory_equal(data.fields.data, "Received-SPF: pass\n\t(", 21);
+	assert_non_null(strstr(data.fields.data, "Received-SPF: pass\n\t("));
+	assert_non_null(strstr(data.fields.data, "spf=pass smtp.mailfrom="));
 	judgement_free(&data);
 	judgement_free(&mail);
+	facts_free(&facts);
+}
+
+/* Of a null reverse-path; a name that is none is left out. */
+static void
+handing_on_helo(void **state)
+{
+	struct row row = { .helo = "[192.0.2.1]", .sender = "" };
+	struct facts facts = { 0 };
+	struct judgement j;
+	struct check c = { .config = &config, .facts = &facts };
+	struct spf_told told;
+
+	(void)state;
+	judge_row(&row, &facts, &j);
+	assert_int_equal(facts_add_all(&facts, &j.facts), 0);
+	assert_true(spf_told(&c, &told));
+	assert_string_equal(told.result, "none");
+	assert_string_equal(told.domain, "");
+	assert_true(told.is_helo);
+	judgement_free(&j);
 	facts_free(&facts);
 }
 
@@ -242,6 +263,7 @@ main(void)
 		cmocka_unit_test(marking),
 		cmocka_unit_test(feeding),
 		cmocka_unit_test(handing_on),
+		cmocka_unit_test(handing_on_helo),
 		cmocka_unit_test(no_client),
 	};
 

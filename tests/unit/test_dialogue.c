@@ -219,6 +219,11 @@ set_fake(struct dialogue *d, char *text)
 		fake->which = a;
 		return;
 	}
+	if (strcmp(how, "changes") == 0) {
+		sscanf(text, "%*s %*s %c", &fake->change);
+		fake->which = TALK_MESSAGE + 1;
+		return;
+	}
 	fake->which = which;
 	fake->n_left = left;
 	if (a != 0)
@@ -239,6 +244,10 @@ want_count(struct dialogue *d, const char *text)
 		is = d->host.n_released_all;
 	else if (strcmp(kind, "skipped") == 0)
 		is = d->host.n_skipped;
+	else if (strcmp(kind, "recipients") == 0)
+		is = d->host.n_recipients;
+	else if (strcmp(kind, "junk") == 0)
+		is = d->host.is_junk;
 	else if (strcmp(kind, "entries") == 0)
 		is = d->host.n_entries;
 	else if (strcmp(kind, "unconfirmed") == 0)

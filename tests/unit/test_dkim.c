@@ -396,6 +396,10 @@ test_length(void **state)
 		    "x", DKIM_POLICY },
 		{ "spaces added, relaxed", "a  b \n", DKIM_CANON_RELAXED, 5,
 		    " \n\t", DKIM_PASS },
+		{ "empty, simple", "", DKIM_CANON_SIMPLE, 2, "\n\n",
+		    DKIM_PASS },
+		{ "empty, not even its CR LF", "", DKIM_CANON_SIMPLE, 0, "",
+		    DKIM_POLICY },
 		{ "empty, relaxed", "", DKIM_CANON_RELAXED, 0, "",
 		    DKIM_PASS },
 	};
@@ -417,6 +421,24 @@ test_length(void **state)
 		CHECK(rows[i].name, report.results[0].status == rows[i].want);
 		buf_free(&message);
 	}
+}
+
+static void
+test_length_over_body(void **state)
+{
+	struct signing s = usual;
+	struct buf message = { 0 };
+	struct dkim_report report;
+
+	(void)state;
+	s.length = 12;
+	make(&message, &s, "text\nmore\n");
+	message.size -= 5;
+	report = judge_text(buf_slice(&message));
+	assert_int_equal(report.results[0].status, DKIM_FAIL);
+	assert_string_equal(report.results[0].reason,
+	    "the body is shorter than l=");
+	buf_free(&message);
 }
 
 /* The library takes the l= of one signature over to the next ones: in front
@@ -566,6 +588,38 @@ test_signed_signature(void **state)
 	buf_free(&message);
 }
 
+/* The body is read once for each canonicalization: good and bad ones, in
+ * any order, are told apart all the same. */
+static void
+test_shared_body(void **state)
+{
+	struct signing s = usual;
+	struct buf message = { 0 };
+	struct dkim_report report;
+
+	(void)state;
+	make(&message, &usual, "text\n");		/* 4: relaxed */
+	s.body = DKIM_CANON_SIMPLE;
+	sign(&message, &s);				/* 3 */
+	sign(&message, &usual);				/* 2 */
+	buf_puts(&message, "more\n");
+	s.key = &ed25519;
+	s.selector = "ed";
+	sign(&message, &s);				/* 1: of the new body */
+	s.body = DKIM_CANON_RELAXED;
+	s.length = 12;
+	sign(&message, &s);				/* 0 */
+	report = judge_text(buf_slice(&message));
+	assert_int_equal(report.n_results, 5);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(report.results[i].status, i < 2 ?
+		    DKIM_PASS : DKIM_FAIL);
+		assert_string_equal(report.results[i].reason, i < 2 ? "" :
+		    "the body was changed");
+	}
+	buf_free(&message);
+}
+
 static void
 test_many_signatures(void **state)
 {
@@ -644,11 +698,13 @@ main(void)
 		cmocka_unit_test(test_several_keys),
 		cmocka_unit_test(test_weak_key),
 		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_length_over_body),
 		cmocka_unit_test(test_length_of_another),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_signed_signature),
+		cmocka_unit_test(test_shared_body),
 		cmocka_unit_test(test_many_signatures),
 		cmocka_unit_test(test_headers),
 	};

@@ -241,6 +241,8 @@ static const struct {
 	/* silence; tested for its weight below */
 	{ "no answer", "example.com", "?", NULL, NULL, NULL,
 	    DMARC_STATUS_TEMPERROR, 0 },
+	{ "no answer here, though one above", "a.example.com", "?",
+	    "v=DMARC1; p=none", NULL, NULL, DMARC_STATUS_TEMPERROR, 0 },
 	{ "no answer above", "a.example.com", NULL, "?", NULL, NULL,
 	    DMARC_STATUS_TEMPERROR, 0 },
 	{ "no answer above, but one here", "a.example.com",

@@ -214,11 +214,101 @@ full_queue_cuts_off(void **state)
 	run_a_while();
 }
 
+/* ---- policy ---- */
+
+static uint32_t
+ask_judge(struct peers *peers, struct slice facts)
+{
+	struct judge_question ask = { .stage = JUDGE_MAIL, .parts = &facts,
+		.n_parts = 1 };
+	struct question q = { .kind = QUESTION_JUDGE, .fd = -1,
+		.deadline_ms = 5000, .as.judge = &ask };
+
+	return peers_ask(peers, nobody, &q);
+}
+
+/* What a worker finds in its socket: the facts, or "" for nothing. */
+static uint32_t
+take_judge(int end, const char *facts)
+{
+	static uint8_t buffer[IPC_BUFFER_SIZE];
+	struct ipc_message m;
+	struct judge_ask q;
+	int error = ipc_receive_waiting(end, &m, buffer);
+
+	assert_int_equal(error, *facts ? 0 : -EAGAIN);
+	if (error)
+		return 0;
+	assert_int_equal(m.type, JUDGE_ASK);
+	assert_true(get_judge_ask(&m.body, &q));
+	assert_true(slice_equals(q.facts, slice_of(facts)));
+	return m.id;
+}
+
+static void
+add_policy(struct peers *peers, int *end)
+{
+	int ends[2];
+
+	assert_int_equal(ipc_pair(ends), 0);
+	peers_add(peers, ROLE_POLICY, 0, ends[0]);
+	*end = ends[1];
+}
+
+/* A worker that dies takes one question along; the others wait for the next
+ * one, a second at most. */
+static void
+a_worker_dies_of_one_question(void **state)
+{
+	struct ipc_writer w;
+	struct judge_answer answer = { .judgement = SLICE("x") };
+	struct peers *peers;
+	int deliver, end;
+	uint32_t id, forgotten;
+
+	(void)state;
+	peers = make(&deliver);
+	add_policy(peers, &end);
+	assert_int_not_equal(ask_judge(peers, SLICE("one")), 0);
+	assert_int_not_equal(ask_judge(peers, SLICE("two")), 0);
+	forgotten = ask_judge(peers, SLICE("three"));
+	assert_int_not_equal(ask_judge(peers, SLICE("four")), 0);
+	peers_forget(peers, forgotten);
+	run_a_while();
+	take_judge(end, "one");
+	take_judge(end, "");
+	close(end);
+	run_a_while();
+	assert_int_equal(n_answers, 1);
+	assert_int_equal(n_unknown, 1);
+	add_policy(peers, &end);
+	run_a_while();
+	id = take_judge(end, "two");
+	take_judge(end, "");
+	ipc_writer_init(&w);
+	put_judge_answer(&w, &answer);
+	assert_int_equal(ipc_send(end, JUDGE_ANSWER, id, 0, &w, -1), 0);
+	run_a_while();
+	assert_int_equal(n_answers, 2);
+	assert_int_equal(n_unknown, 1);
+	take_judge(end, "four");
+	/* no worker comes any more */
+	assert_int_not_equal(ask_judge(peers, SLICE("five")), 0);
+	close(end);
+	for (int i = 0; i < 30 && n_answers < 4; i++)
+		run_a_while();
+	assert_int_equal(n_answers, 4);
+	assert_int_equal(n_unknown, 3);
+	close(deliver);
+	run_a_while();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_answers_are_heard),
+		cmocka_unit_test(a_worker_dies_of_one_question),
 		cmocka_unit_test(malformed_answers_cut_off),
 		cmocka_unit_test(full_queue_cuts_off),
 	};

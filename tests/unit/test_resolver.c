@@ -65,7 +65,7 @@ test_alarms_ring_in_order(void **state)
 		random ^= random >> 7;
 		random ^= random << 17;
 		after_us = i == N_ALARMS - 1 ? 50000 :
-		    (int64_t)(random % 40000);
+		    (int64_t)(random % 40000) + 1;
 		assert_int_equal(alarm_start(ring.alarms, &ring.all[i],
 		    after_us, on_ring, &ring.all[i]), 0);
 	}
@@ -76,6 +76,31 @@ test_alarms_ring_in_order(void **state)
 	    on_ring, NULL), 0);
 	alarms_free(&ring.alarms);
 	assert_false(alarm_is_running(&ring.all[0]));
+	loop_free(&ring.loop);
+}
+
+/* What is to be done at once goes before what is long due. */
+static void
+test_alarms_at_once(void **state)
+{
+	struct alarm late = { 0 }, now = { 0 };
+	int64_t begin_us = clock_monotonic_us();
+
+	(void)state;
+	memset(&ring, 0, sizeof ring);
+	ring.loop = loop_new();
+	ring.alarms = alarms_new(ring.loop);
+	ring.last_us = -1;
+	ring.n_rung = N_ALARMS - 2;
+	alarm_start(ring.alarms, &late, 1, on_ring, &late);
+	while (clock_monotonic_us() < begin_us + 2000)
+		;
+	alarm_start(ring.alarms, &now, 0, on_ring, &now);
+	assert_int_equal(ring.n_rung, N_ALARMS - 2);
+	assert_int_equal(loop_run(ring.loop), 0);
+	assert_int_equal(ring.n_rung, N_ALARMS);
+	assert_false(alarm_is_running(&late) || alarm_is_running(&now));
+	alarms_free(&ring.alarms);
 	loop_free(&ring.loop);
 }
 
@@ -487,6 +512,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alarms_ring_in_order),
+		cmocka_unit_test(test_alarms_at_once),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_resolv_conf),

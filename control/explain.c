@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * explain.c - see explain.h.
+ *
+ *	MAIL -> RCPT -> DATA, if there is a message
+ *	each: judge -> ask for what is wanted -> judge ... -> findings
+ *
+ * It goes on after a stage that refuses, so that one run shows all.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "address.h"
+#include "ask.h"
+#include "clock.h"
+#include "explain.h"
+#include "message.h"
+
+#define ROUNDS_MAX 64
+#define JUDGE_MS 15000
+#define FACT_MS 5000
+#define TOTAL_US 45000000	/* less than a client's limit */
+
+struct asked {
+	struct explain *explain;
+	size_t at;			/* in wanted */
+	struct channel *ch;
+	uint32_t question;		/* 0: answered */
+	int64_t began_us;
+};
+
+struct explain {
+	struct client *client;
+	bool is_json;
+	enum judge_stage stage;
+	unsigned rounds;
+	int64_t began_us;
+	struct facts facts, wanted;
+	struct asked *asked;
+	size_t n_out;
+	struct channel *policy;
+	uint32_t judging;
+	uint32_t set;			/* of JUDGE_MORE */
+	struct message message;
+	/* the first refusal */
+	struct finding refusal;
+	const char *refused_at;
+};
+
+static void stage_judge(struct explain *e);
+
+void
+explain_free(struct explain **explain)
+{
+	struct explain *e = *explain;
+
+	*explain = NULL;
+	if (e == NULL)
+		return;
+	if (e->judging != 0)
+		channel_forget(e->policy, e->judging);
+	for (size_t i = 0; e->asked != NULL && i < e->wanted.n_wanted; i++)
+		if (e->asked[i].question != 0)
+			channel_forget(e->asked[i].ch, e->asked[i].question);
+	free(e->asked);
+	facts_free(&e->facts);
+	facts_free(&e->wanted);
+	message_close(&e->message);
+	free(e);
+}
+
+/* ---- a fact is asked for ---- */
+
+static void
+keep_answer(struct explain *e, size_t at, struct slice value,
+    int64_t took_us)
+{
+	const struct fact *fact = &e->wanted.wanted[at];
+	const struct explained explained = { fact, value, took_us };
+
+	explain_put_fact(&e->client->out, &explained, e->is_json);
+	(void)facts_add(&e->facts, fact->kind, fact->key, value);
+}
+
+static void
+write_value(struct buf *value, const struct fact *fact,
+    struct ipc_message *m)
+{
+	static const char *const words[] = { [GREY_UNKNOWN] = "unknown",
+		[GREY_NEW] = "new", [GREY_EARLY] = "early",
+		[GREY_LATE] = "late", [GREY_KNOWN] = "known" };
+	static struct dns_answer failed = { .status = DNS_FAILED }, a;
+	struct grey_answer grey = { .state = GREY_UNKNOWN };
+	struct seen_answer seen = { .state = SEEN_UNKNOWN };
+	struct slice text;
+
+	if (fact_dns_type(fact->kind) != 0) {
+		text = m != NULL ? ipc_get_slice(&m->body) : SLICE("");
+		if (m != NULL && m->type == DNS_ANSWER &&
+		    get_dns_answer(text, &a))
+			buf_append_slice(value, text);
+		else
+			put_dns_answer(value, &failed);
+	} else if (fact->kind == FACT_GREYLIST) {
+		if (m == NULL || m->type != GREY_ANSWER ||
+		    !get_grey_answer(&m->body, &grey))
+			grey.state = GREY_UNKNOWN;
+		buf_puts(value, words[grey.state]);
+		if (grey.state != GREY_UNKNOWN && grey.wait_s > 0)
+			buf_printf(value, " %u", grey.wait_s);
+	} else {
+		if (m == NULL || m->type != SEEN_ANSWER ||
+		    !get_seen_answer(&m->body, &seen))
+			seen.state = SEEN_UNKNOWN;
+		if (seen.state == SEEN_BEFORE)
+			buf_printf(value, "%" PRIu64, seen.age_s);
+		else if (seen.state == SEEN_UNKNOWN)
+			buf_puts(value, "unknown");
+	}
+}
+
+static void
+fact_answered(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct asked *asked = arg;
+	struct explain *e = asked->explain;
+	struct buf value = { 0 };
+
+	(void)ch;
+	asked->question = 0;
+	write_value(&value, &e->wanted.wanted[asked->at], m);
+	keep_answer(e, asked->at, buf_slice(&value),
+	    clock_monotonic_us() - asked->began_us);
+	buf_free(&value);
+	if (--e->n_out == 0)
+		stage_judge(e);
+}
+
+static struct slice
+take_line(struct slice *rest)
+{
+	struct slice line = { rest->data, slice_find(*rest, '\n') };
+	size_t taken = line.size < rest->size ? line.size + 1 : line.size;
+
+	rest->data += taken;
+	rest->size -= taken;
+	return line;
+}
+
+/* The question to whoever knows the fact. */
+static enum ask_type
+put_question(const struct explain *e, const struct fact *fact,
+    struct ipc_writer *w)
+{
+	const struct config_checks *checks =
+	    &e->client->control->c.config->checks;
+	struct dns_ask dns = { .type = fact_dns_type(fact->kind),
+		.name = fact->key, .network = SLICE("") };
+	struct seen_ask seen = { .key = fact->key, .lifetime_s = 86400 };
+	struct grey_ask grey = { .delay_s = checks->greylist_delay_s,
+		.window_s = checks->greylist_window_s,
+		.lifetime_s = checks->greylist_lifetime_s };
+	struct slice rest = fact->key;
+
+	if (dns.type != 0) {
+		put_dns_ask(w, &dns);
+		return DNS_ASK;
+	}
+	if (fact->kind == FACT_SEEN) {
+		put_seen_ask(w, &seen);
+		return SEEN_ASK;
+	}
+	grey.network = take_line(&rest);
+	grey.sender = take_line(&rest);
+	grey.recipient = rest;
+	put_grey_ask(w, &grey);
+	return GREY_ASK;
+}
+
+static void
+ask_one(struct explain *e, size_t i)
+{
+	const struct fact *fact = &e->wanted.wanted[i];
+	struct control *control = e->client->control;
+	struct asked *asked = &e->asked[i];
+	struct ipc_writer w;
+	enum ask_type type;
+
+	ipc_writer_init(&w);
+	type = put_question(e, fact, &w);
+	*asked = (struct asked){ .explain = e, .at = i,
+		.began_us = clock_monotonic_us(), .ch = type == DNS_ASK ?
+		    control->resolver : control->store };
+	if (asked->ch != NULL)
+		asked->question = channel_ask(asked->ch, (uint16_t)type, &w,
+		    -1, FACT_MS, fact_answered, asked);
+	e->n_out += asked->question != 0;
+}
+
+static void
+ask_all(struct explain *e)
+{
+	struct buf silence = { 0 };
+	bool is_late = clock_monotonic_us() - e->began_us > TOTAL_US;
+
+	e->asked = calloc(e->wanted.n_wanted, sizeof *e->asked);
+	if (e->asked == NULL) {
+		client_silent(e->client, "Memory");
+		return;
+	}
+	for (size_t i = 0; i < e->wanted.n_wanted; i++) {
+		if (!is_late && e->rounds <= ROUNDS_MAX)
+			ask_one(e, i);
+		if (e->asked[i].question != 0)
+			continue;
+		write_value(&silence, &e->wanted.wanted[i], NULL);
+		keep_answer(e, i, buf_slice(&silence), 0);
+		silence.size = 0;
+	}
+	buf_free(&silence);
+	if (e->n_out == 0)
+		stage_judge(e);
+}
+
+/* ---- a stage ---- */
+
+static void
+finish(struct explain *e)
+{
+	bool is_refused = e->refused_at != NULL;
+
+	explain_put_end(&e->client->out, e->refused_at,
+	    is_refused ? &e->refusal : NULL, e->is_json);
+	client_answer(e->client, is_refused ? CONTROL_FAILED : CONTROL_OK);
+}
+
+static void
+stage_over(struct explain *e, const struct judgement *j)
+{
+	const struct finding *strictest = judgement_strictest(j);
+	const char *stage = judge_stage_name(e->stage);
+
+	for (size_t i = 0; i < j->n_findings; i++)
+		explain_put_finding(&e->client->out, stage, &j->findings[i],
+		    e->is_json);
+	if (j->is_junk && !e->is_json)
+		buf_puts(&e->client->out, "      it would go into .Junk\n");
+	if (strictest != NULL && e->refused_at == NULL) {
+		e->refusal = *strictest;
+		e->refused_at = stage;
+	}
+	for (size_t i = 0; i < j->facts.n; i++)
+		if (j->facts.items[i].kind == FACT_RESULT)
+			(void)facts_add(&e->facts, FACT_RESULT,
+			    j->facts.items[i].key, j->facts.items[i].value);
+	e->stage++;
+	e->rounds = 0;
+	if (e->stage > JUDGE_DATA ||
+	    (e->stage == JUDGE_DATA && e->message.fd < 0))
+		finish(e);
+	else
+		stage_judge(e);
+}
+
+static bool
+read_judgement(struct ipc_message *m, struct judgement *j)
+{
+	struct message sealed = { .fd = -1 };
+	struct judge_answer answer;
+	char *octets;
+	bool is_good;
+
+	if (m == NULL || m->type != JUDGE_ANSWER ||
+	    !get_judge_answer(&m->body, &answer))
+		return false;
+	if (answer.sealed_size == 0)
+		return get_judgement(answer.judgement, j);
+	if (m->fd < 0 ||
+	    message_accept(&sealed, m->fd, answer.sealed_size) < 0)
+		return false;
+	octets = malloc(answer.sealed_size);
+	is_good = octets != NULL && pread(m->fd, octets, answer.sealed_size,
+	    0) == (ssize_t)answer.sealed_size && get_judgement((struct slice){
+	    octets, answer.sealed_size }, j);
+	free(octets);
+	return is_good;
+}
+
+static void
+judged(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	static struct judgement j;	/* large */
+	struct explain *e = arg;
+
+	(void)ch;
+	e->judging = 0;
+	if (!read_judgement(m, &j)) {
+		client_silent(e->client, "Policy");
+		return;
+	}
+	if (j.is_complete) {
+		stage_over(e, &j);
+		judgement_free(&j);
+		return;
+	}
+	e->wanted = j.facts;
+	j.facts = (struct facts){ 0 };
+	judgement_free(&j);
+	ask_all(e);
+}
+
+/* All facts but those that the last message has room for. */
+static bool
+tell_facts(struct explain *e, struct buf *last)
+{
+	struct ipc_writer w;
+	size_t at = 0;
+
+	e->set++;
+	while (put_facts_part(last, &e->facts, &at, JUDGE_FACTS_MAX) == 0) {
+		struct judge_more more = { e->set, buf_slice(last) };
+
+		if (at == e->facts.n)
+			return true;
+		ipc_writer_init(&w);
+		put_judge_more(&w, &more);
+		if (channel_tell(e->policy, JUDGE_MORE, &w, -1) != 0)
+			return false;
+		last->size = 0;
+	}
+	return false;
+}
+
+static void
+stage_judge(struct explain *e)
+{
+	struct judge_ask ask = { .stage = e->stage, .message_bytes =
+	    e->stage == JUDGE_DATA ? e->message.size_bytes : 0 };
+	struct buf last = { 0 };
+	struct ipc_writer w;
+
+	free(e->asked);
+	e->asked = NULL;
+	facts_free(&e->wanted);
+	e->policy = control_any(e->client->control,
+	    e->client->control->policies);
+	if (e->policy != NULL && e->rounds++ <= ROUNDS_MAX + 1 &&
+	    tell_facts(e, &last)) {
+		ask.set = e->set;
+		ask.facts = buf_slice(&last);
+		ipc_writer_init(&w);
+		put_judge_ask(&w, &ask);
+		e->judging = channel_ask(e->policy, JUDGE_ASK, &w,
+		    e->stage == JUDGE_DATA ? e->message.fd : -1, JUDGE_MS,
+		    judged, e);
+	}
+	buf_free(&last);
+	if (e->judging == 0)
+		client_silent(e->client, "Policy");
+}
+
+/* ---- the request ---- */
+
+/* The value of "name=" among the words; false: it is not there. */
+static bool
+word_of(const struct client *client, struct slice name, struct slice *value)
+{
+	for (size_t i = 1; i < client->n_words; i++) {
+		struct slice word = client->words[i];
+
+		if (word.size < name.size || !slice_equals((struct slice){
+		    word.data, name.size }, name))
+			continue;
+		*value = (struct slice){ word.data + name.size,
+			word.size - name.size };
+		return true;
+	}
+	return false;
+}
+
+static void
+tell(struct explain *e, enum fact_kind kind, const char *value)
+{
+	(void)facts_add(&e->facts, kind, SLICE(""), slice_of(value));
+}
+
+static bool
+tell_sender(struct explain *e, struct slice from)
+{
+	const unsigned allow = ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL;
+	struct address a = { .is_null = true };
+	char text[ADDRESS_TEXT_MAX + 1] = "";
+
+	if (from.size > 0 && (address_parse(&a, from, allow) != ADDRESS_OK ||
+	    !address_write(text, sizeof text, slice_of(a.local),
+	    slice_of(a.domain))))
+		return false;
+	tell(e, FACT_SENDER, text);
+	address_write_key(text, &a);
+	tell(e, FACT_SENDER_KEY, text);
+	return true;
+}
+
+static bool
+tell_recipient(struct explain *e, struct slice to)
+{
+	const unsigned allow = ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_POSTMASTER;
+	struct address a;
+	char key[ADDRESS_TEXT_MAX + 1];
+
+	if (address_parse(&a, to, allow) != ADDRESS_OK)
+		return false;
+	address_write_key(key, &a);
+	for (char *c = key; *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
+	tell(e, FACT_RECIPIENT, a.text);
+	tell(e, FACT_RECIPIENT_KEY, key);
+	tell(e, FACT_N_RECIPIENTS, "0");
+	tell(e, FACT_IS_EXEMPT, strcasecmp(a.local, "postmaster") == 0 ||
+	    strcasecmp(a.local, "abuse") == 0 ? "1" : "0");
+	return true;
+}
+
+/* NULL, or what is wrong with the request. */
+static const char *
+tell_all(struct explain *e)
+{
+	const struct client *client = e->client;
+	char ip[INET6_ADDRSTRLEN], now[24], helo[256];
+	struct slice word;
+	uint8_t octets[16];
+
+	if (!word_of(client, SLICE("ip="), &word) ||
+	    !slice_copy(ip, sizeof ip, word) ||
+	    (inet_pton(AF_INET, ip, octets) != 1 &&
+	    inet_pton(AF_INET6, ip, octets) != 1))
+		return "--ip wants the address of a client.";
+	tell(e, FACT_CLIENT_IP, ip);
+	if (!word_of(client, SLICE("helo="), &word) ||
+	    !slice_copy(helo, sizeof helo, word) || *helo == '\0')
+		return "--helo wants the name that the client says.";
+	tell(e, FACT_HELO, helo);
+	if (!word_of(client, SLICE("from="), &word) || !tell_sender(e, word))
+		return "--from wants the reverse-path, or \"\".";
+	if (!word_of(client, SLICE("to="), &word) || !tell_recipient(e, word))
+		return "--to wants a recipient.";
+	snprintf(now, sizeof now, "%" PRId64, clock_wall_s());
+	tell(e, FACT_TIME, now);
+	tell(e, FACT_HOST, client->control->c.config->hostname);
+	tell(e, FACT_IS_ESMTP, "1");
+	tell(e, FACT_TLS, "");
+	tell(e, FACT_SESSION, "explain");
+	return NULL;
+}
+
+/* Its maker must have sealed it, as smtpd seals what comes in. */
+static bool
+take_message(struct explain *e)
+{
+	struct client *client = e->client;
+	struct stat st;
+
+	e->message.fd = -1;
+	if (client->passed_fd < 0)
+		return true;
+	if (fstat(client->passed_fd, &st) < 0 || message_accept(&e->message,
+	    client->passed_fd, (size_t)st.st_size) < 0)
+		return false;
+	client->passed_fd = -1;
+	return true;
+}
+
+void
+request_explain(struct client *client)
+{
+	struct explain *e = calloc(1, sizeof *e);
+	const char *wrong;
+	struct slice word;
+
+	if (e == NULL) {
+		client_silent(client, "Memory");
+		return;
+	}
+	client->explain = e;
+	e->client = client;
+	e->stage = JUDGE_MAIL;
+	e->began_us = clock_monotonic_us();
+	e->is_json = word_of(client, SLICE("json"), &word);
+	if (!take_message(e)) {
+		client_say(client, CONTROL_FAILED, "The message cannot be "
+		    "read.");
+		return;
+	}
+	wrong = tell_all(e);
+	if (wrong != NULL)
+		client_say(client, CONTROL_FAILED, "%s", wrong);
+	else
+		stage_judge(e);
+}
