@@ -512,6 +512,32 @@ def test_quit_behind_the_dot(server, client):
     assert client.sock.recv(1) == b""
 
 
+def test_quit_behind_the_dot_confirms(server):
+    """Who has read all of it and then closed has the 250: the same message
+    again is another one. Who has not is not sent a second copy."""
+    for reads, want in ((True, 2), (False, 1)):
+        before = len(server.mail("carol"))
+        message = new_message()
+        for _ in range(2):
+            with server.connect() as c:
+                c.ehlo()
+                starttls(c)
+                c.ehlo()
+                c.envelope("carol@example.org")
+                c.expect("DATA", "354")
+                c.send(wire(message) + (b"QUIT\r\n" if reads else b""))
+                c.sock.settimeout(10)
+                assert c.reply().code == 250
+                if reads:
+                    assert c.reply().code == 221
+                    assert c.sock.recv(1) == b""
+            sessions = server.events("tls")[-1]["session"]
+            wait_until(lambda: server.events("session_closed",
+                                             session=sessions))
+            time.sleep(0.2)
+        assert len(server.mail("carol")) - before == want
+
+
 # ---- clients that vanish ----
 
 @pytest.mark.parametrize("how", ["close", "reset", "half a hello"])
@@ -903,8 +929,8 @@ def test_key_is_nowhere_else(server, folder):
     with server.connect() as c:
         c.ehlo()
         starttls(c)
-    found = {server.role_of(pid) for pid in server.children()
-             if holds(pid, number) or holds(pid, number[::-1])}
+    found = {server.role_of(pid)
+             for pid in [server.process.pid, *server.children()] if holds(pid, number) or holds(pid, number[::-1])}
     assert found == {"vault"}
 
 
