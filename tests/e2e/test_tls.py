@@ -253,6 +253,23 @@ def test_implicit_says_nothing_in_the_clear(server):
             server.events("tls_failed")), what="tls_failed")
 
 
+def test_turned_away_before_tls(make_server, folder):
+    """Too many sessions: where TLS comes first nothing is said without."""
+    s = make_server(limits="sessions_per_client = 1",
+                    settings='listen "127.0.0.2:{port}" '
+                    '{{ role = mx  tls = implicit }}\n',
+                    more=section("mx.example.org", folder + "/ec.pem",
+                                 folder + "/ec.key"))
+    with s.connect() as first:
+        first.ehlo()
+        assert b"421" in s.connect(greet=False).read_line()
+        with Client(("127.0.0.2", s.port), greet=False) as second:
+            assert second.sock.recv(100) == b""
+        assert len(wait_until(lambda: len(s.events("refused")) == 2 and
+                              s.events("refused"))) == 2
+        assert "vault" in s.ctl("status")
+
+
 def test_early_talk_inside_tls(server):
     """Who speaks before the greeting is as early in TLS."""
     sock = socket.create_connection(("127.0.0.2", server.port), timeout=10)
