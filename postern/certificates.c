@@ -25,26 +25,32 @@
 
 /* ---- files ---- */
 
-/* NULL, or why not. */
+/* NULL, or why not. Nothing of it stays in this process. */
 static const char *
-copy(int to, int from)
+copy_octets(int to, int from)
 {
 	char block[8192];
+	const char *wrong = NULL;
 	size_t total = 0;
 	ssize_t n;
 
-	while ((n = read(from, block, sizeof block)) > 0) {
-		total += (size_t)n;
-		if (total > TLS_PEM_MAX)
-			return "larger than 256 KiB";
-		if (write(to, block, (size_t)n) != n)
-			return strerror(errno);
+	while (!wrong && (n = read(from, block, sizeof block)) != 0) {
+		if (n < 0 || write(to, block, (size_t)n) != n)
+			wrong = strerror(errno);
+		else if ((total += (size_t)n) > TLS_PEM_MAX)
+			wrong = "larger than 256 KiB";
 	}
 	explicit_bzero(block, sizeof block);
-	if (n < 0)
-		return strerror(errno);
-	if (total == 0)
-		return "empty";
+	return wrong == NULL && total == 0 ? "empty" : wrong;
+}
+
+static const char *
+copy(int to, int from)
+{
+	const char *wrong = copy_octets(to, from);
+
+	if (wrong != NULL)
+		return wrong;
 	return fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
 	    F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ? strerror(errno) : NULL;
 }

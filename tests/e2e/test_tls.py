@@ -253,6 +253,23 @@ def test_implicit_says_nothing_in_the_clear(server):
             server.events("tls_failed")), what="tls_failed")
 
 
+def test_turned_away_before_tls(make_server, folder):
+    """Too many sessions: where TLS comes first nothing is said without."""
+    s = make_server(limits="sessions_per_client = 1",
+                    settings='listen "127.0.0.2:{port}" '
+                    '{{ role = mx  tls = implicit }}\n',
+                    more=section("mx.example.org", folder + "/ec.pem",
+                                 folder + "/ec.key"))
+    with s.connect() as first:
+        first.ehlo()
+        assert b"421" in s.connect(greet=False).read_line()
+        with Client(("127.0.0.2", s.port), greet=False) as second:
+            assert second.sock.recv(100) == b""
+        assert len(wait_until(lambda: len(s.events("refused")) == 2 and
+                              s.events("refused"))) == 2
+        assert "vault" in s.ctl("status")
+
+
 def test_early_talk_inside_tls(server):
     """Who speaks before the greeting is as early in TLS."""
     sock = socket.create_connection(("127.0.0.2", server.port), timeout=10)
@@ -510,6 +527,32 @@ def test_quit_behind_the_dot(server, client):
     assert [r.code for r in client.replies(2)] == [250, 221]
     assert len(server.mail("alice")) == before + 1
     assert client.sock.recv(1) == b""
+
+
+def test_quit_behind_the_dot_confirms(server):
+    """Who has read all of it and then closed has the 250: the same message
+    again is another one. Who has not is not sent a second copy."""
+    for reads, want in ((True, 2), (False, 1)):
+        before = len(server.mail("carol"))
+        message = new_message()
+        for _ in range(2):
+            with server.connect() as c:
+                c.ehlo()
+                starttls(c)
+                c.ehlo()
+                c.envelope("carol@example.org")
+                c.expect("DATA", "354")
+                c.send(wire(message) + (b"QUIT\r\n" if reads else b""))
+                c.sock.settimeout(10)
+                assert c.reply().code == 250
+                if reads:
+                    assert c.reply().code == 221
+                    assert c.sock.recv(1) == b""
+            sessions = server.events("tls")[-1]["session"]
+            wait_until(lambda: server.events("session_closed",
+                                             session=sessions))
+            time.sleep(0.2)
+        assert len(server.mail("carol")) - before == want
 
 
 # ---- clients that vanish ----
@@ -903,8 +946,8 @@ def test_key_is_nowhere_else(server, folder):
     with server.connect() as c:
         c.ehlo()
         starttls(c)
-    found = {server.role_of(pid) for pid in server.children()
-             if holds(pid, number) or holds(pid, number[::-1])}
+    found = {server.role_of(pid)
+             for pid in [server.process.pid, *server.children()] if holds(pid, number) or holds(pid, number[::-1])}
     assert found == {"vault"}
 
 
