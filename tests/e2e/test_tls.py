@@ -335,12 +335,13 @@ def test_injection(server, size):
     """Octets behind STARTTLS, in one packet: refused, none executed."""
     with server.connect() as c:
         c.ehlo()
-        before = len(server.events("tls"))
         c.send(INJECTED[:size + 1])
         reply = c.reply()
         assert reply.says("554 5.5.1"), reply
         assert c.is_closed()
-        assert len(server.events("tls")) == before
+    session = server.wait_event("refused", id=reply.id)["session"]
+    closed = server.wait_event("session_closed", session=session)
+    assert closed["tls"] == "" and not server.events("tls", session=session)
 
 
 def test_injection_while_the_server_looks_away(server):
@@ -642,6 +643,12 @@ def unstarted(make_server, own_folder):
     return make_server(start=False), own_folder
 
 
+def problems(server):
+    """What it did not start for."""
+    assert server.events("not_started")
+    return "\n".join(e["problem"] for e in server.events("config_error"))
+
+
 def test_missing_files(unstarted):
     s, folder = unstarted
     s.write_config(more=section("mx.example.org", folder + "/no.pem",
@@ -650,7 +657,7 @@ def test_missing_files(unstarted):
     assert re.search(r"postern\.conf:\d+: certificate", said), said
     s.launch()
     assert s.process.wait(20) == 1
-    assert 'no.key": No such file' in s.log_text()
+    assert 'no.key": No such file' in problems(s)
 
 
 @pytest.mark.parametrize("case", [
@@ -695,7 +702,7 @@ def test_bad_files(unstarted, case):
     check_says(s, want)
     s.launch()
     assert s.process.wait(20) == 1
-    assert want in s.log_text()
+    assert want in problems(s)
 
 
 def test_doubtful_files(unstarted):
