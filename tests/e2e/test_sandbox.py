@@ -168,9 +168,8 @@ def test_roots_and_descriptors(lab):
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
 def test_uids_all_differ(lab):
-    roots = {"smtpd": state + "/empty", "control": state + "/empty",
-             "resolver": state + "/empty", "vault": state + "/empty",
-             "worker")
+    roles = ("smtpd", "directory", "deliver", "store", "resolver", "control",
+             "vault", "worker")
     uids = [{status_of(p)["Uid"] for p in lab.pids(r)} for r in roles]
     assert len(set().union(*uids)) == sum(map(len, uids))
 
