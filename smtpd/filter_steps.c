@@ -39,6 +39,18 @@ write_args(struct transaction *tx)
 }
 
 static void
+fill_tls(const struct session *s, struct milter_facts *f)
+{
+	const char *space = s->tls != NULL ? strchr(s->tls, ' ') : NULL;
+
+	if (space == NULL)
+		return;
+	f->tls_version = (struct slice){ s->tls, (size_t)(space - s->tls) };
+	f->cipher = slice_of(space + 1);
+	f->cipher_bits = s->cipher_bits;
+}
+
+static void
 fill_facts(struct session *s, struct milter_facts *f)
 {
 	struct transaction *tx = s->tx;
@@ -49,6 +61,7 @@ fill_facts(struct session *s, struct milter_facts *f)
 	snprintf(s->ip_literal, sizeof(s->ip_literal), "[%s]", s->ip);
 	f->client_name = slice_of(s->ip_literal);
 	f->helo = slice_of(s->helo != NULL ? s->helo : "");
+	fill_tls(s, f);
 	if (tx == NULL)
 		return;
 	write_args(tx);

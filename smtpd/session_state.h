@@ -55,6 +55,11 @@ struct session {
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
 	bool is_timer_wanted;		/* start the timer anew */
+	bool is_securing;		/* a TLS handshake is under way */
+	bool is_greeting_due;		/* ... from the first octet */
+	enum config_tls_mode tls_mode;	/* of its listener */
+	char *tls;			/* "TLSv1.3 CIPHER"; NULL without */
+	unsigned cipher_bits;
 	bool is_slow;			/* the last answer took its time */
 	bool is_chunk_last;
 	struct slice input;		/* what has not been read yet */

@@ -23,6 +23,7 @@
 #include "peers.h"
 #include "sandbox.h"
 #include "self_test.h"
+#include "signer.h"
 #include "trail.h"
 
 #define TRAIL_WAIT_MS 5		/* for more records to write with one */
@@ -32,6 +33,7 @@
 struct smtpd {
 	struct compartment c;
 	struct server server;
+	struct signer signer;
 	struct trail *trail;
 	struct boards boards;
 	struct loop_timer drain_timer;
@@ -88,9 +90,14 @@ listen_all(void *arg)
 
 	if (d->server.is_ending)
 		return;
-	for (i = 0; i < d->c.n_listeners; i++)
-		if (server_listen(&d->server, d->c.listeners[i].fd) < 0)
+	for (i = 0; i < d->c.n_listeners; i++) {
+		const struct compartment_listener *l = &d->c.listeners[i];
+
+		if (l->config_index >= d->c.config->n_listens ||
+		    server_listen(&d->server, l->fd,
+		    d->c.config->listens[l->config_index].tls) < 0)
 			fatal("cannot watch a listening socket");
+	}
 }
 
 /* Fault tests count what passes their points: there it is asked for. */
@@ -158,7 +165,10 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct smtpd *d = c->arg;
 
-	peers_add(d->server.peers, role, index, fd);
+	if (role == ROLE_VAULT)
+		signer_connect(&d->signer, fd);
+	else
+		peers_add(d->server.peers, role, index, fd);
 }
 
 static void
@@ -209,6 +219,7 @@ smtpd_main(void)
 	boards_open(&d.boards, &d.c);
 	settings_init(&d);
 	digest_warm_up();
+	d.server.tls = signer_open(&d.signer, &d.c);
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);

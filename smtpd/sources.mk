@@ -39,6 +39,8 @@ SMTPD_SRCS = \
 	smtpd/scanner.c \
 	smtpd/self_test.c \
 	smtpd/session.c \
+	smtpd/signer.c \
 	smtpd/smtpd.c \
+	smtpd/starttls.c \
 	smtpd/trace.c \
 	smtpd/transaction.c
