@@ -353,6 +353,15 @@ def test_the_sample_serves(server):
     server.write("postern.conf", re.sub(
         r"(?m)^    (clamd|milter) .*$", "", local_sample(server)))
     server.start()
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "451 4.7.1")
+
+
+def test_the_sample_serves(server):
+    server.write("postern.conf", re.sub(r"(?m)^ *(milter|clamd) .*$", "",
+                                        local_sample(server)))
+    server.start()
     for host in ("127.0.0.1", "::1"):
         with server.connect(host) as c:
             words = c.ehlo()
