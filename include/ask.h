@@ -82,6 +82,9 @@ enum ask_type {
 				 * in one step -> COMMIT_ANSWER */
 	RELEASE_ASK,		/* struct release_ask */
 	RELEASE_ANSWER,		/* nothing */
+	DELIVER_CANCEL,		/* u64 transaction: its client has left. Told.
+				 * A DELIVER that has not moved the copy yet
+				 * fails; its answer says so. */
 	/* store -> deliver */
 	RESOLVE_ASK = 128,	/* struct resolve_ask */
 	RESOLVE_ANSWER,		/* u8 enum resolution */
@@ -109,7 +112,7 @@ enum ask_type {
 	GREY_ANSWER,		/* struct grey_answer */
 	SEEN_ASK,		/* struct seen_ask -> SEEN_ANSWER */
 	SEEN_ANSWER,		/* struct seen_answer */
-	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told to smtpd */
+	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told smtpd */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */

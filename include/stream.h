@@ -25,6 +25,8 @@
 enum stream_event {
 	STREAM_INPUT,		/* stream_read has something, or the end */
 	STREAM_WRITTEN,		/* nothing waits any more */
+	STREAM_HELD,		/* input or the end, while it is not wanted:
+				 * once, until it is wanted again */
 	STREAM_BROKEN,		/* reset by the peer: nothing can be sent */
 	STREAM_SECURED,		/* TLS is on: stream_tls_facts */
 	STREAM_INSECURE,	/* no TLS: stream_tls_failure, stream_end_tls */

@@ -216,6 +216,7 @@ stream_ready(struct loop_io *io, uint32_t events, void *arg)
 		}
 		stream_set_events(stream,
 		    stream->io.events & ~(uint32_t)EPOLLIN);
+		stream->fn(stream, STREAM_HELD, stream->arg);
 	}
 	if (had_output && stream->out.size == 0)
 		stream->fn(stream, STREAM_WRITTEN, stream->arg);

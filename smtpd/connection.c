@@ -187,7 +187,6 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 {
 	struct connection *c = arg;
 
-	(void)stream;
 	switch (event) {
 	case STREAM_INPUT:
 		connection_readable(c);
@@ -197,6 +196,11 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 			stream_shut(&c->stream);
 		else
 			connection_after(c);
+		break;
+	case STREAM_HELD:
+		if (c->session != NULL && !c->is_mute &&
+		    stream_look(stream) == STREAM_GONE)
+			session_client_left(c->session);
 		break;
 	case STREAM_BROKEN:
 		connection_broken(c);

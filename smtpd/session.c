@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "filter_steps.h"
+#include "finish.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -444,9 +445,19 @@ enum step
 session_hang_up(struct session *s)
 {
 	s->is_gone = true;
-	if (is_waiting(s) && s->tx != NULL && s->tx->is_finishing)
+	if (is_waiting(s) && s->tx != NULL && s->tx->is_finishing) {
+		finish_cancel(s);
 		return STEP_WAIT;
+	}
 	return session_run(s, STEP_CLOSE);
+}
+
+/* What it has sent before it left is still to be read and answered. */
+void
+session_client_left(struct session *s)
+{
+	if (s->tx != NULL && s->kept.size == 0)
+		finish_cancel(s);
 }
 
 enum step

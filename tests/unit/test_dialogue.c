@@ -41,7 +41,7 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
 	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
-	"seen", "milters", "scan", "done", "settle", "confirm", "end",
+	"seen", "milters", "scan", "cancel", "done", "settle", "confirm", "end",
 	"failed", "milters-end",
 };
 
