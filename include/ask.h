@@ -109,6 +109,7 @@ enum ask_type {
 	GREY_ANSWER,		/* struct grey_answer */
 	SEEN_ASK,		/* struct seen_ask -> SEEN_ANSWER */
 	SEEN_ANSWER,		/* struct seen_answer */
+	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told to smtpd */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */

@@ -103,6 +103,7 @@ struct config_filter {
 	uint16_t port;
 	bool marks_failure;		/* on_failure = mark; milters only */
 	unsigned timeout_s;		/* for one answer */
+	bool is_reused;			/* by one session after the other */
 };
 
 struct config_resolver {

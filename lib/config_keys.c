@@ -434,6 +434,11 @@ const struct config_key config_keys[] = {
 	    HELP("How long it may take for one answer. One that reports "
 	    "progress gets as much again, within the time that all checks of "
 	    "a message have.") },
+	{ "milter", "reuse", CONFIG_BOOL, 0, DEFAULT("false"),
+	    IN(config_filter, is_reused),
+	    HELP("Whether a connection serves one session after the other "
+	    "(quit-new-connection). Milters on libmilter must not: it "
+	    "ignores the second connect.") },
 
 	/* ---- tls ---- */
 	{ "tls", "certificate", CONFIG_PATH, KEY_REQUIRED,

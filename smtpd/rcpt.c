@@ -59,6 +59,29 @@ rcpt_ask_failure(struct session *s)
 	return session_ask(s, &q, rcpt_remembered);
 }
 
+/* RFC 5321 2.4: the domain is the same in any case, the local part is not. */
+static bool
+is_same_address(const char *a, const char *b)
+{
+	const char *at = strrchr(a, '@');
+	size_t local = at != NULL ? (size_t)(at - a) : strlen(a);
+
+	return strncmp(a, b, local) == 0 && strcasecmp(a + local, b + local)
+	    == 0;
+}
+
+/* The same again would be a second copy. With PRDR each has its own reply. */
+static bool
+rcpt_is_there(const struct transaction *tx)
+{
+	uint16_t i;
+
+	for (i = 0; i < tx->n_recipients; i++)
+		if (is_same_address(tx->recipients[i].address, tx->rcpt.text))
+			return (tx->params.given & COMMAND_PRDR) == 0;
+	return false;
+}
+
 enum step
 cmd_rcpt(struct session *s, struct slice argument)
 {
@@ -86,6 +109,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 		return session_reply(s, REPLY_SELF_TEST_FAILED);
 	if (!limits_allow_rcpt(s->settings->limits, s->client))
 		return session_reply(s, REPLY_TOO_MANY_RCPTS);
+	if (rcpt_is_there(tx))
+		return session_reply(s, REPLY_RCPT_OK);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
 	return rcpt_ask_route(s, rcpt_routed);

@@ -75,7 +75,7 @@ struct session {
 	session_answered_fn *answered;
 	session_then_fn *after_filter;	/* once milters, clamd let it pass */
 	bool has_filters;		/* they were asked something */
-	char *unknown_line;		/* the last one that they saw, or NULL */
+	char *unknown_line;		/* the last one they saw, or NULL */
 	struct transaction *tx;		/* NULL outside of one */
 	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;

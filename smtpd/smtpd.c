@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "compartment.h"
 #include "connection.h"
+#include "digest.h"
 #include "fault.h"
 #include "limits.h"
 #include "log.h"
@@ -56,7 +57,9 @@ settings_init(struct smtpd *d)
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
 	settings->memory_bytes = setup.memory_bytes;
-	settings->has_scanner = FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
+	settings->has_scanner = (config->n_clamds > 0 &&
+	    config->checks.actions[CHECK_VIRUS] == ACTION_REFUSE) ||
+	    FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
 	settings->max_recipients = session_max_recipients(config);
 	d->server.peers = peers_new(d->c.loop, connection_answered,
 	    &settings->n_remembered_failures);
@@ -215,7 +218,7 @@ smtpd_main(void)
 	d.server.ended = on_ended;
 	boards_open(&d.boards, &d.c);
 	settings_init(&d);
-	body_warm_up();
+	digest_warm_up();
 	d.server.tls = signer_open(&d.signer, &d.c);
 	enter_sandbox(&d);
 	boards_watch(&d.boards);

@@ -10,6 +10,7 @@ SMTPD_SRCS = \
 	smtpd/connection.c \
 	smtpd/copies.c \
 	smtpd/data.c \
+	smtpd/digest.c \
 	smtpd/draft.c \
 	smtpd/endpoints.c \
 	smtpd/fate.c \

@@ -14,6 +14,7 @@ import pytest
 
 from client import new_message, wire
 from filters import EICAR, Clamd, Fake, Program, read_fildes
+from postern import wait_until
 
 CLEAN = "Nothing to see here.\n"
 
@@ -208,12 +209,17 @@ def test_killed_in_mid_scan(make_server):
         daemon.close()
 
 
+SELF_TEST = b"Subject: self-test\n"
+
+
 def says(answer, wait=0):
     """A fake that reads the message and answers this."""
     def talk(connection):
-        read_fildes(connection)
+        message = read_fildes(connection)
         time.sleep(wait)
-        connection.sendall(answer)
+        # a scanner that finds nothing at all is not trusted: 451
+        connection.sendall(b"fd[10]: Eicar FOUND\0" if
+                           message.startswith(SELF_TEST) else answer)
     return talk
 
 
@@ -251,12 +257,35 @@ def test_no_answer(make_server, name):
         fake.close()
 
 
+def test_a_scanner_that_finds_nothing(make_server):
+    """As one whose signatures are gone: the self-test notices."""
+    def talk(connection):
+        read_fildes(connection)
+        connection.sendall(b"fd[10]: OK\0")
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(fake))
+        alarm = server.wait_event("alarm")
+        assert "EICAR" in alarm["problem"]
+        with server.connect() as c:
+            c.ehlo()
+            c.envelope("alice@example.org")
+            c.expect("DATA", "451 4.3.0")
+        assert server.all_files() == []
+    finally:
+        fake.close()
+
+
 def test_octets_that_it_gets(make_server):
     """The sealed message itself, with LF lines."""
     got = []
 
     def talk(connection):
-        got.append(read_fildes(connection))
+        message = read_fildes(connection)
+        if message.startswith(SELF_TEST):
+            connection.sendall(b"fd[10]: Eicar FOUND\0")
+            return
+        got.append(message)
         connection.sendall(b"fd[10]: OK\0")
     fake = Fake(talk)
     try:
@@ -285,7 +314,7 @@ def test_mark_and_off(make_server, clamd):
     server = make_server(checks=section(clamd, virus="mark"))
     reply = server.deliver("alice@example.org", virus)
     assert reply.code == 250, reply
-    assert "Test.Eicar" in trail(server, reply)
+    wait_until(lambda: "Test.Eicar" in trail(server, reply), what="trail")
     fake = Fake(RUBBISH["rubbish"])
     try:
         server = make_server(checks=section(fake, virus="mark"))

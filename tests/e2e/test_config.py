@@ -344,13 +344,14 @@ def test_the_sample_of_the_design_has_only_warnings(server):
     assert status == 0, text
     assert errors(text) == []
     # what is not built yet is named
-    for word in ("milter", "clamd", "sender", "submitter", "batv",
-                 "next_hop", "submission"):
+    for word in ("sender", "submitter", "batv", "next_hop", "submission"):
         assert re.search(r"warning: .*%s" % word, text), (word, text)
 
 
 def test_the_sample_serves(server):
-    server.write("postern.conf", local_sample(server))
+    """But for its filters, which do not run here."""
+    server.write("postern.conf", re.sub(
+        r"(?m)^    (clamd|milter) .*$", "", local_sample(server)))
     server.start()
     for host in ("127.0.0.1", "::1"):
         with server.connect(host) as c:

@@ -190,7 +190,9 @@ worker "rspamd_proxy" {
 def test_rspamd(make_server):
     milter = Rspamd()
     try:
-        server = make_server(checks=section(milter))
+        server = make_server(
+            checks=section(milter).replace("20s", "20s reuse = true"),
+            settings="processes {{ smtpd = 1 }}\n")
         with server.connect() as c:
             c.ehlo()
             for _ in range(2):
@@ -203,6 +205,12 @@ def test_rspamd(make_server):
             assert reply.raw[0].startswith("554 5.7.1 Gtube pattern")
             assert server.all_files() == before
             assert c.deliver("alice@example.org", new_message()).code == 250
+        # the next sessions, on the same connection
+        for _ in range(3):
+            assert server.deliver("alice@example.org",
+                                  new_message()).code == 250
+            assert server.deliver("alice@example.org", new_message(
+                body=GTUBE + "\n")).code == 554
         assert not failed(server)
     finally:
         milter.close()
