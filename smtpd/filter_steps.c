@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "finish.h"
@@ -58,8 +59,14 @@ fill_facts(struct session *s, struct milter_facts *f)
 	f->host = slice_of(s->settings->config->hostname);
 	f->session = slice_of(s->id);
 	f->client_ip = slice_of(s->ip);
-	snprintf(s->ip_literal, sizeof(s->ip_literal), "[%s]", s->ip);
-	f->client_name = slice_of(s->ip_literal);
+	/* copied: more results may come while milters are asked */
+	if (!slice_copy(s->client_name, sizeof(s->client_name),
+	    checks_result(s, "fcrdns")) || s->client_name[0] == '\0')
+		snprintf(s->client_name, sizeof(s->client_name), "[%s]",
+		    s->ip);
+	f->client_name = slice_of(s->client_name);
+	if (s->client_name[0] != '[')
+		f->client_ptr = f->client_name;
 	f->helo = slice_of(s->helo != NULL ? s->helo : "");
 	fill_tls(s, f);
 	if (tx == NULL)

@@ -359,7 +359,8 @@ on_idle(struct loop_timer *timer, void *arg)
 static bool
 link_wait(struct link *l)
 {
-	if (!l->is_open || !l->config->is_reused || idle[l->index].n == IDLE_MAX ||
+	if (!l->is_open || !l->config->is_reused ||
+	    idle[l->index].n == IDLE_MAX ||
 	    stream_has_output(&l->stream) || !talk_next_session(&l->talk) ||
 	    !link_flush(l) || stream_has_output(&l->stream))
 		return false;

@@ -43,7 +43,7 @@ struct session {
 	struct client *client;		/* of limits.h; may be NULL */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
-	char ip_literal[INET6_ADDRSTRLEN + 2];	/* "[ip]" */
+	char client_name[256];		/* confirmed, or "[ip]": for milters */
 	char *helo;			/* NULL before HELO */
 	enum phase phase;
 	enum input_mode mode;

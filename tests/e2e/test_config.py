@@ -348,10 +348,18 @@ def test_the_sample_of_the_design_has_only_warnings(server):
         assert re.search(r"warning: .*%s" % word, text), (word, text)
 
 
+def test_the_sample_waits_for_its_milter(server):
+    """Nobody listens on its socket here: nothing gets past that."""
+    server.write("postern.conf", local_sample(server))
+    server.start()
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "451 4.7.1")
+
+
 def test_the_sample_serves(server):
-    """But for its filters, which do not run here."""
-    server.write("postern.conf", re.sub(
-        r"(?m)^    (clamd|milter) .*$", "", local_sample(server)))
+    server.write("postern.conf", re.sub(r"(?m)^ *(milter|clamd) .*$", "",
+                                        local_sample(server)))
     server.start()
     for host in ("127.0.0.1", "::1"):
         with server.connect(host) as c:

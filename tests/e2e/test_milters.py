@@ -43,10 +43,9 @@ def expect(client, line, want):
     return reply
 
 
-def everywhere(server, user):
-    """The messages of a user, .Junk included."""
-    maildir = server.maildir(user)
-    return maildir_mail(maildir) + maildir_mail(maildir + "/.Junk")
+def junk(server, user):
+    """The messages in a user's .Junk."""
+    return maildir_mail(server.maildir(user) + "/.Junk")
 
 
 @pytest.fixture(scope="module")
@@ -316,15 +315,16 @@ def test_recipient_is_redirected(server, client):
     message = asks("X-Do: unrcpt alice@example.org",
                    "X-Do: rcpt carol@example.org")
     assert client.deliver("alice@example.org", message).code == 250
-    assert len(everywhere(server, "alice")) == alice
+    assert len(server.mail("alice")) == alice
     assert len(server.mail("carol")) == carol + 1
 
 
 def test_last_recipient_is_removed(server, client):
-    before = len(everywhere(server, "alice"))
+    before, inbox = len(junk(server, "alice")), len(server.mail("alice"))
     assert client.deliver("alice@example.org",
                           asks("X-Do: unrcpt alice@example.org")).code == 250
-    assert len(everywhere(server, "alice")) == before + 1
+    assert len(junk(server, "alice")) == before + 1
+    assert len(server.mail("alice")) == inbox
 
 
 def test_sender_is_changed(server, client):
@@ -337,21 +337,23 @@ def test_sender_is_changed(server, client):
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "header", "body",
                                    "eom"])
 def test_discarded(server, client, stage):
-    before = len(everywhere(server, "alice"))
+    before, inbox = len(junk(server, "alice")), len(server.mail("alice"))
     reply = client.deliver("alice@example.org", asks(),
                            sender=stage + "-discard@x.example")
     assert reply.code == 250, reply
-    assert len(everywhere(server, "alice")) == before + 1
+    assert len(junk(server, "alice")) == before + 1
+    assert len(server.mail("alice")) == inbox
     assert server.wait_event("marked", check="milter", asked="junk",
                              answer="discarded by a milter")
 
 
 def test_held(server, client):
-    before = len(everywhere(server, "alice"))
+    before, inbox = len(junk(server, "alice")), len(server.mail("alice"))
     reply = client.deliver("alice@example.org",
                            asks("X-Do: hold looks odd"))
     assert reply.code == 250, reply
-    assert len(everywhere(server, "alice")) == before + 1
+    assert len(junk(server, "alice")) == before + 1
+    assert len(server.mail("alice")) == inbox
     wait_until(lambda: "looks odd" in why(server, reply), what="reason")
 
 
@@ -485,7 +487,8 @@ def test_fails(make_server, name):
         server = make_server(checks=section(fake, "timeout = 1s"))
         reply = talk_to(server, at)
         assert said(reply, SILENT), reply
-        assert fake.endpoint in why(server, reply)
+        if not reply.id.startswith("zzz"):      # store was there in time
+            assert fake.endpoint in why(server, reply)
         assert server.all_files() == []
         assert bool(server.events("alarm", milter=fake.endpoint)) == is_alarm
     finally:
@@ -503,6 +506,8 @@ def test_fails_and_only_marks(make_server, name):
         assert reply.code == 250, reply
         assert len(server.mail("alice")) == 1
         assert server.mail("alice")[0].get("X-New") is None
+        if reply.id.startswith("zzz"):          # store was not there in time
+            reply = server.deliver("alice@example.org", asks())
         wait_until(lambda: fake.endpoint in why(server, reply) and
                    "none" in why(server, reply), what="line of the trail")
     finally:
