@@ -587,14 +587,15 @@ def test_closed_inside_tls_without_goodbye(server, client):
 
 def test_message_is_not_accepted_from_one_who_said_goodbye(make_server,
                                                            folder):
-    """RFC 1047, and TLS: close_notify comes while the checks run."""
+    """RFC 1047, and TLS: close_notify comes while the checks run.
+    Two recipients: a single copy is prepared and committed in one step."""
     s = make_server(faults=True, more=section(
         "mx.example.org", folder + "/ec.pem", folder + "/ec.key"))
     with s.connect() as c:
         c.ehlo()
         starttls(c)
         c.ehlo()
-        c.envelope("alice@example.org")
+        c.envelope(["alice@example.org", "bob@example.org"])
         c.expect("DATA", "354")
         s.faults.set("maildir.fdatasync", "sleep", value=1500)
         c.send(wire(new_message()))
@@ -604,8 +605,9 @@ def test_message_is_not_accepted_from_one_who_said_goodbye(make_server,
             c.sock.unwrap()
         c.close()
     wait_until(lambda: s.events("session_closed"), what="session_closed")
-    assert not s.mail("alice")
-    assert not s.tmp_files("alice")
+    for owner in ("alice", "bob"):
+        assert not s.mail(owner)
+        assert not s.tmp_files(owner)
 
 
 # ---- trail and log ----
