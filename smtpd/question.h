@@ -79,8 +79,8 @@ struct question {
 		struct release_ask release;
 		const struct milters_ask *milters;
 		struct scan_ask scan;
-		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE, CONFIRM,
-					 * END */
+		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
+					 * CONFIRM, END */
 	} as;
 };
 
