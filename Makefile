@@ -8,7 +8,7 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libcrypto libseccomp libidn2 libpsl
+PKGS = libssl libcrypto libseccomp libidn2 libpsl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
@@ -31,9 +31,9 @@ ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store resolver control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store resolver control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -51,6 +51,7 @@ $(BUILD)/policy.a: $(call objs,$(POLICY_SRCS))
 $(BUILD)/directory.a: $(call objs,$(DIRECTORY_SRCS))
 $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))
+$(BUILD)/vault.a: $(call objs,$(VAULT_SRCS))
 $(BUILD)/resolver.a: $(call objs,$(RESOLVER_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
 $(ARCHIVES): $(MAKEFILE_LIST)

@@ -9,9 +9,7 @@
  *	                    UNDOING ------+-> OVER <- RECALLING
  *
  *	RELEASE in any of them, once no job is out: ---> RELEASING ---> freed
- *
- *	DELIVER is PREPARE and COMMIT of one copy in one job of its worker;
- *	the transaction goes from OPEN to COMMITTING.
+ *	DELIVER, one copy in one job: OPEN ---> COMMITTING
  *
  * A transaction belongs to the peer that named it: no other peer reaches it.
  * When its peer dies, or says KEEP_FILES, it becomes an orphan: what its
@@ -19,8 +17,7 @@
  * where they are for RESOLVE. Everything a transaction holds is freed in one
  * place, delivery_free, once no worker and no probe refers to it.
  *
- * What is on disk is said by the state of each copy, never by the state of
- * the transaction.
+ * What is on disk is said by the state of each copy alone.
  */
 #ifndef DELIVER_DELIVERY_H
 #define DELIVER_DELIVERY_H

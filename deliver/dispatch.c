@@ -49,6 +49,18 @@ on_commit(struct channel *ch, struct ipc_message *m, void *arg)
 }
 
 static bool
+on_cancel(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	uint64_t id = ipc_get_u64(&m->body);
+
+	(void)ch;
+	if (!ipc_reader_is_done(&m->body))
+		return false;
+	phase_cancel(arg, id);
+	return true;
+}
+
+static bool
 on_release(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct release_ask ask;
@@ -74,6 +86,7 @@ static const struct channel_rule smtpd_rules[] = {
 	{ COMMIT_ASK, CHANNEL_NO_FD, on_commit },
 	{ DELIVER_ASK, CHANNEL_WANTS_FD, on_prepare },
 	{ RELEASE_ASK, CHANNEL_NO_FD, on_release },
+	{ DELIVER_CANCEL, CHANNEL_NO_FD, on_cancel },
 };
 
 static const struct channel_rule store_rules[] = {

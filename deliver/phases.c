@@ -25,6 +25,7 @@
 #include "maildir.h"
 #include "received.h"
 #include "phases.h"
+#include "renames.h"
 
 #define HEADERS_MAX 8000	/* Return-Path and trace; see WORK_ROOM */
 
@@ -354,6 +355,21 @@ phase_commit(struct peer *peer, uint64_t id, uint32_t question)
 	tx->state = DELIVERY_COMMITTING;
 	steps_submit(tx, WORK_COMMIT, wants_commit);
 	return true;
+}
+
+/* A worker that has passed the place where it looks goes on. */
+void
+phase_cancel(struct peer *peer, uint64_t id)
+{
+	const struct delivery *tx = delivery_find(peer, id);
+	char room[MAILDIR_NAME_SIZE];
+	struct copy *copy = NULL;
+
+	if (tx == NULL || tx->state != DELIVERY_COMMITTING)
+		return;
+	while ((copy = delivery_next_copy(tx, copy)) != NULL)
+		if (copy->state == COPY_UNSURE)
+			renames_cancel(steps_file_name(copy, room));
 }
 
 /* ---- RELEASE ---- */

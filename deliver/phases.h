@@ -6,6 +6,7 @@
 #ifndef DELIVER_PHASES_H
 #define DELIVER_PHASES_H
 
+#include "maildir.h"
 #include "peer.h"
 
 /* ---- probe.c ---- */
@@ -24,6 +25,8 @@ bool phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
 /* PREPARE of one leaf and COMMIT in one step. */
 bool phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question);
+/* Told: a DELIVER that has not moved its copy yet should fail. */
+void phase_cancel(struct peer *peer, uint64_t id);
 bool phase_commit(struct peer *peer, uint64_t id, uint32_t question);
 bool phase_release(struct peer *peer, const struct release_ask *ask,
     uint32_t question);
@@ -41,5 +44,9 @@ typedef bool step_wants_fn(const struct delivery *tx,
  */
 void steps_submit(struct delivery *tx, enum work_kind kind,
     step_wants_fn *wants);
+/* How a copy is called in its mailbox, written into room; "": it is too
+ * long, and the worker refuses it. */
+struct slice steps_file_name(const struct copy *copy,
+    char room[MAILDIR_NAME_SIZE]);
 
 #endif

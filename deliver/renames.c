@@ -18,6 +18,9 @@
 struct ring {			/* whole pages: no two rings share one */
 	_Atomic uint64_t at;	/* the next place */
 	_Atomic uint64_t names[RENAMES_NAMES];
+	/* written by the supervisor */
+	_Atomic uint64_t is_kept, cancel_at;
+	_Atomic uint64_t cancelled[RENAMES_CANCELS];
 };
 
 _Static_assert(sizeof(struct ring) == 32768, "a ring is whole pages");
@@ -91,12 +94,39 @@ renames_has(struct slice file)
 }
 
 void
+renames_cancel(struct slice file)
+{
+	for (size_t i = 0; rings != NULL && i < RENAMES_RINGS; i++) {
+		struct ring *ring = &rings[i];
+		uint64_t at;
+
+		if (atomic_load(&ring->is_kept) == 0)
+			continue;
+		at = atomic_fetch_add(&ring->cancel_at, 1);
+		atomic_store(&ring->cancelled[at % RENAMES_CANCELS],
+		    hash_of(file));
+	}
+}
+
+bool
+renames_is_cancelled(struct slice file)
+{
+	uint64_t hash = hash_of(file);
+
+	for (size_t i = 0; own != NULL && i < RENAMES_CANCELS; i++)
+		if (atomic_load(&own->cancelled[i]) == hash)
+			return true;
+	return false;
+}
+
+void
 renames_keep(unsigned ring)
 {
 	if (rings == NULL)
 		return;
 	ring %= RENAMES_RINGS;
 	own = &rings[ring];
+	atomic_store(&own->is_kept, 1);
 	if (ring > 0)
 		munmap(rings, ring * sizeof *rings);
 	if (ring + 1 < RENAMES_RINGS)

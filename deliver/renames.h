@@ -12,6 +12,9 @@
  * it outlives workers and deliver, like the records that ask about it. Each
  * worker has a ring of its own and unmaps the others': one that is taken
  * over can only lie about its own copies. Only hashes of names are kept.
+ *
+ * The other way round it carries the wish that a copy be not moved any more,
+ * since its client has left: the worker looks right before it notes it.
  */
 #ifndef DELIVER_RENAMES_H
 #define DELIVER_RENAMES_H
@@ -20,7 +23,8 @@
 #include "buf.h"
 
 #define RENAMES_RINGS 256
-#define RENAMES_NAMES 4095	/* that one ring remembers */
+#define RENAMES_NAMES 4077	/* that one ring remembers */
+#define RENAMES_CANCELS 16
 
 /* ---- in deliver's supervisor ---- */
 
@@ -30,12 +34,17 @@ int renames_open(int fd);
 /* Has any worker begun to rename this copy? */
 bool renames_has(struct slice file);
 
+/* Told to every worker; the last RENAMES_CANCELS are remembered. */
+void renames_cancel(struct slice file);
+
 /* ---- in a worker ---- */
 
 /* Keep this ring alone. */
 void renames_keep(unsigned ring);
 /* Nothing happens before renames_keep. */
 void renames_note(struct slice file);
+/* The client has left: leave it where it is. */
+bool renames_is_cancelled(struct slice file);
 /* It was not renamed after all. */
 void renames_forget(struct slice file);
 

@@ -35,8 +35,8 @@ struct texts {
 	struct buf delivered_to;
 };
 
-static struct slice
-file_name(const struct copy *copy, char room[MAILDIR_NAME_SIZE])
+struct slice
+steps_file_name(const struct copy *copy, char room[MAILDIR_NAME_SIZE])
 {
 	const struct recipient *r = copy->recipient;
 	int n = snprintf(room, MAILDIR_NAME_SIZE, "%s_%u_%zu.%s,S=%" PRIu64,
@@ -56,7 +56,7 @@ encode_copy(const struct step *step, uint16_t i, struct texts *texts,
 
 	*leaf = (struct work_leaf){ .maildir = box_maildir(copy->box),
 		.home = box_home(copy->box),
-		.file = file_name(copy, texts->files[i]),
+		.file = steps_file_name(copy, texts->files[i]),
 		.quota_bytes = box_quota(copy->box),
 		.size_bytes = copy->size };
 }

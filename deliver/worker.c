@@ -170,9 +170,13 @@ move_leaf(struct worker *w, struct job *job, size_t i)
 	int error;
 
 	result->value = MAILDIR_TMP;
-	renames_note(job->work.leaves[i].file);
-	FAULT_STEP("worker.rename");
-	error = maildir_rename(dir, name.z);
+	error = renames_is_cancelled(job->work.leaves[i].file) ?
+	    -ECANCELED : 0;
+	if (!error) {
+		renames_note(job->work.leaves[i].file);
+		FAULT_STEP("worker.rename");
+		error = maildir_rename(dir, name.z);
+	}
 	if (error) {
 		renames_forget(job->work.leaves[i].file);
 		if (maildir_abort(dir, name.z) == 0)

@@ -11,12 +11,12 @@
  *	smtpd ----> directory            who is this recipient? (ROUTE)
  *	smtpd ----> deliver              can it be delivered? then do it
  *	smtpd ----> store ----> deliver  delivery records; what became of one
+ *	smtpd ----> vault                sign this handshake, please
  *	smtpd ----> resolver             DNS, for policy's facts
  *	smtpd ----> policy               what do these facts amount to?
  *	control --> directory, store, resolver, policy
  *	                                 posternctl's questions
  *	smtpd ----> store                greylist, first contacts
- *	control --> directory, store     posternctl's questions
  *	everyone -> supervisor           on descriptor 3
  */
 #ifndef POSTERN_ASK_H
@@ -31,6 +31,7 @@
 #include "ipc.h"
 #include "judge.h"
 #include "route.h"
+#include "tls.h"
 #include "verdict.h"
 
 struct ask_link {
@@ -52,6 +53,9 @@ enum ask_type {
 	SETUP_DONE,		/* nothing */
 	RUN_DRAIN,		/* nothing: finish, take nothing new, end */
 	TABLES_CHANGED,		/* nothing: open the compiled tables anew */
+	SETUP_CERTIFICATE = 24,	/* u16 index in config->tls; descriptor: PEM */
+	SETUP_KEY,		/* struct tls_key; descriptor: PEM (vault) */
+	KEYS_FORGET,		/* u16 generation (vault) */
 	/* compartment -> supervisor */
 	CHILD_READY = 32,	/* nothing */
 	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
@@ -78,6 +82,9 @@ enum ask_type {
 				 * in one step -> COMMIT_ANSWER */
 	RELEASE_ASK,		/* struct release_ask */
 	RELEASE_ANSWER,		/* nothing */
+	DELIVER_CANCEL,		/* u64 transaction: its client has left. Told.
+				 * A DELIVER that has not moved the copy yet
+				 * fails; its answer says so. */
 	/* store -> deliver */
 	RESOLVE_ASK = 128,	/* struct resolve_ask */
 	RESOLVE_ANSWER,		/* u8 enum resolution */
@@ -105,6 +112,7 @@ enum ask_type {
 	GREY_ANSWER,		/* struct grey_answer */
 	SEEN_ASK,		/* struct seen_ask -> SEEN_ANSWER */
 	SEEN_ANSWER,		/* struct seen_answer */
+	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told smtpd */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
@@ -120,6 +128,9 @@ enum ask_type {
 	DNS_ANSWER,		/* slice: the octets of put_dns_answer */
 	RESOLVER_STATUS,	/* nothing -> RESOLVER_STATUS: text, one line
 				 * of key=value (control only) */
+	/* smtpd -> vault */
+	VAULT_SIGN = 288,	/* struct vault_sign -> VAULT_SIGNATURE */
+	VAULT_SIGNATURE,	/* string of octets; empty: refused */
 };
 
 struct setup_self {
@@ -354,6 +365,19 @@ struct judge_answer {
 	uint32_t sealed_size;		/* ... or a descriptor of that size */
 };
 
+/* ---- vault ---- */
+
+/*
+ * A TLS server's signature over what a handshake of TLS 1.2 or 1.3 signs,
+ * in full and not as a digest: vault refuses everything else, so that who
+ * has taken smtpd over cannot have a certificate request, say, signed.
+ */
+struct vault_sign {
+	struct tls_key key;
+	enum tls_scheme scheme;
+	struct slice data;		/* at most TLS_SIGNED_MAX */
+};
+
 /* ---- encoders and decoders ---- */
 
 void put_verdict(struct ipc_writer *w, const struct verdict *v);
@@ -396,5 +420,12 @@ void put_seen_ask(struct ipc_writer *w, const struct seen_ask *q);
 bool get_seen_ask(struct ipc_reader *r, struct seen_ask *q);
 void put_seen_answer(struct ipc_writer *w, const struct seen_answer *a);
 bool get_seen_answer(struct ipc_reader *r, struct seen_answer *a);
+void put_tls_key(struct ipc_writer *w, const struct tls_key *key);
+bool get_tls_key(struct ipc_reader *r, struct tls_key *key);
+void put_vault_sign(struct ipc_writer *w, const struct vault_sign *q);
+bool get_vault_sign(struct ipc_reader *r, struct vault_sign *q);
+void put_vault_signature(struct ipc_writer *w, struct slice signature);
+/* At most TLS_SIGNATURE_MAX octets. */
+bool get_vault_signature(struct ipc_reader *r, struct slice *signature);
 
 #endif

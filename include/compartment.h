@@ -23,11 +23,12 @@
 #include "config.h"
 #include "ipc.h"
 #include "loop.h"
+#include "tls.h"
 
 /* In the order in which they start; they stop in the reverse one. */
-enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_RESOLVER, ROLE_DELIVER,
-	ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER,
-	ROLE_COUNT };
+enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_VAULT, ROLE_RESOLVER,
+	ROLE_DELIVER, ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL,
+	ROLE_COMPILER, ROLE_COUNT };
 
 const char *role_name(enum role role);		/* "smtpd" */
 bool role_of_name(const char *name, enum role *role);
@@ -58,6 +59,7 @@ struct compartment {
 	struct loop *loop;
 	struct channel *supervisor;	/* descriptor 3 */
 	struct config *config;
+	int certificates[CONFIG_MAX_TLS];	/* by config->tls, or -1 */
 	struct compartment_listener listeners[COMPARTMENT_MAX_LISTENERS];
 	size_t n_listeners;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
@@ -75,6 +77,11 @@ struct compartment {
 	void (*on_drain)(struct compartment *c);
 	/* TABLES_CHANGED: compiled tables were replaced (directory only). */
 	void (*on_tables)(struct compartment *c);
+	/* A private key (vault only), from compartment_ready on. Owns fd. */
+	void (*on_key)(struct compartment *c, const struct tls_key *key,
+	    int fd);
+	/* KEYS_FORGET: no session of that generation is left. */
+	void (*on_keys_forget)(struct compartment *c, uint16_t generation);
 	/* SIGTERM: finish what runs and call loop_stop. NULL stops at once. */
 	void (*on_stop)(struct compartment *c);
 	void *arg;			/* the compartment's own state */
@@ -99,6 +106,7 @@ int smtpd_main(void);
 int directory_main(void);
 int deliver_main(void);
 int store_main(void);
+int vault_main(void);
 int resolver_main(void);
 int policy_main(void);
 int control_main(void);

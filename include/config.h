@@ -22,6 +22,7 @@
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
 #define CONFIG_MAX_MILTERS 16
+#define CONFIG_MAX_TLS 64
 #define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
 #define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
@@ -42,7 +43,15 @@ struct config_listen {
 	char *address;			/* "*", "127.0.0.1", "::1" */
 	uint16_t port;
 	enum config_listen_role role;
-	enum config_tls_mode tls;
+	enum config_tls_mode tls;	/* mx: optional is the default where
+					 * there is a certificate */
+	unsigned tls_line;		/* 0: not set */
+};
+
+struct config_tls {
+	unsigned line;
+	char *name;		/* lower-case A-label, or "*." and one */
+	char *certificate, *key;	/* paths */
 };
 
 struct config_domain {
@@ -94,6 +103,7 @@ struct config_filter {
 	uint16_t port;
 	bool marks_failure;		/* on_failure = mark; milters only */
 	unsigned timeout_s;		/* for one answer */
+	bool is_reused;			/* by one session after the other */
 };
 
 struct config_resolver {
@@ -171,6 +181,8 @@ struct config {
 	struct config_filter *milters;	/* in the order in which they judge */
 	size_t n_milters;
 	struct config_resolver resolver;
+	struct config_tls *tls;		/* the first is the default */
+	size_t n_tls;
 	struct config_other *others;
 	size_t n_others;
 };

@@ -27,6 +27,7 @@ struct received {
 	struct slice ip;	/* "192.0.2.1" or "2001:db8::1" */
 	struct slice host;	/* our hostname */
 	unsigned with;		/* of enum received_with */
+	struct slice tls;	/* "TLSv1.3 CIPHER", or "" */
 	struct slice id;	/* session id */
 	struct slice recipient;	/* address as given, or "": not exactly one */
 	int64_t when_s;
@@ -34,7 +35,7 @@ struct received {
 
 /*
  * Received: from HELO (RDNS [IP])
- *	by HOST (Postern) with ESMTPS id ID
+ *	by HOST (Postern) with ESMTPS (TLSv1.3 CIPHER) id ID
  *	for <RECIPIENT>; DATE
  * folded so that lines stay below 78 columns where the words allow it.
  */

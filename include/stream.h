@@ -4,8 +4,12 @@
  *
  * Embedded in its owner's struct. It owns the descriptor, watches it on the
  * loop, and holds memory only while output waits. Reading can be stopped at
- * will; that costs a system call only when input does come meanwhile. TLS
- * will live behind the same calls. Nothing here logs.
+ * will; that costs a system call only when input does come meanwhile. Nothing
+ * here logs.
+ *
+ * After stream_start_tls there is a handshake (tls.h), which ends with
+ * STREAM_SECURED or STREAM_INSECURE; from then on the same calls read and
+ * write what TLS carries.
  */
 #ifndef POSTERN_STREAM_H
 #define POSTERN_STREAM_H
@@ -21,10 +25,17 @@
 enum stream_event {
 	STREAM_INPUT,		/* stream_read has something, or the end */
 	STREAM_WRITTEN,		/* nothing waits any more */
+	STREAM_HELD,		/* input or the end, while it is not wanted:
+				 * once, until it is wanted again */
 	STREAM_BROKEN,		/* reset by the peer: nothing can be sent */
+	STREAM_SECURED,		/* TLS is on: stream_tls_facts */
+	STREAM_INSECURE,	/* no TLS: stream_tls_failure, stream_end_tls */
 };
 
 struct stream;
+struct stream_tls;
+struct tls_facts;
+struct tls_server;
 
 /* May close the stream and free its owner. */
 typedef void stream_fn(struct stream *stream, enum stream_event event,
@@ -36,6 +47,7 @@ struct stream {			/* zeroed before first use; owner's memory */
 	struct buf out;
 	bool wants_input;
 	bool is_open;
+	struct stream_tls *tls;		/* NULL: plain */
 	stream_fn *fn;
 	void *arg;
 };
@@ -69,6 +81,19 @@ void stream_shut(struct stream *stream);
  * where that cannot be told.
  */
 bool stream_is_acknowledged(const struct stream *stream);
+/*
+ * Begin a handshake as server; call it when nothing waits to be written.
+ * server must outlive the stream. The owner sets the time limit. 0, -EINVAL
+ * or -ENOMEM.
+ */
+int stream_start_tls(struct stream *stream, const struct tls_server *server);
+/* NULL while there is no TLS. */
+const struct tls_facts *stream_tls_facts(const struct stream *stream);
+/* Why the handshake failed: what OpenSSL says (version, cipher). */
+const char *stream_tls_failure(const struct stream *stream);
+/* After STREAM_INSECURE: plain again, to take in and throw away what comes
+ * until the peer has read the alert. */
+void stream_end_tls(struct stream *stream);
 /* Looks without reading. */
 enum stream_presence stream_look(const struct stream *stream);
 

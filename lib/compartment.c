@@ -16,6 +16,7 @@
 
 #define SUPERVISOR_FD 3
 #define MAX_PEERS 256
+#define MAX_KEYS (2 * CONFIG_MAX_TLS)	/* of two generations */
 #define LOG_WAIT_MS 5
 #define LOG_HELD_MAX 8192
 #define CONFIG_MAX_OCTETS (1u << 20)
@@ -26,10 +27,17 @@ struct early_peer {
 	int fd;
 };
 
+struct early_key {
+	struct tls_key key;
+	int fd;
+};
+
 struct compartment_setup {
 	uint8_t buffer[IPC_BUFFER_SIZE];
 	struct early_peer peers[MAX_PEERS];
 	size_t n_peers;
+	struct early_key keys[MAX_KEYS];
+	size_t n_keys;
 	int log_fd;
 	uint8_t log_target, log_format;
 	bool is_ready;
@@ -40,7 +48,7 @@ struct compartment_setup {
 static struct compartment *own;
 
 static const char *const role_names[ROLE_COUNT] = {
-	"supervisor", "store", "resolver", "deliver", "directory",
+	"supervisor", "store", "vault", "resolver", "deliver", "directory",
 	"policy", "smtpd", "control", "compiler",
 };
 
@@ -209,6 +217,36 @@ take_fd(struct compartment *c, struct ipc_message *m)
 }
 
 static bool
+take_certificate(struct compartment *c, struct ipc_message *m)
+{
+	uint16_t index = ipc_get_u16(&m->body);
+
+	if (m->fd < 0 || index >= CONFIG_MAX_TLS ||
+	    c->certificates[index] >= 0)
+		return false;
+	c->certificates[index] = keep_fd(m);
+	return true;
+}
+
+static bool
+take_key(struct compartment *c, struct ipc_message *m)
+{
+	struct early_key early;
+
+	if (m->fd < 0 || !get_tls_key(&m->body, &early.key) ||
+	    (!c->setup->is_ready && c->setup->n_keys == MAX_KEYS))
+		return false;
+	early.fd = keep_fd(m);
+	if (!c->setup->is_ready)
+		c->setup->keys[c->setup->n_keys++] = early;
+	else if (c->on_key != NULL)
+		c->on_key(c, &early.key, early.fd);
+	else
+		close(early.fd);
+	return true;
+}
+
+static bool
 take_setup(struct compartment *c, struct ipc_message *m)
 {
 	switch (m->type) {
@@ -226,6 +264,10 @@ take_setup(struct compartment *c, struct ipc_message *m)
 		return take_secret(c, m);
 	case SETUP_FD:
 		return take_fd(c, m);
+	case SETUP_CERTIFICATE:
+		return take_certificate(c, m);
+	case SETUP_KEY:
+		return take_key(c, m);
 	default:
 		return false;
 	}
@@ -323,7 +365,28 @@ on_late_scoreboard(struct channel *ch, struct ipc_message *m, void *arg)
 	return take_fd(arg, m);
 }
 
+static bool
+on_late_key(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	return take_key(arg, m);
+}
+
+static bool
+on_keys_forget(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct compartment *c = arg;
+	uint16_t generation = ipc_get_u16(&m->body);
+
+	(void)ch;
+	if (c->on_keys_forget != NULL)
+		c->on_keys_forget(c, generation);
+	return ipc_reader_is_done(&m->body);
+}
+
 static const struct channel_rule supervisor_rules[] = {
+	{ SETUP_KEY, CHANNEL_WANTS_FD, on_late_key },
+	{ KEYS_FORGET, CHANNEL_NO_FD, on_keys_forget },
 	{ SETUP_PEER, CHANNEL_WANTS_FD, on_setup_peer },
 	{ SETUP_FD, CHANNEL_WANTS_FD, on_late_scoreboard },
 	{ RUN_DRAIN, CHANNEL_NO_FD, on_run_drain },
@@ -362,6 +425,8 @@ compartment_start(struct compartment *c, enum role role)
 		fatal("no memory");
 	for (size_t i = 0; i < SETUP_FD_COUNT; i++)
 		c->fds[i] = -1;
+	for (size_t i = 0; i < CONFIG_MAX_TLS; i++)
+		c->certificates[i] = -1;
 	signal(SIGPIPE, SIG_IGN);
 	atexit(log_flush);
 	FAULT_OPEN(role_name(role));
@@ -386,10 +451,25 @@ compartment_start(struct compartment *c, enum role role)
 	signal(SIGHUP, SIG_IGN);
 }
 
+static void
+hand_over_keys(struct compartment *c)
+{
+	for (size_t i = 0; i < c->setup->n_keys; i++) {
+		struct early_key *early = &c->setup->keys[i];
+
+		if (c->on_key != NULL)
+			c->on_key(c, &early->key, early->fd);
+		else
+			close(early->fd);
+	}
+	c->setup->n_keys = 0;
+}
+
 void
 compartment_ready(struct compartment *c)
 {
 	c->setup->is_ready = true;
+	hand_over_keys(c);
 	for (size_t i = 0; i < c->setup->n_peers; i++) {
 		struct early_peer *peer = &c->setup->peers[i];
 

@@ -74,6 +74,13 @@ free_filters(struct config_filter *filters, size_t n)
 }
 
 static void
+free_tls(struct config_tls *tls)
+{
+	config_release(tls, "tls");
+	free(tls->name);
+}
+
+static void
 free_domain(struct config_domain *domain)
 {
 	config_release(domain, "domain");
@@ -108,6 +115,9 @@ config_free(struct config **config)
 	for (size_t i = 0; i < c->checks.n_dnsbls; i++)
 		free_dnsbl(&c->checks.dnsbls[i]);
 	free(c->checks.dnsbls);
+	for (size_t i = 0; i < c->n_tls; i++)
+		free_tls(&c->tls[i]);
+	free(c->tls);
 	free(c->listens);
 	free(c->domains);
 	free(c->others);

@@ -112,6 +112,8 @@ config_check_section(struct config *config,
 			config_error(problems, frame->line, "more than %d "
 			    "milters", CONFIG_MAX_MILTERS);
 		return check_filter(&config->milters[frame->index]);
+	case TARGET_TLS:
+		return config_check_tls(config, frame, problems);
 	default:
 		warn_not_built(frame, problems);
 		return true;
@@ -146,9 +148,6 @@ check_role(const struct config_listen *listen,
 		config_error(problems, line, listen->is_unix ?
 		    "a unix socket has role = local" :
 		    "role = local needs a unix socket");
-	if (listen->role == LISTEN_MX && config_frame_has(frame, "tls"))
-		config_warn(problems, config_frame_line(frame, "tls"),
-		    "tls is not built yet and has no effect");
 	if (listen->role != LISTEN_MX)
 		config_warn(problems, line, "role = %s is not built yet: "
 		    "nothing listens on \"%s\"",
@@ -170,6 +169,8 @@ config_check_listen(struct config *config, const struct config_frame *frame,
 	if (!split_listen(listen))
 		return false;
 	check_role(listen, frame, problems);
+	if (config_frame_has(frame, "tls"))
+		listen->tls_line = config_frame_line(frame, "tls");
 	for (size_t i = 0; i < frame->index; i++) {
 		if (!config_listens_overlap(&config->listens[i], listen))
 			continue;
@@ -311,6 +312,7 @@ config_check_file(struct config *config, const struct config_frame *top,
 		config_error(problems, 0, "there is no section domain, such "
 		    "as: domain \"example.org\" { users = \"passwd\" }");
 	check_limits(config, problems);
+	config_check_listen_tls(config, problems);
 	check_bare_lf(config, problems);
 	check_clamd(config, problems);
 	check_dnsbl(config, problems);

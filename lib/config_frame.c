@@ -114,6 +114,22 @@ open_dnsbl(struct config *config, struct config_frame *frame, char *title,
 	return config_set_defaults(dnsbl, "dnsbl");
 }
 
+static bool
+open_tls(struct config *config, struct config_frame *frame, char *title)
+{
+	struct config_tls *tls;
+
+	if (!grow(&config->tls, &config->n_tls, sizeof(*tls))) {
+		free(title);
+		return false;
+	}
+	frame->index = config->n_tls - 1;
+	tls = &config->tls[frame->index];
+	tls->line = frame->line;
+	tls->name = title;
+	return config_set_defaults(tls, "tls");
+}
+
 static const struct config_other *
 find_other(const struct config *config, const char *section,
     const char *title)
@@ -174,6 +190,8 @@ config_frame_open(struct config *config, struct config_frame *frame,
 		return open_filter(config, frame, text, problems);
 	case TARGET_DNSBL:
 		return open_dnsbl(config, frame, text, problems);
+	case TARGET_TLS:
+		return open_tls(config, frame, text);
 	case TARGET_NONE:
 		return open_other(config, frame, text, problems);
 	default:
@@ -198,6 +216,8 @@ config_frame_target(struct config *config, const struct config_frame *frame)
 		return &config->milters[frame->index];
 	case TARGET_DNSBL:
 		return &config->checks.dnsbls[frame->index];
+	case TARGET_TLS:
+		return &config->tls[frame->index];
 	default:
 		return NULL;
 	}

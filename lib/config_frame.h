@@ -42,6 +42,11 @@ bool config_check_file(struct config *config,
 
 bool config_check_listen(struct config *config,
     const struct config_frame *frame, struct config_problems *problems);
+bool config_check_tls(struct config *config,
+    const struct config_frame *frame, struct config_problems *problems);
+/* What the listeners want, and whether it can be had. */
+void config_check_listen_tls(struct config *config,
+    struct config_problems *problems);
 bool config_check_domain(struct config *config,
     const struct config_frame *frame, struct config_problems *problems);
 

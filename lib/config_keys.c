@@ -56,8 +56,12 @@ const struct config_section config_sections[] = {
 	    "listens. Several are asked in the order of the file; each sees "
 	    "what those before it have changed. Mail that one discards or "
 	    "quarantines goes into .Junk." },
-	{ "tls", "", TARGET_NONE, true, CONFIG_DOMAIN, true, true,
-	    "The certificate that is shown under a host name." },
+	{ "tls", "", TARGET_TLS, true, CONFIG_TLS_NAME, true, false,
+	    "The certificate that is shown to a client that asks for this "
+	    "host name (SNI); *.example.org is every name with one label "
+	    "more. The first section is the default. Two sections of one "
+	    "name have keys of different types, such as ECDSA and RSA. "
+	    "A reload (SIGHUP) reads the files again." },
 	{ "sender", "", TARGET_NONE, true, CONFIG_NAME, true, true,
 	    "The addresses that a user may send from, beyond his own." },
 	{ "submitter", "", TARGET_NONE, true, CONFIG_NETWORK, true, true,
@@ -120,10 +124,12 @@ const struct config_key config_keys[] = {
 	    WORDS("mx|submission|local"), IN(config_listen, role),
 	    HELP("Whom it serves: other mail servers, our own users, or "
 	    "programs on this host. Only mx is built yet.") },
-	{ "listen", "tls", CONFIG_WORD, KEY_LATER, DEFAULT("off"),
+	{ "listen", "tls", CONFIG_WORD, 0,
 	    WORDS("off|optional|required|implicit"), IN(config_listen, tls),
 	    HELP("Whether the connection can, must, or from its first octet "
-	    "does use TLS.") },
+	    "does use TLS. The default is optional where there is a section "
+	    "tls, otherwise off. With required, MAIL is refused until the "
+	    "client has said STARTTLS.") },
 
 	/* ---- domain ---- */
 	{ "domain", "users", CONFIG_USERS, 0, IN(config_domain, users_table),
@@ -428,12 +434,23 @@ const struct config_key config_keys[] = {
 	    HELP("How long it may take for one answer. One that reports "
 	    "progress gets as much again, within the time that all checks of "
 	    "a message have.") },
+	{ "milter", "reuse", CONFIG_BOOL, 0, DEFAULT("false"),
+	    IN(config_filter, is_reused),
+	    HELP("Whether a connection serves one session after the other "
+	    "(quit-new-connection). Milters on libmilter must not: it "
+	    "ignores the second connect.") },
+
+	/* ---- tls ---- */
+	{ "tls", "certificate", CONFIG_PATH, KEY_REQUIRED,
+	    IN(config_tls, certificate),
+	    HELP("A PEM file with the certificate, and behind it those of "
+	    "its chain.") },
+	{ "tls", "key", CONFIG_PATH, KEY_REQUIRED, IN(config_tls, key),
+	    HELP("A PEM file with the private key, without a passphrase. "
+	    "Only root needs to be able to read it.") },
 
 	/* ---- parts to come ---- */
-	{ "tls", "certificate", CONFIG_PATH, KEY_LATER | KEY_REQUIRED,
-	    HELP("A PEM file with the certificate and its chain.") },
-	{ "tls", "key", CONFIG_PATH, KEY_LATER | KEY_REQUIRED,
-	    HELP("A PEM file with the private key.") },
+
 	{ "sender", "may", CONFIG_ADDRESS_LIST, KEY_LATER | KEY_REQUIRED,
 	    HELP("Addresses; the local part may be an asterisk.") },
 	{ "submitter", "as", CONFIG_ADDRESS, KEY_LATER | KEY_REQUIRED,

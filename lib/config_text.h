@@ -19,6 +19,7 @@ bool config_text_starts(struct slice s, struct slice prefix);
 struct slice config_text_after(struct slice s, size_t n);
 
 const char *config_text_domain(struct slice in, struct buf *out);
+const char *config_text_tls_name(struct slice in, struct buf *out);
 const char *config_text_address(struct slice in, struct buf *out);
 const char *config_text_local_address(struct slice in, struct buf *out);
 const char *config_text_path(struct slice in, struct buf *out);

@@ -36,6 +36,8 @@ const struct config_type_info config_types[CONFIG_TYPE_COUNT] = {
 	    config_text_plus },
 	[CONFIG_NEXT_HOP] = { "a next hop", "next_hop", TOKEN_STRING, false,
 	    config_text_next_hop },
+	[CONFIG_TLS_NAME] = { "a host name", "name", TOKEN_STRING, false,
+	    config_text_tls_name },
 	[CONFIG_LISTEN] = { "an address and port, such as \"*:25\"",
 	    "address", TOKEN_STRING, false, config_text_listen },
 	[CONFIG_ENDPOINT] = { "a socket, such as \"unix:/run/name.sock\"",

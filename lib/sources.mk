@@ -7,6 +7,7 @@ LIB_SRCS = \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
+	lib/ask_vault.c \
 	lib/buf.c \
 	lib/channel.c \
 	lib/clock.c \
@@ -25,6 +26,7 @@ LIB_SRCS = \
 	lib/config_problem.c \
 	lib/config_suggest.c \
 	lib/config_text.c \
+	lib/config_tls.c \
 	lib/config_value.c \
 	lib/dns.c \
 	lib/facts.c \
@@ -43,6 +45,12 @@ LIB_SRCS = \
 	lib/scoreboard.c \
 	lib/short_id.c \
 	lib/stream.c \
+	lib/stream_tls.c \
+	lib/tls_key.c \
+	lib/tls_provider.c \
+	lib/tls_scheme.c \
+	lib/tls_server.c \
+	lib/tls_signature.c \
 	lib/trail.c \
 	lib/trail_line.c \
 	lib/utf8.c \

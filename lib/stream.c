@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "stream.h"
+#include "stream_tls.h"
 
 static void stream_ready(struct loop_io *io, uint32_t events, void *arg);
 
@@ -41,12 +42,14 @@ stream_close(struct stream *stream)
 	if (!stream->is_open)
 		return;
 	stream->is_open = false;
+	if (stream->tls != NULL)
+		stream_tls_free(stream);
 	loop_unwatch(stream->loop, &stream->io);
 	close(stream->io.fd);
 	buf_free(&stream->out);
 }
 
-static void
+void
 stream_set_events(struct stream *stream, uint32_t events)
 {
 	/* Cannot fail for a descriptor that is watched. */
@@ -58,9 +61,13 @@ stream_set_events(struct stream *stream, uint32_t events)
 void
 stream_want_input(struct stream *stream, bool wants_input)
 {
+	if (stream->tls != NULL && stream_tls_is_handshaking(stream))
+		return;
 	stream->wants_input = wants_input;
 	if (wants_input && (stream->io.events & EPOLLIN) == 0)
 		stream_set_events(stream, stream->io.events | EPOLLIN);
+	if (wants_input && stream->tls != NULL)
+		stream_tls_wake(stream);
 }
 
 ssize_t
@@ -68,6 +75,8 @@ stream_read(struct stream *stream, void *data, size_t size)
 {
 	ssize_t n;
 
+	if (stream->tls != NULL)
+		return stream_tls_read(stream, data, size);
 	do {
 		n = recv(stream->io.fd, data, size, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
@@ -80,6 +89,8 @@ stream_send(struct stream *stream, const char *data, size_t size)
 {
 	ssize_t n;
 
+	if (stream->tls != NULL)
+		return stream_tls_send(stream, data, size);
 	do {
 		n = send(stream->io.fd, data, size,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -110,6 +121,13 @@ stream_write(struct stream *stream, struct slice data)
 	return error;
 }
 
+void
+stream_end_tls(struct stream *stream)
+{
+	if (stream->tls != NULL)
+		stream_tls_free(stream);
+}
+
 bool
 stream_has_output(const struct stream *stream)
 {
@@ -119,6 +137,8 @@ stream_has_output(const struct stream *stream)
 void
 stream_shut(struct stream *stream)
 {
+	if (stream->is_open && stream->tls != NULL)
+		stream_tls_shut(stream);
 	if (stream->is_open)
 		(void)shutdown(stream->io.fd, SHUT_WR);
 }
@@ -145,6 +165,8 @@ stream_look(const struct stream *stream)
 
 	if (!stream->is_open)
 		return STREAM_GONE;
+	if (stream->tls != NULL)
+		return stream_tls_look(stream);
 	n = recv(stream->io.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n > 0)
 		return STREAM_HAS_INPUT;
@@ -177,6 +199,10 @@ stream_ready(struct loop_io *io, uint32_t events, void *arg)
 	bool had_output = stream->out.size > 0;
 
 	(void)io;
+	if (stream->tls != NULL && stream_tls_is_handshaking(stream)) {
+		stream_tls_ready(stream, events);
+		return;
+	}
 	if ((events & EPOLLERR) != 0 ||
 	    ((events & EPOLLHUP) != 0 && !stream->wants_input) ||
 	    (had_output && !stream_drain(stream))) {
@@ -190,6 +216,7 @@ stream_ready(struct loop_io *io, uint32_t events, void *arg)
 		}
 		stream_set_events(stream,
 		    stream->io.events & ~(uint32_t)EPOLLIN);
+		stream->fn(stream, STREAM_HELD, stream->arg);
 	}
 	if (had_output && stream->out.size == 0)
 		stream->fn(stream, STREAM_WRITTEN, stream->arg);

@@ -141,6 +141,17 @@ put_from(struct folder *f, const struct received *r)
 	put_name(f, is_v6 ? "[IPv6:" : "[", r->ip, "])");
 }
 
+/* RFC 8314 7.4 has a clause of its own; a comment is what is read. */
+static void
+put_tls(struct folder *f, struct slice tls)
+{
+	size_t space = slice_find(tls, ' ');
+
+	put_name(f, "(", (struct slice){ tls.data, space }, "");
+	put_name(f, "", slice_after(tls, space < tls.size ? space + 1 :
+	    tls.size), ")");
+}
+
 static void
 put_by(struct folder *f, const struct received *r)
 {
@@ -148,6 +159,8 @@ put_by(struct folder *f, const struct received *r)
 	put_name(f, "by ", r->host, "");
 	put_word(f, "(Postern)", SLICE(""), "");
 	put_word(f, "with ", slice_of(received_protocol(r->with)), "");
+	if (r->tls.size > 0)
+		put_tls(f, r->tls);
 	put_name(f, "id ", r->id, r->recipient.size > 0 ? "" : ";");
 }
 

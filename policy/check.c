@@ -8,6 +8,11 @@
 #include <string.h>
 #include "check.h"
 
+static void set_detail(struct check *c, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static void set_verdict(struct check *c, int code, const char *format,
+    va_list ap) __attribute__((format(printf, 3, 0)));
+
 static void
 set_detail(struct check *c, const char *format, va_list ap)
 {

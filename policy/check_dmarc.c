@@ -77,8 +77,11 @@ check_dmarc(struct check *c)
 	struct slice text;
 	char note[JUDGEMENT_DETAIL_MAX + 1];
 	bool has_report = facts_find(&c->judgement->facts, FACT_RESULT,
-	    SLICE("dkim"), &text) && get_dkim_report(text, &report);
+	    SLICE("dkim"), &text);
 
+	if (has_report && !get_dkim_report(text, &report))
+		return check_silent(c, 7, 26, "cannot tell now who vouches "
+		    "for this message, try again later");
 	read_spf(c, &spf);
 	if (!dmarc_evaluate(c->message, &spf, has_report ? &report : NULL,
 	    c->facts, &result))

@@ -63,8 +63,6 @@ parse_names(struct dkim_signature *s, struct dkim_result *result)
 static bool
 parse_algorithm(struct dkim_signature *s, struct dkim_result *result)
 {
-	snprintf(result->algorithm, sizeof(result->algorithm), "%.*s",
-	    (int)s->algorithm.size, s->algorithm.data);
 	s->is_ed25519 = slice_equals(s->algorithm, SLICE("ed25519-sha256"));
 	if (slice_equals(s->algorithm, SLICE("rsa-sha1")))
 		/* RFC 8301 3.1: never valid */
@@ -73,6 +71,8 @@ parse_algorithm(struct dkim_signature *s, struct dkim_result *result)
 	if (!s->is_ed25519 &&
 	    !slice_equals(s->algorithm, SLICE("rsa-sha256")))
 		return neutral(result, "a= is unknown");
+	snprintf(result->algorithm, sizeof(result->algorithm), "%.*s",
+	    (int)s->algorithm.size, s->algorithm.data);
 	return true;
 }
 

@@ -56,31 +56,46 @@ check_users(const struct config *config, uid_t *uid, gid_t *gid,
 	return has_compiler;
 }
 
-static void
-become(uid_t uid, gid_t gid)
+void
+check_become(uid_t uid, gid_t gid)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)
 		_exit(1);
 }
 
+struct outside {
+	const struct config *config;
+	bool is_privileged;
+};
+
 static void
-check_in_child(const struct config *config, bool is_privileged, FILE *out)
+check_tables(void *arg, struct config_problems *problems)
 {
-	struct config_problems problems = { 0 };
+	const struct outside *o = arg;
 	bool has_compiler = false;
 	uid_t uid = 0;
 	gid_t gid = 0;
 
-	directory_check_forwards(config, is_privileged, &problems);
-	if (is_privileged) {
-		has_compiler = check_users(config, &uid, &gid, &problems);
+	directory_check_forwards(o->config, o->is_privileged, problems);
+	if (o->is_privileged) {
+		has_compiler = check_users(o->config, &uid, &gid, problems);
 		if (has_compiler)
-			become(uid, gid);
+			check_become(uid, gid);
 	}
 	/* root reads none of it: without that user the rest has to wait */
-	if (has_compiler || !is_privileged)
-		directory_check(config, is_privileged, &problems);
+	if (has_compiler || !o->is_privileged)
+		directory_check(o->config, o->is_privileged, problems);
+}
+
+static void
+run_and_report(check_fn *fn, void *arg, FILE *out)
+{
+	struct config_problems problems = { 0 };
+
+	if (out == NULL)
+		_exit(1);
+	fn(arg, &problems);
 	for (size_t i = 0; i < problems.n; i++) {
 		for (char *c = problems.items[i].text; *c; c++)
 			if (*c == '\n')
@@ -121,8 +136,7 @@ read_report(FILE *in, struct config_problems *problems)
 }
 
 int
-check_outside(const struct config *config, bool is_privileged,
-    struct config_problems *problems)
+check_in_child(check_fn *fn, void *arg, struct config_problems *problems)
 {
 	int ends[2], status;
 	FILE *in;
@@ -138,7 +152,7 @@ check_outside(const struct config *config, bool is_privileged,
 	}
 	if (pid == 0) {
 		close(ends[0]);
-		check_in_child(config, is_privileged, fdopen(ends[1], "w"));
+		run_and_report(fn, arg, fdopen(ends[1], "w"));
 	}
 	close(ends[1]);
 	in = fdopen(ends[0], "r");
@@ -149,4 +163,13 @@ check_outside(const struct config *config, bool is_privileged,
 	if (waitpid(pid, &status, 0) < 0)
 		return -errno;
 	return status == 0 ? 0 : -EIO;
+}
+
+int
+check_outside(const struct config *config, bool is_privileged,
+    struct config_problems *problems)
+{
+	struct outside o = { config, is_privileged };
+
+	return check_in_child(check_tables, &o, problems);
 }

@@ -226,6 +226,7 @@ void
 children_start_shared(struct supervisor *s)
 {
 	start_several(s, ROLE_STORE, 1);
+	start_several(s, ROLE_VAULT, 1);
 	start_several(s, ROLE_RESOLVER, 1);
 	start_several(s, ROLE_CONTROL, 1);
 }

@@ -15,7 +15,7 @@
 #include "loop.h"
 
 /* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
-#define MAX_CHILDREN (2 * (3 * 32 + 1) + 9)
+#define MAX_CHILDREN (2 * (3 * 32 + 1) + 10)
 
 struct generation;
 struct supervisor;

@@ -70,6 +70,7 @@ generation_free(struct generation **generation)
 	config_free(&(*generation)->config);
 	if ((*generation)->config_fd >= 0)
 		close((*generation)->config_fd);
+	certificates_close((*generation)->certificates);
 	free(*generation);
 	*generation = NULL;
 }
@@ -86,6 +87,7 @@ generation_load(const char *path, uint16_t number,
 		return NULL;
 	new->number = number;
 	new->config_fd = -1;
+	certificates_init(new->certificates);
 	new->config = generation_read(path, &text, problems);
 	if (new->config != NULL) {
 		new->config_fd = sealed_copy(&text);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "buf.h"
+#include "certificates.h"
 #include "config.h"
 
 struct generation {
@@ -18,6 +19,7 @@ struct generation {
 	struct config *config;
 	int config_fd;			/* sealed memfd of the text */
 	uint64_t config_size;
+	struct certificate certificates[CONFIG_MAX_TLS];
 	bool is_draining;
 };
 

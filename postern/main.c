@@ -4,6 +4,7 @@
  * configuration (-n), and, re-executed by the supervisor, each compartment
  * (-c). See postern(8).
  */
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 static int (*const compartment_mains[ROLE_COUNT])(void) = {
 	[ROLE_STORE] = store_main,
+	[ROLE_VAULT] = vault_main,
 	[ROLE_RESOLVER] = resolver_main,
 	[ROLE_DELIVER] = deliver_main,
 	[ROLE_DIRECTORY] = directory_main,
@@ -38,6 +40,33 @@ print_problems(const char *path, struct config_problems *problems)
 	}
 }
 
+/* The parts of check_outside that need no tables. */
+static int
+check_certificates(const struct config *config,
+    struct config_problems *problems)
+{
+	struct certificate certificates[CONFIG_MAX_TLS];
+	bool is_privileged = geteuid() == 0;
+	struct owner as = { 0, 0 };
+	char name[128];
+	struct passwd *pw;
+	int error = 0;
+
+	certificates_init(certificates);
+	certificates_open(certificates, config, problems);
+	snprintf(name, sizeof name, "%s%s", config->user_prefix,
+	    role_name(ROLE_VAULT));
+	pw = is_privileged ? getpwnam(name) : NULL;
+	if (pw != NULL)
+		as = (struct owner){ pw->pw_uid, pw->pw_gid };
+	/* that this user is missing has been said */
+	if (!is_privileged || as.uid != 0)
+		error = certificates_check(certificates, config,
+		    is_privileged ? &as : NULL, problems);
+	certificates_close(certificates);
+	return error;
+}
+
 /* postern -n: everything that is wrong, in one run. */
 static int
 check(const char *path)
@@ -50,10 +79,12 @@ check(const char *path)
 
 	if (config != NULL)
 		error = check_outside(config, geteuid() == 0, &problems);
+	if (config != NULL && !error)
+		error = check_certificates(config, &problems);
 	print_problems(path, &problems);
 	if (error)
-		fprintf(stderr, "%s: users and aliases could not be checked: "
-		    "%s\n", path, strerror(-error));
+		fprintf(stderr, "%s: what lies outside of it could not be "
+		    "checked: %s\n", path, strerror(-error));
 	has_error |= error != 0 || config_problems_has_error(&problems);
 	if (!has_error)
 		printf("%s: no errors\n", path);

@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 POSTERN_SRCS = \
+	postern/certificates.c \
 	postern/check.c \
 	postern/children.c \
 	postern/endpoints.c \

@@ -235,11 +235,54 @@ renew_resolver(struct supervisor *s, const struct config *old)
 	}
 }
 
+static const struct owner *
+vault_owner(const struct supervisor *s)
+{
+	return s->is_privileged ? &s->owners[ROLE_VAULT] : NULL;
+}
+
+static void
+forget_keys(struct supervisor *s, uint16_t generation)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, generation);
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state == CHILD_RUNNING &&
+		    s->children[i].role == ROLE_VAULT &&
+		    s->children[i].channel != NULL)
+			channel_tell(s->children[i].channel, KEYS_FORGET, &w,
+			    -1);
+}
+
+/* NULL: next can take the place of the current one. */
+static const char *
+accept_next(struct supervisor *s, struct generation *next)
+{
+	const struct generation *old = s->current;
+
+	if (strcmp(next->config->state_dir, old->config->state_dir) != 0) {
+		log_error("reload_failed", LOG_S("effect", "state_dir cannot "
+		    "change while running; restart instead"), LOG_END);
+		return "state_dir cannot change while running";
+	}
+	if (!certificates_reload(next, old, vault_owner(s))) {
+		log_error("reload_failed", LOG_S("effect", "a new certificate "
+		    "cannot be used; the old configuration stays in force"),
+		    LOG_END);
+		return "a certificate cannot be used; run postern -n";
+	}
+	return log_sink_change(s, next->config) ? NULL :
+	    "the log cannot be opened";
+}
+
 static const char *
 reload(struct supervisor *s)
 {
 	struct generation *next, *old = s->current;
 	struct config_problems problems;
+	const char *wrong;
 
 	if (s->is_stopping)
 		return "the server is stopping";
@@ -260,15 +303,10 @@ reload(struct supervisor *s)
 		    "has errors; the old one stays in force"), LOG_END);
 		return "the configuration has errors; run postern -n";
 	}
-	if (strcmp(next->config->state_dir, old->config->state_dir) != 0) {
-		log_error("reload_failed", LOG_S("effect", "state_dir cannot "
-		    "change while running; restart instead"), LOG_END);
+	wrong = accept_next(s, next);
+	if (wrong != NULL) {
 		generation_free(&next);
-		return "state_dir cannot change while running";
-	}
-	if (!log_sink_change(s, next->config)) {
-		generation_free(&next);
-		return "the log cannot be opened";
+		return wrong;
 	}
 	s->current = next;
 	log_sink_use(s);
@@ -280,6 +318,7 @@ reload(struct supervisor *s)
 	s->current = next;
 	adopt_shared(s);
 	renew_resolver(s, old->config);
+	wire_keys(s, next);
 	compile_start(s);
 	children_start_generation(s);
 	supervisor_child_gone(s);
@@ -304,6 +343,7 @@ supervisor_child_gone(struct supervisor *s)
 		    s->children[i].generation == old)
 			return;
 	loop_timer_stop(s->loop, &s->drain_limit);
+	forget_keys(s, old->number);
 	generation_free(&s->previous);
 	log_info("drained", LOG_END);
 	if (s->wants_reload)
@@ -314,7 +354,7 @@ supervisor_child_gone(struct supervisor *s)
 
 static const enum role stop_order[] = { ROLE_SMTPD, ROLE_CONTROL,
 	ROLE_COMPILER, ROLE_POLICY, ROLE_DIRECTORY, ROLE_DELIVER,
-	ROLE_RESOLVER, ROLE_STORE };
+	ROLE_RESOLVER, ROLE_VAULT, ROLE_STORE };
 
 static void
 stop_next(struct supervisor *s)
@@ -400,6 +440,31 @@ warn_about_outside(struct supervisor *s)
 	config_problems_free(&problems);
 }
 
+/* After warn_about_outside, whose child has no use for keys. */
+static bool
+load_certificates(struct supervisor *s)
+{
+	struct generation *g = s->current;
+	struct config_problems problems = { 0 };
+	int error;
+	bool is_ok;
+
+	certificates_open(g->certificates, g->config, &problems);
+	error = certificates_check(g->certificates, g->config, vault_owner(s),
+	    &problems);
+	if (error)
+		config_problem_add(&problems, 0, false, "certificates could "
+		    "not be checked: %s", strerror(-error));
+	log_sink_problems(s->config_path, &problems);
+	is_ok = !config_problems_has_error(&problems);
+	config_problems_free(&problems);
+	if (!is_ok)
+		log_error("not_started", LOG_S("effect", "a certificate "
+		    "cannot be used; postern -n prints all that is wrong"),
+		    LOG_END);
+	return is_ok;
+}
+
 static void
 flush_log(void *arg)
 {
@@ -466,6 +531,8 @@ supervisor_run(const char *config_path)
 		fatal("not every address could be bound: see above");
 	listen_control(&s);
 	warn_about_outside(&s);
+	if (!load_certificates(&s))
+		return 1;
 	open_loop(&s);
 	compile_start(&s);
 	children_start_shared(&s);

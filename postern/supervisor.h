@@ -8,7 +8,7 @@
  * without content (ask.h).
  *
  *	generation 1: smtpd directory deliver \
- *	                                       > store, resolver, control
+ *	                                       > store, vault, resolver, control
  *	generation 2: smtpd directory deliver /   after a reload
  *
  * A reload starts generation n+1 beside n; n's smtpd drain, and when the
@@ -33,11 +33,6 @@ struct bound_socket {
 	uint16_t port;
 	uint16_t config_index;		/* in the newest configuration */
 	bool is_used;
-};
-
-struct owner {
-	uid_t uid;
-	gid_t gid;
 };
 
 struct supervisor {
@@ -70,6 +65,15 @@ struct supervisor {
 int check_outside(const struct config *config, bool is_privileged,
     struct config_problems *problems);
 
+typedef void check_fn(void *arg, struct config_problems *problems);
+/*
+ * Run fn in a child and take over the problems that it adds. 0 or a
+ * negative errno when it did not come to its end.
+ */
+int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
+/* In such a child: be this user for good, or end. */
+void check_become(uid_t uid, gid_t gid);
+
 /* ---- state_dir.c ---- */
 /* Folders with their owners, and the lock; fatal() with what to do. */
 void state_dir_open(struct supervisor *s);
@@ -94,6 +98,8 @@ void listen_control(struct supervisor *s);
 int wire_child(struct child *child, int fd);
 /* One for all generations: store, resolver, control. */
 bool role_is_shared(enum role role);
+/* The keys of this generation, to the vault that runs. */
+void wire_keys(struct supervisor *s, const struct generation *generation);
 /* accuser closed the channel of this peer, as it broke the rules. */
 void wire_accused(struct child *accuser, enum role role, uint16_t index);
 

@@ -95,6 +95,68 @@ send_listeners(const struct child *child, int fd)
 }
 
 static int
+send_certificates(const struct child *child, int fd)
+{
+	const struct generation *g = child->generation;
+	struct ipc_writer w;
+	int error = 0;
+
+	for (size_t i = 0; i < g->config->n_tls && !error; i++) {
+		ipc_writer_init(&w);
+		ipc_put_u16(&w, (uint16_t)i);
+		if (child->role == ROLE_SMTPD && g->certificates[i].fd >= 0)
+			error = ipc_send(fd, SETUP_CERTIFICATE, 0, 0, &w,
+			    g->certificates[i].fd);
+	}
+	return error;
+}
+
+static void
+put_key_of(struct ipc_writer *w, const struct generation *g, size_t i)
+{
+	const struct tls_key key = { g->number, (uint16_t)i };
+
+	ipc_writer_init(w);
+	put_tls_key(w, &key);
+}
+
+static int
+send_keys(const struct generation *g, int fd)
+{
+	struct ipc_writer w;
+	int error = 0;
+
+	for (size_t i = 0; g && i < g->config->n_tls && !error; i++) {
+		put_key_of(&w, g, i);
+		if (g->certificates[i].key_fd >= 0)
+			error = ipc_send(fd, SETUP_KEY, 0, 0, &w,
+			    g->certificates[i].key_fd);
+	}
+	return error;
+}
+
+/* It hears of the smtpd that use them later, on this same channel. */
+void
+wire_keys(struct supervisor *s, const struct generation *g)
+{
+	struct ipc_writer w;
+
+	for (size_t k = 0; k < MAX_CHILDREN; k++) {
+		struct child *child = &s->children[k];
+
+		if (child->state != CHILD_RUNNING ||
+		    child->role != ROLE_VAULT || child->channel == NULL)
+			continue;
+		for (size_t i = 0; i < g->config->n_tls; i++) {
+			put_key_of(&w, g, i);
+			if (g->certificates[i].key_fd >= 0)
+				channel_tell(child->channel, SETUP_KEY, &w,
+				    g->certificates[i].key_fd);
+		}
+	}
+}
+
+static int
 send_named_fd(int to, enum setup_fd name, int fd)
 {
 	struct ipc_writer w;
@@ -180,11 +242,11 @@ is_linked(enum role asker, enum role answerer)
 bool
 role_is_shared(enum role role)
 {
-	return role == ROLE_STORE || role == ROLE_RESOLVER ||
-	    role == ROLE_CONTROL;
+	return role == ROLE_STORE || role == ROLE_VAULT ||
+	    role == ROLE_RESOLVER || role == ROLE_CONTROL;
 }
 
-/* smtpd keeps to its own generation. */
+/* smtpd keeps to its own generation; the shared ones serve all. */
 static bool
 is_same_world(const struct child *a, const struct child *b)
 {
@@ -304,6 +366,12 @@ wire_child(struct child *child, int fd)
 		error = send_listeners(child, fd);
 	if (!error)
 		error = send_renames(child, fd);
+	if (!error)
+		error = send_certificates(child, fd);
+	if (!error && child->role == ROLE_VAULT)
+		error = send_keys(child->supervisor->current, fd);
+	if (!error && child->role == ROLE_VAULT)
+		error = send_keys(child->supervisor->previous, fd);
 	if (!error && child->role == ROLE_CONTROL)
 		error = send_named_fd(fd, SETUP_FD_CONTROL_SOCKET,
 		    child->supervisor->control_socket);

@@ -12,7 +12,6 @@
  * one call takes in is written with one write.
  */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,15 +21,6 @@
 /* Shared: filled and emptied within one call. A held CR and dot fit too. */
 static char out[BODY_INPUT_MAX + 16];
 static size_t n_out;
-
-static EVP_MD *sha256;		/* fetched once */
-
-void
-body_warm_up(void)
-{
-	if (sha256 == NULL)
-		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
 
 int
 body_open(struct body *b, const struct body_limits *limits,
@@ -43,10 +33,8 @@ body_open(struct body *b, const struct body_limits *limits,
 	b->fd = message_create(session_id);
 	if (b->fd < 0)
 		return b->fd;
-	body_warm_up();
-	b->digest = EVP_MD_CTX_new();
-	if (b->digest != NULL &&
-	    EVP_DigestInit_ex(b->digest, sha256, NULL) == 1)
+	b->digest = digest_new();
+	if (b->digest != NULL)
 		return 0;
 	body_close(b);
 	return -ENOMEM;
@@ -58,8 +46,7 @@ body_close(struct body *b)
 	if (b->fd >= 0)
 		close(b->fd);
 	b->fd = -1;
-	EVP_MD_CTX_free(b->digest);
-	b->digest = NULL;
+	digest_free(&b->digest);
 	buf_free(&b->header.delivered_to);
 }
 
@@ -271,7 +258,7 @@ body_scan(struct body *b, const char *data, size_t size)
 		data += take;
 		size -= take;
 	}
-	EVP_DigestUpdate(b->digest, data, size);
+	digest_update(b->digest, data, size);
 }
 
 /* One write for what one call took in. */
@@ -356,7 +343,7 @@ body_seal(struct body *b, uint8_t digest[BODY_DIGEST_SIZE])
 
 	if (b->state != BODY_ENDED || b->faults != 0)
 		return -EINVAL;
-	if (EVP_DigestFinal_ex(b->digest, digest, NULL) != 1)
+	if (!digest_final(b->digest, digest))
 		return -EIO;
 	error = message_seal(fd);
 	if (error < 0)

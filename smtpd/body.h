@@ -21,12 +21,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <openssl/types.h>
 #include "buf.h"
+#include "digest.h"
 
 #define BODY_INPUT_MAX (256u << 10)	/* octets in one call */
 #define BODY_LINE_MAX 65536		/* tolerated; RFC 5321 asks for 1000 */
-#define BODY_DIGEST_SIZE 32
+#define BODY_DIGEST_SIZE DIGEST_SIZE
 
 enum body_fault {
 	BODY_BARE_CR = 1 << 0,
@@ -72,12 +72,10 @@ struct body {
 	size_t line_bytes;		/* of the line under way */
 	bool is_in_header;
 	char last;			/* the last octet stored */
-	EVP_MD_CTX *digest;
+	struct digest *digest;
 	struct body_header header;
 };
 
-/* Load what the digest needs, before the sandbox closes. */
-void body_warm_up(void);
 /* 0 or a negative errno; the body is closed then. */
 int body_open(struct body *b, const struct body_limits *limits,
     const char *session_id);

@@ -4,7 +4,6 @@
  * Delivered-To against loops, Message-ID and Date for delivery records, and
  * the digest without the fields that differ from one attempt to the next.
  */
-#include <openssl/evp.h>
 #include "body.h"
 #include "header.h"
 
@@ -40,8 +39,8 @@ body_header_read(struct body *b, struct slice text, bool is_whole)
 	header_walk_start(&walk, text, is_whole);
 	while (header_next(&walk, &field) == HEADER_FIELD)
 		if (!header_changes_on_retry(&field))
-			EVP_DigestUpdate(b->digest, text.data + field.offset,
+			digest_update(b->digest, text.data + field.offset,
 			    field.size);
-	EVP_DigestUpdate(b->digest, text.data + walk.offset,
+	digest_update(b->digest, text.data + walk.offset,
 	    text.size - walk.offset);
 }

@@ -53,7 +53,7 @@ checks_tell_connection(struct session *s)
 	error = tell(f, FACT_CLIENT_IP, s->ip, error);
 	error = tell(f, FACT_HELO, s->helo, error);
 	error = tell(f, FACT_IS_ESMTP, s->is_esmtp ? "1" : "0", error);
-	error = tell(f, FACT_TLS, "", error);
+	error = tell(f, FACT_TLS, s->tls != NULL ? s->tls : "", error);
 	return tell(f, FACT_SESSION, s->id, error);
 }
 

@@ -16,8 +16,16 @@ command_fn cmd_helo, cmd_ehlo;				/* helo.c */
 command_fn cmd_mail;					/* mail.c */
 command_fn cmd_rcpt;					/* rcpt.c */
 command_fn cmd_data, cmd_bdat, cmd_bdat_out_of_phase;	/* data.c, bdat.c */
+command_fn cmd_starttls;					/* starttls.c */
 command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit;
 
+/* The one reader: what every call from outside ends in (session.c). */
+enum step session_run(struct session *s, enum step step);
+void session_flush(struct session *s);
+/* 220; or, if the client has talked already, 554. */
+enum step session_say_greeting(struct session *s, bool has_talked);
+/* No time left for the handshake (starttls.c). */
+enum step session_handshake_over(struct session *s);
 /* Ask, and go on in answered. Unknown at once if it cannot be asked. */
 enum step session_ask(struct session *s, const struct question *q,
     session_answered_fn *answered);
@@ -88,6 +96,9 @@ void note_facts(const struct session *s, const char *stage,
     const struct buf *facts);
 /* Makes s->id. */
 void note_opened(struct session *s);
+struct tls_facts;
+void note_secured(struct session *s, const struct tls_facts *facts);
+void note_insecure(struct session *s, const char *why);
 void note_closed(const struct session *s);
 void note_delivered(struct session *s);
 void note_count(const struct session *s, enum scoreboard_counter counter,

@@ -13,7 +13,9 @@
 #include "peers.h"
 #include "self_test.h"
 #include "session_state.h"
+#include "starttls.h"
 #include "stream.h"
+#include "tls.h"
 
 struct connection {
 	struct server *server;
@@ -26,6 +28,7 @@ struct connection {
 	uint32_t lingered_bytes;
 	bool has_quit;
 	bool is_waiting;		/* the greeting does, for talkers */
+	bool is_mute;			/* TLS from the first octet, not yet */
 };
 
 static char input[256 << 10];
@@ -152,12 +155,38 @@ connection_readable(struct connection *c)
 	}
 }
 
+/* ---- TLS ---- */
+
+static void
+connection_secured(struct connection *c)
+{
+	c->is_mute = false;
+	if (c->session == NULL) {
+		connection_free(c, false);
+		return;
+	}
+	session_secured(c->session, stream_tls_facts(&c->stream));
+	connection_after(c);
+}
+
+/* OpenSSL has sent its alert; the client may take a moment to read it. */
+static void
+connection_insecure(struct connection *c)
+{
+	char why[256];
+
+	slice_copy(why, sizeof(why), slice_of(stream_tls_failure(&c->stream)));
+	stream_end_tls(&c->stream);
+	if (c->session != NULL)
+		session_insecure(c->session, why);
+	connection_after(c);
+}
+
 static void
 on_stream(struct stream *stream, enum stream_event event, void *arg)
 {
 	struct connection *c = arg;
 
-	(void)stream;
 	switch (event) {
 	case STREAM_INPUT:
 		connection_readable(c);
@@ -168,8 +197,19 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 		else
 			connection_after(c);
 		break;
+	case STREAM_HELD:
+		if (c->session != NULL && !c->is_mute &&
+		    stream_look(stream) == STREAM_GONE)
+			session_client_left(c->session);
+		break;
 	case STREAM_BROKEN:
 		connection_broken(c);
+		break;
+	case STREAM_SECURED:
+		connection_secured(c);
+		break;
+	case STREAM_INSECURE:
+		connection_insecure(c);
 		break;
 	}
 }
@@ -208,7 +248,8 @@ host_send(void *conn, struct slice data)
 	struct connection *c = conn;
 
 	/* A failure shows as STREAM_BROKEN, or as the reader's timeout. */
-	(void)stream_write(&c->stream, data);
+	if (!c->is_mute)
+		(void)stream_write(&c->stream, data);
 }
 
 static enum presence
@@ -225,6 +266,14 @@ host_presence(void *conn)
 		break;
 	}
 	return PRESENCE_GONE;
+}
+
+static int
+host_start_tls(void *conn)
+{
+	struct connection *c = conn;
+
+	return stream_start_tls(&c->stream, c->server->tls);
 }
 
 static void
@@ -302,6 +351,7 @@ host_tell(struct session *s, const struct question *q)
 const struct session_host connection_host = {
 	.send = host_send,
 	.presence = host_presence,
+	.start_tls = host_start_tls,
 	.timer = host_timer,
 	.closed = host_closed,
 	.ask = host_ask,
@@ -332,8 +382,13 @@ connection_greet(struct connection *c, enum reply_name turned_away)
 {
 	bool has_talked;
 
+	c->is_mute = c->session->tls_mode == TLS_IMPLICIT;
 	if (turned_away != REPLY_COUNT) {
 		session_turn_away(c->session, turned_away);
+		return;
+	}
+	if (c->is_mute) {
+		session_secure(c->session);
 		return;
 	}
 	has_talked = stream_look(&c->stream) == STREAM_HAS_INPUT;
@@ -392,7 +447,8 @@ server_adopt_self_test(struct server *server, int fd)
 }
 
 void
-server_adopt(struct server *server, int fd, const char *ip)
+server_adopt(struct server *server, int fd, const char *ip,
+    enum config_tls_mode tls_mode)
 {
 	struct connection *c = connection_new(server, fd);
 	struct client *client = NULL;
@@ -410,6 +466,7 @@ server_adopt(struct server *server, int fd, const char *ip)
 		free(c);
 		return;
 	}
+	c->session->tls_mode = server->tls != NULL ? tls_mode : TLS_OFF;
 	connection_begin(c, turned_away);
 }
 

@@ -27,6 +27,7 @@ struct server;
 
 struct listener {
 	struct server *server;
+	enum config_tls_mode tls_mode;
 	struct loop_io io;
 	bool is_watched;
 };
@@ -37,6 +38,7 @@ struct server {
 	struct compartment *compartment;	/* its way to endpoints */
 	struct session_settings settings;
 	struct peers *peers;
+	struct tls_server *tls;		/* NULL: no certificate */
 	struct connection *first;
 	size_t n_connections;
 	struct listener listeners[SERVER_MAX_LISTENERS];
@@ -53,11 +55,13 @@ extern const struct session_host connection_host;
 /* Where peers.h delivers answers. */
 void connection_answered(struct session *s, uint32_t id, struct answer *a);
 /* Takes the listening fd over. 0 or a negative errno. */
-int server_listen(struct server *server, int fd);
+int server_listen(struct server *server, int fd,
+    enum config_tls_mode tls_mode);
 /* Accept nothing more (listen.c). */
 void server_mute(struct server *server);
 /* A connected, non-blocking fd; ip is its peer. Takes fd over. */
-void server_adopt(struct server *server, int fd, const char *ip);
+void server_adopt(struct server *server, int fd, const char *ip,
+    enum config_tls_mode tls_mode);
 /* The same with our own end: see self_test.h. */
 void server_adopt_self_test(struct server *server, int fd);
 /* Take nothing new; ended is called when the last connection has gone. */

@@ -180,15 +180,25 @@ draft_put_body(struct draft *d, struct slice piece, bool is_first)
 	}
 	d->has_body = d->is_changed = true;
 	d->body.maximum = d->max_bytes != 0 ? d->max_bytes : 0;
-	for (size_t i = 0; i < piece.size && error == 0; i++) {
-		char c = piece.data[i];
+	if (slice_find(piece, '\0') < piece.size)
+		return -EINVAL;
+	while (piece.size > 0 && error == 0) {
+		size_t n;
 
-		if (c == '\0')
-			return -EINVAL;
 		/* a CR is a line end, alone too, but for the LF after it */
-		if (!(c == '\n' && d->has_cr))
-			error = buf_append(&d->body, c == '\r' ? "\n" : &c, 1);
-		d->has_cr = c == '\r';
+		if (d->has_cr && *piece.data == '\n') {
+			piece = (struct slice){ piece.data + 1,
+				piece.size - 1 };
+			d->has_cr = false;
+			continue;
+		}
+		n = slice_find(piece, '\r');
+		d->has_cr = n < piece.size;
+		error = buf_append(&d->body, piece.data, n);
+		if (error == 0 && d->has_cr)
+			error = buf_append(&d->body, "\n", 1);
+		n += d->has_cr;
+		piece = (struct slice){ piece.data + n, piece.size - n };
 	}
 	return error == -ENOBUFS ? -EFBIG : error;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "finish.h"
@@ -39,6 +40,18 @@ write_args(struct transaction *tx)
 }
 
 static void
+fill_tls(const struct session *s, struct milter_facts *f)
+{
+	const char *space = s->tls != NULL ? strchr(s->tls, ' ') : NULL;
+
+	if (space == NULL)
+		return;
+	f->tls_version = (struct slice){ s->tls, (size_t)(space - s->tls) };
+	f->cipher = slice_of(space + 1);
+	f->cipher_bits = s->cipher_bits;
+}
+
+static void
 fill_facts(struct session *s, struct milter_facts *f)
 {
 	struct transaction *tx = s->tx;
@@ -46,9 +59,16 @@ fill_facts(struct session *s, struct milter_facts *f)
 	f->host = slice_of(s->settings->config->hostname);
 	f->session = slice_of(s->id);
 	f->client_ip = slice_of(s->ip);
-	snprintf(s->ip_literal, sizeof(s->ip_literal), "[%s]", s->ip);
-	f->client_name = slice_of(s->ip_literal);
+	/* copied: more results may come while milters are asked */
+	if (!slice_copy(s->client_name, sizeof(s->client_name),
+	    checks_result(s, "fcrdns")) || s->client_name[0] == '\0')
+		snprintf(s->client_name, sizeof(s->client_name), "[%s]",
+		    s->ip);
+	f->client_name = slice_of(s->client_name);
+	if (s->client_name[0] != '[')
+		f->client_ptr = f->client_name;
 	f->helo = slice_of(s->helo != NULL ? s->helo : "");
+	fill_tls(s, f);
 	if (tx == NULL)
 		return;
 	write_args(tx);
@@ -67,7 +87,7 @@ filters_ask_stage(struct session *s, enum talk_stage stage,
 	struct question q = { .kind = QUESTION_MILTERS, .fd = -1,
 		.deadline_ms = STAGE_DEADLINE_MS, .as.milters = &ask };
 
-	if (s->settings->config->n_milters == 0)
+	if (s->settings->config->n_milters == 0 || s->is_self_test)
 		return then(s);
 	s->after_filter = then;
 	s->has_filters = true;

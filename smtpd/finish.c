@@ -235,6 +235,8 @@ commit_failed(struct session *s, const struct outcome *outcome)
 		refusal_set(s->tx, &outcome->failures[0]);
 		return finish_unknown(s, REPLY_NOT_COMMITTED);
 	}
+	if (s->tx->is_cancelled)
+		return copies_undo(s, finish_gone);
 	return finish_failed(s, outcome, REPLY_NOT_COMMITTED);
 }
 
@@ -245,6 +247,7 @@ commit_answered(struct session *s, struct answer *a)
 	const struct outcome *outcome = &a->as.outcome;
 
 	FAULT_STEP("smtpd.after-commit");
+	tx->is_delivering = false;
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
 	if (!a->is_known)
 		return finish_unknown(s, REPLY_FATE_UNKNOWN);
@@ -331,7 +334,21 @@ deliver_ask(struct session *s)
 		.as.prepare = &ask };
 
 	prepare_fill(s, &ask);
+	s->tx->is_delivering = true;
 	return session_ask(s, &q, commit_answered);
+}
+
+/* RFC 1047: a copy that is not in new/ yet need not get there. */
+void
+finish_cancel(struct session *s)
+{
+	struct question q = { .kind = QUESTION_CANCEL, .fd = -1,
+		.as.transaction = s->tx->number };
+
+	if (!s->tx->is_delivering || s->tx->is_cancelled)
+		return;
+	s->tx->is_cancelled = true;
+	session_tell(s, &q);
 }
 
 enum step

@@ -35,6 +35,8 @@ enum step finish_refuse(struct session *s, enum reply_name reply);
  * (which must be a literal). */
 enum step finish_refuse_with(struct session *s, const struct verdict *v,
     const char *check);
+/* The client has left: DELIVER, if it is out, should write nothing more. */
+void finish_cancel(struct session *s);
 void finish_release(struct session *s, enum release_how how);
 
 /* Our Received field (trace.c). */

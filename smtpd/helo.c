@@ -68,8 +68,9 @@ ehlo_put_limits(struct buf *text, const struct session_settings *settings)
 }
 
 static void
-ehlo_put_keywords(struct buf *text, const struct session_settings *settings)
+ehlo_put_keywords(struct buf *text, const struct session *s)
 {
+	const struct session_settings *settings = s->settings;
 	uint64_t size_bytes = limits_message_bytes(settings->limits);
 
 	buf_puts(text, settings->config->hostname);
@@ -78,6 +79,8 @@ ehlo_put_keywords(struct buf *text, const struct session_settings *settings)
 	/* RFC 1870 4: 0 is "no fixed maximum". */
 	buf_printf(text, "\nSIZE %" PRIu64, size_bytes);
 	ehlo_put_limits(text, settings);
+	if (s->tls == NULL && s->tls_mode != TLS_OFF)
+		buf_puts(text, "\nSTARTTLS");
 	buf_puts(text, "\nHELP");
 }
 
@@ -87,7 +90,7 @@ ehlo_done(struct session *s)
 	struct buf text = { .maximum = 1024 };
 	enum step step;
 
-	ehlo_put_keywords(&text, s->settings);
+	ehlo_put_keywords(&text, s);
 	step = session_reply_lines(s, 250, buf_slice(&text));
 	buf_free(&text);
 	return step;

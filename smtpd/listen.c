@@ -85,7 +85,7 @@ server_pause(struct server *server, int error)
 }
 
 static void
-server_accept(struct server *server, int fd,
+server_accept(const struct listener *listener, int fd,
     const struct sockaddr_storage *from)
 {
 	char ip[INET6_ADDRSTRLEN];
@@ -94,7 +94,7 @@ server_accept(struct server *server, int fd,
 		close(fd);
 		return;
 	}
-	server_adopt(server, fd, ip);
+	server_adopt(listener->server, fd, ip, listener->tls_mode);
 }
 
 static void
@@ -112,7 +112,7 @@ on_connections(struct loop_io *io, uint32_t events, void *arg)
 		fd = accept4(io->fd, (struct sockaddr *)&from, &size,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			server_accept(listener->server, fd, &from);
+			server_accept(listener, fd, &from);
 		else if (errno == EMFILE || errno == ENFILE ||
 		    errno == ENOBUFS || errno == ENOMEM)
 			server_pause(listener->server, errno);
@@ -122,7 +122,7 @@ on_connections(struct loop_io *io, uint32_t events, void *arg)
 }
 
 int
-server_listen(struct server *server, int fd)
+server_listen(struct server *server, int fd, enum config_tls_mode tls_mode)
 {
 	struct listener *listener;
 
@@ -132,6 +132,7 @@ server_listen(struct server *server, int fd)
 	}
 	listener = &server->listeners[server->n_listeners++];
 	listener->server = server;
+	listener->tls_mode = tls_mode;
 	listener->io.fd = fd;
 	listener_watch(listener);
 	return listener->is_watched ? 0 : -EBADF;

@@ -55,6 +55,8 @@ cmd_mail(struct session *s, struct slice argument)
 	struct mail_params params;
 	enum command_result result;
 
+	if (s->tls_mode == TLS_REQUIRED && s->tls == NULL)
+		return session_reply(s, REPLY_TLS_REQUIRED);
 	if (most != 0 && s->n_mails >= most)
 		return session_reply(s, REPLY_TOO_MANY_MAILS);
 	result = command_parse_mail(argument, s->is_esmtp ? MAIL_OFFERED : 0,

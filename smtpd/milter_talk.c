@@ -357,6 +357,19 @@ talk_end_transaction(struct milter_talk *t)
 		t->state = TALK_IDLE;
 }
 
+bool
+talk_next_session(struct milter_talk *t)
+{
+	/* what a milter makes of it after its last word is not written down */
+	if (t->is_session_accepted || t->has_refused_session)
+		return false;
+	if (t->version < MILTER_VERSION || t->state != TALK_IDLE ||
+	    t->in.size > 0 || (t->said & SAID(STEP_MAIL)) != 0)
+		return false;
+	t->said = SAID(STEP_OPTIONS);
+	return milter_put_command(&t->out, 'K') == 0;
+}
+
 void
 talk_quit(struct milter_talk *t)
 {

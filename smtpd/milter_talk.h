@@ -93,6 +93,11 @@ bool talk_input(struct milter_talk *talk, struct slice data);
 void talk_written(struct milter_talk *talk);
 /* The transaction is over, whatever came of it. */
 void talk_end_transaction(struct milter_talk *talk);
+/*
+ * The session is over, another may follow on this connection (SMFIC_QUIT_NC,
+ * version 6). False: not on this one.
+ */
+bool talk_next_session(struct milter_talk *talk);
 /* Say goodbye. */
 void talk_quit(struct milter_talk *talk);
 

@@ -15,8 +15,12 @@
 #include "milters.h"
 #include "stream.h"
 
+#define IDLE_MS 20000		/* how long a connection waits for a session */
+#define IDLE_MAX 8		/* so many do, for each milter */
+
 struct link {
-	struct milters *all;
+	struct compartment *c;
+	struct milters *all;		/* NULL: it waits for a session */
 	const struct config_filter *config;
 	unsigned index;
 	struct milter_talk talk;
@@ -24,6 +28,9 @@ struct link {
 	struct loop_timer timer;
 	uint32_t opening;		/* asked of the supervisor, or 0 */
 	bool is_open;
+	bool is_reused;			/* by another session before, */
+	bool has_heard;			/* and it has spoken in this one */
+	struct link *next_idle;
 	bool is_over;			/* it wants no more of this one, */
 	bool is_session_over;		/* or of all */
 };
@@ -33,7 +40,7 @@ struct milters {
 	char session[ASK_SESSION_MAX];
 	milters_answered_fn *answered;
 	void *arg;
-	struct link *links;
+	struct link **links;
 	size_t n_links;
 	struct milters_ask ask;		/* under way */
 	bool is_asked;
@@ -47,7 +54,14 @@ struct milters {
 	struct loop_timer deadline, done;
 };
 
+/* Connections that wait for a session, by milter. */
+static struct {
+	struct link *first;
+	unsigned n;
+} idle[CONFIG_MAX_MILTERS];
+
 static void link_begin(struct link *l);
+static void link_open(struct link *l);
 static void milters_next(struct milters *m);
 
 /* ---- the answer ---- */
@@ -123,10 +137,10 @@ milters_pass(struct milters *m)
 static void
 link_close(struct link *l)
 {
-	struct loop *loop = l->all->c->loop;
+	struct loop *loop = l->c->loop;
 
 	if (l->opening != 0)
-		endpoint_forget(l->all->c, l->opening);
+		endpoint_forget(l->c, l->opening);
 	l->opening = 0;
 	loop_timer_stop(loop, &l->timer);
 	if (l->is_open)
@@ -202,7 +216,7 @@ on_slow(struct loop_timer *timer, void *arg)
 static void
 link_start_timer(struct link *l)
 {
-	loop_timer_start(l->all->c->loop, &l->timer,
+	loop_timer_start(l->c->loop, &l->timer,
 	    l->config->timeout_s * 1000, on_slow, l);
 }
 
@@ -224,6 +238,34 @@ link_flush(struct link *l)
 	return true;
 }
 
+/*
+ * It may close between transactions, or when it has said its last word;
+ * within one that is a failure.
+ */
+static void
+link_ended(struct link *l, int error)
+{
+	const struct milter_talk *t = &l->talk;
+	bool begins = l->all->ask.stage == TALK_HELO ||
+	    l->all->ask.stage == TALK_MAIL;
+	bool is_within = (t->said & (1u << STEP_MAIL)) != 0 &&
+	    (t->said & (1u << STEP_END)) == 0;
+
+	/* it closed while it waited for this session: a new one, then */
+	if (l->is_reused && !l->has_heard && begins && link_is_asked(l)) {
+		link_close(l);
+		link_open(l);
+		return;
+	}
+	l->is_session_over = t->is_session_accepted;
+	l->is_over = t->is_message_over;
+	if (link_is_asked(l) ||
+	    (is_within && !l->is_session_over && !l->is_over))
+		link_fail(l, "it closed the connection", error);
+	else
+		link_close(l);
+}
+
 /* Something has happened: what does it mean for the question? */
 static void
 link_advance(struct link *l, bool restarts_timer)
@@ -231,7 +273,7 @@ link_advance(struct link *l, bool restarts_timer)
 	struct milters *m = l->all;
 
 	if (l->talk.state != TALK_BROKEN && !link_flush(l)) {
-		link_fail(l, "the connection is broken", -EPIPE);
+		link_ended(l, -EPIPE);
 		return;
 	}
 	switch (l->talk.state) {
@@ -264,26 +306,6 @@ link_advance(struct link *l, bool restarts_timer)
 	}
 }
 
-/*
- * It may close between transactions, or when it has said its last word;
- * within one that is a failure.
- */
-static void
-link_ended(struct link *l, int error)
-{
-	const struct milter_talk *t = &l->talk;
-	bool is_within = (t->said & (1u << STEP_MAIL)) != 0 &&
-	    (t->said & (1u << STEP_END)) == 0;
-
-	l->is_session_over = t->is_session_accepted;
-	l->is_over = t->is_message_over;
-	if (link_is_asked(l) ||
-	    (is_within && !l->is_session_over && !l->is_over))
-		link_fail(l, "it closed the connection", error);
-	else
-		link_close(l);
-}
-
 static void
 link_readable(struct link *l)
 {
@@ -297,9 +319,80 @@ link_readable(struct link *l)
 		link_ended(l, (int)n);
 		return;
 	}
+	l->has_heard = true;
 	has_answered = talk_input(&l->talk,
 	    (struct slice){ input, (size_t)n });
 	link_advance(l, has_answered);
+}
+
+/* ---- connections that wait for a session ---- */
+
+static void
+idle_remove(struct link *l)
+{
+	struct link **at = &idle[l->index].first;
+
+	while (*at != l)
+		at = &(*at)->next_idle;
+	*at = l->next_idle;
+	idle[l->index].n--;
+	loop_timer_stop(l->c->loop, &l->timer);
+}
+
+/* It closed, or spoke out of turn, or has waited long enough. */
+static void
+idle_drop(struct link *l)
+{
+	idle_remove(l);
+	link_close(l);
+	free(l);
+}
+
+static void
+on_idle(struct loop_timer *timer, void *arg)
+{
+	struct link *l = arg;
+
+	(void)timer;
+	talk_quit(&l->talk);
+	(void)link_flush(l);
+	idle_drop(l);
+}
+
+/* The session is over. False: this connection is of no more use. */
+static bool
+link_wait(struct link *l)
+{
+	if (!l->is_open || !l->config->is_reused ||
+	    idle[l->index].n == IDLE_MAX ||
+	    stream_has_output(&l->stream) || !talk_next_session(&l->talk) ||
+	    !link_flush(l) || stream_has_output(&l->stream))
+		return false;
+	l->all = NULL;
+	l->is_over = l->is_session_over = false;
+	l->next_idle = idle[l->index].first;
+	idle[l->index].first = l;
+	idle[l->index].n++;
+	loop_timer_start(l->c->loop, &l->timer, IDLE_MS, on_idle, l);
+	return true;
+}
+
+/* One that waits takes the place of a link that is not open. */
+static struct link *
+link_reuse(struct milters *m, struct link *closed)
+{
+	struct link *l = idle[closed->index].first;
+
+	if (l == NULL)
+		return NULL;
+	idle_remove(l);
+	l->all = m;
+	l->is_reused = true;
+	l->has_heard = false;
+	m->links[closed->index] = l;
+	talk_free(&closed->talk);
+	free(closed);
+	return l;
 }
 
 static void
@@ -308,6 +401,10 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 	struct link *l = arg;
 
 	(void)stream;
+	if (l->all == NULL) {
+		idle_drop(l);
+		return;
+	}
 	switch (event) {
 	case STREAM_INPUT:
 		link_readable(l);
@@ -319,6 +416,10 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 	case STREAM_BROKEN:
 		link_ended(l, -EPIPE);
 		break;
+	case STREAM_HELD:
+	case STREAM_SECURED:
+	case STREAM_INSECURE:
+		break;		/* without TLS neither comes */
 	}
 }
 
@@ -332,8 +433,8 @@ on_opened(int fd, void *arg)
 
 	l->opening = 0;
 	if (fd >= 0)
-		error = stream_open(&l->stream, l->all->c->loop, fd,
-		    on_stream, l);
+		error = stream_open(&l->stream, l->c->loop, fd, on_stream,
+		    l);
 	if (error < 0) {
 		link_fail(l, "it cannot be reached", error);
 		return;
@@ -358,8 +459,9 @@ link_open(struct link *l)
 {
 	talk_free(&l->talk);
 	talk_init(&l->talk);
+	l->is_reused = false;
 	link_start_timer(l);
-	l->opening = endpoint_open(l->all->c,
+	l->opening = endpoint_open(l->c,
 	    CONFIG_ENDPOINT_MILTERS + l->index, on_opened, l);
 	if (l->opening == 0)
 		link_fail(l, "it cannot be reached", -ENOBUFS);
@@ -369,19 +471,21 @@ link_open(struct link *l)
 static void
 milters_next(struct milters *m)
 {
-	struct link *l;
+	struct link *l, *reused;
 	bool begins = m->ask.stage == TALK_HELO || m->ask.stage == TALK_MAIL;
 
 	if (m->at == m->n_links) {
 		milters_pass(m);
 		return;
 	}
-	l = &m->links[m->at];
+	l = m->links[m->at];
 	if (l->is_over || l->is_session_over) {
 		m->at++;
 		milters_next(m);
 	} else if (l->is_open) {
 		link_begin(l);
+	} else if (begins && (reused = link_reuse(m, l)) != NULL) {
+		link_begin(reused);
 	} else if (begins) {
 		link_open(l);
 	} else {
@@ -396,7 +500,7 @@ on_deadline(struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	if (m->is_asked && m->at < m->n_links)
-		link_fail(&m->links[m->at], "no time is left", -ETIMEDOUT);
+		link_fail(m->links[m->at], "no time is left", -ETIMEDOUT);
 }
 
 void
@@ -444,7 +548,7 @@ milters_drop_question(struct milters *m)
 	loop_timer_stop(m->c->loop, &m->deadline);
 	loop_timer_stop(m->c->loop, &m->done);
 	if (m->is_asked && m->at < m->n_links)
-		link_close(&m->links[m->at]);
+		link_close(m->links[m->at]);
 	m->is_asked = false;
 	if (m->has_draft)
 		draft_close(&m->draft);
@@ -466,7 +570,7 @@ milters_end_transaction(struct milters *m)
 	milters_drop_question(m);
 	milter_changes_free(&m->changes);
 	for (size_t i = 0; i < m->n_links; i++) {
-		struct link *l = &m->links[i];
+		struct link *l = m->links[i];
 
 		l->is_over = false;
 		if (!l->is_open)
@@ -475,6 +579,21 @@ milters_end_transaction(struct milters *m)
 		if (!link_flush(l))
 			link_close(l);
 	}
+}
+
+static struct link *
+link_new(struct milters *m, unsigned index)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->c = m->c;
+	l->all = m;
+	l->index = index;
+	l->config = &m->c->config->milters[index];
+	talk_init(&l->talk);
+	return l;
 }
 
 struct milters *
@@ -486,23 +605,20 @@ milters_new(struct compartment *c, const char *session,
 
 	if (m == NULL)
 		return NULL;
-	m->links = calloc(n, sizeof(*m->links));
-	if (m->links == NULL) {
-		free(m);
-		return NULL;
-	}
 	m->c = c;
 	m->answered = answered;
 	m->arg = arg;
 	m->answer_fd = -1;
-	m->n_links = n;
 	slice_copy(m->session, sizeof(m->session), slice_of(session));
-	for (size_t i = 0; i < n; i++) {
-		m->links[i].all = m;
-		m->links[i].index = (unsigned)i;
-		m->links[i].config = &c->config->milters[i];
-		talk_init(&m->links[i].talk);
+	m->links = calloc(n, sizeof(*m->links));
+	while (m->links != NULL && m->n_links < n) {
+		m->links[m->n_links] = link_new(m, (unsigned)m->n_links);
+		if (m->links[m->n_links] == NULL)
+			break;
+		m->n_links++;
 	}
+	if (m->n_links < n)
+		milters_free(&m);
 	return m;
 }
 
@@ -516,11 +632,16 @@ milters_free(struct milters **mp)
 		return;
 	milters_end_transaction(m);
 	for (size_t i = 0; i < m->n_links; i++) {
-		if (m->links[i].is_open) {
-			talk_quit(&m->links[i].talk);
-			(void)link_flush(&m->links[i]);
+		struct link *l = m->links[i];
+
+		if (link_wait(l))
+			continue;
+		if (l->is_open) {
+			talk_quit(&l->talk);
+			(void)link_flush(l);
 		}
-		link_close(&m->links[i]);
+		link_close(l);
+		free(l);
 	}
 	free(m->links);
 	free(m);

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "limits.h"
 #include "log.h"
+#include "tls.h"
 #include "trail.h"
 #include "transaction.h"
 
@@ -181,6 +182,29 @@ note_opened(struct session *s)
 }
 
 void
+note_secured(struct session *s, const struct tls_facts *facts)
+{
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", "tls"), LOG_S("version", facts->version),
+	    LOG_S("cipher", facts->cipher), LOG_S("name", facts->name),
+	    LOG_END });
+	log_info("tls", LOG_S("session", s->id), LOG_S("client", s->ip),
+	    LOG_S("version", facts->version), LOG_S("cipher", facts->cipher),
+	    LOG_S("name", facts->name), LOG_END);
+}
+
+/* Nobody is told: the alert of the handshake is all that can be said. */
+void
+note_insecure(struct session *s, const char *why)
+{
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", "tls"), LOG_S("verdict", "failed"),
+	    LOG_S("answer", why), LOG_END });
+	log_info("tls_failed", LOG_S("session", s->id), LOG_S("client", s->ip),
+	    LOG_S("why", why), LOG_END);
+}
+
+void
 note_closed(const struct session *s)
 {
 	int64_t took_us = clock_monotonic_us() - s->opened_us;
@@ -194,8 +218,9 @@ note_closed(const struct session *s)
 	    LOG_S("client", s->ip), LOG_U("messages", s->n_accepted),
 	    LOG_U("recipients", s->n_recipients),
 	    LOG_U("unknown", s->n_unknown), LOG_U("refused", s->n_refusals),
-	    LOG_U("errors", s->n_errors), LOG_D("took_ms", took_us / 1000),
-	    LOG_END);
+	    LOG_U("errors", s->n_errors),
+	    LOG_S("tls", s->tls != NULL ? s->tls : ""),
+	    LOG_D("took_ms", took_us / 1000), LOG_END);
 }
 
 /* Recipients that got it, and the copies that are in mailboxes for it. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "clock.h"
+#include "digest.h"
 #include "judge_queue.h"
 #include "log.h"
 #include "peers.h"
@@ -121,9 +122,26 @@ on_failure_count(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
+static bool
+on_digest_key(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	uint8_t key[DIGEST_KEY_SIZE];
+
+	(void)ch;
+	(void)arg;
+	if (!ipc_get_bytes(&m->body, key, sizeof(key)) ||
+	    !ipc_reader_is_done(&m->body))
+		return false;
+	if (!digest_set_key(key))
+		log_warning("digest_key", LOG_END);
+	return true;
+}
+
 static const struct channel_rule store_rules[] = {
+	{ DIGEST_KEY, CHANNEL_NO_FD, on_digest_key },
 	{ FAILURE_COUNT, CHANNEL_NO_FD, on_failure_count },
 };
+#define N_STORE_RULES (sizeof(store_rules) / sizeof(store_rules[0]))
 
 /* Where a channel is kept, and whose it is; NULL: it has a successor. */
 static struct channel **
@@ -230,7 +248,8 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 	if (*slot != NULL)
 		channel_free(slot);
 	*slot = channel_new(peers->loop, fd, role_name(role),
-	    is_store ? store_rules : NULL, is_store, on_closed, peers);
+	    is_store ? store_rules : NULL, is_store ? N_STORE_RULES : 0,
+	    on_closed, peers);
 	want_next_judge(peers);
 }
 

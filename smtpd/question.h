@@ -35,6 +35,7 @@ enum question_kind {
 	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
 	QUESTION_SCAN,		/* clamd -> answer.as.scan */
 	/* told */
+	QUESTION_CANCEL,	/* deliver: do not move it any more */
 	QUESTION_DONE,		/* store: these are in new/ */
 	QUESTION_SETTLE,	/* store: find out what became of it */
 	QUESTION_CONFIRM,	/* store: the client has read the reply */
@@ -78,8 +79,8 @@ struct question {
 		struct release_ask release;
 		const struct milters_ask *milters;
 		struct scan_ask scan;
-		uint64_t transaction;	/* INTENT, COMMIT, SETTLE, CONFIRM,
-					 * END */
+		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
+					 * CONFIRM, END */
 	} as;
 };
 

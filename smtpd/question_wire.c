@@ -142,6 +142,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_result },
 	[QUESTION_DELIVER] = { ROLE_DELIVER, DELIVER_ASK, COMMIT_ANSWER,
 	    get_result },
+	[QUESTION_CANCEL] = { ROLE_DELIVER, DELIVER_CANCEL, 0, NULL },
 	[QUESTION_RELEASE] = { ROLE_DELIVER, RELEASE_ASK, 0, NULL },
 	[QUESTION_FAILURE] = { ROLE_STORE, FAILURE_ASK, FAILURE_ANSWER,
 	    get_code },

@@ -59,12 +59,57 @@ rcpt_ask_failure(struct session *s)
 	return session_ask(s, &q, rcpt_remembered);
 }
 
+/* RFC 5321 2.4: the domain is the same in any case, the local part is not. */
+static bool
+is_same_address(const char *a, const char *b)
+{
+	const char *at = strrchr(a, '@');
+	size_t local = at != NULL ? (size_t)(at - a) : strlen(a);
+
+	return strncmp(a, b, local) == 0 && strcasecmp(a + local, b + local)
+	    == 0;
+}
+
+/* The same again would be a second copy. With PRDR each has its own reply. */
+static bool
+rcpt_is_there(const struct transaction *tx)
+{
+	uint16_t i;
+
+	for (i = 0; i < tx->n_recipients; i++)
+		if (is_same_address(tx->recipients[i].address, tx->rcpt.text))
+			return (tx->params.given & COMMAND_PRDR) == 0;
+	return false;
+}
+
+/* Whoever lives here: no look at that, so harvesters hear all in equal time.
+ * REPLY_COUNT: none is met. */
+static enum reply_name
+rcpt_limit(const struct session *s)
+{
+	const struct transaction *tx = s->tx;
+
+	if (tx->n_recipients >= s->settings->max_recipients ||
+	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS) {
+		note_told("%u are accepted already", tx->n_recipients);
+		return REPLY_TOO_MANY_RECIPIENTS;
+	}
+	if (rcpt_is_exempt(&tx->rcpt) ||
+	    !limits_is_harvester(s->settings->limits, s->client))
+		return REPLY_COUNT;
+	note_told("its network asked for more than %u unknown recipients "
+	    "(unknown_recipients)",
+	    s->settings->config->limits.unknown_recipients);
+	return REPLY_HARVEST;
+}
+
 enum step
 cmd_rcpt(struct session *s, struct slice argument)
 {
 	struct transaction *tx = s->tx;
 	struct rcpt_params params;
 	enum command_result result;
+	enum reply_name limit;
 
 	s->n_recipients++;
 	s->n_idle = 0;
@@ -74,18 +119,9 @@ cmd_rcpt(struct session *s, struct slice argument)
 		return session_reply_syntax(s, result, REPLY_RECIPIENT_SYNTAX,
 		    params.wrong);
 	note_asked("rcpt", slice_of(tx->rcpt.text), 0);
-	if (tx->n_recipients >= s->settings->max_recipients ||
-	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS) {
-		note_told("%u are accepted already", tx->n_recipients);
-		return session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
-	}
-	if (!rcpt_is_exempt(&tx->rcpt) &&
-	    limits_is_harvester(s->settings->limits, s->client)) {
-		note_told("its network asked for more than %u unknown "
-		    "recipients (unknown_recipients)",
-		    s->settings->config->limits.unknown_recipients);
-		return session_reply(s, REPLY_HARVEST);
-	}
+	limit = rcpt_limit(s);
+	if (limit != REPLY_COUNT)
+		return session_reply(s, limit);
 	if (s->is_self_test && self_test_is_reserved(&tx->rcpt))
 		return rcpt_add(s, ROUTE_DISCARD);
 	if (!s->is_self_test && (s->settings->failing & SELF_TEST_RECIPIENT))
@@ -95,6 +131,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 		    s->settings->config->limits.recipients_per_client);
 		return session_reply(s, REPLY_TOO_MANY_RCPTS);
 	}
+	if (rcpt_is_there(tx))
+		return session_reply(s, REPLY_RCPT_OK);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
 	return rcpt_ask_route(s, rcpt_routed);

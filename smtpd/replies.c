@@ -16,8 +16,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_OK] = { 250, 0, 0, 0, NULL, "ok" },
 	[REPLY_RESET] = { 250, 0, 0, 0, NULL, "reset" },
 	[REPLY_HELP] = { 214, 0, 0, 0, NULL,
-	    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY EXPN HELP QUIT; "
-	    "see RFC 5321" },
+	    "EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY EXPN HELP "
+	    "QUIT; see RFC 5321" },
 	[REPLY_VRFY] = { 252, 5, 0, 0, NULL,
 	    "not verified here; send mail and RCPT will tell" },
 	[REPLY_MAIL_OK] = { 250, 1, 0, 0, NULL, "sender ok" },
@@ -30,6 +30,17 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_DELIVERED] = { 250, 0, 0, 0, NULL, "delivered" },
 	[REPLY_DELIVERED_TO] = { 250, 1, 5, 0, NULL, "delivered" },
 	[REPLY_NOBODY] = { 550, 3, 0, 0, "delivery", "nobody has received it" },
+
+	[REPLY_TLS_READY] = { 220, 0, 0, 0, NULL, "begin the handshake" },
+	[REPLY_TLS_ALREADY] = { 503, 5, 1, ERROR, "starttls",
+	    "this connection has TLS already" },
+	[REPLY_TLS_NOT_OFFERED] = { 502, 5, 1, ERROR, "starttls",
+	    "TLS is not offered here" },
+	[REPLY_TLS_PIPELINED] = { 554, 5, 1, CLOSES | ERROR, "starttls",
+	    "nothing may stand behind STARTTLS until it is answered, "
+	    "closing" },
+	[REPLY_TLS_REQUIRED] = { 530, 7, 0, ERROR, "starttls",
+	    "say STARTTLS first" },
 
 	[REPLY_TALKS_EARLY] = { 554, 5, 1, CLOSES | ERROR, "greeting",
 	    "wait for the greeting before you speak" },

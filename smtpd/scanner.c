@@ -224,6 +224,10 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 	case STREAM_BROKEN:
 		scanner_fail(s, "the connection is broken", -EPIPE);
 		break;
+	case STREAM_HELD:
+	case STREAM_SECURED:
+	case STREAM_INSECURE:
+		break;		/* without TLS neither comes */
 	}
 }
 

@@ -12,7 +12,7 @@
  *	self_test_start -> (first test) first_done -> ... every 10 min ...
  *
  * The session is a real one but for these: it is not in limits, counters,
- * trail and log; policy is not asked about it; a reserved recipient is
+ * trail and log; policy and milters are not asked; a reserved recipient is
  * discarded; no bare LF is forgiven.
  * What could not be tried (MAIL was refused, say) is as it was before, and
  * is logged.

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "filter_steps.h"
+#include "finish.h"
 #include "limits.h"
 #include "smtp_command.h"
 #include "transaction.h"
@@ -36,6 +37,8 @@ static const struct command_entry commands[] = {
 	{ SLICE("DATA"), IN_TRANSACTION, true, false, cmd_data, NULL },
 	{ SLICE("BDAT"), IN_TRANSACTION | PHASE_CHUNKS, false, false,
 	    cmd_bdat, cmd_bdat_out_of_phase },
+	{ SLICE("STARTTLS"), PHASE_READY | IN_TRANSACTION, true, true,
+	    cmd_starttls, NULL },
 	{ SLICE("RSET"), PHASE_ANY, false, true, cmd_rset, NULL },
 	{ SLICE("NOOP"), PHASE_ANY, true, true, cmd_noop, NULL },
 	{ SLICE("VRFY"), PHASE_ANY, true, true, cmd_vrfy, NULL },
@@ -45,14 +48,17 @@ static const struct command_entry commands[] = {
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* Nothing is read: a question is out, or a set of them. */
+/*
+ * Nothing is read: a question is out, or a set of them, or what comes is a
+ * TLS handshake's.
+ */
 static bool
 is_waiting(const struct session *s)
 {
-	return s->question != 0 || checks_are_awaited(s);
+	return s->question != 0 || s->is_securing || checks_are_awaited(s);
 }
 
-static void
+void
 session_flush(struct session *s)
 {
 	if (s->out.size > 0)
@@ -270,6 +276,7 @@ session_free(struct session *s)
 		close(s->spent_fd);
 	free(s->helo);
 	free(s->unknown_line);
+	free(s->tls);
 	free(s);
 }
 
@@ -284,13 +291,15 @@ session_may_end(const struct session *s)
 }
 
 /* The one reader. Every call from outside ends here. */
-static enum step
+enum step
 session_run(struct session *s, enum step step)
 {
 	while (step == STEP_NEXT && s->input.size > 0 && !s->is_gone)
 		step = session_take(s);
 	if (s->is_gone && !is_waiting(s))
 		step = STEP_CLOSE;
+	if (s->is_securing && s->settings->is_stopping)
+		step = STEP_CLOSE;	/* nothing can be said now */
 	if (step != STEP_CLOSE && s->settings->is_stopping &&
 	    session_may_end(s))
 		step = session_reply(s, REPLY_SHUTTING_DOWN);
@@ -337,11 +346,10 @@ session_begin(struct session *s)
 }
 
 enum step
-session_greet(struct session *s, bool has_talked)
+session_say_greeting(struct session *s, bool has_talked)
 {
 	char text[300];
 
-	session_begin(s);
 	s->is_timer_wanted = true;
 	note_asked("connect", slice_of(s->ip), 0);
 	if (has_talked)
@@ -349,6 +357,13 @@ session_greet(struct session *s, bool has_talked)
 	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
 	    s->settings->config->hostname);
 	return session_run(s, session_reply_lines(s, 220, slice_of(text)));
+}
+
+enum step
+session_greet(struct session *s, bool has_talked)
+{
+	session_begin(s);
+	return session_say_greeting(s, has_talked);
 }
 
 enum step
@@ -411,6 +426,8 @@ session_timeout(struct session *s)
 {
 	enum step step;
 
+	if (s->is_securing)
+		return session_handshake_over(s);
 	if (is_waiting(s))
 		return STEP_WAIT;
 	s->input = buf_slice(&s->kept);
@@ -428,9 +445,19 @@ enum step
 session_hang_up(struct session *s)
 {
 	s->is_gone = true;
-	if (is_waiting(s) && s->tx != NULL && s->tx->is_finishing)
+	if (is_waiting(s) && s->tx != NULL && s->tx->is_finishing) {
+		finish_cancel(s);
 		return STEP_WAIT;
+	}
 	return session_run(s, STEP_CLOSE);
+}
+
+/* What it has sent before it left is still to be read and answered. */
+void
+session_client_left(struct session *s)
+{
+	if (s->tx != NULL && s->kept.size == 0)
+		finish_cancel(s);
 }
 
 enum step

@@ -55,6 +55,9 @@ bool session_has_quit(const struct session *s);
 /* a->is_known false: unknown. An id that is not out is ignored. */
 enum step session_answer(struct session *s, uint32_t id, struct answer *a);
 enum step session_timeout(struct session *s);
+/* The client has closed it, but nothing is read now: if its message is just
+ * being delivered, it should not be. */
+void session_client_left(struct session *s);
 /* The client has closed or broken the connection. */
 enum step session_hang_up(struct session *s);
 /*

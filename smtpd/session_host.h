@@ -26,6 +26,11 @@ enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
 struct session_host {
 	void (*send)(void *conn, struct slice data);
 	enum presence (*presence)(void *conn);
+	/*
+	 * Begin a TLS handshake; session_secured or session_insecure end it.
+	 * Everything was sent. 0 or a negative errno.
+	 */
+	int (*start_tls)(void *conn);
 	/* Octets come no sooner than after_ms from now, or session_timeout. */
 	void (*timer)(void *conn, uint32_t after_ms);	/* 0: none */
 	/* The session ends. unconfirmed: see session_confirm; 0: nothing. */

@@ -43,7 +43,7 @@ struct session {
 	struct client *client;		/* of limits.h; may be NULL */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
-	char ip_literal[INET6_ADDRSTRLEN + 2];	/* "[ip]" */
+	char client_name[256];		/* confirmed, or "[ip]": for milters */
 	char *helo;			/* NULL before HELO */
 	enum phase phase;
 	enum input_mode mode;
@@ -55,6 +55,11 @@ struct session {
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */
 	bool is_timer_wanted;		/* start the timer anew */
+	bool is_securing;		/* a TLS handshake is under way */
+	bool is_greeting_due;		/* ... from the first octet */
+	enum config_tls_mode tls_mode;	/* of its listener */
+	char *tls;			/* "TLSv1.3 CIPHER"; NULL without */
+	unsigned cipher_bits;
 	bool is_slow;			/* the last answer took its time */
 	bool is_chunk_last;
 	struct slice input;		/* what has not been read yet */
@@ -70,7 +75,7 @@ struct session {
 	session_answered_fn *answered;
 	session_then_fn *after_filter;	/* once milters, clamd let it pass */
 	bool has_filters;		/* they were asked something */
-	char *unknown_line;		/* the last one that they saw, or NULL */
+	char *unknown_line;		/* the last one they saw, or NULL */
 	struct transaction *tx;		/* NULL outside of one */
 	struct checks *checks;		/* of checks.h, from EHLO on */
 	int64_t opened_us;

@@ -16,12 +16,14 @@
 #include "clock.h"
 #include "compartment.h"
 #include "connection.h"
+#include "digest.h"
 #include "fault.h"
 #include "limits.h"
 #include "log.h"
 #include "peers.h"
 #include "sandbox.h"
 #include "self_test.h"
+#include "signer.h"
 #include "trail.h"
 
 #define TRAIL_WAIT_MS 5		/* for more records to write with one */
@@ -31,6 +33,7 @@
 struct smtpd {
 	struct compartment c;
 	struct server server;
+	struct signer signer;
 	struct trail *trail;
 	struct boards boards;
 	struct loop_timer drain_timer;
@@ -54,7 +57,9 @@ settings_init(struct smtpd *d)
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
 	settings->memory_bytes = setup.memory_bytes;
-	settings->has_scanner = FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
+	settings->has_scanner = (config->n_clamds > 0 &&
+	    config->checks.actions[CHECK_VIRUS] == ACTION_REFUSE) ||
+	    FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
 	settings->max_recipients = session_max_recipients(config);
 	d->server.peers = peers_new(d->c.loop, connection_answered,
 	    &settings->n_remembered_failures);
@@ -85,9 +90,14 @@ listen_all(void *arg)
 
 	if (d->server.is_ending)
 		return;
-	for (i = 0; i < d->c.n_listeners; i++)
-		if (server_listen(&d->server, d->c.listeners[i].fd) < 0)
+	for (i = 0; i < d->c.n_listeners; i++) {
+		const struct compartment_listener *l = &d->c.listeners[i];
+
+		if (l->config_index >= d->c.config->n_listens ||
+		    server_listen(&d->server, l->fd,
+		    d->c.config->listens[l->config_index].tls) < 0)
 			fatal("cannot watch a listening socket");
+	}
 }
 
 /* Fault tests count what passes their points: there it is asked for. */
@@ -155,7 +165,10 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct smtpd *d = c->arg;
 
-	peers_add(d->server.peers, role, index, fd);
+	if (role == ROLE_VAULT)
+		signer_connect(&d->signer, fd);
+	else
+		peers_add(d->server.peers, role, index, fd);
 }
 
 static void
@@ -205,7 +218,8 @@ smtpd_main(void)
 	d.server.ended = on_ended;
 	boards_open(&d.boards, &d.c);
 	settings_init(&d);
-	body_warm_up();
+	digest_warm_up();
+	d.server.tls = signer_open(&d.signer, &d.c);
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);

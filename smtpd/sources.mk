@@ -10,6 +10,7 @@ SMTPD_SRCS = \
 	smtpd/connection.c \
 	smtpd/copies.c \
 	smtpd/data.c \
+	smtpd/digest.c \
 	smtpd/draft.c \
 	smtpd/endpoints.c \
 	smtpd/fate.c \
@@ -38,6 +39,8 @@ SMTPD_SRCS = \
 	smtpd/scanner.c \
 	smtpd/self_test.c \
 	smtpd/session.c \
+	smtpd/signer.c \
 	smtpd/smtpd.c \
+	smtpd/starttls.c \
 	smtpd/trace.c \
 	smtpd/transaction.c

@@ -20,6 +20,8 @@ trace_protocol(const struct session *s)
 		with |= RECEIVED_ESMTP;
 	if ((s->tx->params.given & COMMAND_SMTPUTF8) != 0)
 		with |= RECEIVED_UTF8;
+	if (s->tls != NULL)
+		with |= RECEIVED_TLS;
 	return with;
 }
 
@@ -49,6 +51,7 @@ trace_make(struct session *s)
 		.ip = slice_of(s->ip),
 		.host = slice_of(s->settings->config->hostname),
 		.with = trace_protocol(s),
+		.tls = slice_of(s->tls != NULL ? s->tls : ""),
 		.id = slice_of(s->id),
 		.recipient = slice_of(""),
 		.when_s = now_us / 1000000,

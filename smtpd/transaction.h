@@ -59,6 +59,8 @@ struct transaction {
 	bool is_each;			/* PRDR: each recipient by itself */
 	bool is_whole;			/* one copy: DELIVER, in one step */
 	bool is_committed;
+	bool is_delivering;		/* DELIVER is out */
+	bool is_cancelled;		/* ... and the client has left */
 	struct verdict *failures;	/* room for one each, with is_each */
 	int64_t dot_us;
 	int message_fd;			/* sealed, or -1 */

@@ -94,6 +94,21 @@ rules_of(enum role role, const struct channel_rule **rules, size_t *n)
 	}
 }
 
+/* What a message that comes again is known by (smtpd/digest.h). */
+static void
+tell_digest_key(struct peer *peer)
+{
+	const struct slice field = SLICE("digest of messages");
+	uint8_t key[HMAC_SIZE];
+	struct ipc_writer w;
+
+	if (hmac_fields(peer->store->hmac, &field, 1, key) < 0)
+		return;		/* smtpd goes on with SHA-256 */
+	ipc_writer_init(&w);
+	ipc_put_bytes(&w, key, sizeof key);
+	(void)channel_tell(peer->ch, DIGEST_KEY, &w, -1);
+}
+
 void
 store_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
@@ -118,8 +133,10 @@ store_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		peer_free(peer);
 		return;
 	}
-	if (role == ROLE_SMTPD)
+	if (role == ROLE_SMTPD) {
+		tell_digest_key(peer);
 		tell_failures(peer);
-	else if (role == ROLE_DELIVER)
+	} else if (role == ROLE_DELIVER) {
 		store_resolve(s);
+	}
 }

@@ -18,6 +18,6 @@ for user in postern-directory postern-compiler; do
 	make_user $user --gid postern
 done
 for user in postern-smtpd postern-policy postern-deliver postern-store \
-    postern-control postern-resolver "$@"; do
+    postern-control postern-resolver postern-vault "$@"; do
 	make_user "$user" --user-group
 done

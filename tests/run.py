@@ -160,7 +160,7 @@ def end_to_end(name):
     if failed and os.environ.get("FAIL_FAST"):
         return
     began = time.monotonic()
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "--no-header",
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rsfE", "--no-header",
                "-p", "no:cacheprovider", f"tests/e2e/{name}.py"]
     if os.environ.get("FAIL_FAST"):
         command.append("-x")

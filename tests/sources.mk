@@ -59,9 +59,11 @@ UNIT_TESTS = \
 	test_smtp_command \
 	test_tables \
 	test_tag_list \
+	test_tls \
 	test_trail \
 	test_users \
 	test_utf8 \
+	test_vault \
 	test_verdict \
 	test_work
 
@@ -69,6 +71,7 @@ FUZZ_TARGETS = \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
+	fuzz_vault \
 	fuzz_config \
 	fuzz_facts \
 	fuzz_address \

@@ -8,21 +8,24 @@ from collections import namedtuple
 # Postfix. cpu_goal: CPU time per message, a fraction of Postfix's.
 Case = namedtuple("Case", "key title unit connections per_connection size "
                   "rcpts messages messages_fast is_flood pipelining "
-                  "rate_goal cpu_goal")
+                  "tls rate_goal cpu_goal")
 
 
 def case(key, title, unit="msg/s", connections=1, per_connection=0,
          size=4096, rcpts=1, messages=1000, messages_fast=None,
-         is_flood=False, pipelining=True, rate_goal=None, cpu_goal=None):
+         is_flood=False, pipelining=True, tls=False, rate_goal=None, cpu_goal=None):
     return Case(key, title, unit, connections, per_connection, size, rcpts,
                 messages, messages_fast or 4 * messages, is_flood,
-                pipelining, rate_goal, cpu_goal)
+                pipelining, tls, rate_goal, cpu_goal)
 
 
 CASES = [
     case("new20", "4 KB, 20 connections, new one per message",
          connections=20, per_connection=1, messages=3000,
          rate_goal=5, cpu_goal=1 / 5),
+    case("starttls", "4 KB, 20 connections, new with STARTTLS",
+         connections=20, per_connection=1, messages=1500, tls=True,
+         rate_goal=1.5, cpu_goal=1 / 2),
     case("reused100", "4 KB, 100 reused connections",
          connections=100, messages=4000, rate_goal=5, cpu_goal=1 / 5),
     case("one", "4 KB, one connection alone", messages=1500, rate_goal=3),

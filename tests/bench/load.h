@@ -8,6 +8,7 @@
  *	smtpload.c	  options, event loop
  *	load_connection.c sockets: open, read lines, write, close
  *	load_session.c	  the dialogue: what a reply leads to
+ *	load_tls.c	  a handshake, and octets within it
  *	load_message.c	  the messages and who sends which
  *	load_report.c	  figures as one line of JSON
  *
@@ -19,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum mode {
 	MODE_SEND,	/* complete transactions */
@@ -28,7 +30,7 @@ enum mode {
 };
 
 enum stage {		/* the reply that a connection waits for */
-	STAGE_GREETING, STAGE_EHLO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA,
+	STAGE_GREETING, STAGE_EHLO, STAGE_TLS, STAGE_MAIL, STAGE_RCPT, STAGE_DATA,
 	STAGE_DOT, STAGE_RSET, STAGE_QUIT, STAGE_HELD, N_STAGES
 };
 
@@ -39,12 +41,14 @@ struct options {
 	unsigned connections, rcpts;
 	long messages, per_connection, users;
 	size_t size_bytes;
-	bool has_pipelining;
+	bool has_pipelining, has_tls;
 	double hold_s, ramp_s, timeout_s, interval_s;
 };
 
 struct connection {
 	int fd;				/* -1: closed */
+	struct ssl_st *ssl;		/* NULL: in the clear */
+	bool is_shaking;
 	unsigned index, events;
 	enum stage stage;
 	bool is_connecting, has_pipelining;
@@ -117,6 +121,13 @@ void session_broke(struct load *load, struct connection *c, const char *why);
 const char *session_stage_name(enum stage stage);
 void session_note(struct load *load, enum stage stage, int code,
     const char *text);
+
+/* load_tls.c: as connect, recv and send do it; errno EAGAIN: later */
+void tls_start(struct connection *c);
+void tls_end(struct connection *c);
+int tls_shake(struct connection *c);
+ssize_t tls_read(struct connection *c, void *to, size_t room);
+ssize_t tls_write(struct connection *c, const void *from, size_t size);
 
 /* load_message.c */
 void message_make_body(struct load *load);

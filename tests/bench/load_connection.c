@@ -114,6 +114,7 @@ connection_open(struct load *load, struct connection *c)
 void
 connection_close(struct load *load, struct connection *c, double rest_s)
 {
+	tls_end(c);
 	close(c->fd);
 	c->fd = -1;
 	c->retry_at = 0;
@@ -158,6 +159,23 @@ advance(struct connection *c, size_t n)
 		c->dot_at = load_now();
 }
 
+/* What is left of the output, or else of the body. */
+static int
+write_within_tls(struct connection *c)
+{
+	while (is_pending(c)) {
+		bool is_output = c->out_pos < c->out_len;
+		ssize_t n = is_output ?
+		    tls_write(c, c->out + c->out_pos, c->out_len - c->out_pos)
+		    : tls_write(c, c->body, c->body_left);
+
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -1;
+		advance(c, (size_t)n);
+	}
+	return 0;
+}
+
 /* Header and body leave together, as one write of a real client would. */
 static int
 write_pending(struct connection *c)
@@ -180,7 +198,11 @@ write_pending(struct connection *c)
 void
 connection_flush(struct load *load, struct connection *c)
 {
-	if (write_pending(c) < 0) {
+	if (c->is_shaking) {
+		watch(load, c, EPOLL_CTL_MOD, EPOLLIN);
+		return;
+	}
+	if ((c->ssl != NULL ? write_within_tls(c) : write_pending(c)) < 0) {
 		session_broke(load, c, "write");
 		return;
 	}
@@ -242,7 +264,9 @@ read_replies(struct load *load, struct connection *c)
 {
 	for (;;) {
 		size_t room = sizeof(c->in) - c->in_len;
-		ssize_t n = recv(c->fd, c->in + c->in_len, room, 0);
+		ssize_t n = c->ssl != NULL ?
+		    tls_read(c, c->in + c->in_len, room) :
+		    recv(c->fd, c->in + c->in_len, room, 0);
 
 		if (n < 0 && errno == EAGAIN)
 			return true;
@@ -253,7 +277,7 @@ read_replies(struct load *load, struct connection *c)
 		c->in_len += (size_t)n;
 		if (!take_lines(load, c))
 			return false;
-		if ((size_t)n < room)
+		if (c->is_shaking || (c->ssl == NULL && (size_t)n < room))
 			return true;
 	}
 }
@@ -272,6 +296,11 @@ connection_event(struct load *load, struct connection *c, unsigned events)
 			return;
 		}
 		c->is_connecting = false;
+	}
+	if (c->is_shaking && tls_shake(c) < 0) {
+		if (errno != EAGAIN)
+			session_broke(load, c, "handshake");
+		return;
 	}
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 &&
 	    !read_replies(load, c))

@@ -13,7 +13,7 @@ const char *
 session_stage_name(enum stage stage)
 {
 	static const char *const names[N_STAGES] = {
-		"greeting", "EHLO", "MAIL", "RCPT", "DATA", "end-of-data",
+		"greeting", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "end-of-data",
 		"RSET", "QUIT", "held",
 	};
 
@@ -90,6 +90,11 @@ static bool
 ehlo_answered(struct load *load, struct connection *c, int code)
 {
 	(void)code;
+	if (load->opt.has_tls && c->ssl == NULL) {
+		connection_put(c, "STARTTLS\r\n");
+		c->stage = STAGE_TLS;
+		return true;
+	}
 	if (load->opt.mode == MODE_SEND || load->opt.mode == MODE_FLOOD) {
 		session_next(load, c);
 		return true;
@@ -97,6 +102,19 @@ ehlo_answered(struct load *load, struct connection *c, int code)
 	c->stage = STAGE_HELD;
 	load->n_held++;
 	load->last_held_at = load_now();
+	return true;
+}
+
+/* EHLO is said again behind the handshake (RFC 3207 4.2). */
+static bool
+starttls_answered(struct load *load, struct connection *c, int code)
+{
+	(void)load;
+	(void)code;
+	tls_start(c);
+	(void)tls_shake(c);	/* the hello leaves now */
+	connection_put(c, "EHLO load.sender.test\r\n");
+	c->stage = STAGE_EHLO;
 	return true;
 }
 
@@ -245,7 +263,7 @@ noop_answered(struct load *load, struct connection *c, int code)
 static bool
 is_fatal(const struct connection *c, int code)
 {
-	return code == 421 || (c->stage <= STAGE_EHLO && code / 100 != 2);
+	return code == 421 || (c->stage <= STAGE_TLS && code / 100 != 2);
 }
 
 bool
@@ -254,8 +272,8 @@ session_reply(struct load *load, struct connection *c, int code,
 {
 	static bool (*const answered[N_STAGES])(struct load *,
 	    struct connection *, int) = {
-		greeting_answered, ehlo_answered, mail_answered,
-		rcpt_answered, data_answered, dot_answered, rset_answered,
+		greeting_answered, ehlo_answered, starttls_answered,
+		mail_answered, rcpt_answered, data_answered, dot_answered, rset_answered,
 		quit_answered, noop_answered,
 	};
 

@@ -39,6 +39,8 @@ class Bench:
                      "--per-connection", case.per_connection,
                      "--messages", messages, "--size", case.size,
                      "--rcpts", case.rcpts, "--tag", tag]
+        if case.tls:
+            arguments.append("--tls")
         if case.pipelining:
             arguments.append("--pipelining")
         if case.is_flood:
@@ -59,7 +61,8 @@ class Bench:
         roles = server.group.cpu_by_role()
         busy_s, begun_at = machine_busy_seconds(), time.monotonic()
         run = self._tool("smtpload", *self._load_arguments(
-            server.port, case, messages, tag))
+            server.tls_port if case.tls else server.port, case, messages,
+            tag))
         roles_after = server.group.cpu_by_role()
         elapsed_s = time.monotonic() - begun_at
         others_s = machine_busy_seconds() - busy_s - run["cpu_s"] - (

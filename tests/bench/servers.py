@@ -76,11 +76,25 @@ def make_mailboxes(base, tools):
     subprocess.run(["chmod", "-R", "u=rwX,go=", base], check=True)
 
 
+def write_certificate(folder):
+    """cert.pem and key.pem, P-256: the same kind for both servers."""
+    os.makedirs(folder, exist_ok=True)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+         "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem",
+         "-subj", "/CN=mx.example.test",
+         "-addext", "subjectAltName=DNS:mx.example.test"],
+        check=True, capture_output=True)
+    os.chmod(folder + "/key.pem", 0o600)
+
+
 class Server:
     """prepare, start, stop; port; mail: base of the Maildirs; group."""
 
     def __init__(self, build, port, tools):
         self.port, self.tools = port, tools
+        self.tls_port = port + 10
         self.folder = os.path.join(build, "bench", self.name)
         self.group = None
         self.process = None
@@ -186,7 +200,9 @@ class Postfix(Server):
         for name in ("main.cf", "master.cf"):
             with open("%s/postfix.%s" % (HERE, name)) as template:
                 write(etc + "postfix/" + name,
-                      template.read().replace("@PORT@", str(self.port)))
+                      template.read().replace("@PORT@", str(self.port))
+                      .replace("@TLS_PORT@", str(self.tls_port)))
+        write_certificate(etc + "postfix")
         write(etc + "postfix/users", "".join(
             "user%d@%s user%d/Maildir/\n" % (n, DOMAIN, n)
             for n in range(USERS)))
@@ -253,7 +269,9 @@ class Postern(Server):
         write_accounts(self.folder)
         with open(HERE + "/postern.conf") as template:
             write(self.folder + "/postern.conf",
-                  template.read().replace("@PORT@", str(self.port)))
+                  template.read().replace("@PORT@", str(self.port))
+                  .replace("@TLS_PORT@", str(self.tls_port)))
+        write_certificate(self.folder)
         write(self.folder + "/users",
               "".join("user%d\n" % n for n in range(USERS)))
         write(self.folder + "/aliases",

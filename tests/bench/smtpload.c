@@ -43,6 +43,7 @@ usage(void)
 	    "  --per-connection N  messages on one (0: no limit)\n"
 	    "  --size N          octets of body\n"
 	    "  --pipelining      where it is offered\n"
+	    "  --tls             STARTTLS, a full handshake each time\n"
 	    "  --rcpts N         recipients of a message\n"
 	    "  --rcpt A          recipients, %d is 0 .. users-1 in turn\n"
 	    "  --users N  --sender A  --tag T (part of the Message-ID)\n"
@@ -76,6 +77,7 @@ set_option(struct options *opt, int letter, const char *value)
 	case 'k': opt->per_connection = atol(value); break;
 	case 's': opt->size_bytes = strtoul(value, NULL, 10); break;
 	case 'P': opt->has_pipelining = true; break;
+	case 'T': opt->has_tls = true; break;
 	case 'r': opt->rcpts = (unsigned)atoi(value); break;
 	case 'a': opt->rcpt = value; break;
 	case 'u': opt->users = atol(value); break;
@@ -97,6 +99,7 @@ read_options(struct options *opt, int argc, char **argv)
 		{ "mode", 1, 0, 'm' }, { "connections", 1, 0, 'c' },
 		{ "messages", 1, 0, 'n' }, { "per-connection", 1, 0, 'k' },
 		{ "size", 1, 0, 's' }, { "pipelining", 0, 0, 'P' },
+		{ "tls", 0, 0, 'T' },
 		{ "rcpts", 1, 0, 'r' }, { "rcpt", 1, 0, 'a' },
 		{ "users", 1, 0, 'u' }, { "sender", 1, 0, 'f' },
 		{ "tag", 1, 0, 't' }, { "hold", 1, 0, 'd' },

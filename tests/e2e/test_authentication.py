@@ -51,6 +51,8 @@ ZONES = {
     "lax.example": zone("v=DMARC1; p=none"),
     "strict.example": zone("v=DMARC1; p=reject; adkim=s"),
     "plain.example": zone(""),
+    "spf.example": zone("v=DMARC1; p=reject", '\n@ TXT "v=spf1 '
+                        'ip4:127.0.0.1 -all"'),
     "dead.example": "@ A 192.0.2.1",
 }
 
@@ -192,6 +194,18 @@ def test_signature_over_signatures(server):
     assert server.deliver("alice@example.org", field + raw).code == 250
     found = results(arrived(server, "alice", before))
     assert found.count("dkim=pass") == 2, found
+
+
+def test_spf_vouches_too(server):
+    """Unsigned, but from an address that the domain names; RFC 7489 4.2."""
+    before = len(server.mail("alice"))
+    reply = server.deliver("alice@example.org", message("spf.example"),
+                           sender="bounce@spf.example")
+    assert reply.code == 250, reply
+    found = results(arrived(server, "alice", before))
+    assert "spf=pass smtp.mailfrom=bounce@spf.example" in found, found
+    assert "dmarc=pass (p=reject) header.from=spf.example" in found
+    refused(server, message("spf.example"), "550 5.7.26")
 
 
 def test_strict(server):

@@ -252,6 +252,8 @@ def test_a_crash_of_policy_costs_one_451(make_server, nameserver):
         # the session goes on, with another worker
         wait_until(lambda: c.command("MAIL FROM:<a@good.example>").code ==
                    250, 10, "another worker")
+    wait_until(lambda: server.events("compartment_died", role="policy"), 10,
+               "the end of the worker in the log")
     assert len(server.events("compartment_died", role="policy")) == 1
 
 

@@ -14,8 +14,17 @@ import pytest
 
 from client import new_message, wire
 from filters import EICAR, Clamd, Fake, Program, read_fildes
+from postern import wait_until
 
 CLEAN = "Nothing to see here.\n"
+
+
+def has_trail(server):
+    """Wait until a session has one: right after the start it may not."""
+    def session_has_one():
+        return not server.rcpt("nobody@example.org").id.startswith("zzz")
+    wait_until(session_has_one, what="trail")
+    return server
 
 
 def section(clamd, keys="timeout = 10s", virus="refuse"):
@@ -174,7 +183,7 @@ def test_tcp(make_server):
 def test_gone_and_back(make_server):
     daemon = Clamd()
     try:
-        server = make_server(checks=section(daemon))
+        server = has_trail(make_server(checks=section(daemon)))
         daemon.kill()
         reply = server.deliver("alice@example.org", new_message(body=CLEAN))
         assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
@@ -208,12 +217,25 @@ def test_killed_in_mid_scan(make_server):
         daemon.close()
 
 
-def says(answer, wait=0):
+def says(answer):
     """A fake that reads the message and answers this."""
     def talk(connection):
         read_fildes(connection)
-        time.sleep(wait)
         connection.sendall(answer)
+    return talk
+
+
+def scans(wait=0, got=None):
+    """A fake that does its work: it finds what the self-test sends."""
+    def talk(connection):
+        message = read_fildes(connection)
+        if b"\nSubject: self-test\n" in b"\n" + message:
+            connection.sendall(b"fd[10]: Eicar FOUND\0")
+            return
+        if got is not None:
+            got.append(message)
+        time.sleep(wait)
+        connection.sendall(b"fd[10]: OK\0")
     return talk
 
 
@@ -251,14 +273,30 @@ def test_no_answer(make_server, name):
         fake.close()
 
 
+def test_a_scanner_that_finds_nothing(make_server):
+    """As one whose signatures are gone: the self-test notices."""
+    def talk(connection):
+        read_fildes(connection)
+        connection.sendall(b"fd[10]: OK\0")
+    fake = Fake(talk)
+    try:
+        server = make_server(checks=section(fake))
+        alarm = server.wait_event("alarm")
+        assert "EICAR" in alarm["problem"]
+        with server.connect() as c:
+            c.ehlo()
+            c.envelope("alice@example.org")
+            c.expect("DATA", "451 4.3.0")
+        assert server.all_files() == []
+    finally:
+        fake.close()
+
+
 def test_octets_that_it_gets(make_server):
     """The sealed message itself, with LF lines."""
     got = []
 
-    def talk(connection):
-        got.append(read_fildes(connection))
-        connection.sendall(b"fd[10]: OK\0")
-    fake = Fake(talk)
+    fake = Fake(scans(got=got))
     try:
         server = make_server(checks=section(fake))
         message = new_message(body="one\n.two\nthree\n")
@@ -282,10 +320,10 @@ def test_name_is_cleaned(make_server):
 
 def test_mark_and_off(make_server, clamd):
     virus = new_message(body=EICAR + "\n")
-    server = make_server(checks=section(clamd, virus="mark"))
+    server = has_trail(make_server(checks=section(clamd, virus="mark")))
     reply = server.deliver("alice@example.org", virus)
     assert reply.code == 250, reply
-    assert "Test.Eicar" in trail(server, reply)
+    wait_until(lambda: "Test.Eicar" in trail(server, reply), what="trail")
     fake = Fake(RUBBISH["rubbish"])
     try:
         server = make_server(checks=section(fake, virus="mark"))
@@ -300,7 +338,7 @@ def test_mark_and_off(make_server, clamd):
 
 def test_many_at_once(make_server, clamd):
     """Sessions that wait for clamd do not wait for one another."""
-    fake = Fake(says(b"fd[10]: OK\0", wait=1))
+    fake = Fake(scans(wait=1))
     try:
         server = make_server(checks=section(fake))
         replies = []

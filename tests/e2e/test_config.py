@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from certificates import make_certificate
 from postern import BUILD, OWNER, TOP, owner_key
 
 GOOD = """hostname = "mx.example.org"
@@ -320,7 +321,9 @@ batv { exempt = { "lists.example.edu" } }
 def local_sample(server):
     """The sample with paths, ports and owner of this machine."""
     text = sample_from_design()
+    make_certificate(server.folder, "mx")
     for old, new in (
+            ("/etc/postern/mx.", server.folder + "/mx."),
             ("/var/lib/postern", server.folder + "/state"),
             ('"passwd"', '"table:%s/users"' % server.folder),
             ('"~/Maildir"', '"%s/mail/%%u/Maildir"\n    %s' % (
@@ -341,17 +344,28 @@ def test_the_sample_of_the_design_has_only_warnings(server):
     assert status == 0, text
     assert errors(text) == []
     # what is not built yet is named
-    for word in ("tls", "milter", "clamd", "sender", "submitter", "batv",
-                 "next_hop", "submission"):
+    for word in ("sender", "submitter", "batv", "next_hop", "submission"):
         assert re.search(r"warning: .*%s" % word, text), (word, text)
 
 
-def test_the_sample_serves(server):
+def test_the_sample_waits_for_its_milter(server):
+    """Nobody listens on its socket here: nothing gets past that."""
     server.write("postern.conf", local_sample(server))
+    server.start()
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "451 4.7.1")
+
+
+def test_the_sample_serves(server):
+    server.write("postern.conf", re.sub(r"(?m)^ *(milter|clamd) .*$", "",
+                                        local_sample(server)))
     server.start()
     for host in ("127.0.0.1", "::1"):
         with server.connect(host) as c:
-            assert c.ehlo()["SIZE"] == str(50 << 20)
+            words = c.ehlo()
+            assert words["SIZE"] == str(50 << 20)
+            assert "STARTTLS" in words
             c.envelope("alice@example.net")
             c.expect("RCPT TO:<x@inner.example.org>", "451")
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from client import new_message, wire
-from faults import IS_ROOT, TWO, checked_lab, must
+from faults import IS_ROOT, ONE, TWO, checked_lab, must
 from postern import maildir_mail, wait_until
 
 HOUR = 3600
@@ -108,6 +108,31 @@ def test_client_gone_while_it_waits(lab, step, is_reset):
     is_late = step in ("smtpd.after-commit", "smtpd.before-reply")
     assert counts == ([1, 1] if is_late else [0, 0])
     lab.send(TWO, message)
+
+
+@pytest.mark.parametrize("is_reset", [True, False], ids=["RST", "FIN"])
+@pytest.mark.parametrize("step", ["smtpd.before-deliver", "worker.deliver",
+                                  "maildir.fdatasync"])
+def test_client_gone_while_its_copy_is_written(lab, step, is_reset):
+    """The short way looks for the client until the copy is moved."""
+    message = new_message()
+    slot = lab.faults.set(step, "sleep", 400)
+    c = lab.server.connect()
+    c.ehlo()
+    c.envelope(ONE)
+    c.expect("DATA", "354")
+    c.send(wire(message))
+    wait_until(lambda: lab.faults.hits(slot) == 1, 10, step, every=0.005)
+    if is_reset:
+        c.reset()
+    else:
+        c.close()
+    wait_until(lambda: lab.server.events("session_closed",
+                                         client="127.0.0.1"), 10, "the end")
+    time.sleep(0.3)
+    assert lab.count(ONE, message) == [0]
+    lab.faults.clear()
+    lab.send(ONE, message)
 
 
 # ---- the world changes between RCPT and the end of data ----

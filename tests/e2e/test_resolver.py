@@ -311,15 +311,17 @@ def test_thousand_wait_for_a_dead_server():
             for i in range(1000)]
         wait_until(lambda: lab.status()["waiting"] == 1000, 5, "1,000")
         took = []
-        while len(took) < 200:
+        end = time.monotonic() + 10
+        while len(took) < 200 and time.monotonic() < end:
             took.append(lab.time("h%d.example.org" % len(took)))
             time.sleep(0.01)
-        assert lab.status()["waiting"] == 1000
+        assert len(took) >= 20 and lab.status()["waiting"] == 1000
         took.sort()
+        middle, most = took[len(took) // 2], took[len(took) * 19 // 20]
         print("ms: median %.1f, 95%% %.1f, most %.1f; before: %.1f, %.1f" % (
-            took[100], took[190], took[-1], quiet[50], quiet[98]))
+            middle, most, took[-1], quiet[50], quiet[98]))
         # where the machine itself is slow, not much slower than before
-        assert took[100] < 50 and took[190] < max(50, 3 * quiet[98])
+        assert middle < 50 and most < max(50, 3 * quiet[98])
         answers = lab.smtpd.answers(numbers, 25)
         assert {Answer(a).status for _, a in answers.values()} == {FAILED}
         status = lab.status()

@@ -14,7 +14,7 @@ from postern import IS_ROOT, OTHER_OWNER, OWNER, wait_until
 ACTIONS = ("open", "write", "inet", "unix", "setuid", "setuid_other", "exec",
            "fork", "kill", "chroot")
 COMPARTMENTS = ("smtpd", "policy", "directory", "compiler", "deliver",
-                "worker", "store", "resolver", "control")
+                "worker", "store", "vault", "resolver", "control")
 # what a compartment is for: directory and compiler ask NSS, whose sources
 # include /etc/passwd; deliver becomes other uids, and forks to do so. As it
 # does not, /etc/passwd is readable for everybody's uid, a worker opens files
@@ -122,7 +122,7 @@ SETUID_SETGID = (1 << 7) | (1 << 6)
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
 @pytest.mark.parametrize("role", ["smtpd", "directory", "deliver", "store",
-                                  "resolver", "control", "worker"])
+                                  "resolver", "control", "vault", "worker"])
 def test_credentials(lab, role):
     pids = lab.pids(role)
     assert pids
@@ -153,7 +153,7 @@ def test_roots_and_descriptors(lab):
     descriptor of the supervisor's gets into it."""
     state = os.path.join(lab.server.folder, "state")
     roots = {"smtpd": state + "/empty", "control": state + "/empty",
-             "resolver": state + "/empty",
+             "resolver": state + "/empty", "vault": state + "/empty",
              "store": state + "/store", "directory": "/", "deliver": "/",
              "worker": "/"}
     for role, root in roots.items():
@@ -169,7 +169,7 @@ def test_roots_and_descriptors(lab):
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
 def test_uids_all_differ(lab):
     roles = ("smtpd", "directory", "deliver", "store", "resolver", "control",
-             "worker")
+             "vault", "worker")
     uids = [{status_of(p)["Uid"] for p in lab.pids(r)} for r in roles]
     assert len(set().union(*uids)) == sum(map(len, uids))
 

@@ -44,6 +44,9 @@ plan_read(struct host *h, const uint8_t *plan)
 		plan_fake(h, kinds[i], plan[i]);
 	h->presence = (enum presence)(plan[6] % 3);
 	h->settings.n_remembered_failures = plan[6] >> 7;
+	h->tls_mode = (enum config_tls_mode)(plan[6] >> 2 & 3);
+	h->fails_tls = (plan[6] >> 4 & 3) == 3;
+	h->breaks_tls = (plan[6] >> 4 & 3) == 2;
 }
 
 static void
@@ -52,6 +55,11 @@ feed(struct host *h, const uint8_t *data, size_t size, uint8_t piece)
 	size_t n;
 
 	while (size > 0 && h->s != NULL) {
+		/* octets that come meanwhile are the handshake's */
+		if (h->is_handshaking) {
+			host_end_handshake(h, !h->breaks_tls);
+			continue;
+		}
 		n = piece == 0 || piece > size ? size : piece;
 		session_input(h->s,
 		    (struct slice){ (const char *)data, n });

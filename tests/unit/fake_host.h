@@ -18,9 +18,11 @@
 #include <unistd.h>
 #include "../../smtpd/limits.h"
 #include "../../smtpd/session_state.h"
+#include "../../smtpd/starttls.h"
 #include "clock.h"
 #include "config.h"
 #include "message.h"
+#include "tls.h"
 #include "trail.h"
 
 struct host_fake {		/* how the next of a kind is answered */
@@ -43,6 +45,8 @@ struct host {
 	uint32_t timer_ms;
 	uint64_t unconfirmed;
 	bool is_closed;
+	enum config_tls_mode tls_mode;	/* of the listener */
+	bool is_handshaking, fails_tls, breaks_tls;
 	unsigned asked[QUESTION_COUNT];
 	unsigned n_released_all, n_released_kept;
 	struct host_fake fakes[QUESTION_COUNT];
@@ -73,6 +77,8 @@ host_send(void *conn, struct slice data)
 {
 	struct host *h = conn;
 
+	if (h->is_handshaking)
+		abort();	/* nothing in the clear any more */
 	h->n_sends++;
 	if (buf_append_slice(&h->sent, data) < 0)
 		abort();
@@ -82,6 +88,33 @@ static enum presence
 host_presence(void *conn)
 {
 	return ((struct host *)conn)->presence;
+}
+
+static int
+host_start_tls(void *conn)
+{
+	struct host *h = conn;
+
+	if (h->is_handshaking)
+		abort();
+	h->is_handshaking = !h->fails_tls;
+	return h->fails_tls ? -1 : 0;
+}
+
+/* The handshake that is under way comes to its end, good or bad. */
+static inline void
+host_end_handshake(struct host *h, bool is_good)
+{
+	static const struct tls_facts facts = { "TLSv1.3",
+		"TLS_AES_256_GCM_SHA384", 256, "mx.example.org" };
+
+	if (!h->is_handshaking || h->s == NULL)
+		abort();
+	h->is_handshaking = false;
+	if (is_good)
+		session_secured(h->s, &facts);
+	else
+		session_insecure(h->s, "no shared cipher");
 }
 
 static void
@@ -345,7 +378,8 @@ host_tell(struct session *s, const struct question *q)
 }
 
 static const struct session_host fake_session_host = {
-	.send = host_send, .presence = host_presence, .timer = host_timer,
+	.send = host_send, .presence = host_presence,
+	.start_tls = host_start_tls, .timer = host_timer,
 	.closed = host_closed, .ask = host_ask, .forget = host_forget,
 	.tell = host_tell,
 };
@@ -406,8 +440,12 @@ host_connect(struct host *h, bool has_talked)
 	    reply == REPLY_COUNT);
 	if (h->s == NULL)
 		abort();
+	h->is_handshaking = false;
+	h->s->tls_mode = h->tls_mode;
 	if (reply != REPLY_COUNT)
 		session_turn_away(h->s, reply);
+	else if (h->tls_mode == TLS_IMPLICIT)
+		session_secure(h->s);
 	else
 		session_greet(h->s, has_talked);
 }

@@ -467,6 +467,66 @@ get_judge_reply(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_key(struct ipc_writer *w)
+{
+	const struct tls_key key = { 7, 63 };
+
+	put_tls_key(w, &key);
+}
+
+static bool
+get_key(struct ipc_reader *r)
+{
+	struct tls_key key;
+
+	if (!get_tls_key(r, &key))
+		return false;
+	assert_int_equal(key.generation, 7);
+	assert_int_equal(key.index, 63);
+	return true;
+}
+
+static void
+put_sign(struct ipc_writer *w)
+{
+	const struct vault_sign q = { { 300, 5 }, TLS_RSA_PSS_SHA384,
+		SLICE("sign me") };
+
+	put_vault_sign(w, &q);
+}
+
+static bool
+get_sign(struct ipc_reader *r)
+{
+	struct vault_sign q;
+
+	if (!get_vault_sign(r, &q))
+		return false;
+	assert_int_equal(q.key.generation, 300);
+	assert_int_equal(q.key.index, 5);
+	assert_int_equal(q.scheme, TLS_RSA_PSS_SHA384);
+	same(q.data, "sign me");
+	return true;
+}
+
+static void
+put_signature(struct ipc_writer *w)
+{
+	put_vault_signature(w, SLICE("signed"));
+}
+
+static bool
+get_signature(struct ipc_reader *r)
+{
+	struct slice signature;
+
+	if (!get_vault_signature(r, &signature))
+		return false;
+	same(signature, "signed");
+	return true;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -491,6 +551,9 @@ static const struct {
 	{ "grey_answer", put_grey_reply, get_grey_reply },
 	{ "seen_ask", put_seen, get_seen },
 	{ "seen_answer", put_seen_reply, get_seen_reply },
+	{ "tls key", put_key, get_key },
+	{ "sign", put_sign, get_sign },
+	{ "signature", put_signature, get_signature },
 };
 
 static void
@@ -570,6 +633,43 @@ test_dns_names(void **state)
 }
 
 static bool
+takes_sign(uint16_t index, uint16_t scheme, size_t size)
+{
+	static const char data[TLS_SIGNED_MAX + 1];
+	struct vault_sign q;
+	struct ipc_reader r;
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, 1);
+	ipc_put_u16(&w, index);
+	ipc_put_u16(&w, scheme);
+	ipc_put_slice(&w, (struct slice){ data, size });
+	ipc_reader_init(&r, w.data, w.size);
+	return get_vault_sign(&r, &q);
+}
+
+static void
+test_vault_out_of_bounds(void **state)
+{
+	static const char data[TLS_SIGNATURE_MAX + 1];
+	struct slice signature;
+	struct ipc_reader r;
+	struct ipc_writer w;
+
+	(void)state;
+	assert_true(takes_sign(63, 0x0403, TLS_SIGNED_MAX));
+	assert_false(takes_sign(CONFIG_MAX_TLS, 0x0403, 1));
+	assert_false(takes_sign(0, 0x0201, 1));
+	assert_false(takes_sign(0, 0x0403, 0));
+	assert_false(takes_sign(0, 0x0403, TLS_SIGNED_MAX + 1));
+	ipc_writer_init(&w);
+	put_vault_signature(&w, (struct slice){ data, sizeof data });
+	ipc_reader_init(&r, w.data, w.size);
+	assert_false(get_vault_signature(&r, &signature));
+}
+
+static bool
 reaches(enum role from, enum role to, int depth)
 {
 	if (depth > (int)ROLE_COUNT)
@@ -597,6 +697,7 @@ main(void)
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_values_out_of_bounds),
 		cmocka_unit_test(test_dns_names),
+		cmocka_unit_test(test_vault_out_of_bounds),
 		cmocka_unit_test(test_no_cycle),
 	};
 

@@ -241,6 +241,31 @@ test_header(void **state)
 	body_close(&b);
 }
 
+/* Under a key; from here on all digests are, so this test is the last. */
+static void
+test_keyed_digest(void **state)
+{
+	const uint8_t key[DIGEST_KEY_SIZE] = { 1, 2, 3 };
+	uint8_t other_key[DIGEST_KEY_SIZE] = { 1, 2, 3 };
+	const struct slice one = SLICE("Date: x\r\n\r\nabc\r\n" END);
+	uint8_t unkeyed[BODY_DIGEST_SIZE], digest[BODY_DIGEST_SIZE];
+	uint8_t other[BODY_DIGEST_SIZE];
+	struct body b;
+
+	digest_of(one, one.size, 1, unkeyed, &b);
+	body_close(&b);
+	assert_true(digest_set_key(key));
+	test_header(state);
+	digest_of(one, one.size, 1, digest, &b);
+	body_close(&b);
+	assert_memory_not_equal(unkeyed, digest, sizeof(digest));
+	other_key[DIGEST_KEY_SIZE - 1] = 1;
+	assert_true(digest_set_key(other_key));
+	digest_of(one, one.size, 1, other, &b);
+	body_close(&b);
+	assert_memory_not_equal(other, digest, sizeof(digest));
+}
+
 static const struct header_case {
 	struct slice wire;
 	bool has_date;
@@ -366,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_header_limit),
+		cmocka_unit_test(test_keyed_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

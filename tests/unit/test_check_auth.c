@@ -270,6 +270,37 @@ test_dkim(void **state)
 	buf_free(&message);
 }
 
+/* Whatever a signature holds, it must not get DMARC's verdict lost. */
+static void
+test_odd_signatures(void **state)
+{
+	static const char *const odd[] = { "", "v=1", "v=1; a=rsa\n\tsha256; "
+	    "d=example.com; s=s; h=From; bh=x; b=y", "v=1; d=a\tb; s=c; b=\n"
+	    "\td; bh=e; h=From; a=rsa-sha256", "v=1; a=rsa-sha256; d=com; "
+	    "s=s; h=From; bh=x; b=\ty\n z", "\xff", "v=1; a=\n\n; b=\t" };
+	static struct judgement j;
+
+	(void)state;
+	configure(ACTION_MARK, ACTION_REFUSE);
+	for (size_t i = 0; i < N_OF(odd); i++) {
+		struct buf message = { 0 };
+		struct facts facts = { 0 };
+		const struct finding *f;
+
+		buf_printf(&message, "DKIM-Signature: %s\n%s", odd[i], text);
+		tell(&facts, "v=DMARC1; p=reject", NULL);
+		tell_txt(&facts, "s._domainkey.com", DNS_NO_NAME, NULL);
+		judge(&config, JUDGE_DATA, &facts, buf_slice(&message), &j);
+		CHECK(odd[i], j.is_complete);
+		f = finding_of(&j, "dmarc");
+		CHECK(odd[i], f != NULL && f->kind == FINDING_REFUSE);
+		CHECK(odd[i], f->verdict.code == 550);
+		judgement_free(&j);
+		facts_free(&facts);
+		buf_free(&message);
+	}
+}
+
 /* The message as it will lie in the mailbox. */
 static void
 deliver(struct buf *to, struct slice message, const struct judgement *j)
@@ -402,6 +433,7 @@ main(void)
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_authors),
 		cmocka_unit_test(test_dkim),
+		cmocka_unit_test(test_odd_signatures),
 		cmocka_unit_test(test_delivered),
 		cmocka_unit_test(test_too_many_forged),
 		cmocka_unit_test(test_report),

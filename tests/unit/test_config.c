@@ -92,7 +92,7 @@ parse_good(const char *text, size_t n_warnings)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 10);
+	struct config *c = parse_good(sample, 9);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -109,11 +109,17 @@ test_sample_top(void **state)
 	assert_int_equal(c->listens[2].tls, TLS_IMPLICIT);
 	assert_true(c->listens[3].is_unix);
 	assert_string_equal(c->listens[3].path, "/run/postern/submit");
-	assert_int_equal(c->n_others, 4);
-	assert_string_equal(c->others[0].section, "tls");
-	assert_string_equal(c->others[0].title, "mx.example.org");
-	assert_int_equal(c->others[0].line, 28);
-	assert_null(c->others[3].title);
+	assert_int_equal(c->listens[0].tls, TLS_OPTIONAL);
+	assert_int_equal(c->n_tls, 1);
+	assert_string_equal(c->tls[0].name, "mx.example.org");
+	assert_string_equal(c->tls[0].certificate, "/etc/postern/mx.pem");
+	assert_string_equal(c->tls[0].key, "/etc/postern/mx.key");
+	assert_int_equal(c->tls[0].line, 28);
+	assert_int_equal(c->n_others, 3);
+	assert_string_equal(c->others[0].section, "sender");
+	assert_string_equal(c->others[0].title, "www-data");
+	assert_int_equal(c->others[0].line, 30);
+	assert_null(c->others[2].title);
 	assert_int_equal(c->n_clamds, 1);
 	assert_string_equal(c->clamds[0].path, "/run/clamav/clamd.ctl");
 	assert_int_equal(c->clamds[0].timeout_s, 30);
@@ -134,7 +140,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 10);
+	struct config *c = parse_good(sample, 9);
 	const struct config_domain *d = c->domains;
 
 	(void)state;

@@ -69,8 +69,7 @@ static const struct row lexing[] = {
 	    "2: string without its closing '\"'\n" },
 	{ "unterminated title", "tls \"a.example {\n  key = \"/k\"\n}\n",
 	    "2: string without its closing '\"'\n"
-	    "2: section tls has no certificate\n"
-	    "2: warning: section tls is not built yet and has no effect\n" },
+	    "2: section tls has no certificate\n" },
 	{ "escape", "origin = \"a\\x41\"\n",
 	    "2: unknown escape \"\\x\"; only \\\" \\\\ \\n and \\t are "
 	    "known\n" },

@@ -26,6 +26,7 @@ struct dialogue {
 	struct buf config, block;
 	size_t read;			/* of host.sent */
 	bool is_open;
+	enum config_tls_mode tls_mode;
 	int64_t now_us;
 };
 
@@ -40,7 +41,7 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
 	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
-	"seen", "milters", "scan", "done", "settle", "confirm", "end",
+	"seen", "milters", "scan", "cancel", "done", "settle", "confirm", "end",
 	"failed", "milters-end",
 };
 
@@ -61,6 +62,8 @@ kind_find(const struct dialogue *d, const char *name)
 static void
 feed(struct dialogue *d, const char *data, size_t size)
 {
+	if (d->host.is_handshaking)
+		dialogue_fail(d, "said in a handshake", data);
 	if (d->host.s != NULL)
 		session_input(d->host.s, (struct slice){ data, size });
 	while (host_answer(&d->host))
@@ -87,6 +90,7 @@ open_now(struct dialogue *d)
 	if (d->is_open)
 		return;
 	host_open(&d->host, d->config.data ? d->config.data : "");
+	d->host.tls_mode = d->tls_mode;
 	host_connect(&d->host, false);
 	d->is_open = true;
 }
@@ -318,6 +322,29 @@ stop(struct dialogue *d, bool is_cutting)
 }
 
 static void
+end_handshake(struct dialogue *d, bool is_good)
+{
+	open_now(d);
+	if (!d->host.is_handshaking)
+		dialogue_fail(d, "there is no handshake", "");
+	host_end_handshake(&d->host, is_good);
+}
+
+static void
+set_tls(struct dialogue *d, const char *mode)
+{
+	static const char *const modes[] = { "off", "optional", "required",
+		"implicit" };
+
+	for (unsigned i = 0; i < 4; i++)
+		if (strcmp(mode, modes[i]) == 0) {
+			d->tls_mode = (enum config_tls_mode)i;
+			return;
+		}
+	dialogue_fail(d, "no such mode", mode);
+}
+
+static void
 do_event(struct dialogue *d, const char *what)
 {
 	if (strcmp(what, "gone") == 0)
@@ -332,6 +359,10 @@ do_event(struct dialogue *d, const char *what)
 		reconnect(d, false);
 	else if (strcmp(what, "talk early") == 0)
 		reconnect(d, true);
+	else if (strcmp(what, "secured") == 0)
+		end_handshake(d, true);
+	else if (strcmp(what, "insecure") == 0)
+		end_handshake(d, false);
 	else if (strcmp(what, "stop") == 0)
 		stop(d, false);
 	else if (strcmp(what, "cut") == 0)
@@ -374,6 +405,8 @@ run_line(struct dialogue *d, char *line)
 		want_trace(d, text);
 	else if (strcmp(line, "time") == 0)
 		pass_time(d, (unsigned)strtoul(text, NULL, 10));
+	else if (strcmp(line, "tls") == 0)
+		set_tls(d, text);
 	else if (strcmp(line, "event") == 0)
 		do_event(d, text);
 	else if (strcmp(line, "needs") != 0)

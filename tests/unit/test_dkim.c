@@ -13,11 +13,13 @@ static struct test_key rsa, ed25519, weak, rsa4096;
 static int
 set_up(void **state)
 {
+	bool is_slow = getenv("UNDER_VALGRIND") != NULL;
+
 	(void)state;
-	key_make(&rsa, 2048);
+	key_make(&rsa, is_slow ? 1024 : 2048);
 	key_make(&ed25519, 0);
 	key_make(&weak, 768);
-	key_make(&rsa4096, 4096);
+	key_make(&rsa4096, is_slow ? 1024 : 4096);
 	return dkim_library_new(&library);
 }
 
@@ -99,7 +101,7 @@ check_body(size_t row, const struct signing *s)
 	CHECK_STRING(bodies[row].name, report.results[0].selector,
 	    s->selector);
 	CHECK(bodies[row].name, s->key->is_ed25519 ||
-	    report.results[0].key_bits >= 2048);
+	    report.results[0].key_bits >= DKIM_KEY_BITS_MIN);
 	if (message.data[message.size - 1] != '\n')
 		buf_puts(&message, "\n");
 	buf_puts(&message, "more\n");
@@ -121,7 +123,8 @@ test_bodies(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < N_OF(keys); k++)
-		for (size_t i = 0; i < N_OF(bodies); i++)
+		/* the bodies' rows need one key of each kind */
+		for (size_t i = 0; i < (k < 2 ? N_OF(bodies) : 1); i++)
 			for (int canon = 0; canon < 4; canon++) {
 				const struct signing s = { keys[k].key,
 				    "example.org", keys[k].selector,
@@ -185,6 +188,8 @@ static const struct {
 	{ "other algorithm than the key", "a=rsa-sha256",
 	    "a=ed25519-sha256", DKIM_PERMERROR,
 	    "the key is of another algorithm" },
+	{ "fold in the algorithm", "a=rsa-sha256", "a=rsa\n\tsha256",
+	    DKIM_NEUTRAL, "a= is unknown" },
 	{ "no algorithm", "a=rsa-sha256;", "", DKIM_NEUTRAL,
 	    "a= is unknown" },
 	{ "canonicalization", "c=relaxed", "c=nowsp", DKIM_NEUTRAL,

@@ -386,6 +386,38 @@ test_abort(void **state)
 	fixture_close(&f);
 }
 
+/* Quit-new-connection: no options again, but all of the new session. */
+static void
+test_next_session(void **state)
+{
+	static const struct answer answers[] = { OPTIONS(ALL SHORT),
+		GOES_ON('M'), GOES_ON('E'), { 0, NULL, 0 } };
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f);
+	talk_begin(&f.talk, TALK_HELO, &f.facts, NULL, &f.changes);
+	play(&f, answers, false);
+	talk_begin(&f.talk, TALK_MAIL, &f.facts, NULL, &f.changes);
+	play(&f, answers, false);
+	assert_false(talk_next_session(&f.talk));	/* a message is open */
+	talk_end_transaction(&f.talk);
+	buf_free(&f.talk.out);
+	assert_true(talk_next_session(&f.talk));
+	assert_memory_equal(f.talk.out.data, "\0\0\0\1K", 5);
+	buf_free(&f.talk.out);
+	f.talk.protocol = 0;
+	talk_begin(&f.talk, TALK_MAIL, &f.facts, NULL, &f.changes);
+	play(&f, (struct answer[]){ GOES_ON('C'), GOES_ON('H'), GOES_ON('M'),
+	    { 0, NULL, 0 } }, false);
+	assert_int_equal(f.talk.state, TALK_PASSED);
+	assert_string_equal(f.said, "ODDMDCHDM");
+	talk_end_transaction(&f.talk);
+	f.talk.version = 4;
+	assert_false(talk_next_session(&f.talk));
+	fixture_close(&f);
+}
+
 static void
 test_envelope(void **state)
 {
@@ -490,6 +522,7 @@ main(void)
 		cmocka_unit_test(test_octets),
 		cmocka_unit_test(test_refused_recipient),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_next_session),
 		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_discard),
 		cmocka_unit_test(test_large_body),

@@ -185,6 +185,35 @@ test_received_without_room(void **state)
 }
 
 static void
+test_tls(void **state)
+{
+	static const struct {
+		const char *tls, *want;
+	} rows[] = {
+		{ "", "with ESMTPS id k3f9q2m7t\n" },
+		{ "TLSv1.2 AES128-SHA", "with ESMTPS (TLSv1.2 AES128-SHA)\n"
+		    "\tid k3f9q2m7t\n" },
+		{ "TLSv1.3 TLS_AES_256_GCM_SHA384", "with ESMTPS (TLSv1.3\n"
+		    "\tTLS_AES_256_GCM_SHA384) id k3f9q2m7t\n" },
+		{ "x)( y\n;z", "with ESMTPS (x?? y??z) id k3f9q2m7t\n" },
+		{ "x", "with ESMTPS (x unknown) id k3f9q2m7t\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct received r = row(0);
+		struct buf out = { 0 };
+
+		r.tls = slice_of(rows[i].tls);
+		CHECK(rows[i].tls, received_write(&out, &r) == 0);
+		CHECK_STRING(rows[i].tls, strstr(out.data, rows[i].want) ?
+		    rows[i].want : out.data, rows[i].want);
+		check_is_one_field(rows[i].tls, buf_slice(&out));
+		buf_free(&out);
+	}
+}
+
+static void
 test_protocols(void **state)
 {
 	static const struct {
@@ -240,6 +269,7 @@ main(void)
 		cmocka_unit_test(test_fold_column),
 		cmocka_unit_test(test_received_nul),
 		cmocka_unit_test(test_received_without_room),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_address_fields),
 	};
