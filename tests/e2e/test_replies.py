@@ -47,6 +47,7 @@ ZONES = {
     "fail.example": '@ TXT "v=spf1 -all exp=why.fail.example"\n'
     'why TXT "%{i} is not ours"',
     "broken.example": '@ TXT "v=spf1 ip4:192.0.2.0/33 -all"',
+    "hostile.example": r'@ TXT "v=spf1 \010\013check=\027\000 -all"',
     "silent.example": "@ A 192.0.2.1",
     "reject.example": '@ MX 10 mx\n_dmarc TXT "v=DMARC1; p=reject"',
     "black.example": '*.9.127 A 127.0.0.2\n*.9.127 TXT "listed for a test"',
@@ -331,6 +332,8 @@ ROWS = [
         sender="a@silent.example", told=("no answer",)),
     Row("SPF permerror", "550 5.7.24", "MAIL", "spf", "spf",
         sender="a@broken.example", told=("broken.example",)),
+    Row("SPF permerror, hostile record", "550 5.7.24", "MAIL", "spf", "spf",
+        sender="a@hostile.example", told=("(v=spf1 ",)),
 
     Row("not our domain", "550 5.7.1", "RCPT", "recipient",
         to=to("x@elsewhere.example"), told=("x@elsewhere.example",)),
@@ -519,6 +522,7 @@ def check_trail(server, row, reply):
                        ("Answer", r"\S.*"), ("Took", r"[\d.]+ (us|ms|s)")):
         assert re.search(r"(?m)^\s*%s:?\s+%s" % (key, value), text), \
             "no %s %s in:\n%s" % (key, value, text)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text), repr(text)
     for word in row.told + ("%d" % reply.code,):
         assert word in text, "no %s in:\n%s" % (word, text)
     return text
