@@ -10,15 +10,16 @@ no_answer(struct check *c, struct slice domain, const char *type)
 {
 	check_note(c, "%s %.*s: no answer", type, (int)domain.size,
 	    domain.data);
-	return check_silent(c, 4, 3, "cannot look up the domain of the "
-	    "sender now, try again later");
+	return check_silent(c, 4, 3, "cannot look up the sender's domain "
+	    "%.*s now, try again later", (int)domain.size, domain.data);
 }
 
 static enum check_said
 no_domain(struct check *c, struct slice domain, const char *why)
 {
 	check_note(c, "%.*s: %s", (int)domain.size, domain.data, why);
-	return check_bad(c, 550, 1, 8, "the domain of the sender %s", why);
+	return check_bad(c, 550, 1, 8, "the sender's domain %.*s %s",
+	    (int)domain.size, domain.data, why);
 }
 
 /* RFC 7505 3: one record, preference 0, the root. */
@@ -68,8 +69,8 @@ check_sender(struct check *c)
 			    (int)domain.size, domain.data, mx.n_records);
 		check_note(c, "%.*s has a null MX", (int)domain.size,
 		    domain.data);
-		return check_bad(c, 550, 7, 27, "the domain of the sender "
-		    "takes no mail (null MX)");
+		return check_bad(c, 550, 7, 27, "the sender's domain %.*s "
+		    "takes no mail (null MX)", (int)domain.size, domain.data);
 	case DNS_NO_DATA:
 		return judge_addresses(c, domain);
 	case DNS_NO_NAME:

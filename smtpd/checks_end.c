@@ -144,12 +144,12 @@ checks_conclude(struct session *s, enum judge_stage stage,
 	if (strictest != NULL) {
 		note_facts(s, "helo", &s->checks->asked_ahead);
 		note_facts(s, judge_stage_name(stage), &s->checks->asked);
-	}
-	if (strictest != NULL)
+		note_told("%s", strictest->detail);
 		return stage_over(s, stage, session_reply_verdict(s,
 		    &strictest->verdict, strictest->check,
 		    stage == JUDGE_RCPT ? slice_of(s->tx->rcpt.text) :
 		    SLICE("")));
+	}
 	if (stage != JUDGE_RCPT &&
 	    !keep_results(s, j, &s->checks->transaction))
 		return stage_over(s, stage, session_reply(s,

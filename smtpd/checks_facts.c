@@ -3,6 +3,7 @@
  * checks_facts.c - what is told to policy, and how each fact that it wants
  * is asked for and written down.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #define STORE_DEADLINE_MS 5000
 #define SEEN_LIFETIME_S (60 * 86400)
 #define PARTS_MAX 8		/* of one question */
+#define RECORD_SHOWN_MAX 80
 #define ACCOUNT_MAX 1000	/* octets; see TRAIL_FIELD_MAX */
 
 struct facts *
@@ -262,7 +264,48 @@ answer_word(const struct fact *wanted, const struct answer *a)
 	return dns_words[dns.status];
 }
 
-/* "MX example.org: ok 1.204 ms; ". What does not fit is left out. */
+/* The first record of an answer as people write it, cut to what a line of the
+ * trail has room for; the trail itself escapes what is in it. */
+static void
+record_text(char *to, size_t room, enum dns_type type, struct slice data)
+{
+	char address[INET6_ADDRSTRLEN];
+	uint16_t preference;
+
+	*to = '\0';
+	if (type == DNS_A || type == DNS_AAAA) {
+		if (data.size == (type == DNS_A ? 4 : 16) &&
+		    inet_ntop(type == DNS_A ? AF_INET : AF_INET6, data.data,
+		    address, sizeof address) != NULL)
+			slice_copy(to, room, slice_of(address));
+		return;
+	}
+	if (type == DNS_MX && dns_mx(data, &preference, &data) &&
+	    data.size == 0)
+		data = SLICE(".");
+	if (data.size >= room)
+		data.size = room - 1;
+	slice_copy(to, room, data);
+}
+
+static void
+put_records(struct buf *to, const struct fact *wanted,
+    const struct answer *a)
+{
+	enum dns_type type = fact_dns_type(wanted->kind);
+	struct dns_answer dns;
+	char text[RECORD_SHOWN_MAX + 1];
+
+	if (type == 0 || !a->is_known ||
+	    !get_dns_answer(a->as.octets, &dns) || dns.n_records == 0)
+		return;
+	record_text(text, sizeof text, type, dns.records[0].data);
+	(void)buf_printf(to, " (%s%s)", text,
+	    dns.n_records > 1 ? ", ..." : "");
+}
+
+/* "MX example.org: ok 1.204 ms (mx.example.org); ". What does not fit is
+ * left out. */
 void
 checks_account(struct checks *c, const struct fact *wanted,
     const struct answer *a)
@@ -275,6 +318,7 @@ checks_account(struct checks *c, const struct fact *wanted,
 	    to->size > 0 ? "; " : "", kind_word(wanted->kind),
 	    (int)wanted->key.size, wanted->key.data, answer_word(wanted, a),
 	    a->took_us / 1000, a->took_us % 1000);
+	put_records(to, wanted, a);
 }
 
 /* ---- to policy ---- */

@@ -71,7 +71,7 @@ enum step session_reply_syntax(struct session *s, enum command_result result,
 
 /*
  * Note a refusal in trail and log; adds its id to v->text (note.c). answer
- * is what the check was told, or "".
+ * is what the check was told, unless note_told knows better.
  */
 void note_refusal(struct session *s, struct verdict *v, const char *check,
     const char *answer);
@@ -80,6 +80,15 @@ void note_mark(struct session *s, const char *stage, const char *check,
     const char *what, const char *answer);
 /* What the refusal that may follow in this call was decided on. */
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
+/* What it was told, for the trail alone, where that is more than the reply
+ * says. The refusal must follow within the same call. */
+void note_told(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+/* A refusal is decided, but another question comes before its reply, and
+ * other sessions meanwhile. The caller's until note_resume, which frees it;
+ * NULL without memory. */
+struct noted *note_hold(void);
+void note_resume(struct noted **held);
 /* One check's word; stage and time are those of the last note_asked. */
 void note_finding(const struct session *s, const struct finding *f);
 /* The facts that a refusal was decided on; nothing for none. */

@@ -249,6 +249,7 @@ static enum step
 undo_answered(struct session *s, struct answer *a)
 {
 	FAULT_STEP("smtpd.after-withdraw");
+	note_resume(&s->tx->noted);
 	finish_release(s, a->is_known ? RELEASE_ALL : RELEASE_KEEP_FILES);
 	return s->tx->then(s);
 }
@@ -264,6 +265,7 @@ copies_undo(struct session *s, finish_fn *then)
 	s->tx->then = then;
 	if (s->tx->n_entries > 0) {
 		s->tx->n_entries = 0;
+		s->tx->noted = note_hold();
 		return session_ask(s, &q, undo_answered);
 	}
 	finish_release(s, RELEASE_ALL);
@@ -273,6 +275,7 @@ copies_undo(struct session *s, finish_fn *then)
 static enum step
 drop_answered(struct session *s, struct answer *a)
 {
+	note_resume(&s->tx->noted);
 	if (a->is_known)
 		return s->tx->then(s);
 	finish_release(s, RELEASE_KEEP_FILES);
@@ -298,9 +301,13 @@ copies_drop_failed(struct session *s, finish_fn *then)
 	if (n > 0) {
 		q.as.list.n = (uint16_t)n;
 		q.as.list.entries = entries;
+		s->tx->noted = note_hold();
 		step = session_ask(s, &q, drop_answered);
+	} else if (n == 0) {
+		step = then(s);
 	} else {
-		step = n == 0 ? then(s) : drop_answered(s, &unknown);
+		s->tx->noted = note_hold();
+		step = drop_answered(s, &unknown);
 	}
 	free(entries);
 	return step;

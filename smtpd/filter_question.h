@@ -30,6 +30,7 @@ struct milters_answer {
 	struct milter_changes changes;	/* released by who gets it */
 	bool has_silent;		/* one whose silence only marks */
 	char silent[120];
+	char problem[80];		/* why one was silent */
 };
 
 struct scan_ask {

@@ -123,15 +123,19 @@ filters_refuse(struct session *s, const char *stage, const struct answer *a,
     struct verdict *v)
 {
 	const struct milters_answer *m = &a->as.milters;
+	char none[sizeof m->problem + 8];
 
 	note_asked(stage, slice_of(a->is_known ? m->milter : ""), a->took_us);
 	if (!a->is_known) {
-		verdict_set(v, 451, 7, 1, "a filter cannot answer now, try "
+		verdict_set(v, 451, 3, 0, "a filter cannot answer now, try "
 		    "again later");
 		return true;
 	}
+	snprintf(none, sizeof none, "none: %s", m->problem);
 	if (m->has_silent)
-		note_mark(s, stage, "milter", m->silent, "none");
+		note_mark(s, stage, "milter", m->silent, none);
+	else if (m->is_silence)
+		note_told("%s", none);
 	*v = m->verdict;
 	return v->code != 0;
 }

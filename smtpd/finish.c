@@ -8,6 +8,7 @@
  * swept; between INTENT and DONE store asks deliver what became of each
  * copy; after DONE a retry is answered 250 without a second copy.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "checks.h"
@@ -160,14 +161,21 @@ failure_remember(struct session *s, const struct outcome_failure *from)
  * given to its own RCPT on the retry.
  */
 static void
-refusal_set(struct transaction *tx, const struct verdict *verdict)
+refusal_set(struct transaction *tx, const struct outcome_failure *failure)
 {
+	const char *address = recipient_address(tx, failure->recipient);
+	const struct verdict *verdict = &failure->verdict;
+	uint16_t code = verdict->code;
+
 	tx->refusal = malloc(sizeof(*tx->refusal));
 	if (tx->refusal == NULL)
 		return;
-	*tx->refusal = *verdict;
-	if (tx->n_recipients > 1 && verdict->code >= 500)
-		tx->refusal->code = verdict->code == 552 ? 452 : 451;
+	if (tx->n_recipients > 1 && code >= 500)
+		code = code == 552 ? 452 : 451;
+	verdict_set(tx->refusal, code, verdict->subject, verdict->detail,
+	    "%s%.200s%s%s", address != NULL ? "<" : "",
+	    address != NULL ? address : "", address != NULL ? ">: " : "",
+	    verdict->text);
 }
 
 static enum step
@@ -178,7 +186,7 @@ finish_failed(struct session *s, const struct outcome *outcome,
 
 	for (i = 0; i < outcome->n_failures; i++)
 		failure_remember(s, &outcome->failures[i]);
-	refusal_set(s->tx, &outcome->failures[0].verdict);
+	refusal_set(s->tx, &outcome->failures[0]);
 	return finish_refuse(s, reply);
 }
 
@@ -224,7 +232,7 @@ commit_failed(struct session *s, const struct outcome *outcome)
 {
 	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
 	if (outcome->n_left_behind > 0) {
-		refusal_set(s->tx, &outcome->failures[0].verdict);
+		refusal_set(s->tx, &outcome->failures[0]);
 		return finish_unknown(s, REPLY_NOT_COMMITTED);
 	}
 	if (s->tx->is_cancelled)
@@ -383,8 +391,11 @@ is_loop_for(const struct transaction *tx, struct slice address)
 	while (rest.size > 0) {
 		line.data = rest.data;
 		line.size = slice_find(rest, '\n');
-		if (slice_equals_nocase(line, address))
+		if (slice_equals_nocase(line, address)) {
+			note_told("Delivered-To: %.*s", (int)line.size,
+			    line.data);
 			return true;
+		}
 		rest.data += line.size + 1;
 		rest.size -= line.size + 1;
 	}
@@ -414,16 +425,38 @@ is_loop(const struct transaction *tx)
 	return false;
 }
 
+/* Which octets they were, and how much is too much. */
+static void
+finish_note_faults(const struct session *s)
+{
+	const unsigned bare = BODY_BARE_CR | BODY_BARE_LF | BODY_NUL;
+	unsigned faults = s->tx->body.faults;
+
+	if ((faults & (BODY_ENDLESS | BODY_TOO_LARGE)) != 0)
+		note_told("more than %" PRIu64 " octets",
+		    s->tx->body.limits.max_bytes);
+	else if ((faults & BODY_LONG_LINE) == 0 && (faults & bare) != 0)
+		note_told("%s%s%sin the message",
+		    (faults & BODY_BARE_CR) != 0 ? "bare CR " : "",
+		    (faults & BODY_BARE_LF) != 0 ? "bare LF " : "",
+		    (faults & BODY_NUL) != 0 ? "NUL " : "");
+}
+
 static enum reply_name
 finish_check(const struct session *s)
 {
 	const struct body *body = &s->tx->body;
 	unsigned most = s->settings->config->limits.received_fields;
 
-	if (body->faults != 0)
+	if (body->faults != 0) {
+		finish_note_faults(s);
 		return data_fault(body->faults);
-	if (most != 0 && body->header.n_received > most)
+	}
+	if (most != 0 && body->header.n_received > most) {
+		note_told("%u Received fields, at most %u (received_fields)",
+		    body->header.n_received, most);
 		return REPLY_TOO_MANY_HOPS;
+	}
 	return is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
 }
 

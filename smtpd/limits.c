@@ -257,16 +257,21 @@ client_sum(const struct limits *limits, const struct client *client,
 }
 
 static bool
-has_room(const struct limits *limits, const struct client *client)
+has_room(const struct limits *limits)
 {
-	const struct config_limits *most = &limits->setup.config->limits;
+	unsigned most = limits->setup.config->limits.sessions;
 
-	if (most->sessions != 0 &&
-	    limits_sum(limits, SCOREBOARD_SESSIONS_NOW) >= most->sessions)
-		return false;
-	return client == NULL || most->sessions_per_client == 0 ||
-	    client_sum(limits, client, SCOREBOARD_CLIENT_SESSIONS) <
-	    most->sessions_per_client;
+	return most == 0 ||
+	    limits_sum(limits, SCOREBOARD_SESSIONS_NOW) < most;
+}
+
+static bool
+client_has_room(const struct limits *limits, const struct client *client)
+{
+	unsigned most = limits->setup.config->limits.sessions_per_client;
+
+	return client == NULL || most == 0 || client_sum(limits, client,
+	    SCOREBOARD_CLIENT_SESSIONS) < most;
 }
 
 /* ---- what a client has done in a window ---- */
@@ -343,8 +348,10 @@ limits_admit(struct limits *limits, const char *ip, struct client **clientp)
 	if (client == NULL)
 		client = client_make(limits, key);
 	*clientp = NULL;
-	if (!has_room(limits, client))
+	if (!has_room(limits))
 		refusal = REPLY_TOO_MANY_SESSIONS;
+	else if (!client_has_room(limits, client))
+		refusal = REPLY_TOO_MANY_OF_CLIENT;
 	else if (!tally_allow(limits, client, SCOREBOARD_CLIENT_CONNECTS,
 	    per_minute))
 		refusal = REPLY_TOO_MANY_CONNECTS;

@@ -3,6 +3,7 @@
  * MAIL: begins a transaction (RFC 5321 4.1.1.2) and reserves the memory that
  * SIZE= announces (RFC 1870 6.1).
  */
+#include <inttypes.h>
 #include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
@@ -63,9 +64,15 @@ cmd_mail(struct session *s, struct slice argument)
 	if (result != COMMAND_OK)
 		return session_reply_syntax(s, result, REPLY_SENDER_SYNTAX,
 		    params.wrong);
-	if (most_bytes != 0 && params.size_bytes > most_bytes)
+	if (most_bytes != 0 && params.size_bytes > most_bytes) {
+		note_told("%" PRIu64 " octets, at most %" PRIu64,
+		    params.size_bytes, most_bytes);
 		return session_reply(s, REPLY_TOO_LARGE);
-	if (!limits_allow_mail(s->settings->limits, s->client))
+	}
+	if (!limits_allow_mail(s->settings->limits, s->client)) {
+		note_told("%u in an hour (messages_per_client)",
+		    s->settings->config->limits.messages_per_client);
 		return session_reply(s, REPLY_TOO_FAST);
+	}
 	return mail_begin(s, &sender, &params);
 }

@@ -157,7 +157,7 @@ link_is_asked(const struct link *l)
 
 /* Its silence, wherever the reason lies. */
 static void
-link_silent(struct link *l)
+link_silent(struct link *l, const char *problem)
 {
 	struct milters *m = l->all;
 	enum talk_stage stage = m->ask.stage;
@@ -167,12 +167,16 @@ link_silent(struct link *l)
 		m->at++;
 	} else if (l->config->marks_failure && !l->talk.is_spoiled) {
 		m->answer.has_silent = true;
+		slice_copy(m->answer.problem, sizeof(m->answer.problem),
+		    slice_of(problem));
 		slice_copy(m->answer.silent, sizeof(m->answer.silent),
 		    slice_of(l->config->text));
 		m->at++;
 	} else {
 		m->answer.is_silence = true;
-		verdict_set(&v, 451, 7, 1, "a filter cannot answer now, try "
+		slice_copy(m->answer.problem, sizeof(m->answer.problem),
+		    slice_of(problem));
+		verdict_set(&v, 451, 3, 0, "a filter cannot answer now, try "
 		    "again later");
 		milters_refuse(m, &v, l->config->text);
 		return;
@@ -196,7 +200,7 @@ link_fail(struct link *l, const char *problem, int error)
 		    l->all->session), LOG_S("milter", l->config->text),
 		    LOG_S("problem", problem), LOG_E("error", error), LOG_END);
 	if (is_asked)
-		link_silent(l);
+		link_silent(l, problem);
 	link_close(l);
 }
 
@@ -485,7 +489,7 @@ milters_next(struct milters *m)
 	} else if (begins) {
 		link_open(l);
 	} else {
-		link_silent(l);
+		link_silent(l, "it failed before");
 	}
 }
 

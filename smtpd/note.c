@@ -5,7 +5,9 @@
  * A handler says what it asked before it replies (note_asked); whatever is
  * refused within the same call was decided on that.
  */
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "clock.h"
 #include "commands.h"
@@ -17,9 +19,10 @@
 
 #define ASKED_MAX 200
 
-static struct {
+static struct noted {
 	const char *stage;
 	char what[ASKED_MAX + 1];
+	char told[ASKED_MAX + 1];
 	uint32_t took_us;
 } asked;
 
@@ -32,6 +35,39 @@ note_asked(const char *stage, struct slice what, uint32_t took_us)
 	asked.took_us = took_us;
 	memcpy(asked.what, what.data, what.size);
 	asked.what[what.size] = '\0';
+	asked.told[0] = '\0';
+}
+
+void
+note_told(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	if (vsnprintf(asked.told, sizeof(asked.told), format, ap) < 0)
+		asked.told[0] = '\0';
+	va_end(ap);
+}
+
+struct noted *
+note_hold(void)
+{
+	struct noted *held = malloc(sizeof(*held));
+
+	if (held != NULL)
+		*held = asked;
+	return held;
+}
+
+void
+note_resume(struct noted **held)
+{
+	if (*held != NULL)
+		asked = **held;
+	else
+		note_asked("data", SLICE(""), 0);
+	free(*held);
+	*held = NULL;
 }
 
 void
@@ -61,8 +97,12 @@ note_refusal(struct session *s, struct verdict *v, const char *check,
 	bool is_temporary = v->code < 500;
 	char id[SHORT_ID_NUMBERED_SIZE], enhanced[16];
 
-	if (s->is_self_test)
+	if (s->is_self_test) {
+		asked.told[0] = '\0';
 		return;
+	}
+	if (asked.told[0] != '\0')
+		answer = asked.told;
 	if (s->n_refusals < SHORT_ID_NUMBER_MAX)
 		s->n_refusals++;
 	if (short_id_with_number(id, s->id, s->n_refusals) < 0)
@@ -85,6 +125,7 @@ note_refusal(struct session *s, struct verdict *v, const char *check,
 	    LOG_S("asked", asked.what),
 	    LOG_S("from", s->tx != NULL ? s->tx->reverse_path : ""),
 	    LOG_U("took_us", asked.took_us), LOG_S("text", v->text), LOG_END);
+	asked.told[0] = '\0';
 	refusal_put_id(v, id);
 }
 

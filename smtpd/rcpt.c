@@ -98,17 +98,26 @@ cmd_rcpt(struct session *s, struct slice argument)
 		    params.wrong);
 	note_asked("rcpt", slice_of(tx->rcpt.text), 0);
 	if (tx->n_recipients >= s->settings->max_recipients ||
-	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS)
+	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS) {
+		note_told("%u are accepted already", tx->n_recipients);
 		return session_reply(s, REPLY_TOO_MANY_RECIPIENTS);
+	}
 	if (!rcpt_is_exempt(&tx->rcpt) &&
-	    limits_is_harvester(s->settings->limits, s->client))
+	    limits_is_harvester(s->settings->limits, s->client)) {
+		note_told("its network asked for more than %u unknown "
+		    "recipients (unknown_recipients)",
+		    s->settings->config->limits.unknown_recipients);
 		return session_reply(s, REPLY_HARVEST);
+	}
 	if (s->is_self_test && self_test_is_reserved(&tx->rcpt))
 		return rcpt_add(s, ROUTE_DISCARD);
 	if (!s->is_self_test && (s->settings->failing & SELF_TEST_RECIPIENT))
 		return session_reply(s, REPLY_SELF_TEST_FAILED);
-	if (!limits_allow_rcpt(s->settings->limits, s->client))
+	if (!limits_allow_rcpt(s->settings->limits, s->client)) {
+		note_told("%u in an hour (recipients_per_client)",
+		    s->settings->config->limits.recipients_per_client);
 		return session_reply(s, REPLY_TOO_MANY_RCPTS);
+	}
 	if (rcpt_is_there(tx))
 		return session_reply(s, REPLY_RCPT_OK);
 	if (s->settings->n_remembered_failures > 0)
@@ -153,15 +162,20 @@ rcpt_unknown(struct session *s, const struct route_answer *route)
 
 	if (s->is_self_test && FAULT("self-test.recipient"))
 		return session_reply(s, REPLY_RCPT_OK);
+	if (route->alarm.size > 0)
+		note_told("%.*s", (int)route->alarm.size, route->alarm.data);
 	step = session_reply_verdict(s, &route->verdict, "recipient",
 	    slice_of(s->tx->rcpt.text));
 	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
 	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
 		return step;
 	s->n_unknown++;
-	if (limits_note_recipient(s->settings->limits, s->client, true))
-		return session_reply(s, REPLY_HARVEST_CLOSE);
-	return step;
+	if (!limits_note_recipient(s->settings->limits, s->client, true))
+		return step;
+	note_told("%u unknown in this session; its network may ask for %u "
+	    "(unknown_recipients)", s->n_unknown,
+	    s->settings->config->limits.unknown_recipients);
+	return session_reply(s, REPLY_HARVEST_CLOSE);
 }
 
 /* Keep the sealed route: it outlives the answer. */

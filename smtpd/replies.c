@@ -45,7 +45,10 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_TALKS_EARLY] = { 554, 5, 1, CLOSES | ERROR, "greeting",
 	    "wait for the greeting before you speak" },
 	[REPLY_TOO_MANY_SESSIONS] = { 421, 7, 0, CLOSES | HOST, "sessions",
-	    "too many connections, try again later" },
+	    "as many connections as this server takes, try again later" },
+	[REPLY_TOO_MANY_OF_CLIENT] = { 421, 7, 0, CLOSES | HOST, "sessions",
+	    "too many connections from your network at a time, try again "
+	    "later" },
 	[REPLY_TOO_FAST] = { 421, 7, 0, CLOSES | HOST, "rate",
 	    "too many messages from your network, try again later" },
 	[REPLY_TOO_MANY_CONNECTS] = { 421, 7, 0, CLOSES | HOST, "rate",

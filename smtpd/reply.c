@@ -66,7 +66,8 @@ session_reply_with(struct session *s, enum reply_name name,
 	verdict_from_entry(&v, s, entry, detail);
 	if (v.code >= 400)
 		note_refusal(s, &v, entry->check,
-		    (entry->flags & REPLY_IS_SILENCE) != 0 ? "none" : "");
+		    (entry->flags & REPLY_IS_SILENCE) != 0 ? "none" :
+		    entry->text);
 	step = session_say(s, &v, closes);
 	if ((entry->flags & REPLY_IS_ERROR) == 0 || step == STEP_CLOSE)
 		return step;

@@ -3,6 +3,7 @@
  * clamd's part of a transaction: the message as it would be delivered, after
  * all milters. Only its OK lets the message pass; its silence is a 451.
  */
+#include <stdio.h>
 #include "commands.h"
 #include "filter_steps.h"
 #include "finish.h"
@@ -11,12 +12,15 @@ static enum step
 scan_silent(struct session *s, const char *problem)
 {
 	struct verdict v;
+	char none[CLAMD_NAME_MAX + 8];
 
+	snprintf(none, sizeof none, "none: %s", problem);
 	if (s->settings->config->checks.actions[CHECK_VIRUS] ==
 	    ACTION_MARK) {
-		note_mark(s, "data", "virus", problem, "none");
+		note_mark(s, "data", "virus", "clamd", none);
 		return s->after_filter(s);
 	}
+	note_told("%s", none);
 	verdict_set(&v, 451, 3, 0, "cannot scan for viruses now, try again "
 	    "later");
 	return finish_refuse_with(s, &v, "virus");
@@ -29,7 +33,7 @@ scan_found(struct session *s, const char *name)
 
 	if (s->settings->config->checks.actions[CHECK_VIRUS] ==
 	    ACTION_MARK) {
-		note_mark(s, "data", "virus", "found", name);
+		note_mark(s, "data", "virus", "clamd", name);
 		return s->after_filter(s);
 	}
 	verdict_set(&v, 554, 7, 1, "virus found: %s", name);

@@ -56,6 +56,7 @@ transaction_free(struct transaction **txp)
 	free(tx->done);
 	free(tx->failures);
 	free(tx->refusal);
+	free(tx->noted);
 	milter_changes_free(&tx->changes);
 	free(tx);
 }

@@ -86,6 +86,7 @@ struct transaction {
 	enum reply_name reply;
 	struct verdict *refusal;
 	const char *refusal_check;	/* who decided; NULL: delivery */
+	struct noted *noted;		/* what it was decided on */
 	/* the RCPT under way */
 	struct address rcpt;
 	bool rcpt_is_discarded;

@@ -118,8 +118,13 @@ class Program(Daemon):
         where = "inet:%d@127.0.0.1" % self.socket if tcp else \
             "unix:" + self.socket
         self.events_path = self.path("events")
-        self.run(PYTHON, os.path.join(HERE, "milter_program.py"), where,
-                 self.events_path, *what)
+        self.words = (PYTHON, os.path.join(HERE, "milter_program.py"), where,
+                      self.events_path, *what)
+        self.again()
+
+    def again(self):
+        """Start it, after kill() once more."""
+        self.run(*self.words)
 
     def events(self, what=None):
         """The callbacks, in order."""

@@ -12,7 +12,7 @@ from client import new_message
 from filters import Fake, Program, negotiate, read_packet, send_packet
 from postern import maildir_mail, wait_until
 
-SILENT = "451 4.7.1 a filter cannot answer now"
+SILENT = "451 4.3.0 a filter cannot answer now"
 
 
 def section(milter, keys="timeout = 3s"):

@@ -167,6 +167,28 @@ test_sample_domains(void **state)
 	config_free(&c);
 }
 
+/* DESIGN 9; recipient and loop always refuse. */
+static void
+test_default_checks(void **state)
+{
+	static const enum config_action wanted[CHECK_COUNT] = {
+		[CHECK_HELO] = ACTION_MARK, [CHECK_FCRDNS] = ACTION_MARK,
+		[CHECK_SENDER_DOMAIN] = ACTION_REFUSE,
+		[CHECK_SPF] = ACTION_MARK, [CHECK_DNSBL] = ACTION_OFF,
+		[CHECK_GREYLIST] = ACTION_OFF, [CHECK_DATE] = ACTION_MARK,
+		[CHECK_FROM] = ACTION_MARK, [CHECK_DKIM] = ACTION_MARK,
+		[CHECK_DMARC] = ACTION_REFUSE, [CHECK_VIRUS] = ACTION_REFUSE,
+		[CHECK_CONTENT] = ACTION_REFUSE,
+		[CHECK_ATTACHMENTS] = ACTION_OFF,
+	};
+	struct config *c = parse_good(BASE, 0);
+
+	(void)state;
+	for (size_t i = 0; i < CHECK_COUNT; i++)
+		assert_int_equal(c->checks.actions[i], wanted[i]);
+	config_free(&c);
+}
+
 static void
 test_defaults(void **state)
 {
@@ -197,6 +219,10 @@ test_defaults(void **state)
 	assert_int_equal(c->limits.data_timeout_s, 180);
 	assert_int_equal(c->limits.data_total_s, 1800);
 	assert_int_equal(c->limits.errors_per_session, 20);
+	assert_int_equal(c->limits.sessions_per_client, 50);
+	assert_int_equal(c->limits.unknown_recipients, 20);
+	assert_int_equal(c->limits.mime_depth, 32);
+	assert_true(c->limits.data_rate_bytes == 1024);
 	config_free(&c);
 }
 
@@ -382,6 +408,7 @@ main(void)
 		cmocka_unit_test(test_sample_top),
 		cmocka_unit_test(test_sample_domains),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_default_checks),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_manual),

@@ -57,7 +57,7 @@ test_sessions(void **state)
 	assert_int_equal(limits_admit(limits, "2001:db8::2", &b), REPLY_COUNT);
 	assert_ptr_equal(a, b);		/* one /64 */
 	assert_int_equal(limits_admit(limits, "2001:db8::3", &c),
-	    REPLY_TOO_MANY_SESSIONS);
+	    REPLY_TOO_MANY_OF_CLIENT);
 	assert_int_equal(limits_admit(limits, "2001:db8:0:1::1", &c),
 	    REPLY_COUNT);
 	assert_ptr_not_equal(a, c);
