@@ -79,11 +79,21 @@ session_next(struct load *load, struct connection *c)
 static bool
 greeting_answered(struct load *load, struct connection *c, int code)
 {
-	(void)load;
+	const char *domain = strchr(load->opt.sender, '@');
+
 	(void)code;
-	connection_put(c, "EHLO load.sender.test\r\n");
+	connection_put(c, "EHLO load.%s\r\n", domain != NULL ? domain + 1 :
+	    "sender.test");
 	c->stage = STAGE_EHLO;
 	return true;
+}
+
+/* A name that was never asked for, so that the server has to wait. */
+static void
+put_waiting_mail(struct load *load, struct connection *c)
+{
+	connection_put(c, "MAIL FROM:<load@d%ld.dead.example>\r\n",
+	    load->mails++);
 }
 
 static bool
@@ -94,6 +104,8 @@ ehlo_answered(struct load *load, struct connection *c, int code)
 		session_next(load, c);
 		return true;
 	}
+	if (load->opt.mode == MODE_WAIT)
+		put_waiting_mail(load, c);
 	c->stage = STAGE_HELD;
 	load->n_held++;
 	load->last_held_at = load_now();
@@ -235,9 +247,16 @@ quit_answered(struct load *load, struct connection *c, int code)
 static bool
 noop_answered(struct load *load, struct connection *c, int code)
 {
-	(void)c;
-	(void)code;
 	load->noops++;
+	if (load->opt.mode != MODE_WAIT)
+		return true;
+	if (code / 100 == 2 && !c->is_resetting) {
+		connection_put(c, "RSET\r\n");
+		c->is_resetting = true;
+		return true;
+	}
+	c->is_resetting = false;
+	put_waiting_mail(load, c);
 	return true;
 }
 

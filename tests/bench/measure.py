@@ -9,6 +9,7 @@ import time
 
 import accounting
 import cases
+import checked
 from accounting import machine_busy_seconds
 
 PAUSE_S = 0.3  # for Postfix to remove its queue files
@@ -21,8 +22,9 @@ class Failed(Exception):
 class Bench:
     """The programs and the numbers that all measurements share."""
 
-    def __init__(self, tools, divisor=1):
-        self.tools, self.divisor = tools, divisor
+    def __init__(self, tools, divisor=1, key=""):
+        """key: file of the key with which messages are signed."""
+        self.tools, self.divisor, self.key = tools, divisor, key
         self.n_runs = 0
 
     def _tool(self, name, *arguments):
@@ -41,6 +43,9 @@ class Bench:
                      "--rcpts", case.rcpts, "--tag", tag]
         if case.pipelining:
             arguments.append("--pipelining")
+        if case.has_checks:
+            arguments += ["--source", checked.CLIENT, "--sender",
+                          checked.SENDER, "--dkim-key", self.key]
         if case.is_flood:
             arguments += ["--mode", "flood",
                           "--rcpt", "nobody%d@example.test"]
@@ -163,6 +168,29 @@ class Bench:
             beside = self.load(server, cases.FAST)
         return {"held": held.held, "still_open": held.end["held"],
                 "noops": held.end["noops"], "p99_alone_ms": alone["p99_ms"],
+                "p99_beside_ms": beside["p99_ms"],
+                "rate_alone": alone["rate"], "rate_beside": beside["rate"],
+                "p99_factor": beside["p99_ms"] / alone["p99_ms"]}
+
+
+    def waiting(self, server):
+        """Fast sessions without and with ones that wait for dead DNS.
+
+        What the fast ones need is in the resolver's cache."""
+        alone = self.load(server, cases.FAST_CHECKED)
+        pids = server.nameserver_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with self.hold(server, "wait", cases.WAITING_SESSIONS,
+                           source="spread") as held:
+                beside = self.load(server, cases.FAST_CHECKED)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        return {"held": held.held, "still_open": held.end["held"],
+                "replies": held.end["noops"],
+                "p99_alone_ms": alone["p99_ms"],
                 "p99_beside_ms": beside["p99_ms"],
                 "rate_alone": alone["rate"], "rate_beside": beside["rate"],
                 "p99_factor": beside["p99_ms"] / alone["p99_ms"]}
