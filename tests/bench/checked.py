@@ -248,15 +248,6 @@ class Checked:
             verify(self)
             self.is_verified = True
 
-    def nameserver_pids(self):
-        """Of its nsd, to bring DNS to a halt."""
-        found = []
-        for pid in self.group.pids():
-            with open("/proc/%d/comm" % pid) as comm:
-                if comm.read().startswith("nsd"):
-                    found.append(pid)
-        return found
-
 
 class CheckedPostfix(Checked, servers.Postfix):
     instance = "postfix-checks"
@@ -290,6 +281,21 @@ class CheckedPostern(Checked, servers.Postern):
 
     def _helpers(self):
         return servers.BIND_DEVICES + START_COMMON + waiting_for("clamd")
+
+
+class WaitingPostern(CheckedPostern):
+    """The same with a name server that never answers for dead.example."""
+
+    instance = "postern-waiting"
+    port_asked = 5303
+
+    def _complete(self, text):
+        return super()._complete(text.replace(
+            "@DNS@", "127.0.0.1@%d" % self.port_asked))
+
+    def _helpers(self):
+        return super()._helpers() + "%s/deadzone.py %d %d dead.example &\n" \
+            % (HERE, self.port_asked, NSD_PORT[self.name])
 
 
 # ---- do they check at all? ----

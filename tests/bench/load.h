@@ -26,8 +26,8 @@ enum mode {
 	MODE_FLOOD,	/* MAIL, RCPT ..., RSET; counts refused recipients */
 	MODE_IDLE,	/* connects, EHLO, then says nothing */
 	MODE_SLOW,	/* as idle, then NOOPs, one octet now and then */
-	MODE_WAIT	/* MAIL from a domain that nobody looked up yet,
-			 * and once more after each reply */
+	MODE_WAIT	/* MAIL from a domain that nobody looked up yet, and
+			 * after the reply another, every interval_s */
 };
 
 enum stage {		/* the reply that a connection waits for */
@@ -61,6 +61,7 @@ struct connection {
 	double opened_at, mail_at, dot_at;
 	double retry_at;		/* rests until then; 0: does not */
 	bool is_resetting;		/* RSET is not answered yet */
+	bool is_waiting;		/* MODE_WAIT: nor is MAIL */
 	unsigned n_octets;		/* slow: sent of the command */
 	char in[2048];
 	size_t in_len;
@@ -119,6 +120,8 @@ bool session_reply(struct load *load, struct connection *c, int code,
     const char *text);
 /* The next transaction of a connection, or QUIT. */
 void session_next(struct load *load, struct connection *c);
+/* MAIL from a name that was never asked for: the server has to wait. */
+void session_put_waiting(struct load *load, struct connection *c);
 /* The server went away. */
 void session_broke(struct load *load, struct connection *c, const char *why);
 const char *session_stage_name(enum stage stage);

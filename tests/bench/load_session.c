@@ -88,12 +88,14 @@ greeting_answered(struct load *load, struct connection *c, int code)
 	return true;
 }
 
-/* A name that was never asked for, so that the server has to wait. */
-static void
-put_waiting_mail(struct load *load, struct connection *c)
+/* RSET first: the one before may have been accepted. */
+void
+session_put_waiting(struct load *load, struct connection *c)
 {
-	connection_put(c, "MAIL FROM:<load@d%ld.dead.example>\r\n",
+	connection_put(c, "RSET\r\nMAIL FROM:<load@d%ld.dead.example>\r\n",
 	    load->mails++);
+	c->is_waiting = true;
+	c->is_resetting = true;
 }
 
 static bool
@@ -105,7 +107,7 @@ ehlo_answered(struct load *load, struct connection *c, int code)
 		return true;
 	}
 	if (load->opt.mode == MODE_WAIT)
-		put_waiting_mail(load, c);
+		session_put_waiting(load, c);
 	c->stage = STAGE_HELD;
 	load->n_held++;
 	load->last_held_at = load_now();
@@ -247,16 +249,13 @@ quit_answered(struct load *load, struct connection *c, int code)
 static bool
 noop_answered(struct load *load, struct connection *c, int code)
 {
-	load->noops++;
-	if (load->opt.mode != MODE_WAIT)
-		return true;
-	if (code / 100 == 2 && !c->is_resetting) {
-		connection_put(c, "RSET\r\n");
-		c->is_resetting = true;
+	(void)code;
+	if (c->is_resetting) {
+		c->is_resetting = false;
 		return true;
 	}
-	c->is_resetting = false;
-	put_waiting_mail(load, c);
+	c->is_waiting = false;
+	load->noops++;
 	return true;
 }
 

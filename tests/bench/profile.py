@@ -17,6 +17,7 @@ import time
 
 import accounting
 import cases
+import checked
 import measure
 import run
 
@@ -110,7 +111,7 @@ def main():
     server = everybody[case.has_checks][0]
     folder = build + "/bench/profile"
     os.makedirs(folder, exist_ok=True)
-    bench = measure.Bench(tools)
+    bench = measure.Bench(tools, 1, checked.key_path(build))
     server.start()
     try:
         run.warm_up(bench, server, case)

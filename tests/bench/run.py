@@ -5,7 +5,8 @@
 usage: run.py BUILD
 
 Environment: ROUNDS (3), QUICK=1 (one round, fewer messages), ONLY=postfix
-or ONLY=postern, CASES="new20 one waiting" (see cases.py).
+or ONLY=postern, CASES="new20 one" (see cases.py; "waiting" is for sessions
+that wait for DNS, and verdicts).
 
 Everything happens below BUILD/bench. Exit status 0 if the goals are met, 1
 if not, 2 if the bench could not run. Needs root (Postfix wants its uids).
@@ -89,10 +90,10 @@ def run_rounds(bench, everybody, selected, rounds, results):
     """Without checks, then with them: other servers, so not at a time."""
     for number in range(rounds):
         note("round %d of %d" % (number + 1, rounds))
-        for has_checks, who in everybody.items():
+        for has_checks in (False, True):
             part = [c for c in selected if c.has_checks == has_checks]
             if part:
-                run_round(bench, who, part, results)
+                run_round(bench, everybody[has_checks], part, results)
 
 
 def run_sink(bench, selected, results):
@@ -129,14 +130,16 @@ def run_sessions(bench, who, rounds, results):
             server.stop()
 
 
-def run_waiting(bench, server, rounds, results):
+def run_waiting(bench, who, rounds, results):
     note("sessions that wait for DNS")
-    server.start()
-    try:
-        warm_up(bench, server, cases.FAST_CHECKED)
-        results["waiting"] = [bench.waiting(server) for _ in range(rounds)]
-    finally:
-        server.stop()
+    for server in who:
+        server.start()
+        try:
+            warm_up(bench, server, cases.FAST_CHECKED)
+            results["waiting"] = [bench.waiting(server)
+                                  for _ in range(rounds)]
+        finally:
+            server.stop()
 
 
 def select():
@@ -148,7 +151,8 @@ def select():
 
 
 def prepare(build):
-    """The tools, and {has_checks: servers}, in a network of their own."""
+    """The tools, and the servers, in a network of their own: {False:
+    without checks, True: with all, "waiting": with dead DNS}."""
     tools = os.path.join(build, "bench", "bin")
     subprocess.run(["make", "-s", "-C", HERE, "BIN=" + tools], check=True)
     only = os.environ.get("ONLY", "")
@@ -157,10 +161,12 @@ def prepare(build):
                 servers.Postern(build, PORTS["postern"], tools)],
         True: [checked.CheckedPostfix(build, PORTS["checked postfix"], tools),
                checked.CheckedPostern(build, PORTS["checked postern"],
-                                      tools)]}
-    for has_checks, who in everybody.items():
-        everybody[has_checks] = [s for s in who if only in ("", s.name)]
-        for server in everybody[has_checks]:
+                                      tools)],
+        "waiting": [checked.WaitingPostern(build, PORTS["checked postern"],
+                                           tools)]}
+    for kind, who in everybody.items():
+        everybody[kind] = [s for s in who if only in ("", s.name)]
+        for server in everybody[kind]:
             note("preparing " + server.instance)
             server.prepare()
     checked.enter_network()
@@ -180,9 +186,9 @@ def run_all(build, results):
     if not names:
         run_flushes(bench, everybody[False], results)
         run_sessions(bench, everybody[False], rounds, results)
-    for server in everybody[True]:
-        if server.name == "postern" and (not names or "waiting" in names):
-            run_waiting(bench, server, rounds, results)
+    if not names or "waiting" in names:
+        results["verdicts"] = [bench.verdicts(build) for _ in range(rounds)]
+        run_waiting(bench, everybody["waiting"], rounds, results)
 
 
 def main():
@@ -209,6 +215,7 @@ def main():
     report.print_table(rows)
     report.print_noise(results)
     report.print_others(results)
+    report.print_checks(results)
     missed = report.print_goals(goals)
     note("\n%d of %d goals met; all figures: %s/bench/result.json" % (
         len(goals) - len(missed), len(goals), build))

@@ -239,6 +239,24 @@ drip(struct load *load, double held_s)
 	}
 }
 
+/* A MAIL for each session whose turn it is and that was answered. */
+static void
+ask_again(struct load *load, double held_s)
+{
+	long due = (long)(held_s * (double)load->n_opened /
+	    load->opt.interval_s);
+
+	for (; load->octets < due; load->octets++) {
+		struct connection *c =
+		    &load->connections[load->octets % (long)load->n_opened];
+
+		if (c->fd < 0 || c->stage != STAGE_HELD || c->is_waiting)
+			continue;
+		session_put_waiting(load, c);
+		connection_flush(load, c);
+	}
+}
+
 static void
 take_events(struct load *load)
 {
@@ -298,6 +316,8 @@ run_held(struct load *load)
 	    now = load_now()) {
 		if (opt->mode == MODE_SLOW)
 			drip(load, now - start);
+		else if (opt->mode == MODE_WAIT)
+			ask_again(load, now - start);
 		take_events(load);
 	}
 }
