@@ -50,7 +50,11 @@ bench._domainkey TXT @KEY@
 """,
     "other.example": """@ MX 10 mx
 mx A 192.0.2.66
-@ TXT "v=spf1 ip4:192.0.2.66 -all"
+@ TXT "v=spf1 ip4:192.0.2.66 ip4:192.0.2.77 -all"
+""",
+    "plain.example": """@ MX 10 mx
+mx A 192.0.2.10
+@ TXT "v=spf1 -all"
 """,
     LIST: """77.2.0.192 A 127.0.0.2
 77.2.0.192 TXT "listed for the benchmark"
@@ -307,7 +311,7 @@ def reply_to(server, source, sender, author, body):
             author, servers.DOMAIN,
             time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime()),
             time.time(), body)
-    with smtplib.SMTP("127.0.0.1", server.port, "load.sender.example",
+    with smtplib.SMTP("127.0.0.1", server.port, "mx.other.example",
                       timeout=30, source_address=(source, 0)) as client:
         client.ehlo()
         for command, reply in (
@@ -345,14 +349,17 @@ def verify(server):
     for word in ("spf=pass", "dkim=pass", "dmarc=pass"):
         if word not in said:
             raise RuntimeError("%s: no %s in: %s" % (server.name, word, said))
+    other, plain = "a@other.example", "a@plain.example"
     for what, wanted, source, sender, author, body in (
             ("a virus", "554 550", CLIENT, SENDER, SENDER, EICAR),
-            ("SPF", "550", STRANGER, SENDER, SENDER, "x"),
-            ("DMARC", "550", STRANGER, "a@other.example", SENDER, "x"),
-            ("the list", "450 550 554", LISTED, SENDER, SENDER, "x")):
+            # each time nothing but the one check has a reason to
+            ("SPF", "550", STRANGER, plain, plain, "x"),
+            ("DMARC", "550", STRANGER, other, SENDER, "x"),
+            ("the list", "450 550 554", LISTED, other, other, "x"),
+            ("nothing", "250", STRANGER, other, other, "x")):
         reply = reply_to(server, source, sender, author, body)
         if reply[:3] not in wanted.split():
-            raise RuntimeError("%s does not refuse for %s: %s" % (
+            raise RuntimeError("%s, to be refused for %s: %s" % (
                 server.name, what, reply))
     subprocess.run([server.tools + "/maildircheck", "-m", "-w", "0",
                     server.mail], stdout=subprocess.DEVNULL)
