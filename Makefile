@@ -81,15 +81,15 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/spf/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-# How fast deliver is by itself.
-$(BUILD)/bench/deliver_drive: $(BUILD)/obj/tests/bench/deliver_drive.o $(ARCHIVES)
+# How fast deliver and policy are by themselves.
+$(BUILD)/bench/%_drive: $(BUILD)/obj/tests/bench/%_drive.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 unit: $(patsubst %,$(BUILD)/unit/%,$(UNIT_TESTS))
 
 # Postern beside Postfix; tests/bench/run.py says how.
-bench: all
+bench: all $(BUILD)/bench/judge_drive
 	tests/bench/run.py $(BUILD)
 
 # Fuzz targets: clang's libFuzzer, everything instrumented.

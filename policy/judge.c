@@ -12,6 +12,7 @@
 #include "judging.h"
 
 #define BIT(check) (1u << CHECK_ ## check)
+#define ALWAYS ~0u			/* even with every check off */
 
 const struct check_row check_rows[] = {
 	{ "helo", JUDGE_MAIL, true, 0, check_helo, CHECK_HELO,
@@ -43,7 +44,7 @@ const struct check_row check_rows[] = {
 	    SILENCE_TEMPORARY },
 	/* behind those whose results it writes down; forged fields are cut
 	 * whatever is on */
-	{ "authres", JUDGE_DATA, false, ~0u, check_authres,
+	{ "authres", JUDGE_DATA, false, ALWAYS, check_authres,
 	    CHECK_DMARC, SILENCE_TEMPORARY },
 	/* after all others: it looks at what they said */
 	{ "greylist", JUDGE_DATA, false, 0, check_accepted,
@@ -62,7 +63,8 @@ is_of_stage(const struct check_row *row, enum judge_stage stage)
 static bool
 is_to_run(const struct check_row *row, const struct config_checks *checks)
 {
-	if (checks->actions[row->action] != ACTION_OFF)
+	if (checks->actions[row->action] != ACTION_OFF ||
+	    row->needed_by == ALWAYS)
 		return true;
 	for (size_t i = 0; i < CHECK_COUNT; i++)
 		if ((row->needed_by & (1u << i)) != 0 &&

@@ -37,10 +37,14 @@ body_header_read(struct body *b, struct slice text, bool is_whole)
 	header_note_loops(&b->header, &facts);
 
 	header_walk_start(&walk, text, is_whole);
-	while (header_next(&walk, &field) == HEADER_FIELD)
+	while (header_next(&walk, &field) == HEADER_FIELD) {
+		if (header_is(&field, "Authentication-Results") ||
+		    header_is(&field, "Received-SPF"))
+			b->header.has_results = true;
 		if (!header_changes_on_retry(&field))
 			digest_update(b->digest, text.data + field.offset,
 			    field.size);
+	}
 	digest_update(b->digest, text.data + walk.offset,
 	    text.size - walk.offset);
 }

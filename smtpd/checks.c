@@ -340,13 +340,33 @@ data_after_hello(struct session *s)
 	return run_begin(s, JUDGE_DATA, s->checks->mail_then);
 }
 
+/*
+ * With every check off a message may still have results in our name, and
+ * readers would believe them: policy cuts them.
+ */
+static bool
+data_is_judged(struct session *s)
+{
+	if (is_wanted(s, JUDGE_DATA))
+		return true;
+	if (s->is_self_test || !s->tx->body.header.has_results)
+		return false;
+	if (s->checks != NULL)
+		return true;
+	s->checks = calloc(1, sizeof *s->checks);
+	if (s->checks != NULL && checks_tell_connection(s) < 0)
+		checks_free(s);
+	return true;
+}
+
 enum step
 checks_data(struct session *s, finish_fn *then)
 {
-	struct checks *c = s->checks;
+	struct checks *c;
 
-	if (!is_wanted(s, JUDGE_DATA))
+	if (!data_is_judged(s))
 		return then(s);
+	c = s->checks;
 	if (c == NULL)
 		return stage_unknown(s, JUDGE_DATA);
 	facts_free(&c->own);

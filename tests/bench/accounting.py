@@ -60,7 +60,7 @@ class Group:
     def cpu_by_role(self):
         """{role: CPU seconds so far} of the processes that live now.
 
-        The role is what follows -c in the arguments, or the name."""
+        The role is a compartment of Postern, or the program's name."""
         ticks = os.sysconf("SC_CLK_TCK")
         roles = {}
         for pid in self.pids():
@@ -71,8 +71,10 @@ class Group:
                     fields = stat.read().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            role = os.path.basename(arguments[0])
-            if "-c" in arguments:
+            role = os.path.basename(arguments[0].split(" ")[0])
+            if role.startswith("python") and len(arguments) > 1:
+                role = os.path.basename(arguments[1])
+            if role == "postern" and "-c" in arguments:
                 role = arguments[arguments.index("-c") + 1]
             roles[role] = roles.get(role, 0) + (
                 int(fields[11]) + int(fields[12])) / ticks

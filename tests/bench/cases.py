@@ -6,17 +6,19 @@ from collections import namedtuple
 # messages: how many Postfix gets in a round, and how many Postern and the
 # bare disk, which are faster. rate_goal: delivered per second, a multiple of
 # Postfix. cpu_goal: CPU time per message, a fraction of Postfix's.
+# has_checks: both servers as checked.py has them, and signed messages.
 Case = namedtuple("Case", "key title unit connections per_connection size "
                   "rcpts messages messages_fast is_flood pipelining "
-                  "tls rate_goal cpu_goal")
+                  "tls rate_goal cpu_goal has_checks")
 
 
 def case(key, title, unit="msg/s", connections=1, per_connection=0,
          size=4096, rcpts=1, messages=1000, messages_fast=None,
-         is_flood=False, pipelining=True, tls=False, rate_goal=None, cpu_goal=None):
+         is_flood=False, pipelining=True, tls=False, rate_goal=None,
+         cpu_goal=None, has_checks=False):
     return Case(key, title, unit, connections, per_connection, size, rcpts,
                 messages, messages_fast or 4 * messages, is_flood,
-                pipelining, tls, rate_goal, cpu_goal)
+                pipelining, tls, rate_goal, cpu_goal, has_checks)
 
 
 CASES = [
@@ -42,6 +44,12 @@ CASES = [
     case("unknown_serial", "unknown recipients, one by one", unit="RCPT/s",
          connections=20, rcpts=50, messages=500, messages_fast=2000,
          is_flood=True, pipelining=False, rate_goal=5),
+    case("checks", "all checks, 20 connections, new per message",
+         connections=20, per_connection=1, messages=800,
+         messages_fast=2400, rate_goal=3, cpu_goal=1 / 3, has_checks=True),
+    case("checks_reused", "all checks, 20 reused connections",
+         connections=20, messages=800, messages_fast=2400, rate_goal=3,
+         cpu_goal=1 / 3, has_checks=True),
 ]
 
 IDLE_SESSIONS = 5000
@@ -51,3 +59,9 @@ SLOW_INTERVAL_S = 2.0
 SLOW_P99_GOAL = 2.0
 FAST = case("fast", "4 KB, 20 reused connections", connections=20,
             messages=4000, messages_fast=8000)
+FAST_CHECKED = case("fast_checked", "all checks, 20 reused connections",
+                    connections=20, messages=800, messages_fast=2400,
+                    has_checks=True)
+WAITING_SESSIONS = 1000
+WAITING_P99_GOAL = 2.0
+VERDICT_P99_GOAL_MS = 1.0

@@ -10,6 +10,7 @@
  *	load_session.c	  the dialogue: what a reply leads to
  *	load_tls.c	  a handshake, and octets within it
  *	load_message.c	  the messages and who sends which
+ *	load_sign.c	  DKIM signatures, made before the clock runs
  *	load_report.c	  figures as one line of JSON
  *
  * A message whose connection broke before the reply to the end of data, or
@@ -26,7 +27,9 @@ enum mode {
 	MODE_SEND,	/* complete transactions */
 	MODE_FLOOD,	/* MAIL, RCPT ..., RSET; counts refused recipients */
 	MODE_IDLE,	/* connects, EHLO, then says nothing */
-	MODE_SLOW	/* as idle, then NOOPs, one octet now and then */
+	MODE_SLOW,	/* as idle, then NOOPs, one octet now and then */
+	MODE_WAIT	/* MAIL from a domain that nobody looked up yet, and
+			 * after the reply another, every interval_s */
 };
 
 enum stage {		/* the reply that a connection waits for */
@@ -37,11 +40,13 @@ enum stage {		/* the reply that a connection waits for */
 struct options {
 	enum mode mode;
 	const char *host, *rcpt, *sender, *tag;
+	const char *source;		/* the client's address, or NULL */
+	const char *dkim_key;		/* file; NULL: no signatures */
 	int port;
 	unsigned connections, rcpts;
 	long messages, per_connection, users;
 	size_t size_bytes;
-	bool has_pipelining, has_tls;
+	bool has_pipelining, has_tls, is_printed;
 	double hold_s, ramp_s, timeout_s, interval_s;
 };
 
@@ -60,6 +65,7 @@ struct connection {
 	double opened_at, mail_at, dot_at;
 	double retry_at;		/* rests until then; 0: does not */
 	bool is_resetting;		/* RSET is not answered yet */
+	bool is_waiting;		/* MODE_WAIT: nor is MAIL */
 	unsigned n_octets;		/* slow: sent of the command */
 	char in[2048];
 	size_t in_len;
@@ -84,6 +90,8 @@ struct load {
 	char *body;			/* with CRLF and the final dot */
 	size_t body_len;
 	char body_sha256[65];		/* of the body as a Maildir has it */
+	char **headers;			/* signed ones, or NULL */
+	long mails;			/* MODE_WAIT: MAILs so far */
 	long next_message, *again, n_again;
 	long ok, failed, requeued, tempfailed;
 	long connects, refused, dropped, no_greeting;
@@ -116,6 +124,8 @@ bool session_reply(struct load *load, struct connection *c, int code,
     const char *text);
 /* The next transaction of a connection, or QUIT. */
 void session_next(struct load *load, struct connection *c);
+/* MAIL from a name that was never asked for: the server has to wait. */
+void session_put_waiting(struct load *load, struct connection *c);
 /* The server went away. */
 void session_broke(struct load *load, struct connection *c, const char *why);
 const char *session_stage_name(enum stage stage);
@@ -136,6 +146,14 @@ void message_take(struct load *load, struct connection *c);
 void message_give_back(struct load *load, struct connection *c);
 void message_put_rcpt(struct load *load, struct connection *c);
 void message_put_content(struct load *load, struct connection *c);
+/* The header fields of a message, CRLF ends; the length. */
+size_t message_write_header(const struct load *load, long message,
+    char *header, size_t size);
+
+/* load_sign.c */
+/* All headers of the run with a DKIM-Signature on top (RFC 6376): RSA and
+ * SHA-256, relaxed/relaxed, selector "bench", the sender's domain. */
+void sign_messages(struct load *load);
 
 /* load_report.c */
 void report_held(struct load *load);

@@ -39,7 +39,7 @@ load_die(const char *what)
 void
 connection_put(struct connection *c, const char *format, ...)
 {
-	char text[1024];
+	char text[4096];
 	va_list ap;
 	int n;
 
@@ -85,6 +85,24 @@ reset(struct connection *c)
 	*c = fresh;
 }
 
+/* "spread": each connection comes from a network of its own. */
+static void
+bind_source(const struct load *load, const struct connection *c)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	const char *source = load->opt.source;
+	char spread[32];
+
+	if (strcmp(source, "spread") == 0) {
+		snprintf(spread, sizeof(spread), "127.%u.%u.1",
+		    1 + c->index / 250, c->index % 250);
+		source = spread;
+	}
+	if (inet_pton(AF_INET, source, &from.sin_addr) != 1 ||
+	    bind(c->fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+		load_die(source);
+}
+
 void
 connection_open(struct load *load, struct connection *c)
 {
@@ -99,6 +117,8 @@ connection_open(struct load *load, struct connection *c)
 	to.sin_port = htons((uint16_t)load->opt.port);
 	if (inet_pton(AF_INET, load->opt.host, &to.sin_addr) != 1)
 		load_die(load->opt.host);
+	if (load->opt.source != NULL)
+		bind_source(load, c);
 	load->connects++;
 	load->n_alive++;
 	c->opened_at = load_now();

@@ -84,6 +84,7 @@ message_is_left(const struct load *load)
 		    (long)load->opt.rcpts;
 	case MODE_IDLE:
 	case MODE_SLOW:
+	case MODE_WAIT:
 		return false;
 	}
 	return false;
@@ -127,21 +128,41 @@ message_put_rcpt(struct load *load, struct connection *c)
 	connection_put(c, "RCPT TO:<%s>\r\n", rcpt);
 }
 
-void
-message_put_content(struct load *load, struct connection *c)
+size_t
+message_write_header(const struct load *load, long message, char *header,
+    size_t size)
 {
 	const struct options *opt = &load->opt;
 	time_t now = time(NULL);
 	char rcpt[320], date[64];
 	struct tm tm;
+	int n;
 
-	print_rcpt(load, c->message * (long)opt->rcpts, rcpt, sizeof(rcpt));
+	print_rcpt(load, message * (long)opt->rcpts, rcpt, sizeof(rcpt));
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	connection_put(c, "From: <%s>\r\nTo: <%s>\r\nSubject: load %ld\r\n"
-	    "Date: %s\r\nMessage-ID: <%s.%ld@load.sender.test>\r\n"
-	    "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n",
-	    opt->sender, rcpt, c->message, date, opt->tag, c->message);
+	n = snprintf(header, size, "From: <%s>\r\nTo: <%s>\r\n"
+	    "Subject: load %ld\r\nDate: %s\r\n"
+	    "Message-ID: <%s.%ld@load.sender.test>\r\n"
+	    "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n",
+	    opt->sender, rcpt, message, date, opt->tag, message);
+	if (n < 0 || (size_t)n >= size)
+		load_die("header");
+	return (size_t)n;
+}
+
+void
+message_put_content(struct load *load, struct connection *c)
+{
+	char header[1024];
+
+	if (load->headers != NULL) {
+		connection_put(c, "%s\r\n", load->headers[c->message]);
+	} else {
+		message_write_header(load, c->message, header,
+		    sizeof(header));
+		connection_put(c, "%s\r\n", header);
+	}
 	c->body = load->body;
 	c->body_left = load->body_len;
 }

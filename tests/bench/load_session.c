@@ -79,11 +79,23 @@ session_next(struct load *load, struct connection *c)
 static bool
 greeting_answered(struct load *load, struct connection *c, int code)
 {
-	(void)load;
+	const char *domain = strchr(load->opt.sender, '@');
+
 	(void)code;
-	connection_put(c, "EHLO load.sender.test\r\n");
+	connection_put(c, "EHLO load.%s\r\n", domain != NULL ? domain + 1 :
+	    "sender.test");
 	c->stage = STAGE_EHLO;
 	return true;
+}
+
+/* RSET first: the one before may have been accepted. */
+void
+session_put_waiting(struct load *load, struct connection *c)
+{
+	connection_put(c, "RSET\r\nMAIL FROM:<load@d%ld.dead.example>\r\n",
+	    load->mails++);
+	c->is_waiting = true;
+	c->is_resetting = true;
 }
 
 static bool
@@ -99,6 +111,8 @@ ehlo_answered(struct load *load, struct connection *c, int code)
 		session_next(load, c);
 		return true;
 	}
+	if (load->opt.mode == MODE_WAIT)
+		session_put_waiting(load, c);
 	c->stage = STAGE_HELD;
 	load->n_held++;
 	load->last_held_at = load_now();
@@ -253,8 +267,12 @@ quit_answered(struct load *load, struct connection *c, int code)
 static bool
 noop_answered(struct load *load, struct connection *c, int code)
 {
-	(void)c;
 	(void)code;
+	if (c->is_resetting) {
+		c->is_resetting = false;
+		return true;
+	}
+	c->is_waiting = false;
 	load->noops++;
 	return true;
 }

@@ -9,6 +9,7 @@ import time
 
 import accounting
 import cases
+import checked
 from accounting import machine_busy_seconds
 
 PAUSE_S = 0.3  # for Postfix to remove its queue files
@@ -21,8 +22,9 @@ class Failed(Exception):
 class Bench:
     """The programs and the numbers that all measurements share."""
 
-    def __init__(self, tools, divisor=1):
-        self.tools, self.divisor = tools, divisor
+    def __init__(self, tools, divisor=1, key=""):
+        """key: file of the key with which messages are signed."""
+        self.tools, self.divisor, self.key = tools, divisor, key
         self.n_runs = 0
 
     def _tool(self, name, *arguments):
@@ -43,6 +45,9 @@ class Bench:
             arguments.append("--tls")
         if case.pipelining:
             arguments.append("--pipelining")
+        if case.has_checks:
+            arguments += ["--source", checked.CLIENT, "--sender",
+                          checked.SENDER, "--dkim-key", self.key]
         if case.is_flood:
             arguments += ["--mode", "flood",
                           "--rcpt", "nobody%d@example.test"]
@@ -166,6 +171,38 @@ class Bench:
             beside = self.load(server, cases.FAST)
         return {"held": held.held, "still_open": held.end["held"],
                 "noops": held.end["noops"], "p99_alone_ms": alone["p99_ms"],
+                "p99_beside_ms": beside["p99_ms"],
+                "rate_alone": alone["rate"], "rate_beside": beside["rate"],
+                "p99_factor": beside["p99_ms"] / alone["p99_ms"]}
+
+
+    def verdicts(self, build):
+        """{stage: {p50_us, p99_us}}: policy by itself, all facts given."""
+        message, record = (os.path.join(build, "bench", name)
+                           for name in ("signed.eml", "key.txt"))
+        with open(message, "wb") as out:
+            subprocess.run(
+                [self.tools + "/smtpload", "--print", "--sender",
+                 checked.SENDER, "--dkim-key", self.key], stdout=out,
+                check=True)
+        with open(record, "w") as out:
+            out.write("".join(checked.public_key(self.key)))
+        run = subprocess.run(
+            [build + "/bench/judge_drive", message, record], check=True,
+            stdout=subprocess.PIPE, text=True)
+        return json.loads(run.stdout)
+
+    def waiting(self, server):
+        """Fast sessions without and with ones that wait for dead DNS.
+
+        What the fast ones need is in the resolver's cache."""
+        alone = self.load(server, cases.FAST_CHECKED)
+        with self.hold(server, "wait", cases.WAITING_SESSIONS,
+                       source="spread") as held:
+            beside = self.load(server, cases.FAST_CHECKED)
+        return {"held": held.held, "still_open": held.end["held"],
+                "replies": held.end["noops"],
+                "p99_alone_ms": alone["p99_ms"],
                 "p99_beside_ms": beside["p99_ms"],
                 "rate_alone": alone["rate"], "rate_beside": beside["rate"],
                 "p99_factor": beside["p99_ms"] / alone["p99_ms"]}

@@ -17,6 +17,7 @@ import time
 
 import accounting
 import cases
+import checked
 import measure
 import run
 
@@ -27,9 +28,10 @@ LINES = 25
 def role_of(pid):
     with open("/proc/%d/cmdline" % pid) as cmdline:
         arguments = cmdline.read().split("\0")
-    if "-c" in arguments:
+    role = os.path.basename(arguments[0].split(" ")[0])
+    if role == "postern" and "-c" in arguments:
         return arguments[arguments.index("-c") + 1]
-    return os.path.basename(arguments[0])
+    return role
 
 
 def pids_by_role(server):
@@ -103,14 +105,16 @@ def main():
     key = sys.argv[2] if len(sys.argv) > 2 else "reused100"
     name = sys.argv[3] if len(sys.argv) > 3 else "postern"
     os.environ["ONLY"] = name
-    case = next(c for c in cases.CASES + [cases.FAST] if c.key == key)
-    tools, (server,) = run.prepare(build)
+    case = next(c for c in cases.CASES + [cases.FAST, cases.FAST_CHECKED]
+                if c.key == key)
+    tools, everybody = run.prepare(build)
+    server = everybody[case.has_checks][0]
     folder = build + "/bench/profile"
     os.makedirs(folder, exist_ok=True)
-    bench = measure.Bench(tools)
+    bench = measure.Bench(tools, 1, checked.key_path(build))
     server.start()
     try:
-        run.warm_up(bench, server)
+        run.warm_up(bench, server, case)
         for pid in server.group.pids():
             print("%d %s" % (pid, role_of(pid)))
         sample(bench, server, case, folder)

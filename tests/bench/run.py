@@ -5,7 +5,8 @@
 usage: run.py BUILD
 
 Environment: ROUNDS (3), QUICK=1 (one round, fewer messages), ONLY=postfix
-or ONLY=postern, CASES="new20 one" (see cases.py).
+or ONLY=postern, CASES="new20 one" (see cases.py; "waiting" is for sessions
+that wait for DNS, and verdicts).
 
 Everything happens below BUILD/bench. Exit status 0 if the goals are met, 1
 if not, 2 if the bench could not run. Needs root (Postfix wants its uids).
@@ -19,11 +20,13 @@ import subprocess
 import sys
 
 import cases
+import checked
 import measure
 import report
 import servers
 
-PORTS = {"postfix": 2621, "postern": 2622, "sink": 2623}
+PORTS = {"postfix": 2621, "postern": 2622, "sink": 2623,
+         "checked postfix": 2624, "checked postern": 2625}
 BUSY_SHARE = 0.15  # of the machine's CPU time, used by others
 TRIES = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,8 +44,9 @@ def describe_machine(build):
             "load_average_before": os.getloadavg()[0]}
 
 
-def warm_up(bench, server):
-    bench.load(server, cases.FAST, 400)
+def warm_up(bench, server, case):
+    bench.load(server, cases.FAST_CHECKED if case.has_checks else cases.FAST,
+               400)
 
 
 def load_quietly(bench, server, case):
@@ -70,18 +74,26 @@ def run_case(bench, case, who, results):
             bench.limit(who[-1].mail, case))
 
 
-def run_rounds(bench, who, selected, rounds, results):
+def run_round(bench, who, selected, results):
+    try:
+        for server in who:
+            server.start()
+            warm_up(bench, server, selected[0])
+        for case in selected:
+            run_case(bench, case, who, results)
+    finally:
+        for server in who:
+            server.stop()
+
+
+def run_rounds(bench, everybody, selected, rounds, results):
+    """Without checks, then with them: other servers, so not at a time."""
     for number in range(rounds):
         note("round %d of %d" % (number + 1, rounds))
-        try:
-            for server in who:
-                server.start()
-                warm_up(bench, server)
-            for case in selected:
-                run_case(bench, case, who, results)
-        finally:
-            for server in who:
-                server.stop()
+        for has_checks in (False, True):
+            part = [c for c in selected if c.has_checks == has_checks]
+            if part:
+                run_round(bench, everybody[has_checks], part, results)
 
 
 def run_sink(bench, selected, results):
@@ -113,45 +125,72 @@ def run_sessions(bench, who, rounds, results):
             results.setdefault("idle", {})[server.name] = \
                 bench.idle(server, count)
             if server.name == "postern":
-                warm_up(bench, server)
+                warm_up(bench, server, cases.FAST)
                 results["slow"] = [bench.slow(server)
                                    for _ in range(rounds)]
         finally:
             server.stop()
 
 
+def run_waiting(bench, who, rounds, results):
+    note("sessions that wait for DNS")
+    for server in who:
+        server.start()
+        try:
+            warm_up(bench, server, cases.FAST_CHECKED)
+            results["waiting"] = [bench.waiting(server)
+                                  for _ in range(rounds)]
+        finally:
+            server.stop()
+
+
 def select():
     names = os.environ.get("CASES", "").split()
-    unknown = set(names) - {case.key for case in cases.CASES}
+    unknown = set(names) - {case.key for case in cases.CASES} - {"waiting"}
     if unknown:
         sys.exit("no such case: " + " ".join(sorted(unknown)))
     return [c for c in cases.CASES if not names or c.key in names]
 
 
 def prepare(build):
+    """The tools, and the servers, in a network of their own: {False:
+    without checks, True: with all, "waiting": with dead DNS}."""
     tools = os.path.join(build, "bench", "bin")
     subprocess.run(["make", "-s", "-C", HERE, "BIN=" + tools], check=True)
     only = os.environ.get("ONLY", "")
-    who = [servers.Postfix(build, PORTS["postfix"], tools),
-           servers.Postern(build, PORTS["postern"], tools)]
-    who = [server for server in who if only in ("", server.name)]
-    for server in who:
-        note("preparing " + server.name)
-        server.prepare()
-    return tools, who
+    everybody = {
+        False: [servers.Postfix(build, PORTS["postfix"], tools),
+                servers.Postern(build, PORTS["postern"], tools)],
+        True: [checked.CheckedPostfix(build, PORTS["checked postfix"], tools),
+               checked.CheckedPostern(build, PORTS["checked postern"],
+                                      tools)],
+        "waiting": [checked.WaitingPostern(build, PORTS["checked postern"],
+                                           tools)]}
+    for kind, who in everybody.items():
+        everybody[kind] = [s for s in who if only in ("", s.name)]
+        for server in everybody[kind]:
+            note("preparing " + server.instance)
+            server.prepare()
+    checked.enter_network()
+    return tools, everybody
 
 
 def run_all(build, results):
     is_quick = os.environ.get("QUICK", "") not in ("", "0")
     rounds = int(os.environ.get("ROUNDS", "1" if is_quick else "3"))
     selected = select()
-    tools, who = prepare(build)
-    bench = measure.Bench(tools, 2 if is_quick else 1)
+    tools, everybody = prepare(build)
+    bench = measure.Bench(tools, 2 if is_quick else 1,
+                          checked.key_path(build))
     run_sink(bench, selected, results)
-    run_rounds(bench, who, selected, rounds, results)
-    if not os.environ.get("CASES"):
-        run_flushes(bench, who, results)
-        run_sessions(bench, who, rounds, results)
+    run_rounds(bench, everybody, selected, rounds, results)
+    names = os.environ.get("CASES", "").split()
+    if not names:
+        run_flushes(bench, everybody[False], results)
+        run_sessions(bench, everybody[False], rounds, results)
+    if not names or "waiting" in names:
+        results["verdicts"] = [bench.verdicts(build) for _ in range(rounds)]
+        run_waiting(bench, everybody["waiting"], rounds, results)
 
 
 def main():
@@ -178,6 +217,7 @@ def main():
     report.print_table(rows)
     report.print_noise(results)
     report.print_others(results)
+    report.print_checks(results)
     missed = report.print_goals(goals)
     note("\n%d of %d goals met; all figures: %s/bench/result.json" % (
         len(goals) - len(missed), len(goals), build))

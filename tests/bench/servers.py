@@ -2,7 +2,8 @@
 """The servers under load: Postfix in a folder of its own, and Postern.
 
 Both get the same job: DOMAIN with USERS table users, one uid, Maildirs,
-flushes as by default, no filters, no DNS, a log. Both run in a mount
+flushes as by default, no filters, no DNS, a log (checked.py: with all
+checks). Both run in a mount
 namespace of their own with private passwd and group files; nothing
 outside the build folder is changed.
 """
@@ -31,6 +32,10 @@ postfix:x:4990:
 postdrop:x:4991:
 vmail:x:%d:
 """ % MAIL_UID
+# Whose programs are needed; and those of all libraries that come with them.
+PACKAGES = ("postfix", "postfix-policyd-spf-python", "opendkim", "opendmarc",
+            "publicsuffix", "clamav-daemon", "clamav-milter", "nsd",
+            "unbound", "netbase", "zlib1g")
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYSUSERS = os.path.join(HERE, "../../etc/sysusers.d/postern.conf")
 
@@ -76,6 +81,11 @@ def make_mailboxes(base, tools):
     subprocess.run(["chmod", "-R", "u=rwX,go=", base], check=True)
 
 
+BIND_DEVICES = """for d in null zero random urandom; do
+: > "$root/dev/$d"; mount --bind /dev/$d "$root/dev/$d"; done
+"""
+
+
 def write_certificate(folder):
     """cert.pem and key.pem, P-256: the same kind for both servers."""
     os.makedirs(folder, exist_ok=True)
@@ -92,10 +102,12 @@ def write_certificate(folder):
 class Server:
     """prepare, start, stop; port; mail: base of the Maildirs; group."""
 
+    instance = None  # the name of its folder; name: where figures stand
+
     def __init__(self, build, port, tools):
         self.port, self.tools = port, tools
         self.tls_port = port + 10
-        self.folder = os.path.join(build, "bench", self.name)
+        self.folder = os.path.join(build, "bench", self.instance)
         self.group = None
         self.process = None
         self.log = None
@@ -103,7 +115,7 @@ class Server:
     def _spawn(self, script, *arguments):
         """Runs a shell script as root of a mount namespace of its own."""
         os.makedirs(self.folder, exist_ok=True)
-        self.group = Group(self.name)
+        self.group = Group(self.instance)
         self.log = open(os.path.join(self.folder, "server.log"), "wb")
         self.process = subprocess.Popen(
             ["unshare", "-m", "sh", "-e", "-c", script, "sh", *arguments],
@@ -157,63 +169,87 @@ class Server:
             return [int(child) for child in children.read().split()]
 
 
+def postfix_root(build):
+    """Where Debian's packages are unpacked, Postfix and its filters."""
+    return os.path.join(build, "bench", "postfix", "root")
+
+
+def is_needed(package):
+    return package in PACKAGES or package.startswith("python3") or \
+        package.startswith("lib") and "perl" not in package
+
+
+def unpack(root):
+    """With an empty status file apt fetches all that PACKAGES need."""
+    if os.path.exists(root + "/complete"):
+        return
+    folder = os.path.dirname(root)
+    debs = os.path.join(folder, "debs")
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(debs + "/partial", exist_ok=True)
+    write(folder + "/no-packages", "")
+    subprocess.run(
+        ["apt-get", "-qq", "-y", "--download-only",
+         "--no-install-recommends",
+         "-o", "Dir::State::status=%s/no-packages" % folder,
+         "-o", "Dir::Cache::archives=" + debs,
+         "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root",
+         "install", *PACKAGES], check=True)
+    for deb in sorted(glob.glob(debs + "/*.deb")):
+        if is_needed(os.path.basename(deb).split("_")[0]):
+            subprocess.run(["dpkg", "-x", deb, root], check=True)
+    # as the packages' own scripts would, so that Python starts fast
+    subprocess.run(["chroot", root, "/usr/bin/python3", "-m", "compileall",
+                    "-q", "/usr/lib/python3", "/usr/lib/python3.11"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for name in ("dev", "mnt", "tmp", "run"):
+        os.makedirs("%s/%s" % (root, name), exist_ok=True)
+    write(root + "/complete", "")
+
+
 class Postfix(Server):
     """Debian's package and the libraries that it needs, as a chroot."""
 
-    name = "postfix"
+    name = instance = "postfix"
 
     def __init__(self, build, port, tools):
         super().__init__(build, port, tools)
-        self.root = os.path.join(self.folder, "root")
+        self.root = postfix_root(build)
         self.mail = os.path.join(self.root, "srv/mail")
         self.logger = None
 
     def prepare(self):
-        if not os.path.exists(self.root + "/usr/lib/postfix/sbin/master"):
-            self._unpack()
+        unpack(self.root)
         self._write_configuration()
         self._make_queue()
         make_mailboxes(self.mail, self.tools)
-
-    def _unpack(self):
-        """With an empty status file apt fetches all that Postfix needs."""
-        debs = os.path.join(self.folder, "debs")
-        shutil.rmtree(self.root, ignore_errors=True)
-        os.makedirs(debs + "/partial", exist_ok=True)
-        write(self.folder + "/no-packages", "")
-        subprocess.run(
-            ["apt-get", "-qq", "-y", "--download-only",
-             "--no-install-recommends",
-             "-o", "Dir::State::status=%s/no-packages" % self.folder,
-             "-o", "Dir::Cache::archives=" + debs,
-             "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root",
-             "install", "postfix"], check=True)
-        for deb in sorted(glob.glob(debs + "/*.deb")):
-            package = os.path.basename(deb).split("_")[0]
-            if package == "postfix" or package.startswith("lib") and \
-               "perl" not in package:
-                subprocess.run(["dpkg", "-x", deb, self.root], check=True)
 
     def _write_configuration(self):
         etc = self.root + "/etc/"
         write_accounts(etc)
         for name in ("main.cf", "master.cf"):
             with open("%s/postfix.%s" % (HERE, name)) as template:
-                write(etc + "postfix/" + name,
-                      template.read().replace("@PORT@", str(self.port))
-                      .replace("@TLS_PORT@", str(self.tls_port)))
-        write_certificate(etc + "postfix")
-        write(etc + "postfix/users", "".join(
+                write("%s%s/%s" % (etc, self.instance, name),
+                      self._complete(name, template.read()))
+        write_certificate(etc + self.instance)
+        write(etc + self.instance + "/users", "".join(
             "user%d@%s user%d/Maildir/\n" % (n, DOMAIN, n)
             for n in range(USERS)))
         write(etc + "hosts", "127.0.0.1 localhost\n")
         write(etc + "services", "smtp 25/tcp\n")
         subprocess.run(["chroot", self.root, "/usr/sbin/postmap",
-                        "hash:/etc/postfix/users"], check=True)
+                        "hash:/etc/%s/users" % self.instance], check=True)
+
+    def _complete(self, name, text):
+        """Of a configuration file: two instances live in one root."""
+        for folder in ("/etc/", "/var/spool/", "/var/lib/"):
+            text = text.replace(folder + "postfix", folder + self.instance)
+        return text.replace("@PORT@", str(self.port)).replace(
+            "@TLS_PORT@", str(self.tls_port))
 
     def _make_queue(self):
         """What Postfix's own script would do, without a shell in there."""
-        queue = self.root + "/var/spool/postfix"
+        queue = "%s/var/spool/%s" % (self.root, self.instance)
         shutil.rmtree(queue, ignore_errors=True)
         for name in ("active", "bounce", "corrupt", "defer", "deferred",
                      "flush", "hold", "incoming", "private", "saved",
@@ -227,24 +263,25 @@ class Postfix(Server):
             os.makedirs("%s/%s" % (queue, name))
             os.chown("%s/%s" % (queue, name), 4990 if group else 0, group)
             os.chmod("%s/%s" % (queue, name), mode)
-        data = self.root + "/var/lib/postfix"
+        data = "%s/var/lib/%s" % (self.root, self.instance)
         os.makedirs(data, exist_ok=True)
         os.chown(data, 4990, 4990)
-        os.makedirs(self.root + "/dev", exist_ok=True)
-        os.makedirs(self.root + "/tmp", exist_ok=True)
 
     def start(self, wrapper=""):
         """wrapper: a command that runs the server, as strace does."""
         # As syslog would, outside Postfix's own account of CPU time.
-        os.makedirs(self.root + "/dev", exist_ok=True)
+        os.makedirs(self.folder, exist_ok=True)
         self.logger = subprocess.Popen(
             [self.tools + "/logsink", self.root + "/dev/log",
              self.folder + "/mail.log"])
         self._spawn(
-            'for d in null zero random urandom; do\n'
-            '  : > "$1/dev/$d"; mount --bind /dev/$d "$1/dev/$d"; done\n'
-            'exec %s chroot "$1" /usr/lib/postfix/sbin/master -d' % wrapper,
-            self.root)
+            'root=$1 folder=$2\n' + BIND_DEVICES + self._helpers() +
+            'exec %s chroot "$1" /usr/lib/postfix/sbin/master -d -c /etc/%s'
+            % (wrapper, self.instance), self.root, self.folder)
+
+    def _helpers(self):
+        """Lines of the script that start what Postfix needs beside it."""
+        return ""
 
     def stop(self):
         super().stop()
@@ -257,11 +294,12 @@ class Postfix(Server):
 class Postern(Server):
     """The server of this tree; its folder is /mnt in its namespace."""
 
-    name = "postern"
+    name = instance = "postern"
 
     def __init__(self, build, port, tools):
         super().__init__(build, port, tools)
         self.binary = os.path.join(build, "postern")
+        self.root = postfix_root(build)
         self.mail = os.path.join(self.folder, "mail")
 
     def prepare(self):
@@ -269,8 +307,7 @@ class Postern(Server):
         write_accounts(self.folder)
         with open(HERE + "/postern.conf") as template:
             write(self.folder + "/postern.conf",
-                  template.read().replace("@PORT@", str(self.port))
-                  .replace("@TLS_PORT@", str(self.tls_port)))
+                  self._complete(template.read()))
         write_certificate(self.folder)
         write(self.folder + "/users",
               "".join("user%d\n" % n for n in range(USERS)))
@@ -278,12 +315,22 @@ class Postern(Server):
               "postmaster: user0\nabuse: user0\nroot: user0\n")
         make_mailboxes(self.mail, self.tools)
 
+    def _complete(self, text):
+        return text.replace("@PORT@", str(self.port)).replace(
+            "@TLS_PORT@", str(self.tls_port)).replace(
+            "@CHECKS@", "").replace("@DNS@", "127.0.0.1@9")
+
+    def _helpers(self):
+        """Lines of the script that start what Postern needs beside it."""
+        return ""
+
     def start(self, wrapper=""):
         """wrapper: a command that runs the server, as strace does."""
         self._spawn(
+            'root=$3 folder=$1\n' + self._helpers() +
             'mount --bind "$1/passwd" /etc/passwd\n'
             'mount --bind "$1/group" /etc/group\n'
             'mount --bind "$1" /mnt\n'
             'ulimit -n $(ulimit -H -n)\n'
             'exec %s "$2" -f /mnt/postern.conf' % wrapper,
-            self.folder, self.binary)
+            self.folder, self.binary, self.root)

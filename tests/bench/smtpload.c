@@ -36,7 +36,7 @@ on_signal(int signo)
 static void
 usage(void)
 {
-	fputs("usage: smtpload --port P [--mode send|flood|idle|slow]\n"
+	fputs("usage: smtpload --port P [--mode send|flood|idle|slow|wait]\n"
 	    "  --host A          127.0.0.1\n"
 	    "  --connections N   concurrent connections\n"
 	    "  --messages N      messages in all (flood: transactions)\n"
@@ -49,6 +49,9 @@ usage(void)
 	    "  --users N  --sender A  --tag T (part of the Message-ID)\n"
 	    "  --hold S  --ramp S  idle, slow: how long; longest opening\n"
 	    "  --interval S      slow: between two octets of a session\n"
+	    "  --source A        the client's address; spread: many\n"
+	    "  --dkim-key FILE   sign all messages beforehand\n"
+	    "  --print           the first message, to standard output\n"
 	    "  --timeout S\n", stderr);
 	exit(2);
 }
@@ -56,9 +59,10 @@ usage(void)
 static enum mode
 mode_of(const char *name)
 {
-	static const char *const names[] = { "send", "flood", "idle", "slow" };
+	static const char *const names[] = { "send", "flood", "idle", "slow",
+	    "wait" };
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		if (strcmp(name, names[i]) == 0)
 			return (enum mode)i;
 	usage();
@@ -86,6 +90,9 @@ set_option(struct options *opt, int letter, const char *value)
 	case 'd': opt->hold_s = atof(value); break;
 	case 'e': opt->ramp_s = atof(value); break;
 	case 'i': opt->interval_s = atof(value); break;
+	case 'o': opt->source = value; break;
+	case 'D': opt->dkim_key = value; break;
+	case 'R': opt->is_printed = true; break;
 	case 'x': opt->timeout_s = atof(value); break;
 	default: usage();
 	}
@@ -104,13 +111,15 @@ read_options(struct options *opt, int argc, char **argv)
 		{ "users", 1, 0, 'u' }, { "sender", 1, 0, 'f' },
 		{ "tag", 1, 0, 't' }, { "hold", 1, 0, 'd' },
 		{ "ramp", 1, 0, 'e' }, { "interval", 1, 0, 'i' },
-		{ "timeout", 1, 0, 'x' }, { 0, 0, 0, 0 }
+		{ "timeout", 1, 0, 'x' }, { "source", 1, 0, 'o' },
+		{ "dkim-key", 1, 0, 'D' }, { "print", 0, 0, 'R' },
+		{ 0, 0, 0, 0 }
 	};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1)
 		set_option(opt, letter, optarg);
-	if (optind != argc || opt->port == 0 || opt->connections < 1 ||
+	if (optind != argc || (opt->port == 0 && !opt->is_printed) || opt->connections < 1 ||
 	    opt->messages < 1 || opt->rcpts < 1 || opt->users < 1 ||
 	    opt->interval_s <= 0 || strstr(opt->rcpt, "%d") == NULL)
 		usage();
@@ -143,6 +152,8 @@ prepare(struct load *load)
 
 	raise_descriptor_limit(load->opt.connections);
 	message_make_body(load);
+	if (load->opt.dkim_key != NULL)
+		sign_messages(load);
 	load->connections = calloc(load->opt.connections,
 	    sizeof(load->connections[0]));
 	load->reply_s = calloc(n, sizeof(load->reply_s[0]));
@@ -165,7 +176,8 @@ prepare(struct load *load)
 static bool
 is_holding(const struct load *load)
 {
-	return load->opt.mode == MODE_IDLE || load->opt.mode == MODE_SLOW;
+	return load->opt.mode == MODE_IDLE || load->opt.mode == MODE_SLOW ||
+	    load->opt.mode == MODE_WAIT;
 }
 
 static void
@@ -230,6 +242,24 @@ drip(struct load *load, double held_s)
 	}
 }
 
+/* A MAIL for each session whose turn it is and that was answered. */
+static void
+ask_again(struct load *load, double held_s)
+{
+	long due = (long)(held_s * (double)load->n_opened /
+	    load->opt.interval_s);
+
+	for (; load->octets < due; load->octets++) {
+		struct connection *c =
+		    &load->connections[load->octets % (long)load->n_opened];
+
+		if (c->fd < 0 || c->stage != STAGE_HELD || c->is_waiting)
+			continue;
+		session_put_waiting(load, c);
+		connection_flush(load, c);
+	}
+}
+
 static void
 take_events(struct load *load)
 {
@@ -289,8 +319,21 @@ run_held(struct load *load)
 	    now = load_now()) {
 		if (opt->mode == MODE_SLOW)
 			drip(load, now - start);
+		else if (opt->mode == MODE_WAIT)
+			ask_again(load, now - start);
 		take_events(load);
 	}
+}
+
+/* As a server gets it, without the final dot. */
+static void
+print_first(const struct load *load)
+{
+	char header[1024];
+
+	message_write_header(load, 0, header, sizeof(header));
+	printf("%s\r\n", load->headers != NULL ? load->headers[0] : header);
+	fwrite(load->body, 1, load->body_len - 3, stdout);
 }
 
 int
@@ -310,6 +353,10 @@ main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	prepare(&load);
+	if (load.opt.is_printed) {
+		print_first(&load);
+		return 0;
+	}
 	if (is_holding(&load))
 		run_held(&load);
 	else

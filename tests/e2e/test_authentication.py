@@ -10,7 +10,7 @@ import dkim
 import nacl.signing
 import pytest
 
-from client import new_message
+from client import new_message, wire
 from nameserver import Nameserver, silent
 from postern import maildir_mail, wait_until
 from test_checks import why
@@ -272,6 +272,25 @@ def test_forged_fields_are_cut(server):
     assert len(mail.get_all("Authentication-Results")) == len(FORGED)
     assert "dmarc=pass" in results(mail)
     assert verifies(mail.raw)
+
+
+def test_forged_fields_are_cut_with_every_check_off(make_server):
+    server = make_server(checks="default = off")
+    raw = b"".join(FORGED) + message("plain.example")
+    for n in (1, 2):
+        with server.connect() as c:
+            c.ehlo()
+            for _ in range(n):
+                c.envelope("alice@example.org")
+                c.expect("DATA", "354")
+                c.send(wire(raw))
+                assert c.reply().code == 250
+            c.quit()
+    mails = server.mail("alice")
+    assert len(mails) == 3
+    for mail in mails:
+        assert b"forged" not in mail.raw, mail.raw
+        assert mail.raw.count(b"plain.example")
 
 
 def test_too_many_forged_fields(server):
