@@ -195,6 +195,9 @@ it_outlives_the_process(void **state)
 	pid_t pid;
 
 	(void)state;
+	/* a child that ends like this has leaked all that it had */
+	if (getenv("UNDER_VALGRIND") != NULL)
+		skip();
 	close_all();
 	pid = fork();
 	if (pid == 0) {
