@@ -103,6 +103,9 @@ all_answered(struct session *s)
 	run->out = NULL;
 	if (run->judgement != NULL)
 		return run_end(s, true);
+	/* MAIL is there: its own round asks for what is left of this one */
+	if (run->stage == JUDGE_HELO && run->then != NULL)
+		return run_end(s, false);
 	return run_round(s);
 }
 

@@ -241,12 +241,30 @@ mail_waits_for_what_was_asked_ahead(void **state)
 	answer_dns(false);
 	assert_int_equal(count_out(QUESTION_JUDGE), 0);
 	answer_dns(true);
-	answer_accept(JUDGE_HELO);
+	/* MAIL's round asks for what would have been left of HELO's */
 	assert_int_equal(host.sent.size, 0);
 	answer_accept(JUDGE_MAIL);
 	hears("250 2.1.0");
 	/* the next transaction is judged again; HELO is not asked again */
 	say("RSET\r\nMAIL FROM:<c@d.example>\r\n");
+	answer_accept(JUDGE_MAIL);
+	assert_int_equal(n_judged, 3);
+	end();
+}
+
+static void
+before_mail_all_is_asked_ahead(void **state)
+{
+	(void)state;
+	begin(CHECK_FCRDNS);
+	say("EHLO x.example\r\n");
+	answer_wants(JUDGE_HELO, "ptr", 1);
+	answer_dns(true);
+	answer_wants(JUDGE_HELO, "a", 2);
+	answer_dns(true);
+	answer_dns(true);
+	answer_accept(JUDGE_HELO);
+	say("MAIL FROM:<a@b.example>\r\n");
 	answer_accept(JUDGE_MAIL);
 	assert_int_equal(n_judged, 4);
 	end();
@@ -407,6 +425,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_waits_for_what_was_asked_ahead),
+		cmocka_unit_test(before_mail_all_is_asked_ahead),
 		cmocka_unit_test(a_quick_client_is_not_kept),
 		cmocka_unit_test(
 		    a_client_who_leaves_takes_its_questions_along),
