@@ -324,23 +324,30 @@ def reply_to(server, source, sender, author, body):
         return "%d %s to %s" % (code, said.decode(errors="replace"), command)
 
 
+def wait_for_mail(server, n):
+    """The paths of all n messages of user0."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        paths = glob.glob(server.mail + "/user0/Maildir/new/*")
+        if len(paths) == n:
+            return paths
+        time.sleep(0.1)
+    raise RuntimeError("%s: %d messages where %d were accepted" % (
+        server.name, len(paths), n))
+
+
 def authentication(server):
     """Our Authentication-Results of a signed message, once delivered."""
     subprocess.run([
         server.tools + "/smtpload", "--port", str(server.port), "--source",
         CLIENT, "--sender", SENDER, "--dkim-key", server.key, "--tag",
         "verify", "--timeout", "20"], check=True, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for path in glob.glob(server.mail + "/user0/Maildir/new/*"):
-            with open(path, errors="replace") as mail:
-                header = mail.read().partition("\n\n")[0]
-            fields = header.replace("\n\t", " ").replace("\n ", " ")
-            return " ".join(
-                line for line in fields.split("\n")
-                if line.startswith("Authentication-Results: mx.example.test"))
-        time.sleep(0.1)
-    raise RuntimeError("%s: a signed message is not delivered" % server.name)
+    with open(wait_for_mail(server, 1)[0], errors="replace") as mail:
+        header = mail.read().partition("\n\n")[0]
+    fields = header.replace("\n\t", " ").replace("\n ", " ")
+    return " ".join(
+        line for line in fields.split("\n")
+        if line.startswith("Authentication-Results: mx.example.test"))
 
 
 def verify(server):
@@ -361,5 +368,6 @@ def verify(server):
         if reply[:3] not in wanted.split():
             raise RuntimeError("%s, to be refused for %s: %s" % (
                 server.name, what, reply))
+    wait_for_mail(server, 2)
     subprocess.run([server.tools + "/maildircheck", "-m", "-w", "0",
                     server.mail], stdout=subprocess.DEVNULL)
