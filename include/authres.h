@@ -30,8 +30,8 @@ struct authres {
 
 /* "Authentication-Results: HOST". Lines are folded at 78 columns. */
 void authres_start(struct authres *a, struct buf *to, const char *host);
-/* "; spf=pass", and " (comment)" unless it is "". method and result are
- * ours, the comment is cleaned. */
+/* "; spf=pass", and " (comment)" unless it is "". method is ours, a result
+ * that is no word of letters is temperror, the comment is cleaned. */
 void authres_result(struct authres *a, const char *method,
     const char *result, struct slice comment);
 /* " header.d=example.org" */

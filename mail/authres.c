@@ -117,10 +117,21 @@ put_comment(struct authres *a, struct slice comment)
 	put(a, text, n);
 }
 
+/* Some come back from an earlier stage, through another process. */
+static bool
+is_word(const char *result)
+{
+	size_t n = strspn(result, "abcdefghijklmnopqrstuvwxyz");
+
+	return n > 0 && result[n] == '\0';
+}
+
 void
 authres_result(struct authres *a, const char *method, const char *result,
     struct slice comment)
 {
+	if (!is_word(result))
+		result = "temperror";
 	put_string(a, ";");
 	put_space(a, strlen(method) + 1 + strlen(result));
 	put_string(a, method);
