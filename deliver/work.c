@@ -63,13 +63,17 @@ put_work(struct ipc_writer *w, const struct work *work)
 bool
 get_work(struct ipc_reader *r, struct work *work)
 {
+	uint8_t is_junk;
+
 	work->kind = (enum work_kind)ipc_get_u8(r);
-	work->is_junk = ipc_get_u8(r) != 0;
+	is_junk = ipc_get_u8(r);
+	work->is_junk = is_junk == 1;
 	work->message_size = ipc_get_u64(r);
 	work->return_path = ipc_get_slice(r);
 	work->trace = ipc_get_slice(r);
 	work->n_leaves = ipc_get_u16(r);
-	if (r->failed || work->kind < WORK_PROBE || work->kind > WORK_SWEEP ||
+	if (r->failed || is_junk > 1 || work->kind < WORK_PROBE ||
+	    work->kind > WORK_SWEEP ||
 	    work->n_leaves == 0 || work->n_leaves > WORK_MAX_LEAVES)
 		return false;
 	for (size_t i = 0; i < work->n_leaves; i++)

@@ -74,6 +74,7 @@ struct body {
 	bool is_in_header;
 	char last;			/* the last octet stored */
 	struct digest *digest;
+	bool has_digest;		/* once it is sealed: there was a key */
 	struct body_header header;
 };
 
@@ -96,7 +97,8 @@ void body_end_chunks(struct body *b);
 bool body_has_ended(const struct body *b);
 
 /*
- * Seal the memfd and hand it out; the caller owns it. digest is filled in.
+ * Seal the memfd and hand it out; the caller owns it. digest is filled in
+ * and has_digest set where store has told the key (digest.h).
  * Only for a body that has ended without a fault. A negative errno otherwise.
  */
 int body_seal(struct body *b, uint8_t digest[BODY_DIGEST_SIZE]);

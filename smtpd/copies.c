@@ -93,6 +93,9 @@ enum step
 copies_look_up(struct session *s)
 {
 	s->tx->at_recipient = s->tx->at_leaf = 0;
+	/* store was not there yet when the message began */
+	if (!s->tx->body.has_digest)
+		return finish_refuse(s, REPLY_RECORDS_SILENT);
 	return copies_ask(s);
 }
 

@@ -11,22 +11,18 @@
 #define TAG_SIZE 16
 
 struct digest {
-	EVP_MAC_CTX *mac;	/* NULL: SHA-256 */
-	EVP_MD_CTX *md;
+	EVP_MAC_CTX *mac;	/* NULL: there was no key */
 	uint64_t size_bytes;
 	bool has_failed;
 };
 
 /* This process's only state: fetched once, and the key set up in keyed. */
 static EVP_MAC *poly1305;
-static EVP_MD *sha256;
 static EVP_MAC_CTX *keyed;
 
 void
 digest_warm_up(void)
 {
-	if (sha256 == NULL)
-		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	if (poly1305 == NULL)
 		poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL);
 }
@@ -47,22 +43,15 @@ digest_set_key(const uint8_t key[DIGEST_KEY_SIZE])
 	return true;
 }
 
-static bool
-digest_begin(struct digest *d)
-{
-	digest_warm_up();
-	if (keyed != NULL)
-		return (d->mac = EVP_MAC_CTX_dup(keyed)) != NULL;
-	d->md = EVP_MD_CTX_new();
-	return d->md != NULL && EVP_DigestInit_ex(d->md, sha256, NULL) == 1;
-}
-
 struct digest *
 digest_new(void)
 {
 	struct digest *d = calloc(1, sizeof(*d));
 
-	if (d != NULL && !digest_begin(d))
+	if (d == NULL || keyed == NULL)
+		return d;
+	d->mac = EVP_MAC_CTX_dup(keyed);
+	if (d->mac == NULL)
 		digest_free(&d);
 	return d;
 }
@@ -76,18 +65,15 @@ digest_free(struct digest **dp)
 	if (d == NULL)
 		return;
 	EVP_MAC_CTX_free(d->mac);
-	EVP_MD_CTX_free(d->md);
 	free(d);
 }
 
 void
 digest_update(struct digest *d, const void *data, size_t size)
 {
-	int ok = d->mac != NULL ? EVP_MAC_update(d->mac, data, size) :
-	    EVP_DigestUpdate(d->md, data, size);
-
 	d->size_bytes += size;
-	d->has_failed = d->has_failed || ok != 1;
+	if (d->mac != NULL && EVP_MAC_update(d->mac, data, size) != 1)
+		d->has_failed = true;
 }
 
 bool
@@ -96,10 +82,8 @@ digest_final(struct digest *d, uint8_t out[DIGEST_SIZE])
 	size_t size = 0;
 
 	memset(out, 0, DIGEST_SIZE);
-	if (d->has_failed)
+	if (d->has_failed || d->mac == NULL)
 		return false;
-	if (d->mac == NULL)
-		return EVP_DigestFinal_ex(d->md, out, NULL) == 1;
 	if (EVP_MAC_final(d->mac, out, &size, TAG_SIZE) != 1 ||
 	    size != TAG_SIZE)
 		return false;

@@ -5,9 +5,9 @@
  * A keyed universal hash (Poly1305) under a key that store derives from its
  * secret and tells every smtpd: a fifth of what SHA-256 costs. It never
  * leaves the server but inside of store's HMAC, so nobody can find two
- * messages with one digest, or learn anything of the key. Until store has
- * told the key it is SHA-256: a message that is sent again across that
- * moment is not recognised, and its mailbox has it twice at worst.
+ * messages with one digest, or learn anything of the key. A message that
+ * begins before store has told the key has no digest, and gets a 451 where it
+ * needs one: another hash would not know its earlier attempt again.
  *
  * Only body.c uses this. No logging.
  */
@@ -23,7 +23,7 @@
 
 struct digest;
 
-/* Load the algorithms, before the sandbox closes. */
+/* Load the algorithm, before the sandbox closes. */
 void digest_warm_up(void);
 /* For all that begin from now on. False: the library failed, none changes. */
 bool digest_set_key(const uint8_t key[DIGEST_KEY_SIZE]);
@@ -32,7 +32,7 @@ bool digest_set_key(const uint8_t key[DIGEST_KEY_SIZE]);
 struct digest *digest_new(void);
 void digest_free(struct digest **digest);
 void digest_update(struct digest *digest, const void *data, size_t size);
-/* False when the library failed at any time; digest can only be freed then. */
+/* False when there was no key or the library failed; out is zeros then. */
 bool digest_final(struct digest *digest, uint8_t out[DIGEST_SIZE]);
 
 #endif

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../../smtpd/digest.h"
 #include "../../smtpd/limits.h"
 #include "../../smtpd/session_state.h"
 #include "../../smtpd/starttls.h"
@@ -407,6 +408,8 @@ host_open(struct host *h, const char *more_config)
 	struct buf text = { 0 };
 
 	memset(h, 0, sizeof(*h));
+	if (!digest_set_key((const uint8_t[DIGEST_KEY_SIZE]){ 1 }))
+		abort();
 	buf_puts(&text, HOST_CONFIG);
 	buf_puts(&text, more_config);
 	h->config = config_parse(buf_slice(&text), &problems);

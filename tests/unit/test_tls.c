@@ -612,7 +612,8 @@ test_look(void **state)
 	assert_int_equal(stream_look(&w.stream), STREAM_HAS_INPUT);
 	/* looked at, it has left the socket: it must come all the same */
 	stream_want_input(&w.stream, true);
-	turn(&w);
+	for (int i = 0; i < 200 && w.input.size < 6; i++)
+		turn(&w);
 	assert_int_equal(w.input.size, 6);
 	assert_int_equal(stream_look(&w.stream), STREAM_QUIET);
 	/* a goodbye is a record too, and no input */
