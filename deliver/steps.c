@@ -218,6 +218,10 @@ step_new(struct delivery *tx, enum work_kind kind, const struct copy *copy)
 		.gid = copy->leaf->gid, .affinity = box_hash(copy->box),
 		.fd = has_message(kind) ? tx->message.fd : -1,
 		.encode = encode_step, .done = step_done, .arg = step };
+	/* whoever closes a large message last has its memory to free: not
+	 * us, before the answer */
+	if (kind == WORK_DELIVER)
+		step->job.spent_fd = &tx->message.fd;
 	return step;
 }
 

@@ -384,6 +384,12 @@ end_job(struct worker *w, struct job *job)
 {
 	for (size_t i = 0; i < job->work.n_leaves; i++)
 		end_leaf(w, job, i);
+}
+
+/* After the answer: the memory of a large message takes time to free. */
+static void
+close_message(struct job *job)
+{
 	if (job->m.fd >= 0)
 		close(job->m.fd);
 	job->m.fd = -1;
@@ -464,6 +470,8 @@ do_batch(struct worker *w)
 		FAULT_STEP(kinds[w->jobs[i].work.kind].point_after);
 		error = answer_job(w, &w->jobs[i]);
 	}
+	for (size_t i = 0; i < w->n_jobs; i++)
+		close_message(&w->jobs[i]);
 	return error;
 }
 

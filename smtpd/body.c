@@ -153,6 +153,30 @@ body_in_line(struct body *b, const char *data, size_t size)
 	return n + 1;
 }
 
+/*
+ * Whole lines with nothing in them that needs a second look, as nearly all
+ * are; the first other one is left to the steps below.
+ */
+static size_t
+body_plain_lines(const char *data, size_t size, bool has_dots)
+{
+	const char *at = data, *end = data + size, *lf;
+	size_t n;
+
+	while (at < end && (*at != '.' || !has_dots) &&
+	    (lf = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		n = (size_t)(lf - at);
+		if (n == 0 || n > BODY_LINE_MAX || lf[-1] != '\r' ||
+		    memchr(at, '\r', n - 1) != NULL)
+			break;
+		memcpy(out + n_out, at, n - 1);
+		n_out += n;
+		out[n_out - 1] = '\n';
+		at = lf + 1;
+	}
+	return (size_t)(at - data);
+}
+
 static size_t
 body_step(struct body *b, const char *data, size_t size, bool has_dots)
 {
@@ -287,11 +311,16 @@ body_flush(struct body *b)
 static size_t
 body_take(struct body *b, const char *data, size_t size, bool has_dots)
 {
+	bool is_plain = memchr(data, '\0', size) == NULL;
 	size_t at = 0;
 
 	n_out = 0;
-	while (at < size && b->state != BODY_ENDED)
-		at += body_step(b, data + at, size - at, has_dots);
+	while (at < size && b->state != BODY_ENDED) {
+		if (is_plain && b->state == BODY_LINE_START && b->faults == 0)
+			at += body_plain_lines(data + at, size - at, has_dots);
+		if (at < size)
+			at += body_step(b, data + at, size - at, has_dots);
+	}
 	b->taken_bytes += at;
 	body_flush(b);
 	if (b->taken_bytes > b->limits.drain_bytes && b->state != BODY_ENDED)

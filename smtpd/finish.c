@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "checks.h"
 #include "clock.h"
 #include "commands.h"
@@ -332,10 +333,17 @@ deliver_ask(struct session *s)
 	struct question q = { .kind = QUESTION_DELIVER,
 		.fd = s->tx->message_fd, .deadline_ms = COMMIT_DEADLINE_MS,
 		.as.prepare = &ask };
+	enum step step;
 
 	prepare_fill(s, &ask);
 	s->tx->is_delivering = true;
-	return session_ask(s, &q, commit_answered);
+	step = session_ask(s, &q, commit_answered);
+	/* it is the worker's now, which frees its memory while we go on */
+	if (step == STEP_WAIT && s->tx->message_fd >= 0) {
+		close(s->tx->message_fd);
+		s->tx->message_fd = -1;
+	}
+	return step;
 }
 
 /* RFC 1047: a copy that is not in new/ yet need not get there. */
