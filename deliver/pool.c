@@ -454,7 +454,7 @@ give(struct pool_worker *w, struct job *job)
 	if (channel_ask(w->channel, WORK_ASK, &out, job->fd,
 	    left_ms > 1000 ? (uint32_t)left_ms : 1000, on_answer, job) == 0)
 		return false;
-	if (job->spent_fd != NULL) {
+	if (job->spent_fd != NULL && *job->spent_fd >= 0) {
 		close(*job->spent_fd);
 		*job->spent_fd = -1;
 	}

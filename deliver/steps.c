@@ -104,6 +104,7 @@ encode_step(struct job *job, struct work *work)
 	if (!has_message(step->kind))
 		return;
 	work->message_size = step->tx->message.size_bytes;
+	work->message = buf_slice(&step->tx->held);
 	work->return_path = buf_slice(&step->tx->top);
 	work->trace = buf_slice(&step->tx->trace);
 	encode_delivered_to(step, &texts, work);
