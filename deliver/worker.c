@@ -117,7 +117,8 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 	fd = maildir_write(&box->dir, name.z, &text);
 	if (fd < 0)
 		return fd;
-	if (job->work.n_leaves > 1 || w->n_jobs > 1)
+	if (w->n_leaves > 1 && (w->n_leaves < FLUSH_TOGETHER_MIN ||
+	    !box->dir.is_local))
 		flush_begin(fd);
 	job->leaves[i].fd = fd;
 	job->leaves[i].flush_slot = add_flush(w, box, fd, false);
