@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FLUSH_TOGETHER_MIN 8	/* fewer are faster one by one */
+#define FLUSH_TOGETHER_MIN 4	/* fewer are faster one by one */
 
 struct flush_item {
 	int fd;
