@@ -84,7 +84,7 @@ bool get_auth_answer(struct ipc_reader *r, struct auth_answer *a);
  */
 struct mailbox_ask {
 	struct slice session;
-	struct slice user;		/* as in a voucher */
+	struct slice user;		/* as in a voucher; "": postmaster */
 };
 
 /* May this account write as that address? */

@@ -1,5 +1,6 @@
 # The unit tests (tests/unit/NAME.c) and fuzz targets (tests/fuzz/NAME.c).
 UNIT_TESTS = \
+	test_account \
 	test_address \
 	test_aliases \
 	test_ask \
