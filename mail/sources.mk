@@ -6,6 +6,7 @@ MAIL_SRCS = \
 	mail/author.c \
 	mail/authres.c \
 	mail/authres_forged.c \
+	mail/batv.c \
 	mail/clamd.c \
 	mail/header.c \
 	mail/mail_date.c \
