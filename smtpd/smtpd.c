@@ -53,6 +53,7 @@ settings_init(struct smtpd *d)
 		.memory_bytes = limits_memory_bytes(config) };
 
 	settings->config = config;
+	settings->role = d->c.kind;
 	settings->host = &connection_host;
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
@@ -220,6 +221,7 @@ smtpd_main(void)
 	settings_init(&d);
 	digest_warm_up();
 	d.server.tls = signer_open(&d.signer, &d.c);
+	peers_share_vault(d.server.peers, &d.signer.vault);
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);

@@ -42,5 +42,8 @@ SMTPD_SRCS = \
 	smtpd/signer.c \
 	smtpd/smtpd.c \
 	smtpd/starttls.c \
+	smtpd/submit.c \
+	smtpd/submit_queue.c \
+	smtpd/submit_rcpt.c \
 	smtpd/trace.c \
 	smtpd/transaction.c
