@@ -51,7 +51,7 @@ enum self_test_stage {
 /* The same for all sessions of a process. */
 struct session_settings {
 	const struct config *config;
-	enum config_listen_role role;	/* of this process's listeners */
+	enum config_listen_role kind;	/* of all listeners here */
 	const struct session_host *host;
 	struct limits *limits;
 	struct trail *trail;

@@ -14,7 +14,7 @@
 bool
 session_is_own(const struct session *s)
 {
-	return s->settings->role != LISTEN_MX && !s->is_self_test;
+	return s->settings->kind != LISTEN_MX && !s->is_self_test;
 }
 
 /* RFC 8689 2: REQUIRETLS is offered under TLS only, or inside of the host. */
@@ -24,7 +24,7 @@ submit_mail_offered(const struct session *s)
 	unsigned offered = COMMAND_SIZE | COMMAND_BODY | COMMAND_SMTPUTF8 |
 	    COMMAND_RET | COMMAND_ENVID | COMMAND_AUTH | COMMAND_BARE_LOCAL;
 
-	if (s->tls != NULL || s->settings->role == LISTEN_LOCAL)
+	if (s->tls != NULL || s->settings->kind == LISTEN_LOCAL)
 		offered |= COMMAND_REQUIRETLS;
 	return offered;
 }

@@ -131,10 +131,7 @@ aaaa_answered(struct session *s, struct answer *a)
 static bool
 is_asked_about(const struct session *s)
 {
-	const char *smart_host = s->settings->config->relay.smart_host;
-
-	return !s->tx->rcpt.is_literal &&
-	    (smart_host == NULL || smart_host[0] == '\0');
+	return !s->tx->rcpt.is_literal;
 }
 
 enum step
