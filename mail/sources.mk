@@ -8,6 +8,8 @@ MAIL_SRCS = \
 	mail/authres_forged.c \
 	mail/batv.c \
 	mail/clamd.c \
+	mail/dkim_body.c \
+	mail/dkim_sign.c \
 	mail/header.c \
 	mail/mail_date.c \
 	mail/milter.c \
