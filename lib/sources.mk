@@ -34,6 +34,7 @@ LIB_SRCS = \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \
+	lib/flush.c \
 	lib/ipc_cursor.c \
 	lib/log.c \
 	lib/loop.c \
