@@ -7,6 +7,8 @@ MAIL_SRCS = \
 	mail/authres.c \
 	mail/authres_forged.c \
 	mail/clamd.c \
+	mail/dsn.c \
+	mail/dsn_text.c \
 	mail/header.c \
 	mail/mail_date.c \
 	mail/milter.c \
