@@ -219,11 +219,12 @@ header_only(struct slice text)
 {
 	struct header_walk walk;
 	struct header_field field;
+	bool is_whole = text.size <= DSN_HEADER_MAX;
 	size_t end = 0;
 
-	if (text.size > DSN_HEADER_MAX)
+	if (!is_whole)
 		text.size = DSN_HEADER_MAX;
-	header_walk_start(&walk, text, false);
+	header_walk_start(&walk, text, is_whole);
 	while (header_next(&walk, &field) == HEADER_FIELD)
 		end = field.offset + field.size;
 	return (struct slice){ text.data, end };

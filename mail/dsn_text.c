@@ -10,6 +10,7 @@
 #include "dsn_text.h"
 #include "header.h"
 #include "mail_date.h"
+#include "mime.h"
 
 #define COLUMNS 72
 #define WORDS_MAX 600
@@ -204,9 +205,11 @@ dsn_text_write(struct dsn_writer *w)
 		"has been sent on to",
 	};
 	const struct dsn *dsn = w->dsn;
+	char subject[WORDS_MAX];
 
 	dsn_put(w, "Your message\n\n");
-	put_field(w, "Subject", w->subject);
+	mime_words_decode(w->subject, subject, sizeof subject);
+	put_field(w, "Subject", slice_of(subject));
 	put_field(w, "Date", w->date);
 	put_field(w, "Message-ID", w->message_id);
 	if (w->subject.size + w->date.size + w->message_id.size > 0)
