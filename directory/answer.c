@@ -132,6 +132,7 @@ answer_with(struct peer *peer, uint32_t id, const struct resolved *found,
 	struct route_answer answer = { .kind = found->kind,
 		.verdict = found->verdict, .is_exempt = found->is_exempt,
 		.is_unknown_user = found->is_unknown_user,
+		.is_elsewhere = found->is_elsewhere,
 		.alarm = slice_of(found->alarm),
 		.explanation = found->explanation.size ?
 		    buf_slice(&found->explanation) : SLICE(""),
