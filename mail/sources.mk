@@ -8,6 +8,7 @@ MAIL_SRCS = \
 	mail/authres_forged.c \
 	mail/clamd.c \
 	mail/header.c \
+	mail/list_tokens.c \
 	mail/mail_date.c \
 	mail/milter.c \
 	mail/mime.c \
