@@ -3,6 +3,7 @@ MAIL_SRCS = \
 	mail/address.c \
 	mail/address_domain.c \
 	mail/address_form.c \
+	mail/address_list.c \
 	mail/author.c \
 	mail/authres.c \
 	mail/authres_forged.c \
