@@ -2,6 +2,7 @@
 /*
  * test_address_list.c - who is meant by a To field.
  */
+#include <stdio.h>
 #include "address_list.h"
 #include "table.h"
 
