@@ -17,6 +17,14 @@
  *	control --> directory, store, resolver, policy
  *	                                 posternctl's questions
  *	smtpd ----> store                greylist, first contacts
+ *	smtpd[submission, local] --> auth
+ *	                                 who is this?
+ *	smtpd[submission, local] --> queue
+ *	                                 keep and send our user's message
+ *	control --> queue                posternctl's commands
+ *	queue ----> relay ----> resolver send it there
+ *	queue ----> directory, deliver   bring a DSN home
+ *	queue ----> store, vault         note and tag what leaves
  *	everyone -> supervisor           on descriptor 3
  */
 #ifndef POSTERN_ASK_H
@@ -25,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "ask_outbound.h"
 #include "buf.h"
 #include "compartment.h"
 #include "dns.h"
@@ -34,9 +43,15 @@
 #include "tls.h"
 #include "verdict.h"
 
+/* Instances of smtpd by the listeners that they serve. */
+#define ASK_KIND(listen_role) (1u << (listen_role))
+#define ASK_KINDS_OWN (ASK_KIND(LISTEN_SUBMISSION) | ASK_KIND(LISTEN_LOCAL))
+#define ASK_KINDS_ALL (ASK_KIND(LISTEN_MX) | ASK_KINDS_OWN)
+
 struct ask_link {
 	enum role asker;
 	enum role answerer;
+	unsigned kinds;			/* of an asker that is an smtpd */
 };
 extern const struct ask_link ask_links[];
 extern const size_t ask_n_links;
@@ -71,6 +86,11 @@ enum ask_type {
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */
 	TABLES_ASK,		/* nothing -> TABLES_ANSWER (control only) */
 	TABLES_ANSWER,		/* text: one line per table */
+	/* queue -> directory */
+	MAILBOX_ASK,		/* struct mailbox_ask -> ROUTE_ANSWER */
+	/* smtpd[submission, local] -> directory */
+	MAY_ASK,		/* struct may_ask -> MAY_ANSWER */
+	MAY_ANSWER,		/* u8 enum may_answer */
 	/* smtpd -> deliver */
 	PROBE_ASK = 96,		/* struct probe_ask; descriptor if large */
 	PROBE_ANSWER,		/* struct verdict, code 0: deliverable */
@@ -117,6 +137,9 @@ enum ask_type {
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
 	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
+	/* queue -> store */
+	LEDGER_PUT = 208,	/* struct ledger_entry -> LEDGER_OK */
+	LEDGER_OK,		/* nothing: it is durable */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed
@@ -131,10 +154,44 @@ enum ask_type {
 	/* smtpd -> vault */
 	VAULT_SIGN = 288,	/* struct vault_sign -> VAULT_SIGNATURE */
 	VAULT_SIGNATURE,	/* string of octets; empty: refused */
+	/* queue, smtpd[submission, local] -> vault */
+	VAULT_TAG = 292,	/* struct vault_tag -> VAULT_TAGGED */
+	VAULT_TAGGED,		/* string: prvs=KDDDSSSSSS=local@domain */
+	VAULT_TRACE,		/* string: data -> VAULT_TRACED */
+	VAULT_TRACED,		/* string: a MAC, 10 characters of base32 */
+	VAULT_DKIM,		/* struct vault_dkim -> VAULT_DKIM_SIGNED */
+	VAULT_DKIM_SIGNED,	/* struct vault_dkim_signed */
+	/* smtpd[submission, local] -> auth */
+	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
+	AUTH_PEER,		/* struct auth_peer; descriptor: the client's
+				 * connected socket -> AUTH_ANSWER */
+	AUTH_ANSWER,		/* struct auth_answer */
+	AUTH_FORGET,		/* u32 exchange: over. Told. */
+	/* smtpd[submission, local] -> queue */
+	QUEUE_RECIPIENT = 336,	/* struct queue_recipient. Told, before ... */
+	QUEUE_PREPARE,		/* struct queue_prepare; descriptor: the sealed
+				 * message -> QUEUE_PREPARED */
+	QUEUE_PREPARED,		/* struct queue_prepared: durable in the spool,
+				 * not runnable yet */
+	QUEUE_COMMIT,		/* u64 transaction -> QUEUE_COMMITTED */
+	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
+	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel
+				 * aborts all that is not committed. */
+	/* control -> queue */
+	QUEUE_COMMAND = 352,	/* struct queue_command ->
+				 * QUEUE_COMMAND_ANSWER */
+	QUEUE_COMMAND_ANSWER,	/* u8 is_ok; descriptor: sealed memfd of text */
+	/* queue -> relay */
+	RELAY_RECIPIENT = 368,	/* struct relay_recipient. Told, before ... */
+	RELAY_SEND,		/* struct relay_send; descriptor: the message
+				 * -> RELAY_RESULTS. Deadline up to 1 h */
+	RELAY_RESULT,		/* struct relay_result. Told, by relay */
+	RELAY_RESULTS,		/* struct relay_results, after all of them */
 };
 
 struct setup_self {
 	uint16_t role, index, generation;
+	uint16_t kind;			/* enum config_listen_role of an smtpd */
 	bool is_privileged;
 	uint32_t uid, gid;
 };

@@ -27,14 +27,17 @@
 
 /* In the order in which they start; they stop in the reverse one. */
 enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_VAULT, ROLE_RESOLVER,
-	ROLE_DELIVER, ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL,
-	ROLE_COMPILER, ROLE_COUNT };
+	ROLE_RELAY, ROLE_DELIVER, ROLE_DIRECTORY, ROLE_POLICY, ROLE_AUTH,
+	ROLE_QUEUE, ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER, ROLE_COUNT };
 
 const char *role_name(enum role role);		/* "smtpd" */
 bool role_of_name(const char *name, enum role *role);
 
-/* Secrets made by the supervisor at its start; 32 octets each. */
-enum secret { SECRET_ROUTE, SECRET_COUNT };
+/*
+ * Secrets made by the supervisor at its start; 32 octets each. ROUTE seals
+ * routes (directory, deliver), VOUCH is for vouchers (auth, queue).
+ */
+enum secret { SECRET_ROUTE, SECRET_VOUCH, SECRET_COUNT };
 #define SECRET_SIZE 32
 
 /* Descriptors beyond peers and listeners. */
@@ -53,6 +56,7 @@ struct compartment {
 	enum role role;
 	uint16_t index;			/* of several of one role */
 	uint16_t generation;		/* counts reloads */
+	enum config_listen_role kind;	/* of an smtpd: what it serves */
 	bool is_privileged;		/* the server was started as root */
 	uid_t uid;			/* to become; when privileged */
 	gid_t gid;
@@ -75,6 +79,11 @@ struct compartment {
 	    int fd);
 	/* RUN_DRAIN: take nothing new, end when the last work is done. */
 	void (*on_drain)(struct compartment *c);
+	/*
+	 * A reload, for one that outlives it: config is the new one, old the
+	 * previous one, which is freed when this returns.
+	 */
+	void (*on_config)(struct compartment *c, const struct config *old);
 	/* TABLES_CHANGED: compiled tables were replaced (directory only). */
 	void (*on_tables)(struct compartment *c);
 	/* A private key (vault only), from compartment_ready on. Owns fd. */
@@ -109,6 +118,9 @@ int store_main(void);
 int vault_main(void);
 int resolver_main(void);
 int policy_main(void);
+int relay_main(void);
+int auth_main(void);
+int queue_main(void);
 int control_main(void);
 int compiler_main(void);	/* directory/compiler.c */
 

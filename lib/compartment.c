@@ -48,8 +48,9 @@ struct compartment_setup {
 static struct compartment *own;
 
 static const char *const role_names[ROLE_COUNT] = {
-	"supervisor", "store", "vault", "resolver", "deliver", "directory",
-	"policy", "smtpd", "control", "compiler",
+	"supervisor", "store", "vault", "resolver", "relay", "deliver",
+	"directory", "policy", "auth", "queue", "smtpd", "control",
+	"compiler",
 };
 
 const char *
@@ -113,6 +114,7 @@ take_self(struct compartment *c, struct ipc_message *m)
 		return false;
 	c->index = self.index;
 	c->generation = self.generation;
+	c->kind = (enum config_listen_role)self.kind;
 	c->is_privileged = self.is_privileged;
 	c->uid = self.uid;
 	c->gid = self.gid;

@@ -54,4 +54,5 @@ LIB_SRCS = \
 	lib/trail.c \
 	lib/trail_line.c \
 	lib/utf8.c \
-	lib/verdict.c
+	lib/verdict.c \
+	lib/voucher.c

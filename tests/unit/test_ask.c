@@ -35,7 +35,8 @@ same(struct slice s, const char *text)
 static void
 put_self(struct ipc_writer *w)
 {
-	struct setup_self s = { ROLE_STORE, 2, 3, true, 100, 200 };
+	struct setup_self s = { ROLE_STORE, 2, 3, LISTEN_LOCAL,
+		true, 100, 200 };
 
 	put_setup_self(w, &s);
 }
