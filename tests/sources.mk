@@ -66,6 +66,7 @@ UNIT_TESTS = \
 	test_utf8 \
 	test_vault \
 	test_verdict \
+	test_voucher \
 	test_work
 
 FUZZ_TARGETS = \
