@@ -7,7 +7,10 @@ MAIL_SRCS = \
 	mail/author.c \
 	mail/authres.c \
 	mail/authres_forged.c \
+	mail/batv.c \
 	mail/clamd.c \
+	mail/dkim_body.c \
+	mail/dkim_sign.c \
 	mail/header.c \
 	mail/list_tokens.c \
 	mail/mail_date.c \

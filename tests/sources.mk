@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	test_ask \
 	test_author \
 	test_authres \
+	test_batv \
 	test_body \
 	test_check_content \
 	test_checks \
@@ -70,6 +71,7 @@ UNIT_TESTS = \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
