@@ -11,6 +11,8 @@ MAIL_SRCS = \
 	mail/clamd.c \
 	mail/dkim_body.c \
 	mail/dkim_sign.c \
+	mail/dsn.c \
+	mail/dsn_text.c \
 	mail/header.c \
 	mail/list_tokens.c \
 	mail/mail_date.c \
