@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "account.h"
+#include "account_rights.h"
 #include "address.h"
 #include "answer.h"
 #include "ask.h"

@@ -6,7 +6,7 @@
  *	lookup.c	what a local part is in a domain: user, alias, nothing
  *	expand.c	following aliases, includes and addresses to the leaves
  *	mailbox.c	a leaf: owner, path, quota
- *	account.c	an account's own mailbox and addresses
+ *	account_rights.c	an account's own mailbox and addresses
  */
 #ifndef DIRECTORY_RESOLVE_PARTS_H
 #define DIRECTORY_RESOLVE_PARTS_H

@@ -167,6 +167,8 @@ enum ask_type {
 				 * connected socket -> AUTH_ANSWER */
 	AUTH_ANSWER,		/* struct auth_answer */
 	AUTH_FORGET,		/* u32 exchange: over. Told. */
+	AUTH_OFFERS,		/* u8 mechanisms (get_auth_offers), for EHLO.
+				 * Told, by auth, at first and on a change */
 	/* smtpd[submission, local] -> queue */
 	QUEUE_RECIPIENT = 336,	/* struct queue_recipient. Told, before ... */
 	QUEUE_PREPARE,		/* struct queue_prepare; descriptor: the sealed

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_account.c - where an account's own mail goes, and which addresses
+ * test_account_rights.c - where an account's own mail goes, and which addresses
  * are its own.
  */
-#include "../../directory/account.h"
+#include "../../directory/account_rights.h"
 #include "directory_fixture.h"
 
 static const char config_text[] = FIXTURE_HEAD

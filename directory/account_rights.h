@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * account.h - questions about one of our own accounts.
+ * account_rights.h - questions about one of our own accounts.
  *
  * An account is "name@domain", an entry of the domain's users table, or the
  * login name of a user of the system, as auth vouches for it.
  */
-#ifndef DIRECTORY_ACCOUNT_H
-#define DIRECTORY_ACCOUNT_H
+#ifndef DIRECTORY_ACCOUNT_RIGHTS_H
+#define DIRECTORY_ACCOUNT_RIGHTS_H
 
 #include "ask.h"
 #include "resolve.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * account.c - what belongs to one of our own accounts; see account.h.
+ * account_rights.c - what belongs to one of our own accounts; see account_rights.h.
  */
 #include <limits.h>
 #include <string.h>
-#include "account.h"
+#include "account_rights.h"
 #include "resolve_parts.h"
 
 /* ---- the account ---- */
