@@ -31,9 +31,9 @@ ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver auth queue relay control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver auth queue relay control mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
 
 all: $(PROGRAMS)
@@ -53,6 +53,9 @@ $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))
 $(BUILD)/vault.a: $(call objs,$(VAULT_SRCS))
 $(BUILD)/resolver.a: $(call objs,$(RESOLVER_SRCS))
+$(BUILD)/auth.a: $(call objs,$(AUTH_SRCS))
+$(BUILD)/queue.a: $(call objs,$(QUEUE_SRCS))
+$(BUILD)/relay.a: $(call objs,$(RELAY_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@

@@ -234,7 +234,8 @@ answer_peer(struct answerer *answerer, enum role role, uint16_t index, int fd)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
-	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_CONTROL)) {
+	if (peer == NULL || (role != ROLE_SMTPD &&
+	    role != ROLE_CONTROL && role != ROLE_QUEUE)) {
 		free(peer);
 		close(fd);
 		return;

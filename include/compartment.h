@@ -6,7 +6,8 @@
  * SEQPACKET end on which it hands over everything else before SETUP_DONE:
  * the configuration (its text, as a sealed memfd that is parsed again), the
  * log, listeners, secrets, and one channel end per peer. Later it sends
- * SETUP_PEER again when a peer was restarted, and RUN_DRAIN on a reload.
+ * SETUP_PEER again when a peer was restarted, and on a reload RUN_DRAIN, or
+ * SETUP_CONFIG to one that outlives it.
  *
  *	compartment_start -> (open what must be opened) -> sandbox_enter
  *	    -> compartment_ready -> loop_run
@@ -45,7 +46,7 @@ enum setup_fd { SETUP_FD_SCOREBOARD, SETUP_FD_SCOREBOARD_OF_OTHERS,
 	SETUP_FD_CONTROL_SOCKET, SETUP_FD_RENAMES, SETUP_FD_COUNT };
 
 #define COMPARTMENT_MAX_LISTENERS 64
-#define COMPARTMENT_MAX_SCOREBOARDS 64
+#define COMPARTMENT_MAX_SCOREBOARDS 160
 
 struct compartment_listener {
 	int fd;

@@ -82,26 +82,36 @@ keep_fd(struct ipc_message *m)
 	return fd;
 }
 
-static bool
-take_config(struct compartment *c, struct ipc_message *m)
+/* NULL when it cannot be read, or has errors: the supervisor saw none. */
+static struct config *
+read_config(struct ipc_message *m)
 {
 	uint64_t size = ipc_get_u64(&m->body);
 	struct config_problems problems = { 0 };
 	struct slice text = { NULL, (size_t)size };
+	struct config *config = NULL;
 	char *copy;
 
-	if (size > CONFIG_MAX_OCTETS || m->fd < 0)
-		return false;
+	if (size > CONFIG_MAX_OCTETS || m->fd < 0 ||
+	    !ipc_reader_is_done(&m->body))
+		return NULL;
 	copy = malloc((size_t)size + 1);
-	if (copy == NULL || pread(m->fd, copy, (size_t)size, 0) !=
-	    (ssize_t)size)
-		fatal("the configuration cannot be read");
-	text.data = copy;
-	c->config = config_parse(text, &problems);
-	config_problems_free(&problems);
+	if (copy != NULL && pread(m->fd, copy, (size_t)size, 0) ==
+	    (ssize_t)size) {
+		text.data = copy;
+		config = config_parse(text, &problems);
+		config_problems_free(&problems);
+	}
 	free(copy);
+	return config;
+}
+
+static bool
+take_config(struct compartment *c, struct ipc_message *m)
+{
+	c->config = read_config(m);
 	if (c->config == NULL)
-		fatal("the configuration does not parse");
+		fatal("the configuration cannot be read");
 	return true;
 }
 
@@ -386,7 +396,32 @@ on_keys_forget(struct channel *ch, struct ipc_message *m, void *arg)
 	return ipc_reader_is_done(&m->body);
 }
 
+/* Who does not say that it can take another keeps what it points into. */
+static bool
+on_late_config(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct compartment *c = arg;
+	struct config *next, *old = c->config;
+
+	(void)ch;
+	if (c->on_config == NULL)
+		return true;
+	next = read_config(m);
+	if (next == NULL) {
+		log_error("alarm", LOG_S("problem", "the new configuration "
+		    "cannot be read; the old one stays in force here"),
+		    LOG_END);
+		return true;
+	}
+	log_set_level((enum log_level)next->log_level);
+	c->config = next;
+	c->on_config(c, old);
+	config_free(&old);
+	return true;
+}
+
 static const struct channel_rule supervisor_rules[] = {
+	{ SETUP_CONFIG, CHANNEL_WANTS_FD, on_late_config },
 	{ SETUP_KEY, CHANNEL_WANTS_FD, on_late_key },
 	{ KEYS_FORGET, CHANNEL_NO_FD, on_keys_forget },
 	{ SETUP_PEER, CHANNEL_WANTS_FD, on_setup_peer },

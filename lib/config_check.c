@@ -148,11 +148,6 @@ check_role(const struct config_listen *listen,
 		config_error(problems, line, listen->is_unix ?
 		    "a unix socket has role = local" :
 		    "role = local needs a unix socket");
-	if (listen->role != LISTEN_MX)
-		config_warn(problems, line, "role = %s is not built yet: "
-		    "nothing listens on \"%s\"",
-		    listen->role == LISTEN_LOCAL ? "local" : "submission",
-		    listen->text);
 }
 
 bool

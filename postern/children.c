@@ -222,6 +222,37 @@ start_several(struct supervisor *s, enum role role, unsigned n)
 		child_start(child_new(s, role, (uint16_t)i));
 }
 
+/* ---- which are needed ---- */
+
+static bool
+has_listener(const struct config *config, enum config_listen_role role)
+{
+	for (size_t i = 0; i < config->n_listens; i++)
+		if (config->listens[i].role == role)
+			return true;
+	return false;
+}
+
+static bool
+serves_own_users(const struct config *config)
+{
+	return has_listener(config, LISTEN_SUBMISSION) ||
+	    has_listener(config, LISTEN_LOCAL);
+}
+
+/* Mail that was accepted goes out, whatever a new configuration says. */
+static void
+start_outbound(struct supervisor *s)
+{
+	if (!serves_own_users(s->current->config) &&
+	    !state_dir_has_queued(s))
+		return;
+	if (children_count(s, ROLE_RELAY, NULL) == 0)
+		start_several(s, ROLE_RELAY, 1);
+	if (children_count(s, ROLE_QUEUE, NULL) == 0)
+		start_several(s, ROLE_QUEUE, 1);
+}
+
 void
 children_start_shared(struct supervisor *s)
 {
@@ -231,18 +262,44 @@ children_start_shared(struct supervisor *s)
 	start_several(s, ROLE_CONTROL, 1);
 }
 
+/* Instances of one role are told apart by their index, also across kinds. */
+static void
+start_smtpd(struct supervisor *s)
+{
+	const struct config *config = s->current->config;
+	unsigned per_kind = config->smtpd_processes ?
+	    config->smtpd_processes : n_cores();
+	uint16_t index = 0;
+
+	for (unsigned kind = LISTEN_MX; kind <= LISTEN_LOCAL; kind++) {
+		unsigned n = kind == LISTEN_LOCAL ? 1 : per_kind;
+
+		if (!has_listener(config, (enum config_listen_role)kind))
+			continue;
+		while (n-- > 0) {
+			struct child *child = child_new(s, ROLE_SMTPD,
+			    index++);
+
+			child->kind = (enum config_listen_role)kind;
+			child_start(child);
+		}
+	}
+}
+
 void
 children_start_generation(struct supervisor *s)
 {
 	const struct config *config = s->current->config;
 	unsigned n_directory = config->directory_processes;
 
+	start_outbound(s);
 	start_several(s, ROLE_DELIVER, 1);
 	start_several(s, ROLE_DIRECTORY, n_directory ? n_directory :
 	    n_cores());
 	start_several(s, ROLE_POLICY, n_cores());
-	start_several(s, ROLE_SMTPD, config->smtpd_processes ?
-	    config->smtpd_processes : n_cores());
+	if (serves_own_users(config))
+		start_several(s, ROLE_AUTH, n_cores());
+	start_smtpd(s);
 }
 
 void

@@ -14,8 +14,9 @@
 #include "ask.h"
 #include "loop.h"
 
-/* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
-#define MAX_CHILDREN (2 * (3 * 32 + 1) + 10)
+/* Two generations of 32 smtpd for mx and 32 for submission, directory,
+ * policy, auth, an smtpd for programs, a deliver; the shared. */
+#define MAX_CHILDREN (2 * (5 * 32 + 2) + 12)
 
 struct generation;
 struct supervisor;
@@ -27,6 +28,7 @@ struct child {
 	enum child_state state;		/* WAITING: for its back-off */
 	enum role role;
 	uint16_t index;
+	enum config_listen_role kind;	/* of an smtpd */
 	struct generation *generation;
 	pid_t pid;
 	struct channel *channel;

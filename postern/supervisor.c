@@ -113,6 +113,13 @@ state_text(const struct child *child)
 	return child->is_ready ? "running" : "starting";
 }
 
+static const char *
+kind_text(enum config_listen_role kind)
+{
+	return kind == LISTEN_MX ? "mx" :
+	    kind == LISTEN_SUBMISSION ? "submission" : "local";
+}
+
 void
 supervisor_status(const struct supervisor *s, struct buf *out)
 {
@@ -127,12 +134,15 @@ supervisor_status(const struct supervisor *s, struct buf *out)
 		if (child->state == CHILD_NONE)
 			continue;
 		buf_printf(out, "compartment=%s index=%u generation=%u "
-		    "pid=%d state=%s up_s=%lld restarts=%u\n",
+		    "pid=%d state=%s up_s=%lld restarts=%u",
 		    role_name(child->role), child->index,
 		    child->generation->number, (int)child->pid,
 		    state_text(child),
 		    (long long)((now - child->started_us) / 1000000),
 		    child->n_restarts);
+		if (child->role == ROLE_SMTPD)
+			buf_printf(out, " kind=%s", kind_text(child->kind));
+		buf_puts(out, "\n");
 	}
 }
 
@@ -318,6 +328,7 @@ reload(struct supervisor *s)
 	s->current = next;
 	adopt_shared(s);
 	renew_resolver(s, old->config);
+	wire_config(s);
 	wire_keys(s, next);
 	compile_start(s);
 	children_start_generation(s);
@@ -353,8 +364,8 @@ supervisor_child_gone(struct supervisor *s)
 /* ---- stop: smtpd first, store last ---- */
 
 static const enum role stop_order[] = { ROLE_SMTPD, ROLE_CONTROL,
-	ROLE_COMPILER, ROLE_POLICY, ROLE_DIRECTORY, ROLE_DELIVER,
-	ROLE_RESOLVER, ROLE_VAULT, ROLE_STORE };
+	ROLE_COMPILER, ROLE_POLICY, ROLE_AUTH, ROLE_QUEUE, ROLE_RELAY,
+	ROLE_DIRECTORY, ROLE_DELIVER, ROLE_RESOLVER, ROLE_VAULT, ROLE_STORE };
 
 static void
 stop_next(struct supervisor *s)
@@ -520,8 +531,8 @@ supervisor_run(const char *config_path)
 	if (begin(&s) != 0)
 		return 1;
 	state_dir_open(&s);
-	if (getrandom(s.route_secret, sizeof s.route_secret, 0) !=
-	    (ssize_t)sizeof s.route_secret)
+	if (getrandom(s.secrets, sizeof s.secrets, 0) !=
+	    (ssize_t)sizeof s.secrets)
 		fatal("no random numbers");
 	s.renames_fd = memfd_create("renames", MFD_CLOEXEC |
 	    MFD_ALLOW_SEALING);
@@ -538,6 +549,7 @@ supervisor_run(const char *config_path)
 	children_start_shared(&s);
 	children_start_generation(&s);
 	loop_run(s.loop);
+	listen_remove(&s);
 	log_notice("stopped", LOG_END);
 	log_flush();
 	return 0;

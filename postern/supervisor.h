@@ -7,12 +7,14 @@
  * came from the network. What a compartment may tell it is three messages
  * without content (ask.h).
  *
- *	generation 1: smtpd directory deliver \
- *	                                       > store, vault, resolver, control
- *	generation 2: smtpd directory deliver /   after a reload
+ *	generation 1: smtpd directory deliver policy auth \
+ *	                                 > store vault resolver relay queue
+ *	generation 2: smtpd directory deliver policy auth /  control
  *
  * A reload starts generation n+1 beside n; n's smtpd drain, and when the
- * last of them has ended, n's directory and deliver end too.
+ * last of them has ended, the others of n end too. The shared ones are told
+ * the new configuration. Relay, queue and auth run only where there is mail
+ * of our own users.
  */
 #ifndef POSTERN_SUPERVISOR_H
 #define POSTERN_SUPERVISOR_H
@@ -29,8 +31,9 @@
 
 struct bound_socket {
 	int fd;
-	char address[64];
-	uint16_t port;
+	char address[108];		/* or the path of a unix socket */
+	uint16_t port;			/* 0: a unix socket */
+	bool is_activated;		/* systemd's: its path stays */
 	uint16_t config_index;		/* in the newest configuration */
 	bool is_used;
 };
@@ -46,7 +49,7 @@ struct supervisor {
 	int control_socket;
 	int log_fd;
 	int lock_fd;
-	uint8_t route_secret[SECRET_SIZE];
+	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
 	int renames_fd;			/* deliver's, for all its lives */
 	/* looked up once, at the start: a directory service that is silent
 	 * for a moment must not keep a compartment from its restart */
@@ -81,12 +84,17 @@ void state_dir_open(struct supervisor *s);
 void state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
     gid_t *gid);
 
+/* Whether the spool holds mail that is still to be sent. */
+bool state_dir_has_queued(const struct supervisor *s);
+
 /* ---- listen.c ---- */
 /*
  * Bind what the newest configuration names and is not bound yet; close what
  * it no longer names. 0, or -1 after logging which address and why.
  */
 int listen_open(struct supervisor *s);
+/* At the end: remove the unix sockets that we have made. */
+void listen_remove(struct supervisor *s);
 /* The control socket below state_dir; fatal() on failure. */
 void listen_control(struct supervisor *s);
 
@@ -96,8 +104,10 @@ void listen_control(struct supervisor *s);
  * give each running peer its end. 0 or a negative errno.
  */
 int wire_child(struct child *child, int fd);
-/* One for all generations: store, resolver, control. */
+/* One for all generations, such as store. */
 bool role_is_shared(enum role role);
+/* The newest configuration, to the shared ones that run. */
+void wire_config(struct supervisor *s);
 /* The keys of this generation, to the vault that runs. */
 void wire_keys(struct supervisor *s, const struct generation *generation);
 /* accuser closed the channel of this peer, as it broke the rules. */

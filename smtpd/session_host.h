@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "buf.h"
+#include "config.h"
 #include "question.h"
 
-struct config;
 struct limits;
 struct session;
 struct trail;
@@ -51,6 +51,7 @@ enum self_test_stage {
 /* The same for all sessions of a process. */
 struct session_settings {
 	const struct config *config;
+	enum config_listen_role kind;	/* of all listeners here */
 	const struct session_host *host;
 	struct limits *limits;
 	struct trail *trail;

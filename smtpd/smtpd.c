@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * smtpd - the SMTP server, one process per core.
+ * smtpd - the SMTP server, one process per core and kind: those that listen
+ * for other mail servers have no way to auth and queue, which those of our
+ * own users have.
  *
  * Speaks with strangers. Holds their sessions, a message under way in a
  * memfd, and channels to directory (who is that?), deliver (prepare,
@@ -53,6 +55,7 @@ settings_init(struct smtpd *d)
 		.memory_bytes = limits_memory_bytes(config) };
 
 	settings->config = config;
+	settings->kind = d->c.kind;
 	settings->host = &connection_host;
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
