@@ -23,6 +23,7 @@ LIB_SRCS = \
 	lib/config_manual.c \
 	lib/config_network.c \
 	lib/config_number.c \
+	lib/config_outbound.c \
 	lib/config_parse.c \
 	lib/config_problem.c \
 	lib/config_suggest.c \
