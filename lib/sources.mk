@@ -6,6 +6,7 @@ LIB_SRCS = \
 	lib/ask_links.c \
 	lib/ask_policy.c \
 	lib/ask_queue.c \
+	lib/ask_relay.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \

@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	test_address_list \
 	test_aliases \
 	test_ask \
+	test_ask_relay \
 	test_author \
 	test_authres \
 	test_batv \
