@@ -5,6 +5,7 @@ LIB_SRCS = \
 	lib/ask_directory.c \
 	lib/ask_links.c \
 	lib/ask_policy.c \
+	lib/ask_queue.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
@@ -36,6 +37,7 @@ LIB_SRCS = \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \
+	lib/flush.c \
 	lib/ipc_cursor.c \
 	lib/log.c \
 	lib/loop.c \

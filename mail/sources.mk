@@ -8,7 +8,12 @@ MAIL_SRCS = \
 	mail/authres.c \
 	mail/authres_forged.c \
 	mail/base64.c \
+	mail/batv.c \
 	mail/clamd.c \
+	mail/dkim_body.c \
+	mail/dkim_sign.c \
+	mail/dsn.c \
+	mail/dsn_text.c \
 	mail/header.c \
 	mail/mail_date.c \
 	mail/milter.c \

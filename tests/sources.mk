@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	test_ask \
 	test_author \
 	test_authres \
+	test_batv \
 	test_body \
 	test_check_content \
 	test_checks \
@@ -69,6 +70,7 @@ UNIT_TESTS = \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
