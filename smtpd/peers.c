@@ -35,6 +35,7 @@ struct peers {
 	peers_answered_fn *answered;
 	uint32_t *n_failures;
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
+	struct channel *auths[MAX_POOL];
 	struct channel *deliver, *store, *dns_resolver, *queue;
 	struct channel *const *vault;		/* signer's, or NULL */
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
@@ -103,6 +104,8 @@ channel_choose(const struct peers *peers, const struct question *q)
 	switch (question_wires[q->kind].role) {
 	case ROLE_DIRECTORY:
 		return pool_choose(peers->directories);
+	case ROLE_AUTH:
+		return pool_choose(peers->auths);
 	case ROLE_POLICY:
 		return pool_choose_free(peers->policies);
 	case ROLE_RESOLVER:
@@ -180,6 +183,9 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 		*role = ROLE_DIRECTORY;
 		if (ch == peers->directories[i])
 			return &peers->directories[i];
+		*role = ROLE_AUTH;
+		if (ch == peers->auths[i])
+			return &peers->auths[i];
 		*role = ROLE_POLICY;
 		if (ch == peers->policies[i])
 			return &peers->policies[i];
@@ -255,6 +261,8 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		slot = &peers->directories[index % MAX_POOL];
 	} else if (role == ROLE_POLICY) {
 		slot = &peers->policies[index % MAX_POOL];
+	} else if (role == ROLE_AUTH) {
+		slot = &peers->auths[index % MAX_POOL];
 	} else if (role == ROLE_RESOLVER) {
 		slot = &peers->dns_resolver;
 	} else if (role == ROLE_QUEUE) {
