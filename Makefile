@@ -28,7 +28,7 @@ CPPFLAGS += -DPOSTERN_FAULTS
 endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim -lgsasl -lcrypt
 
 # Each folder lists what is compiled from it.
 include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver auth queue relay control commands tests)

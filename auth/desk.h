@@ -10,7 +10,7 @@
 #define AUTH_DESK_H
 
 #include "ask.h"
-#include "failures.h"
+#include "guesses.h"
 #include "loop.h"
 #include "password_table.h"
 
@@ -20,7 +20,7 @@ struct desk {
 	struct loop *loop;
 	const struct config *config;
 	const uint8_t *key;		/* SECRET_VOUCH */
-	struct failures *failures;
+	struct guesses *guesses;
 	struct password_table *table;	/* NULL: not there, or Dovecot's */
 	struct dovecot *dovecot;	/* NULL: the table */
 	unsigned offers;		/* 1 << enum auth_mechanism */

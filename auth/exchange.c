@@ -165,10 +165,10 @@ grant(struct exchange *e, struct slice last)
 
 /* ---- a name and a password ---- */
 
-static struct failures_who
+static struct guesses_who
 who_of(const struct exchange *e)
 {
-	return (struct failures_who){ slice_of(e->network),
+	return (struct guesses_who){ slice_of(e->network),
 	    slice_of(e->account.key) };
 }
 
@@ -176,24 +176,24 @@ who_of(const struct exchange *e)
 static void
 settle(struct exchange *e, bool is_right)
 {
-	const struct failures_who who = who_of(e);
+	const struct guesses_who who = who_of(e);
 
-	failures_refund(e->desk->failures, &who);
+	guesses_refund(e->desk->guesses, &who);
 	if (is_right)
-		failures_note_success(e->desk->failures, &who);
+		guesses_note_success(e->desk->guesses, &who);
 }
 
 static void
 judge_here(struct exchange *e, struct slice password, bool is_one)
 {
-	const struct failures_who who = who_of(e);
+	const struct guesses_who who = who_of(e);
 	struct verify_entry entry;
 
 	verify_find(&entry, e->desk->table, &e->account, is_one);
 	e->is_known = entry.is_real;
 	if (entry.is_real)
 		e->account = entry.account;
-	if (!failures_charge(e->desk->failures, &who)) {
+	if (!guesses_charge(e->desk->guesses, &who)) {
 		limited(e);
 		return;
 	}
@@ -251,11 +251,11 @@ on_dovecot(enum dovecot_result result, struct slice user, void *arg)
 static void
 judge_there(struct exchange *e, const struct sasl_credentials *c)
 {
-	const struct failures_who who = who_of(e);
+	const struct guesses_who who = who_of(e);
 	struct dovecot_ask ask = { .credentials = *c,
 		.client = slice_of(e->network) };
 
-	if (!failures_charge(e->desk->failures, &who)) {
+	if (!guesses_charge(e->desk->guesses, &who)) {
 		limited(e);
 		return;
 	}
@@ -322,7 +322,7 @@ keys_for(struct slice name, struct sasl_scram *keys, bool *is_allowed,
 {
 	struct exchange *e = arg;
 	struct verify_entry entry;
-	struct failures_who who;
+	struct guesses_who who;
 	bool is_one = account_of_login(&e->account, e->desk->config, name);
 
 	verify_find(&entry, e->desk->table, &e->account, is_one);
@@ -330,7 +330,7 @@ keys_for(struct slice name, struct sasl_scram *keys, bool *is_allowed,
 	if (entry.is_real)
 		e->account = entry.account;
 	who = who_of(e);
-	*is_allowed = failures_charge(e->desk->failures, &who);
+	*is_allowed = guesses_charge(e->desk->guesses, &who);
 	return verify_scram_keys(&entry, e->desk->table, keys);
 }
 

@@ -77,7 +77,8 @@ enum ask_type {
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
-	ENDPOINT_ASK,		/* u16 index (config_find_endpoint); smtpd ->
+	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint, or
+				 * auth's 0, Dovecot ->
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */

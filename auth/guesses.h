@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * failures.h - how often passwords were guessed, by client network and by
+ * guesses.h - how often passwords were guessed, by client network and by
  * account.
  *
  * One table in memory for all processes of auth, in all generations: the
@@ -10,49 +10,49 @@
  * hour / limit; who is more than an hour ahead of the clock has used up
  * what he has, and gets one more try each hour / limit.
  *
- *	failures_charge  before a password is looked at: so that a hundred
+ *	guesses_charge  before a password is looked at: so that a hundred
  *	                 guesses at once are not all let through
- *	failures_refund  it was right, or could not be judged
+ *	guesses_refund  it was right, or could not be judged
  *
  * A network from which an account has been used is remembered for a month:
  * an account that strangers try to guess stays usable from there.
  */
-#ifndef AUTH_FAILURES_H
-#define AUTH_FAILURES_H
+#ifndef AUTH_GUESSES_H
+#define AUTH_GUESSES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "buf.h"
 
-#define FAILURES_KEY_SIZE 32
-#define FAILURES_SIZE ((size_t)1 << 21)	/* octets of the table */
+#define GUESSES_KEY_SIZE 32
+#define GUESSES_SIZE ((size_t)1 << 21)	/* octets of the table */
 
-struct failures;
+struct guesses;
 
-struct failures_setup {
-	int fd;				/* of FAILURES_SIZE; -1: private */
+struct guesses_setup {
+	int fd;				/* a memfd, empty at first; -1: private */
 	unsigned per_network;		/* failures in an hour; 0: any */
 	unsigned per_account;
-	uint8_t key[FAILURES_KEY_SIZE];	/* the same in all processes */
+	uint8_t key[GUESSES_KEY_SIZE];	/* the same in all processes */
 };
 
 /* NULL with errno. The descriptor stays the caller's. */
-struct failures *failures_new(const struct failures_setup *setup);
-void failures_free(struct failures **failures);
+struct guesses *guesses_new(const struct guesses_setup *setup);
+void guesses_free(struct guesses **guesses);
 
 /* A name that nobody has counts like an account: or it could be told. */
-struct failures_who {
+struct guesses_who {
 	struct slice network;
 	struct slice account;		/* as accounts compare */
 };
 
 /* Whether a try is allowed now; nothing is counted. */
-bool failures_allow(const struct failures *f, const struct failures_who *who);
+bool guesses_allow(const struct guesses *f, const struct guesses_who *who);
 /* The same, and it counts as a failure from now on. */
-bool failures_charge(struct failures *f, const struct failures_who *who);
-void failures_refund(struct failures *f, const struct failures_who *who);
+bool guesses_charge(struct guesses *f, const struct guesses_who *who);
+void guesses_refund(struct guesses *f, const struct guesses_who *who);
 /* It was right: this network is known for this account. */
-void failures_note_success(struct failures *f,
-    const struct failures_who *who);
+void guesses_note_success(struct guesses *f,
+    const struct guesses_who *who);
 
 #endif

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See failures.h. The table is cut into sets of SET_ROWS rows; a new row
+ * See guesses.h. The table is cut into sets of SET_ROWS rows; a new row
  * takes the place of the one in its set whose time is over first, so that
  * guesses at names that nobody has do not wash out what counts. Two
  * processes that take the same row at the same moment may forget one
  * failure.
  */
-#include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <openssl/evp.h>
 #include "clock.h"
-#include "failures.h"
+#include "guesses.h"
 
 #define HOUR_MS 3600000ull
 #define KNOWN_MS (30 * 24 * HOUR_MS)
@@ -24,21 +26,36 @@ struct row {
 	_Atomic uint64_t until_ms;
 };
 
-#define N_SETS (FAILURES_SIZE / sizeof(struct row) / SET_ROWS)
+#define N_SETS (GUESSES_SIZE / sizeof(struct row) / SET_ROWS)
 
-struct failures {
+struct guesses {
 	struct row *rows;
 	unsigned per_network, per_account;
-	uint8_t key[FAILURES_KEY_SIZE];
+	uint8_t key[GUESSES_KEY_SIZE];
 	EVP_MD_CTX *digest;
 };
 
 enum purpose { OF_NETWORK = 1, OF_ACCOUNT, OF_KNOWN };
 
-struct failures *
-failures_new(const struct failures_setup *setup)
+/* The first process that gets it makes it as long as it has to be. */
+static int
+make_room(int fd)
 {
-	struct failures *f = calloc(1, sizeof(*f));
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if ((size_t)st.st_size >= GUESSES_SIZE)
+		return 0;
+	if (ftruncate(fd, GUESSES_SIZE) < 0)
+		return -1;
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
+}
+
+struct guesses *
+guesses_new(const struct guesses_setup *setup)
+{
+	struct guesses *f = calloc(1, sizeof(*f));
 	int flags = setup->fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
 
 	if (f == NULL)
@@ -47,25 +64,29 @@ failures_new(const struct failures_setup *setup)
 	f->per_account = setup->per_account;
 	memcpy(f->key, setup->key, sizeof(f->key));
 	f->digest = EVP_MD_CTX_new();
-	f->rows = mmap(NULL, FAILURES_SIZE, PROT_READ | PROT_WRITE, flags,
+	if (setup->fd >= 0 && make_room(setup->fd) < 0) {
+		guesses_free(&f);
+		return NULL;
+	}
+	f->rows = mmap(NULL, GUESSES_SIZE, PROT_READ | PROT_WRITE, flags,
 	    setup->fd, 0);
 	if (f->rows == MAP_FAILED)
 		f->rows = NULL;
 	if (f->rows == NULL || f->digest == NULL)
-		failures_free(&f);
+		guesses_free(&f);
 	return f;
 }
 
 void
-failures_free(struct failures **failures)
+guesses_free(struct guesses **guesses)
 {
-	struct failures *f = *failures;
+	struct guesses *f = *guesses;
 
-	*failures = NULL;
+	*guesses = NULL;
 	if (f == NULL)
 		return;
 	if (f->rows != NULL)
-		munmap(f->rows, FAILURES_SIZE);
+		munmap(f->rows, GUESSES_SIZE);
 	EVP_MD_CTX_free(f->digest);
 	explicit_bzero(f, sizeof(*f));
 	free(f);
@@ -78,7 +99,7 @@ now_ms(void)
 }
 
 static void
-digest_part(const struct failures *f, struct slice part)
+digest_part(const struct guesses *f, struct slice part)
 {
 	uint32_t size = (uint32_t)part.size;
 
@@ -91,8 +112,8 @@ digest_part(const struct failures *f, struct slice part)
  * table: what is known cannot wash out failures.
  */
 static uint64_t
-hash_of(const struct failures *f, enum purpose purpose,
-    const struct failures_who *who)
+hash_of(const struct guesses *f, enum purpose purpose,
+    const struct guesses_who *who)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE] = { 0 };
 	uint8_t octet = (uint8_t)purpose;
@@ -110,7 +131,7 @@ hash_of(const struct failures *f, enum purpose purpose,
 }
 
 static struct row *
-set_of(const struct failures *f, uint64_t hash)
+set_of(const struct guesses *f, uint64_t hash)
 {
 	uint64_t set = (hash >> 1) % (N_SETS / 2) + (hash & 1) * (N_SETS / 2);
 
@@ -118,7 +139,7 @@ set_of(const struct failures *f, uint64_t hash)
 }
 
 static struct row *
-row_find(const struct failures *f, uint64_t hash)
+row_find(const struct guesses *f, uint64_t hash)
 {
 	struct row *set = set_of(f, hash);
 	size_t i;
@@ -131,7 +152,7 @@ row_find(const struct failures *f, uint64_t hash)
 
 /* One for this hash, at the cost of the row that matters least. */
 static struct row *
-row_take(struct failures *f, uint64_t hash)
+row_take(struct guesses *f, uint64_t hash)
 {
 	struct row *set = set_of(f, hash);
 	struct row *row = row_find(f, hash);
@@ -156,7 +177,7 @@ row_take(struct failures *f, uint64_t hash)
 
 /* Whether one more failure stays within limit. */
 static bool
-allows(const struct failures *f, uint64_t hash, unsigned limit)
+allows(const struct guesses *f, uint64_t hash, unsigned limit)
 {
 	const struct row *row = limit == 0 ? NULL : row_find(f, hash);
 	uint64_t now = now_ms(), until;
@@ -168,7 +189,7 @@ allows(const struct failures *f, uint64_t hash, unsigned limit)
 }
 
 static void
-charge(struct failures *f, uint64_t hash, unsigned limit)
+charge(struct guesses *f, uint64_t hash, unsigned limit)
 {
 	uint64_t now = now_ms(), until, next;
 	struct row *row;
@@ -183,7 +204,7 @@ charge(struct failures *f, uint64_t hash, unsigned limit)
 }
 
 static void
-refund(struct failures *f, uint64_t hash, unsigned limit)
+refund(struct guesses *f, uint64_t hash, unsigned limit)
 {
 	struct row *row = limit == 0 ? NULL : row_find(f, hash);
 	uint64_t until;
@@ -199,7 +220,7 @@ refund(struct failures *f, uint64_t hash, unsigned limit)
 
 /* It came in from there within the last month. */
 static bool
-is_known(const struct failures *f, const struct failures_who *who)
+is_known(const struct guesses *f, const struct guesses_who *who)
 {
 	const struct row *row = row_find(f, hash_of(f, OF_KNOWN, who));
 
@@ -207,13 +228,13 @@ is_known(const struct failures *f, const struct failures_who *who)
 }
 
 static bool
-counts_account(const struct failures *f, const struct failures_who *who)
+counts_account(const struct guesses *f, const struct guesses_who *who)
 {
 	return !is_known(f, who);
 }
 
 bool
-failures_allow(const struct failures *f, const struct failures_who *who)
+guesses_allow(const struct guesses *f, const struct guesses_who *who)
 {
 	if (!allows(f, hash_of(f, OF_NETWORK, who), f->per_network))
 		return false;
@@ -222,9 +243,9 @@ failures_allow(const struct failures *f, const struct failures_who *who)
 }
 
 bool
-failures_charge(struct failures *f, const struct failures_who *who)
+guesses_charge(struct guesses *f, const struct guesses_who *who)
 {
-	if (!failures_allow(f, who))
+	if (!guesses_allow(f, who))
 		return false;
 	charge(f, hash_of(f, OF_NETWORK, who), f->per_network);
 	if (counts_account(f, who))
@@ -233,7 +254,7 @@ failures_charge(struct failures *f, const struct failures_who *who)
 }
 
 void
-failures_refund(struct failures *f, const struct failures_who *who)
+guesses_refund(struct guesses *f, const struct guesses_who *who)
 {
 	refund(f, hash_of(f, OF_NETWORK, who), f->per_network);
 	if (counts_account(f, who))
@@ -242,7 +263,7 @@ failures_refund(struct failures *f, const struct failures_who *who)
 
 /* After the refund. */
 void
-failures_note_success(struct failures *f, const struct failures_who *who)
+guesses_note_success(struct guesses *f, const struct guesses_who *who)
 {
 	struct row *row = row_take(f, hash_of(f, OF_KNOWN, who));
 
