@@ -211,7 +211,7 @@ received_write(struct buf *out, const struct received *r)
 	size_t start = out->size;
 
 	if (r->user.size > 0)
-		put(&f, SLICE("Received: "));
+		put(&f, SLICE("Received:"));
 	else
 		put_from(&f, r);
 	put_by(&f, r);
