@@ -202,6 +202,8 @@ struct relay_result {
 	struct verdict verdict;		/* 250: taken over; 4xx, 5xx. Its text
 					 * is the other side's, one line */
 	struct slice remote_host;	/* "mx1.example.net[192.0.2.1]", "" */
+	bool passes_dsn;		/* that host takes care of NOTIFY; else
+					 * a 250 is "relayed" (RFC 3461 6.2) */
 };
 
 struct relay_results {

@@ -5,6 +5,7 @@ LIB_SRCS = \
 	lib/ask_links.c \
 	lib/ask_policy.c \
 	lib/ask_queue.c \
+	lib/ask_relay.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
@@ -23,6 +24,7 @@ LIB_SRCS = \
 	lib/config_manual.c \
 	lib/config_network.c \
 	lib/config_number.c \
+	lib/config_outbound.c \
 	lib/config_parse.c \
 	lib/config_problem.c \
 	lib/config_suggest.c \
@@ -48,6 +50,7 @@ LIB_SRCS = \
 	lib/short_id.c \
 	lib/stream.c \
 	lib/stream_tls.c \
+	lib/tls_client.c \
 	lib/tls_key.c \
 	lib/tls_provider.c \
 	lib/tls_scheme.c \

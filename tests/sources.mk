@@ -3,6 +3,7 @@ UNIT_TESTS = \
 	test_address \
 	test_aliases \
 	test_ask \
+	test_ask_relay \
 	test_author \
 	test_authres \
 	test_body \
