@@ -140,6 +140,7 @@ on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	answer = (struct route_answer){ .kind = found->kind,
 		.verdict = found->verdict, .is_exempt = found->is_exempt,
 		.is_unknown_user = found->is_unknown_user,
+		.is_elsewhere = found->is_elsewhere,
 		.alarm = slice_of(found->alarm),
 		.explanation = found->explanation.size ?
 		    buf_slice(&found->explanation) : SLICE(""),

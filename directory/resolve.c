@@ -51,6 +51,7 @@ reset(struct resolver *r, bool explains)
 	r->out.kind = ROUTE_REFUSE;
 	r->out.verdict.code = r->refusal.code = 0;
 	r->out.is_unknown_user = r->out.is_exempt = false;
+	r->out.is_elsewhere = false;
 	r->out.alarm[0] = r->refusal_text[0] = '\0';
 	buf_consume(&r->out.explanation, r->out.explanation.size);
 	r->out.n_leaves = 0;
@@ -226,6 +227,7 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 	struct catalog_domain *domain = catalog_find_domain(r->catalog, name);
 
 	if (domain == NULL) {
+		r->out.is_elsewhere = true;
 		verdict_set(&r->out.verdict, 550, 7, 1,
 		    "we do not take mail for this domain");
 		resolve_explain(r, "\"%.*s\" is not a domain of this server",

@@ -215,6 +215,8 @@ struct route_answer {
 	struct verdict verdict;		/* for ROUTE_REFUSE; code 0 otherwise */
 	bool is_unknown_user;		/* counts for harvesting */
 	bool is_exempt;			/* postmaster, abuse */
+	bool is_elsewhere;		/* REFUSE: no domain of ours. Mail of
+					 * our own users may go there */
 	struct slice alarm;		/* "" or what must be mended */
 	struct slice explanation;	/* lines: how, and by which file:line */
 	struct slice sealed;		/* empty when it came as a descriptor */

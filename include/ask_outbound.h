@@ -226,8 +226,9 @@ bool get_relay_results(struct ipc_reader *r, struct relay_results *a);
 /* ---- store ---- */
 
 /* One that leaves, noted before its first octet does; kept 35 days. */
+#define LEDGER_MESSAGE_ID_MAX 2000
 struct ledger_entry {
-	struct slice message_id;
+	struct slice message_id;	/* without <>; not "" */
 	struct slice recipient;		/* as rewritten */
 	struct slice sender;
 	uint64_t time_s;
@@ -244,12 +245,20 @@ enum vault_tag_kind { VAULT_TAG_BATV, VAULT_TAG_KIND_COUNT };
 struct vault_tag {
 	enum vault_tag_kind kind;
 	struct slice address;		/* local@domain */
-	uint32_t day;			/* of expiry, since 1970 */
+	uint32_t day;			/* when it is sent, since 1970: today,
+					 * or the tag is not made */
 };
 
-/* What a signer signs: the whole text, not a digest (RFC 6376 3.7). */
+/*
+ * What a signer signs: the whole text, not a digest (RFC 6376 3.7). It ends
+ * in the DKIM-Signature field, whose d=, s= and a= name a key of that domain.
+ * An empty input asks which keys there are: the answer has no signatures
+ * then, only algorithms and selectors. None at all: there are none, or the
+ * input is not what a signer signs.
+ */
+#define VAULT_DKIM_INPUT_MAX 15000
 struct vault_dkim {
-	struct slice domain;
+	struct slice domain;		/* lower-case A-label */
 	struct slice input;		/* canonicalised header and field */
 };
 #define VAULT_DKIM_MAX 2

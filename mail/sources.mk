@@ -6,7 +6,10 @@ MAIL_SRCS = \
 	mail/author.c \
 	mail/authres.c \
 	mail/authres_forged.c \
+	mail/batv.c \
 	mail/clamd.c \
+	mail/dkim_body.c \
+	mail/dkim_sign.c \
 	mail/dsn.c \
 	mail/dsn_text.c \
 	mail/header.c \

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	test_ask_relay \
 	test_author \
 	test_authres \
+	test_batv \
 	test_body \
 	test_check_content \
 	test_checks \
@@ -66,9 +67,11 @@ UNIT_TESTS = \
 	test_utf8 \
 	test_vault \
 	test_verdict \
+	test_voucher \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \

@@ -51,6 +51,7 @@ get_self(struct ipc_reader *r)
 	assert_int_equal(s.role, ROLE_STORE);
 	assert_int_equal(s.index, 2);
 	assert_int_equal(s.generation, 3);
+	assert_int_equal(s.kind, LISTEN_LOCAL);
 	assert_true(s.is_privileged);
 	assert_int_equal(s.uid, 100);
 	assert_int_equal(s.gid, 200);
@@ -622,6 +623,63 @@ get_command(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_mailbox(struct ipc_writer *w)
+{
+	const struct mailbox_ask q = { SLICE("k3f9q2m7t"), SLICE("www-data") };
+
+	put_mailbox_ask(w, &q);
+}
+
+static bool
+get_mailbox(struct ipc_reader *r)
+{
+	struct mailbox_ask q;
+
+	if (!get_mailbox_ask(r, &q))
+		return false;
+	same(q.session, "k3f9q2m7t");
+	same(q.user, "www-data");
+	return true;
+}
+
+static void
+put_may(struct ipc_writer *w)
+{
+	const struct may_ask q = { SLICE("alice"), SLICE("a@example.org") };
+
+	put_may_ask(w, &q);
+}
+
+static bool
+get_may(struct ipc_reader *r)
+{
+	struct may_ask q;
+
+	if (!get_may_ask(r, &q))
+		return false;
+	same(q.user, "alice");
+	same(q.address, "a@example.org");
+	return true;
+}
+
+static void
+put_may_reply(struct ipc_writer *w)
+{
+	put_may_answer(w, MAY_SEND);
+}
+
+static bool
+get_may_reply(struct ipc_reader *r)
+{
+	enum may_answer a;
+
+	if (!get_may_answer(r, &a))
+		return false;
+	assert_int_equal(a, MAY_SEND);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -653,6 +711,9 @@ static const struct {
 	{ "queue_prepare", put_kept, get_kept },
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
+	{ "mailbox_ask", put_mailbox, get_mailbox },
+	{ "may_ask", put_may, get_may },
+	{ "may_answer", put_may_reply, get_may_reply },
 };
 
 static void
@@ -781,6 +842,25 @@ reaches(enum role from, enum role to, int depth)
 	return false;
 }
 
+/* Who serves strangers reaches no password and no queue. */
+static void
+test_kinds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ask_n_links; i++) {
+		const struct ask_link *link = &ask_links[i];
+		bool is_own = link->answerer == ROLE_AUTH ||
+		    link->answerer == ROLE_QUEUE;
+
+		if (link->asker == ROLE_SMTPD)
+			assert_int_equal(link->kinds, is_own ? ASK_KINDS_OWN :
+			    ASK_KINDS_ALL);
+		else
+			assert_true(link->kinds == 0 &&
+			    link->answerer != ROLE_AUTH);
+	}
+}
+
 static void
 test_no_cycle(void **state)
 {
@@ -797,6 +877,7 @@ main(void)
 		cmocka_unit_test(test_values_out_of_bounds),
 		cmocka_unit_test(test_dns_names),
 		cmocka_unit_test(test_vault_out_of_bounds),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_no_cycle),
 	};
 
