@@ -52,6 +52,7 @@ LIB_SRCS = \
 	lib/short_id.c \
 	lib/stream.c \
 	lib/stream_tls.c \
+	lib/tls_client.c \
 	lib/tls_key.c \
 	lib/tls_provider.c \
 	lib/tls_scheme.c \

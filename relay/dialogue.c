@@ -10,6 +10,7 @@
 #include "reply.h"
 #include "seven_bit.h"
 
+#define QUIT_MS 5000		/* nothing depends on its reply */
 #define AUTH_TEXT_MAX 512	/* user and password together */
 
 void
@@ -42,23 +43,23 @@ dialogue_fail(struct dialogue *d, enum relay_stage stage,
 		return;
 	d->failure = *v;
 	d->failure_stage = stage;
-	if (d->delivery != NULL && d->has_sent_end) {
+	if (d->errand != NULL && d->has_sent_end) {
 		/* It may have been taken: whoever tries again may send it
 		 * twice (RFC 1047), and nothing here says "delivered". */
 		verdict_set(&uncertain, 451, 4, 2, "%s, after the message "
 		    "was sent: whether it was taken is not known", v->text);
-		delivery_settle_all(d->delivery, DELIVERY_TAKEN,
+		errand_settle_all(d->errand, ERRAND_TAKEN,
 		    RELAY_AT_END, &uncertain);
 	}
-	if (d->delivery != NULL)
-		delivery_reopen(d->delivery);
+	if (d->errand != NULL)
+		errand_reopen(d->errand);
 	/* what is half sent must not be completed by a QUIT */
 	if (is_within_message)
 		buf_free(&d->out);
 	else if (d->phase != DIALOGUE_QUIT && d->out.size == 0)
 		(void)buf_puts(&d->out, "QUIT\r\n");
 	seven_bit_free(&d->seven_bit);
-	d->delivery = NULL;
+	d->errand = NULL;
 	d->phase = DIALOGUE_OVER;
 }
 
@@ -151,7 +152,7 @@ void
 dialogue_delivered(struct dialogue *d)
 {
 	seven_bit_free(&d->seven_bit);
-	d->delivery = NULL;
+	d->errand = NULL;
 	d->n_deliveries++;
 	d->phase = DIALOGUE_READY;
 }
@@ -415,21 +416,14 @@ dialogue_input(struct dialogue *d, struct slice octets)
 uint32_t
 dialogue_timeout_ms(const struct dialogue *d)
 {
-	const uint32_t minute = 60000;
-
 	switch (d->phase) {
 	case DIALOGUE_BODY:
-		return 3 * minute;	/* 4.5.3.2.5 */
+		return d->settings->data_ms;
 	case DIALOGUE_END:
-		return 10 * minute;	/* 4.5.3.2.6 */
-	case DIALOGUE_ENVELOPE:
-		return stage_of(d) == RELAY_AT_DATA ? 2 * minute :
-		    5 * minute;
+		return d->settings->end_ms;
 	case DIALOGUE_QUIT:
-		return 5000;
-	case DIALOGUE_HANDSHAKE:
-		return minute;
+		return QUIT_MS;
 	default:
-		return 5 * minute;
+		return d->settings->command_ms;
 	}
 }

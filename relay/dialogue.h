@@ -9,7 +9,7 @@
  * Octets go in, octets wait in out. The owner looks at phase after each
  * call: in HANDSHAKE it has TLS made, in BODY it calls dialogue_pump as often
  * as the socket takes more, back in READY a delivery is over, and OVER
- * means: send what waits, close. Results stand in the delivery as soon as
+ * means: send what waits, close. Results stand in the errand as soon as
  * they are known. Until a reply of 2yz to the end of the message has come
  * nothing counts as taken over; once that end was sent nothing is tried at
  * another host.
@@ -17,7 +17,7 @@
 #ifndef RELAY_DIALOGUE_H
 #define RELAY_DIALOGUE_H
 
-#include "delivery.h"
+#include "errand.h"
 #include "features.h"
 #include "response.h"
 
@@ -32,6 +32,8 @@ struct dialogue_settings {
 	bool wants_tls;			/* if it is offered */
 	bool requires_tls;		/* nothing without it */
 	const char *user, *password;	/* NULL: no AUTH */
+	/* RFC 5321 4.5.3.2: 5, 3 and 10 minutes */
+	uint32_t command_ms, data_ms, end_ms;
 };
 
 enum dialogue_expects {
@@ -42,7 +44,7 @@ struct dialogue_expected {
 	enum dialogue_expects what;
 	uint16_t recipient;
 };
-#define DIALOGUE_EXPECTED_MAX (DELIVERY_RECIPIENTS_MAX + 4)
+#define DIALOGUE_EXPECTED_MAX (ERRAND_RECIPIENTS_MAX + 4)
 
 struct dialogue {
 	enum dialogue_phase phase;
@@ -58,7 +60,7 @@ struct dialogue {
 	struct verdict failure;
 	enum relay_stage failure_stage;
 	/* the delivery */
-	struct delivery *delivery;	/* lent; NULL: none */
+	struct errand *errand;	/* lent; NULL: none */
 	struct encoder encoder;
 	struct seven_bit *seven_bit;
 	bool has_answered;		/* anything, since it began */
@@ -79,8 +81,8 @@ void dialogue_input(struct dialogue *d, struct slice octets);
 void dialogue_secured(struct dialogue *d);
 /* The connection is gone, or its time limit has passed. */
 void dialogue_lost(struct dialogue *d, const char *why);
-/* In READY: begin. The delivery must outlive it, or the connection. */
-void dialogue_deliver(struct dialogue *d, struct delivery *delivery);
+/* In READY: begin. The errand must outlive it, or the connection. */
+void dialogue_deliver(struct dialogue *d, struct errand *errand);
 /* In BODY: more of the message into out. False: there is none for now. */
 bool dialogue_pump(struct dialogue *d);
 /* In READY: say goodbye. */

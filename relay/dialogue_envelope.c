@@ -46,8 +46,8 @@ static void
 settle_rest(struct dialogue *d, enum relay_stage stage,
     const struct verdict *v)
 {
-	delivery_settle_all(d->delivery, DELIVERY_OPEN, stage, v);
-	delivery_settle_all(d->delivery, DELIVERY_TAKEN, stage, v);
+	errand_settle_all(d->errand, ERRAND_OPEN, stage, v);
+	errand_settle_all(d->errand, ERRAND_TAKEN, stage, v);
 }
 
 /* False: it cannot be converted, and all have their answer. */
@@ -56,7 +56,7 @@ convert(struct dialogue *d)
 {
 	struct verdict v;
 	const char *why = NULL;
-	int error = seven_bit_new(&d->seven_bit, &d->delivery->source, &why);
+	int error = seven_bit_new(&d->seven_bit, &d->errand->source, &why);
 
 	if (error == 0)
 		return true;
@@ -75,7 +75,7 @@ convert(struct dialogue *d)
 static bool
 fits_host(struct dialogue *d)
 {
-	const struct delivery *q = d->delivery;
+	const struct errand *q = d->errand;
 	struct verdict v;
 
 	if (q->is_utf8 && !has(d, FEATURE_SMTPUTF8)) {
@@ -110,7 +110,7 @@ send_mail(struct dialogue *d)
 {
 	static const char *const rets[] = { [DSN_RET_NONE] = "",
 		[DSN_RET_FULL] = " RET=FULL", [DSN_RET_HDRS] = " RET=HDRS" };
-	const struct delivery *q = d->delivery;
+	const struct errand *q = d->errand;
 	struct buf *out = &d->out;
 
 	(void)buf_printf(out, "MAIL FROM:<%s>", q->reverse_path);
@@ -154,7 +154,7 @@ put_notify(struct buf *out, unsigned notify)
 static void
 send_rcpt(struct dialogue *d, uint16_t i)
 {
-	const struct delivery_recipient *r = &d->delivery->recipients[i];
+	const struct errand_recipient *r = &d->errand->recipients[i];
 
 	(void)buf_printf(&d->out, "RCPT TO:<%s>", r->address);
 	if (has(d, FEATURE_DSN)) {
@@ -169,12 +169,12 @@ send_rcpt(struct dialogue *d, uint16_t i)
 static void
 send_next(struct dialogue *d)
 {
-	uint16_t next = d->next++, last = d->delivery->n_recipients;
+	uint16_t next = d->next++, last = d->errand->n_recipients;
 
 	if (next == 0) {
 		send_mail(d);
 	} else if (next <= last) {
-		if (d->delivery->recipients[next - 1].state == DELIVERY_OPEN)
+		if (d->errand->recipients[next - 1].state == ERRAND_OPEN)
 			send_rcpt(d, (uint16_t)(next - 1));
 	} else {
 		(void)buf_puts(&d->out, "DATA\r\n");
@@ -186,7 +186,7 @@ send_next(struct dialogue *d)
 static bool
 may_send(const struct dialogue *d)
 {
-	uint16_t last = d->delivery->n_recipients;
+	uint16_t last = d->errand->n_recipients;
 	bool pipelines = has(d, FEATURE_PIPELINING);
 
 	if (d->is_mail_refused || (d->n_expected > 0 && !pipelines))
@@ -194,7 +194,7 @@ may_send(const struct dialogue *d)
 	if (d->next <= last)
 		return true;
 	return d->next == last + 1 && !has(d, FEATURE_CHUNKING) &&
-	    (pipelines || delivery_count(d->delivery, DELIVERY_TAKEN) > 0);
+	    (pipelines || errand_count(d->errand, ERRAND_TAKEN) > 0);
 }
 
 void
@@ -205,16 +205,16 @@ envelope_send(struct dialogue *d)
 }
 
 void
-dialogue_deliver(struct dialogue *d, struct delivery *delivery)
+dialogue_deliver(struct dialogue *d, struct errand *errand)
 {
-	d->delivery = delivery;
+	d->errand = errand;
 	d->failure.code = 0;
 	d->has_answered = d->has_sent_end = d->is_mail_refused = false;
 	d->next = d->first = d->n_expected = 0;
 	if (!fits_host(d))
 		return;
 	d->phase = DIALOGUE_ENVELOPE;
-	encoder_start(&d->encoder, &delivery->source, d->seven_bit,
+	encoder_start(&d->encoder, &errand->source, d->seven_bit,
 	    has(d, FEATURE_CHUNKING) ? ENCODER_CHUNKS : ENCODER_DATA);
 	if (d->needs_reset) {
 		(void)buf_puts(&d->out, "RSET\r\n");
@@ -299,7 +299,7 @@ settle_taken(struct dialogue *d, enum relay_stage stage)
 	response_verdict(&d->response, &v);
 	if (v.code / 100 == 2)
 		v.code = 250;
-	delivery_settle_all(d->delivery, DELIVERY_TAKEN, stage, &v);
+	errand_settle_all(d->errand, ERRAND_TAKEN, stage, &v);
 }
 
 /* All commands have their replies, and DATA was not answered with 354. */
@@ -309,12 +309,12 @@ envelope_over(struct dialogue *d)
 	struct verdict v = d->failure;
 
 	if (!d->is_mail_refused &&
-	    delivery_count(d->delivery, DELIVERY_TAKEN) > 0) {
+	    errand_count(d->errand, ERRAND_TAKEN) > 0) {
 		d->phase = DIALOGUE_BODY;	/* CHUNKING */
 		return;
 	}
 	if (d->is_mail_refused && v.code / 100 == 5)
-		delivery_settle_all(d->delivery, DELIVERY_OPEN,
+		errand_settle_all(d->errand, ERRAND_OPEN,
 		    RELAY_AT_MAIL, &v);
 	dialogue_delivered(d);
 }
@@ -341,19 +341,19 @@ rcpt_reply(struct dialogue *d, uint16_t i)
 	if (d->is_mail_refused)
 		return;
 	if (d->response.code / 100 == 2) {
-		d->delivery->recipients[i].state = DELIVERY_TAKEN;
+		d->errand->recipients[i].state = ERRAND_TAKEN;
 		return;
 	}
 	response_verdict(&d->response, &v);
 	if (v.code == 552 && v.subject == 0)
 		v.code = 452;
-	delivery_settle(d->delivery, i, RELAY_AT_RCPT, &v);
+	errand_settle(d->errand, i, RELAY_AT_RCPT, &v);
 }
 
 static void
 data_reply(struct dialogue *d)
 {
-	bool has_taken = delivery_count(d->delivery, DELIVERY_TAKEN) > 0;
+	bool has_taken = errand_count(d->errand, ERRAND_TAKEN) > 0;
 
 	if (d->response.code != 354) {
 		settle_taken(d, RELAY_AT_DATA);
