@@ -35,6 +35,8 @@ enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 enum auth_mechanism { AUTH_PLAIN, AUTH_LOGIN, AUTH_SCRAM_SHA_256,
 	AUTH_MECHANISM_COUNT };
 
+#define AUTH_RESPONSE_MAX 9216		/* before base64 (RFC 4954 4.3) */
+#define AUTH_NETWORK_MAX 64		/* octets, with terminator */
 struct auth_step {
 	uint32_t exchange;
 	enum auth_mechanism mechanism;
@@ -74,6 +76,9 @@ void put_auth_peer(struct ipc_writer *w, const struct auth_peer *q);
 bool get_auth_peer(struct ipc_reader *r, struct auth_peer *q);
 void put_auth_answer(struct ipc_writer *w, const struct auth_answer *a);
 bool get_auth_answer(struct ipc_reader *r, struct auth_answer *a);
+/* The mechanisms that everybody here can use: 1 << enum auth_mechanism. */
+void put_auth_offers(struct ipc_writer *w, unsigned mechanisms);
+bool get_auth_offers(struct ipc_reader *r, unsigned *mechanisms);
 
 /* ---- directory ---- */
 
@@ -84,7 +89,7 @@ bool get_auth_answer(struct ipc_reader *r, struct auth_answer *a);
  */
 struct mailbox_ask {
 	struct slice session;
-	struct slice user;		/* as in a voucher */
+	struct slice user;		/* as in a voucher; "": postmaster */
 };
 
 /* May this account write as that address? */
@@ -226,8 +231,9 @@ bool get_relay_results(struct ipc_reader *r, struct relay_results *a);
 /* ---- store ---- */
 
 /* One that leaves, noted before its first octet does; kept 35 days. */
+#define LEDGER_MESSAGE_ID_MAX 2000
 struct ledger_entry {
-	struct slice message_id;
+	struct slice message_id;	/* without <>; not "" */
 	struct slice recipient;		/* as rewritten */
 	struct slice sender;
 	uint64_t time_s;
@@ -244,12 +250,20 @@ enum vault_tag_kind { VAULT_TAG_BATV, VAULT_TAG_KIND_COUNT };
 struct vault_tag {
 	enum vault_tag_kind kind;
 	struct slice address;		/* local@domain */
-	uint32_t day;			/* of expiry, since 1970 */
+	uint32_t day;			/* when it is sent, since 1970: today,
+					 * or the tag is not made */
 };
 
-/* What a signer signs: the whole text, not a digest (RFC 6376 3.7). */
+/*
+ * What a signer signs: the whole text, not a digest (RFC 6376 3.7). It ends
+ * in the DKIM-Signature field, whose d=, s= and a= name a key of that domain.
+ * An empty input asks which keys there are: the answer has no signatures
+ * then, only algorithms and selectors. None at all: there are none, or the
+ * input is not what a signer signs.
+ */
+#define VAULT_DKIM_INPUT_MAX 15000
 struct vault_dkim {
-	struct slice domain;
+	struct slice domain;		/* lower-case A-label */
 	struct slice input;		/* canonicalised header and field */
 };
 #define VAULT_DKIM_MAX 2

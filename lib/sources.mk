@@ -1,9 +1,11 @@
 # Everything that is compiled from this folder, one file a line.
 LIB_SRCS = \
+	lib/ask_auth.c \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
 	lib/ask_links.c \
 	lib/ask_policy.c \
+	lib/ask_queue.c \
 	lib/ask_relay.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
@@ -36,11 +38,13 @@ LIB_SRCS = \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \
+	lib/flush.c \
 	lib/ipc_cursor.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \
 	lib/pack.c \
+	lib/password_table.c \
 	lib/route.c \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \

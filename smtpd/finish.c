@@ -18,6 +18,7 @@
 #include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
+#include "submit.h"
 
 #define COMMIT_DEADLINE_MS 60000
 
@@ -114,6 +115,10 @@ finish_delivered(struct session *s)
 		finish_await_confirmation(s);
 	if (s->tx->is_each) {
 		step = prdr_reply(s);
+	} else if (s->tx->n_remote > 0) {
+		note_delivered(s);
+		step = session_reply_with(s, REPLY_QUEUED,
+		    slice_of(s->tx->queue_id));
 	} else {
 		note_delivered(s);
 		step = session_reply_with_id(s, REPLY_DELIVERED);
@@ -213,6 +218,8 @@ finish_commit(struct session *s)
 		return copies_undo(s, finish_gone);
 	if (transaction_time_left_ms(s->tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
+	if (!s->tx->has_prepared)
+		return submit_commit(s, finish_delivered);
 	return session_ask(s, &q, commit_answered);
 }
 
@@ -257,7 +264,7 @@ commit_answered(struct session *s, struct answer *a)
 	if (outcome->n_failures == 0) {
 		tx->is_probed = false;	/* deliver forgets it by itself */
 		copies_done(s);
-		return finish_delivered(s);
+		return submit_commit(s, finish_delivered);
 	}
 	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
 	prdr_note_failures(tx, outcome);
@@ -306,6 +313,14 @@ prepare_fill(const struct session *s, struct prepare_ask *ask)
 	prepare_list(tx, ask);
 }
 
+/* Nothing for deliver: discarded, there already, or all of it queue's. */
+static enum step
+finish_no_copies(struct session *s)
+{
+	return s->tx->n_remote == 0 ? finish_delivered(s) :
+	    submit_prepare(s, finish_commit);
+}
+
 enum step
 finish_prepare(struct session *s)
 {
@@ -317,7 +332,7 @@ finish_prepare(struct session *s)
 
 	prepare_fill(s, &ask);
 	if (ask.n_recipients == 0)
-		return finish_delivered(s);
+		return finish_no_copies(s);
 	if (q.deadline_ms == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
 	FAULT_STEP("smtpd.before-prepare");
@@ -374,8 +389,9 @@ prepare_answered(struct session *s, struct answer *a)
 		return finish_refuse(s, REPLY_NOT_PREPARED);
 	if (outcome->n_failures > 0 && !tx->is_each)
 		return finish_failed(s, outcome, REPLY_NOT_PREPARED);
+	tx->has_prepared = true;
 	if (outcome->n_failures == 0)
-		return copies_intend(s);
+		return submit_prepare(s, copies_intend);
 	if (prdr_note_failures(tx, outcome) == 0)
 		return copies_undo(s, finish_delivered);
 	return copies_drop_failed(s, copies_intend);
@@ -501,15 +517,27 @@ finish_begin(struct session *s)
 }
 
 static enum step
+finish_sign(struct session *s)
+{
+	return submit_sign(s, finish_begin);
+}
+
+static enum step
 finish_scan(struct session *s)
 {
-	return clamd_scan(s, finish_begin);
+	return clamd_scan(s, session_is_own(s) ? finish_sign : finish_begin);
 }
 
 static enum step
 finish_filter(struct session *s)
 {
 	return milters_message(s, finish_scan);
+}
+
+static enum step
+finish_submission(struct session *s)
+{
+	return submit_message(s, finish_filter);
 }
 
 enum step
@@ -531,5 +559,6 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	return checks_data(s, finish_filter);
+	return session_is_own(s) ? finish_submission(s) :
+	    checks_data(s, finish_filter);
 }

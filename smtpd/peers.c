@@ -35,11 +35,13 @@ struct peers {
 	peers_answered_fn *answered;
 	uint32_t *n_failures;
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
-	struct channel *deliver, *store, *dns_resolver;
+	struct channel *deliver, *store, *dns_resolver, *queue;
+	struct channel *const *vault;		/* signer's, or NULL */
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
 	struct judge_queue waiting;		/* for a free policy worker */
 	struct loop_timer next_judge, no_worker;
 	uint64_t deliver_from, store_from;	/* transactions they know */
+	uint64_t queue_from;
 	struct pending **pending;		/* by id - 1 */
 	uint32_t n_pending, free;		/* free: id, or 0 */
 	bool is_segment_asked;
@@ -59,6 +61,12 @@ peers_new(struct loop *loop, peers_answered_fn *answered,
 	peers->answered = answered;
 	peers->n_failures = n_failures;
 	return peers;
+}
+
+void
+peers_share_vault(struct peers *peers, struct channel *const *vault)
+{
+	peers->vault = vault;
 }
 
 /* ---- channels ---- */
@@ -104,6 +112,10 @@ channel_choose(const struct peers *peers, const struct question *q)
 		    NULL;
 	case ROLE_STORE:
 		return transaction >= peers->store_from ? peers->store : NULL;
+	case ROLE_QUEUE:
+		return transaction >= peers->queue_from ? peers->queue : NULL;
+	case ROLE_VAULT:
+		return peers->vault != NULL ? *peers->vault : NULL;
 	default:
 		return NULL;
 	}
@@ -160,6 +172,9 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 	*role = ROLE_RESOLVER;
 	if (ch == peers->dns_resolver)
 		return &peers->dns_resolver;
+	*role = ROLE_QUEUE;
+	if (ch == peers->queue)
+		return &peers->queue;
 	for (i = 0; i < MAX_POOL; i++) {
 		*index = i;
 		*role = ROLE_DIRECTORY;
@@ -213,6 +228,8 @@ peer_drop(struct peers *peers, const struct channel *ch)
 	uint16_t index;
 	struct channel **slot = slot_of(peers, ch, &role, &index);
 
+	if (peers->vault != NULL && ch == *peers->vault)
+		compartment_accuse(ROLE_VAULT, 0);
 	if (slot == NULL)
 		return;
 	log_warning("peer_misbehaved", LOG_S("peer", channel_name(ch)),
@@ -240,6 +257,9 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		slot = &peers->policies[index % MAX_POOL];
 	} else if (role == ROLE_RESOLVER) {
 		slot = &peers->dns_resolver;
+	} else if (role == ROLE_QUEUE) {
+		slot = &peers->queue;
+		peers->queue_from = transaction_last_number() + 1;
 	}
 	if (slot == NULL) {
 		close(fd);

@@ -34,6 +34,11 @@ enum question_kind {
 	QUESTION_SEEN,		/* store -> answer.as.seen */
 	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
 	QUESTION_SCAN,		/* clamd -> answer.as.scan */
+	QUESTION_MAY,		/* directory -> answer.as.may */
+	QUESTION_QUEUE,		/* queue -> answer.as.queued */
+	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
+	QUESTION_TRACE,		/* vault -> answer.as.octets */
+	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	/* told */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
 	QUESTION_DONE,		/* store: these are in new/ */
@@ -42,6 +47,8 @@ enum question_kind {
 	QUESTION_END,		/* store: it may not have */
 	QUESTION_FAILED,	/* store: remember this recipient's failure */
 	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
+	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUESTION_QUEUE */
+	QUESTION_QUEUE_ABORT,	/* queue: forget the transaction */
 	QUESTION_COUNT,
 };
 
@@ -79,8 +86,14 @@ struct question {
 		struct release_ask release;
 		const struct milters_ask *milters;
 		struct scan_ask scan;
+		const struct may_ask *may;
+		const struct queue_prepare *queue;
+		const struct queue_recipient *queue_recipient;
+		struct slice octets;	/* TRACE */
+		const struct vault_dkim *dkim;
 		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
-					 * CONFIRM, END */
+					 * CONFIRM, END, QUEUE_COMMIT,
+					 * QUEUE_ABORT */
 	} as;
 };
 
@@ -102,7 +115,10 @@ struct answer {
 		struct outcome outcome;
 		struct record_states states;
 		struct judge_answer judge;
-		struct slice octets;	/* DNS: put_dns_answer's form */
+		struct slice octets;	/* DNS: put_dns_answer's form; TRACE */
+		enum may_answer may;
+		struct queue_prepared queued;
+		struct vault_dkim_signed dkim;
 		struct grey_answer grey;
 		struct seen_answer seen;
 		struct milters_answer milters;

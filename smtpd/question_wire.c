@@ -67,6 +67,21 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_SEEN:
 		put_seen_ask(w, q->as.seen);
 		break;
+	case QUESTION_MAY:
+		put_may_ask(w, q->as.may);
+		break;
+	case QUESTION_QUEUE:
+		put_queue_prepare(w, q->as.queue);
+		break;
+	case QUESTION_QUEUE_RECIPIENT:
+		put_queue_recipient(w, q->as.queue_recipient);
+		break;
+	case QUESTION_TRACE:
+		ipc_put_slice(w, q->as.octets);
+		break;
+	case QUESTION_DKIM:
+		put_vault_dkim(w, q->as.dkim);
+		break;
 	default:
 		ipc_put_u64(w, q->as.transaction);
 		break;
@@ -126,6 +141,31 @@ get_seen(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_may(struct ipc_reader *r, struct answer *a)
+{
+	return get_may_answer(r, &a->as.may);
+}
+
+static bool
+get_queued(struct ipc_reader *r, struct answer *a)
+{
+	return get_queue_prepared(r, &a->as.queued);
+}
+
+static bool
+get_trace(struct ipc_reader *r, struct answer *a)
+{
+	a->as.octets = ipc_get_slice(r);
+	return a->as.octets.size > 0 && ipc_reader_is_done(r);
+}
+
+static bool
+get_dkim(struct ipc_reader *r, struct answer *a)
+{
+	return get_vault_dkim_signed(r, &a->as.dkim);
+}
+
+static bool
 get_nothing(struct ipc_reader *r, struct answer *a)
 {
 	(void)a;
@@ -157,6 +197,17 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_DNS] = { ROLE_RESOLVER, DNS_ASK, DNS_ANSWER, get_dns },
 	[QUESTION_GREY] = { ROLE_STORE, GREY_ASK, GREY_ANSWER, get_grey },
 	[QUESTION_SEEN] = { ROLE_STORE, SEEN_ASK, SEEN_ANSWER, get_seen },
+	[QUESTION_MAY] = { ROLE_DIRECTORY, MAY_ASK, MAY_ANSWER, get_may },
+	[QUESTION_QUEUE] = { ROLE_QUEUE, QUEUE_PREPARE, QUEUE_PREPARED,
+	    get_queued },
+	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
+	    get_code },
+	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
+	[QUESTION_QUEUE_ABORT] = { ROLE_QUEUE, QUEUE_ABORT, 0, NULL },
+	[QUESTION_TRACE] = { ROLE_VAULT, VAULT_TRACE, VAULT_TRACED,
+	    get_trace },
+	[QUESTION_DKIM] = { ROLE_VAULT, VAULT_DKIM, VAULT_DKIM_SIGNED,
+	    get_dkim },
 	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
 	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
@@ -180,6 +231,13 @@ question_transaction(const struct question *q)
 		return q->as.list.transaction;
 	case QUESTION_RELEASE:
 		return q->as.release.transaction;
+	case QUESTION_QUEUE:
+		return q->as.queue->transaction;
+	case QUESTION_QUEUE_RECIPIENT:
+		return q->as.queue_recipient->transaction;
+	case QUESTION_MAY:
+	case QUESTION_TRACE:
+	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
 	case QUESTION_FAILURE:
 	case QUESTION_FAILED:

@@ -275,6 +275,7 @@ session_free(struct session *s)
 	if (s->spent_fd >= 0)
 		close(s->spent_fd);
 	free(s->helo);
+	free(s->user);
 	free(s->unknown_line);
 	free(s->tls);
 	free(s);

@@ -14,6 +14,7 @@
 #include "replies.h"
 #include "session.h"
 #include "short_id.h"
+#include "voucher.h"
 
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
@@ -41,6 +42,7 @@ struct session {
 	const struct session_settings *settings;
 	void *conn;
 	struct client *client;		/* of limits.h; may be NULL */
+	struct voucher_copy *user;	/* auth's word who it is; or NULL */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
 	char client_name[256];		/* confirmed, or "[ip]": for milters */

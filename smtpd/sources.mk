@@ -42,5 +42,10 @@ SMTPD_SRCS = \
 	smtpd/signer.c \
 	smtpd/smtpd.c \
 	smtpd/starttls.c \
+	smtpd/submit.c \
+	smtpd/submit_message.c \
+	smtpd/submit_queue.c \
+	smtpd/submit_rcpt.c \
+	smtpd/submit_sign.c \
 	smtpd/trace.c \
 	smtpd/transaction.c

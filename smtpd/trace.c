@@ -22,6 +22,8 @@ trace_protocol(const struct session *s)
 		with |= RECEIVED_UTF8;
 	if (s->tls != NULL)
 		with |= RECEIVED_TLS;
+	if (s->user != NULL && s->settings->kind == LISTEN_SUBMISSION)
+		with |= RECEIVED_AUTH;
 	return with;
 }
 

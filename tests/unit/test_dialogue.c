@@ -27,6 +27,7 @@ struct dialogue {
 	size_t read;			/* of host.sent */
 	bool is_open;
 	enum config_tls_mode tls_mode;
+	char user[64];
 	int64_t now_us;
 };
 
@@ -41,8 +42,9 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 static const char *const kind_names[QUESTION_COUNT] = {
 	"route", "probe", "failure", "prepare", "records", "intent",
 	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
-	"seen", "milters", "scan", "cancel", "done", "settle", "confirm", "end",
-	"failed", "milters-end",
+	"seen", "milters", "scan", "may", "queue", "queue-commit", "vault-trace",
+	"dkim", "cancel", "done", "settle", "confirm", "end", "failed",
+	"milters-end", "queue-recipient", "queue-abort",
 };
 
 static enum question_kind
@@ -91,6 +93,7 @@ open_now(struct dialogue *d)
 		return;
 	host_open(&d->host, d->config.data ? d->config.data : "");
 	d->host.tls_mode = d->tls_mode;
+	memcpy(d->host.user, d->user, sizeof(d->user));
 	host_connect(&d->host, false);
 	d->is_open = true;
 }
@@ -344,6 +347,22 @@ set_tls(struct dialogue *d, const char *mode)
 	dialogue_fail(d, "no such mode", mode);
 }
 
+/* What a listener is for, and who was let in there. */
+static void
+set_role(struct dialogue *d, const char *role)
+{
+	d->host.role = strcmp(role, "local") == 0 ? LISTEN_LOCAL :
+	    LISTEN_SUBMISSION;
+}
+
+static void
+want_like(struct dialogue *d, const struct buf *is, const char *pattern)
+{
+	if (is->data == NULL || fnmatch(pattern, is->data, 0) != 0)
+		dialogue_fail(d, pattern, is->data != NULL ? is->data :
+		    "(nothing)");
+}
+
 static void
 do_event(struct dialogue *d, const char *what)
 {
@@ -407,6 +426,14 @@ run_line(struct dialogue *d, char *line)
 		pass_time(d, (unsigned)strtoul(text, NULL, 10));
 	else if (strcmp(line, "tls") == 0)
 		set_tls(d, text);
+	else if (strcmp(line, "role") == 0)
+		set_role(d, text);
+	else if (strcmp(line, "user") == 0)
+		slice_copy(d->user, sizeof(d->user), slice_of(text));
+	else if (strcmp(line, "envelope") == 0)
+		want_like(d, &d->host.envelope, text);
+	else if (strcmp(line, "queued") == 0)
+		want_like(d, &d->host.queued, text);
 	else if (strcmp(line, "event") == 0)
 		do_event(d, text);
 	else if (strcmp(line, "needs") != 0)
