@@ -51,6 +51,7 @@ struct supervisor {
 	int lock_fd;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
 	int renames_fd;			/* deliver's, for all its lives */
+	int failures_fd;		/* auth's */
 	/* looked up once, at the start: a directory service that is silent
 	 * for a moment must not keep a compartment from its restart */
 	struct owner owners[ROLE_COUNT];

@@ -1,6 +1,8 @@
 # The unit tests (tests/unit/NAME.c) and fuzz targets (tests/fuzz/NAME.c).
 UNIT_TESTS = \
+	test_account_rights \
 	test_address \
+	test_address_list \
 	test_aliases \
 	test_ask \
 	test_ask_relay \
@@ -79,6 +81,7 @@ FUZZ_TARGETS = \
 	fuzz_config \
 	fuzz_facts \
 	fuzz_address \
+	fuzz_address_list \
 	fuzz_command \
 	fuzz_header \
 	fuzz_content \
