@@ -39,6 +39,8 @@ enum question_kind {
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
+	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
+	QUESTION_AUTH_PEER,	/* auth -> answer.as.auth; fd: the socket */
 	/* told */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
 	QUESTION_DONE,		/* store: these are in new/ */
@@ -49,6 +51,7 @@ enum question_kind {
 	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUESTION_QUEUE */
 	QUESTION_QUEUE_ABORT,	/* queue: forget the transaction */
+	QUESTION_AUTH_FORGET,	/* auth: the exchange is over */
 	QUESTION_COUNT,
 };
 
@@ -66,6 +69,12 @@ struct judge_question {
 	const struct slice *parts;
 	size_t n_parts;
 	uint32_t set;			/* peers.c numbers it */
+};
+
+/* One exchange with auth, the same for all of its steps. */
+struct auth_question {
+	struct auth_step step;
+	uint16_t process;		/* peers.c chooses it at the first */
 };
 
 struct question {
@@ -91,6 +100,8 @@ struct question {
 		const struct queue_recipient *queue_recipient;
 		struct slice octets;	/* TRACE */
 		const struct vault_dkim *dkim;
+		struct auth_question *auth_step;	/* and FORGET */
+		const struct auth_peer *auth_peer;
 		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
 					 * CONFIRM, END, QUEUE_COMMIT,
 					 * QUEUE_ABORT */
@@ -119,6 +130,7 @@ struct answer {
 		enum may_answer may;
 		struct queue_prepared queued;
 		struct vault_dkim_signed dkim;
+		struct auth_answer auth;
 		struct grey_answer grey;
 		struct seen_answer seen;
 		struct milters_answer milters;

@@ -82,6 +82,15 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_DKIM:
 		put_vault_dkim(w, q->as.dkim);
 		break;
+	case QUESTION_AUTH_STEP:
+		put_auth_step(w, &q->as.auth_step->step);
+		break;
+	case QUESTION_AUTH_PEER:
+		put_auth_peer(w, q->as.auth_peer);
+		break;
+	case QUESTION_AUTH_FORGET:
+		ipc_put_u32(w, q->as.auth_step->step.exchange);
+		break;
 	default:
 		ipc_put_u64(w, q->as.transaction);
 		break;
@@ -166,6 +175,12 @@ get_dkim(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_auth(struct ipc_reader *r, struct answer *a)
+{
+	return get_auth_answer(r, &a->as.auth);
+}
+
+static bool
 get_nothing(struct ipc_reader *r, struct answer *a)
 {
 	(void)a;
@@ -203,6 +218,9 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
 	    get_code },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
+	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
+	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
+	[QUESTION_AUTH_FORGET] = { ROLE_AUTH, AUTH_FORGET, 0, NULL },
 	[QUESTION_QUEUE_ABORT] = { ROLE_QUEUE, QUEUE_ABORT, 0, NULL },
 	[QUESTION_TRACE] = { ROLE_VAULT, VAULT_TRACE, VAULT_TRACED,
 	    get_trace },
@@ -236,6 +254,9 @@ question_transaction(const struct question *q)
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
 	case QUESTION_MAY:
+	case QUESTION_AUTH_STEP:
+	case QUESTION_AUTH_PEER:
+	case QUESTION_AUTH_FORGET:
 	case QUESTION_TRACE:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
