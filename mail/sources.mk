@@ -4,6 +4,7 @@ MAIL_SRCS = \
 	mail/address.c \
 	mail/address_domain.c \
 	mail/address_form.c \
+	mail/address_list.c \
 	mail/author.c \
 	mail/authres.c \
 	mail/authres_forged.c \
@@ -15,6 +16,7 @@ MAIL_SRCS = \
 	mail/dsn.c \
 	mail/dsn_text.c \
 	mail/header.c \
+	mail/list_tokens.c \
 	mail/mail_date.c \
 	mail/milter.c \
 	mail/mime.c \

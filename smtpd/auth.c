@@ -8,6 +8,7 @@
 #include <string.h>
 #include "auth.h"
 #include "base64.h"
+#include "caller.h"
 #include "limits.h"
 #include "sasl.h"
 
@@ -230,17 +231,6 @@ auth_line(struct session *s, struct slice line)
 
 /* ---- the command ---- */
 
-/* A number that no other AUTH of this process has. */
-static uint32_t
-next_exchange(void)
-{
-	static uint32_t last;
-
-	if (++last == 0)
-		last = 1;
-	return last;
-}
-
 static enum step
 auth_begin(struct session *s, enum auth_mechanism mechanism,
     struct slice initial)
@@ -252,7 +242,7 @@ auth_begin(struct session *s, enum auth_mechanism mechanism,
 		return session_reply(s, REPLY_NO_MEMORY);
 	limits_network(s->auth->network, s->ip);
 	step = &s->auth->question.step;
-	step->exchange = next_exchange();
+	step->exchange = caller_next_exchange();
 	step->mechanism = mechanism;
 	step->is_first = true;
 	step->has_response = initial.size > 0;

@@ -228,12 +228,12 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 		*role = ROLE_DIRECTORY;
 		if (ch == peers->directories[i])
 			return &peers->directories[i];
-		*role = ROLE_POLICY;
-		if (ch == peers->policies[i])
-			return &peers->policies[i];
 		*role = ROLE_AUTH;
 		if (ch == peers->auths[i])
 			return &peers->auths[i];
+		*role = ROLE_POLICY;
+		if (ch == peers->policies[i])
+			return &peers->policies[i];
 	}
 	return NULL;
 }
@@ -309,12 +309,12 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		slot = &peers->directories[index % MAX_POOL];
 	} else if (role == ROLE_POLICY) {
 		slot = &peers->policies[index % MAX_POOL];
-	} else if (role == ROLE_RESOLVER) {
-		slot = &peers->dns_resolver;
 	} else if (role == ROLE_AUTH) {
-		slot = &peers->auths[index % MAX_POOL];
 		rules = auth_rules;
 		n_rules = N_AUTH_RULES;
+		slot = &peers->auths[index % MAX_POOL];
+	} else if (role == ROLE_RESOLVER) {
+		slot = &peers->dns_resolver;
 	} else if (role == ROLE_QUEUE) {
 		slot = &peers->queue;
 		peers->queue_from = transaction_last_number() + 1;

@@ -34,13 +34,15 @@ enum question_kind {
 	QUESTION_SEEN,		/* store -> answer.as.seen */
 	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
 	QUESTION_SCAN,		/* clamd -> answer.as.scan */
+	QUESTION_AUTH_PEER,	/* auth -> answer.as.auth; the host sends the
+				 * client's own socket along */
 	QUESTION_MAY,		/* directory -> answer.as.may */
 	QUESTION_QUEUE,		/* queue -> answer.as.queued */
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
+	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
-	QUESTION_AUTH_PEER,	/* auth -> answer.as.auth; fd: the socket */
 	/* told */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
 	QUESTION_DONE,		/* store: these are in new/ */
@@ -97,6 +99,7 @@ struct question {
 		struct scan_ask scan;
 		const struct may_ask *may;
 		const struct queue_prepare *queue;
+		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
 		struct slice octets;	/* TRACE */
 		const struct vault_dkim *dkim;
@@ -128,6 +131,7 @@ struct answer {
 		struct judge_answer judge;
 		struct slice octets;	/* DNS: put_dns_answer's form; TRACE */
 		enum may_answer may;
+		bool is_ok;		/* QUEUE_OWN */
 		struct queue_prepared queued;
 		struct vault_dkim_signed dkim;
 		struct auth_answer auth;

@@ -46,6 +46,8 @@ static const struct command_entry commands[] = {
 	{ SLICE("VRFY"), PHASE_ANY, true, true, cmd_vrfy, NULL },
 	{ SLICE("EXPN"), PHASE_ANY, true, true, cmd_expn, NULL },
 	{ SLICE("HELP"), PHASE_ANY, true, true, cmd_help, NULL },
+	{ SLICE("XQUEUE"), PHASE_CONNECTED | PHASE_READY, true, true,
+	    cmd_xqueue, NULL },
 	{ SLICE("QUIT"), PHASE_ANY, true, false, cmd_quit, NULL },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -411,17 +413,23 @@ session_begin(struct session *s)
 }
 
 enum step
-session_say_greeting(struct session *s, bool has_talked)
+session_greeting(struct session *s)
 {
 	char text[300];
 
+	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
+	    s->settings->config->hostname);
+	return session_reply_lines(s, 220, slice_of(text));
+}
+
+enum step
+session_say_greeting(struct session *s, bool has_talked)
+{
 	s->is_timer_wanted = true;
 	note_asked("connect", slice_of(s->ip), 0);
 	if (has_talked)
 		return session_run(s, session_reply(s, REPLY_TALKS_EARLY));
-	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
-	    s->settings->config->hostname);
-	return session_run(s, session_reply_lines(s, 220, slice_of(text)));
+	return session_run(s, session_greeting(s));
 }
 
 enum step

@@ -48,6 +48,7 @@ struct session {
 	struct auth_talk *auth;		/* AUTH under way (auth.c), or NULL */
 	const char *auth_type;		/* how it was found out; NULL: not */
 	bool has_said_auth;		/* what it says may be a password */
+	unsigned caller_uid;		/* of a local one, as the kernel says */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
 	char client_name[256];		/* confirmed, or "[ip]": for milters */
