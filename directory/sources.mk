@@ -18,6 +18,7 @@ DIRECTORY_SRCS = \
 	directory/mailbox.c \
 	directory/names.c \
 	directory/passwd.c \
+	directory/passwords.c \
 	directory/record.c \
 	directory/resolve.c \
 	directory/source.c \

@@ -81,7 +81,8 @@ enum ask_type {
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
-	ENDPOINT_ASK,		/* u16 index (config_find_endpoint); smtpd ->
+	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint, or
+				 * auth's 0, Dovecot ->
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */
@@ -171,6 +172,8 @@ enum ask_type {
 				 * connected socket -> AUTH_ANSWER */
 	AUTH_ANSWER,		/* struct auth_answer */
 	AUTH_FORGET,		/* u32 exchange: over. Told. */
+	AUTH_OFFERS,		/* u8 mechanisms (get_auth_offers), for EHLO.
+				 * Told, by auth, at first and on a change */
 	/* smtpd[submission, local] -> queue */
 	QUEUE_RECIPIENT = 336,	/* struct queue_recipient. Told, before ... */
 	QUEUE_PREPARE,		/* struct queue_prepare; descriptor: the sealed

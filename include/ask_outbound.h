@@ -35,6 +35,8 @@ enum dsn_ret { DSN_RET_NONE, DSN_RET_FULL, DSN_RET_HDRS };
 enum auth_mechanism { AUTH_PLAIN, AUTH_LOGIN, AUTH_SCRAM_SHA_256,
 	AUTH_MECHANISM_COUNT };
 
+#define AUTH_RESPONSE_MAX 9216		/* before base64 (RFC 4954 4.3) */
+#define AUTH_NETWORK_MAX 64		/* octets, with terminator */
 struct auth_step {
 	uint32_t exchange;
 	enum auth_mechanism mechanism;
@@ -74,6 +76,9 @@ void put_auth_peer(struct ipc_writer *w, const struct auth_peer *q);
 bool get_auth_peer(struct ipc_reader *r, struct auth_peer *q);
 void put_auth_answer(struct ipc_writer *w, const struct auth_answer *a);
 bool get_auth_answer(struct ipc_reader *r, struct auth_answer *a);
+/* The mechanisms that everybody here can use: 1 << enum auth_mechanism. */
+void put_auth_offers(struct ipc_writer *w, unsigned mechanisms);
+bool get_auth_offers(struct ipc_reader *r, unsigned *mechanisms);
 
 /* ---- directory ---- */
 

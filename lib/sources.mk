@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 LIB_SRCS = \
+	lib/ask_auth.c \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
 	lib/ask_links.c \
@@ -42,6 +43,7 @@ LIB_SRCS = \
 	lib/loop.c \
 	lib/message.c \
 	lib/pack.c \
+	lib/password_table.c \
 	lib/route.c \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \

@@ -342,6 +342,7 @@ compiler_ended(struct child *child, int status)
 		log_error("tables_not_compiled", LOG_S("effect",
 		    "the old ones stay in use; see the lines above"), LOG_END);
 	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
+	children_tell(s, ROLE_AUTH, TABLES_CHANGED);
 	if (s->wants_compile && !s->is_stopping)
 		compile_start(s);
 }

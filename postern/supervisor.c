@@ -579,7 +579,9 @@ supervisor_run(const char *config_path)
 		fatal("no random numbers");
 	s.renames_fd = memfd_create("renames", MFD_CLOEXEC |
 	    MFD_ALLOW_SEALING);
-	if (s.renames_fd < 0)
+	s.failures_fd = memfd_create("failures", MFD_CLOEXEC |
+	    MFD_ALLOW_SEALING);
+	if (s.renames_fd < 0 || s.failures_fd < 0)
 		fatal("no shared memory: %s", strerror(errno));
 	if (listen_open(&s) != 0)
 		fatal("not every address could be bound: see above");

@@ -109,6 +109,16 @@ send_renames(const struct child *child, int fd)
 	    child->supervisor->renames_fd);
 }
 
+/* So do the failures that auth counts. */
+static int
+send_failures(const struct child *child, int fd)
+{
+	if (child->role != ROLE_AUTH)
+		return 0;
+	return send_named_fd(fd, SETUP_FD_FAILURES,
+	    child->supervisor->failures_fd);
+}
+
 /* Those of its kind: what serves strangers has no socket of ours. */
 static int
 send_listeners(const struct child *child, int fd)
@@ -460,6 +470,8 @@ wire_child(struct child *child, int fd)
 		error = send_listeners(child, fd);
 	if (!error)
 		error = send_renames(child, fd);
+	if (!error)
+		error = send_failures(child, fd);
 	if (!error)
 		error = send_certificates(child, fd);
 	if (!error && child->role == ROLE_VAULT)

@@ -24,6 +24,8 @@ enum step session_run(struct session *s, enum step step);
 void session_flush(struct session *s);
 /* 220; or, if the client has talked already, 554. */
 enum step session_say_greeting(struct session *s, bool has_talked);
+/* The 220 alone, as a handler answers. */
+enum step session_greeting(struct session *s);
 /* No time left for the handshake (starttls.c). */
 enum step session_handshake_over(struct session *s);
 /* Ask, and go on in answered. Unknown at once if it cannot be asked. */

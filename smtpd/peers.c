@@ -35,6 +35,8 @@ struct peers {
 	peers_answered_fn *answered;
 	uint32_t *n_failures;
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
+	struct channel *auths[MAX_POOL];
+	unsigned auth_offers;			/* 1 << enum auth_mechanism */
 	struct channel *deliver, *store, *dns_resolver, *queue;
 	struct channel *const *vault;		/* signer's, or NULL */
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
@@ -103,6 +105,8 @@ channel_choose(const struct peers *peers, const struct question *q)
 	switch (question_wires[q->kind].role) {
 	case ROLE_DIRECTORY:
 		return pool_choose(peers->directories);
+	case ROLE_AUTH:
+		return pool_choose(peers->auths);
 	case ROLE_POLICY:
 		return pool_choose_free(peers->policies);
 	case ROLE_RESOLVER:
@@ -155,6 +159,27 @@ static const struct channel_rule store_rules[] = {
 };
 #define N_STORE_RULES (sizeof(store_rules) / sizeof(store_rules[0]))
 
+/* All of auth's processes say the same. */
+static bool
+on_auth_offers(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peers *peers = arg;
+
+	(void)ch;
+	return get_auth_offers(&m->body, &peers->auth_offers);
+}
+
+static const struct channel_rule auth_rules[] = {
+	{ AUTH_OFFERS, CHANNEL_NO_FD, on_auth_offers },
+};
+#define N_AUTH_RULES (sizeof(auth_rules) / sizeof(auth_rules[0]))
+
+unsigned
+peers_auth_offers(const struct peers *peers)
+{
+	return peers->auth_offers;
+}
+
 /* Where a channel is kept, and whose it is; NULL: it has a successor. */
 static struct channel **
 slot_of(struct peers *peers, const struct channel *ch, enum role *role,
@@ -180,6 +205,9 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 		*role = ROLE_DIRECTORY;
 		if (ch == peers->directories[i])
 			return &peers->directories[i];
+		*role = ROLE_AUTH;
+		if (ch == peers->auths[i])
+			return &peers->auths[i];
 		*role = ROLE_POLICY;
 		if (ch == peers->policies[i])
 			return &peers->policies[i];
@@ -242,12 +270,15 @@ void
 peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 {
 	struct channel **slot = NULL;
-	bool is_store = role == ROLE_STORE;
+	const struct channel_rule *rules = NULL;
+	size_t n_rules = 0;
 
 	if (role == ROLE_DELIVER) {
 		slot = &peers->deliver;
 		peers->deliver_from = transaction_last_number() + 1;
-	} else if (is_store) {
+	} else if (role == ROLE_STORE) {
+		rules = store_rules;
+		n_rules = N_STORE_RULES;
 		slot = &peers->store;
 		peers->store_from = transaction_last_number() + 1;
 		*peers->n_failures = 0;
@@ -255,6 +286,10 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		slot = &peers->directories[index % MAX_POOL];
 	} else if (role == ROLE_POLICY) {
 		slot = &peers->policies[index % MAX_POOL];
+	} else if (role == ROLE_AUTH) {
+		rules = auth_rules;
+		n_rules = N_AUTH_RULES;
+		slot = &peers->auths[index % MAX_POOL];
 	} else if (role == ROLE_RESOLVER) {
 		slot = &peers->dns_resolver;
 	} else if (role == ROLE_QUEUE) {
@@ -267,8 +302,7 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 	}
 	if (*slot != NULL)
 		channel_free(slot);
-	*slot = channel_new(peers->loop, fd, role_name(role),
-	    is_store ? store_rules : NULL, is_store ? N_STORE_RULES : 0,
+	*slot = channel_new(peers->loop, fd, role_name(role), rules, n_rules,
 	    on_closed, peers);
 	want_next_judge(peers);
 }

@@ -27,6 +27,8 @@ struct peers *peers_new(struct loop *loop, peers_answered_fn *answered,
 void peers_share_vault(struct peers *peers, struct channel *const *vault);
 /* A new end of a channel; takes fd over. */
 void peers_add(struct peers *peers, enum role role, uint16_t index, int fd);
+/* What auth can be asked with (1 << enum auth_mechanism), for EHLO. */
+unsigned peers_auth_offers(const struct peers *peers);
 /* Ask store for a trail segment, unless that is under way. */
 void peers_want_segment(struct peers *peers, struct trail *trail);
 

@@ -34,6 +34,8 @@ enum question_kind {
 	QUESTION_SEEN,		/* store -> answer.as.seen */
 	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
 	QUESTION_SCAN,		/* clamd -> answer.as.scan */
+	QUESTION_AUTH_PEER,	/* auth -> answer.as.auth; the host sends the
+				 * client's own socket along */
 	QUESTION_MAY,		/* directory -> answer.as.may */
 	QUESTION_QUEUE,		/* queue -> answer.as.queued */
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
@@ -86,6 +88,7 @@ struct question {
 		struct release_ask release;
 		const struct milters_ask *milters;
 		struct scan_ask scan;
+		const struct auth_peer *auth_peer;
 		const struct may_ask *may;
 		const struct queue_prepare *queue;
 		const struct queue_recipient *queue_recipient;
@@ -116,6 +119,7 @@ struct answer {
 		struct record_states states;
 		struct judge_answer judge;
 		struct slice octets;	/* DNS: put_dns_answer's form; TRACE */
+		struct auth_answer auth;
 		enum may_answer may;
 		struct queue_prepared queued;
 		struct vault_dkim_signed dkim;

@@ -67,6 +67,9 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_SEEN:
 		put_seen_ask(w, q->as.seen);
 		break;
+	case QUESTION_AUTH_PEER:
+		put_auth_peer(w, q->as.auth_peer);
+		break;
 	case QUESTION_MAY:
 		put_may_ask(w, q->as.may);
 		break;
@@ -141,6 +144,12 @@ get_seen(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_auth(struct ipc_reader *r, struct answer *a)
+{
+	return get_auth_answer(r, &a->as.auth);
+}
+
+static bool
 get_may(struct ipc_reader *r, struct answer *a)
 {
 	return get_may_answer(r, &a->as.may);
@@ -197,6 +206,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_DNS] = { ROLE_RESOLVER, DNS_ASK, DNS_ANSWER, get_dns },
 	[QUESTION_GREY] = { ROLE_STORE, GREY_ASK, GREY_ANSWER, get_grey },
 	[QUESTION_SEEN] = { ROLE_STORE, SEEN_ASK, SEEN_ANSWER, get_seen },
+	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
 	[QUESTION_MAY] = { ROLE_DIRECTORY, MAY_ASK, MAY_ANSWER, get_may },
 	[QUESTION_QUEUE] = { ROLE_QUEUE, QUEUE_PREPARE, QUEUE_PREPARED,
 	    get_queued },
@@ -235,6 +245,7 @@ question_transaction(const struct question *q)
 		return q->as.queue->transaction;
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
+	case QUESTION_AUTH_PEER:
 	case QUESTION_MAY:
 	case QUESTION_TRACE:
 	case QUESTION_DKIM:

@@ -45,6 +45,10 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 
 	[REPLY_AUTH_REQUIRED] = { 530, 7, 0, ERROR, "auth",
 	    "say who you are first (AUTH)" },
+	[REPLY_NOT_A_USER] = { 554, 7, 1, CLOSES | HOST, "auth",
+	    "you have no account here, closing" },
+	[REPLY_CALLER_UNKNOWN] = { 421, 3, 0, CLOSES | HOST | SILENCE, "auth",
+	    "cannot tell who you are now, try again later" },
 	[REPLY_AUTH_EXPIRED] = { 421, 7, 0, CLOSES | HOST, "auth",
 	    "logged in too long ago, come again" },
 	[REPLY_NOT_YOUR_ADDRESS] = { 553, 7, 1, 0, "sender",

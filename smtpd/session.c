@@ -347,17 +347,23 @@ session_begin(struct session *s)
 }
 
 enum step
-session_say_greeting(struct session *s, bool has_talked)
+session_greeting(struct session *s)
 {
 	char text[300];
 
+	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
+	    s->settings->config->hostname);
+	return session_reply_lines(s, 220, slice_of(text));
+}
+
+enum step
+session_say_greeting(struct session *s, bool has_talked)
+{
 	s->is_timer_wanted = true;
 	note_asked("connect", slice_of(s->ip), 0);
 	if (has_talked)
 		return session_run(s, session_reply(s, REPLY_TALKS_EARLY));
-	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
-	    s->settings->config->hostname);
-	return session_run(s, session_reply_lines(s, 220, slice_of(text)));
+	return session_run(s, session_greeting(s));
 }
 
 enum step

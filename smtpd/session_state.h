@@ -43,6 +43,7 @@ struct session {
 	void *conn;
 	struct client *client;		/* of limits.h; may be NULL */
 	struct voucher_copy *user;	/* auth's word who it is; or NULL */
+	unsigned caller_uid;		/* of a local one, as the kernel says */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
 	char client_name[256];		/* confirmed, or "[ip]": for milters */

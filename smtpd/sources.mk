@@ -4,6 +4,7 @@ SMTPD_SRCS = \
 	smtpd/boards.c \
 	smtpd/body.c \
 	smtpd/body_header.c \
+	smtpd/caller.c \
 	smtpd/checks.c \
 	smtpd/checks_end.c \
 	smtpd/checks_facts.c \

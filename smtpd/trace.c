@@ -42,6 +42,14 @@ trace_name_copies(struct transaction *tx)
 	    now_us % 1000000, (int)pid, tx->is_whole ? 'D' : 'Q', tx->number);
 }
 
+/* Of this host; "" for everybody else. */
+static const char *
+trace_user(const struct session *s)
+{
+	return s->user != NULL && s->settings->kind == LISTEN_LOCAL ?
+	    s->user->user : "";
+}
+
 int
 trace_make(struct session *s)
 {
@@ -56,6 +64,8 @@ trace_make(struct session *s)
 		.tls = slice_of(s->tls != NULL ? s->tls : ""),
 		.id = slice_of(s->id),
 		.recipient = slice_of(""),
+		.user = slice_of(trace_user(s)),
+		.uid = s->caller_uid,
 		.when_s = now_us / 1000000,
 	};
 

@@ -1,6 +1,7 @@
 # The unit tests (tests/unit/NAME.c) and fuzz targets (tests/fuzz/NAME.c).
 UNIT_TESTS = \
 	test_address \
+	test_address_list \
 	test_aliases \
 	test_ask \
 	test_author \
@@ -78,6 +79,7 @@ FUZZ_TARGETS = \
 	fuzz_config \
 	fuzz_facts \
 	fuzz_address \
+	fuzz_address_list \
 	fuzz_command \
 	fuzz_header \
 	fuzz_content \
