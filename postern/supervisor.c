@@ -109,7 +109,8 @@ state_text(const struct child *child)
 {
 	if (child->state == CHILD_WAITING)
 		return "restarting";
-	if (child->state == CHILD_STOPPING || child->generation->is_draining)
+	if (child->state == CHILD_STOPPING || child->is_retired ||
+	    child->generation->is_draining)
 		return "draining";
 	return child->is_ready ? "running" : "starting";
 }
@@ -246,6 +247,47 @@ renew_resolver(struct supervisor *s, const struct config *old)
 	}
 }
 
+static bool
+sends_the_same(const struct config *a, const struct config *b)
+{
+	const struct config_relay *x = &a->relay, *y = &b->relay;
+
+	/* by its own addresses it knows a loop */
+	if (a->n_listens != b->n_listens)
+		return false;
+	for (size_t i = 0; i < a->n_listens; i++)
+		if (!is_same_text(a->listens[i].text, b->listens[i].text))
+			return false;
+	return is_same_text(a->hostname, b->hostname) &&
+	    is_same_text(x->smart_host, y->smart_host) &&
+	    is_same_text(x->smart_host_user, y->smart_host_user) &&
+	    is_same_text(x->source_ipv4, y->source_ipv4) &&
+	    is_same_text(x->source_ipv6, y->source_ipv6) &&
+	    x->smart_host_password_file == NULL &&
+	    y->smart_host_password_file == NULL && x->tls == y->tls &&
+	    x->port == y->port &&
+	    x->connect_timeout_s == y->connect_timeout_s &&
+	    x->command_timeout_s == y->command_timeout_s &&
+	    x->data_timeout_s == y->data_timeout_s &&
+	    x->final_timeout_s == y->final_timeout_s;
+}
+
+/*
+ * It reads files before its sandbox closes, a password among them that may
+ * be another now. What it has begun it ends: a message that is cut off at
+ * the wrong moment would be sent twice.
+ */
+static void
+renew_relay(struct supervisor *s, const struct config *old)
+{
+	if (children_count(s, ROLE_RELAY, NULL) == 0 ||
+	    sends_the_same(old, s->current->config))
+		return;
+	log_notice("relay_renewed", LOG_S("why",
+	    "its settings have changed"), LOG_END);
+	children_replace(s, ROLE_RELAY);
+}
+
 static const struct owner *
 vault_owner(const struct supervisor *s)
 {
@@ -335,6 +377,7 @@ reload(struct supervisor *s)
 	s->current = next;
 	adopt_shared(s);
 	renew_resolver(s, old->config);
+	renew_relay(s, old->config);
 	wire_config(s);
 	wire_keys(s, next);
 	compile_start(s);
