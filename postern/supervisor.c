@@ -16,6 +16,7 @@
 #include "supervisor.h"
 
 #define TICK_MS 5000
+#define TICKS_PER_DAY (86400 / 5)
 #define DRAIN_MS 600000		/* old sessions after a reload */
 #define STOP_MS 90000		/* running transactions at the end */
 
@@ -325,6 +326,12 @@ accept_next(struct supervisor *s, struct generation *next)
 		    LOG_END);
 		return "a certificate cannot be used; run postern -n";
 	}
+	if (!dkim_keys_reload(next->dkim_fds, next->config, vault_owner(s))) {
+		log_error("reload_failed", LOG_S("effect", "a key of DKIM "
+		    "cannot be used; the old configuration stays in force"),
+		    LOG_END);
+		return "a key of DKIM cannot be used; run postern -n";
+	}
 	return log_sink_change(s, next->config) ? NULL :
 	    "the log cannot be opened";
 }
@@ -469,6 +476,35 @@ on_signal(int signo, void *arg)
 
 /* ---- start ---- */
 
+/* What was read at the start stays in use when it cannot be read now. */
+static void
+renew_secrets(struct supervisor *s)
+{
+	int fd = secret_file_open(s->current->config->state_dir);
+
+	if (fd < 0) {
+		log_error("secrets", LOG_E("error", fd), LOG_S("effect",
+		    "those that were read before stay in use"), LOG_END);
+		return;
+	}
+	close(s->secret_fd);
+	s->secret_fd = fd;
+	wire_secrets(s);
+}
+
+static void
+open_secrets(struct supervisor *s)
+{
+	const char *folder = s->current->config->state_dir;
+
+	s->secret_fd = secret_file_open(folder);
+	if (s->secret_fd == -EPERM)
+		fatal("%s/secrets must be a file of its own that only its "
+		    "owner can read", folder);
+	if (s->secret_fd < 0)
+		fatal("%s/secrets: %s", folder, strerror(-s->secret_fd));
+}
+
 static void
 on_tick(struct loop_timer *timer, void *arg)
 {
@@ -476,6 +512,8 @@ on_tick(struct loop_timer *timer, void *arg)
 
 	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
 	log_sink_mend(s);
+	if (++s->n_ticks % TICKS_PER_DAY == 0)
+		renew_secrets(s);
 }
 
 static void
@@ -506,6 +544,10 @@ load_certificates(struct supervisor *s)
 	certificates_open(g->certificates, g->config, &problems);
 	error = certificates_check(g->certificates, g->config, vault_owner(s),
 	    &problems);
+	dkim_keys_open(g->dkim_fds, g->config, &problems);
+	if (!error)
+		error = dkim_keys_check(g->dkim_fds, g->config,
+		    vault_owner(s), &problems);
 	if (error)
 		config_problem_add(&problems, 0, false, "certificates could "
 		    "not be checked: %s", strerror(-error));
@@ -574,6 +616,7 @@ supervisor_run(const char *config_path)
 	if (begin(&s) != 0)
 		return 1;
 	state_dir_open(&s);
+	open_secrets(&s);
 	if (getrandom(s.secrets, sizeof s.secrets, 0) !=
 	    (ssize_t)sizeof s.secrets)
 		fatal("no random numbers");
