@@ -362,22 +362,25 @@ tables_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	client_answer(client, CONTROL_OK);
 }
 
+/* accepts: a table that has lost many entries is taken, too. */
 static void
-tables_accept(struct client *client)
+tables_compile(struct client *client, bool accepts)
 {
 	struct channel *supervisor = client->control->c.supervisor;
 	struct ipc_writer w;
 
 	ipc_writer_init(&w);
-	ipc_put_u8(&w, 1);
+	ipc_put_u8(&w, accepts);
 	if (supervisor == NULL ||
 	    channel_tell(supervisor, COMPILE_WANTED, &w, -1) != 0) {
 		client_silent(client, "The supervisor");
 		return;
 	}
-	log_notice("tables_accept", LOG_U("uid", client->uid), LOG_END);
-	client_say(client, CONTROL_OK, "The tables are compiled and taken as "
-	    "they are; `posternctl tables` shows the result.");
+	log_notice(accepts ? "tables_accept" : "tables_compile",
+	    LOG_U("uid", client->uid), LOG_END);
+	client_say(client, CONTROL_OK, "The tables are compiled%s; "
+	    "`posternctl tables` shows the result.", accepts ?
+	    " and taken as they are" : "");
 }
 
 static void
@@ -387,10 +390,12 @@ ask_tables(struct client *client)
 		client_ask(client, any_directory(client->control),
 		    "The directory", TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
-		tables_accept(client);
+		tables_compile(client, true);
+	else if (slice_equals(client->words[1], SLICE("compile")))
+		tables_compile(client, false);
 	else
 		client_say(client, CONTROL_FAILED, "tables takes no argument "
-		    "but accept.");
+		    "but accept and compile.");
 }
 
 /* ---- the table ---- */
@@ -404,7 +409,8 @@ static const struct request {
 	{ { "status", 6 }, 0, 1, ask_status, "status" },
 	{ { "why", 3 }, 1, 1, ask_why, "why ID" },
 	{ { "route", 5 }, 1, 1, ask_route, "route ADDRESS" },
-	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
+	{ { "tables", 6 }, 0, 1, ask_tables,
+	    "tables [accept|compile]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
 	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "

@@ -180,6 +180,8 @@ enum ask_type {
 	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
 	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel
 				 * aborts all that is not committed. */
+	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
+				 * its user has in the queue; root: everybody */
 	/* control -> queue */
 	QUEUE_COMMAND = 352,	/* struct queue_command ->
 				 * QUEUE_COMMAND_ANSWER */

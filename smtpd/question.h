@@ -39,6 +39,7 @@ enum question_kind {
 	QUESTION_MAY,		/* directory -> answer.as.may */
 	QUESTION_QUEUE,		/* queue -> answer.as.queued */
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
+	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	/* told */
@@ -91,6 +92,7 @@ struct question {
 		const struct auth_peer *auth_peer;
 		const struct may_ask *may;
 		const struct queue_prepare *queue;
+		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
 		struct slice octets;	/* TRACE */
 		const struct vault_dkim *dkim;
@@ -121,6 +123,7 @@ struct answer {
 		struct slice octets;	/* DNS: put_dns_answer's form; TRACE */
 		struct auth_answer auth;
 		enum may_answer may;
+		bool is_ok;		/* QUEUE_OWN */
 		struct queue_prepared queued;
 		struct vault_dkim_signed dkim;
 		struct grey_answer grey;

@@ -79,6 +79,9 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_QUEUE_RECIPIENT:
 		put_queue_recipient(w, q->as.queue_recipient);
 		break;
+	case QUESTION_QUEUE_OWN:
+		put_voucher(w, q->as.voucher);
+		break;
 	case QUESTION_TRACE:
 		ipc_put_slice(w, q->as.octets);
 		break;
@@ -162,6 +165,15 @@ get_queued(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_list(struct ipc_reader *r, struct answer *a)
+{
+	uint8_t is_ok = ipc_get_u8(r);
+
+	a->as.is_ok = is_ok == 1;
+	return is_ok <= 1 && ipc_reader_is_done(r);
+}
+
+static bool
 get_trace(struct ipc_reader *r, struct answer *a)
 {
 	a->as.octets = ipc_get_slice(r);
@@ -212,6 +224,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_queued },
 	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
 	    get_code },
+	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
+	    get_list },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
 	[QUESTION_QUEUE_ABORT] = { ROLE_QUEUE, QUEUE_ABORT, 0, NULL },
 	[QUESTION_TRACE] = { ROLE_VAULT, VAULT_TRACE, VAULT_TRACED,
@@ -247,6 +261,7 @@ question_transaction(const struct question *q)
 		return q->as.queue_recipient->transaction;
 	case QUESTION_AUTH_PEER:
 	case QUESTION_MAY:
+	case QUESTION_QUEUE_OWN:
 	case QUESTION_TRACE:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
@@ -272,7 +287,8 @@ answer_get(struct answer *a, enum question_kind kind, struct ipc_message *m)
 		return false;
 	wants_fd = (wire->answer == ROUTE_ANSWER &&
 	    a->as.route.sealed_size > 0) || (wire->answer == JUDGE_ANSWER &&
-	    a->as.judge.sealed_size > 0);
+	    a->as.judge.sealed_size > 0) ||
+	    wire->answer == QUEUE_COMMAND_ANSWER;
 	if (wants_fd != (m->fd >= 0))
 		return false;
 	a->fd = m->fd;

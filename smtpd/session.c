@@ -44,6 +44,8 @@ static const struct command_entry commands[] = {
 	{ SLICE("VRFY"), PHASE_ANY, true, true, cmd_vrfy, NULL },
 	{ SLICE("EXPN"), PHASE_ANY, true, true, cmd_expn, NULL },
 	{ SLICE("HELP"), PHASE_ANY, true, true, cmd_help, NULL },
+	{ SLICE("XQUEUE"), PHASE_CONNECTED | PHASE_READY, true, true,
+	    cmd_xqueue, NULL },
 	{ SLICE("QUIT"), PHASE_ANY, true, false, cmd_quit, NULL },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -25,6 +25,8 @@ enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
 /* The way out. conn is the connection's, peers are everybody's. */
 struct session_host {
 	void (*send)(void *conn, struct slice data);
+	/* The same, and with it a descriptor (unix sockets only). */
+	void (*hand_over)(void *conn, struct slice data, int fd);
 	enum presence (*presence)(void *conn);
 	/*
 	 * Begin a TLS handshake; session_secured or session_insecure end it.

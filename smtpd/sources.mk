@@ -49,4 +49,5 @@ SMTPD_SRCS = \
 	smtpd/submit_rcpt.c \
 	smtpd/submit_sign.c \
 	smtpd/trace.c \
-	smtpd/transaction.c
+	smtpd/transaction.c \
+	smtpd/xqueue.c
