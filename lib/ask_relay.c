@@ -122,6 +122,7 @@ get_relay_result(struct ipc_reader *r, struct relay_result *a)
 	a->index = ipc_get_u16(r);
 	stage = ipc_get_u8(r);
 	a->stage = (enum relay_stage)stage;
+	/* get_verdict takes refusals only */
 	a->verdict.code = ipc_get_u16(r);
 	a->verdict.subject = ipc_get_u8(r);
 	a->verdict.detail = ipc_get_u8(r);
