@@ -90,6 +90,10 @@ struct transaction {
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
 	finish_fn *after_may;		/* once directory has said yes */
+	/* of the From field: one address a line, and the one asked about */
+	struct buf authors;
+	size_t at_author;
+	struct slice author;
 	/* what to do when all is undone, or queue has answered */
 	finish_fn *then;
 	enum reply_name reply;
