@@ -57,6 +57,7 @@ transaction_free(struct transaction **txp)
 		close(tx->message_fd);
 	buf_free(&tx->trace);
 	buf_free(&tx->authors);
+	signing_free(&tx->signing);
 	free(tx->reverse_path);
 	free(tx->envid);
 	free(tx->key);

@@ -39,6 +39,7 @@ struct done_leaf {
 };
 
 typedef session_then_fn finish_fn;
+struct signing;
 
 struct transaction {
 	uint64_t number;
@@ -94,6 +95,7 @@ struct transaction {
 	struct buf authors;
 	size_t at_author;
 	struct slice author;
+	struct signing *signing;	/* of submit_sign.c, or NULL */
 	/* what to do when all is undone, or queue has answered */
 	finish_fn *then;
 	enum reply_name reply;
