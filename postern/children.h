@@ -52,6 +52,11 @@ struct child *child_new(struct supervisor *s, enum role role, uint16_t index);
 size_t children_count(const struct supervisor *s, enum role role,
     const struct generation *generation);
 void children_tell(struct supervisor *s, enum role role, uint16_t type);
+
+/* ---- compile.c ---- */
 void compile_start(struct supervisor *s);
+void compile_ended(struct child *child, int status);
+bool on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg);
+bool on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg);
 
 #endif
