@@ -126,7 +126,7 @@ child_start(struct child *child)
 			log_warning("scoreboard", LOG_E("error", errno),
 			    LOG_END);
 	}
-	child->is_ready = child->is_renewed = false;
+	child->is_ready = child->is_renewed = child->is_retired = false;
 	child->started_us = clock_monotonic_us();
 	child->pid = -1;
 	error = spawn(child);
@@ -262,6 +262,27 @@ children_start_shared(struct supervisor *s)
 	start_several(s, ROLE_CONTROL, 1);
 }
 
+void
+children_replace(struct supervisor *s, enum role role)
+{
+	uint16_t index = 0;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role != role || child->state == CHILD_NONE)
+			continue;
+		if (child->index >= index)
+			index = (uint16_t)(child->index + 1);
+		if (child->state == CHILD_WAITING)
+			child_stop(child);
+		child->is_retired = true;
+		if (child->channel != NULL)
+			channel_tell(child->channel, RUN_DRAIN, NULL, -1);
+	}
+	child_start(child_new(s, role, index));
+}
+
 /* Instances of one role are told apart by their index, also across kinds. */
 static void
 start_smtpd(struct supervisor *s)
@@ -335,7 +356,7 @@ child_ended(struct child *child, int status)
 	if (child->scoreboard >= 0)
 		scoreboard_reset_gauges(child->scoreboard);
 	if (child->state != CHILD_STOPPING && !was_smtpd_of_old &&
-	    !s->is_stopping) {
+	    !child->is_retired && !s->is_stopping) {
 		log_death(child, status);
 		back_off(child);
 		return;

@@ -58,6 +58,8 @@ struct supervisor {
 	int log_fd;
 	int lock_fd;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
+	int secret_fd;			/* sealed: vault's */
+	unsigned n_ticks;
 	int renames_fd;			/* deliver's, for all its lives */
 	int failures_fd;		/* auth's */
 	/* looked up once, at the start: a directory service that is silent
@@ -98,6 +100,14 @@ void state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
 /* Whether the spool holds mail that is still to be sent. */
 bool state_dir_has_queued(const struct supervisor *s);
 
+/* ---- secret_file.c ---- */
+/*
+ * What secrets.h reads, as a sealed memfd: made at the first start, with a
+ * new key where one is due. -EBADMSG, -EPERM (others may read the file) or
+ * another negative errno.
+ */
+int secret_file_open(const char *state_dir);
+
 /* ---- listen.c ---- */
 /*
  * Bind what the newest configuration names and is not bound yet; close what
@@ -119,6 +129,8 @@ int wire_child(struct child *child, int fd);
 bool role_is_shared(enum role role);
 /* The newest configuration, to the shared ones that run. */
 void wire_config(struct supervisor *s);
+/* What is in s->secret_fd now, to the vault that runs. */
+void wire_secrets(struct supervisor *s);
 /* The keys of this generation, to the vault that runs. */
 void wire_keys(struct supervisor *s, const struct generation *generation);
 /* accuser closed the channel of this peer, as it broke the rules. */

@@ -54,6 +54,7 @@ enum self_test_stage {
 struct session_settings {
 	const struct config *config;
 	enum config_listen_role kind;	/* of all listeners here */
+	unsigned auth_offers;		/* 1 << enum auth_mechanism */
 	const struct session_host *host;
 	struct limits *limits;
 	struct trail *trail;

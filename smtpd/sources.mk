@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 SMTPD_SRCS = \
+	smtpd/auth.c \
 	smtpd/bdat.c \
 	smtpd/boards.c \
 	smtpd/body.c \
