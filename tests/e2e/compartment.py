@@ -126,7 +126,7 @@ domain "example.org" { users = "passwd" }
         self.supervisor = Channel(ours)
         owner = pwd.getpwnam("postern-" + self.role) if IS_ROOT else None
         self.supervisor.send(ASK["SETUP_SELF"], struct.pack(
-            "!HHHBII", ROLE[self.role], 0, 1, IS_ROOT,
+            "!HHHHBII", ROLE[self.role], 0, 1, 0, IS_ROOT,
             owner.pw_uid if owner else 0, owner.pw_gid if owner else 0))
         self.supervisor.send(ASK["SETUP_LOG"], b"\0\0", log)
         os.close(log)
