@@ -43,6 +43,9 @@ ASK = enum_of("ask.h", "ask_type")
 ROLE = {k.removeprefix("ROLE_").lower(): v
         for k, v in enum_of("compartment.h", "role").items()}
 
+SECRET = {k.removeprefix("SECRET_").lower(): v
+          for k, v in enum_of("compartment.h", "secret").items()}
+
 
 def slice_of(octets):
     """A slice as ipc_put_slice writes it."""
@@ -96,9 +99,10 @@ class Channel:
 class Compartment:
     """See the top of the file. config is put behind what it must have."""
 
-    def __init__(self, role, config="", build=BUILD):
+    def __init__(self, role, config="", build=BUILD, secrets=None):
         self.role = role
         self.build = build
+        self.secrets = secrets or {}
         self.folder = make_folder()
         os.mkdir(self.folder + "/empty")
         self.log_path = self.folder + "/log"
@@ -130,6 +134,9 @@ domain "example.org" { users = "passwd" }
             owner.pw_uid if owner else 0, owner.pw_gid if owner else 0))
         self.supervisor.send(ASK["SETUP_LOG"], b"\0\0", log)
         os.close(log)
+        for name, secret in self.secrets.items():
+            self.supervisor.send(ASK["SETUP_SECRET"],
+                                 struct.pack("!H", SECRET[name]) + secret)
         text = self.text.encode()
         memfd = os.memfd_create("config")
         os.write(memfd, text)
