@@ -77,7 +77,7 @@ enum ask_type {
 	SETUP_SECRETS,		/* nothing; descriptor: see secrets.h (vault) */
 	/* compartment -> supervisor */
 	CHILD_READY = 32,	/* nothing */
-	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
+	COMPILE_WANTED,		/* u8 0 */
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
@@ -86,6 +86,8 @@ enum ask_type {
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */
+	SUPERVISOR_COMPILE,	/* u8 accept -> SUPERVISOR_COMPILE: u8 done; at
+				 * the end of a run (control only) */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */

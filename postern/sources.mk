@@ -3,6 +3,7 @@ POSTERN_SRCS = \
 	postern/certificates.c \
 	postern/check.c \
 	postern/children.c \
+	postern/compile.c \
 	postern/dkim_keys.c \
 	postern/endpoints.c \
 	postern/generation.c \

@@ -31,23 +31,6 @@ on_ready(struct channel *ch, struct ipc_message *m, void *arg)
 }
 
 static bool
-on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg)
-{
-	struct child *child = arg;
-	bool accepts = ipc_get_u8(&m->body) != 0;
-
-	(void)ch;
-	if (!ipc_reader_is_done(&m->body))
-		return false;
-	/* only the postmaster, through control, may accept a shrunken one */
-	if (accepts && child->role != ROLE_CONTROL)
-		return false;
-	child->supervisor->wants_accept |= accepts;
-	compile_start(child->supervisor);
-	return true;
-}
-
-static bool
 on_status(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct child *child = arg;
@@ -97,6 +80,7 @@ const struct channel_rule supervisor_rules[] = {
 	{ PEER_MISBEHAVED, CHANNEL_NO_FD, on_peer_misbehaved },
 	{ CHILD_READY, CHANNEL_NO_FD, on_ready },
 	{ COMPILE_WANTED, CHANNEL_NO_FD, on_compile_wanted },
+	{ SUPERVISOR_COMPILE, CHANNEL_NO_FD, on_compile_asked },
 	{ SUPERVISOR_STATUS, CHANNEL_NO_FD, on_status },
 	{ SUPERVISOR_RELOAD, CHANNEL_NO_FD, on_reload },
 	{ ENDPOINT_ASK, CHANNEL_NO_FD, on_endpoint },

@@ -38,6 +38,14 @@ struct bound_socket {
 	bool is_used;
 };
 
+/* control waits for the end of a run of the compiler. */
+#define COMPILE_WAITERS_MAX 16
+struct compile_waiter {
+	pid_t pid;			/* control's */
+	uint32_t id;			/* of its question */
+	unsigned runs_left;		/* 1: the one under way is its own */
+};
+
 struct supervisor {
 	const char *config_path;
 	struct loop *loop;
@@ -59,6 +67,8 @@ struct supervisor {
 	struct owner owners[ROLE_COUNT];
 	bool is_stopping, is_up;
 	bool wants_compile, wants_accept, wants_reload;
+	struct compile_waiter waiters[COMPILE_WAITERS_MAX];
+	size_t n_waiters;
 	int64_t started_us;
 	struct loop_timer stop_limit, drain_limit, tick;
 };
