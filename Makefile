@@ -28,13 +28,13 @@ CPPFLAGS += -DPOSTERN_FAULTS
 endif
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
-LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim
+LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim -lgsasl -lcrypt
 
 # Each folder lists what is compiled from it.
-include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver control commands tests)
+include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver auth queue relay control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver control mail lib)
-PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver auth queue relay control mail lib)
+PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl $(BUILD)/sendmail
 
 all: $(PROGRAMS)
 
@@ -53,6 +53,9 @@ $(BUILD)/deliver.a: $(call objs,$(DELIVER_SRCS))
 $(BUILD)/store.a: $(call objs,$(STORE_SRCS))
 $(BUILD)/vault.a: $(call objs,$(VAULT_SRCS))
 $(BUILD)/resolver.a: $(call objs,$(RESOLVER_SRCS))
+$(BUILD)/auth.a: $(call objs,$(AUTH_SRCS))
+$(BUILD)/queue.a: $(call objs,$(QUEUE_SRCS))
+$(BUILD)/relay.a: $(call objs,$(RELAY_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@
@@ -62,6 +65,9 @@ $(BUILD)/postern: $(call objs,$(POSTERN_SRCS)) $(ARCHIVES)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/posternctl: $(call objs,$(POSTERNCTL_SRCS)) $(BUILD)/lib.a
+	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/sendmail: $(call objs,$(SENDMAIL_SRCS)) $(BUILD)/mail.a $(BUILD)/lib.a
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # postern.conf(5) is made from the table of keys (lib/config_keys.c).

@@ -8,20 +8,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 #include "config.h"
+#include "control_client.h"
 #include "explain.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
 #define CONFIG_MAX_OCTETS (1 << 20)
 #define REQUEST_MAX 1000
-#define REPLY_MAX (8u << 20)
 
 static int
 usage(void)
@@ -30,7 +29,8 @@ usage(void)
 	    "  status [json]    compartments, sessions, counters\n"
 	    "  why ID           the story behind the id in a reply or log\n"
 	    "  route ADDRESS    how an address resolves, and from which line\n"
-	    "  tables [accept]  compiled tables; take shrunken ones\n"
+	    "  tables [accept|compile]\n"
+	    "                   compiled tables; take shrunken ones; compile now\n"
 	    "  dns NAME TYPE    look a name up, as the checks do\n"
 	    "  explain --ip ADDRESS --helo NAME --from SENDER --to RECIPIENT\n"
 	    "          [--file FILE] [--json]\n"
@@ -95,21 +95,14 @@ explain_failure(const char *path, const char *config_path, int error)
 static int
 connect_server(const char *state_dir, const char *config_path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd, n = snprintf(to.sun_path, sizeof to.sun_path,
-	    "%s/control.sock", state_dir);
+	char path[PATH_MAX];
+	int fd;
 
-	if (n < 0 || (size_t)n >= sizeof to.sun_path) {
-		explain_failure(state_dir, config_path, ENAMETOOLONG);
-		return -1;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 &&
-	    connect(fd, (const struct sockaddr *)&to, sizeof to) == 0)
-		return fd;
-	explain_failure(to.sun_path, config_path, errno);
+	snprintf(path, sizeof path, "%s/control.sock", state_dir);
+	fd = control_connect(path);
 	if (fd >= 0)
-		close(fd);
+		return fd;
+	explain_failure(path, config_path, -fd);
 	return -1;
 }
 
@@ -126,60 +119,31 @@ make_request(struct buf *line, char **words)
 	return buf_puts(line, "\n");
 }
 
-/* "postern STATUS" and text; the status becomes ours. */
+/* The server's status becomes ours. */
 static int
-print_reply(const struct buf *reply)
+print_reply(struct slice reply)
 {
-	const struct slice mark = SLICE("postern ");
-	struct slice text = buf_slice(reply);
-	size_t first = slice_find(text, '\n');
-	unsigned long long status;
+	int status = control_status(&reply);
 
-	if (first == text.size || !slice_starts_nocase(text, mark) ||
-	    !slice_number((struct slice){ text.data + mark.size,
-	    first - mark.size }, 125, &status)) {
+	if (status < 0) {
 		fputs("posternctl: the server did not answer\n", stderr);
 		return EX_TEMPFAIL;
 	}
-	fwrite(text.data + first + 1, 1, text.size - first - 1,
-	    status == 0 ? stdout : stderr);
-	return fflush(stdout) == 0 ? (int)status : 1;
-}
-
-/* The line, and with it a descriptor unless passed is -1. */
-static bool
-send_request(int fd, const struct buf *line, int passed)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
-	struct iovec part = { line->data, line->size };
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *c = &control.align;
-
-	if (passed >= 0) {
-		msg.msg_control = control.space;
-		msg.msg_controllen = sizeof control.space;
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &passed, sizeof passed);
-	}
-	return sendmsg(fd, &msg, MSG_NOSIGNAL) == (ssize_t)line->size;
+	fwrite(reply.data, 1, reply.size, status == 0 ? stdout : stderr);
+	return fflush(stdout) == 0 ? status : 1;
 }
 
 static int
 converse(int fd, const struct buf *line, int passed)
 {
 	struct buf reply = { 0 };
+	int error = control_converse(fd, line, passed, &reply);
 	int status = EX_TEMPFAIL;
 
-	if (send_request(fd, line, passed) &&
-	    read_all(fd, &reply, REPLY_MAX) == 0)
-		status = print_reply(&reply);
+	if (error == 0)
+		status = print_reply(buf_slice(&reply));
 	else
-		fprintf(stderr, "posternctl: %s\n", strerror(errno));
+		fprintf(stderr, "posternctl: %s\n", strerror(-error));
 	buf_free(&reply);
 	return status;
 }

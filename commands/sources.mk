@@ -1,4 +1,19 @@
-# posternctl.
+# posternctl, and sendmail with its other names.
 POSTERNCTL_SRCS = \
+	commands/control_client.c \
 	commands/explain.c \
 	commands/posternctl.c
+
+SENDMAIL_SRCS = \
+	commands/complain.c \
+	commands/control_client.c \
+	commands/envelope.c \
+	commands/envelope_from.c \
+	commands/letter.c \
+	commands/mailq.c \
+	commands/sendmail.c \
+	commands/sendmail_options.c \
+	commands/server_place.c \
+	commands/smtp_client.c \
+	commands/smtp_pass.c \
+	commands/transmit.c

@@ -126,12 +126,19 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 	deliver_maybe_end(d);
 }
 
+/* Who brings messages: smtpd, and queue what comes home. */
+static bool
+delivers(enum role role)
+{
+	return role == ROLE_SMTPD || role == ROLE_QUEUE;
+}
+
 void
 deliver_add_peer(struct deliver *d, enum role role, uint16_t index, int fd)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
-	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_STORE)) {
+	if (peer == NULL || (!delivers(role) && role != ROLE_STORE)) {
 		log_error("peer_refused", LOG_S("role", role_name(role)),
 		    LOG_END);
 		close(fd);
@@ -143,7 +150,7 @@ deliver_add_peer(struct deliver *d, enum role role, uint16_t index, int fd)
 	peer->deliver = d;
 	peer->role = role;
 	peer->index = index;
-	peer->channel = role == ROLE_SMTPD ?
+	peer->channel = delivers(role) ?
 	    channel_new(d->c.loop, fd, peer->name, smtpd_rules,
 	    sizeof smtpd_rules / sizeof *smtpd_rules, on_closed, peer) :
 	    channel_new(d->c.loop, fd, peer->name, store_rules,

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,19 +22,8 @@
 #define PIECE_SIZE (256u << 10)	/* of a large message */
 #define SWEEP_AGE_S (60 * 3600)	/* longer than any record lives */
 #define SWEEP_MAX 10000		/* files looked at in one sweep */
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
 
 /* ---- opening ---- */
-
-/* Where syncfs costs about one commit and reports errors faithfully. */
-static bool
-is_local_type(long type)
-{
-	return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC ||
-	    type == TMPFS_MAGIC;
-}
 
 static int
 learn_device(struct maildir *m)
@@ -46,7 +34,7 @@ learn_device(struct maildir *m)
 	if (fstat(m->new_fd, &st) < 0 || fstatfs(m->new_fd, &fs) < 0)
 		return -errno;
 	m->device = st.st_dev;
-	m->is_local = is_local_type((long)fs.f_type);
+	m->is_local = flush_is_local_type((long)fs.f_type);
 	return 0;
 }
 

@@ -5,7 +5,6 @@ DELIVER_SRCS = \
 	deliver/delivery.c \
 	deliver/dispatch.c \
 	deliver/failure.c \
-	deliver/flush.c \
 	deliver/junk.c \
 	deliver/mailcache.c \
 	deliver/maildir.c \

@@ -3,29 +3,32 @@
  * compiler.c - the table compiler: a short-lived child of the supervisor.
  *
  * It reads the users tables, alias files and their includes, and writes
- * STATE_DIR/tables. It runs at start, on a reload, when newaliases or the
- * directory asks, and ends; the supervisor then tells the directory. It may
- * read what its uid may read, write nothing but the tables, and has no
+ * STATE_DIR/tables, and the passwords apart from them, for auth alone, into
+ * STATE_DIR/passwords. It runs at start, on a reload, when newaliases, the
+ * directory or auth asks, and ends; the supervisor then tells those two. It
+ * may read what its uid may read, write nothing but the tables, and has no
  * peer. What it parses was written by the operator, and by whoever may
- * write an included list: it holds no secret.
+ * write an included list: it holds no secret but the hashes of passwords.
  *
  * Index 1 accepts tables that have shrunk (posternctl tables accept).
  */
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include "compartment.h"
 #include "compile.h"
 #include "log.h"
 #include "passwd.h"
+#include "passwords.h"
 #include "sandbox.h"
 
 static void
 enter_sandbox(const struct compartment *c)
 {
-	char tables[PATH_MAX];
+	char tables[PATH_MAX], passwords[PATH_MAX];
 	const struct sandbox_path paths[] = { { "/", false },
-		{ tables, true } };
+		{ tables, true }, { passwords, true } };
 	const struct sandbox sandbox = {
 		.name = "compiler", .is_privileged = c->is_privileged,
 		.uid = c->uid, .gid = c->gid,
@@ -34,16 +37,18 @@ enter_sandbox(const struct compartment *c)
 		.paths = paths, .n_paths = sizeof paths / sizeof *paths };
 
 	if (!table_spec_path(tables, sizeof tables, c->config->state_dir,
-	    NULL, NULL))
+	    NULL, NULL) || !password_table_path(passwords, sizeof passwords,
+	    c->config->state_dir))
 		fatal("state_dir is too long");
+	*strrchr(passwords, '/') = '\0';	/* its folder */
 	sandbox_enter(&sandbox);
 }
 
 static void
-log_problems(const struct compile_result *result)
+log_problems(const struct config_problems *problems)
 {
-	for (size_t i = 0; i < result->problems.n; i++) {
-		const struct config_problem *p = &result->problems.items[i];
+	for (size_t i = 0; i < problems->n; i++) {
+		const struct config_problem *p = &problems->items[i];
 
 		if (p->is_warning)
 			log_warning("table_problem", LOG_S("text", p->text),
@@ -57,7 +62,7 @@ log_problems(const struct compile_result *result)
 static void
 log_result(const struct table_spec *spec, const struct compile_result *result)
 {
-	log_problems(result);
+	log_problems(&result->problems);
 	switch (result->outcome) {
 	case COMPILE_SAME:
 		log_debug("table_same", LOG_S("source", spec->path),
@@ -86,12 +91,43 @@ log_result(const struct table_spec *spec, const struct compile_result *result)
 	}
 }
 
+/*
+ * A users table that stays as it was, because of an error or because too
+ * many have vanished, leaves its passwords as they were, too.
+ */
+static bool
+compile_passwords(const struct compartment *c, bool has_kept_users)
+{
+	struct config_problems problems = { 0 };
+	size_t n = 0;
+	int error;
+
+	if (!passwords_are_wanted(c->config))
+		return true;
+	if (has_kept_users && c->config->auth.users == NULL) {
+		log_error("passwords_kept", LOG_S("effect", "the old "
+		    "passwords stay in use, as their users table does"),
+		    LOG_END);
+		return false;
+	}
+	error = passwords_compile(c->config, &problems, &n);
+	log_problems(&problems);
+	config_problems_free(&problems);
+	if (error)
+		log_error("passwords_kept", LOG_E("error", error),
+		    LOG_S("effect", "the old passwords stay in use"),
+		    LOG_END);
+	else
+		log_info("passwords_compiled", LOG_U("entries", n), LOG_END);
+	return error == 0;
+}
+
 int
 compiler_main(void)
 {
 	static struct compartment c;
 	struct table_specs specs;
-	bool has_failed = false;
+	bool has_failed = false, has_kept_users = false;
 
 	compartment_start(&c, ROLE_COMPILER);
 	umask(022);
@@ -105,10 +141,16 @@ compiler_main(void)
 		compile_table(&result, &specs.items[i], c.config,
 		    c.index == 1);
 		log_result(&specs.items[i], &result);
-		has_failed |= result.outcome == COMPILE_FAILED;
+		has_failed |= result.outcome == COMPILE_FAILED ||
+		    result.outcome == COMPILE_SHRUNKEN;
+		has_kept_users |= specs.items[i].kind == TABLE_USERS &&
+		    (result.outcome == COMPILE_FAILED ||
+		    result.outcome == COMPILE_SHRUNKEN);
 		compile_result_free(&result);
 	}
 	table_specs_free(&specs);
+	if (!compile_passwords(&c, has_kept_users))
+		has_failed = true;
 	log_flush();
 	return has_failed;
 }

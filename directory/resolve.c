@@ -42,8 +42,8 @@ resolver_set_trouble(struct resolver *resolver, resolver_trouble_fn *fn,
 	resolver->trouble_arg = arg;
 }
 
-static void
-reset(struct resolver *r, bool explains)
+void
+resolve_begin(struct resolver *r, bool explains)
 {
 	arena_reset(&r->arena);
 	string_set_reset(&r->seen);
@@ -51,6 +51,7 @@ reset(struct resolver *r, bool explains)
 	r->out.kind = ROUTE_REFUSE;
 	r->out.verdict.code = r->refusal.code = 0;
 	r->out.is_unknown_user = r->out.is_exempt = false;
+	r->out.is_elsewhere = false;
 	r->out.alarm[0] = r->refusal_text[0] = '\0';
 	buf_consume(&r->out.explanation, r->out.explanation.size);
 	r->out.n_leaves = 0;
@@ -226,6 +227,7 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 	struct catalog_domain *domain = catalog_find_domain(r->catalog, name);
 
 	if (domain == NULL) {
+		r->out.is_elsewhere = true;
 		verdict_set(&r->out.verdict, 550, 7, 1,
 		    "we do not take mail for this domain");
 		resolve_explain(r, "\"%.*s\" is not a domain of this server",
@@ -252,8 +254,8 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
  * entry is among them (nobody can be told so after the 250); an error: entry
  * alone; discard: alone; or nothing at all.
  */
-static void
-conclude(struct resolver *r)
+const struct resolved *
+resolve_end(struct resolver *r)
 {
 	struct resolved *out = &r->out;
 
@@ -274,17 +276,17 @@ conclude(struct resolver *r)
 	} else {
 		out->kind = out->n_leaves ? ROUTE_MAILBOX : ROUTE_DISCARD;
 	}
+	return out;
 }
 
 const struct resolved *
 resolver_find(struct resolver *r, struct slice local, struct slice domain,
     bool explains)
 {
-	reset(r, explains);
+	resolve_begin(r, explains);
 	if (domain.size == 0)
 		resolve_bare(r, local);
 	else
 		resolve_at(r, local, domain);
-	conclude(r);
-	return &r->out;
+	return resolve_end(r);
 }

@@ -33,6 +33,7 @@ struct resolved {
 	struct verdict verdict;		/* ROUTE_REFUSE only; else code 0 */
 	bool is_unknown_user;		/* 550 5.1.1 because nobody has it */
 	bool is_exempt;			/* postmaster, abuse */
+	bool is_elsewhere;		/* 550 5.7.1: no domain of ours */
 	char alarm[RESOLVE_ALARM_MAX + 1];	/* first thing to mend, or "" */
 	struct buf explanation;		/* lines, when asked for */
 	struct route_leaf *leaves;

@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 DIRECTORY_SRCS = \
+	directory/account_rights.c \
 	directory/alias_target.c \
 	directory/aliases.c \
 	directory/answer.c \
@@ -18,6 +19,7 @@ DIRECTORY_SRCS = \
 	directory/mailbox.c \
 	directory/names.c \
 	directory/passwd.c \
+	directory/passwords.c \
 	directory/record.c \
 	directory/resolve.c \
 	directory/source.c \

@@ -8,17 +8,18 @@
 #include <strings.h>
 #include "address.h"
 #include "grow.h"
+#include "sasl.h"
 #include "source.h"
 #include "users.h"
 #include "utf8.h"
 
 #define NAME_MAX_OCTETS 255
-#define PASSWORD_MAX_OCTETS 512
 
 struct parser {
 	struct source source;
 	struct users *out;
 	bool is_out_of_memory;
+	bool has_logins;	/* names may have a domain; passwords alone */
 };
 
 bool
@@ -61,23 +62,6 @@ parse_quota(struct slice text, struct user *user)
 	return true;
 }
 
-/* crypt(5): "$id$...", or one that can never match: "!..." and "*". */
-static bool
-is_password(struct slice text)
-{
-	if (text.size == 0 || text.size > PASSWORD_MAX_OCTETS)
-		return false;
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] <= 0x20 || text.data[i] == 0x7f ||
-		    text.data[i] == ':')
-			return false;
-	if (*text.data == '!' || *text.data == '*')
-		return true;
-	return *text.data == '$' && text.size > 4 &&
-	    slice_find((struct slice){ text.data + 1, text.size - 1 }, '$') <
-	    text.size - 2;
-}
-
 static bool
 is_real_name(struct slice text)
 {
@@ -91,13 +75,42 @@ is_real_name(struct slice text)
 	return true;
 }
 
+/* The value never stands in a message. */
+static void
+set_password(struct parser *p, struct user *user, struct slice value)
+{
+	enum password_kind kind = password_kind_of(value);
+	unsigned line = p->source.line;
+
+	if (user->password != NULL || kind == PASSWORD_MALFORMED) {
+		source_error(&p->source, line, "password of \"%s\": "
+		    "expected one hash as crypt(5) writes it, or the keys of "
+		    "SCRAM-SHA-256", user->local);
+		return;
+	}
+	if (kind == PASSWORD_WEAK)
+		config_problem_add(p->source.problems, 0, true, "%s:%u: "
+		    "password of \"%s\": nobody can log in with a hash of "
+		    "this kind; use yescrypt, bcrypt or sha512crypt",
+		    p->source.path, line, user->local);
+	user->password = slice_strdup(value);
+	if (user->password == NULL)
+		p->is_out_of_memory = true;
+}
+
 static void
 set_field(struct parser *p, struct user *user, struct slice key,
-    struct slice value, bool *has_password)
+    struct slice value)
 {
 	unsigned line = p->source.line;
 
-	if (slice_equals(key, SLICE("quota"))) {
+	if (slice_equals(key, SLICE("password"))) {
+		set_password(p, user, value);
+	} else if (p->has_logins) {
+		source_error(&p->source, line, "unknown field \"%.*s\"; "
+		    "here stands only password=",
+		    key.size < 40 ? (int)key.size : 40, key.data);
+	} else if (slice_equals(key, SLICE("quota"))) {
 		if (!parse_quota(value, user))
 			source_error(&p->source, line, "quota of \"%s\": "
 			    "expected one size such as 500M or 2G",
@@ -108,13 +121,6 @@ set_field(struct parser *p, struct user *user, struct slice key,
 			    "expected one name in UTF-8", user->local);
 		else if ((user->name = slice_strdup(value)) == NULL)
 			p->is_out_of_memory = true;
-	} else if (slice_equals(key, SLICE("password"))) {
-		/* the value never stands in a message */
-		if (*has_password || !is_password(value))
-			source_error(&p->source, line, "password of \"%s\": "
-			    "expected one hash as crypt(5) writes it",
-			    user->local);
-		*has_password = true;
 	} else {
 		source_error(&p->source, line, "unknown field \"%.*s\"; "
 		    "fields are name, quota and password",
@@ -161,7 +167,6 @@ static void
 parse_fields(struct parser *p, struct user *user, struct slice rest)
 {
 	struct buf value = { .maximum = 65536 };
-	bool has_password = false;
 
 	for (rest = slice_trim(rest); rest.size > 0 && !p->is_out_of_memory;
 	     rest = slice_trim(rest)) {
@@ -180,9 +185,24 @@ parse_fields(struct parser *p, struct user *user, struct slice rest)
 			    "missing");
 			break;
 		}
-		set_field(p, user, key, buf_slice(&value), &has_password);
+		set_field(p, user, key, buf_slice(&value));
 	}
+	if (value.data != NULL)
+		explicit_bzero(value.data, value.capacity);
 	buf_free(&value);
+}
+
+/* "alice", and in a file of passwords also "alice@example.org". */
+static bool
+is_name(const struct parser *p, struct slice name)
+{
+	size_t at = slice_find(name, '@');
+
+	if (!p->has_logins || at + 1 >= name.size)
+		return users_is_path_safe(name);
+	return users_is_path_safe((struct slice){ name.data, at }) &&
+	    slice_find((struct slice){ name.data + at + 1,
+	    name.size - at - 1 }, '@') == name.size - at - 1;
 }
 
 static void
@@ -197,11 +217,11 @@ parse_line(struct parser *p, struct slice line)
 		return;
 	local = (struct slice){ text.data, slice_find(text, ' ') };
 	local.size = slice_find(local, '\t');
-	if (!users_is_path_safe(local)) {
+	if (!is_name(p, local)) {
 		source_error(&p->source, p->source.line, "\"%.*s\" is not a "
-		    "local part that can name a mailbox (no @, no /, no dot "
+		    "local part that can name a mailbox (no %s/, no dot "
 		    "in front)", local.size < 80 ? (int)local.size : 80,
-		    local.data);
+		    local.data, p->has_logins ? "" : "@, no ");
 		return;
 	}
 	items = grow_array(out->items, out->n, sizeof *items);
@@ -266,22 +286,45 @@ check_duplicates(struct parser *p, bool folds_case)
 
 /* ---- entry points ---- */
 
+static void
+parse(struct parser *p)
+{
+	struct slice line;
+
+	*p->out = (struct users){ 0 };
+	if (!source_has_nul(&p->source))
+		while (source_next_line(&p->source, &line) &&
+		    !p->is_out_of_memory &&
+		    p->source.n_errors < SOURCE_MAX_PROBLEMS)
+			parse_line(p, line);
+}
+
 int
 users_parse(struct users *out, struct slice text, const char *path,
     bool folds_case, struct config_problems *problems)
 {
 	struct parser p = { .out = out, .source = {
 		.path = path, .rest = text, .problems = problems } };
-	struct slice line;
 
-	*out = (struct users){ 0 };
-	if (!source_has_nul(&p.source))
-		while (source_next_line(&p.source, &line) &&
-		    !p.is_out_of_memory &&
-		    p.source.n_errors < SOURCE_MAX_PROBLEMS)
-			parse_line(&p, line);
+	parse(&p);
 	return p.is_out_of_memory ? -ENOMEM :
 	    check_duplicates(&p, folds_case);
+}
+
+int
+users_parse_passwords(struct users *out, struct slice text, const char *path,
+    struct config_problems *problems)
+{
+	struct parser p = { .out = out, .has_logins = true, .source = {
+		.path = path, .rest = text, .problems = problems } };
+
+	parse(&p);
+	for (size_t i = 0; i < out->n && !p.is_out_of_memory; i++)
+		if (out->items[i].password == NULL &&
+		    p.source.n_errors == 0)
+			source_error(&p.source, out->items[i].line,
+			    "\"%s\" has no password=", out->items[i].local);
+	return p.is_out_of_memory ? -ENOMEM : check_duplicates(&p, false);
 }
 
 void
@@ -290,6 +333,10 @@ users_free(struct users *users)
 	for (size_t i = 0; i < users->n; i++) {
 		free(users->items[i].local);
 		free(users->items[i].name);
+		if (users->items[i].password != NULL)
+			explicit_bzero(users->items[i].password,
+			    strlen(users->items[i].password));
+		free(users->items[i].password);
 	}
 	free(users->items);
 	*users = (struct users){ 0 };

@@ -6,9 +6,9 @@
  *	alice  name="Alice Smith" quota=1G password="$y$j9T$..."
  *	bob
  *
- * Passwords are checked for form only and are not kept: they are compiled
- * into a table of their own. Local parts must be safe as a component of a
- * path. Pure; does no I/O.
+ * Passwords never get into directory's tables: they are compiled into one of
+ * their own, which auth alone can read (passwords.h). Local parts must be
+ * safe as a component of a path. Pure; does no I/O.
  */
 #ifndef DIRECTORY_USERS_H
 #define DIRECTORY_USERS_H
@@ -24,6 +24,7 @@ struct user {
 	unsigned line;
 	bool has_quota;
 	uint64_t quota_bytes;
+	char *password;		/* as password_kind_of takes it, or NULL */
 };
 
 struct users {
@@ -39,6 +40,12 @@ struct users {
  */
 int users_parse(struct users *out, struct slice text, const char *path,
     bool folds_case, struct config_problems *problems);
+/*
+ * The same for a file of nothing but passwords (auth { users = }), whose
+ * names may have a domain: alice@example.org password="$y$j9T$..."
+ */
+int users_parse_passwords(struct users *out, struct slice text,
+    const char *path, struct config_problems *problems);
 void users_free(struct users *users);
 /* A local part or login name that may become a component of a path. */
 bool users_is_path_safe(struct slice local);

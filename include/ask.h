@@ -17,6 +17,14 @@
  *	control --> directory, store, resolver, policy
  *	                                 posternctl's questions
  *	smtpd ----> store                greylist, first contacts
+ *	smtpd[submission, local] --> auth
+ *	                                 who is this?
+ *	smtpd[submission, local] --> queue
+ *	                                 keep and send our user's message
+ *	control --> queue                posternctl's commands
+ *	queue ----> relay ----> resolver send it there
+ *	queue ----> directory, deliver   bring a DSN home
+ *	queue ----> store, vault         note and tag what leaves
  *	everyone -> supervisor           on descriptor 3
  */
 #ifndef POSTERN_ASK_H
@@ -25,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "ask_outbound.h"
 #include "buf.h"
 #include "compartment.h"
 #include "dns.h"
@@ -34,9 +43,15 @@
 #include "tls.h"
 #include "verdict.h"
 
+/* Instances of smtpd by the listeners that they serve. */
+#define ASK_KIND(listen_role) (1u << (listen_role))
+#define ASK_KINDS_OWN (ASK_KIND(LISTEN_SUBMISSION) | ASK_KIND(LISTEN_LOCAL))
+#define ASK_KINDS_ALL (ASK_KIND(LISTEN_MX) | ASK_KINDS_OWN)
+
 struct ask_link {
 	enum role asker;
 	enum role answerer;
+	unsigned kinds;			/* of an asker that is an smtpd */
 };
 extern const struct ask_link ask_links[];
 extern const size_t ask_n_links;
@@ -46,7 +61,8 @@ enum ask_type {
 	SETUP_CONFIG = 1,	/* u64 size; descriptor: configuration text */
 	SETUP_SELF,		/* struct setup_self */
 	SETUP_LOG,		/* u8 target, u8 format; descriptor */
-	SETUP_PEER,		/* u16 role, u16 index; descriptor */
+	SETUP_PEER,		/* u16 role, u16 index, u16 kind (of an smtpd,
+				 * else 0); descriptor */
 	SETUP_LISTENER,		/* u16 index in config->listens; descriptor */
 	SETUP_SECRET,		/* u16 enum secret, 32 octets */
 	SETUP_FD,		/* u16 enum setup_fd; descriptor */
@@ -56,21 +72,32 @@ enum ask_type {
 	SETUP_CERTIFICATE = 24,	/* u16 index in config->tls; descriptor: PEM */
 	SETUP_KEY,		/* struct tls_key; descriptor: PEM (vault) */
 	KEYS_FORGET,		/* u16 generation (vault) */
+	SETUP_DKIM,		/* struct tls_key, index in config->dkims;
+				 * descriptor: PEM (vault) */
+	SETUP_SECRETS,		/* nothing; descriptor: see secrets.h (vault) */
 	/* compartment -> supervisor */
 	CHILD_READY = 32,	/* nothing */
-	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
+	COMPILE_WANTED,		/* u8 0 */
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
-	ENDPOINT_ASK,		/* u16 index (config_find_endpoint); smtpd ->
+	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint, or
+				 * auth's 0, Dovecot ->
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */
+	SUPERVISOR_COMPILE,	/* u8 accept -> SUPERVISOR_COMPILE: u8 done; at
+				 * the end of a run (control only) */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */
 	TABLES_ASK,		/* nothing -> TABLES_ANSWER (control only) */
 	TABLES_ANSWER,		/* text: one line per table */
+	/* queue -> directory */
+	MAILBOX_ASK,		/* struct mailbox_ask -> ROUTE_ANSWER */
+	/* smtpd[submission, local] -> directory */
+	MAY_ASK,		/* struct may_ask -> MAY_ANSWER */
+	MAY_ANSWER,		/* u8 enum may_answer */
 	/* smtpd -> deliver */
 	PROBE_ASK = 96,		/* struct probe_ask; descriptor if large */
 	PROBE_ANSWER,		/* struct verdict, code 0: deliverable */
@@ -118,6 +145,9 @@ enum ask_type {
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
 	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
+	/* queue -> store */
+	LEDGER_PUT = 208,	/* struct ledger_entry -> LEDGER_OK */
+	LEDGER_OK,		/* nothing: it is durable */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed
@@ -132,10 +162,48 @@ enum ask_type {
 	/* smtpd -> vault */
 	VAULT_SIGN = 288,	/* struct vault_sign -> VAULT_SIGNATURE */
 	VAULT_SIGNATURE,	/* string of octets; empty: refused */
+	/* queue, smtpd[submission, local] -> vault */
+	VAULT_TAG = 292,	/* struct vault_tag -> VAULT_TAGGED */
+	VAULT_TAGGED,		/* string: prvs=KDDDSSSSSS=local@domain */
+	VAULT_TRACE,		/* string: data -> VAULT_TRACED */
+	VAULT_TRACED,		/* string: a MAC, 10 characters of base32 */
+	VAULT_DKIM,		/* struct vault_dkim -> VAULT_DKIM_SIGNED */
+	VAULT_DKIM_SIGNED,	/* struct vault_dkim_signed */
+	/* smtpd[submission, local] -> auth */
+	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
+	AUTH_PEER,		/* struct auth_peer; descriptor: the client's
+				 * connected socket -> AUTH_ANSWER */
+	AUTH_ANSWER,		/* struct auth_answer */
+	AUTH_FORGET,		/* u32 exchange: over. Told. */
+	AUTH_OFFERS,		/* u8 mechanisms (get_auth_offers), for EHLO.
+				 * Told, by auth, at first and on a change */
+	/* smtpd[submission, local] -> queue */
+	QUEUE_RECIPIENT = 336,	/* struct queue_recipient. Told, before ... */
+	QUEUE_PREPARE,		/* struct queue_prepare; descriptor: the sealed
+				 * message -> QUEUE_PREPARED */
+	QUEUE_PREPARED,		/* struct queue_prepared: durable in the spool,
+				 * not runnable yet */
+	QUEUE_COMMIT,		/* u64 transaction -> QUEUE_COMMITTED */
+	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
+	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel
+				 * aborts all that is not committed. */
+	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
+				 * its user has in the queue; root: everybody */
+	/* control -> queue */
+	QUEUE_COMMAND = 352,	/* struct queue_command ->
+				 * QUEUE_COMMAND_ANSWER */
+	QUEUE_COMMAND_ANSWER,	/* u8 is_ok; descriptor: sealed memfd of text */
+	/* queue -> relay */
+	RELAY_RECIPIENT = 368,	/* struct relay_recipient. Told, before ... */
+	RELAY_SEND,		/* struct relay_send; descriptor: the message
+				 * -> RELAY_RESULTS. Deadline up to 1 h */
+	RELAY_RESULT,		/* struct relay_result. Told, by relay */
+	RELAY_RESULTS,		/* struct relay_results, after all of them */
 };
 
 struct setup_self {
 	uint16_t role, index, generation;
+	uint16_t kind;			/* enum config_listen_role of an smtpd */
 	bool is_privileged;
 	uint32_t uid, gid;
 };
@@ -159,6 +227,8 @@ struct route_answer {
 	struct verdict verdict;		/* for ROUTE_REFUSE; code 0 otherwise */
 	bool is_unknown_user;		/* counts for harvesting */
 	bool is_exempt;			/* postmaster, abuse */
+	bool is_elsewhere;		/* REFUSE: no domain of ours. Mail of
+					 * our own users may go there */
 	struct slice alarm;		/* "" or what must be mended */
 	struct slice explanation;	/* lines: how, and by which file:line */
 	struct slice sealed;		/* empty when it came as a descriptor */
@@ -427,6 +497,8 @@ void put_seen_answer(struct ipc_writer *w, const struct seen_answer *a);
 bool get_seen_answer(struct ipc_reader *r, struct seen_answer *a);
 void put_tls_key(struct ipc_writer *w, const struct tls_key *key);
 bool get_tls_key(struct ipc_reader *r, struct tls_key *key);
+/* The same, of config->dkims. */
+bool get_dkim_key(struct ipc_reader *r, struct tls_key *key);
 void put_vault_sign(struct ipc_writer *w, const struct vault_sign *q);
 bool get_vault_sign(struct ipc_reader *r, struct vault_sign *q);
 void put_vault_signature(struct ipc_writer *w, struct slice signature);

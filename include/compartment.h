@@ -6,7 +6,8 @@
  * SEQPACKET end on which it hands over everything else before SETUP_DONE:
  * the configuration (its text, as a sealed memfd that is parsed again), the
  * log, listeners, secrets, and one channel end per peer. Later it sends
- * SETUP_PEER again when a peer was restarted, and RUN_DRAIN on a reload.
+ * SETUP_PEER again when a peer was restarted, and on a reload RUN_DRAIN, or
+ * SETUP_CONFIG to one that outlives it.
  *
  *	compartment_start -> (open what must be opened) -> sandbox_enter
  *	    -> compartment_ready -> loop_run
@@ -27,22 +28,26 @@
 
 /* In the order in which they start; they stop in the reverse one. */
 enum role { ROLE_SUPERVISOR, ROLE_STORE, ROLE_VAULT, ROLE_RESOLVER,
-	ROLE_DELIVER, ROLE_DIRECTORY, ROLE_POLICY, ROLE_SMTPD, ROLE_CONTROL,
-	ROLE_COMPILER, ROLE_COUNT };
+	ROLE_RELAY, ROLE_DELIVER, ROLE_DIRECTORY, ROLE_POLICY, ROLE_AUTH,
+	ROLE_QUEUE, ROLE_SMTPD, ROLE_CONTROL, ROLE_COMPILER, ROLE_COUNT };
 
 const char *role_name(enum role role);		/* "smtpd" */
 bool role_of_name(const char *name, enum role *role);
 
-/* Secrets made by the supervisor at its start; 32 octets each. */
-enum secret { SECRET_ROUTE, SECRET_COUNT };
+/*
+ * Secrets made by the supervisor at its start; 32 octets each. ROUTE seals
+ * routes (directory, deliver), VOUCH is for vouchers (auth, queue).
+ */
+enum secret { SECRET_ROUTE, SECRET_VOUCH, SECRET_COUNT };
 #define SECRET_SIZE 32
 
 /* Descriptors beyond peers and listeners. */
 enum setup_fd { SETUP_FD_SCOREBOARD, SETUP_FD_SCOREBOARD_OF_OTHERS,
-	SETUP_FD_CONTROL_SOCKET, SETUP_FD_RENAMES, SETUP_FD_COUNT };
+	SETUP_FD_CONTROL_SOCKET, SETUP_FD_RENAMES, SETUP_FD_FAILURES,
+	SETUP_FD_COUNT };
 
 #define COMPARTMENT_MAX_LISTENERS 64
-#define COMPARTMENT_MAX_SCOREBOARDS 64
+#define COMPARTMENT_MAX_SCOREBOARDS 160
 
 struct compartment_listener {
 	int fd;
@@ -53,6 +58,7 @@ struct compartment {
 	enum role role;
 	uint16_t index;			/* of several of one role */
 	uint16_t generation;		/* counts reloads */
+	enum config_listen_role kind;	/* of an smtpd: what it serves */
 	bool is_privileged;		/* the server was started as root */
 	uid_t uid;			/* to become; when privileged */
 	gid_t gid;
@@ -64,6 +70,9 @@ struct compartment {
 	size_t n_listeners;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
 	bool has_secret[SECRET_COUNT];
+	/* of the smtpd that on_peer is called for: vault does not do for one
+	 * that serves strangers what it does for the others */
+	enum config_listen_role peer_kind;
 	int fds[SETUP_FD_COUNT];	/* -1 when not given */
 	int scoreboards[COMPARTMENT_MAX_SCOREBOARDS];	/* read-only, others' */
 	size_t n_scoreboards;
@@ -75,11 +84,21 @@ struct compartment {
 	    int fd);
 	/* RUN_DRAIN: take nothing new, end when the last work is done. */
 	void (*on_drain)(struct compartment *c);
+	/*
+	 * A reload, for one that outlives it: config is the new one, old the
+	 * previous one, which is freed when this returns.
+	 */
+	void (*on_config)(struct compartment *c, const struct config *old);
 	/* TABLES_CHANGED: compiled tables were replaced (directory only). */
 	void (*on_tables)(struct compartment *c);
 	/* A private key (vault only), from compartment_ready on. Owns fd. */
 	void (*on_key)(struct compartment *c, const struct tls_key *key,
 	    int fd);
+	/* The same of a section dkim, of the configuration that came last. */
+	void (*on_dkim_key)(struct compartment *c, const struct tls_key *key,
+	    int fd);
+	/* What secrets.h reads (vault only). Owns fd. */
+	void (*on_secrets)(struct compartment *c, int fd);
 	/* KEYS_FORGET: no session of that generation is left. */
 	void (*on_keys_forget)(struct compartment *c, uint16_t generation);
 	/* SIGTERM: finish what runs and call loop_stop. NULL stops at once. */
@@ -109,6 +128,9 @@ int store_main(void);
 int vault_main(void);
 int resolver_main(void);
 int policy_main(void);
+int relay_main(void);
+int auth_main(void);
+int queue_main(void);
 int control_main(void);
 int compiler_main(void);	/* directory/compiler.c */
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "buf.h"
+#include "config_outbound.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
@@ -29,11 +30,6 @@
 
 enum config_listen_role { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_LOCAL };
 enum config_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED, TLS_IMPLICIT };
-
-struct config_strings {		/* { "a", "b" } */
-	char **items;
-	size_t n;
-};
 
 struct config_listen {
 	unsigned line;
@@ -91,6 +87,8 @@ struct config_limits {		/* 0 = none */
 	unsigned data_total_s;		/* default 1800 */
 	unsigned messages_per_session;	/* LIMITS MAILMAX; default 0 */
 	unsigned errors_per_session;	/* before 421; default 20 */
+	unsigned messages_per_user;	/* submitted, in an hour; default 0 */
+	unsigned recipients_per_user;
 };
 
 /* A clamd or a milter: where it listens, and what its silence means. */
@@ -146,17 +144,12 @@ struct config_checks {
 	struct config_strings attachment_names, attachment_types;
 };
 
-struct config_other {		/* a section of a part not built yet */
-	unsigned line;
-	char *section;
-	char *title;
-};
-
 struct config {
 	char *hostname;			/* lower-case A-label */
 	char *origin;			/* the same; default: first domain */
 	char *postmaster;		/* complete address */
 	unsigned postmaster_line;
+	char *dsn_to;			/* complete address, or NULL */
 	char *state_dir;		/* absolute */
 	bool logs_to_syslog;
 	bool logs_json;
@@ -183,8 +176,17 @@ struct config {
 	struct config_resolver resolver;
 	struct config_tls *tls;		/* the first is the default */
 	size_t n_tls;
-	struct config_other *others;
-	size_t n_others;
+	struct config_auth auth;
+	struct config_submission submission;
+	struct config_queue queue;
+	struct config_relay relay;
+	struct config_strings batv_exempt;	/* lower-case A-labels */
+	struct config_sender *senders;
+	size_t n_senders;
+	struct config_submitter *submitters;
+	size_t n_submitters;
+	struct config_dkim *dkims;
+	size_t n_dkims;
 };
 
 struct config_problem {

@@ -26,6 +26,7 @@ enum sandbox_allow {
 	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
 	SANDBOX_INET_SOCKETS = 1 << 6,	/* socket(AF_INET, AF_INET6), bind */
 	SANDBOX_PAIRS = 1 << 7,		/* socketpair(AF_UNIX) */
+	SANDBOX_TCP_SOCKETS = 1 << 8,	/* of those only SOCK_STREAM */
 };
 
 struct sandbox_path {

@@ -54,6 +54,8 @@ enum command_param {
 	COMMAND_REQUIRETLS = 1 << 7,	/* RFC 8689 */
 	COMMAND_NOTIFY = 1 << 8,	/* RFC 3461, RCPT */
 	COMMAND_ORCPT = 1 << 9,		/* RFC 3461, RCPT */
+	/* no parameter: a path may be a bare local name, ours to complete */
+	COMMAND_BARE_LOCAL = 1 << 10,
 };
 #define COMMAND_DSN (COMMAND_RET | COMMAND_ENVID | COMMAND_NOTIFY | \
 	COMMAND_ORCPT)

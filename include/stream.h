@@ -76,6 +76,11 @@ int stream_write(struct stream *stream, struct slice data);
 /* The same; stream_shut or stream_close follows at once, so that our end of
  * file can go in the same segment. */
 int stream_write_last(struct stream *stream, struct slice data);
+/*
+ * The same on a unix socket, with a descriptor, which stays the caller's.
+ * Nothing may wait to be written: -EBUSY; -EAGAIN: no room in the socket.
+ */
+int stream_pass(struct stream *stream, struct slice data, int fd);
 bool stream_has_output(const struct stream *stream);
 /* Nothing more will be written: the peer reads an end of file. */
 void stream_shut(struct stream *stream);

@@ -37,6 +37,7 @@ put_route_answer(struct ipc_writer *w, const struct route_answer *a)
 	put_verdict(w, &a->verdict);
 	ipc_put_u8(w, a->is_unknown_user);
 	ipc_put_u8(w, a->is_exempt);
+	ipc_put_u8(w, a->is_elsewhere);
 	ipc_put_slice(w, a->alarm);
 	ipc_put_slice(w, a->explanation);
 	ipc_put_slice(w, a->sealed);
@@ -50,13 +51,68 @@ get_route_answer(struct ipc_reader *r, struct route_answer *a)
 	get_verdict(r, &a->verdict);
 	a->is_unknown_user = ipc_get_u8(r) != 0;
 	a->is_exempt = ipc_get_u8(r) != 0;
+	a->is_elsewhere = ipc_get_u8(r) != 0;
 	a->alarm = ipc_get_slice(r);
 	a->explanation = ipc_get_slice(r);
 	a->sealed = ipc_get_slice(r);
 	a->sealed_size = ipc_get_u32(r);
 	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_REFUSE ||
 	    (a->kind == ROUTE_REFUSE) != (a->verdict.code != 0) ||
+	    (a->is_elsewhere && a->kind != ROUTE_REFUSE) ||
 	    a->sealed_size > ROUTE_MAX_BYTES)
 		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_mailbox_ask(struct ipc_writer *w, const struct mailbox_ask *q)
+{
+	ipc_put_slice(w, q->session);
+	ipc_put_slice(w, q->user);
+}
+
+bool
+get_mailbox_ask(struct ipc_reader *r, struct mailbox_ask *q)
+{
+	q->session = ipc_get_slice(r);
+	q->user = ipc_get_slice(r);
+	if (q->session.size >= ASK_SESSION_MAX ||
+	    q->user.size >= VOUCHER_USER_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_may_ask(struct ipc_writer *w, const struct may_ask *q)
+{
+	ipc_put_slice(w, q->user);
+	ipc_put_slice(w, q->address);
+}
+
+bool
+get_may_ask(struct ipc_reader *r, struct may_ask *q)
+{
+	q->user = ipc_get_slice(r);
+	q->address = ipc_get_slice(r);
+	if (q->user.size == 0 || q->user.size >= VOUCHER_USER_MAX ||
+	    q->address.size == 0 || q->address.size >= ASK_ADDRESS_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_may_answer(struct ipc_writer *w, enum may_answer a)
+{
+	ipc_put_u8(w, (uint8_t)a);
+}
+
+bool
+get_may_answer(struct ipc_reader *r, enum may_answer *a)
+{
+	uint8_t value = ipc_get_u8(r);
+
+	if (value >= MAY_ANSWER_COUNT)
+		r->failed = true;
+	*a = r->failed ? MAY_UNKNOWN : (enum may_answer)value;
 	return ipc_reader_is_done(r);
 }

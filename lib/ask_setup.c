@@ -32,6 +32,7 @@ put_setup_self(struct ipc_writer *w, const struct setup_self *s)
 	ipc_put_u16(w, s->role);
 	ipc_put_u16(w, s->index);
 	ipc_put_u16(w, s->generation);
+	ipc_put_u16(w, s->kind);
 	ipc_put_u8(w, s->is_privileged);
 	ipc_put_u32(w, s->uid);
 	ipc_put_u32(w, s->gid);
@@ -43,10 +44,11 @@ get_setup_self(struct ipc_reader *r, struct setup_self *s)
 	s->role = ipc_get_u16(r);
 	s->index = ipc_get_u16(r);
 	s->generation = ipc_get_u16(r);
+	s->kind = ipc_get_u16(r);
 	s->is_privileged = ipc_get_u8(r) != 0;
 	s->uid = ipc_get_u32(r);
 	s->gid = ipc_get_u32(r);
-	if (s->role >= ROLE_COUNT)
+	if (s->role >= ROLE_COUNT || s->kind > LISTEN_LOCAL)
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

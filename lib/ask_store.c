@@ -214,3 +214,32 @@ get_seen_answer(struct ipc_reader *r, struct seen_answer *a)
 	a->age_s = ipc_get_u64(r);
 	return ipc_reader_is_done(r);
 }
+
+/* ---- ledger ---- */
+
+void
+put_ledger_entry(struct ipc_writer *w, const struct ledger_entry *e)
+{
+	ipc_put_slice(w, e->message_id);
+	ipc_put_slice(w, e->recipient);
+	ipc_put_slice(w, e->sender);
+	ipc_put_u64(w, e->time_s);
+	ipc_put_slice(w, e->queue_id);
+}
+
+bool
+get_ledger_entry(struct ipc_reader *r, struct ledger_entry *e)
+{
+	e->message_id = ipc_get_slice(r);
+	e->recipient = ipc_get_slice(r);
+	e->sender = ipc_get_slice(r);
+	e->time_s = ipc_get_u64(r);
+	e->queue_id = ipc_get_slice(r);
+	if (e->message_id.size == 0 ||
+	    e->message_id.size > LEDGER_MESSAGE_ID_MAX ||
+	    e->recipient.size == 0 || e->recipient.size >= ASK_ADDRESS_MAX ||
+	    e->sender.size >= ASK_ADDRESS_MAX || e->queue_id.size == 0 ||
+	    e->queue_id.size >= QUEUE_ID_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}

@@ -16,7 +16,8 @@
 
 #define SUPERVISOR_FD 3
 #define MAX_PEERS 256
-#define MAX_KEYS (2 * CONFIG_MAX_TLS)	/* of two generations */
+/* of two generations, and what is there once */
+#define MAX_KEYS (2 * CONFIG_MAX_TLS + CONFIG_MAX_DKIM + 1)
 #define LOG_WAIT_MS 5
 #define LOG_HELD_MAX 8192
 #define CONFIG_MAX_OCTETS (1u << 20)
@@ -24,10 +25,12 @@
 struct early_peer {
 	enum role role;
 	uint16_t index;
+	enum config_listen_role kind;
 	int fd;
 };
 
 struct early_key {
+	uint16_t type;			/* SETUP_KEY, _DKIM, _SECRETS */
 	struct tls_key key;
 	int fd;
 };
@@ -48,8 +51,9 @@ struct compartment_setup {
 static struct compartment *own;
 
 static const char *const role_names[ROLE_COUNT] = {
-	"supervisor", "store", "vault", "resolver", "deliver", "directory",
-	"policy", "smtpd", "control", "compiler",
+	"supervisor", "store", "vault", "resolver", "relay", "deliver",
+	"directory", "policy", "auth", "queue", "smtpd", "control",
+	"compiler",
 };
 
 const char *
@@ -81,26 +85,36 @@ keep_fd(struct ipc_message *m)
 	return fd;
 }
 
-static bool
-take_config(struct compartment *c, struct ipc_message *m)
+/* NULL when it cannot be read, or has errors: the supervisor saw none. */
+static struct config *
+read_config(struct ipc_message *m)
 {
 	uint64_t size = ipc_get_u64(&m->body);
 	struct config_problems problems = { 0 };
 	struct slice text = { NULL, (size_t)size };
+	struct config *config = NULL;
 	char *copy;
 
-	if (size > CONFIG_MAX_OCTETS || m->fd < 0)
-		return false;
+	if (size > CONFIG_MAX_OCTETS || m->fd < 0 ||
+	    !ipc_reader_is_done(&m->body))
+		return NULL;
 	copy = malloc((size_t)size + 1);
-	if (copy == NULL || pread(m->fd, copy, (size_t)size, 0) !=
-	    (ssize_t)size)
-		fatal("the configuration cannot be read");
-	text.data = copy;
-	c->config = config_parse(text, &problems);
-	config_problems_free(&problems);
+	if (copy != NULL && pread(m->fd, copy, (size_t)size, 0) ==
+	    (ssize_t)size) {
+		text.data = copy;
+		config = config_parse(text, &problems);
+		config_problems_free(&problems);
+	}
 	free(copy);
+	return config;
+}
+
+static bool
+take_config(struct compartment *c, struct ipc_message *m)
+{
+	c->config = read_config(m);
 	if (c->config == NULL)
-		fatal("the configuration does not parse");
+		fatal("the configuration cannot be read");
 	return true;
 }
 
@@ -113,6 +127,7 @@ take_self(struct compartment *c, struct ipc_message *m)
 		return false;
 	c->index = self.index;
 	c->generation = self.generation;
+	c->kind = (enum config_listen_role)self.kind;
 	c->is_privileged = self.is_privileged;
 	c->uid = self.uid;
 	c->gid = self.gid;
@@ -131,6 +146,16 @@ take_log(struct compartment *c, struct ipc_message *m)
 	return c->setup->log_fd >= 0;
 }
 
+static void
+hand_over_peer(struct compartment *c, const struct early_peer *peer)
+{
+	c->peer_kind = peer->kind;
+	if (c->on_peer != NULL)
+		c->on_peer(c, peer->role, peer->index, peer->fd);
+	else
+		close(peer->fd);
+}
+
 static bool
 take_peer(struct compartment *c, struct ipc_message *m)
 {
@@ -138,20 +163,20 @@ take_peer(struct compartment *c, struct ipc_message *m)
 
 	peer.role = (enum role)ipc_get_u16(&m->body);
 	peer.index = ipc_get_u16(&m->body);
+	peer.kind = (enum config_listen_role)ipc_get_u16(&m->body);
 	peer.fd = keep_fd(m);
 	if (peer.fd < 0)
 		return false;
 	if (!ipc_reader_is_done(&m->body) || peer.role >= ROLE_COUNT ||
+	    peer.kind > LISTEN_LOCAL ||
 	    (!c->setup->is_ready && c->setup->n_peers == MAX_PEERS)) {
 		close(peer.fd);
 		return false;
 	}
 	if (!c->setup->is_ready)
 		c->setup->peers[c->setup->n_peers++] = peer;
-	else if (c->on_peer != NULL)
-		c->on_peer(c, peer.role, peer.index, peer.fd);
 	else
-		close(peer.fd);
+		hand_over_peer(c, &peer);
 	return true;
 }
 
@@ -229,20 +254,40 @@ take_certificate(struct compartment *c, struct ipc_message *m)
 }
 
 static bool
+get_key(struct ipc_message *m, struct tls_key *key)
+{
+	if (m->type == SETUP_SECRETS)
+		return ipc_reader_is_done(&m->body);
+	return m->type == SETUP_DKIM ? get_dkim_key(&m->body, key) :
+	    get_tls_key(&m->body, key);
+}
+
+static void
+hand_over_key(struct compartment *c, struct early_key *key)
+{
+	if (key->type == SETUP_KEY && c->on_key != NULL)
+		c->on_key(c, &key->key, key->fd);
+	else if (key->type == SETUP_DKIM && c->on_dkim_key != NULL)
+		c->on_dkim_key(c, &key->key, key->fd);
+	else if (key->type == SETUP_SECRETS && c->on_secrets != NULL)
+		c->on_secrets(c, key->fd);
+	else
+		close(key->fd);
+}
+
+static bool
 take_key(struct compartment *c, struct ipc_message *m)
 {
-	struct early_key early;
+	struct early_key early = { .type = m->type };
 
-	if (m->fd < 0 || !get_tls_key(&m->body, &early.key) ||
+	if (m->fd < 0 || !get_key(m, &early.key) ||
 	    (!c->setup->is_ready && c->setup->n_keys == MAX_KEYS))
 		return false;
 	early.fd = keep_fd(m);
 	if (!c->setup->is_ready)
 		c->setup->keys[c->setup->n_keys++] = early;
-	else if (c->on_key != NULL)
-		c->on_key(c, &early.key, early.fd);
 	else
-		close(early.fd);
+		hand_over_key(c, &early);
 	return true;
 }
 
@@ -267,6 +312,8 @@ take_setup(struct compartment *c, struct ipc_message *m)
 	case SETUP_CERTIFICATE:
 		return take_certificate(c, m);
 	case SETUP_KEY:
+	case SETUP_DKIM:
+	case SETUP_SECRETS:
 		return take_key(c, m);
 	default:
 		return false;
@@ -384,8 +431,35 @@ on_keys_forget(struct channel *ch, struct ipc_message *m, void *arg)
 	return ipc_reader_is_done(&m->body);
 }
 
+/* Who does not say that it can take another keeps what it points into. */
+static bool
+on_late_config(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct compartment *c = arg;
+	struct config *next, *old = c->config;
+
+	(void)ch;
+	if (c->on_config == NULL)
+		return true;
+	next = read_config(m);
+	if (next == NULL) {
+		log_error("alarm", LOG_S("problem", "the new configuration "
+		    "cannot be read; the old one stays in force here"),
+		    LOG_END);
+		return true;
+	}
+	log_set_level((enum log_level)next->log_level);
+	c->config = next;
+	c->on_config(c, old);
+	config_free(&old);
+	return true;
+}
+
 static const struct channel_rule supervisor_rules[] = {
+	{ SETUP_CONFIG, CHANNEL_WANTS_FD, on_late_config },
 	{ SETUP_KEY, CHANNEL_WANTS_FD, on_late_key },
+	{ SETUP_DKIM, CHANNEL_WANTS_FD, on_late_key },
+	{ SETUP_SECRETS, CHANNEL_WANTS_FD, on_late_key },
 	{ KEYS_FORGET, CHANNEL_NO_FD, on_keys_forget },
 	{ SETUP_PEER, CHANNEL_WANTS_FD, on_setup_peer },
 	{ SETUP_FD, CHANNEL_WANTS_FD, on_late_scoreboard },
@@ -454,14 +528,8 @@ compartment_start(struct compartment *c, enum role role)
 static void
 hand_over_keys(struct compartment *c)
 {
-	for (size_t i = 0; i < c->setup->n_keys; i++) {
-		struct early_key *early = &c->setup->keys[i];
-
-		if (c->on_key != NULL)
-			c->on_key(c, &early->key, early->fd);
-		else
-			close(early->fd);
-	}
+	for (size_t i = 0; i < c->setup->n_keys; i++)
+		hand_over_key(c, &c->setup->keys[i]);
 	c->setup->n_keys = 0;
 }
 
@@ -470,14 +538,8 @@ compartment_ready(struct compartment *c)
 {
 	c->setup->is_ready = true;
 	hand_over_keys(c);
-	for (size_t i = 0; i < c->setup->n_peers; i++) {
-		struct early_peer *peer = &c->setup->peers[i];
-
-		if (c->on_peer != NULL)
-			c->on_peer(c, peer->role, peer->index, peer->fd);
-		else
-			close(peer->fd);
-	}
+	for (size_t i = 0; i < c->setup->n_peers; i++)
+		hand_over_peer(c, &c->setup->peers[i]);
 	c->setup->n_peers = 0;
 	if (c->supervisor != NULL)
 		channel_tell(c->supervisor, CHILD_READY, NULL, -1);

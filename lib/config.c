@@ -10,7 +10,7 @@
 
 /* Every section whose keys are members of struct config. */
 static const char *const own_sections[] = { "", "limits", "processes",
-	"resolver", "checks" };
+	"resolver", "checks", "submission", "auth", "queue", "relay", "batv" };
 #define N_OWN_SECTIONS (sizeof(own_sections) / sizeof(own_sections[0]))
 
 static bool
@@ -56,10 +56,23 @@ free_listen(struct config_listen *listen)
 }
 
 static void
-free_other(struct config_other *other)
+free_own_users(struct config *c)
 {
-	free(other->section);
-	free(other->title);
+	for (size_t i = 0; i < c->n_senders; i++) {
+		config_release(&c->senders[i], "sender");
+		free(c->senders[i].user);
+	}
+	free(c->senders);
+	for (size_t i = 0; i < c->n_submitters; i++) {
+		config_release(&c->submitters[i], "submitter");
+		free(c->submitters[i].network);
+	}
+	free(c->submitters);
+	for (size_t i = 0; i < c->n_dkims; i++) {
+		config_release(&c->dkims[i], "dkim");
+		free(c->dkims[i].domain);
+	}
+	free(c->dkims);
 }
 
 static void
@@ -108,8 +121,7 @@ config_free(struct config **config)
 		free_listen(&c->listens[i]);
 	for (size_t i = 0; i < c->n_domains; i++)
 		free_domain(&c->domains[i]);
-	for (size_t i = 0; i < c->n_others; i++)
-		free_other(&c->others[i]);
+	free_own_users(c);
 	free_filters(c->clamds, c->n_clamds);
 	free_filters(c->milters, c->n_milters);
 	for (size_t i = 0; i < c->checks.n_dnsbls; i++)
@@ -120,7 +132,6 @@ config_free(struct config **config)
 	free(c->tls);
 	free(c->listens);
 	free(c->domains);
-	free(c->others);
 	free(c);
 }
 

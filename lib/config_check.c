@@ -37,11 +37,6 @@ warn_not_built(const struct config_frame *frame,
 {
 	const char *name = frame->section->name;
 
-	if (frame->section->is_later) {
-		config_warn(problems, frame->line, "section %s is not built "
-		    "yet and has no effect", name);
-		return;
-	}
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *key = &config_keys[i];
 
@@ -116,7 +111,7 @@ config_check_section(struct config *config,
 		return config_check_tls(config, frame, problems);
 	default:
 		warn_not_built(frame, problems);
-		return true;
+		return config_check_outbound(config, frame, problems);
 	}
 }
 
@@ -148,11 +143,6 @@ check_role(const struct config_listen *listen,
 		config_error(problems, line, listen->is_unix ?
 		    "a unix socket has role = local" :
 		    "role = local needs a unix socket");
-	if (listen->role != LISTEN_MX)
-		config_warn(problems, line, "role = %s is not built yet: "
-		    "nothing listens on \"%s\"",
-		    listen->role == LISTEN_LOCAL ? "local" : "submission",
-		    listen->text);
 }
 
 bool
@@ -316,5 +306,6 @@ config_check_file(struct config *config, const struct config_frame *top,
 	check_bare_lf(config, problems);
 	check_clamd(config, problems);
 	check_dnsbl(config, problems);
-	return check_names(config, top, problems);
+	return check_names(config, top, problems) &&
+	    config_check_outbound_file(config, top, problems);
 }

@@ -130,41 +130,67 @@ open_tls(struct config *config, struct config_frame *frame, char *title)
 	return config_set_defaults(tls, "tls");
 }
 
-static const struct config_other *
-find_other(const struct config *config, const char *section,
-    const char *title)
-{
-	for (size_t i = 0; title != NULL && i < config->n_others; i++) {
-		const struct config_other *other = &config->others[i];
-
-		if (other->title && strcmp(other->section, section) == 0 &&
-		    strcmp(other->title, title) == 0)
-			return other;
-	}
-	return NULL;
-}
-
 static bool
-open_other(struct config *config, struct config_frame *frame, char *title,
+open_sender(struct config *config, struct config_frame *frame, char *title,
     struct config_problems *problems)
 {
-	const struct config_other *first = find_other(config,
-	    frame->section->name, title);
-	struct config_other *other;
+	struct config_sender *sender;
 
-	if (first != NULL)
-		config_error(problems, frame->line, "%s \"%s\" stands twice, "
-		    "first on line %u", frame->section->name, title,
-		    first->line);
-	if (!grow(&config->others, &config->n_others, sizeof(*other))) {
+	for (size_t i = 0; title != NULL && i < config->n_senders; i++)
+		if (config->senders[i].user != NULL &&
+		    strcmp(config->senders[i].user, title) == 0)
+			config_error(problems, frame->line, "sender \"%s\" "
+			    "stands twice, first on line %u", title,
+			    config->senders[i].line);
+	if (!grow(&config->senders, &config->n_senders, sizeof(*sender))) {
 		free(title);
 		return false;
 	}
-	other = &config->others[config->n_others - 1];
-	other->line = frame->line;
-	other->title = title;
-	other->section = strdup(frame->section->name);
-	return other->section != NULL;
+	frame->index = config->n_senders - 1;
+	sender = &config->senders[frame->index];
+	sender->line = frame->line;
+	sender->user = title;
+	return true;
+}
+
+static bool
+open_submitter(struct config *config, struct config_frame *frame,
+    char *title, struct config_problems *problems)
+{
+	struct config_submitter *submitter;
+
+	for (size_t i = 0; title != NULL && i < config->n_submitters; i++)
+		if (config->submitters[i].network != NULL &&
+		    strcmp(config->submitters[i].network, title) == 0)
+			config_error(problems, frame->line, "submitter "
+			    "\"%s\" stands twice, first on line %u", title,
+			    config->submitters[i].line);
+	if (!grow(&config->submitters, &config->n_submitters,
+	    sizeof(*submitter))) {
+		free(title);
+		return false;
+	}
+	frame->index = config->n_submitters - 1;
+	submitter = &config->submitters[frame->index];
+	submitter->line = frame->line;
+	submitter->network = title;
+	return true;
+}
+
+static bool
+open_dkim(struct config *config, struct config_frame *frame, char *title)
+{
+	struct config_dkim *dkim;
+
+	if (!grow(&config->dkims, &config->n_dkims, sizeof(*dkim))) {
+		free(title);
+		return false;
+	}
+	frame->index = config->n_dkims - 1;
+	dkim = &config->dkims[frame->index];
+	dkim->line = frame->line;
+	dkim->domain = title;
+	return true;
 }
 
 bool
@@ -192,8 +218,12 @@ config_frame_open(struct config *config, struct config_frame *frame,
 		return open_dnsbl(config, frame, text, problems);
 	case TARGET_TLS:
 		return open_tls(config, frame, text);
-	case TARGET_NONE:
-		return open_other(config, frame, text, problems);
+	case TARGET_SENDER:
+		return open_sender(config, frame, text, problems);
+	case TARGET_SUBMITTER:
+		return open_submitter(config, frame, text, problems);
+	case TARGET_DKIM:
+		return open_dkim(config, frame, text);
 	default:
 		free(text);
 		return true;
@@ -218,6 +248,12 @@ config_frame_target(struct config *config, const struct config_frame *frame)
 		return &config->checks.dnsbls[frame->index];
 	case TARGET_TLS:
 		return &config->tls[frame->index];
+	case TARGET_SENDER:
+		return &config->senders[frame->index];
+	case TARGET_SUBMITTER:
+		return &config->submitters[frame->index];
+	case TARGET_DKIM:
+		return &config->dkims[frame->index];
 	default:
 		return NULL;
 	}

@@ -47,6 +47,11 @@ bool config_check_tls(struct config *config,
 /* What the listeners want, and whether it can be had. */
 void config_check_listen_tls(struct config *config,
     struct config_problems *problems);
+/* Sections of our own users' mail, and what all of them say together. */
+bool config_check_outbound(struct config *config,
+    const struct config_frame *frame, struct config_problems *problems);
+bool config_check_outbound_file(struct config *config,
+    const struct config_frame *top, struct config_problems *problems);
 bool config_check_domain(struct config *config,
     const struct config_frame *frame, struct config_problems *problems);
 

@@ -25,49 +25,66 @@
 #define CHECK_WORDS "refuse|mark|off"
 
 const struct config_section config_sections[] = {
-	{ "", NULL, TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	{ "", NULL, TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "At the top level, outside of any section." },
-	{ "listen", "", TARGET_LISTEN, true, CONFIG_LISTEN, true, false,
+	{ "listen", "", TARGET_LISTEN, true, CONFIG_LISTEN, true,
 	    "An address and port to serve. An asterisk is all addresses of "
 	    "IPv4 and of IPv6, each with a socket of its own; an IPv6 "
 	    "address stands in brackets." },
-	{ "domain", "", TARGET_DOMAIN, true, CONFIG_DOMAIN, true, false,
+	{ "domain", "", TARGET_DOMAIN, true, CONFIG_DOMAIN, true,
 	    "A domain whose mail is delivered here." },
-	{ "limits", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	{ "limits", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "How much of each thing. 0 means none." },
-	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "How many processes of each kind." },
-	{ "resolver", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	{ "resolver", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "How names are looked up." },
-	{ "checks", "", TARGET_CONFIG, false, CONFIG_COUNT, false, false,
+	{ "checks", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "What a message is judged by." },
-	{ "dnsbl", "checks", TARGET_DNSBL, true, CONFIG_DOMAIN, true, false,
+	{ "dnsbl", "checks", TARGET_DNSBL, true, CONFIG_DOMAIN, true,
 	    "A DNS list of client addresses (RFC 5782). Each is asked while "
 	    "the client says who it is; one that is silent counts only if "
 	    "its score could change the answer." },
-	{ "clamd", "checks", TARGET_CLAMD, true, CONFIG_ENDPOINT, false, false,
+	{ "clamd", "checks", TARGET_CLAMD, true, CONFIG_ENDPOINT, false,
 	    "A clamd, and where it listens: unix: and the path of its socket, "
 	    "or inet:, a port, @ and an address. Every message is scanned as "
 	    "it would be delivered, after all milters. What it finds is "
 	    "refused with 554 5.7.1; while it cannot answer, messages are "
 	    "answered with 451 4.3.0." },
-	{ "milter", "checks", TARGET_MILTER, true, CONFIG_ENDPOINT, true, false,
+	{ "milter", "checks", TARGET_MILTER, true, CONFIG_ENDPOINT, true,
 	    "A mail filter that speaks the milter protocol, and where it "
 	    "listens. Several are asked in the order of the file; each sees "
 	    "what those before it have changed. Mail that one discards or "
 	    "quarantines goes into .Junk." },
-	{ "tls", "", TARGET_TLS, true, CONFIG_TLS_NAME, true, false,
+	{ "tls", "", TARGET_TLS, true, CONFIG_TLS_NAME, true,
 	    "The certificate that is shown to a client that asks for this "
 	    "host name (SNI); *.example.org is every name with one label "
 	    "more. The first section is the default. Two sections of one "
 	    "name have keys of different types, such as ECDSA and RSA. "
 	    "A reload (SIGHUP) reads the files again." },
-	{ "sender", "", TARGET_NONE, true, CONFIG_NAME, true, true,
-	    "The addresses that a user may send from, beyond his own." },
-	{ "submitter", "", TARGET_NONE, true, CONFIG_NETWORK, true, true,
-	    "A network of devices that cannot authenticate." },
-	{ "batv", "", TARGET_NONE, false, CONFIG_COUNT, false, true,
+	{ "sender", "", TARGET_SENDER, true, CONFIG_ACCOUNT, true,
+	    "The addresses that a user may send from, beyond his own. The "
+	    "user is a login name of the system, or the name and domain of "
+	    "an entry in a users table." },
+	{ "submitter", "", TARGET_SUBMITTER, true, CONFIG_NETWORK, true,
+	    "A network of devices that cannot authenticate: where they "
+	    "connect to a listener for submission, they are taken for the "
+	    "user of one address." },
+	{ "submission", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
+	    "What our own users may do." },
+	{ "auth", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
+	    "How our own users prove who they are." },
+	{ "queue", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
+	    "When mail that could not be sent at once is tried again." },
+	{ "relay", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
+	    "How mail is sent to other hosts." },
+	{ "batv", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "Tags on the reverse-paths of our own mail." },
+	{ "dkim", "", TARGET_DKIM, true, CONFIG_DOMAIN, true,
+	    "A key that signs the mail of our users whose From is in this "
+	    "domain. Two sections of one domain have keys of different "
+	    "types, RSA and Ed25519. A reload (SIGHUP) reads the files "
+	    "again." },
 };
 
 const size_t config_n_sections =
@@ -85,9 +102,13 @@ const struct config_key config_keys[] = {
 	    IN(config, postmaster),
 	    HELP("Who gets mail to postmaster and abuse where no alias says "
 	    "otherwise.") },
+	{ "", "dsn_to", CONFIG_LOCAL_ADDRESS, KEY_EMPTY, IN(config, dsn_to),
+	    HELP("Who gets bounces of mail that was sent by an account "
+	    "without a mailbox, such as www-data. The default is "
+	    "postmaster.") },
 	{ "", "state_dir", CONFIG_PATH, KEY_REQUIRED, IN(config, state_dir),
-	    HELP("The directory for delivery records, trails and compiled "
-	    "tables.") },
+	    HELP("The directory for delivery records, trails, compiled "
+	    "tables and the mail that waits to be sent.") },
 	{ "", "log", CONFIG_WORD, 0, DEFAULT("stderr"),
 	    WORDS("stderr|syslog"), IN(config, logs_to_syslog),
 	    HELP("Where log lines go: standard error, with the priorities of "
@@ -123,13 +144,14 @@ const struct config_key config_keys[] = {
 	{ "listen", "role", CONFIG_WORD, KEY_REQUIRED,
 	    WORDS("mx|submission|local"), IN(config_listen, role),
 	    HELP("Whom it serves: other mail servers, our own users, or "
-	    "programs on this host. Only mx is built yet.") },
+	    "programs on this host, which connect to a unix socket.") },
 	{ "listen", "tls", CONFIG_WORD, 0,
 	    WORDS("off|optional|required|implicit"), IN(config_listen, tls),
 	    HELP("Whether the connection can, must, or from its first octet "
 	    "does use TLS. The default is optional where there is a section "
-	    "tls, otherwise off. With required, MAIL is refused until the "
-	    "client has said STARTTLS.") },
+	    "tls, otherwise off; for submission it is required. With "
+	    "required, MAIL is refused until the client has said STARTTLS. "
+	    "Passwords are taken under TLS only.") },
 
 	/* ---- domain ---- */
 	{ "domain", "users", CONFIG_USERS, 0, IN(config_domain, users_table),
@@ -232,6 +254,14 @@ const struct config_key config_keys[] = {
 	    HELP("Commands that bring no mail forward (EHLO, HELO, RSET, "
 	    "NOOP, VRFY, EXPN, HELP) with no recipient named between them, "
 	    "after which a session is closed.") },
+	{ "limits", "messages_per_user", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 1000000), DEFAULT("0"),
+	    IN(config, limits.messages_per_user),
+	    HELP("Messages that one of our own users may send in an hour.") },
+	{ "limits", "recipients_per_user", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 1000000), DEFAULT("0"),
+	    IN(config, limits.recipients_per_user),
+	    HELP("The same for recipients, all messages together.") },
 	{ "limits", "pregreet_delay", CONFIG_DURATION, KEY_ZERO,
 	    RANGE(1, 30), DEFAULT("0s"), IN(config, limits.pregreet_delay_s),
 	    HELP("How long the greeting waits, so that a client that speaks "
@@ -449,14 +479,114 @@ const struct config_key config_keys[] = {
 	    HELP("A PEM file with the private key, without a passphrase. "
 	    "Only root needs to be able to read it.") },
 
-	/* ---- parts to come ---- */
-
-	{ "sender", "may", CONFIG_ADDRESS_LIST, KEY_LATER | KEY_REQUIRED,
+	/* ---- our own users ---- */
+	{ "sender", "may", CONFIG_ADDRESS_LIST, KEY_REQUIRED,
+	    IN(config_sender, may),
 	    HELP("Addresses; the local part may be an asterisk.") },
-	{ "submitter", "as", CONFIG_ADDRESS, KEY_LATER | KEY_REQUIRED,
-	    HELP("The address that they send as.") },
-	{ "batv", "exempt", CONFIG_DOMAIN_LIST, KEY_LATER,
+	{ "submitter", "as", CONFIG_LOCAL_ADDRESS, KEY_REQUIRED,
+	    IN(config_submitter, as),
+	    HELP("The address that they send as, of a user here.") },
+	{ "submission", "probe", CONFIG_BOOL, 0, DEFAULT("false"),
+	    IN(config, submission.probes),
+	    HELP("Whether the server of a recipient elsewhere is asked at "
+	    "RCPT, so that an address that it refuses is refused in the "
+	    "mail program and not by a bounce.") },
+	{ "auth", "users", CONFIG_PATH, KEY_EMPTY, IN(config, auth.users),
+	    HELP("A file with the passwords, in the form of a users table. "
+	    "The default is the fields password of the users tables.") },
+	{ "auth", "dovecot", CONFIG_ENDPOINT, KEY_EMPTY,
+	    IN(config, auth.dovecot),
+	    HELP("unix: and the path of an authentication socket of Dovecot, "
+	    "which is asked instead of a table.") },
+	{ "auth", "failures_per_client", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 100000), DEFAULT("20"),
+	    IN(config, auth.failures_per_client),
+	    HELP("Wrong passwords from one client network in an hour, after "
+	    "which it is asked to come again later.") },
+	{ "auth", "failures_per_account", CONFIG_COUNT, KEY_ZERO,
+	    RANGE(1, 100000), DEFAULT("10"),
+	    IN(config, auth.failures_per_account),
+	    HELP("The same for one account, from client networks that it has "
+	    "not been used from.") },
+	{ "queue", "retry_first", CONFIG_DURATION, 0, RANGE(1, DAY),
+	    DEFAULT("5m"), IN(config, queue.retry_first_s),
+	    HELP("How long a message waits after its first try. Each wait "
+	    "is longer than the one before.") },
+	{ "queue", "retry_longest", CONFIG_DURATION, 0, RANGE(1, 7 * DAY),
+	    DEFAULT("4h"), IN(config, queue.retry_longest_s),
+	    HELP("The longest wait between two tries.") },
+	{ "queue", "delay_notice", CONFIG_DURATION, KEY_ZERO,
+	    RANGE(1, 7 * DAY), DEFAULT("4h"),
+	    IN(config, queue.delay_notice_s),
+	    HELP("After what time the sender is told that a message has not "
+	    "left yet. 0s means never.") },
+	{ "queue", "give_up", CONFIG_DURATION, 0, RANGE(1, 30 * DAY),
+	    DEFAULT("5d"), IN(config, queue.give_up_s),
+	    HELP("After what time a message is given up and goes back to its "
+	    "sender (RFC 5321 4.5.4.1 asks for four days at least).") },
+	{ "queue", "per_destination", CONFIG_COUNT, 0, RANGE(1, 1000),
+	    DEFAULT("20"), IN(config, queue.per_destination),
+	    HELP("Messages that are sent to one destination at a time.") },
+	{ "relay", "smart_host", CONFIG_NEXT_HOP, KEY_EMPTY,
+	    IN(config, relay.smart_host),
+	    HELP("The host that all mail for elsewhere is sent to: smtp:, a "
+	    "host name or an address in brackets, and a port. The default is "
+	    "the servers of each domain.") },
+	{ "relay", "smart_host_user", CONFIG_TEXT, KEY_EMPTY,
+	    IN(config, relay.smart_host_user),
+	    HELP("The name to authenticate with at the smart host.") },
+	{ "relay", "smart_host_password_file", CONFIG_PATH, KEY_EMPTY,
+	    IN(config, relay.smart_host_password_file),
+	    HELP("A file with the password on its first line. Only root "
+	    "needs to be able to read it.") },
+	{ "relay", "tls", CONFIG_WORD, 0, DEFAULT("dane"),
+	    WORDS("opportunistic|dane|required|off"), IN(config, relay.tls),
+	    HELP("When a connection uses TLS. opportunistic: where the other "
+	    "side offers it, without a look at its certificate. dane: the "
+	    "same, and where its domain says by DANE (RFC 7672) or MTA-STS "
+	    "(RFC 8461) how to know it, only with TLS and a certificate that "
+	    "fits. required: always, with a certificate that fits the name "
+	    "of the host.") },
+	{ "relay", "port", CONFIG_COUNT, 0, RANGE(1, 65535), DEFAULT("25"),
+	    IN(config, relay.port),
+	    HELP("The port of the servers of a domain. Anything but 25 is "
+	    "for tests.") },
+	{ "relay", "connect_timeout", CONFIG_DURATION, 0, RANGE(1, 600),
+	    DEFAULT("30s"), IN(config, relay.connect_timeout_s),
+	    HELP("How long a connection may take to be made.") },
+	{ "relay", "command_timeout", CONFIG_DURATION, 0, RANGE(1, 3600),
+	    DEFAULT("5m"), IN(config, relay.command_timeout_s),
+	    HELP("How long the other side may take for its greeting and for "
+	    "the answer to a command (RFC 5321 4.5.3.2).") },
+	{ "relay", "data_timeout", CONFIG_DURATION, 0, RANGE(1, 3600),
+	    DEFAULT("3m"), IN(config, relay.data_timeout_s),
+	    HELP("How long it may take to take in a part of a message.") },
+	{ "relay", "final_timeout", CONFIG_DURATION, 0, RANGE(1, 3600),
+	    DEFAULT("10m"), IN(config, relay.final_timeout_s),
+	    HELP("How long it may take for its answer to the end of a "
+	    "message.") },
+	{ "relay", "source_ipv4", CONFIG_IP, KEY_EMPTY,
+	    IN(config, relay.source_ipv4),
+	    HELP("The address that connections by IPv4 come from.") },
+	{ "relay", "source_ipv6", CONFIG_IP, KEY_EMPTY,
+	    IN(config, relay.source_ipv6),
+	    HELP("The same for IPv6.") },
+	{ "relay", "ca_file", CONFIG_PATH, 0,
+	    DEFAULT("/etc/ssl/certs/ca-certificates.crt"),
+	    IN(config, relay.ca_file),
+	    HELP("Certificates of the authorities that are trusted where the "
+	    "name of another host has to be proved: MTA-STS (RFC 8461), "
+	    "REQUIRETLS (RFC 8689), and a smart host that is sent a "
+	    "password.") },
+	{ "batv", "exempt", CONFIG_DOMAIN_LIST, 0, IN(config, batv_exempt),
 	    HELP("Domains to which mail goes without a tag.") },
+	{ "dkim", "selector", CONFIG_DOMAIN, KEY_REQUIRED,
+	    IN(config_dkim, selector),
+	    HELP("The name of the key: the public one stands in the DNS at "
+	    "NAME._domainkey and the domain.") },
+	{ "dkim", "key", CONFIG_PATH, KEY_REQUIRED, IN(config_dkim, key),
+	    HELP("A PEM file with the private key, without a passphrase. "
+	    "Only root needs to be able to read it.") },
 };
 
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);

@@ -13,7 +13,7 @@
 enum config_type { CONFIG_COUNT, CONFIG_SIZE, CONFIG_DURATION, CONFIG_BOOL,
 	CONFIG_WORD, CONFIG_DOMAIN, CONFIG_ADDRESS, CONFIG_LOCAL_ADDRESS,
 	CONFIG_PATH, CONFIG_NAME, CONFIG_USERS, CONFIG_MAILBOX, CONFIG_PLUS,
-	CONFIG_NEXT_HOP, CONFIG_TLS_NAME,
+	CONFIG_NEXT_HOP, CONFIG_TLS_NAME, CONFIG_ACCOUNT, CONFIG_IP,
 	CONFIG_LISTEN, CONFIG_ENDPOINT, CONFIG_NETWORK,
 	CONFIG_DOMAIN_LIST, CONFIG_NETWORK_LIST, CONFIG_ADDRESS_LIST,
 	CONFIG_SERVER_LIST, CONFIG_PATTERN_LIST, CONFIG_TEXT,
@@ -26,8 +26,9 @@ enum config_flag {
 	KEY_EMPTY = 1 << 3,	/* "" is allowed and stored as NULL */
 };
 
-enum config_target { TARGET_NONE, TARGET_CONFIG, TARGET_LISTEN,
-	TARGET_DOMAIN, TARGET_DNSBL, TARGET_CLAMD, TARGET_MILTER, TARGET_TLS };
+enum config_target { TARGET_CONFIG, TARGET_LISTEN, TARGET_DOMAIN,
+	TARGET_DNSBL, TARGET_CLAMD, TARGET_MILTER, TARGET_TLS, TARGET_SENDER,
+	TARGET_SUBMITTER, TARGET_DKIM };
 
 struct config_section {
 	const char *name;	/* "" is the top level */
@@ -36,7 +37,6 @@ struct config_section {
 	bool has_title;
 	enum config_type title_type;
 	bool is_repeatable;
-	bool is_later;
 	const char *help;
 };
 
@@ -58,7 +58,7 @@ extern const size_t config_n_sections;
 extern const struct config_key config_keys[];
 extern const size_t config_n_keys;
 
-#define CONFIG_MAX_SECTIONS 16
+#define CONFIG_MAX_SECTIONS 24
 #define CONFIG_MAX_SECTION_KEYS 32
 
 const struct config_section *config_section_find(struct slice name);

@@ -212,8 +212,7 @@ write_key(FILE *out, const struct config_key *key)
 		fprintf(out, "The range is %.*s.\n",
 		    CONFIG_QUOTE(buf_slice(&range)));
 	}
-	if ((key->flags & KEY_LATER) &&
-	    !config_section_find(slice_of(key->section))->is_later)
+	if (key->flags & KEY_LATER)
 		fputs("Not built yet.\n", out);
 	buf_free(&range);
 }
@@ -234,8 +233,6 @@ write_section(FILE *out, const struct config_section *section)
 	if (section->parent != NULL && section->parent[0] != '\0')
 		fprintf(out, "Stands in the section\n.Ic %s .\n",
 		    section->parent);
-	if (section->is_later)
-		fputs("Not built yet.\n", out);
 	fputs(".Bl -tag -width Ds\n", out);
 	for (size_t i = 0; i < config_n_keys; i++)
 		if (strcmp(config_keys[i].section, section->name) == 0)

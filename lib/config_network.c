@@ -263,6 +263,15 @@ config_split_endpoint(struct slice in, uint16_t *port)
 	return config_text_after(in, at + 1);
 }
 
+const char *
+config_text_ip(struct slice in, struct buf *out)
+{
+	struct address a;
+
+	return parse_address(in, &a) ? config_text_keep(out, in) :
+	    "not an IP address";
+}
+
 /* A name server: an address, or ADDRESS@PORT. */
 const char *
 config_text_server(struct slice in, struct buf *out)

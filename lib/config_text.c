@@ -204,6 +204,14 @@ config_text_name(struct slice in, struct buf *out)
 	return config_text_keep(out, in);
 }
 
+const char *
+config_text_account(struct slice in, struct buf *out)
+{
+	if (slice_find(in, '@') < in.size)
+		return config_text_address(in, out);
+	return config_text_name(in, out);
+}
+
 /* Whether one of the components is "." or "..". */
 static bool
 has_dots(struct slice path)

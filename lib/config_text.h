@@ -24,6 +24,10 @@ const char *config_text_address(struct slice in, struct buf *out);
 const char *config_text_local_address(struct slice in, struct buf *out);
 const char *config_text_path(struct slice in, struct buf *out);
 const char *config_text_name(struct slice in, struct buf *out);
+/* A user of the system, or NAME@DOMAIN of a users table. */
+const char *config_text_account(struct slice in, struct buf *out);
+/* An IPv4 or IPv6 address. */
+const char *config_text_ip(struct slice in, struct buf *out);
 const char *config_text_users(struct slice in, struct buf *out);
 const char *config_text_mailbox(struct slice in, struct buf *out);
 const char *config_text_plus(struct slice in, struct buf *out);

@@ -37,6 +37,14 @@ config_check_tls(struct config *config, const struct config_frame *frame,
 	return true;
 }
 
+static enum config_tls_mode
+default_mode(const struct config *config, const struct config_listen *listen)
+{
+	if (config->n_tls == 0 || listen->is_unix)
+		return TLS_OFF;
+	return listen->role == LISTEN_MX ? TLS_OPTIONAL : TLS_REQUIRED;
+}
+
 void
 config_check_listen_tls(struct config *config,
     struct config_problems *problems)
@@ -44,11 +52,11 @@ config_check_listen_tls(struct config *config,
 	for (size_t i = 0; i < config->n_listens; i++) {
 		struct config_listen *listen = &config->listens[i];
 
-		if (listen->role != LISTEN_MX)
-			continue;
 		if (listen->tls_line == 0)
-			listen->tls = config->n_tls > 0 ? TLS_OPTIONAL :
-			    TLS_OFF;
+			listen->tls = default_mode(config, listen);
+		else if (listen->is_unix && listen->tls != TLS_OFF)
+			config_error(problems, listen->tls_line, "a unix "
+			    "socket has no TLS");
 		else if (listen->tls != TLS_OFF && config->n_tls == 0)
 			config_error(problems, listen->tls_line, "tls = %s "
 			    "needs a section tls with a certificate",

@@ -28,6 +28,8 @@
 #endif
 
 #define S(name) SCMP_SYS(name)
+#define INET_OR_TCP (SANDBOX_INET_SOCKETS | SANDBOX_TCP_SOCKETS)
+#define SOME_SOCKETS (SANDBOX_UNIX_SOCKETS | INET_OR_TCP)
 
 static const int common[] = {
 	S(read), S(write), S(readv), S(writev), S(pread64), S(pwrite64),
@@ -137,6 +139,44 @@ socket_rule(struct filter *f, uint32_t action, enum scmp_compare is,
 		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
 }
 
+/* Of this domain streams; datagrams are refused, anything else is death. */
+static void
+stream_rules(struct filter *f, int domain)
+{
+	const scmp_datum_t types = 0xf;		/* without the flags */
+	static const struct {
+		int type;
+		uint32_t action;
+	} rules[] = {
+		{ SOCK_STREAM, SCMP_ACT_ALLOW },
+		{ SOCK_DGRAM, SCMP_ACT_ERRNO(EPERM) },
+	};
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+		int error = seccomp_rule_add(f->ctx, rules[i].action,
+		    S(socket), 2,
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain, 0),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, types,
+		    (scmp_datum_t)rules[i].type));
+
+		if (error)
+			fatal("%s: seccomp: %s", f->sandbox->name,
+			    strerror(-error));
+	}
+}
+
+static void
+allow_inet(struct filter *f)
+{
+	if (f->sandbox->allow & SANDBOX_INET_SOCKETS) {
+		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET);
+		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET6);
+	} else {
+		stream_rules(f, AF_INET);
+		stream_rules(f, AF_INET6);
+	}
+}
+
 /*
  * The kinds that are allowed. One comparison with a rule is all there is: of
  * unix sockets alone "not that" can be said, else those that libraries try
@@ -149,18 +189,17 @@ allow_sockets(struct filter *f)
 	unsigned allow = f->sandbox->allow;
 	bool has_unix = allow & SANDBOX_UNIX_SOCKETS;
 
-	if (!(allow & (SANDBOX_UNIX_SOCKETS | SANDBOX_INET_SOCKETS)))
+	if (!(allow & SOME_SOCKETS))
 		return;
 	add(f, SCMP_ACT_ALLOW, S(connect));
 	if (has_unix)
 		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX);
-	if (!(allow & SANDBOX_INET_SOCKETS)) {
+	if (!(allow & INET_OR_TCP)) {
 		socket_rule(f, refuse, SCMP_CMP_NE, AF_UNIX);
 		return;
 	}
 	add(f, SCMP_ACT_ALLOW, S(bind));
-	socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET);
-	socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET6);
+	allow_inet(f);
 	if (!has_unix)
 		socket_rule(f, refuse, SCMP_CMP_EQ, AF_UNIX);
 	socket_rule(f, refuse, SCMP_CMP_EQ, AF_NETLINK);
@@ -246,8 +285,7 @@ refuse_softly(struct filter *f)
 	     i++) {
 		int call = refused_softly[i];
 
-		if (call == S(socket) && (allow & (SANDBOX_UNIX_SOCKETS |
-		    SANDBOX_INET_SOCKETS)))
+		if (call == S(socket) && (allow & SOME_SOCKETS))
 			continue;	/* allow_sockets said it */
 		if ((call == S(openat) || call == S(open)) &&
 		    (allow & SANDBOX_FILES_READ)) {
@@ -297,6 +335,14 @@ attempt(const char *action)
 		return open("/tmp/postern-attempt", O_WRONLY | O_CREAT, 0600);
 	if (strcmp(action, "inet") == 0)
 		return socket(AF_INET, SOCK_STREAM, 0);
+	if (strcmp(action, "udp") == 0)
+		return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (strcmp(action, "tcp") == 0)
+		return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC |
+		    SOCK_NONBLOCK, 0);
+	if (strcmp(action, "listen") == 0)
+		return listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		    1);
 	if (strcmp(action, "unix") == 0)
 		return socket(AF_UNIX, SOCK_STREAM, 0);
 	if (strcmp(action, "setuid") == 0)

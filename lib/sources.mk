@@ -1,9 +1,12 @@
 # Everything that is compiled from this folder, one file a line.
 LIB_SRCS = \
+	lib/ask_auth.c \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
 	lib/ask_links.c \
 	lib/ask_policy.c \
+	lib/ask_queue.c \
+	lib/ask_relay.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
@@ -22,6 +25,7 @@ LIB_SRCS = \
 	lib/config_manual.c \
 	lib/config_network.c \
 	lib/config_number.c \
+	lib/config_outbound.c \
 	lib/config_parse.c \
 	lib/config_problem.c \
 	lib/config_suggest.c \
@@ -34,18 +38,22 @@ LIB_SRCS = \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \
+	lib/flush.c \
 	lib/ipc_cursor.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/message.c \
 	lib/pack.c \
+	lib/password_table.c \
 	lib/route.c \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \
 	lib/scoreboard.c \
+	lib/secrets.c \
 	lib/short_id.c \
 	lib/stream.c \
 	lib/stream_tls.c \
+	lib/tls_client.c \
 	lib/tls_key.c \
 	lib/tls_provider.c \
 	lib/tls_scheme.c \
@@ -54,4 +62,5 @@ LIB_SRCS = \
 	lib/trail.c \
 	lib/trail_line.c \
 	lib/utf8.c \
-	lib/verdict.c
+	lib/verdict.c \
+	lib/voucher.c

@@ -10,122 +10,15 @@
  */
 #include "author.h"
 #include "header.h"
+#include "list_tokens.h"
 #include "octets.h"
 
-enum token_kind {
-	TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_LITERAL, TOKEN_SPECIAL,
-	TOKEN_BAD,
-};
-
-struct token {
-	enum token_kind kind;
-	struct slice text;
-	bool follows_space;	/* white space or a comment stands before */
-};
-
 struct parser {
-	struct slice rest;
-	struct token token;		/* the one under way */
+	struct token_reader at;
 	bool is_bad;
 	char domain[ADDRESS_DOMAIN_MAX + 1];
 	bool has_domain, has_several;
 };
-
-static bool
-is_fws(char c)
-{
-	return is_space(c) || c == '\n' || c == '\r';
-}
-
-static bool
-is_special(char c)
-{
-	return c != '\0' && strchr("<>,;:@()\"[]\\", c) != NULL;
-}
-
-/* Size of what open at the front begins and close ends, backslashes obeyed;
- * 0 when it has no end. Comments nest. */
-static size_t
-enclosed_size(struct slice s, char open, char close)
-{
-	unsigned depth = 1;
-
-	for (size_t i = 1; i < s.size; i++) {
-		if (s.data[i] == '\\')
-			i++;
-		else if (s.data[i] == close && --depth == 0)
-			return i + 1;
-		else if (s.data[i] == open && open == '(')
-			depth++;
-	}
-	return 0;
-}
-
-/* False for a comment without an end. */
-static bool
-skip_space(struct parser *p)
-{
-	struct slice before = p->rest;
-	size_t size;
-
-	while (p->rest.size > 0) {
-		if (is_fws(*p->rest.data))
-			size = 1;
-		else if (*p->rest.data != '(')
-			break;
-		else if ((size = enclosed_size(p->rest, '(', ')')) == 0)
-			return false;
-		p->rest = slice_after(p->rest, size);
-	}
-	p->token.follows_space = p->rest.size != before.size;
-	return true;
-}
-
-static size_t
-word_size(struct slice s)
-{
-	size_t n = 0;
-
-	while (n < s.size && !is_fws(s.data[n]) && !is_special(s.data[n]))
-		n++;
-	return n;
-}
-
-static void
-advance(struct parser *p)
-{
-	enum token_kind kind = TOKEN_SPECIAL;
-	size_t size = 1;
-
-	p->token = (struct token){ TOKEN_BAD, { "", 0 }, false };
-	if (!skip_space(p))
-		return;
-	if (p->rest.size == 0) {
-		p->token.kind = TOKEN_END;
-		return;
-	}
-	if (*p->rest.data == '"') {
-		kind = TOKEN_QUOTED;
-		size = enclosed_size(p->rest, '"', '"');
-	} else if (*p->rest.data == '[') {
-		kind = TOKEN_LITERAL;
-		size = enclosed_size(p->rest, '[', ']');
-	} else if (!is_special(*p->rest.data)) {
-		kind = TOKEN_WORD;
-		size = word_size(p->rest);
-	}
-	if (size == 0)
-		return;
-	p->token.kind = kind;
-	p->token.text = slice_first(p->rest, size);
-	p->rest = slice_after(p->rest, size);
-}
-
-static bool
-at_special(const struct parser *p, char c)
-{
-	return p->token.kind == TOKEN_SPECIAL && *p->token.text.data == c;
-}
 
 static void
 note_domain(struct parser *p, struct slice text)
@@ -148,25 +41,26 @@ note_domain(struct parser *p, struct slice text)
 static void
 read_domain(struct parser *p)
 {
-	advance(p);
-	if (p->token.kind == TOKEN_WORD)
-		note_domain(p, p->token.text);
-	else if (p->token.kind != TOKEN_LITERAL)
+	token_advance(&p->at);
+	if (p->at.token.kind == TOKEN_WORD)
+		note_domain(p, p->at.token.text);
+	else if (p->at.token.kind != TOKEN_LITERAL)
 		p->is_bad = true;	/* a literal is no domain */
-	advance(p);
+	token_advance(&p->at);
 }
 
 /* "@a,@b:" in front of an address (RFC 5322 4.4), and no use to anybody. */
 static void
 skip_route(struct parser *p)
 {
-	while (!p->is_bad && !at_special(p, ':')) {
-		if (p->token.kind == TOKEN_END || p->token.kind == TOKEN_BAD ||
-		    at_special(p, '>') || at_special(p, '<'))
+	while (!p->is_bad && !token_is(&p->at, ':')) {
+		if (p->at.token.kind == TOKEN_END ||
+		    p->at.token.kind == TOKEN_BAD ||
+		    token_is(&p->at, '>') || token_is(&p->at, '<'))
 			p->is_bad = true;
-		advance(p);
+		token_advance(&p->at);
 	}
-	advance(p);
+	token_advance(&p->at);
 }
 
 /* What stands in angle brackets; at the token behind "<". */
@@ -175,44 +69,22 @@ read_angle(struct parser *p)
 {
 	bool has_local = false;
 
-	if (at_special(p, '@'))
+	if (token_is(&p->at, '@'))
 		skip_route(p);
-	while (p->token.kind == TOKEN_WORD || p->token.kind == TOKEN_QUOTED) {
-		if (has_local && p->token.follows_space)
+	while (token_is_text(&p->at)) {
+		if (has_local && p->at.token.follows_space)
 			p->is_bad = true;
 		has_local = true;
-		advance(p);
+		token_advance(&p->at);
 	}
-	if (at_special(p, '@')) {
+	if (token_is(&p->at, '@')) {
 		if (!has_local)
 			p->is_bad = true;
 		read_domain(p);
 	}
-	if (!at_special(p, '>'))
+	if (!token_is(&p->at, '>'))
 		p->is_bad = true;
-	advance(p);
-}
-
-/* "," between two mailboxes, ":" behind a group's name, ";" behind it. */
-static bool
-is_separator(const struct parser *p)
-{
-	return at_special(p, ',') || at_special(p, ';') || at_special(p, ':');
-}
-
-/* Is there a "<" before this mailbox ends? */
-static bool
-has_angle(const struct parser *p)
-{
-	struct parser ahead = *p;
-
-	while (ahead.token.kind != TOKEN_END &&
-	    ahead.token.kind != TOKEN_BAD && !is_separator(&ahead)) {
-		if (at_special(&ahead, '<'))
-			return true;
-		advance(&ahead);
-	}
-	return false;
+	token_advance(&p->at);
 }
 
 /* A mailbox without brackets: local part, "@", domain, or only words. */
@@ -222,11 +94,11 @@ read_bare(struct parser *p)
 	unsigned n_words = 0;
 	bool is_split = false;
 
-	while (p->token.kind == TOKEN_WORD || p->token.kind == TOKEN_QUOTED) {
-		is_split |= n_words++ > 0 && p->token.follows_space;
-		advance(p);
+	while (token_is_text(&p->at)) {
+		is_split |= n_words++ > 0 && p->at.token.follows_space;
+		token_advance(&p->at);
 	}
-	if (!at_special(p, '@'))
+	if (!token_is(&p->at, '@'))
 		return;
 	if (n_words == 0 || is_split)
 		p->is_bad = true;
@@ -236,13 +108,13 @@ read_bare(struct parser *p)
 static void
 read_mailbox(struct parser *p)
 {
-	if (has_angle(p)) {
-		while (!at_special(p, '<')) {
-			if (at_special(p, '>') || at_special(p, '\\'))
+	if (token_has_angle(&p->at)) {
+		while (!token_is(&p->at, '<')) {
+			if (token_is(&p->at, '>') || token_is(&p->at, '\\'))
 				p->is_bad = true;
-			advance(p);
+			token_advance(&p->at);
 		}
-		advance(p);
+		token_advance(&p->at);
 		read_angle(p);
 	} else
 		read_bare(p);
@@ -251,17 +123,17 @@ read_mailbox(struct parser *p)
 enum author_result
 author_of_field(struct slice value, char domain[ADDRESS_DOMAIN_MAX + 1])
 {
-	struct parser p = { .rest = value };
+	struct parser p = { .at.rest = value };
 
 	*domain = '\0';
-	advance(&p);
-	while (!p.is_bad && p.token.kind != TOKEN_END) {
-		if (!is_separator(&p))
+	token_advance(&p.at);
+	while (!p.is_bad && p.at.token.kind != TOKEN_END) {
+		if (!token_is_separator(&p.at))
 			read_mailbox(&p);
-		if (p.token.kind != TOKEN_END && !is_separator(&p))
+		if (p.at.token.kind != TOKEN_END && !token_is_separator(&p.at))
 			p.is_bad = true;
 		else
-			advance(&p);
+			token_advance(&p.at);
 	}
 	if (p.is_bad)
 		return AUTHOR_BAD_SYNTAX;

@@ -91,14 +91,17 @@ enum command_result
 command_parse_mail(struct slice argument, unsigned offered,
     struct address *sender, struct mail_params *params)
 {
+	unsigned allow = ADDRESS_ALLOW_NULL | ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL;
 	struct slice rest = slice_trim(argument);
 	enum command_result result;
 
 	*params = (struct mail_params){ 0 };
+	if (offered & COMMAND_BARE_LOCAL)
+		allow |= ADDRESS_ALLOW_BARE_LOCAL;
 	if (!take_prefix(&rest, SLICE("FROM:")))
 		return COMMAND_BAD_SYNTAX;
-	result = take_path(&rest, sender, ADDRESS_ALLOW_NULL |
-	    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL, &params->path);
+	result = take_path(&rest, sender, allow, &params->path);
 	if (result == COMMAND_OK)
 		result = params_parse_mail(rest, offered, params);
 	if (result == COMMAND_OK && sender->needs_smtputf8 &&
@@ -118,6 +121,8 @@ command_parse_rcpt(struct slice argument, unsigned offered,
 	*params = (struct rcpt_params){ 0 };
 	if (offered & COMMAND_SMTPUTF8)
 		allow |= ADDRESS_ALLOW_UTF8;
+	if (offered & COMMAND_BARE_LOCAL)
+		allow |= ADDRESS_ALLOW_BARE_LOCAL;
 	if (!take_prefix(&rest, SLICE("TO:")))
 		return COMMAND_BAD_SYNTAX;
 	result = take_path(&rest, recipient, allow, &params->path);

@@ -1,13 +1,23 @@
 # Everything that is compiled from this folder, one file a line.
 MAIL_SRCS = \
+	mail/account.c \
 	mail/address.c \
 	mail/address_domain.c \
 	mail/address_form.c \
+	mail/address_list.c \
 	mail/author.c \
 	mail/authres.c \
 	mail/authres_forged.c \
+	mail/base64.c \
+	mail/batv.c \
 	mail/clamd.c \
+	mail/complete.c \
+	mail/dkim_body.c \
+	mail/dkim_sign.c \
+	mail/dsn.c \
+	mail/dsn_text.c \
 	mail/header.c \
+	mail/list_tokens.c \
 	mail/mail_date.c \
 	mail/milter.c \
 	mail/mime.c \
@@ -16,6 +26,7 @@ MAIL_SRCS = \
 	mail/mime_text.c \
 	mail/received.c \
 	mail/reply.c \
+	mail/sasl.c \
 	mail/smtp_command.c \
 	mail/smtp_params.c \
 	mail/tag_list.c

@@ -126,7 +126,7 @@ child_start(struct child *child)
 			log_warning("scoreboard", LOG_E("error", errno),
 			    LOG_END);
 	}
-	child->is_ready = child->is_renewed = false;
+	child->is_ready = child->is_renewed = child->is_retired = false;
 	child->started_us = clock_monotonic_us();
 	child->pid = -1;
 	error = spawn(child);
@@ -222,6 +222,37 @@ start_several(struct supervisor *s, enum role role, unsigned n)
 		child_start(child_new(s, role, (uint16_t)i));
 }
 
+/* ---- which are needed ---- */
+
+static bool
+has_listener(const struct config *config, enum config_listen_role role)
+{
+	for (size_t i = 0; i < config->n_listens; i++)
+		if (config->listens[i].role == role)
+			return true;
+	return false;
+}
+
+static bool
+serves_own_users(const struct config *config)
+{
+	return has_listener(config, LISTEN_SUBMISSION) ||
+	    has_listener(config, LISTEN_LOCAL);
+}
+
+/* Mail that was accepted goes out, whatever a new configuration says. */
+static void
+start_outbound(struct supervisor *s)
+{
+	if (!serves_own_users(s->current->config) &&
+	    !state_dir_has_queued(s))
+		return;
+	if (children_count(s, ROLE_RELAY, NULL) == 0)
+		start_several(s, ROLE_RELAY, 1);
+	if (children_count(s, ROLE_QUEUE, NULL) == 0)
+		start_several(s, ROLE_QUEUE, 1);
+}
+
 void
 children_start_shared(struct supervisor *s)
 {
@@ -232,29 +263,64 @@ children_start_shared(struct supervisor *s)
 }
 
 void
+children_replace(struct supervisor *s, enum role role)
+{
+	uint16_t index = 0;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role != role || child->state == CHILD_NONE)
+			continue;
+		if (child->index >= index)
+			index = (uint16_t)(child->index + 1);
+		if (child->state == CHILD_WAITING)
+			child_stop(child);
+		child->is_retired = true;
+		if (child->channel != NULL)
+			channel_tell(child->channel, RUN_DRAIN, NULL, -1);
+	}
+	child_start(child_new(s, role, index));
+}
+
+/* Instances of one role are told apart by their index, also across kinds. */
+static void
+start_smtpd(struct supervisor *s)
+{
+	const struct config *config = s->current->config;
+	unsigned per_kind = config->smtpd_processes ?
+	    config->smtpd_processes : n_cores();
+	uint16_t index = 0;
+
+	for (unsigned kind = LISTEN_MX; kind <= LISTEN_LOCAL; kind++) {
+		unsigned n = kind == LISTEN_LOCAL ? 1 : per_kind;
+
+		if (!has_listener(config, (enum config_listen_role)kind))
+			continue;
+		while (n-- > 0) {
+			struct child *child = child_new(s, ROLE_SMTPD,
+			    index++);
+
+			child->kind = (enum config_listen_role)kind;
+			child_start(child);
+		}
+	}
+}
+
+void
 children_start_generation(struct supervisor *s)
 {
 	const struct config *config = s->current->config;
 	unsigned n_directory = config->directory_processes;
 
+	start_outbound(s);
 	start_several(s, ROLE_DELIVER, 1);
 	start_several(s, ROLE_DIRECTORY, n_directory ? n_directory :
 	    n_cores());
 	start_several(s, ROLE_POLICY, n_cores());
-	start_several(s, ROLE_SMTPD, config->smtpd_processes ?
-	    config->smtpd_processes : n_cores());
-}
-
-void
-compile_start(struct supervisor *s)
-{
-	if (children_count(s, ROLE_COMPILER, NULL) > 0) {
-		s->wants_compile = true;	/* once more when it ends */
-		return;
-	}
-	/* index 1 tells the compiler to take shrunken tables too */
-	child_start(child_new(s, ROLE_COMPILER, s->wants_accept));
-	s->wants_compile = s->wants_accept = false;
+	if (serves_own_users(config))
+		start_several(s, ROLE_AUTH, n_cores());
+	start_smtpd(s);
 }
 
 /* ---- the end of a process ---- */
@@ -276,20 +342,6 @@ log_death(const struct child *child, int status)
 }
 
 static void
-compiler_ended(struct child *child, int status)
-{
-	struct supervisor *s = child->supervisor;
-
-	child->state = CHILD_NONE;
-	if (status != 0)
-		log_error("tables_not_compiled", LOG_S("effect",
-		    "the old ones stay in use; see the lines above"), LOG_END);
-	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
-	if (s->wants_compile && !s->is_stopping)
-		compile_start(s);
-}
-
-static void
 child_ended(struct child *child, int status)
 {
 	struct supervisor *s = child->supervisor;
@@ -298,13 +350,13 @@ child_ended(struct child *child, int status)
 
 	channel_free(&child->channel);
 	if (child->role == ROLE_COMPILER) {
-		compiler_ended(child, status);
+		compile_ended(child, status);
 		return;
 	}
 	if (child->scoreboard >= 0)
 		scoreboard_reset_gauges(child->scoreboard);
 	if (child->state != CHILD_STOPPING && !was_smtpd_of_old &&
-	    !s->is_stopping) {
+	    !child->is_retired && !s->is_stopping) {
 		log_death(child, status);
 		back_off(child);
 		return;

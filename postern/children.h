@@ -14,8 +14,9 @@
 #include "ask.h"
 #include "loop.h"
 
-/* Two generations of 32 smtpd, directory, policy, a deliver; the shared. */
-#define MAX_CHILDREN (2 * (3 * 32 + 1) + 10)
+/* Two generations of 32 smtpd for mx and 32 for submission, directory,
+ * policy, auth, an smtpd for programs, a deliver; the shared. */
+#define MAX_CHILDREN (2 * (5 * 32 + 2) + 12)
 
 struct generation;
 struct supervisor;
@@ -27,11 +28,13 @@ struct child {
 	enum child_state state;		/* WAITING: for its back-off */
 	enum role role;
 	uint16_t index;
+	enum config_listen_role kind;	/* of an smtpd */
 	struct generation *generation;
 	pid_t pid;
 	struct channel *channel;
 	bool is_ready;
 	bool is_renewed;		/* its end is wanted: start another */
+	bool is_retired;		/* there is another: it ends its work */
 	int scoreboard;			/* of an smtpd, or -1 */
 	unsigned n_restarts;
 	unsigned backoff_ms;
@@ -49,7 +52,14 @@ void children_reap(struct supervisor *s);
 struct child *child_new(struct supervisor *s, enum role role, uint16_t index);
 size_t children_count(const struct supervisor *s, enum role role,
     const struct generation *generation);
+/* Start another of a shared role; the one that runs finishes its work. */
+void children_replace(struct supervisor *s, enum role role);
 void children_tell(struct supervisor *s, enum role role, uint16_t type);
+
+/* ---- compile.c ---- */
 void compile_start(struct supervisor *s);
+void compile_ended(struct child *child, int status);
+bool on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg);
+bool on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * endpoints.c - sockets of milters and clamd, opened for smtpd.
+ * endpoints.c - sockets of milters and clamd, opened for smtpd, and that of
+ * Dovecot, for auth.
  *
  * smtpd names an endpoint of its own configuration by number and gets a
  * socket, so that one who takes it over cannot connect anywhere else. The
@@ -96,21 +97,40 @@ may_open(struct child *child)
 	return child->n_endpoints++ < WINDOW_MAX;
 }
 
+/* False: there is no such one. */
+static bool
+find_endpoint(const struct child *child, uint16_t index,
+    struct config_filter *endpoint)
+{
+	const struct config *config = child->generation->config;
+	const struct config_filter *filter;
+
+	if (child->role == ROLE_AUTH) {
+		*endpoint = (struct config_filter){ .is_unix = true,
+			.path = config->auth.dovecot };
+		return index == 0 && config->auth.dovecot != NULL;
+	}
+	filter = config_find_endpoint(config, index);
+	if (filter != NULL)
+		*endpoint = *filter;
+	return filter != NULL;
+}
+
 bool
 on_endpoint(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct child *child = arg;
 	uint16_t index = ipc_get_u16(&m->body);
-	const struct config_filter *filter;
+	struct config_filter endpoint;
 	struct ipc_writer w;
 	int fd;
 
-	if (!ipc_reader_is_done(&m->body) || child->role != ROLE_SMTPD)
+	if (!ipc_reader_is_done(&m->body) ||
+	    (child->role != ROLE_SMTPD && child->role != ROLE_AUTH))
 		return false;
-	filter = config_find_endpoint(child->generation->config, index);
-	if (filter == NULL)
+	if (!find_endpoint(child, index, &endpoint))
 		return false;
-	fd = may_open(child) ? endpoint_open(filter) : -EAGAIN;
+	fd = may_open(child) ? endpoint_open(&endpoint) : -EAGAIN;
 	ipc_writer_init(&w);
 	ipc_put_u32(&w, fd < 0 ? (uint32_t)-fd : 0);
 	channel_answer(ch, m->id, ENDPOINT_ANSWER, &w, fd < 0 ? -1 : fd);

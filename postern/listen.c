@@ -4,7 +4,8 @@
  *
  * "*" is IPv4 and IPv6, each its own socket. A socket outlives reloads and
  * restarts of smtpd: clients in its queue notice nothing. Sockets that
- * systemd handed over are matched by their address.
+ * systemd handed over are matched by their address. A unix socket is open to
+ * every user of this host: who he is, auth asks the kernel.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,11 +35,18 @@ union any_address {
 	struct sockaddr_un local;
 };
 
-/* Length of the socket address, or 0 when text is no IP address. */
+/* Length of the socket address, or 0 when text is no address or path. */
 static socklen_t
 address_of(const char *text, uint16_t port, union any_address *to)
 {
 	memset(to, 0, sizeof *to);
+	if (*text == '/') {
+		to->local.sun_family = AF_UNIX;
+		return slice_copy(to->local.sun_path,
+		    sizeof to->local.sun_path, slice_of(text)) ?
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		    strlen(text) + 1) : 0;
+	}
 	if (inet_pton(AF_INET, text, &to->v4.sin_addr) == 1) {
 		to->v4.sin_family = AF_INET;
 		to->v4.sin_port = htons(port);
@@ -85,28 +93,64 @@ find_activated(const union any_address *wanted, socklen_t size)
 	return -1;
 }
 
-static int
-bind_one(const char *address, uint16_t port)
+static void
+set_options(int fd, sa_family_t family)
 {
-	union any_address to;
-	socklen_t size = address_of(address, port, &to);
-	int one = 1, fd, error;
+	int one = 1;
 
-	if (size == 0)
-		return -EINVAL;
-	fd = find_activated(&to, size);
-	if (fd >= 0)
-		return fd;
-	fd = socket(to.generic.sa_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
+	if (family == AF_UNIX)
+		return;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (to.generic.sa_family == AF_INET6)
+	if (family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 		    sizeof one);
 	send_at_once(fd);
-	if (bind(fd, &to.generic, size) == 0 && listen(fd, BACKLOG) == 0)
+}
+
+/* What a server that was killed has left behind; anything else stays. */
+static void
+remove_dead(const union any_address *path, socklen_t size)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path->local.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, &path->generic, size) < 0 && errno == ECONNREFUSED)
+		(void)unlink(path->local.sun_path);
+	close(fd);
+}
+
+/* bind(2), and for a path: for every user. */
+static int
+bind_to(int fd, const union any_address *to, socklen_t size)
+{
+	mode_t mask;
+	int result;
+
+	if (to->generic.sa_family != AF_UNIX)
+		return bind(fd, &to->generic, size);
+	remove_dead(to, size);
+	mask = umask(0111);
+	result = bind(fd, &to->generic, size);
+	umask(mask);
+	return result;
+}
+
+static int
+bind_one(const union any_address *to, socklen_t size)
+{
+	int fd, error;
+
+	fd = socket(to->generic.sa_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	set_options(fd, to->generic.sa_family);
+	if (bind_to(fd, to, size) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	error = -errno;
 	close(fd);
@@ -118,17 +162,34 @@ bind_one(const char *address, uint16_t port)
  * that is ending or in a descriptor that was under way to one.
  */
 static int
-bind_in_time(const struct supervisor *s, const char *address, uint16_t port)
+bind_in_time(const struct supervisor *s, const union any_address *to,
+    socklen_t size)
 {
-	int fd = bind_one(address, port);
+	int fd = bind_one(to, size);
 
 	/* at a reload nothing waits: the loop serves */
 	for (int tries = 0; fd == -EADDRINUSE && s->loop == NULL &&
 	     tries < BUSY_TRIES; tries++) {
 		usleep(BUSY_WAIT_US);
-		fd = bind_one(address, port);
+		fd = bind_one(to, size);
 	}
 	return fd;
+}
+
+/* From systemd, or bound here; sets fd and is_activated. 0 or -errno. */
+static int
+open_socket(const struct supervisor *s, struct bound_socket *new)
+{
+	union any_address to;
+	socklen_t size = address_of(new->address, new->port, &to);
+
+	if (size == 0)
+		return -EINVAL;
+	new->fd = find_activated(&to, size);
+	new->is_activated = new->fd >= 0;
+	if (new->fd < 0)
+		new->fd = bind_in_time(s, &to, size);
+	return new->fd < 0 ? new->fd : 0;
 }
 
 /* 0, or -1 after logging. */
@@ -136,8 +197,9 @@ static int
 open_one(struct supervisor *s, const char *address, uint16_t port,
     uint16_t config_index)
 {
-	struct bound_socket *new;
-	int fd;
+	struct bound_socket new = { .port = port,
+		.config_index = config_index, .is_used = true };
+	int error;
 
 	for (size_t i = 0; i < s->n_sockets; i++) {
 		struct bound_socket *have = &s->sockets[i];
@@ -152,20 +214,34 @@ open_one(struct supervisor *s, const char *address, uint16_t port,
 		log_error("too_many_listeners", LOG_END);
 		return -1;
 	}
-	fd = bind_in_time(s, address, port);
+	error = slice_copy(new.address, sizeof new.address,
+	    slice_of(address)) ? open_socket(s, &new) : -ENAMETOOLONG;
 	/* a machine without IPv6 still serves "*" by IPv4 */
-	if (fd == -EAFNOSUPPORT && strcmp(address, "::") == 0)
+	if (error == -EAFNOSUPPORT && strcmp(address, "::") == 0)
 		return 0;
-	if (fd < 0) {
+	if (error) {
 		log_error("cannot_listen", LOG_S("address", address),
-		    LOG_U("port", port), LOG_E("error", fd), LOG_END);
+		    LOG_U("port", port), LOG_E("error", error), LOG_END);
 		return -1;
 	}
-	new = &s->sockets[s->n_sockets++];
-	*new = (struct bound_socket){ .fd = fd, .port = port,
-		.config_index = config_index, .is_used = true };
-	snprintf(new->address, sizeof new->address, "%s", address);
+	s->sockets[s->n_sockets++] = new;
 	return 0;
+}
+
+static void
+close_one(const struct bound_socket *socket)
+{
+	close(socket->fd);
+	if (*socket->address == '/' && !socket->is_activated)
+		(void)unlink(socket->address);
+}
+
+void
+listen_remove(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n_sockets; i++)
+		close_one(&s->sockets[i]);
+	s->n_sockets = 0;
 }
 
 static void
@@ -177,7 +253,7 @@ close_unused(struct supervisor *s)
 		if (s->sockets[i].is_used)
 			s->sockets[kept++] = s->sockets[i];
 		else
-			close(s->sockets[i].fd);
+			close_one(&s->sockets[i]);
 	}
 	s->n_sockets = kept;
 }
@@ -193,8 +269,10 @@ listen_open(struct supervisor *s)
 	for (size_t i = 0; i < config->n_listens; i++) {
 		const struct config_listen *listen = &config->listens[i];
 
-		if (listen->role != LISTEN_MX || listen->is_unix)
-			continue;	/* not built yet; -n says so */
+		if (listen->is_unix) {
+			result |= open_one(s, listen->path, 0, (uint16_t)i);
+			continue;
+		}
 		if (strcmp(listen->address, "*") != 0) {
 			result |= open_one(s, listen->address, listen->port,
 			    (uint16_t)i);

@@ -4,10 +4,13 @@
  *
  *	state_dir/            root, 0755
  *	  postern.lock        held by the supervisor and every child
+ *	  secrets             root's, 0600: secret_file.c
  *	  control.sock        posternctl's
- *	  empty/              the empty root of smtpd, control
+ *	  empty/              the empty root of those who need no file
  *	  store/              store's, 0700
  *	  tables/             the compiler writes, directory reads, 02750
+ *	  passwords/          the compiler writes, auth reads, 02750
+ *	  spool/              queue's, 0700
  *
  * The lock is inherited on purpose: a supervisor that was killed leaves
  * compartments that finish their transactions, and the next one waits until
@@ -15,6 +18,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,4 +119,28 @@ state_dir_open(struct supervisor *s)
 	folder(s, "empty", ROLE_SUPERVISOR, ROLE_SUPERVISOR, 0755);
 	folder(s, "store", ROLE_STORE, ROLE_STORE, 0700);
 	folder(s, "tables", ROLE_COMPILER, ROLE_DIRECTORY, 02750);
+	folder(s, "passwords", ROLE_COMPILER, ROLE_AUTH, 02750);
+	folder(s, "spool", ROLE_QUEUE, ROLE_QUEUE, 0700);
+}
+
+/*
+ * queue makes one folder per state of a message; one that holds nothing has
+ * empty folders, or none.
+ */
+bool
+state_dir_has_queued(const struct supervisor *s)
+{
+	char path[4096];
+	char *roots[] = { path, NULL };
+	FTSENT *entry;
+	FTS *tree;
+	bool has_any = false;
+
+	snprintf(path, sizeof path, "%s/spool", s->current->config->state_dir);
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	while (tree != NULL && !has_any && (entry = fts_read(tree)) != NULL)
+		has_any = entry->fts_info == FTS_F;
+	if (tree != NULL)
+		fts_close(tree);
+	return has_any;
 }

@@ -7,12 +7,14 @@
  * came from the network. What a compartment may tell it is three messages
  * without content (ask.h).
  *
- *	generation 1: smtpd directory deliver \
- *	                                       > store, vault, resolver, control
- *	generation 2: smtpd directory deliver /   after a reload
+ *	generation 1: smtpd directory deliver policy auth \
+ *	                                 > store vault resolver relay queue
+ *	generation 2: smtpd directory deliver policy auth /  control
  *
  * A reload starts generation n+1 beside n; n's smtpd drain, and when the
- * last of them has ended, n's directory and deliver end too.
+ * last of them has ended, the others of n end too. The shared ones are told
+ * the new configuration. Relay, queue and auth run only where there is mail
+ * of our own users.
  */
 #ifndef POSTERN_SUPERVISOR_H
 #define POSTERN_SUPERVISOR_H
@@ -29,10 +31,19 @@
 
 struct bound_socket {
 	int fd;
-	char address[64];
-	uint16_t port;
+	char address[108];		/* or the path of a unix socket */
+	uint16_t port;			/* 0: a unix socket */
+	bool is_activated;		/* systemd's: its path stays */
 	uint16_t config_index;		/* in the newest configuration */
 	bool is_used;
+};
+
+/* control waits for the end of a run of the compiler. */
+#define COMPILE_WAITERS_MAX 16
+struct compile_waiter {
+	pid_t pid;			/* control's */
+	uint32_t id;			/* of its question */
+	unsigned runs_left;		/* 1: the one under way is its own */
 };
 
 struct supervisor {
@@ -46,13 +57,18 @@ struct supervisor {
 	int control_socket;
 	int log_fd;
 	int lock_fd;
-	uint8_t route_secret[SECRET_SIZE];
+	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
+	int secret_fd;			/* sealed: vault's */
+	unsigned n_ticks;
 	int renames_fd;			/* deliver's, for all its lives */
+	int failures_fd;		/* auth's */
 	/* looked up once, at the start: a directory service that is silent
 	 * for a moment must not keep a compartment from its restart */
 	struct owner owners[ROLE_COUNT];
 	bool is_stopping, is_up;
 	bool wants_compile, wants_accept, wants_reload;
+	struct compile_waiter waiters[COMPILE_WAITERS_MAX];
+	size_t n_waiters;
 	int64_t started_us;
 	struct loop_timer stop_limit, drain_limit, tick;
 };
@@ -81,12 +97,25 @@ void state_dir_open(struct supervisor *s);
 void state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
     gid_t *gid);
 
+/* Whether the spool holds mail that is still to be sent. */
+bool state_dir_has_queued(const struct supervisor *s);
+
+/* ---- secret_file.c ---- */
+/*
+ * What secrets.h reads, as a sealed memfd: made at the first start, with a
+ * new key where one is due. -EBADMSG, -EPERM (others may read the file) or
+ * another negative errno.
+ */
+int secret_file_open(const char *state_dir);
+
 /* ---- listen.c ---- */
 /*
  * Bind what the newest configuration names and is not bound yet; close what
  * it no longer names. 0, or -1 after logging which address and why.
  */
 int listen_open(struct supervisor *s);
+/* At the end: remove the unix sockets that we have made. */
+void listen_remove(struct supervisor *s);
 /* The control socket below state_dir; fatal() on failure. */
 void listen_control(struct supervisor *s);
 
@@ -96,8 +125,12 @@ void listen_control(struct supervisor *s);
  * give each running peer its end. 0 or a negative errno.
  */
 int wire_child(struct child *child, int fd);
-/* One for all generations: store, resolver, control. */
+/* One for all generations, such as store. */
 bool role_is_shared(enum role role);
+/* The newest configuration, to the shared ones that run. */
+void wire_config(struct supervisor *s);
+/* What is in s->secret_fd now, to the vault that runs. */
+void wire_secrets(struct supervisor *s);
 /* The keys of this generation, to the vault that runs. */
 void wire_keys(struct supervisor *s, const struct generation *generation);
 /* accuser closed the channel of this peer, as it broke the rules. */

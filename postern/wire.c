@@ -16,6 +16,7 @@ send_self(const struct child *child, int fd)
 	struct setup_self self = { .role = (uint16_t)child->role,
 		.index = child->index,
 		.generation = child->generation->number,
+		.kind = (uint16_t)child->kind,
 		.is_privileged = child->supervisor->is_privileged };
 	struct ipc_writer w;
 
@@ -37,6 +38,23 @@ send_config(const struct child *child, int fd)
 	    child->generation->config_fd);
 }
 
+void
+wire_config(struct supervisor *s)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u64(&w, s->current->config_size);
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->state == CHILD_RUNNING &&
+		    role_is_shared(child->role) && child->channel != NULL)
+			channel_tell(child->channel, SETUP_CONFIG, &w,
+			    s->current->config_fd);
+	}
+}
+
 static int
 send_log(const struct child *child, int fd)
 {
@@ -49,18 +67,34 @@ send_log(const struct child *child, int fd)
 	return ipc_send(fd, SETUP_LOG, 0, 0, &w, child->supervisor->log_fd);
 }
 
-/* The key that seals routes goes to those who make and obey them only. */
+/* Each goes to those only who make and obey what it seals. */
+static const struct {
+	enum secret secret;
+	enum role maker, reader;
+} secret_owners[] = {
+	{ SECRET_ROUTE, ROLE_DIRECTORY, ROLE_DELIVER },
+	{ SECRET_VOUCH, ROLE_AUTH, ROLE_QUEUE },
+};
+
 static int
 send_secrets(const struct child *child, int fd)
 {
+	const struct supervisor *s = child->supervisor;
+	const size_t n = sizeof secret_owners / sizeof *secret_owners;
 	struct ipc_writer w;
+	int error = 0;
 
-	if (child->role != ROLE_DIRECTORY && child->role != ROLE_DELIVER)
-		return 0;
-	ipc_writer_init(&w);
-	ipc_put_u16(&w, SECRET_ROUTE);
-	ipc_put_bytes(&w, child->supervisor->route_secret, SECRET_SIZE);
-	return ipc_send(fd, SETUP_SECRET, 0, 0, &w, -1);
+	for (size_t i = 0; i < n && !error; i++) {
+		if (child->role != secret_owners[i].maker &&
+		    child->role != secret_owners[i].reader)
+			continue;
+		ipc_writer_init(&w);
+		ipc_put_u16(&w, (uint16_t)secret_owners[i].secret);
+		ipc_put_bytes(&w, s->secrets[secret_owners[i].secret],
+		    SECRET_SIZE);
+		error = ipc_send(fd, SETUP_SECRET, 0, 0, &w, -1);
+	}
+	return error;
 }
 
 static int send_named_fd(int to, enum setup_fd name, int fd);
@@ -75,19 +109,35 @@ send_renames(const struct child *child, int fd)
 	    child->supervisor->renames_fd);
 }
 
+/* So do the failures that auth counts. */
+static int
+send_failures(const struct child *child, int fd)
+{
+	if (child->role != ROLE_AUTH)
+		return 0;
+	return send_named_fd(fd, SETUP_FD_FAILURES,
+	    child->supervisor->failures_fd);
+}
+
+/* Those of its kind: what serves strangers has no socket of ours. */
 static int
 send_listeners(const struct child *child, int fd)
 {
 	const struct supervisor *s = child->supervisor;
+	const struct config *config = child->generation->config;
 	int error = 0;
 
 	if (child->role != ROLE_SMTPD)
 		return 0;
 	for (size_t i = 0; i < s->n_sockets && !error; i++) {
+		uint16_t index = s->sockets[i].config_index;
 		struct ipc_writer w;
 
+		if (index >= config->n_listens ||
+		    config->listens[index].role != child->kind)
+			continue;
 		ipc_writer_init(&w);
-		ipc_put_u16(&w, s->sockets[i].config_index);
+		ipc_put_u16(&w, index);
 		error = ipc_send(fd, SETUP_LISTENER, 0, 0, &w,
 		    s->sockets[i].fd);
 	}
@@ -135,24 +185,74 @@ send_keys(const struct generation *g, int fd)
 	return error;
 }
 
+/* Of the newest configuration alone: that is the one that vault has. */
+static int
+send_dkim_keys(const struct generation *g, int fd)
+{
+	struct ipc_writer w;
+	int error = 0;
+
+	for (size_t i = 0; i < g->config->n_dkims && !error; i++) {
+		put_key_of(&w, g, i);
+		if (g->dkim_fds[i] >= 0)
+			error = ipc_send(fd, SETUP_DKIM, 0, 0, &w,
+			    g->dkim_fds[i]);
+	}
+	return error;
+}
+
+static int
+send_vault(const struct supervisor *s, int fd)
+{
+	int error = send_keys(s->current, fd);
+
+	if (!error)
+		error = send_keys(s->previous, fd);
+	if (!error)
+		error = send_dkim_keys(s->current, fd);
+	return error ? error : ipc_send(fd, SETUP_SECRETS, 0, 0, NULL,
+	    s->secret_fd);
+}
+
+static struct child *
+running_vault(struct supervisor *s)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state == CHILD_RUNNING &&
+		    s->children[i].role == ROLE_VAULT &&
+		    s->children[i].channel != NULL)
+			return &s->children[i];
+	return NULL;
+}
+
+void
+wire_secrets(struct supervisor *s)
+{
+	struct child *vault = running_vault(s);
+
+	if (vault != NULL)
+		channel_tell(vault->channel, SETUP_SECRETS, NULL,
+		    s->secret_fd);
+}
+
 /* It hears of the smtpd that use them later, on this same channel. */
 void
 wire_keys(struct supervisor *s, const struct generation *g)
 {
+	struct child *vault = running_vault(s);
 	struct ipc_writer w;
 
-	for (size_t k = 0; k < MAX_CHILDREN; k++) {
-		struct child *child = &s->children[k];
-
-		if (child->state != CHILD_RUNNING ||
-		    child->role != ROLE_VAULT || child->channel == NULL)
-			continue;
-		for (size_t i = 0; i < g->config->n_tls; i++) {
-			put_key_of(&w, g, i);
-			if (g->certificates[i].key_fd >= 0)
-				channel_tell(child->channel, SETUP_KEY, &w,
-				    g->certificates[i].key_fd);
-		}
+	for (size_t i = 0; vault && i < g->config->n_tls; i++) {
+		put_key_of(&w, g, i);
+		if (g->certificates[i].key_fd >= 0)
+			channel_tell(vault->channel, SETUP_KEY, &w,
+			    g->certificates[i].key_fd);
+	}
+	for (size_t i = 0; vault && i < g->config->n_dkims; i++) {
+		put_key_of(&w, g, i);
+		if (g->dkim_fds[i] >= 0)
+			channel_tell(vault->channel, SETUP_DKIM, &w,
+			    g->dkim_fds[i]);
 	}
 }
 
@@ -230,12 +330,13 @@ send_scoreboards(struct child *child, int fd)
 }
 
 static bool
-is_linked(enum role asker, enum role answerer)
+is_linked(const struct child *asker, const struct child *answerer)
 {
 	for (size_t i = 0; i < ask_n_links; i++)
-		if (ask_links[i].asker == asker &&
-		    ask_links[i].answerer == answerer)
-			return true;
+		if (ask_links[i].asker == asker->role &&
+		    ask_links[i].answerer == answerer->role)
+			return asker->role != ROLE_SMTPD ||
+			    (ask_links[i].kinds & ASK_KIND(asker->kind)) != 0;
 	return false;
 }
 
@@ -243,7 +344,8 @@ bool
 role_is_shared(enum role role)
 {
 	return role == ROLE_STORE || role == ROLE_VAULT ||
-	    role == ROLE_RESOLVER || role == ROLE_CONTROL;
+	    role == ROLE_RESOLVER || role == ROLE_RELAY ||
+	    role == ROLE_QUEUE || role == ROLE_CONTROL;
 }
 
 /* smtpd keeps to its own generation; the shared ones serve all. */
@@ -254,14 +356,21 @@ is_same_world(const struct child *a, const struct child *b)
 	    a->generation == b->generation;
 }
 
+static void
+put_peer(struct ipc_writer *w, const struct child *peer)
+{
+	ipc_writer_init(w);
+	ipc_put_u16(w, (uint16_t)peer->role);
+	ipc_put_u16(w, peer->index);
+	ipc_put_u16(w, (uint16_t)peer->kind);
+}
+
 static int
 send_peer(int fd, const struct child *peer, int end)
 {
 	struct ipc_writer w;
 
-	ipc_writer_init(&w);
-	ipc_put_u16(&w, (uint16_t)peer->role);
-	ipc_put_u16(&w, peer->index);
+	put_peer(&w, peer);
 	return ipc_send(fd, SETUP_PEER, 0, 0, &w, end);
 }
 
@@ -275,9 +384,7 @@ connect_peers(struct child *child, struct child *other, int fd)
 		return error;
 	error = send_peer(fd, other, ends[0]);
 	close(ends[0]);
-	ipc_writer_init(&w);
-	ipc_put_u16(&w, (uint16_t)child->role);
-	ipc_put_u16(&w, child->index);
+	put_peer(&w, child);
 	if (!error && other->channel != NULL)
 		channel_tell(other->channel, SETUP_PEER, &w, ends[1]);
 	close(ends[1]);
@@ -295,9 +402,7 @@ connect_again(struct child *child, struct child *other)
 	if (ipc_pair(ends) != 0)
 		return;
 	for (int i = 0; i < 2; i++) {
-		ipc_writer_init(&w);
-		ipc_put_u16(&w, (uint16_t)ends_of[!i]->role);
-		ipc_put_u16(&w, ends_of[!i]->index);
+		put_peer(&w, ends_of[!i]);
 		if (ends_of[i]->channel != NULL)
 			channel_tell(ends_of[i]->channel, SETUP_PEER, &w,
 			    ends[i]);
@@ -325,9 +430,9 @@ wire_accused(struct child *accuser, enum role role, uint16_t index)
 		    role_name(role)), LOG_U("index", index),
 		    LOG_S("says", role_name(accuser->role)),
 		    LOG_S("hint", "suspected break-in"), LOG_END);
-		if (is_linked(role, accuser->role))
+		if (is_linked(child, accuser))
 			kill(child->pid, SIGKILL);
-		else if (is_linked(accuser->role, role))
+		else if (is_linked(accuser, child))
 			connect_again(accuser, child);
 	}
 }
@@ -344,8 +449,7 @@ send_peers(struct child *child, int fd)
 		if (other == child || other->state != CHILD_RUNNING ||
 		    !is_same_world(child, other))
 			continue;
-		if (is_linked(child->role, other->role) ||
-		    is_linked(other->role, child->role))
+		if (is_linked(child, other) || is_linked(other, child))
 			error = connect_peers(child, other, fd);
 	}
 	return error;
@@ -367,11 +471,11 @@ wire_child(struct child *child, int fd)
 	if (!error)
 		error = send_renames(child, fd);
 	if (!error)
+		error = send_failures(child, fd);
+	if (!error)
 		error = send_certificates(child, fd);
 	if (!error && child->role == ROLE_VAULT)
-		error = send_keys(child->supervisor->current, fd);
-	if (!error && child->role == ROLE_VAULT)
-		error = send_keys(child->supervisor->previous, fd);
+		error = send_vault(child->supervisor, fd);
 	if (!error && child->role == ROLE_CONTROL)
 		error = send_named_fd(fd, SETUP_FD_CONTROL_SOCKET,
 		    child->supervisor->control_socket);

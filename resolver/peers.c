@@ -144,7 +144,8 @@ resolver_on_peer(struct compartment *c, enum role role, uint16_t index,
 	struct peer *peer = calloc(1, sizeof *peer);
 	size_t n_rules = role == ROLE_CONTROL ? N_RULES : N_RULES - 1;
 
-	if (peer == NULL || (role != ROLE_CONTROL && role != ROLE_SMTPD)) {
+	if (peer == NULL || (role != ROLE_CONTROL && role != ROLE_SMTPD &&
+	    role != ROLE_RELAY)) {
 		log_error("peer", LOG_S("peer", role_name(role)), LOG_END);
 		free(peer);
 		close(fd);

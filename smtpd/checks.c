@@ -15,6 +15,7 @@
 #include "fault.h"
 #include "log.h"
 #include "message.h"
+#include "submit.h"
 
 #define ROUNDS_MAX 64
 #define JUDGE_DEADLINE_MS 15000
@@ -258,7 +259,7 @@ static bool
 is_wanted(const struct session *s, enum judge_stage stage)
 {
 	/* a self-test is not about DNS: it must come to what it tries */
-	return !s->is_self_test &&
+	return !s->is_self_test && !session_is_own(s) &&
 	    judge_is_wanted(&s->settings->config->checks, stage);
 }
 

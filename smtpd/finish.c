@@ -19,6 +19,7 @@
 #include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
+#include "submit.h"
 
 #define COMMIT_DEADLINE_MS 60000
 
@@ -115,6 +116,10 @@ finish_delivered(struct session *s)
 		finish_await_confirmation(s);
 	if (s->tx->is_each) {
 		step = prdr_reply(s);
+	} else if (s->tx->n_remote > 0) {
+		note_delivered(s);
+		step = session_reply_with(s, REPLY_QUEUED,
+		    slice_of(s->tx->queue_id));
 	} else {
 		note_delivered(s);
 		step = session_reply_with_id(s, REPLY_DELIVERED);
@@ -214,6 +219,8 @@ finish_commit(struct session *s)
 		return copies_undo(s, finish_gone);
 	if (transaction_time_left_ms(s->tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
+	if (!s->tx->has_prepared)
+		return submit_commit(s, finish_delivered);
 	return session_ask(s, &q, commit_answered);
 }
 
@@ -258,7 +265,7 @@ commit_answered(struct session *s, struct answer *a)
 	if (outcome->n_failures == 0) {
 		tx->is_probed = false;	/* deliver forgets it by itself */
 		copies_done(s);
-		return finish_delivered(s);
+		return submit_commit(s, finish_delivered);
 	}
 	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
 	prdr_note_failures(tx, outcome);
@@ -317,6 +324,14 @@ finish_hand_out(struct transaction *tx)
 	return tx->message_fd >= 0;
 }
 
+/* Nothing for deliver: discarded, there already, or all of it queue's. */
+static enum step
+finish_no_copies(struct session *s)
+{
+	return s->tx->n_remote == 0 ? finish_delivered(s) :
+	    submit_prepare(s, finish_commit);
+}
+
 enum step
 finish_prepare(struct session *s)
 {
@@ -328,7 +343,7 @@ finish_prepare(struct session *s)
 
 	prepare_fill(s, &ask);
 	if (ask.n_recipients == 0)
-		return finish_delivered(s);
+		return finish_no_copies(s);
 	if (!finish_hand_out(tx))
 		return finish_refuse(s, REPLY_DATA_IO_ERROR);
 	q.fd = tx->message_fd;
@@ -397,8 +412,9 @@ prepare_answered(struct session *s, struct answer *a)
 		return finish_refuse(s, REPLY_NOT_PREPARED);
 	if (outcome->n_failures > 0 && !tx->is_each)
 		return finish_failed(s, outcome, REPLY_NOT_PREPARED);
+	tx->has_prepared = true;
 	if (outcome->n_failures == 0)
-		return copies_intend(s);
+		return submit_prepare(s, copies_intend);
 	if (prdr_note_failures(tx, outcome) == 0)
 		return copies_undo(s, finish_delivered);
 	return copies_drop_failed(s, copies_intend);
@@ -514,7 +530,8 @@ may_be_held(struct session *s)
 	const struct transaction *tx = s->tx;
 	const struct config *config = s->settings->config;
 
-	return body_held(&tx->body).size > 0 && config->n_milters == 0 &&
+	return body_held(&tx->body).size > 0 && !session_is_own(s) &&
+	    config->n_milters == 0 &&
 	    config->n_clamds == 0 && !checks_data_are_wanted(s) &&
 	    (tx->params.given & COMMAND_PRDR) == 0 && is_single_copy(tx) &&
 	    has_room(tx);
@@ -549,15 +566,27 @@ finish_begin(struct session *s)
 }
 
 static enum step
+finish_sign(struct session *s)
+{
+	return submit_sign(s, finish_begin);
+}
+
+static enum step
 finish_scan(struct session *s)
 {
-	return clamd_scan(s, finish_begin);
+	return clamd_scan(s, session_is_own(s) ? finish_sign : finish_begin);
 }
 
 static enum step
 finish_filter(struct session *s)
 {
 	return milters_message(s, finish_scan);
+}
+
+static enum step
+finish_submission(struct session *s)
+{
+	return submit_message(s, finish_filter);
 }
 
 enum step
@@ -579,5 +608,6 @@ transaction_finish(struct session *s)
 		reply = REPLY_DATA_IO_ERROR;
 	if (reply != REPLY_COUNT)
 		return finish_refuse(s, reply);
-	return checks_data(s, finish_filter);
+	return session_is_own(s) ? finish_submission(s) :
+	    checks_data(s, finish_filter);
 }

@@ -8,11 +8,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "auth.h"
 #include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
+#include "submit.h"
 #include "transaction.h"
 
 /* False: a reply has been chosen in *step. */
@@ -75,12 +77,18 @@ ehlo_put_keywords(struct buf *text, const struct session *s)
 
 	buf_puts(text, settings->config->hostname);
 	buf_puts(text, "\nPIPELINING\nENHANCEDSTATUSCODES\n8BITMIME\nSMTPUTF8"
-	    "\nCHUNKING\nPRDR");
+	    "\nCHUNKING");
+	buf_puts(text, session_is_own(s) ? "\nDSN" : "\nPRDR");
+	if (session_is_own(s) &&
+	    (submit_mail_offered(s) & COMMAND_REQUIRETLS) != 0)
+		buf_puts(text, "\nREQUIRETLS");
 	/* RFC 1870 4: 0 is "no fixed maximum". */
 	buf_printf(text, "\nSIZE %" PRIu64, size_bytes);
 	ehlo_put_limits(text, settings);
 	if (s->tls == NULL && s->tls_mode != TLS_OFF)
 		buf_puts(text, "\nSTARTTLS");
+	if (auth_is_offered(s))
+		auth_put_keyword(text, s);
 	buf_puts(text, "\nHELP");
 }
 

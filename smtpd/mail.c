@@ -9,6 +9,7 @@
 #include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
+#include "submit.h"
 #include "transaction.h"
 
 #define MAIL_OFFERED (COMMAND_SIZE | COMMAND_BODY | COMMAND_SMTPUTF8 | \
@@ -43,24 +44,51 @@ mail_begin(struct session *s, const struct address *sender,
 	s->phase = PHASE_MAIL;
 	s->n_mails++;
 	note_asked("mail", slice_of(s->tx->reverse_path), 0);
-	return checks_mail(s, sender, mail_checked);
+	return session_is_own(s) ? submit_mail(s, sender, mail_checked) :
+	    checks_mail(s, sender, mail_checked);
+}
+
+/* Whether anybody may begin now, whatever he would say. */
+static enum reply_name
+mail_may_begin(const struct session *s)
+{
+	unsigned most = s->settings->config->limits.messages_per_session;
+
+	if (s->tls_mode == TLS_REQUIRED && s->tls == NULL)
+		return REPLY_TLS_REQUIRED;
+	if (most != 0 && s->n_mails >= most)
+		return REPLY_TOO_MANY_MAILS;
+	return session_is_own(s) ? submit_may_begin(s) : REPLY_COUNT;
+}
+
+static enum command_result
+mail_parse(const struct session *s, struct slice argument,
+    struct address *sender, struct mail_params *params)
+{
+	unsigned offered = session_is_own(s) ? submit_mail_offered(s) :
+	    MAIL_OFFERED;
+	enum command_result result = command_parse_mail(argument,
+	    s->is_esmtp ? offered : offered & COMMAND_BARE_LOCAL, sender,
+	    params);
+
+	if (result != COMMAND_OK || !session_is_own(s) ||
+	    submit_complete(s, sender))
+		return result;
+	return COMMAND_BAD_PATH;
 }
 
 enum step
 cmd_mail(struct session *s, struct slice argument)
 {
-	unsigned most = s->settings->config->limits.messages_per_session;
 	uint64_t most_bytes = limits_message_bytes(s->settings->limits);
 	struct address sender;
 	struct mail_params params;
 	enum command_result result;
+	enum reply_name refusal = mail_may_begin(s);
 
-	if (s->tls_mode == TLS_REQUIRED && s->tls == NULL)
-		return session_reply(s, REPLY_TLS_REQUIRED);
-	if (most != 0 && s->n_mails >= most)
-		return session_reply(s, REPLY_TOO_MANY_MAILS);
-	result = command_parse_mail(argument, s->is_esmtp ? MAIL_OFFERED : 0,
-	    &sender, &params);
+	if (refusal != REPLY_COUNT)
+		return session_reply(s, refusal);
+	result = mail_parse(s, argument, &sender, &params);
 	if (result != COMMAND_OK)
 		return session_reply_syntax(s, result, REPLY_SENDER_SYNTAX,
 		    params.wrong);

@@ -23,6 +23,7 @@
 #include "rcpt.h"
 #include "self_test.h"
 #include "smtp_command.h"
+#include "submit.h"
 #include "transaction.h"
 
 #define ROUTE_DEADLINE_MS 10000
@@ -94,13 +95,35 @@ rcpt_limit(const struct session *s)
 		note_told("%u are accepted already", tx->n_recipients);
 		return REPLY_TOO_MANY_RECIPIENTS;
 	}
-	if (rcpt_is_exempt(&tx->rcpt) ||
+	if (session_is_own(s) || rcpt_is_exempt(&tx->rcpt) ||
 	    !limits_is_harvester(s->settings->limits, s->client))
 		return REPLY_COUNT;
 	note_told("its network asked for more than %u unknown recipients "
 	    "(unknown_recipients)",
 	    s->settings->config->limits.unknown_recipients);
 	return REPLY_HARVEST;
+}
+
+static enum command_result
+rcpt_parse(struct session *s, struct slice argument,
+    struct rcpt_params *params)
+{
+	struct transaction *tx = s->tx;
+	unsigned offered = tx->params.given & COMMAND_SMTPUTF8;
+	enum command_result result;
+
+	if (session_is_own(s))
+		offered |= submit_rcpt_offered(s);
+	result = command_parse_rcpt(argument, offered, &tx->rcpt, params);
+	if (result != COMMAND_OK || !session_is_own(s))
+		return result;
+	if (!submit_complete(s, &tx->rcpt))
+		return COMMAND_BAD_PATH;
+	tx->rcpt_notify = params->notify;
+	if (params->orcpt.size == 0)
+		return COMMAND_OK;
+	tx->rcpt_orcpt = slice_strdup(params->orcpt);
+	return tx->rcpt_orcpt != NULL ? COMMAND_OK : COMMAND_NO_MEMORY;
 }
 
 enum step
@@ -113,8 +136,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 
 	s->n_recipients++;
 	s->n_idle = 0;
-	result = command_parse_rcpt(argument,
-	    tx->params.given & COMMAND_SMTPUTF8, &tx->rcpt, &params);
+	transaction_drop_rcpt(tx);
+	result = rcpt_parse(s, argument, &params);
 	if (result != COMMAND_OK)
 		return session_reply_syntax(s, result, REPLY_RECIPIENT_SYNTAX,
 		    params.wrong);
@@ -183,7 +206,8 @@ rcpt_unknown(struct session *s, const struct route_answer *route)
 	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
 		return step;
 	s->n_unknown++;
-	if (!limits_note_recipient(s->settings->limits, s->client, true))
+	if (session_is_own(s) ||
+	    !limits_note_recipient(s->settings->limits, s->client, true))
 		return step;
 	note_told("%u unknown in this session; its network may ask for %u "
 	    "(unknown_recipients)", s->n_unknown,
@@ -249,7 +273,8 @@ rcpt_add(struct session *s, enum route_kind kind)
 	if (error < 0)
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	s->phase = PHASE_RCPT;
-	limits_note_recipient(s->settings->limits, s->client, false);
+	if (!session_is_own(s))
+		limits_note_recipient(s->settings->limits, s->client, false);
 	return session_reply(s, REPLY_RCPT_OK);
 }
 
@@ -274,6 +299,8 @@ rcpt_routed(struct session *s, struct answer *a)
 		log_warning("alarm", LOG_S("session", s->id),
 		    LOG_S("recipient", tx->rcpt.text),
 		    LOG_SL("text", route->alarm), LOG_END);
+	if (route->is_elsewhere && session_is_own(s))
+		return submit_rcpt(s);
 	if (route->kind == ROUTE_REFUSE)
 		return rcpt_unknown(s, route);
 	if (!fate_joins(&tx->fate, route->kind))

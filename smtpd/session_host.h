@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "buf.h"
+#include "config.h"
 #include "question.h"
 
-struct config;
 struct limits;
 struct session;
 struct trail;
@@ -25,6 +25,8 @@ enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
 /* The way out. conn is the connection's, peers are everybody's. */
 struct session_host {
 	void (*send)(void *conn, struct slice data);
+	/* The same, and with it a descriptor (unix sockets only). */
+	void (*hand_over)(void *conn, struct slice data, int fd);
 	enum presence (*presence)(void *conn);
 	/*
 	 * Begin a TLS handshake; session_secured or session_insecure end it.
@@ -51,6 +53,8 @@ enum self_test_stage {
 /* The same for all sessions of a process. */
 struct session_settings {
 	const struct config *config;
+	enum config_listen_role kind;	/* of all listeners here */
+	unsigned auth_offers;		/* 1 << enum auth_mechanism */
 	const struct session_host *host;
 	struct limits *limits;
 	struct trail *trail;

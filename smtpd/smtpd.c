@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * smtpd - the SMTP server, one process per core.
+ * smtpd - the SMTP server, one process per core and kind: those that listen
+ * for other mail servers have no way to auth and queue, which those of our
+ * own users have.
  *
  * Speaks with strangers. Holds their sessions, a message under way in a
  * memfd, and channels to directory (who is that?), deliver (prepare,
@@ -53,6 +55,7 @@ settings_init(struct smtpd *d)
 		.memory_bytes = limits_memory_bytes(config) };
 
 	settings->config = config;
+	settings->kind = d->c.kind;
 	settings->host = &connection_host;
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
@@ -60,6 +63,7 @@ settings_init(struct smtpd *d)
 	settings->has_scanner = (config->n_clamds > 0 &&
 	    config->checks.actions[CHECK_VIRUS] == ACTION_REFUSE) ||
 	    FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
+	settings->auth_offers = 1u << AUTH_PLAIN | 1u << AUTH_LOGIN;
 	settings->max_recipients = session_max_recipients(config);
 	d->server.peers = peers_new(d->c.loop, connection_answered,
 	    &settings->n_remembered_failures);
@@ -220,6 +224,9 @@ smtpd_main(void)
 	settings_init(&d);
 	digest_warm_up();
 	d.server.tls = signer_open(&d.signer, &d.c);
+	peers_share_vault(d.server.peers, &d.signer.vault);
+	peers_share_offers(d.server.peers,
+	    &d.server.settings.auth_offers);
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);

@@ -1,9 +1,11 @@
 # Everything that is compiled from this folder, one file a line.
 SMTPD_SRCS = \
+	smtpd/auth.c \
 	smtpd/bdat.c \
 	smtpd/boards.c \
 	smtpd/body.c \
 	smtpd/body_header.c \
+	smtpd/caller.c \
 	smtpd/checks.c \
 	smtpd/checks_end.c \
 	smtpd/checks_facts.c \
@@ -42,5 +44,11 @@ SMTPD_SRCS = \
 	smtpd/signer.c \
 	smtpd/smtpd.c \
 	smtpd/starttls.c \
+	smtpd/submit.c \
+	smtpd/submit_message.c \
+	smtpd/submit_queue.c \
+	smtpd/submit_rcpt.c \
+	smtpd/submit_sign.c \
 	smtpd/trace.c \
-	smtpd/transaction.c
+	smtpd/transaction.c \
+	smtpd/xqueue.c

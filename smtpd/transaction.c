@@ -12,6 +12,7 @@
 #include "filter_steps.h"
 #include "finish.h"
 #include "limits.h"
+#include "submit.h"
 
 /* Unique in each channel: of this process, never used again. */
 static uint64_t last_number;
@@ -20,6 +21,7 @@ static void
 recipient_free(struct recipient *r)
 {
 	free(r->address);
+	free(r->orcpt);
 	route_close(&r->route);
 	free((void *)(uintptr_t)r->sealed.data);
 }
@@ -32,6 +34,9 @@ transaction_drop_rcpt(struct transaction *tx)
 	if (tx->rcpt_fd >= 0)
 		close(tx->rcpt_fd);
 	tx->rcpt_fd = -1;
+	free(tx->rcpt_orcpt);
+	tx->rcpt_orcpt = NULL;
+	tx->rcpt_notify = 0;
 }
 
 static void
@@ -51,7 +56,10 @@ transaction_free(struct transaction **txp)
 	if (tx->message_fd >= 0)
 		close(tx->message_fd);
 	buf_free(&tx->trace);
+	buf_free(&tx->authors);
+	signing_free(&tx->signing);
 	free(tx->reverse_path);
+	free(tx->envid);
 	free(tx->key);
 	free(tx->done);
 	free(tx->failures);
@@ -77,7 +85,12 @@ transaction_begin(const struct address *sender,
 	address_write_key(key, sender);
 	tx->key = strdup(key);
 	tx->reverse_path = strdup(sender->text);
-	if (tx->key == NULL || tx->reverse_path == NULL)
+	/* the slice points into the command's line */
+	tx->params.envid = (struct slice){ NULL, 0 };
+	if (params->envid.size > 0)
+		tx->envid = slice_strdup(params->envid);
+	if (tx->key == NULL || tx->reverse_path == NULL ||
+	    (params->envid.size > 0 && tx->envid == NULL))
 		transaction_free(&tx);
 	return tx;
 }
@@ -88,6 +101,7 @@ transaction_end(struct session *s)
 	if (s->tx != NULL) {
 		milters_end(s);
 		finish_release(s, RELEASE_ALL);
+		submit_abort(s);
 		if (s->tx->is_counted)
 			limits_count(s->settings->limits,
 			    SCOREBOARD_TRANSACTIONS_NOW, -1);
@@ -107,7 +121,7 @@ transaction_end(struct session *s)
 bool
 recipient_is_mailbox(const struct recipient *r)
 {
-	return !r->is_discarded && r->failure == NULL;
+	return !r->is_discarded && !r->is_remote && r->failure == NULL;
 }
 
 /* Room for one more; grows by doubling. */
@@ -126,6 +140,33 @@ recipients_grow(struct transaction *tx)
 	}
 	memset(&tx->recipients[n], 0, sizeof(tx->recipients[n]));
 	return &tx->recipients[n];
+}
+
+/* What the RCPT under way wants to hear of it. */
+static void
+recipient_take_dsn(struct transaction *tx, struct recipient *r)
+{
+	r->notify = tx->rcpt_notify;
+	r->orcpt = tx->rcpt_orcpt;
+	tx->rcpt_orcpt = NULL;
+}
+
+int
+transaction_accept_remote(struct transaction *tx)
+{
+	struct recipient *r = recipients_grow(tx);
+
+	if (r == NULL)
+		return -ENOMEM;
+	r->address = strdup(tx->rcpt.text);
+	if (r->address == NULL)
+		return -ENOMEM;
+	r->is_remote = true;
+	recipient_take_dsn(tx, r);
+	r->index = tx->n_probed++;
+	tx->n_recipients++;
+	tx->n_remote++;
+	return 0;
 }
 
 int
@@ -149,6 +190,7 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 		free(r->address);
 		return error;
 	}
+	recipient_take_dsn(tx, r);
 	r->index = tx->n_probed;
 	r->sealed = tx->rcpt_sealed;
 	tx->rcpt_sealed = (struct slice){ NULL, 0 };
@@ -167,8 +209,9 @@ transaction_remove(struct session *s, uint16_t at)
 		.how = RELEASE_RECIPIENT,
 		.recipient = tx->recipients[at].index } };
 
-	if (!tx->recipients[at].is_discarded)
+	if (recipient_is_mailbox(&tx->recipients[at]))
 		session_tell(s, &q);
+	tx->n_remote -= tx->recipients[at].is_remote;
 	tx->routes_bytes -= tx->recipients[at].sealed.size;
 	recipient_free(&tx->recipients[at]);
 	tx->n_recipients--;

@@ -22,6 +22,9 @@
 struct recipient {
 	uint16_t index;			/* its number at deliver */
 	bool is_discarded;		/* on purpose: nobody has it */
+	bool is_remote;			/* queue's: not a mailbox here */
+	unsigned notify;		/* enum dsn_notify; 0: not given */
+	char *orcpt;			/* as given, or NULL */
 	uint16_t n_done;		/* leaves that were there already */
 	char *address;			/* as given */
 	struct slice sealed;		/* owned; empty if discarded */
@@ -36,12 +39,14 @@ struct done_leaf {
 };
 
 typedef session_then_fn finish_fn;
+struct signing;
 
 struct transaction {
 	uint64_t number;
 	int64_t began_us;
 	bool is_counted;		/* in TRANSACTIONS_NOW */
 	char *reverse_path;		/* as given, "" is <> */
+	char *envid;			/* as given, or NULL */
 	char *key;			/* its tags stripped: for records */
 	struct mail_params params;
 	char sender_args[80];		/* of MAIL, as milters are told */
@@ -51,6 +56,9 @@ struct transaction {
 	uint16_t n_recipients;
 	uint16_t n_probed;		/* next index */
 	bool is_probed;			/* deliver knows of it: RELEASE */
+	uint16_t n_remote;		/* recipients that queue takes */
+	bool is_at_queue;		/* ... and knows of: QUEUE_ABORT */
+	char queue_id[QUEUE_ID_MAX];	/* once queue has prepared it */
 	size_t routes_bytes;
 	struct body body;
 	bool has_body;
@@ -58,6 +66,7 @@ struct transaction {
 	bool is_finishing;
 	bool is_each;			/* PRDR: each recipient by itself */
 	bool is_whole;			/* one copy: DELIVER, in one step */
+	bool has_prepared;		/* deliver has copies in tmp/ */
 	bool is_committed;
 	bool is_delivering;		/* DELIVER is out */
 	bool is_cancelled;		/* ... and the client has left */
@@ -81,7 +90,13 @@ struct transaction {
 	unsigned n_asked;		/* of these, in the last message */
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
-	/* what to do when all is undone */
+	finish_fn *after_may;		/* once directory has said yes */
+	/* of the From field: one address a line, and the one asked about */
+	struct buf authors;
+	size_t at_author;
+	struct slice author;
+	struct signing *signing;	/* of submit_sign.c, or NULL */
+	/* what to do when all is undone, or queue has answered */
 	finish_fn *then;
 	enum reply_name reply;
 	struct verdict *refusal;
@@ -90,6 +105,8 @@ struct transaction {
 	/* the RCPT under way */
 	struct address rcpt;
 	bool rcpt_is_discarded;
+	unsigned rcpt_notify;
+	char *rcpt_orcpt;		/* owned, or NULL */
 	struct slice rcpt_sealed;	/* owned */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };
@@ -107,6 +124,8 @@ void transaction_end(struct session *s);
  * -EMSGSIZE: too many routes for one transaction.
  */
 int transaction_accept(struct transaction *tx, enum route_kind kind);
+/* The same for one elsewhere: queue takes it. 0, -ENOMEM. */
+int transaction_accept_remote(struct transaction *tx);
 /* Take the recipient at this place out again, at deliver too. */
 void transaction_remove(struct session *s, uint16_t at);
 /* Forget the RCPT under way. */

@@ -18,6 +18,7 @@ for user in postern-directory postern-compiler; do
 	make_user $user --gid postern
 done
 for user in postern-smtpd postern-policy postern-deliver postern-store \
-    postern-control postern-resolver postern-vault "$@"; do
+    postern-control postern-resolver postern-vault postern-auth \
+    postern-queue postern-relay "$@"; do
 	make_user "$user" --user-group
 done

@@ -1,16 +1,21 @@
 # The unit tests (tests/unit/NAME.c) and fuzz targets (tests/fuzz/NAME.c).
 UNIT_TESTS = \
+	test_account_rights \
 	test_address \
+	test_address_list \
 	test_aliases \
 	test_ask \
+	test_ask_relay \
 	test_author \
 	test_authres \
+	test_batv \
 	test_body \
 	test_check_content \
 	test_checks \
 	test_check_spf \
 	test_check_auth \
 	test_clamd \
+	test_complete \
 	test_config \
 	test_config_errors \
 	test_config_values \
@@ -65,9 +70,11 @@ UNIT_TESTS = \
 	test_utf8 \
 	test_vault \
 	test_verdict \
+	test_voucher \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
@@ -75,6 +82,7 @@ FUZZ_TARGETS = \
 	fuzz_config \
 	fuzz_facts \
 	fuzz_address \
+	fuzz_address_list \
 	fuzz_command \
 	fuzz_header \
 	fuzz_content \

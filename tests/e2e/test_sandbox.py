@@ -14,7 +14,10 @@ from postern import IS_ROOT, OTHER_OWNER, OWNER, wait_until
 ACTIONS = ("open", "write", "inet", "unix", "setuid", "setuid_other", "exec",
            "fork", "kill", "chroot")
 COMPARTMENTS = ("smtpd", "policy", "directory", "compiler", "deliver",
-                "worker", "store", "vault", "resolver", "control")
+                "worker", "store", "vault", "resolver", "control", "auth",
+                "queue", "relay")
+# without a listener for our own users three of them do not run
+OWN_USERS = 'listen "unix:{folder}/submit" {{ role = local }}\n'
 # what a compartment is for: directory and compiler ask NSS, whose sources
 # include /etc/passwd; deliver becomes other uids, and forks to do so. As it
 # does not, /etc/passwd is readable for everybody's uid, a worker opens files
@@ -26,8 +29,13 @@ MAY = {
     "worker": {"open", "write"},
     # it is there to reach name servers
     "resolver": {"inet"},
-    # its root is its own folder, in which it may make files
+    # it is there to reach other mail servers
+    "relay": {"inet"},
+    # it asks NSS, as directory does, or Dovecot
+    "auth": {"open", "unix"},
+    # their root is their own folder, in which they may make files
     "store": set(),
+    "queue": set(),
 }
 CASES = [(name, action, landlock) for name in COMPARTMENTS
          for action in ACTIONS for landlock in (True, False)
@@ -35,6 +43,9 @@ CASES = [(name, action, landlock) for name in COMPARTMENTS
          # that the compiler writes nothing but tables is Landlock's part:
          # without it the uid keeps it from everybody else's files
          and (name, action, landlock) != ("compiler", "write", False)]
+# relay connects, by TCP; nothing is to come to it
+CASES += [("relay", action, landlock) for action in ("udp", "listen")
+          for landlock in (True, False)]
 
 
 def case_id(case):
@@ -94,13 +105,24 @@ def run_attempts(lab, case):
 
 @pytest.fixture(scope="module")
 def attempts(request):
-    return run_cases(selected(request, "test_forbidden"), run_attempts)
+    return run_cases(selected(request, "test_forbidden"), run_attempts,
+                     more=OWN_USERS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_id)
 def test_forbidden(attempts, case):
     if attempts[case] is not None:
         raise attempts[case]
+
+
+def test_relay_may_connect():
+    """What the cases above forbid is not all that there is."""
+    for lab in checked_lab(more=OWN_USERS):
+        lab.server.stop()
+        lab.server.environment["POSTERN_SANDBOX_ATTEMPT"] = "relay:tcp"
+        lab.server.start()
+        assert lab.server.wait_event(
+            "sandbox_attempt", 20)["outcome"] == "SUCCEEDED"
 
 
 # ---- what /proc says ----
@@ -114,7 +136,7 @@ def status_of(pid):
 
 @pytest.fixture(scope="module")
 def lab():
-    yield from checked_lab()
+    yield from checked_lab(more=OWN_USERS)
 
 
 SETUID_SETGID = (1 << 7) | (1 << 6)
@@ -122,7 +144,8 @@ SETUID_SETGID = (1 << 7) | (1 << 6)
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
 @pytest.mark.parametrize("role", ["smtpd", "directory", "deliver", "store",
-                                  "resolver", "control", "vault", "worker"])
+                                  "resolver", "control", "vault", "worker",
+                                  "auth", "queue", "relay"])
 def test_credentials(lab, role):
     pids = lab.pids(role)
     assert pids
@@ -154,7 +177,8 @@ def test_roots_and_descriptors(lab):
     state = os.path.join(lab.server.folder, "state")
     roots = {"smtpd": state + "/empty", "control": state + "/empty",
              "resolver": state + "/empty", "vault": state + "/empty",
-             "store": state + "/store", "directory": "/", "deliver": "/",
+             "relay": state + "/empty", "queue": state + "/spool",
+             "auth": "/", "store": state + "/store", "directory": "/", "deliver": "/",
              "worker": "/"}
     for role, root in roots.items():
         for pid in lab.pids(role):
@@ -169,7 +193,7 @@ def test_roots_and_descriptors(lab):
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
 def test_uids_all_differ(lab):
     roles = ("smtpd", "directory", "deliver", "store", "resolver", "control",
-             "vault", "worker")
+             "vault", "worker", "auth", "queue", "relay")
     uids = [{status_of(p)["Uid"] for p in lab.pids(r)} for r in roles]
     assert len(set().union(*uids)) == sum(map(len, uids))
 

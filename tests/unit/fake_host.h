@@ -22,6 +22,7 @@
 #include "../../smtpd/starttls.h"
 #include "clock.h"
 #include "config.h"
+#include "dkim_sign.h"
 #include "message.h"
 #include "tls.h"
 #include "trail.h"
@@ -65,6 +66,11 @@ struct host {
 	/* entries of the last RECORDS */
 	unsigned n_entries;
 	char remembered[ASK_ADDRESS_MAX];	/* of the last FAILURE_PUT */
+	/* submission: who is there, and what queue was told and given */
+	enum config_listen_role role;	/* mx unless it is set */
+	char user[64];			/* of auth, in example.org; "": none */
+	struct buf envelope, queued;
+	struct buf octets;		/* of the answer that is out */
 };
 
 #define HOST_CONFIG "hostname = \"mx.example.org\"\n" \
@@ -165,6 +171,119 @@ host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
 	a->as.route.sealed = buf_slice(&h->route);
 }
 
+/* Everything below .net is elsewhere. */
+static bool
+is_elsewhere(const struct route_ask *ask)
+{
+	return ask->domain.size > 4 && slice_equals(SLICE(".net"),
+	    (struct slice){ ask->domain.data + ask->domain.size - 4, 4 });
+}
+
+/* Mail hosts of dead.net and null.net there are none, of others there are. */
+static void
+host_dns(struct host *h, const struct dns_ask *ask, struct answer *a)
+{
+	struct dns_answer dns = { .status = DNS_OK, .n_records = 1 };
+	struct slice name = ask->name;
+
+	a->is_known = a->is_known && !slice_equals(name, SLICE("silent.net"));
+	if (slice_equals(name, SLICE("none.net")))
+		dns.status = DNS_NO_NAME;
+	if (slice_equals(name, SLICE("fail.net")))
+		dns.status = DNS_FAILED;
+	if (slice_equals(name, SLICE("dead.net")) ||
+	    (slice_equals(name, SLICE("bare.net")) && ask->type != DNS_A) ||
+	    (slice_equals(name, SLICE("six.net")) && ask->type != DNS_AAAA))
+		dns.status = DNS_NO_DATA;
+	dns.n_records = dns.status == DNS_OK;
+	dns.records[0].data = slice_equals(name, SLICE("null.net")) ?
+	    SLICE("\0\0") : ask->type == DNS_MX ? SLICE("\0\12mx.b.net") :
+	    ask->type == DNS_A ? SLICE("\1\2\3\4") : SLICE("0123456789abcdef");
+	h->octets.size = 0;
+	if (put_dns_answer(&h->octets, &dns) < 0)
+		abort();
+	a->as.octets = buf_slice(&h->octets);
+}
+
+/* A user may write as himself and as anybody called shared. */
+static void
+host_may(const struct host *h, const struct may_ask *ask, struct answer *a)
+{
+	char own[80];
+
+	snprintf(own, sizeof(own), "%s@", h->user);
+	a->as.may = slice_starts_nocase(ask->address, SLICE("shared@")) ||
+	    slice_starts_nocase(ask->address, slice_of(own)) ? MAY_SEND :
+	    MAY_NOT;
+	if (!slice_equals(ask->user, slice_of(h->user)))
+		abort();
+}
+
+/* Two keys; a signature says how much was signed. */
+static void
+host_dkim(struct host *h, const struct vault_dkim *q, struct answer *a)
+{
+	struct vault_dkim_signed *made = &a->as.dkim;
+	struct dkim_input input;
+
+	made->n_signatures = 2;
+	made->signatures[0].algorithm = DKIM_RSA_SHA256;
+	made->signatures[0].selector = SLICE("r1");
+	made->signatures[1].algorithm = DKIM_ED25519_SHA256;
+	made->signatures[1].selector = SLICE("e1");
+	if (q->input.size == 0)
+		return;
+	made->n_signatures = 1;
+	if (!dkim_input_read(q->input, &input) ||
+	    !slice_equals(input.domain, q->domain))
+		abort();
+	h->octets.size = 0;
+	buf_printf(&h->octets, "%zu octets", q->input.size);
+	made->signatures[0].signature = buf_slice(&h->octets);
+}
+
+/* "<address> NOTIFY ORCPT;" for each */
+static void
+host_queue_recipient(struct host *h, const struct queue_recipient *r)
+{
+	if (r->index == 0)
+		h->envelope.size = 0;
+	buf_printf(&h->envelope, "<%.*s>", (int)r->address.size,
+	    r->address.data);
+	if (r->notify != 0)
+		buf_printf(&h->envelope, " %u", r->notify);
+	if (r->orcpt.size > 0)
+		buf_printf(&h->envelope, " %.*s", (int)r->orcpt.size,
+		    r->orcpt.data);
+	buf_puts(&h->envelope, "; ");
+}
+
+static void
+host_queue(struct host *h, const struct question *q,
+    const struct host_fake *fake, struct answer *a)
+{
+	const struct queue_prepare *p = q->as.queue;
+	char block[4096];
+	ssize_t n;
+
+	buf_printf(&h->envelope, "from <%.*s> user %.*s of %u",
+	    (int)p->reverse_path.size, p->reverse_path.data,
+	    (int)p->voucher.user.size, p->voucher.user.data,
+	    p->n_recipients);
+	buf_printf(&h->envelope, "%s%s%s ret %u envid %.*s",
+	    p->is_8bit ? " 8bit" : "", p->is_utf8 ? " utf8" : "",
+	    p->requires_tls ? " tls" : "", (unsigned)p->ret,
+	    (int)p->envid.size, p->envid.data);
+	h->queued.size = 0;
+	while ((n = pread(q->fd, block, sizeof(block),
+	    (off_t)h->queued.size)) > 0)
+		buf_append(&h->queued, block, (size_t)n);
+	if (h->queued.size != p->message_size)
+		abort();
+	a->as.queued.verdict = fake->verdict;
+	a->as.queued.queue_id = SLICE("q1w2e3");
+}
+
 static void
 host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 {
@@ -179,6 +298,9 @@ host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 		verdict_set(&r->verdict, 553, 1, 4, "more than one match");
 	} else if (local_is(ask, "evil")) {
 		verdict_set(&r->verdict, 250, 0, 0, "x\r\n250 y");
+	} else if (is_elsewhere(ask)) {
+		verdict_set(&r->verdict, 550, 7, 1, "not our domain");
+		r->is_elsewhere = true;
 	} else if (local_is(ask, "void")) {
 		r->kind = ROUTE_DISCARD;
 	} else if (local_is(ask, "silent")) {
@@ -334,6 +456,24 @@ host_think(struct host *h, const struct question *q)
 	case QUESTION_SCAN:
 		host_scan(fake, a);
 		break;
+	case QUESTION_DNS:
+		host_dns(h, q->as.dns, a);
+		break;
+	case QUESTION_MAY:
+		host_may(h, q->as.may, a);
+		break;
+	case QUESTION_QUEUE:
+		host_queue(h, q, fake, a);
+		break;
+	case QUESTION_QUEUE_COMMIT:
+		a->as.verdict = fake->verdict;
+		break;
+	case QUESTION_DKIM:
+		host_dkim(h, q->as.dkim, a);
+		break;
+	case QUESTION_TRACE:
+		a->as.octets = SLICE("MACMACMACM");
+		break;
 	default:
 		break;
 	}
@@ -375,6 +515,8 @@ host_tell(struct session *s, const struct question *q)
 		h->n_released_all += q->as.release.how == RELEASE_ALL;
 		h->n_released_kept += q->as.release.how == RELEASE_KEEP_FILES;
 	}
+	if (q->kind == QUESTION_QUEUE_RECIPIENT)
+		host_queue_recipient(h, q->as.queue_recipient);
 	if (q->kind == QUESTION_FAILED)
 		slice_copy(h->remembered, sizeof(h->remembered),
 		    q->as.failure->recipient);
@@ -408,8 +550,10 @@ host_open(struct host *h, const char *more_config)
 	struct config_problems problems;
 	struct limits_setup setup = { 0 };
 	struct buf text = { 0 };
+	enum config_listen_role role = h->role;
 
 	memset(h, 0, sizeof(*h));
+	h->role = role;
 	if (!digest_set_key((const uint8_t[DIGEST_KEY_SIZE]){ 1 }))
 		abort();
 	buf_puts(&text, HOST_CONFIG);
@@ -428,9 +572,27 @@ host_open(struct host *h, const char *more_config)
 	setup.config = h->config;
 	setup.memory_bytes = limits_memory_bytes(h->config);
 	h->settings = (struct session_settings){ .config = h->config,
+		.kind = h->role,
 		.host = &fake_session_host, .limits = limits_new(&setup),
 		.trail = trail_new(), .memory_bytes = setup.memory_bytes,
 		.max_recipients = session_max_recipients(h->config) };
+}
+
+/* auth has said who it is. */
+static void
+host_vouch(struct host *h)
+{
+	struct voucher voucher = { .user = slice_of(h->user),
+		.session = SLICE("x"), .expires_s = UINT64_MAX };
+	char address[80];
+
+	if (h->user[0] == '\0')
+		return;
+	snprintf(address, sizeof(address), "%s@example.org", h->user);
+	voucher.address = slice_of(address);
+	h->s->user = calloc(1, sizeof(*h->s->user));
+	if (h->s->user == NULL || !voucher_copy(h->s->user, &voucher))
+		abort();
 }
 
 static void
@@ -446,6 +608,7 @@ host_connect(struct host *h, bool has_talked)
 	if (h->s == NULL)
 		abort();
 	h->is_handshaking = false;
+	host_vouch(h);
 	h->s->tls_mode = h->tls_mode;
 	if (reply != REPLY_COUNT)
 		session_turn_away(h->s, reply);
@@ -470,6 +633,9 @@ host_close(struct host *h)
 	buf_free(&h->sent);
 	buf_free(&h->route);
 	buf_free(&h->message);
+	buf_free(&h->envelope);
+	buf_free(&h->queued);
+	buf_free(&h->octets);
 	buf_free(&h->trace);
 	buf_free(&h->name);
 	buf_free(&h->entry_file);

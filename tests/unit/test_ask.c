@@ -35,7 +35,8 @@ same(struct slice s, const char *text)
 static void
 put_self(struct ipc_writer *w)
 {
-	struct setup_self s = { ROLE_STORE, 2, 3, true, 100, 200 };
+	struct setup_self s = { ROLE_STORE, 2, 3, LISTEN_LOCAL,
+		true, 100, 200 };
 
 	put_setup_self(w, &s);
 }
@@ -50,6 +51,7 @@ get_self(struct ipc_reader *r)
 	assert_int_equal(s.role, ROLE_STORE);
 	assert_int_equal(s.index, 2);
 	assert_int_equal(s.generation, 3);
+	assert_int_equal(s.kind, LISTEN_LOCAL);
 	assert_true(s.is_privileged);
 	assert_int_equal(s.uid, 100);
 	assert_int_equal(s.gid, 200);
@@ -528,6 +530,157 @@ get_signature(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_mailbox(struct ipc_writer *w)
+{
+	const struct mailbox_ask q = { SLICE("k3f9q2m7t"), SLICE("www-data") };
+
+	put_mailbox_ask(w, &q);
+}
+
+static bool
+get_mailbox(struct ipc_reader *r)
+{
+	struct mailbox_ask q;
+
+	if (!get_mailbox_ask(r, &q))
+		return false;
+	same(q.session, "k3f9q2m7t");
+	same(q.user, "www-data");
+	return true;
+}
+
+static void
+put_may(struct ipc_writer *w)
+{
+	const struct may_ask q = { SLICE("alice"), SLICE("a@example.org") };
+
+	put_may_ask(w, &q);
+}
+
+static bool
+get_may(struct ipc_reader *r)
+{
+	struct may_ask q;
+
+	if (!get_may_ask(r, &q))
+		return false;
+	same(q.user, "alice");
+	same(q.address, "a@example.org");
+	return true;
+}
+
+static void
+put_may_reply(struct ipc_writer *w)
+{
+	put_may_answer(w, MAY_SEND);
+}
+
+static bool
+get_may_reply(struct ipc_reader *r)
+{
+	enum may_answer a;
+
+	if (!get_may_answer(r, &a))
+		return false;
+	assert_int_equal(a, MAY_SEND);
+	return true;
+}
+
+static void
+put_kept_recipient(struct ipc_writer *w)
+{
+	put_queue_recipient(w, &(struct queue_recipient){ .transaction = 7,
+	    .index = 3, .address = SLICE("b@example.net"),
+	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
+	    .orcpt = SLICE("rfc822;b@example.net") });
+}
+
+static bool
+get_kept_recipient(struct ipc_reader *r)
+{
+	struct queue_recipient q;
+
+	if (!get_queue_recipient(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 7);
+	assert_int_equal(q.index, 3);
+	same(q.address, "b@example.net");
+	assert_int_equal(q.notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+	same(q.orcpt, "rfc822;b@example.net");
+	return true;
+}
+
+static void
+put_kept(struct ipc_writer *w)
+{
+	struct queue_prepare q = { .transaction = 8, .voucher = {
+	    .user = SLICE("alice"), .address = SLICE("alice@example.org"),
+	    .session = SLICE("k3f9q2m7t"), .expires_s = 99 },
+	    .reverse_path = SLICE("alice@example.org"), .ret = DSN_RET_HDRS,
+	    .envid = SLICE("QQ"), .is_8bit = true, .requires_tls = true,
+	    .message_size = 1ull << 33, .n_recipients = 4 };
+
+	put_queue_prepare(w, &q);
+}
+
+static bool
+get_kept(struct ipc_reader *r)
+{
+	struct queue_prepare q;
+
+	if (!get_queue_prepare(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 8);
+	same(q.voucher.user, "alice");
+	same(q.reverse_path, "alice@example.org");
+	assert_int_equal(q.ret, DSN_RET_HDRS);
+	same(q.envid, "QQ");
+	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls);
+	assert_true(q.message_size == 1ull << 33);
+	assert_int_equal(q.n_recipients, 4);
+	return true;
+}
+
+static void
+put_is_kept(struct ipc_writer *w)
+{
+	put_queue_prepared(w, &(struct queue_prepared){
+	    .queue_id = SLICE("1M5RZK0A2B") });
+}
+
+static bool
+get_is_kept(struct ipc_reader *r)
+{
+	struct queue_prepared a;
+
+	if (!get_queue_prepared(r, &a))
+		return false;
+	assert_int_equal(a.verdict.code, 0);
+	same(a.queue_id, "1M5RZK0A2B");
+	return true;
+}
+
+static void
+put_command(struct ipc_writer *w)
+{
+	put_queue_command(w, &(struct queue_command){ .verb = QUEUE_HOLD,
+	    .argument = SLICE("1M5RZK0A2B later"), .owner = SLICE("uid0") });
+}
+
+static bool
+get_command(struct ipc_reader *r)
+{
+	struct queue_command q;
+
+	if (!get_queue_command(r, &q))
+		return false;
+	assert_int_equal(q.verb, QUEUE_HOLD);
+	same(q.argument, "1M5RZK0A2B later");
+	same(q.owner, "uid0");
+	return true;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -555,6 +708,13 @@ static const struct {
 	{ "tls key", put_key, get_key },
 	{ "sign", put_sign, get_sign },
 	{ "signature", put_signature, get_signature },
+	{ "queue_recipient", put_kept_recipient, get_kept_recipient },
+	{ "queue_prepare", put_kept, get_kept },
+	{ "queue_prepared", put_is_kept, get_is_kept },
+	{ "queue_command", put_command, get_command },
+	{ "mailbox_ask", put_mailbox, get_mailbox },
+	{ "may_ask", put_may, get_may },
+	{ "may_answer", put_may_reply, get_may_reply },
 };
 
 static void
@@ -683,6 +843,25 @@ reaches(enum role from, enum role to, int depth)
 	return false;
 }
 
+/* Who serves strangers reaches no password and no queue. */
+static void
+test_kinds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ask_n_links; i++) {
+		const struct ask_link *link = &ask_links[i];
+		bool is_own = link->answerer == ROLE_AUTH ||
+		    link->answerer == ROLE_QUEUE;
+
+		if (link->asker == ROLE_SMTPD)
+			assert_int_equal(link->kinds, is_own ? ASK_KINDS_OWN :
+			    ASK_KINDS_ALL);
+		else
+			assert_true(link->kinds == 0 &&
+			    link->answerer != ROLE_AUTH);
+	}
+}
+
 static void
 test_no_cycle(void **state)
 {
@@ -699,6 +878,7 @@ main(void)
 		cmocka_unit_test(test_values_out_of_bounds),
 		cmocka_unit_test(test_dns_names),
 		cmocka_unit_test(test_vault_out_of_bounds),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_no_cycle),
 	};
 

@@ -92,7 +92,7 @@ parse_good(const char *text, size_t n_warnings)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 9);
+	struct config *c = parse_good(sample, 3);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -115,11 +115,17 @@ test_sample_top(void **state)
 	assert_string_equal(c->tls[0].certificate, "/etc/postern/mx.pem");
 	assert_string_equal(c->tls[0].key, "/etc/postern/mx.key");
 	assert_int_equal(c->tls[0].line, 28);
-	assert_int_equal(c->n_others, 3);
-	assert_string_equal(c->others[0].section, "sender");
-	assert_string_equal(c->others[0].title, "www-data");
-	assert_int_equal(c->others[0].line, 30);
-	assert_null(c->others[2].title);
+	assert_int_equal(c->listens[3].tls, TLS_OFF);
+	assert_int_equal(c->n_senders, 1);
+	assert_string_equal(c->senders[0].user, "www-data");
+	assert_int_equal(c->senders[0].may.n, 1);
+	assert_string_equal(c->senders[0].may.items[0], "*@example.org");
+	assert_int_equal(c->senders[0].line, 30);
+	assert_int_equal(c->n_submitters, 1);
+	assert_string_equal(c->submitters[0].network, "192.0.2.0/24");
+	assert_string_equal(c->submitters[0].as, "scanner@example.org");
+	assert_int_equal(c->batv_exempt.n, 1);
+	assert_string_equal(c->batv_exempt.items[0], "lists.example.edu");
 	assert_int_equal(c->n_clamds, 1);
 	assert_string_equal(c->clamds[0].path, "/run/clamav/clamd.ctl");
 	assert_int_equal(c->clamds[0].timeout_s, 30);
@@ -140,7 +146,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 9);
+	struct config *c = parse_good(sample, 3);
 	const struct config_domain *d = c->domains;
 
 	(void)state;

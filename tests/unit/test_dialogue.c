@@ -27,6 +27,7 @@ struct dialogue {
 	size_t read;			/* of host.sent */
 	bool is_open;
 	enum config_tls_mode tls_mode;
+	char user[64];
 	int64_t now_us;
 };
 
@@ -39,10 +40,37 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 }
 
 static const char *const kind_names[QUESTION_COUNT] = {
-	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
-	"seen", "milters", "scan", "cancel", "done", "settle", "confirm", "end",
-	"failed", "milters-end",
+	[QUESTION_ROUTE] = "route",
+	[QUESTION_PROBE] = "probe",
+	[QUESTION_FAILURE] = "failure",
+	[QUESTION_PREPARE] = "prepare",
+	[QUESTION_RECORDS] = "records",
+	[QUESTION_INTENT] = "intent",
+	[QUESTION_WITHDRAW] = "withdraw",
+	[QUESTION_COMMIT] = "commit",
+	[QUESTION_DELIVER] = "deliver",
+	[QUESTION_RELEASE] = "release",
+	[QUESTION_JUDGE] = "judge",
+	[QUESTION_DNS] = "dns",
+	[QUESTION_GREY] = "grey",
+	[QUESTION_SEEN] = "seen",
+	[QUESTION_MILTERS] = "milters",
+	[QUESTION_SCAN] = "scan",
+	[QUESTION_MAY] = "may",
+	[QUESTION_QUEUE] = "queue",
+	[QUESTION_QUEUE_COMMIT] = "queue-commit",
+	[QUESTION_TRACE] = "vault-trace",
+	[QUESTION_DKIM] = "dkim",
+	[QUESTION_AUTH_PEER] = "auth-peer",
+	[QUESTION_CANCEL] = "cancel",
+	[QUESTION_DONE] = "done",
+	[QUESTION_SETTLE] = "settle",
+	[QUESTION_CONFIRM] = "confirm",
+	[QUESTION_END] = "end",
+	[QUESTION_FAILED] = "failed",
+	[QUESTION_MILTERS_END] = "milters-end",
+	[QUESTION_QUEUE_RECIPIENT] = "queue-recipient",
+	[QUESTION_QUEUE_ABORT] = "queue-abort",
 };
 
 static enum question_kind
@@ -51,7 +79,7 @@ kind_find(const struct dialogue *d, const char *name)
 	unsigned i;
 
 	for (i = 0; i < QUESTION_COUNT; i++)
-		if (strcmp(name, kind_names[i]) == 0)
+		if (kind_names[i] != NULL && strcmp(name, kind_names[i]) == 0)
 			return (enum question_kind)i;
 	dialogue_fail(d, "no such question", name);
 	return QUESTION_COUNT;
@@ -91,6 +119,7 @@ open_now(struct dialogue *d)
 		return;
 	host_open(&d->host, d->config.data ? d->config.data : "");
 	d->host.tls_mode = d->tls_mode;
+	memcpy(d->host.user, d->user, sizeof(d->user));
 	host_connect(&d->host, false);
 	d->is_open = true;
 }
@@ -344,6 +373,26 @@ set_tls(struct dialogue *d, const char *mode)
 	dialogue_fail(d, "no such mode", mode);
 }
 
+/* What a listener is for, and who was let in there. */
+static void
+set_role(struct dialogue *d, const char *role)
+{
+	d->host.role = strcmp(role, "local") == 0 ? LISTEN_LOCAL :
+	    LISTEN_SUBMISSION;
+}
+
+static void
+want_like(struct dialogue *d, const struct buf *is, const char *pattern)
+{
+	struct buf want = { 0 };
+
+	put_escaped(&want, pattern);
+	if (is->data == NULL || fnmatch(want.data, is->data, 0) != 0)
+		dialogue_fail(d, pattern, is->data != NULL ? is->data :
+		    "(nothing)");
+	buf_free(&want);
+}
+
 static void
 do_event(struct dialogue *d, const char *what)
 {
@@ -407,6 +456,14 @@ run_line(struct dialogue *d, char *line)
 		pass_time(d, (unsigned)strtoul(text, NULL, 10));
 	else if (strcmp(line, "tls") == 0)
 		set_tls(d, text);
+	else if (strcmp(line, "role") == 0)
+		set_role(d, text);
+	else if (strcmp(line, "user") == 0)
+		slice_copy(d->user, sizeof(d->user), slice_of(text));
+	else if (strcmp(line, "envelope") == 0)
+		want_like(d, &d->host.envelope, text);
+	else if (strcmp(line, "queued") == 0)
+		want_like(d, &d->host.queued, text);
 	else if (strcmp(line, "event") == 0)
 		do_event(d, text);
 	else if (strcmp(line, "needs") != 0)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "../../deliver/flush.h"
+#include "flush.h"
 #include "../../deliver/junk.h"
 #include "../../deliver/junk.h"
 #include "../../deliver/maildir.h"

@@ -4,11 +4,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <unistd.h>
 #include "clock.h"
 #include "fault.h"
 #include "flush.h"
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
 
 #define SLOW_US 100000		/* a syncfs over this had to write for others */
 #define PAUSE_US 10000000
@@ -16,6 +21,14 @@
 
 /* This process's only state: until when syncfs is not used. */
 static int64_t paused_until_us;
+
+/* Where syncfs costs about one commit and reports errors faithfully. */
+bool
+flush_is_local_type(long type)
+{
+	return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC ||
+	    type == TMPFS_MAGIC;
+}
 
 void
 flush_begin(int fd)

@@ -2,19 +2,20 @@
 /*
  * flush.h - make many files and directories durable together.
  *
- * Used by a delivery worker for one batch: the files that it has written to
- * tmp/ and each new/ that it has renamed into. A few are flushed one by one
- * (fdatasync, fsync). Many on one local file system are flushed with one
+ * Used by a delivery worker for one batch (the files that it has written to
+ * tmp/ and each new/ that it has renamed into) and by queue for what came in
+ * one round of its loop. A few are flushed one by one (fdatasync, fsync). Many
+ * on one local file system are flushed with one
  * syncfs, which on ext4 and xfs costs one journal commit instead of one for
- * each; where others have so much unwritten data that this takes long, the
- * worker goes back to one by one for a while.
+ * each; where others have so much unwritten data that this takes long, it
+ * goes back to one by one for a while.
  *
  * A flush that failed is never tried again: the kernel may have dropped what
  * it could not write, and a second call would say that all is well. When
  * syncfs fails nobody can tell whose data it was, so all of them failed.
  */
-#ifndef DELIVER_FLUSH_H
-#define DELIVER_FLUSH_H
+#ifndef POSTERN_FLUSH_H
+#define POSTERN_FLUSH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,8 @@ struct flush_item {
 	int error;		/* out: 0 or a negative errno */
 };
 
+/* Of statfs: where syncfs costs about one commit and reports errors faithfully. */
+bool flush_is_local_type(long type);
 /* Start writing a file out, so that several are under way at once; for those
  * that syncfs is going to write out it costs more than it gives. */
 void flush_begin(int fd);

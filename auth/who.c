@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See who.h.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "log.h"
+#include "who.h"
+
+union peer_address {
+	struct sockaddr generic;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_storage any;
+};
+
+void
+who_warm_up(void)
+{
+	(void)getpwuid(getuid());
+}
+
+/* ---- unix sockets ---- */
+
+static enum auth_result
+find_login(struct account *account, const struct config *config, uid_t uid)
+{
+	static char room[65536];
+	struct passwd passwd, *found = NULL;
+	int error = getpwuid_r(uid, &passwd, room, sizeof(room), &found);
+
+	/* ENOENT and the like are how some modules say "none" */
+	if (found == NULL && error != 0 && error != ENOENT &&
+	    error != ESRCH && error != EBADF && error != EPERM) {
+		log_error("alarm", LOG_S("problem", "the system's users "
+		    "cannot be looked up"), LOG_E("error", -error),
+		    LOG_END);
+		return AUTH_UNAVAILABLE;
+	}
+	if (found == NULL || !account_of_system(account, config,
+	    slice_of(found->pw_name)))
+		return AUTH_NOT_A_USER;
+	return AUTH_OK;
+}
+
+static enum auth_result
+who_is_local(struct account *account, const struct config *config, int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    size != sizeof(peer) || peer.pid == 0)
+		return AUTH_NOT_A_USER;
+	return find_login(account, config, peer.uid);
+}
+
+/* ---- TCP ---- */
+
+/* As config_networks_contain reads it; false: not of these families. */
+static bool
+write_address(char *to, const union peer_address *peer)
+{
+	const struct in6_addr *v6 = &peer->v6.sin6_addr;
+
+	if (peer->generic.sa_family == AF_INET)
+		return inet_ntop(AF_INET, &peer->v4.sin_addr, to,
+		    INET6_ADDRSTRLEN) != NULL;
+	if (peer->generic.sa_family != AF_INET6)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(v6))
+		return inet_ntop(AF_INET, &v6->s6_addr[12], to,
+		    INET6_ADDRSTRLEN) != NULL;
+	return inet_ntop(AF_INET6, v6, to, INET6_ADDRSTRLEN) != NULL;
+}
+
+bool
+who_has_address(struct account *account, const struct config *config,
+    const char *address)
+{
+	if (!account_of_login(account, config, slice_of(address)))
+		return false;
+	/* mail of this device is that address's, and so are its DSNs */
+	return slice_copy(account->address, sizeof(account->address),
+	    slice_of(address));
+}
+
+static enum auth_result
+who_is_submitter(struct account *account, const struct config *config,
+    int fd)
+{
+	char address[INET6_ADDRSTRLEN];
+	union peer_address peer;
+	socklen_t size = sizeof(peer);
+	size_t i;
+
+	if (getpeername(fd, &peer.generic, &size) < 0 ||
+	    !write_address(address, &peer))
+		return AUTH_NOT_A_USER;
+	for (i = 0; i < config->n_submitters; i++) {
+		char *network = config->submitters[i].network;
+		const struct config_strings one = { &network, 1 };
+
+		if (config_networks_contain(&one, address))
+			return who_has_address(account, config,
+			    config->submitters[i].as) ? AUTH_OK :
+			    AUTH_NOT_A_USER;
+	}
+	return AUTH_NOT_A_USER;
+}
+
+enum auth_result
+who_is(struct account *account, const struct config *config, int fd)
+{
+	int domain = 0;
+	socklen_t size = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+		return AUTH_NOT_A_USER;
+	return domain == AF_UNIX ? who_is_local(account, config, fd) :
+	    who_is_submitter(account, config, fd);
+}

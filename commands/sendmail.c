@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sendmail.c - the command that programs of this host send mail with, also
+ * called mailq and newaliases; see sendmail(8).
+ *
+ * It runs as whoever calls it, with no privileges of its own: it speaks SMTP
+ * to the server's `local` listener, which knows the caller from the kernel.
+ * Nothing is kept here. What the server did not take has not been sent, and
+ * the exit status (sysexits.h) and a line on standard error say so.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include "complain.h"
+#include "mailq.h"
+#include "smtp_pass.h"
+#include "transmit.h"
+
+/* ---- a message ---- */
+
+static int
+read_recipients(struct envelope *e, const struct sendmail_options *o,
+    const struct server_place *place)
+{
+	int status = envelope_set_sender(e, o, place);
+
+	for (int i = 0; i < o->n_recipients && status == 0; i++)
+		status = envelope_add(e, o->recipients[i], place);
+	if (status == 0 && e->n_recipients == 0 && !o->reads_recipients)
+		status = complain(EX_USAGE, "no recipients (-t reads them "
+		    "from the header)");
+	return status;
+}
+
+static int
+prepare(struct transmission *t, struct letter *letter)
+{
+	const struct letter_limits limits = {
+		.ignores_dots = t->options->ignores_dots,
+		.message_bytes = t->place->message_bytes,
+	};
+	int status = letter_read(letter, STDIN_FILENO, &limits);
+
+	if (status == 0 && t->options->reads_recipients)
+		status = envelope_take_header(t->envelope, letter, t->place);
+	if (status == 0 && t->envelope->n_recipients == 0)
+		status = complain(EX_USAGE, "no recipients, neither in the "
+		    "header nor on the command line");
+	if (status == 0)
+		status = envelope_complete(t->envelope, letter, t->options,
+		    t->place);
+	return status;
+}
+
+static int
+send_message(const struct sendmail_options *o,
+    const struct server_place *place)
+{
+	struct envelope e = { .sender = NULL };
+	struct letter letter = { .fd = -1 };
+	struct transmission t = { .envelope = &e, .letter = &letter,
+		.options = o, .place = place };
+	int status = read_recipients(&e, o, place);
+
+	if (status != 0)
+		letter_drain(STDIN_FILENO);
+	else
+		status = prepare(&t, &letter);
+	if (status == 0)
+		status = transmit(&t);
+	letter_free(&letter);
+	envelope_free(&e);
+	return status;
+}
+
+static int
+verify(const struct sendmail_options *o, const struct server_place *place)
+{
+	struct envelope e = { .sender = NULL };
+	struct transmission t = { .envelope = &e, .options = o,
+		.place = place };
+	int status = read_recipients(&e, o, place);
+
+	if (status == 0)
+		status = transmit_verify(&t);
+	envelope_free(&e);
+	return status;
+}
+
+/* ---- the rest ---- */
+
+static int
+run(const struct sendmail_options *o, const struct server_place *place)
+{
+	switch (o->mode) {
+	case MODE_SEND:
+		return send_message(o, place);
+	case MODE_SMTP:
+		return smtp_pass(place);
+	case MODE_VERIFY:
+		return verify(o, place);
+	case MODE_LIST:
+		return mailq_list(place, o->is_verbose);
+	case MODE_FLUSH:
+		return mailq_flush(place);
+	case MODE_ALIASES:
+		return mailq_compile(place);
+	case MODE_DAEMON:
+		break;
+	}
+	return complain(EX_USAGE, "the server is postern; start it with "
+	    "`systemctl start postern`");
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *name = strrchr(argv[0], '/');
+	struct sendmail_options o;
+	struct server_place place;
+	int status;
+
+	complain_as(name != NULL ? name + 1 : argv[0]);
+	signal(SIGPIPE, SIG_IGN);
+	if (!sendmail_options_read(&o, argc, argv)) {
+		letter_drain(STDIN_FILENO);
+		return EX_USAGE;
+	}
+	if (o.is_quiet)
+		complain_quietly();
+	if (o.shows_version)
+		puts("Version Postern");
+	server_place_find(&place, o.config);
+	if (o.shows_version && o.mode == MODE_SEND && o.n_recipients == 0)
+		status = 0;
+	else
+		status = run(&o, &place);
+	if (fflush(stdout) != 0 && status == 0)
+		status = EX_IOERR;
+	return o.exits_zero && status != EX_USAGE ? 0 : status;
+}

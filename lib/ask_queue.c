@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ask_queue.c - questions to queue; see ask_outbound.h.
+ */
+#include "ask.h"
+
+#define RECIPIENTS_MAX 1000
+#define ENVID_MAX 400		/* octets */
+#define ORCPT_MAX 1600
+#define ARGUMENT_MAX 1000
+
+void
+put_queue_recipient(struct ipc_writer *w, const struct queue_recipient *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_u16(w, q->index);
+	ipc_put_slice(w, q->address);
+	ipc_put_u8(w, (uint8_t)q->notify);
+	ipc_put_slice(w, q->orcpt);
+}
+
+/* RFC 3461 4.1: NEVER stands alone. */
+static bool
+is_notify(unsigned notify)
+{
+	return (notify & ~(unsigned)NOTIFY_ALL) == 0 &&
+	    (!(notify & NOTIFY_NEVER) || notify == NOTIFY_NEVER);
+}
+
+bool
+get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q)
+{
+	q->transaction = ipc_get_u64(r);
+	q->index = ipc_get_u16(r);
+	q->address = ipc_get_slice(r);
+	q->notify = ipc_get_u8(r);
+	q->orcpt = ipc_get_slice(r);
+	if (q->index >= RECIPIENTS_MAX || q->address.size == 0 ||
+	    q->address.size >= ASK_ADDRESS_MAX || !is_notify(q->notify) ||
+	    q->orcpt.size > ORCPT_MAX || slice_has_control(q->orcpt) ||
+	    slice_has_control(q->address))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4 };
+
+void
+put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
+{
+	ipc_put_u64(w, q->transaction);
+	put_voucher(w, &q->voucher);
+	ipc_put_slice(w, q->reverse_path);
+	ipc_put_u8(w, (uint8_t)q->ret);
+	ipc_put_slice(w, q->envid);
+	ipc_put_u8(w, (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
+	    (q->is_utf8 ? IS_UTF8 : 0) |
+	    (q->requires_tls ? REQUIRES_TLS : 0)));
+	ipc_put_u64(w, q->message_size);
+	ipc_put_u16(w, q->n_recipients);
+}
+
+bool
+get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
+{
+	uint8_t ret, flags;
+
+	q->transaction = ipc_get_u64(r);
+	if (!get_voucher(r, &q->voucher))
+		r->failed = true;
+	q->reverse_path = ipc_get_slice(r);
+	ret = ipc_get_u8(r);
+	q->envid = ipc_get_slice(r);
+	flags = ipc_get_u8(r);
+	q->message_size = ipc_get_u64(r);
+	q->n_recipients = ipc_get_u16(r);
+	q->ret = (enum dsn_ret)ret;
+	q->is_8bit = flags & IS_8BIT;
+	q->is_utf8 = flags & IS_UTF8;
+	q->requires_tls = flags & REQUIRES_TLS;
+	if (ret > DSN_RET_HDRS || flags > (IS_8BIT | IS_UTF8 | REQUIRES_TLS) ||
+	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
+	    slice_has_control(q->reverse_path) ||
+	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||
+	    q->n_recipients == 0 || q->n_recipients > RECIPIENTS_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_queue_prepared(struct ipc_writer *w, const struct queue_prepared *a)
+{
+	put_verdict(w, &a->verdict);
+	ipc_put_slice(w, a->queue_id);
+}
+
+bool
+get_queue_prepared(struct ipc_reader *r, struct queue_prepared *a)
+{
+	get_verdict(r, &a->verdict);
+	a->queue_id = ipc_get_slice(r);
+	if (a->queue_id.size >= QUEUE_ID_MAX ||
+	    (a->verdict.code == 0 && a->queue_id.size == 0) ||
+	    slice_has_control(a->queue_id))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_queue_command(struct ipc_writer *w, const struct queue_command *q)
+{
+	ipc_put_u8(w, (uint8_t)q->verb);
+	ipc_put_slice(w, q->argument);
+	ipc_put_slice(w, q->owner);
+}
+
+bool
+get_queue_command(struct ipc_reader *r, struct queue_command *q)
+{
+	uint8_t verb = ipc_get_u8(r);
+
+	q->argument = ipc_get_slice(r);
+	q->owner = ipc_get_slice(r);
+	q->verb = (enum queue_verb)verb;
+	if (verb >= QUEUE_VERB_COUNT || q->argument.size > ARGUMENT_MAX ||
+	    q->owner.size == 0 || q->owner.size >= VOUCHER_USER_MAX ||
+	    slice_has_control(q->argument) || slice_has_control(q->owner))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}

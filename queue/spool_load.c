@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * spool_load.c - what a start makes of the spool; and one envelope read.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "fault.h"
+#include "spool_files.h"
+
+/* ids of messages that were found, to be sorted and searched */
+struct known {
+	uint64_t *ids;
+	size_t n, room;
+};
+
+struct load {
+	struct spool *spool;
+	const struct spool_visitor *visitor;
+	enum spool_folder folder;
+	struct known known;
+	int error;
+};
+
+/* ---- files ---- */
+
+/* All of a small file; 0 or a negative errno. */
+static int
+read_file(const struct spool *spool, enum spool_folder folder,
+    const char *name, struct buf *to)
+{
+	int error = FAULT("queue.read");
+	char room[16384];
+	ssize_t n = 0;
+	int fd;
+
+	if (error)
+		return -error;
+	fd = openat(spool->folders[folder], name, O_RDONLY | O_CLOEXEC |
+	    O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	to->size = 0;
+	to->maximum = ENVELOPE_MAX;
+	while (!error && (n = read(fd, room, sizeof room)) > 0) {
+		error = buf_append(to, room, (size_t)n);
+		if (!error && (size_t)n < sizeof room)
+			break;		/* what followed would be seen as a
+					 * wrong checksum */
+	}
+	if (n < 0)
+		error = -errno;
+	close(fd);
+	return error == -ENOBUFS ? -EBADMSG : error;
+}
+
+/* An envelope whose name and body agree with it. */
+static const char *
+check(const struct spool *spool, const char *name, struct envelope *e)
+{
+	char id[ENVELOPE_ID_SIZE];
+	struct stat st;
+
+	envelope_id_write(id, e->id);
+	if (strcmp(id, name) != 0)
+		return "its name is another";
+	if (fstatat(spool->folders[SPOOL_BODIES], name, &st,
+	    AT_SYMLINK_NOFOLLOW) < 0)
+		return "its body is missing";
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size_bytes)
+		return "its body has another size";
+	return NULL;
+}
+
+/* Out of the way, with its body if it has one; not over what is there. */
+static void
+set_aside(struct spool *spool, enum spool_folder folder, const char *name)
+{
+	char to[NAME_MAX + 16];
+
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(to, sizeof to, "%s.%s%u", name,
+		    spool_folder_names[folder], i);
+		if (faccessat(spool->folders[SPOOL_DAMAGED], to, F_OK,
+		    AT_SYMLINK_NOFOLLOW) < 0)
+			break;
+	}
+	(void)renameat(spool->folders[folder], name,
+	    spool->folders[SPOOL_DAMAGED], to);
+	spool->is_dirty[SPOOL_DAMAGED] = spool->is_dirty[folder] = true;
+}
+
+static void
+set_aside_both(struct spool *spool, enum spool_folder folder,
+    const char *name)
+{
+	set_aside(spool, folder, name);
+	set_aside(spool, SPOOL_BODIES, name);
+	spool->has_removed = true;
+}
+
+int
+spool_read(struct spool *spool, uint64_t id, enum spool_folder folder,
+    struct envelope **e)
+{
+	char name[ENVELOPE_ID_SIZE];
+	int error;
+
+	*e = NULL;
+	envelope_id_write(name, id);
+	error = read_file(spool, folder, name, &spool->text);
+	if (error == 0)
+		error = envelope_parse(e, buf_slice(&spool->text));
+	if (error == 0 && check(spool, name, *e) != NULL) {
+		envelope_free(e);
+		error = -EBADMSG;
+	}
+	if (error == -EBADMSG)
+		set_aside_both(spool, folder, name);
+	return error;
+}
+
+/* ---- start ---- */
+
+static int
+remember(struct known *known, uint64_t id)
+{
+	uint64_t *grown;
+	size_t room = known->room ? known->room * 2 : 1024;
+
+	if (known->n == known->room) {
+		grown = reallocarray(known->ids, room, sizeof *grown);
+		if (grown == NULL)
+			return -ENOMEM;
+		known->ids = grown;
+		known->room = room;
+	}
+	known->ids[known->n++] = id;
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static bool
+ends_in_new(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 4 && strcmp(name + n - 4, ".new") == 0;
+}
+
+/* What a replacement left that was not finished. */
+static void
+load_envelope(struct load *load, const char *name)
+{
+	struct spool *spool = load->spool;
+	struct envelope *e = NULL;
+	const char *why = "it cannot be read";
+	int error;
+
+	if (ends_in_new(name)) {
+		(void)unlinkat(spool->folders[load->folder], name, 0);
+		return;
+	}
+	error = read_file(spool, load->folder, name, &spool->text);
+	if (error == 0)
+		error = envelope_parse(&e, buf_slice(&spool->text));
+	if (error == -ENOMEM || error == -EMFILE || error == -ENFILE) {
+		load->error = error;
+		return;
+	}
+	if (error == -EBADMSG)
+		why = "it is not an envelope, or was changed";
+	if (error == 0)
+		why = check(spool, name, e);
+	if (why != NULL) {
+		envelope_free(&e);
+		load->visitor->damaged(name, why, load->visitor->arg);
+		set_aside_both(spool, load->folder, name);
+		return;
+	}
+	load->error = remember(&load->known, e->id);
+	load->visitor->found(e, load->folder, load->visitor->arg);
+}
+
+/* Never committed: its submitter has not been told yes. */
+static void
+load_prepared(struct load *load, const char *name)
+{
+	(void)unlinkat(load->spool->folders[SPOOL_PREPARED], name, 0);
+}
+
+static void
+load_body(struct load *load, const char *name)
+{
+	uint64_t id;
+
+	if (envelope_id_parse(&id, slice_of(name)) && load->known.n > 0 &&
+	    bsearch(&id, load->known.ids, load->known.n, sizeof id,
+	    compare) != NULL)
+		return;
+	(void)unlinkat(load->spool->folders[SPOOL_BODIES], name, 0);
+}
+
+static int
+each_name(struct load *load, enum spool_folder folder,
+    void (*fn)(struct load *load, const char *name))
+{
+	int fd = openat(load->spool->folders[folder], ".", O_RDONLY |
+	    O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return -errno;
+	load->folder = folder;
+	while (load->error == 0 && (entry = readdir(dir)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			fn(load, entry->d_name);
+	closedir(dir);
+	return load->error;
+}
+
+int
+spool_load(struct spool *spool, const struct spool_visitor *visitor)
+{
+	struct load load = { .spool = spool, .visitor = visitor };
+	int error = each_name(&load, SPOOL_ACTIVE, load_envelope);
+
+	if (!error)
+		error = each_name(&load, SPOOL_FAILED, load_envelope);
+	if (!error)
+		error = each_name(&load, SPOOL_PREPARED, load_prepared);
+	if (!error && load.known.n > 0)
+		qsort(load.known.ids, load.known.n, sizeof *load.known.ids,
+		    compare);
+	if (!error)
+		error = each_name(&load, SPOOL_BODIES, load_body);
+	free(load.known.ids);
+	if (spool->has_removed)
+		spool_flush(spool);
+	return error;
+}

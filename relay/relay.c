@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relay.c - the compartment that speaks SMTP to other hosts.
+ *
+ * It does: carry queue's messages to the next hop, and report what it said.
+ * It holds: outgoing TCP connections, and the message under way.
+ * It can never: open a file, listen, reach a unix socket, start a program,
+ * become another user. A relay that is taken over can read and change mail
+ * that leaves, as any hop on the way can, and nothing that stays here.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include "log.h"
+#include "relay.h"
+#include "sandbox.h"
+#include "sts.h"
+#include "tls.h"
+
+static void
+enter_sandbox(const struct relay *r)
+{
+	char root[PATH_MAX];
+	const struct sandbox sandbox = { .name = "relay",
+		.is_privileged = r->c.is_privileged, .uid = r->c.uid,
+		.gid = r->c.gid, .root = root,
+		.allow = SANDBOX_TCP_SOCKETS };
+
+	snprintf(root, sizeof root, "%s/empty", r->c.config->state_dir);
+	sandbox_enter(&sandbox);
+}
+
+/*
+ * The queue ends before us and says what it still wants by closing its
+ * channel: what is under way then is sent again by the next one.
+ */
+static void
+on_stop(struct compartment *c)
+{
+	struct relay *r = c->arg;
+
+	r->is_stopping = true;
+	if (r->queue == NULL)
+		loop_stop(c->loop);
+}
+
+int
+relay_main(void)
+{
+	static struct relay relay;
+	struct relay *r = &relay;
+	int error;
+
+	compartment_start(&r->c, ROLE_RELAY);
+	r->c.arg = r;
+	r->c.on_peer = relay_on_peer;
+	r->c.on_stop = on_stop;
+	if (tls_init() < 0)
+		fatal("relay: OpenSSL does not start");
+	relay_settings_read(r);
+	r->penalties = penalties_new();
+	r->sts = sts_new(r);
+	if (r->penalties == NULL || r->sts == NULL)
+		fatal("no memory");
+	enter_sandbox(r);
+	compartment_ready(&r->c);
+	error = loop_run(r->c.loop);
+	if (error)
+		log_error("loop", LOG_E("error", error), LOG_END);
+	log_flush();
+	return error ? 1 : 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * submit.h - mail of our own users: what submission and local instances do
+ * beyond what an mx does.
+ *
+ *	MAIL  who is it? may he write as this address?	submit.c
+ *	RCPT  elsewhere? does that domain take mail?	submit_rcpt.c
+ *	data  whose From is it? complete the header	submit_message.c
+ *	      sign it, put our trace on top		submit_sign.c
+ *	end   queue prepares, then commits, as deliver	submit_queue.c
+ *
+ * Local recipients go the way of any mail, delivered before the 250. With
+ * some elsewhere, queue is one more participant of the transaction
+ * (finish.h): it has prepared before anybody commits, and commits last,
+ * since what it has committed may be on its way and cannot be called back.
+ */
+#ifndef POSTERN_SMTPD_SUBMIT_H
+#define POSTERN_SMTPD_SUBMIT_H
+
+#include "transaction.h"
+
+/* Does this instance take our own users' mail? (A self-test is a stranger.) */
+bool session_is_own(const struct session *s);
+
+/* What MAIL and RCPT offer beyond an mx's (enum command_param). */
+unsigned submit_mail_offered(const struct session *s);
+unsigned submit_rcpt_offered(const struct session *s);
+/* Put our origin behind a bare local name; false: it gets too long. */
+bool submit_complete(const struct session *s, struct address *a);
+
+/* Before MAIL is read: REPLY_COUNT, or why nobody may begin. */
+enum reply_name submit_may_begin(const struct session *s);
+/* May the user write as tx->reverse_path? Goes on in then, or refuses. */
+enum step submit_mail(struct session *s, const struct address *sender,
+    session_then_fn *then);
+/* The same of any address, without its tags; answered is not called for
+ * what is his own anyway: then is. */
+enum step submit_ask_may(struct session *s, struct slice address,
+    session_then_fn *then, session_answered_fn *answered);
+
+/* tx->rcpt is in no domain of ours: does its domain take mail? */
+enum step submit_rcpt(struct session *s);
+
+/* The sealed message: From, completion; then goes on. */
+enum step submit_message(struct session *s, session_then_fn *then);
+/* The message as it goes out and in: signed, our trace field on top. */
+enum step submit_sign(struct session *s, session_then_fn *then);
+void signing_free(struct signing **signing);
+
+/* All local copies are prepared, or there are none. */
+enum step submit_prepare(struct session *s, session_then_fn *then);
+/* All local copies are in new/, or there are none. */
+enum step submit_commit(struct session *s, session_then_fn *then);
+/* The transaction ends: queue forgets what it has not committed. */
+void submit_abort(struct session *s);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A recipient elsewhere, see submit.h:
+ *
+ *	MX -> [none: A -> AAAA] -> milters -> 250, for queue
+ *
+ * What is sure to fail is refused now, in the user's own program. Where DNS
+ * is silent the message is taken: it is our own user's, it can be tried
+ * again, and if it fails its bounce comes home.
+ */
+#include "commands.h"
+#include "dns.h"
+#include "filter_steps.h"
+#include "limits.h"
+#include "submit.h"
+
+#define DNS_DEADLINE_MS 5000
+
+static enum step mx_answered(struct session *s, struct answer *a);
+static enum step a_answered(struct session *s, struct answer *a);
+static enum step aaaa_answered(struct session *s, struct answer *a);
+
+static enum step
+remote_refuse(struct session *s, enum reply_name reply)
+{
+	enum step step = session_reply_with(s, reply,
+	    slice_of(s->tx->rcpt.domain));
+
+	transaction_drop_rcpt(s->tx);
+	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
+	return step;
+}
+
+static enum step
+remote_add(struct session *s)
+{
+	int error = transaction_accept_remote(s->tx);
+
+	transaction_drop_rcpt(s->tx);
+	if (error < 0)
+		return session_reply(s, REPLY_NO_MEMORY);
+	s->phase = PHASE_RCPT;
+	return session_reply(s, REPLY_RCPT_OK);
+}
+
+static enum step
+remote_takes_mail(struct session *s)
+{
+	return milters_rcpt(s, remote_add);
+}
+
+static enum step
+remote_ask(struct session *s, enum dns_type type,
+    session_answered_fn *answered)
+{
+	struct dns_ask ask = { .type = type,
+		.name = slice_of(s->tx->rcpt.domain) };
+	struct question q = { .kind = QUESTION_DNS, .fd = -1,
+		.deadline_ms = DNS_DEADLINE_MS, .as.dns = &ask };
+
+	return session_ask(s, &q, answered);
+}
+
+/* What DNS says; silence for what cannot be read. */
+static enum dns_status
+remote_answer(struct session *s, const struct answer *a,
+    struct dns_answer *dns)
+{
+	note_asked("rcpt", slice_of(s->tx->rcpt.text), a->took_us);
+	if (!a->is_known || !get_dns_answer(a->as.octets, dns))
+		return DNS_FAILED;
+	return dns->status;
+}
+
+/* RFC 7505 3: one record, with the root for a host. */
+static bool
+is_null_mx(const struct dns_answer *dns)
+{
+	uint16_t preference;
+	struct slice host;
+
+	return dns->n_records == 1 &&
+	    dns_mx(dns->records[0].data, &preference, &host) && host.size == 0;
+}
+
+static enum step
+mx_answered(struct session *s, struct answer *a)
+{
+	static struct dns_answer dns;	/* large */
+
+	switch (remote_answer(s, a, &dns)) {
+	case DNS_OK:
+		if (is_null_mx(&dns))
+			return remote_refuse(s, REPLY_NULL_MX);
+		return remote_takes_mail(s);
+	case DNS_NO_NAME:
+		note_told("DNS: no such name");
+		return remote_refuse(s, REPLY_NO_DOMAIN);
+	case DNS_NO_DATA:
+		return remote_ask(s, DNS_A, a_answered);
+	default:
+		return remote_takes_mail(s);
+	}
+}
+
+/* RFC 5321 5.1: without MX the domain itself is the host. */
+static enum step
+a_answered(struct session *s, struct answer *a)
+{
+	static struct dns_answer dns;	/* large */
+	enum dns_status status = remote_answer(s, a, &dns);
+
+	if (status == DNS_NO_DATA || status == DNS_NO_NAME)
+		return remote_ask(s, DNS_AAAA, aaaa_answered);
+	return remote_takes_mail(s);
+}
+
+static enum step
+aaaa_answered(struct session *s, struct answer *a)
+{
+	static struct dns_answer dns;	/* large */
+	enum dns_status status = remote_answer(s, a, &dns);
+
+	if (status == DNS_OK || status == DNS_FAILED)
+		return remote_takes_mail(s);
+	note_told("DNS: neither MX nor address");
+	return remote_refuse(s, REPLY_NO_DOMAIN);
+}
+
+/* With a smart host all DNS of the world may be its business alone. */
+static bool
+is_asked_about(const struct session *s)
+{
+	return !s->tx->rcpt.is_literal;
+}
+
+enum step
+submit_rcpt(struct session *s)
+{
+	if (!is_asked_about(s))
+		return remote_takes_mail(s);
+	return remote_ask(s, DNS_MX, mx_answered);
+}
