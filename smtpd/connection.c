@@ -255,6 +255,16 @@ host_send(void *conn, struct slice data)
 		(void)stream_write(&c->stream, data);
 }
 
+static void
+host_hand_over(void *conn, struct slice data, int fd)
+{
+	struct connection *c = conn;
+
+	/* without it the client has a reply too few, and hangs up */
+	if (stream_pass(&c->stream, data, fd) < 0)
+		stream_shut(&c->stream);
+}
+
 static enum presence
 host_presence(void *conn)
 {
@@ -368,6 +378,7 @@ host_tell(struct session *s, const struct question *q)
 
 const struct session_host connection_host = {
 	.send = host_send,
+	.hand_over = host_hand_over,
 	.presence = host_presence,
 	.start_tls = host_start_tls,
 	.timer = host_timer,

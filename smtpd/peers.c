@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "clock.h"
 #include "digest.h"
@@ -36,7 +37,7 @@ struct peers {
 	uint32_t *n_failures;
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
 	struct channel *auths[MAX_POOL];
-	unsigned auth_offers;			/* 1 << enum auth_mechanism */
+	unsigned *auth_offers;			/* what they offer, or NULL */
 	struct channel *deliver, *store, *dns_resolver, *queue;
 	struct channel *const *vault;		/* signer's, or NULL */
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
@@ -71,6 +72,12 @@ peers_share_vault(struct peers *peers, struct channel *const *vault)
 	peers->vault = vault;
 }
 
+void
+peers_share_offers(struct peers *peers, unsigned *offers)
+{
+	peers->auth_offers = offers;
+}
+
 /* ---- channels ---- */
 
 static struct channel *
@@ -97,6 +104,24 @@ pool_choose_free(struct channel *const pool[MAX_POOL])
 	return best != NULL && channel_n_outstanding(best) == 0 ? best : NULL;
 }
 
+/* All steps of an exchange go to the process that has its first one. */
+static struct channel *
+pool_choose_auth(const struct peers *peers, const struct question *q)
+{
+	struct channel *best;
+	uint16_t i;
+
+	if (q->kind == QUESTION_AUTH_PEER)
+		return pool_choose(peers->auths);
+	if (q->kind == QUESTION_AUTH_STEP && q->as.auth_step->step.is_first) {
+		best = pool_choose(peers->auths);
+		for (i = 0; i < MAX_POOL; i++)
+			if (best != NULL && peers->auths[i] == best)
+				q->as.auth_step->process = i;
+	}
+	return peers->auths[q->as.auth_step->process % MAX_POOL];
+}
+
 static struct channel *
 channel_choose(const struct peers *peers, const struct question *q)
 {
@@ -105,10 +130,10 @@ channel_choose(const struct peers *peers, const struct question *q)
 	switch (question_wires[q->kind].role) {
 	case ROLE_DIRECTORY:
 		return pool_choose(peers->directories);
-	case ROLE_AUTH:
-		return pool_choose(peers->auths);
 	case ROLE_POLICY:
 		return pool_choose_free(peers->policies);
+	case ROLE_AUTH:
+		return pool_choose_auth(peers, q);
 	case ROLE_RESOLVER:
 		return peers->dns_resolver;
 	case ROLE_DELIVER:
@@ -159,26 +184,24 @@ static const struct channel_rule store_rules[] = {
 };
 #define N_STORE_RULES (sizeof(store_rules) / sizeof(store_rules[0]))
 
-/* All of auth's processes say the same. */
 static bool
 on_auth_offers(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peers *peers = arg;
+	unsigned offers;
 
 	(void)ch;
-	return get_auth_offers(&m->body, &peers->auth_offers);
+	if (!get_auth_offers(&m->body, &offers))
+		return false;
+	if (peers->auth_offers != NULL)
+		*peers->auth_offers = offers;
+	return true;
 }
 
 static const struct channel_rule auth_rules[] = {
 	{ AUTH_OFFERS, CHANNEL_NO_FD, on_auth_offers },
 };
 #define N_AUTH_RULES (sizeof(auth_rules) / sizeof(auth_rules[0]))
-
-unsigned
-peers_auth_offers(const struct peers *peers)
-{
-	return peers->auth_offers;
-}
 
 /* Where a channel is kept, and whose it is; NULL: it has a successor. */
 static struct channel **
@@ -302,8 +325,8 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 	}
 	if (*slot != NULL)
 		channel_free(slot);
-	*slot = channel_new(peers->loop, fd, role_name(role), rules, n_rules,
-	    on_closed, peers);
+	*slot = channel_new(peers->loop, fd, role_name(role),
+	    rules, n_rules, on_closed, peers);
 	want_next_judge(peers);
 }
 
@@ -403,6 +426,8 @@ pending_send(struct pending *p, struct channel *ch, const struct question *q)
 	question_put(&w, q);
 	p->question = channel_ask(ch, question_wires[q->kind].type, &w,
 	    q->fd, q->deadline_ms, on_answer, p);
+	if (q->kind == QUESTION_AUTH_STEP)
+		explicit_bzero(w.data, w.size);	/* a password */
 	return p->question != 0;
 }
 

@@ -149,15 +149,16 @@ domain "example.org" { users = "passwd" }
         assert message and message[0] == ASK["CHILD_READY"], self.log_text()
         return channels
 
-    def peer(self, role, index=0):
-        """A new channel, as the supervisor would bring it."""
+    def peer(self, role, index=0, kind=0):
+        """A new channel, as the supervisor would bring it; kind is an
+        smtpd's: 0 mx, 1 submission, 2 local."""
         ours, theirs = socket.socketpair(socket.AF_UNIX,
                                          socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
             for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
         self.supervisor.send(ASK["SETUP_PEER"], struct.pack(
-            "!HH", ROLE[role], index), theirs.fileno())
+            "!HHH", ROLE[role], index, kind), theirs.fileno())
         theirs.close()
         self.peers.append(Channel(ours))
         return self.peers[-1]
