@@ -41,6 +41,18 @@ on_resolver_closed(struct channel *ch, bool misbehaved, void *arg)
 		    LOG_END);
 }
 
+static void
+on_queue_closed(struct channel *ch, bool misbehaved, void *arg)
+{
+	struct control *control = arg;
+
+	if (control->queue == ch)
+		control->queue = NULL;
+	if (misbehaved)
+		log_error("suspected_break_in", LOG_S("peer", "queue"),
+		    LOG_END);
+}
+
 /* Of directory or policy. */
 static void
 on_worker_closed(struct channel *ch, bool misbehaved, void *arg)
@@ -76,7 +88,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 	struct control *control = c->arg;
 	struct channel *ch = channel_new(c->loop, fd, role_name(role), NULL,
 	    0, role == ROLE_STORE ? on_store_closed :
-	    role == ROLE_RESOLVER ? on_resolver_closed : on_worker_closed,
+	    role == ROLE_RESOLVER ? on_resolver_closed :
+	    role == ROLE_QUEUE ? on_queue_closed : on_worker_closed,
 	    control);
 
 	if (ch == NULL)
@@ -86,6 +99,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		control->store = ch;
 	else if (role == ROLE_RESOLVER)
 		control->resolver = ch;
+	else if (role == ROLE_QUEUE)
+		control->queue = ch;
 	else if (role == ROLE_POLICY)
 		add_worker(control->policies, ch);
 	else if (role == ROLE_DIRECTORY)
