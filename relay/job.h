@@ -58,6 +58,7 @@ struct job {
 	bool is_waiting;		/* for a place at its target */
 	/* how it goes */
 	struct connector connector;
+	bool is_connecting;
 	unsigned connecting;		/* the target of its first address */
 	struct security security;
 	struct connection *connection;	/* NULL: none */
