@@ -180,6 +180,21 @@ def test_many_recipients_are_grouped():
                    for j in lab.jobs for r in j.recipients)
 
 
+def test_restart_keeps_the_schedule():
+    """What was told to come later is not tried at once."""
+    with QueueLab("queue { retry_first = 1h }") as lab:
+        lab.results = lambda job: {"all": (450, "later")}
+        queue_id = lab.submit(["bob@example.net"])
+        lab.wait(lambda: " next " in lab.envelope(queue_id))
+        lab.kill()
+        lab.start()
+        time.sleep(1.5)
+        assert len(lab.jobs) == 1
+        assert "(later)" in lab.command("list")[1]
+        lab.command("retry", queue_id)
+        lab.wait(lambda: len(lab.jobs) == 2)
+
+
 def test_bad_host_is_left_alone():
     """Its mail waits together; one message probes, then all of it goes."""
     with QueueLab("queue { retry_first = 3s retry_longest = 3s }") as lab:
