@@ -59,6 +59,7 @@ UNIT_TESTS = \
 	test_sandbox \
 	test_scoreboard \
 	test_segments \
+	test_sendmail \
 	test_short_id \
 	test_slots \
 	test_smtp_command \
