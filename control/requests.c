@@ -362,25 +362,35 @@ tables_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	client_answer(client, CONTROL_OK);
 }
 
+static void
+compile_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, SUPERVISOR_COMPILE))
+		client_silent(client, "The table compiler");
+	else if (ipc_get_u8(&answer->body) == 1 &&
+	    ipc_reader_is_done(&answer->body))
+		client_say(client, CONTROL_OK, "The tables are compiled; "
+		    "`posternctl tables` shows them.");
+	else
+		client_say(client, CONTROL_FAILED, "A table has an error and "
+		    "stays as it was: `postern -n` and the log say where.");
+}
+
 /* accepts: a table that has lost many entries is taken, too. */
 static void
 tables_compile(struct client *client, bool accepts)
 {
-	struct channel *supervisor = client->control->c.supervisor;
 	struct ipc_writer w;
 
-	ipc_writer_init(&w);
-	ipc_put_u8(&w, accepts);
-	if (supervisor == NULL ||
-	    channel_tell(supervisor, COMPILE_WANTED, &w, -1) != 0) {
-		client_silent(client, "The supervisor");
-		return;
-	}
 	log_notice(accepts ? "tables_accept" : "tables_compile",
 	    LOG_U("uid", client->uid), LOG_END);
-	client_say(client, CONTROL_OK, "The tables are compiled%s; "
-	    "`posternctl tables` shows the result.", accepts ?
-	    " and taken as they are" : "");
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, accepts);
+	client_ask(client, client->control->c.supervisor, "The supervisor",
+	    SUPERVISOR_COMPILE, &w, compile_answered);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "account_rights.h"
 #include "address.h"
 #include "answer.h"
 #include "ask.h"
@@ -51,11 +52,11 @@ is_question_sane(const struct route_ask *q)
 }
 
 static int
-seal(struct answerer *a, const struct route_ask *q,
+seal(struct answerer *a, struct slice recipient, struct slice session,
     const struct resolved *found)
 {
 	const struct route route = { .kind = found->kind,
-		.recipient = q->recipient, .session = q->session,
+		.recipient = recipient, .session = session,
 		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
 		.leaves = found->leaves, .n_leaves = found->n_leaves };
 
@@ -122,22 +123,13 @@ send_answer(struct peer *peer, uint32_t id, struct route_answer *answer)
 		close(fd);
 }
 
-static bool
-on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
+/* Without a session: for somebody to read, not for deliver. */
+static void
+answer_with(struct peer *peer, uint32_t id, const struct resolved *found,
+    struct slice recipient, struct slice session)
 {
-	struct peer *peer = arg;
 	struct answerer *a = peer->answerer;
-	const struct resolved *found;
-	struct route_answer answer;
-	struct route_ask q;
-	int error = 0;
-
-	(void)ch;
-	if (!get_route_ask(&m->body, &q) || !is_question_sane(&q))
-		return false;
-	FAULT_STEP("directory.before-route");
-	found = resolver_find(a->resolver, q.local, q.domain, q.explains);
-	answer = (struct route_answer){ .kind = found->kind,
+	struct route_answer answer = { .kind = found->kind,
 		.verdict = found->verdict, .is_exempt = found->is_exempt,
 		.is_unknown_user = found->is_unknown_user,
 		.is_elsewhere = found->is_elsewhere,
@@ -145,16 +137,67 @@ on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 		.explanation = found->explanation.size ?
 		    buf_slice(&found->explanation) : SLICE(""),
 		.sealed = SLICE("") };
-	if (found->kind != ROUTE_REFUSE && peer->role == ROLE_SMTPD &&
-	    q.session.size > 0) {
-		error = seal(a, &q, found);
+	int error;
+
+	if (found->kind != ROUTE_REFUSE && session.size > 0) {
+		error = seal(a, recipient, session, found);
 		if (error)
 			refuse(&answer, error);
 		else
 			answer.sealed = buf_slice(&a->sealed);
 	}
 	FAULT_STEP("directory.before-answer");
-	send_answer(peer, m->id, &answer);
+	send_answer(peer, id, &answer);
+}
+
+static bool
+on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct route_ask q;
+
+	(void)ch;
+	if (!get_route_ask(&m->body, &q) || !is_question_sane(&q))
+		return false;
+	FAULT_STEP("directory.before-route");
+	answer_with(peer, m->id, resolver_find(peer->answerer->resolver,
+	    q.local, q.domain, q.explains), q.recipient,
+	    peer->role == ROLE_SMTPD ? q.session : SLICE(""));
+	return true;
+}
+
+/* ---- MAILBOX_ASK, MAY_ASK ---- */
+
+static bool
+on_mailbox_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct mailbox_ask q;
+
+	(void)ch;
+	if (!get_mailbox_ask(&m->body, &q) || !is_session_id(q.session) ||
+	    q.session.size == 0 || slice_has_control(q.user))
+		return false;
+	answer_with(peer, m->id, account_find_mailbox(
+	    peer->answerer->resolver, q.user),
+	    q.user.size > 0 ? q.user : SLICE("postmaster"), q.session);
+	return true;
+}
+
+static bool
+on_may_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct ipc_writer w;
+	struct may_ask q;
+
+	if (!get_may_ask(&m->body, &q) || slice_has_control(q.user) ||
+	    slice_has_control(q.address))
+		return false;
+	ipc_writer_init(&w);
+	put_may_answer(&w, account_may_send(peer->answerer->resolver, q.user,
+	    q.address));
+	channel_answer(ch, m->id, MAY_ANSWER, &w, -1);
 	return true;
 }
 
@@ -210,7 +253,14 @@ on_tables_ask(struct channel *ch, struct ipc_message *m, void *arg)
 static const struct channel_rule rules[] = {
 	{ ROUTE_ASK, CHANNEL_NO_FD, on_route_ask },
 	{ TABLES_ASK, CHANNEL_NO_FD, on_tables_ask },
+	{ MAY_ASK, CHANNEL_NO_FD, on_may_ask },
 };
+
+/* It brings mail home, and has no use for any other address. */
+static const struct channel_rule queue_rules[] = {
+	{ MAILBOX_ASK, CHANNEL_NO_FD, on_mailbox_ask },
+};
+#define N_OF(list) (sizeof(list) / sizeof *(list))
 
 static void
 on_peer_closed(struct channel *ch, bool misbehaved, void *arg)
@@ -246,8 +296,11 @@ answer_peer(struct answerer *answerer, enum role role, uint16_t index, int fd)
 	peer->index = index;
 	snprintf(peer->name, sizeof peer->name, "%s-%u", role_name(role),
 	    index);
-	peer->channel = channel_new(answerer->loop, fd, peer->name, rules,
-	    sizeof rules / sizeof *rules, on_peer_closed, peer);
+	peer->channel = role == ROLE_QUEUE ?
+	    channel_new(answerer->loop, fd, peer->name, queue_rules,
+	    N_OF(queue_rules), on_peer_closed, peer) :
+	    channel_new(answerer->loop, fd, peer->name, rules, N_OF(rules),
+	    on_peer_closed, peer);
 	if (peer->channel == NULL) {
 		log_error("peer", LOG_S("peer", peer->name),
 		    LOG_E("error", errno), LOG_END);

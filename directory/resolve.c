@@ -42,8 +42,8 @@ resolver_set_trouble(struct resolver *resolver, resolver_trouble_fn *fn,
 	resolver->trouble_arg = arg;
 }
 
-static void
-reset(struct resolver *r, bool explains)
+void
+resolve_begin(struct resolver *r, bool explains)
 {
 	arena_reset(&r->arena);
 	string_set_reset(&r->seen);
@@ -254,8 +254,8 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
  * entry is among them (nobody can be told so after the 250); an error: entry
  * alone; discard: alone; or nothing at all.
  */
-static void
-conclude(struct resolver *r)
+const struct resolved *
+resolve_end(struct resolver *r)
 {
 	struct resolved *out = &r->out;
 
@@ -276,17 +276,17 @@ conclude(struct resolver *r)
 	} else {
 		out->kind = out->n_leaves ? ROUTE_MAILBOX : ROUTE_DISCARD;
 	}
+	return out;
 }
 
 const struct resolved *
 resolver_find(struct resolver *r, struct slice local, struct slice domain,
     bool explains)
 {
-	reset(r, explains);
+	resolve_begin(r, explains);
 	if (domain.size == 0)
 		resolve_bare(r, local);
 	else
 		resolve_at(r, local, domain);
-	conclude(r);
-	return &r->out;
+	return resolve_end(r);
 }

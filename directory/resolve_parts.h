@@ -6,6 +6,7 @@
  *	lookup.c	what a local part is in a domain: user, alias, nothing
  *	expand.c	following aliases, includes and addresses to the leaves
  *	mailbox.c	a leaf: owner, path, quota
+ *	account_rights.c	an account's own mailbox and addresses
  */
 #ifndef DIRECTORY_RESOLVE_PARTS_H
 #define DIRECTORY_RESOLVE_PARTS_H
@@ -100,6 +101,11 @@ void mailbox_add(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct found_user *user);
 
 /* ---- resolve.c ---- */
+
+/* A resolution of another kind than resolver_find's: what comes between is
+ * the caller's. */
+void resolve_begin(struct resolver *r, bool explains);
+const struct resolved *resolve_end(struct resolver *r);
 
 enum trouble { TROUBLE_LOOP, TROUBLE_DEAD, TROUBLE_UNREADABLE,
 	TROUBLE_UNKNOWN };

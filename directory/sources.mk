@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 DIRECTORY_SRCS = \
+	directory/account_rights.c \
 	directory/alias_target.c \
 	directory/aliases.c \
 	directory/answer.c \

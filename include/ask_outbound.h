@@ -89,7 +89,7 @@ bool get_auth_offers(struct ipc_reader *r, unsigned *mechanisms);
  */
 struct mailbox_ask {
 	struct slice session;
-	struct slice user;		/* as in a voucher */
+	struct slice user;		/* as in a voucher; "": postmaster */
 };
 
 /* May this account write as that address? */
@@ -207,6 +207,8 @@ struct relay_result {
 	struct verdict verdict;		/* 250: taken over; 4xx, 5xx. Its text
 					 * is the other side's, one line */
 	struct slice remote_host;	/* "mx1.example.net[192.0.2.1]", "" */
+	bool passes_dsn;		/* that host takes care of NOTIFY; else
+					 * a 250 is "relayed" (RFC 3461 6.2) */
 };
 
 struct relay_results {

@@ -65,6 +65,7 @@ struct config_relay {
 	unsigned data_timeout_s;	/* for one block */
 	unsigned final_timeout_s;	/* for the answer to the dot */
 	char *source_ipv4, *source_ipv6;	/* or NULL */
+	char *ca_file;			/* whom certificates are trusted from */
 };
 
 struct config_submission {

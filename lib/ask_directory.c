@@ -76,7 +76,7 @@ get_mailbox_ask(struct ipc_reader *r, struct mailbox_ask *q)
 {
 	q->session = ipc_get_slice(r);
 	q->user = ipc_get_slice(r);
-	if (q->session.size >= ASK_SESSION_MAX || q->user.size == 0 ||
+	if (q->session.size >= ASK_SESSION_MAX ||
 	    q->user.size >= VOUCHER_USER_MAX)
 		r->failed = true;
 	return ipc_reader_is_done(r);

@@ -571,6 +571,13 @@ const struct config_key config_keys[] = {
 	{ "relay", "source_ipv6", CONFIG_IP, KEY_EMPTY,
 	    IN(config, relay.source_ipv6),
 	    HELP("The same for IPv6.") },
+	{ "relay", "ca_file", CONFIG_PATH, 0,
+	    DEFAULT("/etc/ssl/certs/ca-certificates.crt"),
+	    IN(config, relay.ca_file),
+	    HELP("Certificates of the authorities that are trusted where the "
+	    "name of another host has to be proved: MTA-STS (RFC 8461), "
+	    "REQUIRETLS (RFC 8689), and a smart host that is sent a "
+	    "password.") },
 	{ "batv", "exempt", CONFIG_DOMAIN_LIST, 0, IN(config, batv_exempt),
 	    HELP("Domains to which mail goes without a tag.") },
 	{ "dkim", "selector", CONFIG_DOMAIN, KEY_REQUIRED,

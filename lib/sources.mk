@@ -6,6 +6,7 @@ LIB_SRCS = \
 	lib/ask_links.c \
 	lib/ask_policy.c \
 	lib/ask_queue.c \
+	lib/ask_relay.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
 	lib/ask_store.c \
@@ -48,9 +49,11 @@ LIB_SRCS = \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \
 	lib/scoreboard.c \
+	lib/secrets.c \
 	lib/short_id.c \
 	lib/stream.c \
 	lib/stream_tls.c \
+	lib/tls_client.c \
 	lib/tls_key.c \
 	lib/tls_provider.c \
 	lib/tls_scheme.c \

@@ -44,6 +44,7 @@ struct stream_tls {
 	bool is_broken;			/* no more calls but SSL_free */
 	struct tls_facts facts;
 	char failure[FAILURE_MAX];
+	enum tls_fault fault;
 };
 
 /* The one that SSL_do_handshake runs for now. */
@@ -305,14 +306,32 @@ secured(struct stream *stream)
 	stream->fn(stream, STREAM_SECURED, stream->arg);
 }
 
+/* As a client: what the other side could not prove. */
+static bool
+has_unproved(struct stream_tls *tls, char *why, size_t size)
+{
+	long result = SSL_get_verify_result(tls->ssl);
+
+	if (SSL_is_server(tls->ssl) || result == X509_V_OK ||
+	    SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_NONE)
+		return false;
+	tls->fault = tls_fault_of(result);
+	slice_copy(why, size, slice_of(
+	    X509_verify_cert_error_string(result)));
+	return true;
+}
+
 static void
 failed(struct stream *stream, int error)
 {
 	struct stream_tls *tls = stream->tls;
 	const char *cipher = SSL_get_cipher_name(tls->ssl);
-	char why[FAILURE_MAX / 2] = "the client closed";
+	char why[FAILURE_MAX / 2] = "the other side closed";
 
-	if (tls->handshake->signing.state == SIGNING_FAILED)
+	tls->fault = TLS_FAULT_HANDSHAKE;
+	if (has_unproved(tls, why, sizeof why))
+		;
+	else if (tls->handshake->signing.state == SIGNING_FAILED)
 		slice_copy(why, sizeof why, SLICE("no signature"));
 	else if (error == SSL_ERROR_WANT_ASYNC_JOB)
 		slice_copy(why, sizeof why, SLICE("too many at once"));
@@ -376,32 +395,49 @@ tls_signing_answer(struct tls_signing *signing, struct slice signature)
 /* ---- life ---- */
 
 int
-stream_start_tls(struct stream *stream, const struct tls_server *server)
+stream_tls_begin(struct stream *stream, SSL *ssl,
+    const struct tls_signer *signer)
 {
 	struct stream_tls *tls;
+	struct handshake *h;
 
-	if (!stream->is_open || stream->out.size > 0 || stream->tls != NULL ||
-	    server->n_names == 0)
-		return -EINVAL;
-	tls = calloc(1, sizeof *tls);
-	if (tls == NULL)
+	if (ssl == NULL)
 		return -ENOMEM;
-	tls->ssl = SSL_new(server->names[0].ctx);
-	tls->handshake = calloc(1, sizeof *tls->handshake);
-	if (tls->ssl == NULL || tls->handshake == NULL ||
-	    SSL_set_fd(tls->ssl, stream->io.fd) != 1) {
-		SSL_free(tls->ssl);
-		free(tls->handshake);
+	if (!stream->is_open || stream->out.size > 0 || stream->tls != NULL) {
+		SSL_free(ssl);
+		return -EINVAL;
+	}
+	tls = calloc(1, sizeof *tls);
+	h = calloc(1, sizeof *h);
+	if (tls == NULL || h == NULL ||
+	    SSL_set_fd(ssl, stream->io.fd) != 1) {
+		SSL_free(ssl);
+		free(h);
 		free(tls);
 		return -ENOMEM;
 	}
-	SSL_set_accept_state(tls->ssl);
-	tls->handshake->stream = stream;
-	tls->handshake->signer = server->signer;
-	tls->handshake->signing.handshake = tls->handshake;
+	h->stream = stream;
+	h->signer = signer;
+	h->signing.handshake = h;
+	tls->ssl = ssl;
+	tls->handshake = h;
 	stream->tls = tls;
-	stream_set_events(stream, EPOLLIN);
+	/* who speaks first waits for room, which is there at once */
+	stream_set_events(stream, SSL_is_server(ssl) ? EPOLLIN : EPOLLOUT);
 	return 0;
+}
+
+int
+stream_start_tls(struct stream *stream, const struct tls_server *server)
+{
+	SSL *ssl;
+
+	if (server->n_names == 0)
+		return -EINVAL;
+	ssl = SSL_new(server->names[0].ctx);
+	if (ssl != NULL)
+		SSL_set_accept_state(ssl);
+	return stream_tls_begin(stream, ssl, server->signer);
 }
 
 void
@@ -431,4 +467,10 @@ const char *
 stream_tls_failure(const struct stream *stream)
 {
 	return stream->tls != NULL ? stream->tls->failure : "";
+}
+
+enum tls_fault
+stream_tls_fault(const struct stream *stream)
+{
+	return stream->tls != NULL ? stream->tls->fault : TLS_FAULT_NONE;
 }

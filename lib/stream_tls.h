@@ -5,8 +5,19 @@
 #ifndef POSTERN_LIB_STREAM_TLS_H
 #define POSTERN_LIB_STREAM_TLS_H
 
+#include <openssl/ssl.h>
 #include <stdint.h>
 #include "stream.h"
+#include "tls_client.h"
+
+struct tls_signer;
+
+/* Begin a handshake with this ssl, which is freed in any case. signer: of a
+ * server. 0 or a negative errno. */
+int stream_tls_begin(struct stream *stream, SSL *ssl,
+    const struct tls_signer *signer);
+/* tls_client.c's: what an X509_V_ERR_ amounts to. */
+enum tls_fault tls_fault_of(long verify_result);
 
 /* An event of the socket while the handshake goes on. */
 void stream_tls_ready(struct stream *stream, uint32_t events);

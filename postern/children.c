@@ -126,7 +126,7 @@ child_start(struct child *child)
 			log_warning("scoreboard", LOG_E("error", errno),
 			    LOG_END);
 	}
-	child->is_ready = child->is_renewed = false;
+	child->is_ready = child->is_renewed = child->is_retired = false;
 	child->started_us = clock_monotonic_us();
 	child->pid = -1;
 	error = spawn(child);
@@ -262,6 +262,27 @@ children_start_shared(struct supervisor *s)
 	start_several(s, ROLE_CONTROL, 1);
 }
 
+void
+children_replace(struct supervisor *s, enum role role)
+{
+	uint16_t index = 0;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role != role || child->state == CHILD_NONE)
+			continue;
+		if (child->index >= index)
+			index = (uint16_t)(child->index + 1);
+		if (child->state == CHILD_WAITING)
+			child_stop(child);
+		child->is_retired = true;
+		if (child->channel != NULL)
+			channel_tell(child->channel, RUN_DRAIN, NULL, -1);
+	}
+	child_start(child_new(s, role, index));
+}
+
 /* Instances of one role are told apart by their index, also across kinds. */
 static void
 start_smtpd(struct supervisor *s)
@@ -302,18 +323,6 @@ children_start_generation(struct supervisor *s)
 	start_smtpd(s);
 }
 
-void
-compile_start(struct supervisor *s)
-{
-	if (children_count(s, ROLE_COMPILER, NULL) > 0) {
-		s->wants_compile = true;	/* once more when it ends */
-		return;
-	}
-	/* index 1 tells the compiler to take shrunken tables too */
-	child_start(child_new(s, ROLE_COMPILER, s->wants_accept));
-	s->wants_compile = s->wants_accept = false;
-}
-
 /* ---- the end of a process ---- */
 
 static void
@@ -333,21 +342,6 @@ log_death(const struct child *child, int status)
 }
 
 static void
-compiler_ended(struct child *child, int status)
-{
-	struct supervisor *s = child->supervisor;
-
-	child->state = CHILD_NONE;
-	if (status != 0)
-		log_error("tables_not_compiled", LOG_S("effect",
-		    "the old ones stay in use; see the lines above"), LOG_END);
-	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
-	children_tell(s, ROLE_AUTH, TABLES_CHANGED);
-	if (s->wants_compile && !s->is_stopping)
-		compile_start(s);
-}
-
-static void
 child_ended(struct child *child, int status)
 {
 	struct supervisor *s = child->supervisor;
@@ -356,13 +350,13 @@ child_ended(struct child *child, int status)
 
 	channel_free(&child->channel);
 	if (child->role == ROLE_COMPILER) {
-		compiler_ended(child, status);
+		compile_ended(child, status);
 		return;
 	}
 	if (child->scoreboard >= 0)
 		scoreboard_reset_gauges(child->scoreboard);
 	if (child->state != CHILD_STOPPING && !was_smtpd_of_old &&
-	    !s->is_stopping) {
+	    !child->is_retired && !s->is_stopping) {
 		log_death(child, status);
 		back_off(child);
 		return;

@@ -34,6 +34,7 @@ struct child {
 	struct channel *channel;
 	bool is_ready;
 	bool is_renewed;		/* its end is wanted: start another */
+	bool is_retired;		/* there is another: it ends its work */
 	int scoreboard;			/* of an smtpd, or -1 */
 	unsigned n_restarts;
 	unsigned backoff_ms;
@@ -51,7 +52,14 @@ void children_reap(struct supervisor *s);
 struct child *child_new(struct supervisor *s, enum role role, uint16_t index);
 size_t children_count(const struct supervisor *s, enum role role,
     const struct generation *generation);
+/* Start another of a shared role; the one that runs finishes its work. */
+void children_replace(struct supervisor *s, enum role role);
 void children_tell(struct supervisor *s, enum role role, uint16_t type);
+
+/* ---- compile.c ---- */
 void compile_start(struct supervisor *s);
+void compile_ended(struct child *child, int status);
+bool on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg);
+bool on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg);
 
 #endif

@@ -8,53 +8,13 @@
  * become another user. A relay that is taken over can read and change mail
  * that leaves, as any hop on the way can, and nothing that stays here.
  */
-#include <errno.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include "ask.h"
 #include "log.h"
+#include "relay.h"
 #include "sandbox.h"
-
-struct relay {
-	struct compartment c;
-	struct channel *queue, *resolver;
-};
-
-static void
-on_closed(struct channel *ch, bool misbehaved, void *arg)
-{
-	struct relay *r = arg;
-	bool is_queue = ch == r->queue;
-
-	if (is_queue)
-		r->queue = NULL;
-	else if (ch == r->resolver)
-		r->resolver = NULL;
-	if (misbehaved)
-		compartment_accuse(is_queue ? ROLE_QUEUE : ROLE_RESOLVER, 0);
-}
-
-static void
-on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
-{
-	struct relay *r = c->arg;
-	struct channel **slot = role == ROLE_QUEUE ? &r->queue :
-	    role == ROLE_RESOLVER ? &r->resolver : NULL;
-
-	(void)index;
-	if (slot == NULL) {
-		close(fd);
-		return;
-	}
-	channel_free(slot);
-	*slot = channel_new(c->loop, fd, role_name(role), NULL, 0, on_closed,
-	    r);
-	if (*slot == NULL)
-		log_error("peer", LOG_E("error", errno), LOG_END);
-}
+#include "sts.h"
+#include "tls.h"
 
 static void
 enter_sandbox(const struct relay *r)
@@ -65,25 +25,45 @@ enter_sandbox(const struct relay *r)
 		.gid = r->c.gid, .root = root,
 		.allow = SANDBOX_TCP_SOCKETS };
 
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
-	    OPENSSL_INIT_ADD_ALL_DIGESTS | OPENSSL_INIT_ADD_ALL_CIPHERS |
-	    OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
 	snprintf(root, sizeof root, "%s/empty", r->c.config->state_dir);
 	sandbox_enter(&sandbox);
+}
+
+/*
+ * The queue ends before us and says what it still wants by closing its
+ * channel: what is under way then is sent again by the next one.
+ */
+static void
+on_stop(struct compartment *c)
+{
+	struct relay *r = c->arg;
+
+	r->is_stopping = true;
+	if (r->queue == NULL)
+		loop_stop(c->loop);
 }
 
 int
 relay_main(void)
 {
-	static struct relay r;
+	static struct relay relay;
+	struct relay *r = &relay;
 	int error;
 
-	compartment_start(&r.c, ROLE_RELAY);
-	r.c.arg = &r;
-	r.c.on_peer = on_peer;
-	enter_sandbox(&r);
-	compartment_ready(&r.c);
-	error = loop_run(r.c.loop);
+	compartment_start(&r->c, ROLE_RELAY);
+	r->c.arg = r;
+	r->c.on_peer = relay_on_peer;
+	r->c.on_stop = on_stop;
+	if (tls_init() < 0)
+		fatal("relay: OpenSSL does not start");
+	relay_settings_read(r);
+	r->penalties = penalties_new();
+	r->sts = sts_new(r);
+	if (r->penalties == NULL || r->sts == NULL)
+		fatal("no memory");
+	enter_sandbox(r);
+	compartment_ready(&r->c);
+	error = loop_run(r->c.loop);
 	if (error)
 		log_error("loop", LOG_E("error", error), LOG_END);
 	log_flush();

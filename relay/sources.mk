@@ -1,3 +1,22 @@
 # Everything that is compiled from this folder, one file a line.
 RELAY_SRCS = \
-	relay/relay.c
+	relay/connection.c \
+	relay/connector.c \
+	relay/errand.c \
+	relay/dialogue.c \
+	relay/dialogue_envelope.c \
+	relay/encoder.c \
+	relay/features.c \
+	relay/hosts.c \
+	relay/hosts_ask.c \
+	relay/job.c \
+	relay/job_security.c \
+	relay/own.c \
+	relay/peers.c \
+	relay/penalties.c \
+	relay/relay.c \
+	relay/response.c \
+	relay/settings.c \
+	relay/seven_bit.c \
+	relay/sts.c \
+	relay/tls_report.c

@@ -49,6 +49,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "you have no account here, closing" },
 	[REPLY_CALLER_UNKNOWN] = { 421, 3, 0, CLOSES | HOST | SILENCE, "auth",
 	    "cannot tell who you are now, try again later" },
+	[REPLY_LIST_SILENT] = { 451, 3, 0, SILENCE, "queue",
+	    "cannot look into the queue now, try again later" },
 	[REPLY_AUTH_EXPIRED] = { 421, 7, 0, CLOSES | HOST, "auth",
 	    "logged in too long ago, come again" },
 	[REPLY_AUTH_OK] = { 235, 7, 0, 0, NULL, "welcome" },

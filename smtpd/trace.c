@@ -53,6 +53,12 @@ trace_user(const struct session *s)
 int
 trace_make(struct session *s)
 {
+	return trace_make_as(s, slice_of(s->id));
+}
+
+int
+trace_make_as(struct session *s, struct slice id)
+{
 	struct transaction *tx = s->tx;
 	int64_t now_us = clock_wall_us();
 	struct received received = {
@@ -62,7 +68,7 @@ trace_make(struct session *s)
 		.host = slice_of(s->settings->config->hostname),
 		.with = trace_protocol(s),
 		.tls = slice_of(s->tls != NULL ? s->tls : ""),
-		.id = slice_of(s->id),
+		.id = id,
 		.recipient = slice_of(""),
 		.user = slice_of(trace_user(s)),
 		.uid = s->caller_uid,

@@ -17,7 +17,7 @@ list_answered(struct session *s, struct answer *a)
 {
 	note_asked("xqueue", slice_of(s->user->user), a->took_us);
 	if (!a->is_known || !a->as.is_ok || a->fd < 0)
-		return session_reply(s, REPLY_QUEUE_SILENT);
+		return session_reply(s, REPLY_LIST_SILENT);
 	session_flush(s);
 	s->settings->host->hand_over(s->conn, SLICE("250 2.0.0 the list is "
 	    "handed over with this reply\r\n"), a->fd);

@@ -1,9 +1,11 @@
 # The unit tests (tests/unit/NAME.c) and fuzz targets (tests/fuzz/NAME.c).
 UNIT_TESTS = \
+	test_account_rights \
 	test_address \
 	test_address_list \
 	test_aliases \
 	test_ask \
+	test_ask_relay \
 	test_author \
 	test_authres \
 	test_batv \
@@ -13,6 +15,7 @@ UNIT_TESTS = \
 	test_check_spf \
 	test_check_auth \
 	test_clamd \
+	test_complete \
 	test_config \
 	test_config_errors \
 	test_config_values \

@@ -530,6 +530,63 @@ get_signature(struct ipc_reader *r)
 }
 
 static void
+put_mailbox(struct ipc_writer *w)
+{
+	const struct mailbox_ask q = { SLICE("k3f9q2m7t"), SLICE("www-data") };
+
+	put_mailbox_ask(w, &q);
+}
+
+static bool
+get_mailbox(struct ipc_reader *r)
+{
+	struct mailbox_ask q;
+
+	if (!get_mailbox_ask(r, &q))
+		return false;
+	same(q.session, "k3f9q2m7t");
+	same(q.user, "www-data");
+	return true;
+}
+
+static void
+put_may(struct ipc_writer *w)
+{
+	const struct may_ask q = { SLICE("alice"), SLICE("a@example.org") };
+
+	put_may_ask(w, &q);
+}
+
+static bool
+get_may(struct ipc_reader *r)
+{
+	struct may_ask q;
+
+	if (!get_may_ask(r, &q))
+		return false;
+	same(q.user, "alice");
+	same(q.address, "a@example.org");
+	return true;
+}
+
+static void
+put_may_reply(struct ipc_writer *w)
+{
+	put_may_answer(w, MAY_SEND);
+}
+
+static bool
+get_may_reply(struct ipc_reader *r)
+{
+	enum may_answer a;
+
+	if (!get_may_answer(r, &a))
+		return false;
+	assert_int_equal(a, MAY_SEND);
+	return true;
+}
+
+static void
 put_kept_recipient(struct ipc_writer *w)
 {
 	put_queue_recipient(w, &(struct queue_recipient){ .transaction = 7,
@@ -620,63 +677,6 @@ get_command(struct ipc_reader *r)
 	assert_int_equal(q.verb, QUEUE_HOLD);
 	same(q.argument, "1M5RZK0A2B later");
 	same(q.owner, "uid0");
-	return true;
-}
-
-static void
-put_mailbox(struct ipc_writer *w)
-{
-	const struct mailbox_ask q = { SLICE("k3f9q2m7t"), SLICE("www-data") };
-
-	put_mailbox_ask(w, &q);
-}
-
-static bool
-get_mailbox(struct ipc_reader *r)
-{
-	struct mailbox_ask q;
-
-	if (!get_mailbox_ask(r, &q))
-		return false;
-	same(q.session, "k3f9q2m7t");
-	same(q.user, "www-data");
-	return true;
-}
-
-static void
-put_may(struct ipc_writer *w)
-{
-	const struct may_ask q = { SLICE("alice"), SLICE("a@example.org") };
-
-	put_may_ask(w, &q);
-}
-
-static bool
-get_may(struct ipc_reader *r)
-{
-	struct may_ask q;
-
-	if (!get_may_ask(r, &q))
-		return false;
-	same(q.user, "alice");
-	same(q.address, "a@example.org");
-	return true;
-}
-
-static void
-put_may_reply(struct ipc_writer *w)
-{
-	put_may_answer(w, MAY_SEND);
-}
-
-static bool
-get_may_reply(struct ipc_reader *r)
-{
-	enum may_answer a;
-
-	if (!get_may_answer(r, &a))
-		return false;
-	assert_int_equal(a, MAY_SEND);
 	return true;
 }
 

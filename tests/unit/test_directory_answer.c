@@ -298,6 +298,80 @@ test_tables(void **state)
 	close_peer(fd);
 }
 
+/* What comes back for one message; 0, or what ipc_receive says. */
+static int
+say(int fd, uint16_t type, const struct ipc_writer *w,
+    struct ipc_message *m)
+{
+	assert_int_equal(ipc_send(fd, type, 9, 1000, w, -1), 0);
+	run_loop();
+	return ipc_receive(fd, m, receive_buffer);
+}
+
+/* queue may bring an account its mail, and nothing to anybody else. */
+static void
+test_mailbox(void **state)
+{
+	const struct mailbox_ask q = { SLICE("q1"), SLICE("u7@example.org") };
+	const struct mailbox_ask no_session = { SLICE(""), SLICE("u7") };
+	struct route_answer answer;
+	struct ipc_message m;
+	struct ipc_writer w;
+	struct route route;
+	int fd = new_peer(ROLE_QUEUE);
+
+	(void)state;
+	ipc_writer_init(&w);
+	put_mailbox_ask(&w, &q);
+	assert_int_equal(say(fd, MAILBOX_ASK, &w, &m), 0);
+	assert_int_equal(m.type, ROUTE_ANSWER);
+	assert_true(get_route_answer(&m.body, &answer));
+	assert_int_equal(route_open(&route, answer.sealed, secret), 0);
+	assert_true(slice_equals(route.session, q.session));
+	assert_true(slice_equals(route.recipient, q.user));
+	assert_true(slice_equals(route.leaves[0].maildir,
+	    SLICE("/v/u7/Maildir")));
+	route_close(&route);
+	ipc_writer_init(&w);
+	put_route_ask(&w, &sane);
+	assert_int_equal(say(fd, ROUTE_ASK, &w, &m), -EAGAIN);
+	close_peer(fd);
+	fd = new_peer(ROLE_SMTPD);
+	ipc_writer_init(&w);
+	put_mailbox_ask(&w, &q);
+	assert_int_equal(say(fd, MAILBOX_ASK, &w, &m), -EAGAIN);
+	close_peer(fd);
+	fd = new_peer(ROLE_QUEUE);
+	ipc_writer_init(&w);
+	put_mailbox_ask(&w, &no_session);
+	assert_int_equal(say(fd, MAILBOX_ASK, &w, &m), -EPIPE);
+	close_peer(fd);
+}
+
+static void
+test_may(void **state)
+{
+	const struct may_ask own = { SLICE("u7@example.org"),
+		SLICE("u7@example.org") };
+	const struct may_ask lie = { SLICE("u7\n"), SLICE("u7@example.org") };
+	struct ipc_message m;
+	struct ipc_writer w;
+	enum may_answer answer;
+	int fd = new_peer(ROLE_SMTPD);
+
+	(void)state;
+	ipc_writer_init(&w);
+	put_may_ask(&w, &own);
+	assert_int_equal(say(fd, MAY_ASK, &w, &m), 0);
+	assert_int_equal(m.type, MAY_ANSWER);
+	assert_true(get_may_answer(&m.body, &answer));
+	assert_int_equal(answer, MAY_SEND);
+	ipc_writer_init(&w);
+	put_may_ask(&w, &lie);
+	assert_int_equal(say(fd, MAY_ASK, &w, &m), -EPIPE);
+	close_peer(fd);
+}
+
 /* Nobody else has a channel here. */
 static void
 test_strangers(void **state)
@@ -321,6 +395,8 @@ main(void)
 		cmocka_unit_test(test_no_seal),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_mailbox),
+		cmocka_unit_test(test_may),
 		cmocka_unit_test(test_strangers),
 	};
 

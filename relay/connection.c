@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * connection.c - see connection.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include "log.h"
+#include "relay.h"
+#include "tls.h"
+
+#define READ_SIZE 16384
+
+static void step(struct connection *c);
+
+/* ---- coming and going ---- */
+
+void
+connection_close(struct connection *c)
+{
+	struct relay *r = c->relay;
+
+	if (c->previous != NULL)
+		c->previous->next = c->next;
+	else
+		r->connections = c->next;
+	if (c->next != NULL)
+		c->next->previous = c->previous;
+	r->n_connections--;
+	loop_timer_stop(r->c.loop, &c->timer);
+	stream_close(&c->stream);
+	dialogue_free(&c->dialogue);
+	free(c);
+	jobs_wake(r);
+}
+
+/* Its socket is of no use any more. c is gone after this. */
+static void
+over(struct connection *c)
+{
+	struct job *job = c->job;
+	struct connection_end end = c->end;
+
+	end.why = c->dialogue.failure;
+	end.stage = c->dialogue.failure_stage;
+	end.address = c->address;
+	end.was_reused = c->is_reused && !c->dialogue.has_answered &&
+	    c->is_delivering;
+	if (job != NULL)
+		job_take_tls(job, c->tls);
+	connection_close(c);
+	if (job != NULL)
+		job_connection_over(job, &end);
+}
+
+/* ---- octets ---- */
+
+static void
+lost(struct connection *c, const char *why)
+{
+	dialogue_lost(&c->dialogue, why);
+}
+
+static void
+flush(struct connection *c)
+{
+	struct dialogue *d = &c->dialogue;
+	int error = 0;
+
+	if (d->out.size > 0)
+		error = stream_write(&c->stream, buf_slice(&d->out));
+	buf_consume(&d->out, d->out.size);
+	if (error < 0 && d->phase != DIALOGUE_OVER)
+		lost(c, "the connection broke");
+}
+
+/* As much of the message as the socket takes now. */
+static void
+pump(struct connection *c)
+{
+	struct dialogue *d = &c->dialogue;
+
+	while (d->phase == DIALOGUE_BODY && !stream_has_output(&c->stream) &&
+	    dialogue_pump(d))
+		flush(c);
+	flush(c);
+}
+
+static void
+read_input(struct connection *c)
+{
+	static char data[READ_SIZE];
+	ssize_t n = stream_read(&c->stream, data, sizeof data);
+
+	if (n > 0)
+		dialogue_input(&c->dialogue, (struct slice){ data,
+		    (size_t)n });
+	else if (n == 0)
+		lost(c, "it closed the connection");
+	else if (n != -EAGAIN)
+		lost(c, "the connection broke");
+}
+
+/* ---- TLS ---- */
+
+static enum tls_result
+result_of(enum tls_fault fault)
+{
+	static const enum tls_result results[TLS_FAULT_COUNT] = {
+		[TLS_FAULT_NONE] = TLS_RESULT_VALIDATION,
+		[TLS_FAULT_HANDSHAKE] = TLS_RESULT_VALIDATION,
+		[TLS_FAULT_NAME] = TLS_RESULT_HOST_MISMATCH,
+		[TLS_FAULT_EXPIRED] = TLS_RESULT_EXPIRED,
+		[TLS_FAULT_UNTRUSTED] = TLS_RESULT_NOT_TRUSTED,
+		[TLS_FAULT_TLSA] = TLS_RESULT_VALIDATION,
+	};
+
+	return results[fault];
+}
+
+static void
+report(struct connection *c, enum tls_result result)
+{
+	tls_report_add(&c->relay->report, c->security.policy, result);
+}
+
+static void
+begin_tls(struct connection *c)
+{
+	c->has_begun_tls = true;
+	if (stream_start_tls_client(&c->stream, c->relay->tls,
+	    &c->security.tls) == 0)
+		return;
+	c->end.has_tls_failed = true;
+	lost(c, "TLS could not be begun");
+}
+
+static void
+secured(struct connection *c)
+{
+	static const char *const proved[] = { [TLS_CHECK_NOTHING] = "",
+		[TLS_CHECK_NAMES] = " verified", [TLS_CHECK_DANE] = " dane" };
+	const struct tls_facts *facts = stream_tls_facts(&c->stream);
+
+	report(c, TLS_RESULT_OK);
+	c->is_authenticated = c->security.tls.check != TLS_CHECK_NOTHING;
+	snprintf(c->tls, sizeof c->tls, "%s %s%s", facts->version,
+	    facts->cipher, proved[c->security.tls.check]);
+	dialogue_secured(&c->dialogue);
+}
+
+static void
+insecure(struct connection *c)
+{
+	char why[300];
+
+	report(c, result_of(stream_tls_fault(&c->stream)));
+	snprintf(why, sizeof why, "the TLS handshake failed: %s",
+	    stream_tls_failure(&c->stream));
+	stream_end_tls(&c->stream);
+	c->end.has_tls_failed = true;
+	lost(c, why);
+	buf_consume(&c->dialogue.out, c->dialogue.out.size);
+}
+
+/* ---- steps ---- */
+
+static void
+on_timer(struct loop_timer *timer, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)timer;
+	if (c->dialogue.phase == DIALOGUE_READY && c->job == NULL)
+		dialogue_quit(&c->dialogue);
+	else
+		lost(c, "the time limit passed");
+	step(c);
+}
+
+static void
+wait_on(struct connection *c)
+{
+	bool is_idle = c->dialogue.phase == DIALOGUE_READY && c->job == NULL;
+
+	loop_timer_start(c->relay->c.loop, &c->timer, is_idle ?
+	    RELAY_IDLE_MS : dialogue_timeout_ms(&c->dialogue), on_timer, c);
+}
+
+/* Back in READY: the job has its answers. Last thing that is done with c. */
+static void
+delivered(struct connection *c)
+{
+	struct job *job = c->job;
+	struct verdict why = c->dialogue.failure;
+
+	job_take_tls(job, c->tls);
+	c->job = NULL;
+	c->is_delivering = false;
+	if (c->dialogue.n_deliveries >= RELAY_MESSAGES_PER_CONNECTION ||
+	    c->relay->is_stopping)
+		dialogue_quit(&c->dialogue);
+	flush(c);
+	if (c->dialogue.phase == DIALOGUE_OVER)
+		connection_close(c);
+	else
+		wait_on(c);
+	jobs_wake(job->relay);
+	job_delivered(job, &why);
+}
+
+/* A host that calls itself as we do is us (RFC 5321 6.3). */
+static bool
+is_us(const struct connection *c)
+{
+	return strcasecmp(c->dialogue.peer_name, c->settings.hostname) == 0;
+}
+
+static void
+begin_delivery(struct connection *c)
+{
+	if (!c->is_reused && is_us(c)) {
+		struct verdict v;
+
+		verdict_set(&v, 554, 4, 6, "mail for %s loops back to this "
+		    "host", c->destination);
+		c->end.is_loop = true;
+		dialogue_fail(&c->dialogue, RELAY_AT_HELLO, &v);
+		return;
+	}
+	if (!c->is_reused)
+		job_host_is_good(c->job);
+	if (!c->is_reused && c->security.wants_tls &&
+	    !c->dialogue.is_secured)
+		report(c, TLS_RESULT_NO_STARTTLS);
+	c->is_delivering = true;
+	dialogue_deliver(&c->dialogue, job_errand(c->job));
+}
+
+/* Whatever has happened: go on as far as it goes. */
+static void
+step(struct connection *c)
+{
+	struct dialogue *d = &c->dialogue;
+
+	for (;;) {
+		pump(c);
+		if (c->job != NULL)
+			job_report(c->job, c);
+		if (d->phase == DIALOGUE_HANDSHAKE && !c->has_begun_tls) {
+			begin_tls(c);
+		} else if (d->phase == DIALOGUE_READY && c->job != NULL &&
+		    !c->is_delivering) {
+			begin_delivery(c);
+		} else {
+			break;
+		}
+	}
+	if (d->phase == DIALOGUE_OVER)
+		over(c);
+	else if (d->phase == DIALOGUE_READY && c->job != NULL)
+		delivered(c);
+	else
+		wait_on(c);
+}
+
+static void
+on_event(struct stream *stream, enum stream_event event, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)stream;
+	switch (event) {
+	case STREAM_INPUT:
+		read_input(c);
+		break;
+	case STREAM_BROKEN:
+		lost(c, "the connection broke");
+		break;
+	case STREAM_SECURED:
+		secured(c);
+		break;
+	case STREAM_INSECURE:
+		insecure(c);
+		break;
+	case STREAM_WRITTEN:
+	case STREAM_HELD:
+		break;
+	}
+	step(c);
+}
+
+/* ---- for jobs ---- */
+
+struct connection *
+connection_new(struct relay *r, int fd,
+    const struct connection_target *target, struct job *job)
+{
+	struct connection *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		close(fd);
+		return NULL;
+	}
+	c->relay = r;
+	c->job = job;
+	c->address = *target->address;
+	c->port = target->port;
+	c->security = *target->security;
+	c->settings = (struct dialogue_settings){
+		.hostname = r->settings.hostname,
+		.wants_tls = target->security->wants_tls,
+		.requires_tls = target->security->requires_tls,
+		.user = target->uses_auth ? r->settings.smart_host_user :
+		    NULL,
+		.password = r->settings.smart_host_password,
+		.command_ms = r->settings.command_ms,
+		.data_ms = r->settings.data_ms,
+		.end_ms = r->settings.end_ms };
+	(void)slice_copy(c->destination, sizeof c->destination,
+	    slice_of(target->destination));
+	(void)slice_copy(c->host, sizeof c->host, slice_of(target->host));
+	dialogue_start(&c->dialogue, &c->settings);
+	if (stream_open(&c->stream, r->c.loop, fd, on_event, c) < 0) {
+		free(c);
+		return NULL;
+	}
+	c->next = r->connections;
+	if (c->next != NULL)
+		c->next->previous = c;
+	r->connections = c;
+	r->n_connections++;
+	r->counts.connections++;
+	wait_on(c);
+	return c;
+}
+
+void
+connection_deliver(struct connection *c, struct job *job)
+{
+	c->job = job;
+	c->is_reused = true;
+	c->relay->counts.reused++;
+	step(c);
+}
+
+static bool
+is_idle(const struct connection *c)
+{
+	return c->job == NULL && c->dialogue.phase == DIALOGUE_READY &&
+	    stream_look(&c->stream) == STREAM_QUIET;
+}
+
+struct connection *
+connection_find_destination(struct relay *r, const char *destination,
+    bool requires_tls)
+{
+	for (struct connection *c = r->connections; c != NULL; c = c->next)
+		if (strcmp(c->destination, destination) == 0 &&
+		    (!requires_tls ||
+		    c->is_authenticated) && is_idle(c))
+			return c;
+	return NULL;
+}
+
+struct connection *
+connection_find_address(struct relay *r,
+    const struct connection_target *target)
+{
+	if (target->security->requires_tls || target->uses_auth)
+		return NULL;
+	for (struct connection *c = r->connections; c != NULL; c = c->next)
+		if (c->port == target->port && c->settings.user == NULL &&
+		    net_address_equals(&c->address, target->address) &&
+		    strcmp(c->host, target->host) == 0 && is_idle(c))
+			return c;
+	return NULL;
+}
+
+size_t
+connection_count(const struct relay *r, const struct net_address *address,
+    uint16_t port)
+{
+	size_t n = 0;
+
+	for (const struct connection *c = r->connections; c != NULL;
+	    c = c->next)
+		n += c->port == port &&
+		    net_address_equals(&c->address, address);
+	return n;
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * dialogue_envelope.c - one transaction: MAIL to the end of the message.
+ *
+ * With PIPELINING all commands go at once (RFC 2920) and the replies are
+ * matched to them in order; without, one at a time. A host that takes no
+ * recipient but answers DATA with 354 gets an empty message, whose reply
+ * means nothing (RFC 2920 3.1).
+ */
+#include <errno.h>
+#include <string.h>
+#include "dialogue.h"
+#include "seven_bit.h"
+
+#define CHUNK_SIZE 65536
+#define CHUNKS_MAX 4			/* under way, with PIPELINING */
+
+static bool
+has(const struct dialogue *d, enum feature feature)
+{
+	return (d->features.has & feature) != 0;
+}
+
+static void
+expect(struct dialogue *d, enum dialogue_expects what, uint16_t recipient)
+{
+	uint16_t at = (uint16_t)((d->first + d->n_expected) %
+	    DIALOGUE_EXPECTED_MAX);
+
+	d->expected[at] = (struct dialogue_expected){ what, recipient };
+	d->n_expected++;
+}
+
+/* ---- before MAIL: can this host take it at all? ---- */
+
+/* The message goes elsewhere, or nowhere: this host is not for it. */
+static void
+refuse_host(struct dialogue *d, const struct verdict *v)
+{
+	d->failure = *v;
+	d->failure_stage = RELAY_AT_MAIL;
+	dialogue_delivered(d);
+}
+
+static void
+settle_rest(struct dialogue *d, enum relay_stage stage,
+    const struct verdict *v)
+{
+	errand_settle_all(d->errand, ERRAND_OPEN, stage, v);
+	errand_settle_all(d->errand, ERRAND_TAKEN, stage, v);
+}
+
+/* False: it cannot be converted, and all have their answer. */
+static bool
+convert(struct dialogue *d)
+{
+	struct verdict v;
+	const char *why = NULL;
+	int error = seven_bit_new(&d->seven_bit, &d->errand->source, &why);
+
+	if (error == 0)
+		return true;
+	if (error == -EBADMSG)
+		verdict_set(&v, 550, 6, 3, "the next host does not take 8 "
+		    "bits (8BITMIME), and the message cannot be converted: "
+		    "%s", why);
+	else
+		verdict_set(&v, 451, 3, 0, "the message cannot be read");
+	settle_rest(d, RELAY_AT_MAIL, &v);
+	dialogue_delivered(d);
+	return false;
+}
+
+/* False: this host cannot take the message, and that was said. */
+static bool
+fits_host(struct dialogue *d)
+{
+	const struct errand *q = d->errand;
+	struct verdict v;
+
+	if (q->is_utf8 && !has(d, FEATURE_SMTPUTF8)) {
+		verdict_set(&v, 553, 6, 7, "the next host does not take "
+		    "internationalised mail (SMTPUTF8)");
+		refuse_host(d, &v);
+		return false;
+	}
+	if (q->requires_tls && (!d->is_secured ||
+	    !has(d, FEATURE_REQUIRETLS))) {
+		verdict_set(&v, 550, 7, 30, "the sender requires TLS all the "
+		    "way, and the next host does not offer REQUIRETLS");
+		refuse_host(d, &v);
+		return false;
+	}
+	if (d->features.size_max > 0 &&
+	    q->source.size > d->features.size_max) {
+		verdict_set(&v, 552, 3, 4, "the message has %llu octets, the "
+		    "next host takes %llu",
+		    (unsigned long long)q->source.size,
+		    (unsigned long long)d->features.size_max);
+		refuse_host(d, &v);
+		return false;
+	}
+	return !q->is_8bit || has(d, FEATURE_8BITMIME) || convert(d);
+}
+
+/* ---- commands ---- */
+
+static void
+send_mail(struct dialogue *d)
+{
+	static const char *const rets[] = { [DSN_RET_NONE] = "",
+		[DSN_RET_FULL] = " RET=FULL", [DSN_RET_HDRS] = " RET=HDRS" };
+	const struct errand *q = d->errand;
+	struct buf *out = &d->out;
+
+	(void)buf_printf(out, "MAIL FROM:<%s>", q->reverse_path);
+	if (has(d, FEATURE_SIZE))
+		(void)buf_printf(out, " SIZE=%llu",
+		    (unsigned long long)q->source.size);
+	if (q->is_8bit && has(d, FEATURE_8BITMIME))
+		(void)buf_puts(out, " BODY=8BITMIME");
+	if (q->is_utf8)
+		(void)buf_puts(out, " SMTPUTF8");
+	if (q->requires_tls)
+		(void)buf_puts(out, " REQUIRETLS");
+	if (has(d, FEATURE_DSN)) {
+		(void)buf_puts(out, rets[q->ret]);
+		if (*q->envid != '\0')
+			(void)buf_printf(out, " ENVID=%s", q->envid);
+	}
+	(void)buf_puts(out, "\r\n");
+	expect(d, EXPECT_MAIL, 0);
+}
+
+static void
+put_notify(struct buf *out, unsigned notify)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = { { NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS,
+	    "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" }, { NOTIFY_DELAY,
+	    "DELAY" } };
+	const char *between = " NOTIFY=";
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if ((notify & words[i].bit) == 0)
+			continue;
+		(void)buf_printf(out, "%s%s", between, words[i].word);
+		between = ",";
+	}
+}
+
+static void
+send_rcpt(struct dialogue *d, uint16_t i)
+{
+	const struct errand_recipient *r = &d->errand->recipients[i];
+
+	(void)buf_printf(&d->out, "RCPT TO:<%s>", r->address);
+	if (has(d, FEATURE_DSN)) {
+		put_notify(&d->out, r->notify);
+		if (*r->orcpt != '\0')
+			(void)buf_printf(&d->out, " ORCPT=%s", r->orcpt);
+	}
+	(void)buf_puts(&d->out, "\r\n");
+	expect(d, EXPECT_RCPT, i);
+}
+
+static void
+send_next(struct dialogue *d)
+{
+	uint16_t next = d->next++, last = d->errand->n_recipients;
+
+	if (next == 0) {
+		send_mail(d);
+	} else if (next <= last) {
+		if (d->errand->recipients[next - 1].state == ERRAND_OPEN)
+			send_rcpt(d, (uint16_t)(next - 1));
+	} else {
+		(void)buf_puts(&d->out, "DATA\r\n");
+		expect(d, EXPECT_DATA, 0);
+	}
+}
+
+/* What may be sent now: everything, or one command. */
+static bool
+may_send(const struct dialogue *d)
+{
+	uint16_t last = d->errand->n_recipients;
+	bool pipelines = has(d, FEATURE_PIPELINING);
+
+	if (d->is_mail_refused || (d->n_expected > 0 && !pipelines))
+		return false;
+	if (d->next <= last)
+		return true;
+	return d->next == last + 1 && !has(d, FEATURE_CHUNKING) &&
+	    (pipelines || errand_count(d->errand, ERRAND_TAKEN) > 0);
+}
+
+void
+envelope_send(struct dialogue *d)
+{
+	while (may_send(d))
+		send_next(d);
+}
+
+void
+dialogue_deliver(struct dialogue *d, struct errand *errand)
+{
+	d->errand = errand;
+	d->failure.code = 0;
+	d->has_answered = d->has_sent_end = d->is_mail_refused = false;
+	d->next = d->first = d->n_expected = 0;
+	if (!fits_host(d))
+		return;
+	d->phase = DIALOGUE_ENVELOPE;
+	encoder_start(&d->encoder, &errand->source, d->seven_bit,
+	    has(d, FEATURE_CHUNKING) ? ENCODER_CHUNKS : ENCODER_DATA);
+	if (d->needs_reset) {
+		(void)buf_puts(&d->out, "RSET\r\n");
+		expect(d, EXPECT_RSET, 0);
+	}
+	d->needs_reset = true;
+	envelope_send(d);
+}
+
+/* ---- the message ---- */
+
+static void
+fail_reading(struct dialogue *d)
+{
+	struct verdict v;
+
+	verdict_set(&v, 451, 3, 0, "the message cannot be read");
+	settle_rest(d, RELAY_AT_DATA, &v);
+	dialogue_fail(d, RELAY_AT_DATA, &v);
+}
+
+static bool
+pump_data(struct dialogue *d)
+{
+	if (encoder_next(&d->encoder, &d->out) < 0) {
+		fail_reading(d);
+		return false;
+	}
+	if (d->encoder.is_over) {
+		d->has_sent_end = true;
+		expect(d, EXPECT_END, 0);
+		d->phase = DIALOGUE_END;
+	}
+	return true;
+}
+
+static bool
+pump_chunk(struct dialogue *d)
+{
+	unsigned most = has(d, FEATURE_PIPELINING) ? CHUNKS_MAX : 1;
+	struct buf chunk = { 0 };
+	int error = 0;
+
+	if (d->n_expected >= most)
+		return false;
+	while (error == 0 && chunk.size < CHUNK_SIZE && !d->encoder.is_over)
+		error = encoder_next(&d->encoder, &chunk);
+	if (error == 0)
+		error = buf_printf(&d->out, "BDAT %zu%s\r\n", chunk.size,
+		    d->encoder.is_over ? " LAST" : "");
+	if (error == 0 && chunk.size > 0)
+		error = buf_append_slice(&d->out, buf_slice(&chunk));
+	buf_free(&chunk);
+	if (error < 0) {
+		fail_reading(d);
+		return false;
+	}
+	expect(d, d->encoder.is_over ? EXPECT_END : EXPECT_CHUNK, 0);
+	if (d->encoder.is_over) {
+		d->has_sent_end = true;
+		d->phase = DIALOGUE_END;
+	}
+	return true;
+}
+
+bool
+dialogue_pump(struct dialogue *d)
+{
+	if (d->phase != DIALOGUE_BODY)
+		return false;
+	return d->encoder.form == ENCODER_DATA ? pump_data(d) :
+	    pump_chunk(d);
+}
+
+/* ---- replies ---- */
+
+static void
+settle_taken(struct dialogue *d, enum relay_stage stage)
+{
+	struct verdict v;
+
+	response_verdict(&d->response, &v);
+	if (v.code / 100 == 2)
+		v.code = 250;
+	errand_settle_all(d->errand, ERRAND_TAKEN, stage, &v);
+}
+
+/* All commands have their replies, and DATA was not answered with 354. */
+static void
+envelope_over(struct dialogue *d)
+{
+	struct verdict v = d->failure;
+
+	if (!d->is_mail_refused &&
+	    errand_count(d->errand, ERRAND_TAKEN) > 0) {
+		d->phase = DIALOGUE_BODY;	/* CHUNKING */
+		return;
+	}
+	if (d->is_mail_refused && v.code / 100 == 5)
+		errand_settle_all(d->errand, ERRAND_OPEN,
+		    RELAY_AT_MAIL, &v);
+	dialogue_delivered(d);
+}
+
+static void
+mail_reply(struct dialogue *d)
+{
+	if (d->response.code / 100 == 2)
+		return;
+	d->is_mail_refused = true;
+	response_verdict(&d->response, &d->failure);
+	d->failure_stage = RELAY_AT_MAIL;
+}
+
+/*
+ * 552 without further words was "too many recipients" once: RFC 5321
+ * 4.5.3.1.10 has it taken for 452.
+ */
+static void
+rcpt_reply(struct dialogue *d, uint16_t i)
+{
+	struct verdict v;
+
+	if (d->is_mail_refused)
+		return;
+	if (d->response.code / 100 == 2) {
+		d->errand->recipients[i].state = ERRAND_TAKEN;
+		return;
+	}
+	response_verdict(&d->response, &v);
+	if (v.code == 552 && v.subject == 0)
+		v.code = 452;
+	errand_settle(d->errand, i, RELAY_AT_RCPT, &v);
+}
+
+/* It refused MAIL, and wants the message: it must not have any. */
+static void
+fail_refused(struct dialogue *d)
+{
+	struct verdict v = d->failure;
+
+	if (v.code / 100 == 5)
+		errand_settle_all(d->errand, ERRAND_OPEN, RELAY_AT_MAIL, &v);
+	dialogue_fail(d, RELAY_AT_MAIL, &v);
+}
+
+static void
+data_reply(struct dialogue *d)
+{
+	bool has_taken = errand_count(d->errand, ERRAND_TAKEN) > 0;
+
+	if (d->response.code != 354) {
+		settle_taken(d, RELAY_AT_DATA);
+		return;
+	}
+	if (d->is_mail_refused) {
+		fail_refused(d);
+		return;
+	}
+	if (has_taken) {
+		d->phase = DIALOGUE_BODY;
+		return;
+	}
+	(void)buf_puts(&d->out, ".\r\n");
+	expect(d, EXPECT_END, 0);
+	d->phase = DIALOGUE_END;
+}
+
+/* A reply to an end that nobody was taken for settles nobody. */
+static void
+end_reply(struct dialogue *d)
+{
+	settle_taken(d, RELAY_AT_END);
+	d->has_sent_end = false;
+	d->needs_reset = d->response.code / 100 != 2;
+	envelope_over(d);
+}
+
+/* Whatever it says before the end has come: the message goes no further. */
+static void
+early_reply(struct dialogue *d)
+{
+	struct verdict v;
+
+	response_verdict(&d->response, &v);
+	settle_taken(d, RELAY_AT_DATA);
+	dialogue_fail(d, RELAY_AT_DATA, &v);
+}
+
+static void
+fail_unfit(struct dialogue *d)
+{
+	dialogue_lost(d, "a reply with a code that does not fit came");
+}
+
+/* Is it a code that this command can have? 421 goes before. */
+static bool
+is_fit(const struct dialogue *d, enum dialogue_expects what)
+{
+	unsigned class = d->response.code / 100;
+
+	if (what == EXPECT_DATA)
+		return d->response.code == 354 || class >= 4;
+	if (what == EXPECT_RSET)
+		return class == 2;
+	return class != 3;
+}
+
+static void
+closing_reply(struct dialogue *d)
+{
+	struct verdict v;
+
+	response_verdict(&d->response, &v);
+	if (d->phase == DIALOGUE_BODY || d->has_sent_end) {
+		settle_taken(d, d->has_sent_end ? RELAY_AT_END :
+		    RELAY_AT_DATA);
+		d->has_sent_end = false;
+	}
+	dialogue_fail(d, d->phase == DIALOGUE_ENVELOPE ? RELAY_AT_MAIL :
+	    RELAY_AT_DATA, &v);
+}
+
+static void
+expected_reply(struct dialogue *d, struct dialogue_expected e)
+{
+	switch (e.what) {
+	case EXPECT_RSET:
+		break;
+	case EXPECT_MAIL:
+		mail_reply(d);
+		break;
+	case EXPECT_RCPT:
+		rcpt_reply(d, e.recipient);
+		break;
+	case EXPECT_DATA:
+		data_reply(d);
+		break;
+	case EXPECT_CHUNK:
+		if (d->response.code / 100 != 2)
+			early_reply(d);
+		return;
+	case EXPECT_END:
+		end_reply(d);
+		return;
+	}
+	if (d->phase != DIALOGUE_ENVELOPE)
+		return;
+	envelope_send(d);
+	if (d->n_expected == 0)
+		envelope_over(d);
+}
+
+void
+envelope_reply(struct dialogue *d)
+{
+	struct dialogue_expected e;
+
+	if (d->response.code == 421) {
+		closing_reply(d);
+		return;
+	}
+	if (d->n_expected == 0) {
+		if (d->response.code >= 400)
+			early_reply(d);
+		else
+			fail_unfit(d);
+		return;
+	}
+	e = d->expected[d->first];
+	if (!is_fit(d, e.what)) {
+		fail_unfit(d);
+		return;
+	}
+	d->first = (uint16_t)((d->first + 1) % DIALOGUE_EXPECTED_MAX);
+	d->n_expected--;
+	expected_reply(d, e);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * errand.h - one message for some recipients at one next hop, and what
+ * became of each of them; for this folder only.
+ *
+ *	OPEN --RCPT 2xx--> TAKEN --250 after the dot--> SETTLED
+ *	  |  <--host lost--  |  --refused, or lost after the dot--> SETTLED
+ *	  +--refused or given up---------------------------------> SETTLED
+ *
+ * A recipient that is OPEN when a connection ends may be tried at the next
+ * host; one whose dot was sent never is: it may have it.
+ */
+#ifndef RELAY_ERRAND_H
+#define RELAY_ERRAND_H
+
+#include "ask.h"
+#include "encoder.h"
+
+#define ERRAND_RECIPIENTS_MAX RELAY_JOB_RECIPIENTS
+
+enum errand_state { ERRAND_OPEN, ERRAND_TAKEN, ERRAND_SETTLED };
+
+struct errand_recipient {
+	uint16_t index;			/* queue's */
+	char *address;
+	char *orcpt;			/* "" none */
+	unsigned notify;
+	enum errand_state state;
+	bool is_told, passes_dsn;
+	enum relay_stage stage;
+	struct verdict verdict;		/* when settled */
+};
+
+struct errand {
+	char *reverse_path;		/* "" null */
+	char *envid;			/* "" none */
+	enum dsn_ret ret;
+	bool is_8bit, is_utf8, requires_tls;
+	struct encoder_source source;
+	struct errand_recipient *recipients;
+	uint16_t n_recipients;
+};
+
+/* An OPEN or TAKEN one has its answer. */
+void errand_settle(struct errand *d, uint16_t i, enum relay_stage stage,
+    const struct verdict *v);
+/* All that are in this state. */
+void errand_settle_all(struct errand *d, enum errand_state state,
+    enum relay_stage stage, const struct verdict *v);
+/* TAKEN ones are OPEN again: the message was not sent. */
+void errand_reopen(struct errand *d);
+uint16_t errand_count(const struct errand *d, enum errand_state state);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * hosts.c - see hosts.h: what the answers amount to. hosts_ask.c asks.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "hosts.h"
+
+/* ---- addresses ---- */
+
+bool
+net_address_parse(struct net_address *a, const char *text)
+{
+	memset(a, 0, sizeof *a);
+	if (inet_pton(AF_INET, text, &a->as.v4) == 1)
+		a->family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &a->as.v6) == 1)
+		a->family = AF_INET6;
+	return a->family != 0;
+}
+
+struct address_text
+net_address_text(const struct net_address *a)
+{
+	struct address_text t = { "" };
+
+	(void)inet_ntop(a->family, &a->as, t.text, sizeof t.text);
+	return t;
+}
+
+bool
+net_address_equals(const struct net_address *a, const struct net_address *b)
+{
+	if (a->family != b->family)
+		return false;
+	return a->family == AF_INET ?
+	    a->as.v4.s_addr == b->as.v4.s_addr :
+	    memcmp(&a->as.v6, &b->as.v6, sizeof a->as.v6) == 0;
+}
+
+/* ---- MX ---- */
+
+static void
+host_add(struct hosts *h, uint16_t preference, const char *name)
+{
+	struct host *host;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (strcmp(h->list[i].name, name) == 0)
+			return;
+	if (h->n == HOSTS_MAX)
+		return;
+	host = &h->list[h->n++];
+	memset(host, 0, sizeof *host);
+	(void)slice_copy(host->name, sizeof host->name, slice_of(name));
+	host->preference = preference;
+	host->order = arc4random();
+	host->is_own = strcasecmp(name, h->settings->hostname) == 0;
+}
+
+struct mx {
+	uint16_t preference;
+	uint32_t order;
+	char name[DNS_NAME_MAX + 1];
+};
+
+static int
+compare_mx(const void *a, const void *b)
+{
+	const struct mx *x = a, *y = b;
+
+	if (x->preference != y->preference)
+		return x->preference < y->preference ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* The best ones: what does not fit is the worst. */
+static void
+add_sorted(struct hosts *h, const struct dns_answer *a)
+{
+	static struct mx all[DNS_RECORDS_MAX];	/* large */
+	struct slice name;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_records; i++) {
+		if (!dns_mx(a->records[i].data, &all[n].preference, &name) ||
+		    name.size == 0 || slice_has_control(name) ||
+		    !dns_name(all[n].name, name))
+			continue;
+		all[n++].order = arc4random();
+	}
+	qsort(all, n, sizeof *all, compare_mx);
+	for (size_t i = 0; i < n; i++)
+		host_add(h, all[i].preference, all[i].name);
+}
+
+/* "." alone: the domain takes no mail (RFC 7505). */
+static bool
+is_null_mx(const struct dns_answer *a)
+{
+	struct slice name;
+	uint16_t preference;
+
+	return a->n_records == 1 &&
+	    dns_mx(a->records[0].data, &preference, &name) && name.size == 0;
+}
+
+void
+hosts_take_mx(struct hosts *h, const struct dns_answer *a)
+{
+	switch (a->status) {
+	case DNS_FAILED:
+		verdict_set(&h->verdict, 451, 4, 3, "the DNS does not answer "
+		    "for the MX of %s", h->domain);
+		return;
+	case DNS_NO_NAME:
+		verdict_set(&h->verdict, 550, 1, 2, "the domain %s does not "
+		    "exist", h->domain);
+		return;
+	case DNS_NO_DATA:
+		h->is_implicit = true;
+		h->is_secure = a->is_secure;
+		host_add(h, 0, h->domain);
+		return;
+	case DNS_OK:
+		break;
+	}
+	h->is_secure = a->is_secure;
+	if (is_null_mx(a)) {
+		verdict_set(&h->verdict, 556, 1, 10, "the domain %s takes no "
+		    "mail (null MX)", h->domain);
+		return;
+	}
+	add_sorted(h, a);
+	if (h->n == 0)
+		verdict_set(&h->verdict, 550, 4, 4, "no MX record of %s "
+		    "names a host", h->domain);
+}
+
+/* ---- the end ---- */
+
+static int
+compare_hosts(const void *a, const void *b)
+{
+	const struct host *x = a, *y = b;
+
+	if (x->preference != y->preference)
+		return x->preference < y->preference ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void
+look_for_us(struct hosts *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		for (size_t k = 0; k < h->list[i].n_addresses; k++)
+			if (own_addresses_has(h->settings->own,
+			    &h->list[i].addresses[k], h->port))
+				h->list[i].is_own = true;
+}
+
+/* RFC 5321 5.1: we, and all of the same or a worse preference. */
+static bool
+cut_at_us(struct hosts *h)
+{
+	uint32_t least = UINT32_MAX;
+	uint8_t n = 0;
+
+	look_for_us(h);
+	for (size_t i = 0; i < h->n; i++)
+		if (h->list[i].is_own && h->list[i].preference < least)
+			least = h->list[i].preference;
+	while (n < h->n && h->list[n].preference < least)
+		n++;
+	if (n == h->n)
+		return false;
+	h->n = n;
+	return true;
+}
+
+void
+hosts_finish(struct hosts *h)
+{
+	bool is_unknown = false, has_any = false;
+
+	if (h->verdict.code != 0)
+		return;
+	if (h->n > 0)
+		qsort(h->list, h->n, sizeof h->list[0], compare_hosts);
+	if (cut_at_us(h) && h->n == 0) {
+		verdict_set(&h->verdict, 554, 4, 6, "mail for %s loops back "
+		    "to this host", h->domain);
+		return;
+	}
+	for (size_t i = 0; i < h->n; i++) {
+		is_unknown |= h->list[i].is_unknown;
+		has_any |= h->list[i].n_addresses > 0 &&
+		    !(h->list[i].is_unknown && h->list[i].has_tlsa);
+	}
+	if (has_any)
+		return;
+	if (is_unknown)
+		verdict_set(&h->verdict, 451, 4, 3, "the DNS does not answer "
+		    "for the hosts of %s", h->domain);
+	else if (h->is_implicit)
+		verdict_set(&h->verdict, 550, 1, 2, "the domain %s has "
+		    "neither MX nor address", h->domain);
+	else
+		verdict_set(&h->verdict, 550, 4, 4, "no host of %s has an "
+		    "address", h->domain);
+}
+
+bool
+hosts_of_address(struct hosts *h, const struct hosts_settings *settings,
+    const char *text)
+{
+	struct net_address a;
+
+	memset(h, 0, sizeof *h);
+	h->settings = settings;
+	h->port = settings->port;
+	if (!net_address_parse(&a, text))
+		return false;
+	(void)slice_copy(h->domain, sizeof h->domain, slice_of(text));
+	h->is_implicit = true;
+	host_add(h, 0, text);
+	h->list[0].addresses[0] = a;
+	h->list[0].n_addresses = 1;
+	h->list[0].n_v4 = a.family == AF_INET;
+	return true;
+}

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * job.c - see job.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "log.h"
+#include "relay.h"
+#include "sts.h"
+
+#define DEADLINE_MARGIN_MS 3000		/* before queue gives up on us */
+
+static void next_target(struct job *job);
+static void look_up(struct job *job);
+
+/* ---- coming and going ---- */
+
+void
+recipient_list_free(struct recipient_list *list)
+{
+	if (list == NULL)
+		return;
+	for (uint16_t i = 0; i < list->n; i++) {
+		free(list->recipients[i].address);
+		free(list->recipients[i].orcpt);
+	}
+	free(list);
+}
+
+static void
+job_free(struct job *job)
+{
+	struct relay *r = job->relay;
+
+	if (job->previous != NULL)
+		job->previous->next = job->next;
+	else
+		r->jobs = job->next;
+	if (job->next != NULL)
+		job->next->previous = job->previous;
+	r->n_jobs--;
+	hosts_forget(&job->hosts);
+	sts_forget(r->sts, job);
+	connector_stop(&job->connector);
+	loop_timer_stop(r->c.loop, &job->deadline);
+	recipient_list_free(job->list);
+	free(job->errand.reverse_path);
+	free(job->errand.envid);
+	close(job->fd);
+	free(job);
+}
+
+static void
+add_last(struct relay *r, struct job *job)
+{
+	struct job *last = r->jobs;
+
+	while (last != NULL && last->next != NULL)
+		last = last->next;
+	job->previous = last;
+	if (last != NULL)
+		last->next = job;
+	else
+		r->jobs = job;
+	r->n_jobs++;
+	r->counts.jobs++;
+}
+
+struct job *
+job_new(struct relay *r, const struct relay_send *send,
+    struct recipient_list *list, int fd)
+{
+	struct job *job = calloc(1, sizeof *job);
+	struct errand *d;
+
+	if (job == NULL) {
+		recipient_list_free(list);
+		close(fd);
+		return NULL;
+	}
+	job->relay = r;
+	job->number = send->job;
+	job->fd = fd;
+	job->list = list;
+	job->is_smart_host = send->is_smart_host;
+	job->port = r->settings.hosts.port;
+	add_last(r, job);
+	d = &job->errand;
+	d->reverse_path = slice_strdup(send->reverse_path);
+	d->envid = slice_strdup(send->envid);
+	d->ret = send->ret;
+	d->is_8bit = send->is_8bit;
+	d->is_utf8 = send->is_utf8;
+	d->requires_tls = send->requires_tls;
+	d->source = (struct encoder_source){ fd, send->message_offset,
+		send->message_size };
+	d->recipients = list->recipients;
+	d->n_recipients = list->n;
+	if (d->reverse_path == NULL || d->envid == NULL ||
+	    !slice_copy(job->destination, sizeof job->destination,
+	    send->domain)) {
+		job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
+void
+job_abandon(struct job *job)
+{
+	if (job->connection != NULL)
+		connection_close(job->connection);
+	job_free(job);
+}
+
+/* ---- results ---- */
+
+void
+job_report(struct job *job, const struct connection *c)
+{
+	struct errand *d = &job->errand;
+
+	for (uint16_t i = 0; i < d->n_recipients; i++) {
+		struct errand_recipient *to = &d->recipients[i];
+
+		if (to->state != ERRAND_SETTLED || to->is_told)
+			continue;
+		to->is_told = true;
+		to->passes_dsn = c != NULL &&
+		    (c->dialogue.features.has & FEATURE_DSN) != 0;
+		relay_tell_result(job, to);
+	}
+}
+
+static void
+answer(struct job *job)
+{
+	bool is_host_bad = !job->has_reached_host &&
+	    job->failure.code / 100 == 4 &&
+	    job->failure_stage != RELAY_AT_DNS;
+
+	errand_settle_all(&job->errand, ERRAND_OPEN,
+	    job->failure_stage, &job->failure);
+	job_report(job, NULL);
+	relay_answer(job, is_host_bad, job->tls, job->delay_s);
+	job_free(job);
+}
+
+/* What OPEN recipients are told if nothing better comes. */
+static void
+note_failure(struct job *job, enum relay_stage stage,
+    const struct verdict *why)
+{
+	if (why->code == 0 || (job->failure.code / 100 == 4 &&
+	    why->code / 100 == 5))
+		return;
+	job->failure = *why;
+	job->failure_stage = stage;
+}
+
+static void
+on_deadline(struct loop_timer *timer, void *arg)
+{
+	struct job *job = arg;
+	struct verdict v;
+
+	(void)timer;
+	verdict_set(&v, 451, 4, 7, "the time for this try is over");
+	if (job->connection != NULL) {
+		struct connection *c = job->connection;
+
+		/* settles who may have it already */
+		dialogue_lost(&c->dialogue, "the time for this try was over");
+		job_report(job, c);
+		connection_close(c);
+		job->connection = NULL;
+	}
+	note_failure(job, RELAY_AT_CONNECT, &v);
+	answer(job);
+}
+
+/* ---- targets ---- */
+
+static const struct job_target *
+target(const struct job *job, unsigned i)
+{
+	return &job->targets[i];
+}
+
+static struct host *
+host_of(struct job *job, unsigned i)
+{
+	return &job->hosts.list[target(job, i)->host];
+}
+
+static const struct net_address *
+address_at(struct job *job, unsigned i)
+{
+	return &host_of(job, i)->addresses[target(job, i)->address];
+}
+
+/* IPv6 and IPv4 in turn, so that a connector has one of each. */
+static void
+add_host_targets(struct job *job, uint8_t h)
+{
+	const struct host *host = &job->hosts.list[h];
+	int families[2] = { AF_INET6, AF_INET };
+	unsigned at[2] = { 0, 0 }, turn = 0, done = 0;
+
+	while (done < host->n_addresses &&
+	    job->n_targets < JOB_TARGETS_MAX) {
+		unsigned k = turn++ & 1;
+
+		while (at[k] < host->n_addresses &&
+		    host->addresses[at[k]].family != families[k])
+			at[k]++;
+		if (at[k] == host->n_addresses)
+			continue;
+		job->targets[job->n_targets++] = (struct job_target){
+			h, (uint8_t)at[k]++, false };
+		done++;
+	}
+}
+
+static void
+all_known(struct job *job)
+{
+	if (--job->n_waits > 0)
+		return;
+	if (job->hosts.verdict.code != 0) {
+		note_failure(job, RELAY_AT_DNS, &job->hosts.verdict);
+		answer(job);
+		return;
+	}
+	for (uint8_t i = 0; i < job->hosts.n; i++)
+		add_host_targets(job, i);
+	next_target(job);
+}
+
+static void
+on_hosts(void *arg)
+{
+	all_known(arg);
+}
+
+static void
+on_sts(void *arg, const struct sts_policy *policy)
+{
+	struct job *job = arg;
+
+	job->sts = policy;
+	all_known(job);
+}
+
+/* "smtp:[host]:port": its parts. False: it is none. */
+static bool
+smart_host_split(const char *text, char name[DNS_NAME_MAX + 1],
+    uint16_t *port)
+{
+	struct slice s = slice_of(text), host;
+	unsigned long long number = 25;
+	size_t end;
+
+	if (!slice_starts_nocase(s, SLICE("smtp:")))
+		return false;
+	s = (struct slice){ s.data + 5, s.size - 5 };
+	if (s.size > 0 && *s.data == '[') {
+		end = slice_find(s, ']');
+		if (end == s.size)
+			return false;
+		host = (struct slice){ s.data + 1, end - 1 };
+		s = (struct slice){ s.data + end + 1, s.size - end - 1 };
+	} else {
+		end = slice_find(s, ':');
+		host = (struct slice){ s.data, end };
+		s = (struct slice){ s.data + end, s.size - end };
+	}
+	if (s.size > 0 && (*s.data != ':' || !slice_number((struct slice){
+	    s.data + 1, s.size - 1 }, 65535, &number)))
+		return false;
+	*port = (uint16_t)number;
+	return host.size > 0 && dns_name(name, host);
+}
+
+static void
+no_such_destination(struct job *job)
+{
+	struct verdict v;
+
+	verdict_set(&v, 550, 1, 2, "%s is no domain that mail can be sent "
+	    "to", job->destination);
+	note_failure(job, RELAY_AT_DNS, &v);
+	answer(job);
+}
+
+static void
+look_up_smart_host(struct job *job)
+{
+	char name[DNS_NAME_MAX + 1];
+
+	if (!smart_host_split(job->destination, name, &job->port)) {
+		no_such_destination(job);
+	} else if (hosts_of_address(&job->hosts, &job->relay->settings.hosts,
+	    name)) {
+		job->n_waits = 1;
+		all_known(job);
+	} else {
+		job->n_waits = 1;
+		hosts_find_one(&job->hosts, &job->relay->settings.hosts,
+		    job->relay->resolver, name, job->port, on_hosts, job);
+	}
+}
+
+/* "[192.0.2.1]", "[ipv6:2001:db8::1]" (RFC 5321 4.1.3). */
+static void
+look_up_literal(struct job *job)
+{
+	struct slice s = slice_of(job->destination);
+	char text[64];
+
+	s = (struct slice){ s.data + 1, s.size - 2 };
+	if (slice_starts_nocase(s, SLICE("ipv6:")))
+		s = (struct slice){ s.data + 5, s.size - 5 };
+	if (!slice_copy(text, sizeof text, s) ||
+	    !hosts_of_address(&job->hosts, &job->relay->settings.hosts,
+	    text)) {
+		no_such_destination(job);
+		return;
+	}
+	hosts_finish(&job->hosts);
+	job->n_waits = 1;
+	all_known(job);
+}
+
+static void
+look_up(struct job *job)
+{
+	struct relay *r = job->relay;
+	char name[DNS_NAME_MAX + 1];
+	size_t size = strlen(job->destination);
+
+	if (job->is_smart_host) {
+		look_up_smart_host(job);
+	} else if (job->destination[0] == '[' &&
+	    job->destination[size - 1] == ']') {
+		look_up_literal(job);
+	} else if (!dns_name(name, slice_of(job->destination)) ||
+	    *name == '\0') {
+		no_such_destination(job);
+	} else {
+		/* both may answer from within, and the last one may free */
+		job->n_waits = 2;
+		sts_find(r->sts, name, job, on_sts);
+		hosts_find(&job->hosts, &r->settings.hosts, r->resolver,
+		    name, on_hosts, job);
+	}
+}
+
+void
+job_begin(struct job *job, uint32_t deadline_ms)
+{
+	struct relay *r = job->relay;
+	struct connection *c = connection_find_destination(r,
+	    job->destination, job->errand.requires_tls);
+
+	if (deadline_ms > 2 * DEADLINE_MARGIN_MS)
+		deadline_ms -= DEADLINE_MARGIN_MS;
+	loop_timer_start(r->c.loop, &job->deadline, deadline_ms, on_deadline,
+	    job);
+	if (c == NULL) {
+		look_up(job);
+		return;
+	}
+	job->connection = c;
+	snprintf(job->remote, sizeof job->remote, "%s[%s]", c->host,
+	    net_address_text(&c->address).text);
+	job->has_reached_host = true;
+	connection_deliver(c, job);
+}
+
+/* ---- one target ---- */
+
+static void
+set_remote(struct job *job, unsigned i)
+{
+	snprintf(job->remote, sizeof job->remote, "%s[%s]",
+	    host_of(job, i)->name,
+	    net_address_text(address_at(job, i)).text);
+}
+
+static void
+target_of(struct job *job, unsigned i, struct connection_target *to)
+{
+	*to = (struct connection_target){ .destination = job->destination,
+		.host = host_of(job, i)->name,
+		.address = address_at(job, i), .port = job->port,
+		.security = &job->security,
+		.uses_auth = job->is_smart_host &&
+		    job->relay->settings.smart_host_user != NULL };
+}
+
+static void
+on_connected(void *arg, int fd, unsigned which)
+{
+	struct job *job = arg;
+	struct relay *r = job->relay;
+	unsigned i = job->connecting + which;
+	struct connection_target to;
+	struct verdict v;
+
+	job->is_connecting = false;
+	set_remote(job, i);
+	if (fd >= 0) {
+		/* what has failed beside it is not tried after it */
+		target_of(job, i, &to);
+		job->connection = connection_new(r, fd, &to, job);
+		if (job->connection != NULL)
+			return;
+		fd = -ENOMEM;
+	}
+	verdict_set(&v, 451, 4, 1, "cannot connect to %s: %s", job->remote,
+	    strerror(-fd));
+	for (i = 0; i < job->connector.n; i++)
+		penalties_add(r->penalties, address_at(job,
+		    job->connecting + i), job->port, &v,
+		    loop_now_us(r->c.loop));
+	note_failure(job, RELAY_AT_CONNECT, &v);
+	jobs_wake(r);
+	next_target(job);
+}
+
+static void
+connect_to(struct job *job, unsigned i)
+{
+	struct relay *r = job->relay;
+	struct connector *c = &job->connector;
+
+	*c = (struct connector){ .loop = r->c.loop, .n = 1,
+		.port = job->port, .source_v4 = r->settings.source_v4,
+		.source_v6 = r->settings.source_v6, .done = on_connected,
+		.arg = job };
+	c->addresses[0] = *address_at(job, i);
+	job->connecting = i;
+	if (i + 1 < job->n_targets && !target(job, i)->is_plain &&
+	    target(job, i + 1)->host == target(job, i)->host &&
+	    address_at(job, i + 1)->family != c->addresses[0].family) {
+		c->addresses[1] = *address_at(job, i + 1);
+		c->n = 2;
+	}
+	job->next_target = i + c->n;
+	job->is_connecting = true;
+	connector_start(c, r->settings.connect_ms);
+}
+
+/* It was bad a while ago: not now. */
+static bool
+is_skipped(struct job *job, unsigned i)
+{
+	struct relay *r = job->relay;
+	const struct verdict *why;
+	struct verdict v;
+	uint32_t left = penalties_find(r->penalties, address_at(job, i),
+	    job->port, loop_now_us(r->c.loop), &why);
+
+	if (left == 0)
+		return false;
+	verdict_set(&v, 451, 4, 1, "not tried again for %u s: %s",
+	    (unsigned)left, why->text);
+	set_remote(job, i);
+	note_failure(job, RELAY_AT_CONNECT, &v);
+	if (job->delay_s == 0 || left < job->delay_s)
+		job->delay_s = left;
+	r->counts.hosts_skipped++;
+	return true;
+}
+
+/* False: it is not for this job, or not now. */
+static bool
+may_try(struct job *job, unsigned i)
+{
+	struct verdict why;
+
+	if (is_skipped(job, i))
+		return false;
+	if (!job_secure(job, host_of(job, i), &job->security, &why)) {
+		set_remote(job, i);
+		note_failure(job, RELAY_AT_TLS, &why);
+		job->has_reached_host = true;	/* not down */
+		return false;
+	}
+	if (target(job, i)->is_plain)
+		job->security.wants_tls = false;
+	return true;
+}
+
+/* Those that are being connected count too. */
+static bool
+is_full(struct job *job, unsigned i)
+{
+	struct relay *r = job->relay;
+	const struct net_address *address = address_at(job, i);
+	size_t n = connection_count(r, address, job->port), n_all = 0;
+
+	for (struct job *other = r->jobs; other != NULL;
+	    other = other->next) {
+		if (!other->is_connecting)
+			continue;
+		n_all++;
+		n += other->port == job->port && net_address_equals(address,
+		    &other->connector.addresses[0]);
+	}
+	return r->n_connections + n_all >= RELAY_CONNECTIONS_MAX ||
+	    n >= RELAY_CONNECTIONS_PER_HOST;
+}
+
+static void
+next_target(struct job *job)
+{
+	struct connection_target to;
+	struct connection *c;
+	unsigned i = job->next_target;
+
+	job->is_waiting = false;
+	while (i < job->n_targets && !may_try(job, i))
+		i++;
+	job->next_target = i;
+	if (i == job->n_targets) {
+		answer(job);
+		return;
+	}
+	target_of(job, i, &to);
+	c = connection_find_address(job->relay, &to);
+	if (c != NULL) {
+		set_remote(job, i);
+		job->connection = c;
+		job->has_reached_host = true;
+		connection_deliver(c, job);
+	} else if (is_full(job, i)) {
+		job->is_waiting = true;
+	} else {
+		connect_to(job, i);
+	}
+}
+
+static void
+on_wake(struct loop_timer *timer, void *arg)
+{
+	struct relay *r = arg;
+	struct job *next;
+
+	(void)timer;
+	for (struct job *job = r->jobs; job != NULL; job = next) {
+		next = job->next;
+		if (job->is_waiting)
+			next_target(job);
+	}
+}
+
+void
+jobs_wake(struct relay *r)
+{
+	if (!loop_timer_is_running(&r->wake))
+		loop_timer_start(r->c.loop, &r->wake, 0, on_wake, r);
+}
+
+/* ---- what connections say ---- */
+
+struct errand *
+job_errand(struct job *job)
+{
+	return &job->errand;
+}
+
+void
+job_take_tls(struct job *job, const char *tls)
+{
+	(void)slice_copy(job->tls, sizeof job->tls, slice_of(tls));
+}
+
+void
+job_host_is_good(struct job *job)
+{
+	job->has_reached_host = true;
+	penalties_remove(job->relay->penalties, &job->connection->address,
+	    job->port);
+}
+
+void
+job_delivered(struct job *job, const struct verdict *why)
+{
+	job->connection = NULL;
+	note_failure(job, RELAY_AT_MAIL, why);
+	if (errand_count(&job->errand, ERRAND_OPEN) == 0)
+		answer(job);
+	else if (job->n_targets == 0)
+		look_up(job);		/* it was an idle connection */
+	else
+		next_target(job);
+}
+
+/* Opportunistic TLS that failed is no reason not to send (RFC 7435). */
+static bool
+retries_plain(struct job *job, const struct connection_end *end,
+    const struct net_address *address)
+{
+	if (!end->has_tls_failed || job->security.requires_tls)
+		return false;
+	for (unsigned i = 0; i < job->n_targets; i++) {
+		if (!net_address_equals(address_at(job, i), address))
+			continue;
+		job->targets[i].is_plain = true;
+		job->next_target = i;
+		return true;
+	}
+	return false;
+}
+
+void
+job_connection_over(struct job *job, const struct connection_end *end)
+{
+	struct relay *r = job->relay;
+	bool is_early = end->stage <= RELAY_AT_HELLO && !end->is_loop;
+
+	job->connection = NULL;
+	if (errand_count(&job->errand, ERRAND_OPEN) == 0) {
+		answer(job);
+		return;
+	}
+	if (end->was_reused || job->n_targets == 0) {
+		if (!end->was_reused)
+			note_failure(job, end->stage, &end->why);
+		if (job->n_targets == 0)
+			look_up(job);
+		else
+			next_target(job);
+		return;
+	}
+	if (retries_plain(job, end, &end->address)) {
+		next_target(job);
+		return;
+	}
+	if (is_early && !end->has_tls_failed)
+		penalties_add(r->penalties, &end->address, job->port,
+		    &end->why, loop_now_us(r->c.loop));
+	note_failure(job, end->stage, &end->why);
+	next_target(job);
+}

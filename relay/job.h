@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * job.h - one RELAY_SEND: from the question to its answer; for this folder
+ * only.
+ *
+ *	hosts (and the MTA-STS policy) -> targets in their order
+ *	    -> connect -> deliver -> answered
+ *	       ^  next target: refused for now, lost before the end  |
+ *	       +------------------------------------------------------+
+ *
+ * When no target is left, who is OPEN gets the last host's words: temporary
+ * ones, if any host had them.
+ */
+#ifndef RELAY_JOB_H
+#define RELAY_JOB_H
+
+#include "connection.h"
+#include "connector.h"
+#include "errand.h"
+#include "hosts.h"
+
+#define JOB_TARGETS_MAX 12		/* addresses that are tried */
+#define JOB_DESTINATION_MAX 320
+
+struct sts_policy;
+
+/* Recipients that were told, until their SEND comes. */
+struct recipient_list {
+	struct recipient_list *next;
+	uint32_t job;
+	uint16_t n;
+	struct errand_recipient recipients[RELAY_JOB_RECIPIENTS];
+};
+
+struct job_target {
+	uint8_t host, address;
+	bool is_plain;			/* TLS was tried, and failed */
+};
+
+struct job {
+	struct job *next, *previous;
+	struct relay *relay;
+	uint32_t id;			/* of queue's question */
+	uint32_t number;
+	int fd;
+	struct loop_timer deadline;
+	char destination[JOB_DESTINATION_MAX];
+	bool is_smart_host;
+	uint16_t port;
+	struct errand errand;
+	struct recipient_list *list;	/* owns the recipients */
+	/* where it goes */
+	struct hosts hosts;
+	const struct sts_policy *sts;	/* NULL: none */
+	unsigned n_waits;		/* hosts, policy */
+	struct job_target targets[JOB_TARGETS_MAX];
+	unsigned n_targets, next_target, n_tried;
+	bool is_waiting;		/* for a place at its target */
+	/* how it goes */
+	struct connector connector;
+	bool is_connecting;
+	unsigned connecting;		/* the target of its first address */
+	struct security security;
+	struct connection *connection;	/* NULL: none */
+	char remote[DNS_NAME_MAX + INET6_ADDRSTRLEN + 3];
+	char tls[128];
+	struct verdict failure;
+	enum relay_stage failure_stage;
+	bool has_reached_host, has_skipped;
+	uint32_t delay_s;
+};
+
+/*
+ * Takes list and fd over. NULL without memory (list and fd are then gone
+ * too). The caller calls job_begin.
+ */
+struct job *job_new(struct relay *relay, const struct relay_send *send,
+    struct recipient_list *list, int fd);
+/* May answer, and free it, from within. */
+void job_begin(struct job *job, uint32_t deadline_ms);
+/* Nobody waits for it: connections are closed where they are. */
+void job_abandon(struct job *job);
+void recipient_list_free(struct recipient_list *list);
+
+/* ---- for connections ---- */
+struct errand *job_errand(struct job *job);
+/* Tell what is settled. */
+void job_report(struct job *job, const struct connection *c);
+void job_take_tls(struct job *job, const char *tls);
+void job_host_is_good(struct job *job);
+/* The delivery has ended; why has code 0, or what OPEN ones are told. */
+void job_delivered(struct job *job, const struct verdict *why);
+void job_connection_over(struct job *job, const struct connection_end *end);
+/* There may be room for those that wait. In the next round. */
+void jobs_wake(struct relay *relay);
+
+/* ---- job_security.c ---- */
+/*
+ * What a connection to this host must prove. False: it must not be used,
+ * and why.
+ */
+bool job_secure(struct job *job, struct host *host, struct security *s,
+    struct verdict *why);
+
+#endif

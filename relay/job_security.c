@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * job_security.c - what TLS to a host must prove: DANE before MTA-STS
+ * before what the configuration wants (RFC 8461 2: a policy must not
+ * override DANE).
+ */
+#include <string.h>
+#include "relay.h"
+#include "sts.h"
+
+static void
+report(struct job *job, enum tls_policy policy, enum tls_result result)
+{
+	tls_report_add(&job->relay->report, policy, result);
+}
+
+/* RFC 7672 2.2: records that cannot be used still ask for TLS. */
+static bool
+secure_dane(struct job *job, struct host *host, struct security *s,
+    struct verdict *why)
+{
+	unsigned n_usable = 0;
+
+	s->policy = TLS_POLICY_TLSA;
+	if (host->is_unknown) {
+		report(job, TLS_POLICY_TLSA, TLS_RESULT_DNSSEC_INVALID);
+		verdict_set(why, 451, 7, 5, "the DNS does not answer for the "
+		    "TLSA records of %s", host->name);
+		return false;
+	}
+	s->requires_tls = true;
+	for (size_t i = 0; i < host->n_tlsa; i++)
+		n_usable += tls_tlsa_is_usable(&host->tlsa[i]);
+	if (n_usable == 0) {
+		report(job, TLS_POLICY_TLSA, TLS_RESULT_TLSA_INVALID);
+		return true;
+	}
+	s->tls.check = TLS_CHECK_DANE;
+	s->tls.tlsa = host->tlsa;
+	s->tls.n_tlsa = host->n_tlsa;
+	s->tls.names[s->tls.n_names++] = host->name;
+	/* RFC 7672 3.2.2: the next hop's name too, as the MX is secure */
+	if (!job->is_smart_host && !job->hosts.is_implicit)
+		s->tls.names[s->tls.n_names++] = job->hosts.domain;
+	return true;
+}
+
+static void
+want_names(struct host *host, struct security *s)
+{
+	s->requires_tls = true;
+	s->tls.check = TLS_CHECK_NAMES;
+	s->tls.names[0] = host->name;
+	s->tls.n_names = 1;
+}
+
+static bool
+secure_sts(struct job *job, struct host *host, struct security *s,
+    struct verdict *why)
+{
+	bool is_enforced = sts_is_enforced(job->sts);
+
+	s->policy = TLS_POLICY_STS;
+	if (!sts_has_host(job->sts, host->name)) {
+		report(job, TLS_POLICY_STS, TLS_RESULT_VALIDATION);
+		if (!is_enforced)
+			return true;
+		verdict_set(why, 451, 7, 5, "the MTA-STS policy of %s does "
+		    "not have the host %s", job->hosts.domain, host->name);
+		return false;
+	}
+	if (is_enforced)
+		want_names(host, s);
+	return true;
+}
+
+/*
+ * RFC 8689 4.2.1: the host's name must be known to be right (DNSSEC or
+ * MTA-STS), and its certificate to be of that name.
+ */
+static bool
+secure_required(struct job *job, struct host *host, struct security *s,
+    struct verdict *why)
+{
+	if (s->tls.check != TLS_CHECK_NOTHING)
+		return true;
+	if (job->hosts.is_secure || job->is_smart_host) {
+		want_names(host, s);
+		return true;
+	}
+	verdict_set(why, 550, 7, 30, "the sender requires TLS all the way, "
+	    "and nothing proves that %s is a host of %s", host->name,
+	    job->hosts.domain);
+	return false;
+}
+
+bool
+job_secure(struct job *job, struct host *host, struct security *s,
+    struct verdict *why)
+{
+	enum config_relay_tls mode = job->relay->settings.tls;
+	struct net_address literal;
+	bool is_ok = true;
+
+	*s = (struct security){ .wants_tls = mode != RELAY_TLS_OFF,
+		.requires_tls = mode == RELAY_TLS_REQUIRED,
+		.policy = TLS_POLICY_NONE };
+	if (!net_address_parse(&literal, host->name))
+		s->tls.sni = host->name;
+	if (mode == RELAY_TLS_DANE || mode == RELAY_TLS_REQUIRED) {
+		if (host->has_tlsa)
+			is_ok = secure_dane(job, host, s, why);
+		else if (job->sts != NULL)
+			is_ok = secure_sts(job, host, s, why);
+	}
+	/* a password goes to nobody else than to whom it is for */
+	if (is_ok && job->is_smart_host &&
+	    job->relay->settings.smart_host_user != NULL &&
+	    s->tls.check == TLS_CHECK_NOTHING)
+		want_names(host, s);
+	if (is_ok && job->errand.requires_tls) {
+		s->wants_tls = s->requires_tls = true;
+		is_ok = secure_required(job, host, s, why);
+	}
+	return is_ok;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * peers.c - what queue asks relay, and the channel to resolver.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "log.h"
+#include "relay.h"
+
+/* ---- recipients that were told ---- */
+
+static struct recipient_list **
+list_find(struct relay *r, uint32_t job)
+{
+	struct recipient_list **at = &r->lists;
+
+	while (*at != NULL && (*at)->job != job)
+		at = &(*at)->next;
+	return at;
+}
+
+static struct recipient_list *
+list_of(struct relay *r, uint32_t job)
+{
+	struct recipient_list *list = *list_find(r, job);
+
+	if (list != NULL || r->n_lists == RELAY_JOBS_MAX)
+		return list;
+	list = calloc(1, sizeof *list);
+	if (list == NULL)
+		return NULL;
+	list->job = job;
+	list->next = r->lists;
+	r->lists = list;
+	r->n_lists++;
+	return list;
+}
+
+static bool
+on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct relay *r = arg;
+	struct recipient_list *list;
+	struct errand_recipient *to;
+	struct relay_recipient q;
+
+	(void)ch;
+	if (!get_relay_recipient(&m->body, &q))
+		return false;
+	list = list_of(r, q.job);
+	if (list == NULL || list->n == RELAY_JOB_RECIPIENTS)
+		return false;
+	to = &list->recipients[list->n];
+	to->index = q.index;
+	to->notify = q.notify;
+	to->address = slice_strdup(q.address);
+	to->orcpt = slice_strdup(q.orcpt);
+	list->n++;
+	return to->address != NULL && to->orcpt != NULL;
+}
+
+static struct recipient_list *
+list_take(struct relay *r, uint32_t job)
+{
+	struct recipient_list **at = list_find(r, job), *list = *at;
+
+	if (list == NULL)
+		return NULL;
+	*at = list->next;
+	r->n_lists--;
+	return list;
+}
+
+/* ---- jobs ---- */
+
+static bool
+on_send(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct relay *r = arg;
+	struct recipient_list *list;
+	struct relay_send q;
+	struct job *job;
+
+	(void)ch;
+	if (!get_relay_send(&m->body, &q) || m->deadline_ms == 0)
+		return false;
+	list = list_take(r, q.job);
+	if (list == NULL || list->n != q.n_recipients) {
+		recipient_list_free(list);
+		return false;
+	}
+	if (r->n_jobs >= RELAY_JOBS_MAX || r->is_stopping) {
+		recipient_list_free(list);
+		return true;		/* no answer: "unknown" */
+	}
+	job = job_new(r, &q, list, m->fd);
+	m->fd = -1;
+	if (job == NULL)
+		return true;
+	job->id = m->id;
+	job_begin(job, m->deadline_ms);
+	return true;
+}
+
+static const struct channel_rule queue_rules[] = {
+	{ RELAY_RECIPIENT, CHANNEL_NO_FD, on_recipient },
+	{ RELAY_SEND, CHANNEL_WANTS_FD, on_send },
+};
+#define N_QUEUE_RULES (sizeof queue_rules / sizeof *queue_rules)
+
+/* ---- answers ---- */
+
+static const char *
+outcome_of(const struct verdict *v)
+{
+	return v->code / 100 == 2 ? "taken" : v->code / 100 == 4 ?
+	    "deferred" : "refused";
+}
+
+static void
+count(struct relay *r, const struct verdict *v)
+{
+	r->counts.delivered += v->code / 100 == 2;
+	r->counts.deferred += v->code / 100 == 4;
+	r->counts.refused += v->code / 100 == 5;
+}
+
+void
+relay_tell_result(struct job *job, const struct errand_recipient *to)
+{
+	struct relay *r = job->relay;
+	struct ipc_writer w;
+	const struct relay_result a = { .job = job->number,
+		.index = to->index, .stage = to->stage,
+		.verdict = to->verdict, .passes_dsn = to->passes_dsn,
+		.remote_host = slice_of(job->remote) };
+
+	count(r, &to->verdict);
+	log_info("relay", LOG_S("outcome", outcome_of(&to->verdict)),
+	    LOG_S("to", to->address), LOG_S("host", job->remote),
+	    LOG_S("tls", job->tls), LOG_U("code", to->verdict.code),
+	    LOG_S("says", to->verdict.text), LOG_END);
+	if (r->queue == NULL)
+		return;
+	ipc_writer_init(&w);
+	put_relay_result(&w, &a);
+	(void)channel_tell(r->queue, RELAY_RESULT, &w, -1);
+}
+
+void
+relay_answer(struct job *job, bool is_host_bad, const char *tls,
+    uint32_t delay_s)
+{
+	struct relay *r = job->relay;
+	struct ipc_writer w;
+	const struct relay_results a = { .job = job->number,
+		.is_host_bad = is_host_bad, .tls = slice_of(tls),
+		.delay_s = delay_s };
+
+	if (r->queue == NULL)
+		return;
+	ipc_writer_init(&w);
+	put_relay_results(&w, &a);
+	(void)channel_answer(r->queue, job->id, RELAY_RESULTS, &w, -1);
+}
+
+/* ---- coming and going ---- */
+
+/* Nobody remembers the jobs: a new queue will send them again. */
+static void
+forget_queue(struct relay *r)
+{
+	r->queue = NULL;
+	while (r->jobs != NULL)
+		job_abandon(r->jobs);
+	while (r->lists != NULL)
+		recipient_list_free(list_take(r, r->lists->job));
+	if (r->is_stopping)
+		loop_stop(r->c.loop);
+}
+
+static void
+on_closed(struct channel *ch, bool misbehaved, void *arg)
+{
+	struct relay *r = arg;
+	bool is_queue = ch == r->queue;
+
+	if (misbehaved) {
+		log_error("suspected_break_in", LOG_S("peer", is_queue ?
+		    "queue" : "resolver"), LOG_S("effect",
+		    "its channel is closed"), LOG_END);
+		compartment_accuse(is_queue ? ROLE_QUEUE : ROLE_RESOLVER, 0);
+	}
+	if (is_queue)
+		forget_queue(r);
+	else if (ch == r->resolver)
+		r->resolver = NULL;
+}
+
+void
+relay_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
+{
+	struct relay *r = c->arg;
+	struct channel **slot = role == ROLE_QUEUE ? &r->queue :
+	    role == ROLE_RESOLVER ? &r->resolver : NULL;
+
+	(void)index;
+	if (slot == NULL) {
+		log_error("peer", LOG_S("peer", role_name(role)), LOG_END);
+		close(fd);
+		return;
+	}
+	if (*slot != NULL && role == ROLE_QUEUE)
+		forget_queue(r);
+	channel_free(slot);
+	*slot = channel_new(c->loop, fd, role_name(role), role == ROLE_QUEUE ?
+	    queue_rules : NULL, role == ROLE_QUEUE ? N_QUEUE_RULES : 0,
+	    on_closed, r);
+	if (*slot == NULL)
+		log_error("peer", LOG_E("error", errno), LOG_END);
+}

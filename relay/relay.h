@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relay.h - what relay owns, for this folder only.
+ *
+ *	job		one RELAY_SEND: hosts, targets in their order, results
+ *	connection	one socket with its dialogue; of a job, or idle
+ *	penalties	hosts that were bad, and until when
+ */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include "ask.h"
+#include "connection.h"
+#include "hosts.h"
+#include "job.h"
+#include "penalties.h"
+#include "tls_report.h"
+
+#define RELAY_JOBS_MAX 2000
+#define RELAY_CONNECTIONS_MAX 1000
+#define RELAY_CONNECTIONS_PER_HOST 20
+#define RELAY_IDLE_MS 5000
+#define RELAY_MESSAGES_PER_CONNECTION 100
+
+struct sts;
+
+struct relay_settings {
+	struct hosts_settings hosts;
+	const char *hostname;
+	enum config_relay_tls tls;
+	char *smart_host_user, *smart_host_password;	/* NULL: no AUTH */
+	uint32_t connect_ms, command_ms, data_ms, end_ms;
+	struct net_address source_v4, source_v6;	/* family 0: any */
+};
+
+struct relay_counts {
+	uint64_t jobs, connections, reused, delivered, deferred, refused;
+	uint64_t lost_after_end, hosts_skipped, converted;
+};
+
+struct relay {
+	struct compartment c;
+	struct relay_settings settings;
+	struct own_addresses *own;
+	struct tls_client *tls;
+	struct sts *sts;
+	struct channel *queue, *resolver;
+	struct job *jobs;
+	size_t n_jobs;
+	struct recipient_list *lists;	/* told, waiting for their SEND */
+	size_t n_lists;
+	struct connection *connections;
+	size_t n_connections;
+	struct penalties *penalties;
+	struct relay_counts counts;
+	struct tls_report report;
+	struct loop_timer wake;		/* those that wait for a place */
+	bool is_stopping;
+};
+
+/* ---- settings.c: before the sandbox; fatal() if it cannot be used ---- */
+void relay_settings_read(struct relay *r);
+
+/* ---- peers.c ---- */
+void relay_on_peer(struct compartment *c, enum role role, uint16_t index,
+    int fd);
+/* A recipient of a job is settled; all of them are. */
+void relay_tell_result(struct job *job,
+    const struct errand_recipient *recipient);
+void relay_answer(struct job *job, bool is_host_bad, const char *tls,
+    uint32_t delay_s);
+
+#endif
