@@ -47,11 +47,13 @@ UNIT_TESTS = \
 	test_milter \
 	test_milter_talk \
 	test_mime \
+	test_mta_sts \
 	test_names \
 	test_received \
 	test_peers \
 	test_records \
 	test_rdata \
+	test_relay_dialogue \
 	test_reply \
 	test_resolver \
 	test_route \
@@ -99,6 +101,8 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_maildirsize \
 	fuzz_milter \
+	fuzz_mta_sts \
+	fuzz_relay \
 	fuzz_clamd \
 	fuzz_dns_answer \
 	fuzz_dns_rdata
