@@ -93,13 +93,6 @@ verify(const struct sendmail_options *o, const struct server_place *place)
 /* ---- the rest ---- */
 
 static int
-say_version(void)
-{
-	puts("Version Postern");
-	return 0;
-}
-
-static int
 run(const struct sendmail_options *o, const struct server_place *place)
 {
 	switch (o->mode) {
@@ -115,8 +108,6 @@ run(const struct sendmail_options *o, const struct server_place *place)
 		return mailq_flush(place);
 	case MODE_ALIASES:
 		return mailq_compile(place);
-	case MODE_VERSION:
-		return say_version();
 	case MODE_DAEMON:
 		break;
 	}
@@ -140,8 +131,13 @@ main(int argc, char **argv)
 	}
 	if (o.is_quiet)
 		complain_quietly();
+	if (o.shows_version)
+		puts("Version Postern");
 	server_place_find(&place, o.config);
-	status = run(&o, &place);
+	if (o.shows_version && o.mode == MODE_SEND && o.n_recipients == 0)
+		status = 0;
+	else
+		status = run(&o, &place);
 	if (fflush(stdout) != 0 && status == 0)
 		status = EX_IOERR;
 	return o.exits_zero && status != EX_USAGE ? 0 : status;

@@ -136,8 +136,8 @@ take(struct sendmail_options *o, int option, char *value)
 		o->config = value;
 		break;
 	case 'd':
-		if (value != NULL && strcmp(value, "0.1") == 0)
-			o->mode = MODE_VERSION;
+		o->shows_version = value != NULL &&
+		    strncmp(value, "0.", 2) == 0;
 		break;
 	case 'e':
 		set_error_mode(o, *value);

@@ -18,7 +18,6 @@ enum sendmail_mode {
 	MODE_LIST,	/* -bp, mailq */
 	MODE_FLUSH,	/* -q */
 	MODE_ALIASES,	/* -bi, newaliases */
-	MODE_VERSION,	/* -d0.1 */
 	MODE_DAEMON,	/* -bd, -bD: it is somebody else's work */
 };
 
@@ -28,6 +27,7 @@ struct sendmail_options {
 	bool ignores_dots;		/* -i, -oi */
 	bool is_verbose;		/* -v */
 	bool is_quiet;			/* -oeq */
+	bool shows_version;		/* -d0.1 and the like */
 	bool exits_zero;		/* -oee */
 	const char *sender;		/* -f, -r; NULL: not given */
 	const char *full_name;		/* -F */

@@ -38,6 +38,7 @@ struct control {
 	bool has_admin_gid;
 	struct scoreboards *boards;
 	struct channel *store, *resolver;
+	struct channel *queue;		/* NULL also where none runs */
 	struct channel *directories[CONTROL_POOL_MAX];
 	struct channel *policies[CONTROL_POOL_MAX];
 	unsigned next_of_pool;

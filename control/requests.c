@@ -363,21 +363,34 @@ tables_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 }
 
 static void
-tables_accept(struct client *client)
+compile_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
-	struct channel *supervisor = client->control->c.supervisor;
+	struct client *client = arg;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, SUPERVISOR_COMPILE))
+		client_silent(client, "The table compiler");
+	else if (ipc_get_u8(&answer->body) == 1 &&
+	    ipc_reader_is_done(&answer->body))
+		client_say(client, CONTROL_OK, "The tables are compiled; "
+		    "`posternctl tables` shows them.");
+	else
+		client_say(client, CONTROL_FAILED, "A table has an error and "
+		    "stays as it was: `postern -n` and the log say where.");
+}
+
+/* accepts: a table that has lost many entries is taken, too. */
+static void
+tables_compile(struct client *client, bool accepts)
+{
 	struct ipc_writer w;
 
+	log_notice(accepts ? "tables_accept" : "tables_compile",
+	    LOG_U("uid", client->uid), LOG_END);
 	ipc_writer_init(&w);
-	ipc_put_u8(&w, 1);
-	if (supervisor == NULL ||
-	    channel_tell(supervisor, COMPILE_WANTED, &w, -1) != 0) {
-		client_silent(client, "The supervisor");
-		return;
-	}
-	log_notice("tables_accept", LOG_U("uid", client->uid), LOG_END);
-	client_say(client, CONTROL_OK, "The tables are compiled and taken as "
-	    "they are; `posternctl tables` shows the result.");
+	ipc_put_u8(&w, accepts);
+	client_ask(client, client->control->c.supervisor, "The supervisor",
+	    SUPERVISOR_COMPILE, &w, compile_answered);
 }
 
 static void
@@ -387,10 +400,12 @@ ask_tables(struct client *client)
 		client_ask(client, any_directory(client->control),
 		    "The directory", TABLES_ASK, NULL, tables_answered);
 	else if (slice_equals(client->words[1], SLICE("accept")))
-		tables_accept(client);
+		tables_compile(client, true);
+	else if (slice_equals(client->words[1], SLICE("compile")))
+		tables_compile(client, false);
 	else
 		client_say(client, CONTROL_FAILED, "tables takes no argument "
-		    "but accept.");
+		    "but accept and compile.");
 }
 
 /* ---- the table ---- */
@@ -404,7 +419,8 @@ static const struct request {
 	{ { "status", 6 }, 0, 1, ask_status, "status" },
 	{ { "why", 3 }, 1, 1, ask_why, "why ID" },
 	{ { "route", 5 }, 1, 1, ask_route, "route ADDRESS" },
-	{ { "tables", 6 }, 0, 1, ask_tables, "tables [accept]" },
+	{ { "tables", 6 }, 0, 1, ask_tables,
+	    "tables [accept|compile]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
 	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "

@@ -141,7 +141,8 @@ compiler_main(void)
 		compile_table(&result, &specs.items[i], c.config,
 		    c.index == 1);
 		log_result(&specs.items[i], &result);
-		has_failed |= result.outcome == COMPILE_FAILED;
+		has_failed |= result.outcome == COMPILE_FAILED ||
+		    result.outcome == COMPILE_SHRUNKEN;
 		has_kept_users |= specs.items[i].kind == TABLE_USERS &&
 		    (result.outcome == COMPILE_FAILED ||
 		    result.outcome == COMPILE_SHRUNKEN);

@@ -61,7 +61,8 @@ enum ask_type {
 	SETUP_CONFIG = 1,	/* u64 size; descriptor: configuration text */
 	SETUP_SELF,		/* struct setup_self */
 	SETUP_LOG,		/* u8 target, u8 format; descriptor */
-	SETUP_PEER,		/* u16 role, u16 index; descriptor */
+	SETUP_PEER,		/* u16 role, u16 index, u16 kind (of an smtpd,
+				 * else 0); descriptor */
 	SETUP_LISTENER,		/* u16 index in config->listens; descriptor */
 	SETUP_SECRET,		/* u16 enum secret, 32 octets */
 	SETUP_FD,		/* u16 enum setup_fd; descriptor */
@@ -71,9 +72,12 @@ enum ask_type {
 	SETUP_CERTIFICATE = 24,	/* u16 index in config->tls; descriptor: PEM */
 	SETUP_KEY,		/* struct tls_key; descriptor: PEM (vault) */
 	KEYS_FORGET,		/* u16 generation (vault) */
+	SETUP_DKIM,		/* struct tls_key, index in config->dkims;
+				 * descriptor: PEM (vault) */
+	SETUP_SECRETS,		/* nothing; descriptor: see secrets.h (vault) */
 	/* compartment -> supervisor */
 	CHILD_READY = 32,	/* nothing */
-	COMPILE_WANTED,		/* u8 accept: take a shrunken table too */
+	COMPILE_WANTED,		/* u8 0 */
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
@@ -82,6 +86,8 @@ enum ask_type {
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */
+	SUPERVISOR_COMPILE,	/* u8 accept -> SUPERVISOR_COMPILE: u8 done; at
+				 * the end of a run (control only) */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */
@@ -180,6 +186,8 @@ enum ask_type {
 	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
 	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel
 				 * aborts all that is not committed. */
+	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
+				 * its user has in the queue; root: everybody */
 	/* control -> queue */
 	QUEUE_COMMAND = 352,	/* struct queue_command ->
 				 * QUEUE_COMMAND_ANSWER */
@@ -484,6 +492,8 @@ void put_seen_answer(struct ipc_writer *w, const struct seen_answer *a);
 bool get_seen_answer(struct ipc_reader *r, struct seen_answer *a);
 void put_tls_key(struct ipc_writer *w, const struct tls_key *key);
 bool get_tls_key(struct ipc_reader *r, struct tls_key *key);
+/* The same, of config->dkims. */
+bool get_dkim_key(struct ipc_reader *r, struct tls_key *key);
 void put_vault_sign(struct ipc_writer *w, const struct vault_sign *q);
 bool get_vault_sign(struct ipc_reader *r, struct vault_sign *q);
 void put_vault_signature(struct ipc_writer *w, struct slice signature);

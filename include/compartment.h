@@ -70,6 +70,9 @@ struct compartment {
 	size_t n_listeners;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
 	bool has_secret[SECRET_COUNT];
+	/* of the smtpd that on_peer is called for: vault does not do for one
+	 * that serves strangers what it does for the others */
+	enum config_listen_role peer_kind;
 	int fds[SETUP_FD_COUNT];	/* -1 when not given */
 	int scoreboards[COMPARTMENT_MAX_SCOREBOARDS];	/* read-only, others' */
 	size_t n_scoreboards;
@@ -91,6 +94,11 @@ struct compartment {
 	/* A private key (vault only), from compartment_ready on. Owns fd. */
 	void (*on_key)(struct compartment *c, const struct tls_key *key,
 	    int fd);
+	/* The same of a section dkim, of the configuration that came last. */
+	void (*on_dkim_key)(struct compartment *c, const struct tls_key *key,
+	    int fd);
+	/* What secrets.h reads (vault only). Owns fd. */
+	void (*on_secrets)(struct compartment *c, int fd);
 	/* KEYS_FORGET: no session of that generation is left. */
 	void (*on_keys_forget)(struct compartment *c, uint16_t generation);
 	/* SIGTERM: finish what runs and call loop_stop. NULL stops at once. */

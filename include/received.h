@@ -30,6 +30,9 @@ struct received {
 	struct slice tls;	/* "TLSv1.3 CIPHER", or "" */
 	struct slice id;	/* session id */
 	struct slice recipient;	/* address as given, or "": not exactly one */
+	struct slice user;	/* of this host, by its socket: instead of
+				 * helo, rdns, ip; "": from elsewhere */
+	unsigned uid;		/* the user's */
 	int64_t when_s;
 };
 
@@ -37,7 +40,9 @@ struct received {
  * Received: from HELO (RDNS [IP])
  *	by HOST (Postern) with ESMTPS (TLSv1.3 CIPHER) id ID
  *	for <RECIPIENT>; DATE
- * folded so that lines stay below 78 columns where the words allow it.
+ * folded so that lines stay below 78 columns where the words allow it; for
+ * a user of this host
+ * Received: by HOST (Postern, from uid UID USER) with ESMTP id ID ...
  */
 int received_write(struct buf *out, const struct received *r);
 /* "ESMTP", "UTF8SMTPS" ...; with is of enum received_with. */

@@ -72,6 +72,11 @@ ssize_t stream_read(struct stream *stream, void *data, size_t size);
  * the stream is broken or the reader too slow (-ENOBUFS).
  */
 int stream_write(struct stream *stream, struct slice data);
+/*
+ * The same on a unix socket, with a descriptor, which stays the caller's.
+ * Nothing may wait to be written: -EBUSY; -EAGAIN: no room in the socket.
+ */
+int stream_pass(struct stream *stream, struct slice data, int fd);
 bool stream_has_output(const struct stream *stream);
 /* Nothing more will be written: the peer reads an end of file. */
 void stream_shut(struct stream *stream);

@@ -5,7 +5,8 @@
 #include "ask.h"
 
 #define RECIPIENTS_MAX 1000
-#define PARAMETER_MAX 600	/* octets of ORCPT= and ENVID= */
+#define ENVID_MAX 400		/* octets */
+#define ORCPT_MAX 1600
 #define ARGUMENT_MAX 1000
 
 void
@@ -36,7 +37,7 @@ get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q)
 	q->orcpt = ipc_get_slice(r);
 	if (q->index >= RECIPIENTS_MAX || q->address.size == 0 ||
 	    q->address.size >= ASK_ADDRESS_MAX || !is_notify(q->notify) ||
-	    q->orcpt.size > PARAMETER_MAX || slice_has_control(q->orcpt) ||
+	    q->orcpt.size > ORCPT_MAX || slice_has_control(q->orcpt) ||
 	    slice_has_control(q->address))
 		r->failed = true;
 	return ipc_reader_is_done(r);
@@ -80,7 +81,7 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	if (ret > DSN_RET_HDRS || flags > (IS_8BIT | IS_UTF8 | REQUIRES_TLS) ||
 	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
 	    slice_has_control(q->reverse_path) ||
-	    q->envid.size > PARAMETER_MAX || slice_has_control(q->envid) ||
+	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||
 	    q->n_recipients == 0 || q->n_recipients > RECIPIENTS_MAX)
 		r->failed = true;
 	return ipc_reader_is_done(r);

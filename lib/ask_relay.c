@@ -122,8 +122,11 @@ get_relay_result(struct ipc_reader *r, struct relay_result *a)
 	a->index = ipc_get_u16(r);
 	stage = ipc_get_u8(r);
 	a->stage = (enum relay_stage)stage;
-	if (!get_verdict(r, &a->verdict))
-		return false;
+	/* get_verdict takes refusals only */
+	a->verdict.code = ipc_get_u16(r);
+	a->verdict.subject = ipc_get_u8(r);
+	a->verdict.detail = ipc_get_u8(r);
+	ipc_get_string(r, a->verdict.text, sizeof a->verdict.text);
 	a->remote_host = ipc_get_slice(r);
 	a->passes_dsn = get_bool(r);
 	/* 2yz, 4yz and 5yz are what the queue can act on, nothing else is */

@@ -27,6 +27,16 @@ get_tls_key(struct ipc_reader *r, struct tls_key *key)
 	return ipc_reader_is_done(r);
 }
 
+bool
+get_dkim_key(struct ipc_reader *r, struct tls_key *key)
+{
+	key->generation = ipc_get_u16(r);
+	key->index = ipc_get_u16(r);
+	if (key->index >= CONFIG_MAX_DKIM)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
 void
 put_vault_sign(struct ipc_writer *w, const struct vault_sign *q)
 {

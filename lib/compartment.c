@@ -16,7 +16,8 @@
 
 #define SUPERVISOR_FD 3
 #define MAX_PEERS 256
-#define MAX_KEYS (2 * CONFIG_MAX_TLS)	/* of two generations */
+/* of two generations, and what is there once */
+#define MAX_KEYS (2 * CONFIG_MAX_TLS + CONFIG_MAX_DKIM + 1)
 #define LOG_WAIT_MS 5
 #define LOG_HELD_MAX 8192
 #define CONFIG_MAX_OCTETS (1u << 20)
@@ -24,10 +25,12 @@
 struct early_peer {
 	enum role role;
 	uint16_t index;
+	enum config_listen_role kind;
 	int fd;
 };
 
 struct early_key {
+	uint16_t type;			/* SETUP_KEY, _DKIM, _SECRETS */
 	struct tls_key key;
 	int fd;
 };
@@ -143,6 +146,16 @@ take_log(struct compartment *c, struct ipc_message *m)
 	return c->setup->log_fd >= 0;
 }
 
+static void
+hand_over_peer(struct compartment *c, const struct early_peer *peer)
+{
+	c->peer_kind = peer->kind;
+	if (c->on_peer != NULL)
+		c->on_peer(c, peer->role, peer->index, peer->fd);
+	else
+		close(peer->fd);
+}
+
 static bool
 take_peer(struct compartment *c, struct ipc_message *m)
 {
@@ -150,20 +163,20 @@ take_peer(struct compartment *c, struct ipc_message *m)
 
 	peer.role = (enum role)ipc_get_u16(&m->body);
 	peer.index = ipc_get_u16(&m->body);
+	peer.kind = (enum config_listen_role)ipc_get_u16(&m->body);
 	peer.fd = keep_fd(m);
 	if (peer.fd < 0)
 		return false;
 	if (!ipc_reader_is_done(&m->body) || peer.role >= ROLE_COUNT ||
+	    peer.kind > LISTEN_LOCAL ||
 	    (!c->setup->is_ready && c->setup->n_peers == MAX_PEERS)) {
 		close(peer.fd);
 		return false;
 	}
 	if (!c->setup->is_ready)
 		c->setup->peers[c->setup->n_peers++] = peer;
-	else if (c->on_peer != NULL)
-		c->on_peer(c, peer.role, peer.index, peer.fd);
 	else
-		close(peer.fd);
+		hand_over_peer(c, &peer);
 	return true;
 }
 
@@ -241,20 +254,40 @@ take_certificate(struct compartment *c, struct ipc_message *m)
 }
 
 static bool
+get_key(struct ipc_message *m, struct tls_key *key)
+{
+	if (m->type == SETUP_SECRETS)
+		return ipc_reader_is_done(&m->body);
+	return m->type == SETUP_DKIM ? get_dkim_key(&m->body, key) :
+	    get_tls_key(&m->body, key);
+}
+
+static void
+hand_over_key(struct compartment *c, struct early_key *key)
+{
+	if (key->type == SETUP_KEY && c->on_key != NULL)
+		c->on_key(c, &key->key, key->fd);
+	else if (key->type == SETUP_DKIM && c->on_dkim_key != NULL)
+		c->on_dkim_key(c, &key->key, key->fd);
+	else if (key->type == SETUP_SECRETS && c->on_secrets != NULL)
+		c->on_secrets(c, key->fd);
+	else
+		close(key->fd);
+}
+
+static bool
 take_key(struct compartment *c, struct ipc_message *m)
 {
-	struct early_key early;
+	struct early_key early = { .type = m->type };
 
-	if (m->fd < 0 || !get_tls_key(&m->body, &early.key) ||
+	if (m->fd < 0 || !get_key(m, &early.key) ||
 	    (!c->setup->is_ready && c->setup->n_keys == MAX_KEYS))
 		return false;
 	early.fd = keep_fd(m);
 	if (!c->setup->is_ready)
 		c->setup->keys[c->setup->n_keys++] = early;
-	else if (c->on_key != NULL)
-		c->on_key(c, &early.key, early.fd);
 	else
-		close(early.fd);
+		hand_over_key(c, &early);
 	return true;
 }
 
@@ -279,6 +312,8 @@ take_setup(struct compartment *c, struct ipc_message *m)
 	case SETUP_CERTIFICATE:
 		return take_certificate(c, m);
 	case SETUP_KEY:
+	case SETUP_DKIM:
+	case SETUP_SECRETS:
 		return take_key(c, m);
 	default:
 		return false;
@@ -423,6 +458,8 @@ on_late_config(struct channel *ch, struct ipc_message *m, void *arg)
 static const struct channel_rule supervisor_rules[] = {
 	{ SETUP_CONFIG, CHANNEL_WANTS_FD, on_late_config },
 	{ SETUP_KEY, CHANNEL_WANTS_FD, on_late_key },
+	{ SETUP_DKIM, CHANNEL_WANTS_FD, on_late_key },
+	{ SETUP_SECRETS, CHANNEL_WANTS_FD, on_late_key },
 	{ KEYS_FORGET, CHANNEL_NO_FD, on_keys_forget },
 	{ SETUP_PEER, CHANNEL_WANTS_FD, on_setup_peer },
 	{ SETUP_FD, CHANNEL_WANTS_FD, on_late_scoreboard },
@@ -491,14 +528,8 @@ compartment_start(struct compartment *c, enum role role)
 static void
 hand_over_keys(struct compartment *c)
 {
-	for (size_t i = 0; i < c->setup->n_keys; i++) {
-		struct early_key *early = &c->setup->keys[i];
-
-		if (c->on_key != NULL)
-			c->on_key(c, &early->key, early->fd);
-		else
-			close(early->fd);
-	}
+	for (size_t i = 0; i < c->setup->n_keys; i++)
+		hand_over_key(c, &c->setup->keys[i]);
 	c->setup->n_keys = 0;
 }
 
@@ -507,14 +538,8 @@ compartment_ready(struct compartment *c)
 {
 	c->setup->is_ready = true;
 	hand_over_keys(c);
-	for (size_t i = 0; i < c->setup->n_peers; i++) {
-		struct early_peer *peer = &c->setup->peers[i];
-
-		if (c->on_peer != NULL)
-			c->on_peer(c, peer->role, peer->index, peer->fd);
-		else
-			close(peer->fd);
-	}
+	for (size_t i = 0; i < c->setup->n_peers; i++)
+		hand_over_peer(c, &c->setup->peers[i]);
 	c->setup->n_peers = 0;
 	if (c->supervisor != NULL)
 		channel_tell(c->supervisor, CHILD_READY, NULL, -1);

@@ -49,6 +49,7 @@ LIB_SRCS = \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \
 	lib/scoreboard.c \
+	lib/secrets.c \
 	lib/short_id.c \
 	lib/stream.c \
 	lib/stream_tls.c \

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "stream.h"
 #include "stream_tls.h"
@@ -119,6 +120,34 @@ stream_write(struct stream *stream, struct slice data)
 	if (error == 0)
 		stream_set_events(stream, stream->io.events | EPOLLOUT);
 	return error;
+}
+
+int
+stream_pass(struct stream *stream, struct slice data, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .space = { 0 } };
+	struct iovec part = { .iov_len = data.size };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c = &control.align;
+	ssize_t n;
+
+	if (!stream->is_open || stream->tls != NULL || stream->out.size > 0)
+		return -EBUSY;
+	part.iov_base = (void *)(uintptr_t)data.data;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	n = sendmsg(stream->io.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	return stream_write(stream, (struct slice){ data.data + n,
+	    data.size - (size_t)n });
 }
 
 void

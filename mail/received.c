@@ -2,6 +2,7 @@
 /*
  * received.c - trace fields; see received.h.
  */
+#include <stdio.h>
 #include "address.h"
 #include "mail_date.h"
 #include "octets.h"
@@ -153,11 +154,26 @@ put_tls(struct folder *f, struct slice tls)
 }
 
 static void
+put_user(struct folder *f, const struct received *r)
+{
+	char uid[16];
+
+	snprintf(uid, sizeof uid, "%u", r->uid);
+	put_word(f, "(Postern,", SLICE(""), "");
+	put_word(f, "from uid ", slice_of(uid), "");
+	put_name(f, "", r->user, ")");
+}
+
+static void
 put_by(struct folder *f, const struct received *r)
 {
-	new_line(f);
+	if (r->user.size == 0)
+		new_line(f);
 	put_name(f, "by ", r->host, "");
-	put_word(f, "(Postern)", SLICE(""), "");
+	if (r->user.size > 0)
+		put_user(f, r);
+	else
+		put_word(f, "(Postern)", SLICE(""), "");
 	put_word(f, "with ", slice_of(received_protocol(r->with)), "");
 	if (r->tls.size > 0)
 		put_tls(f, r->tls);
@@ -194,7 +210,10 @@ received_write(struct buf *out, const struct received *r)
 	struct folder f = { .out = out };
 	size_t start = out->size;
 
-	put_from(&f, r);
+	if (r->user.size > 0)
+		put(&f, SLICE("Received:"));
+	else
+		put_from(&f, r);
 	put_by(&f, r);
 	put_date(&f, r);
 	return finish(&f, start);

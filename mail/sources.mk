@@ -11,6 +11,7 @@ MAIL_SRCS = \
 	mail/base64.c \
 	mail/batv.c \
 	mail/clamd.c \
+	mail/complete.c \
 	mail/dkim_body.c \
 	mail/dkim_sign.c \
 	mail/dsn.c \

@@ -55,9 +55,8 @@ copy(int to, int from)
 	    F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ? strerror(errno) : NULL;
 }
 
-/* A sealed memfd, or -1 after adding the problem. */
-static int
-open_copy(const char *what, const char *path, unsigned line,
+int
+certificate_copy(const char *what, const char *path, unsigned line,
     struct config_problems *problems)
 {
 	const char *wrong = NULL;
@@ -119,10 +118,10 @@ certificates_open(struct certificate *certificates,
 	for (size_t i = 0; i < config->n_tls; i++) {
 		const struct config_tls *tls = &config->tls[i];
 
-		certificates[i].fd = open_copy("certificate",
+		certificates[i].fd = certificate_copy("certificate",
 		    tls->certificate, tls->line, problems);
-		certificates[i].key_fd = open_copy("key", tls->key, tls->line,
-		    problems);
+		certificates[i].key_fd = certificate_copy("key", tls->key,
+		    tls->line, problems);
 	}
 }
 

@@ -21,6 +21,12 @@ struct owner {
 	gid_t gid;
 };
 
+/*
+ * Copy a file into a sealed memfd, or -1 after adding the problem. what is
+ * "certificate", or "key", which not everybody should be able to read.
+ */
+int certificate_copy(const char *what, const char *path, unsigned line,
+    struct config_problems *problems);
 void certificates_init(struct certificate *certificates);
 void certificates_close(struct certificate *certificates);
 /* Copy the files of each section tls; adds problems at its line. */

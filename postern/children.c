@@ -323,18 +323,6 @@ children_start_generation(struct supervisor *s)
 	start_smtpd(s);
 }
 
-void
-compile_start(struct supervisor *s)
-{
-	if (children_count(s, ROLE_COMPILER, NULL) > 0) {
-		s->wants_compile = true;	/* once more when it ends */
-		return;
-	}
-	/* index 1 tells the compiler to take shrunken tables too */
-	child_start(child_new(s, ROLE_COMPILER, s->wants_accept));
-	s->wants_compile = s->wants_accept = false;
-}
-
 /* ---- the end of a process ---- */
 
 static void
@@ -354,21 +342,6 @@ log_death(const struct child *child, int status)
 }
 
 static void
-compiler_ended(struct child *child, int status)
-{
-	struct supervisor *s = child->supervisor;
-
-	child->state = CHILD_NONE;
-	if (status != 0)
-		log_error("tables_not_compiled", LOG_S("effect",
-		    "the old ones stay in use; see the lines above"), LOG_END);
-	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
-	children_tell(s, ROLE_AUTH, TABLES_CHANGED);
-	if (s->wants_compile && !s->is_stopping)
-		compile_start(s);
-}
-
-static void
 child_ended(struct child *child, int status)
 {
 	struct supervisor *s = child->supervisor;
@@ -377,7 +350,7 @@ child_ended(struct child *child, int status)
 
 	channel_free(&child->channel);
 	if (child->role == ROLE_COMPILER) {
-		compiler_ended(child, status);
+		compile_ended(child, status);
 		return;
 	}
 	if (child->scoreboard >= 0)

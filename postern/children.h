@@ -55,6 +55,11 @@ size_t children_count(const struct supervisor *s, enum role role,
 /* Start another of a shared role; the one that runs finishes its work. */
 void children_replace(struct supervisor *s, enum role role);
 void children_tell(struct supervisor *s, enum role role, uint16_t type);
+
+/* ---- compile.c ---- */
 void compile_start(struct supervisor *s);
+void compile_ended(struct child *child, int status);
+bool on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg);
+bool on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg);
 
 #endif

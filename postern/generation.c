@@ -71,6 +71,7 @@ generation_free(struct generation **generation)
 	if ((*generation)->config_fd >= 0)
 		close((*generation)->config_fd);
 	certificates_close((*generation)->certificates);
+	dkim_keys_close((*generation)->dkim_fds);
 	free(*generation);
 	*generation = NULL;
 }
@@ -88,6 +89,7 @@ generation_load(const char *path, uint16_t number,
 	new->number = number;
 	new->config_fd = -1;
 	certificates_init(new->certificates);
+	dkim_keys_init(new->dkim_fds);
 	new->config = generation_read(path, &text, problems);
 	if (new->config != NULL) {
 		new->config_fd = sealed_copy(&text);

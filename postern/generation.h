@@ -13,6 +13,7 @@
 #include "buf.h"
 #include "certificates.h"
 #include "config.h"
+#include "dkim_keys.h"
 
 struct generation {
 	uint16_t number;
@@ -20,6 +21,7 @@ struct generation {
 	int config_fd;			/* sealed memfd of the text */
 	uint64_t config_size;
 	struct certificate certificates[CONFIG_MAX_TLS];
+	int dkim_fds[CONFIG_MAX_DKIM];	/* sealed memfds, or -1 */
 	bool is_draining;
 };
 

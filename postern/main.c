@@ -49,6 +49,7 @@ check_certificates(const struct config *config,
     struct config_problems *problems)
 {
 	struct certificate certificates[CONFIG_MAX_TLS];
+	int dkim_fds[CONFIG_MAX_DKIM];
 	bool is_privileged = geteuid() == 0;
 	struct owner as = { 0, 0 };
 	char name[128];
@@ -67,6 +68,12 @@ check_certificates(const struct config *config,
 		error = certificates_check(certificates, config,
 		    is_privileged ? &as : NULL, problems);
 	certificates_close(certificates);
+	dkim_keys_init(dkim_fds);
+	dkim_keys_open(dkim_fds, config, problems);
+	if (!error && (!is_privileged || as.uid != 0))
+		error = dkim_keys_check(dkim_fds, config,
+		    is_privileged ? &as : NULL, problems);
+	dkim_keys_close(dkim_fds);
 	return error;
 }
 

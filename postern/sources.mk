@@ -3,12 +3,15 @@ POSTERN_SRCS = \
 	postern/certificates.c \
 	postern/check.c \
 	postern/children.c \
+	postern/compile.c \
+	postern/dkim_keys.c \
 	postern/endpoints.c \
 	postern/generation.c \
 	postern/listen.c \
 	postern/log_sink.c \
 	postern/main.c \
 	postern/notify.c \
+	postern/secret_file.c \
 	postern/state_dir.c \
 	postern/supervisor.c \
 	postern/wire.c

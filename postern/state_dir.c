@@ -4,6 +4,7 @@
  *
  *	state_dir/            root, 0755
  *	  postern.lock        held by the supervisor and every child
+ *	  secrets             root's, 0600: secret_file.c
  *	  control.sock        posternctl's
  *	  empty/              the empty root of those who need no file
  *	  store/              store's, 0700

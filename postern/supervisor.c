@@ -16,6 +16,7 @@
 #include "supervisor.h"
 
 #define TICK_MS 5000
+#define TICKS_PER_DAY (86400 / 5)
 #define DRAIN_MS 600000		/* old sessions after a reload */
 #define STOP_MS 90000		/* running transactions at the end */
 
@@ -27,23 +28,6 @@ on_ready(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	supervisor_child_ready(arg);
 	return m->body.size == 0;
-}
-
-static bool
-on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg)
-{
-	struct child *child = arg;
-	bool accepts = ipc_get_u8(&m->body) != 0;
-
-	(void)ch;
-	if (!ipc_reader_is_done(&m->body))
-		return false;
-	/* only the postmaster, through control, may accept a shrunken one */
-	if (accepts && child->role != ROLE_CONTROL)
-		return false;
-	child->supervisor->wants_accept |= accepts;
-	compile_start(child->supervisor);
-	return true;
 }
 
 static bool
@@ -96,6 +80,7 @@ const struct channel_rule supervisor_rules[] = {
 	{ PEER_MISBEHAVED, CHANNEL_NO_FD, on_peer_misbehaved },
 	{ CHILD_READY, CHANNEL_NO_FD, on_ready },
 	{ COMPILE_WANTED, CHANNEL_NO_FD, on_compile_wanted },
+	{ SUPERVISOR_COMPILE, CHANNEL_NO_FD, on_compile_asked },
 	{ SUPERVISOR_STATUS, CHANNEL_NO_FD, on_status },
 	{ SUPERVISOR_RELOAD, CHANNEL_NO_FD, on_reload },
 	{ ENDPOINT_ASK, CHANNEL_NO_FD, on_endpoint },
@@ -325,6 +310,12 @@ accept_next(struct supervisor *s, struct generation *next)
 		    LOG_END);
 		return "a certificate cannot be used; run postern -n";
 	}
+	if (!dkim_keys_reload(next->dkim_fds, next->config, vault_owner(s))) {
+		log_error("reload_failed", LOG_S("effect", "a key of DKIM "
+		    "cannot be used; the old configuration stays in force"),
+		    LOG_END);
+		return "a key of DKIM cannot be used; run postern -n";
+	}
 	return log_sink_change(s, next->config) ? NULL :
 	    "the log cannot be opened";
 }
@@ -469,6 +460,35 @@ on_signal(int signo, void *arg)
 
 /* ---- start ---- */
 
+/* What was read at the start stays in use when it cannot be read now. */
+static void
+renew_secrets(struct supervisor *s)
+{
+	int fd = secret_file_open(s->current->config->state_dir);
+
+	if (fd < 0) {
+		log_error("secrets", LOG_E("error", fd), LOG_S("effect",
+		    "those that were read before stay in use"), LOG_END);
+		return;
+	}
+	close(s->secret_fd);
+	s->secret_fd = fd;
+	wire_secrets(s);
+}
+
+static void
+open_secrets(struct supervisor *s)
+{
+	const char *folder = s->current->config->state_dir;
+
+	s->secret_fd = secret_file_open(folder);
+	if (s->secret_fd == -EPERM)
+		fatal("%s/secrets must be a file of its own that only its "
+		    "owner can read", folder);
+	if (s->secret_fd < 0)
+		fatal("%s/secrets: %s", folder, strerror(-s->secret_fd));
+}
+
 static void
 on_tick(struct loop_timer *timer, void *arg)
 {
@@ -476,6 +496,8 @@ on_tick(struct loop_timer *timer, void *arg)
 
 	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
 	log_sink_mend(s);
+	if (++s->n_ticks % TICKS_PER_DAY == 0)
+		renew_secrets(s);
 }
 
 static void
@@ -506,6 +528,10 @@ load_certificates(struct supervisor *s)
 	certificates_open(g->certificates, g->config, &problems);
 	error = certificates_check(g->certificates, g->config, vault_owner(s),
 	    &problems);
+	dkim_keys_open(g->dkim_fds, g->config, &problems);
+	if (!error)
+		error = dkim_keys_check(g->dkim_fds, g->config,
+		    vault_owner(s), &problems);
 	if (error)
 		config_problem_add(&problems, 0, false, "certificates could "
 		    "not be checked: %s", strerror(-error));
@@ -574,6 +600,7 @@ supervisor_run(const char *config_path)
 	if (begin(&s) != 0)
 		return 1;
 	state_dir_open(&s);
+	open_secrets(&s);
 	if (getrandom(s.secrets, sizeof s.secrets, 0) !=
 	    (ssize_t)sizeof s.secrets)
 		fatal("no random numbers");

@@ -38,6 +38,14 @@ struct bound_socket {
 	bool is_used;
 };
 
+/* control waits for the end of a run of the compiler. */
+#define COMPILE_WAITERS_MAX 16
+struct compile_waiter {
+	pid_t pid;			/* control's */
+	uint32_t id;			/* of its question */
+	unsigned runs_left;		/* 1: the one under way is its own */
+};
+
 struct supervisor {
 	const char *config_path;
 	struct loop *loop;
@@ -50,6 +58,8 @@ struct supervisor {
 	int log_fd;
 	int lock_fd;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
+	int secret_fd;			/* sealed: vault's */
+	unsigned n_ticks;
 	int renames_fd;			/* deliver's, for all its lives */
 	int failures_fd;		/* auth's */
 	/* looked up once, at the start: a directory service that is silent
@@ -57,6 +67,8 @@ struct supervisor {
 	struct owner owners[ROLE_COUNT];
 	bool is_stopping, is_up;
 	bool wants_compile, wants_accept, wants_reload;
+	struct compile_waiter waiters[COMPILE_WAITERS_MAX];
+	size_t n_waiters;
 	int64_t started_us;
 	struct loop_timer stop_limit, drain_limit, tick;
 };
@@ -88,6 +100,14 @@ void state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
 /* Whether the spool holds mail that is still to be sent. */
 bool state_dir_has_queued(const struct supervisor *s);
 
+/* ---- secret_file.c ---- */
+/*
+ * What secrets.h reads, as a sealed memfd: made at the first start, with a
+ * new key where one is due. -EBADMSG, -EPERM (others may read the file) or
+ * another negative errno.
+ */
+int secret_file_open(const char *state_dir);
+
 /* ---- listen.c ---- */
 /*
  * Bind what the newest configuration names and is not bound yet; close what
@@ -109,6 +129,8 @@ int wire_child(struct child *child, int fd);
 bool role_is_shared(enum role role);
 /* The newest configuration, to the shared ones that run. */
 void wire_config(struct supervisor *s);
+/* What is in s->secret_fd now, to the vault that runs. */
+void wire_secrets(struct supervisor *s);
 /* The keys of this generation, to the vault that runs. */
 void wire_keys(struct supervisor *s, const struct generation *generation);
 /* accuser closed the channel of this peer, as it broke the rules. */

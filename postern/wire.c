@@ -185,24 +185,74 @@ send_keys(const struct generation *g, int fd)
 	return error;
 }
 
+/* Of the newest configuration alone: that is the one that vault has. */
+static int
+send_dkim_keys(const struct generation *g, int fd)
+{
+	struct ipc_writer w;
+	int error = 0;
+
+	for (size_t i = 0; i < g->config->n_dkims && !error; i++) {
+		put_key_of(&w, g, i);
+		if (g->dkim_fds[i] >= 0)
+			error = ipc_send(fd, SETUP_DKIM, 0, 0, &w,
+			    g->dkim_fds[i]);
+	}
+	return error;
+}
+
+static int
+send_vault(const struct supervisor *s, int fd)
+{
+	int error = send_keys(s->current, fd);
+
+	if (!error)
+		error = send_keys(s->previous, fd);
+	if (!error)
+		error = send_dkim_keys(s->current, fd);
+	return error ? error : ipc_send(fd, SETUP_SECRETS, 0, 0, NULL,
+	    s->secret_fd);
+}
+
+static struct child *
+running_vault(struct supervisor *s)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state == CHILD_RUNNING &&
+		    s->children[i].role == ROLE_VAULT &&
+		    s->children[i].channel != NULL)
+			return &s->children[i];
+	return NULL;
+}
+
+void
+wire_secrets(struct supervisor *s)
+{
+	struct child *vault = running_vault(s);
+
+	if (vault != NULL)
+		channel_tell(vault->channel, SETUP_SECRETS, NULL,
+		    s->secret_fd);
+}
+
 /* It hears of the smtpd that use them later, on this same channel. */
 void
 wire_keys(struct supervisor *s, const struct generation *g)
 {
+	struct child *vault = running_vault(s);
 	struct ipc_writer w;
 
-	for (size_t k = 0; k < MAX_CHILDREN; k++) {
-		struct child *child = &s->children[k];
-
-		if (child->state != CHILD_RUNNING ||
-		    child->role != ROLE_VAULT || child->channel == NULL)
-			continue;
-		for (size_t i = 0; i < g->config->n_tls; i++) {
-			put_key_of(&w, g, i);
-			if (g->certificates[i].key_fd >= 0)
-				channel_tell(child->channel, SETUP_KEY, &w,
-				    g->certificates[i].key_fd);
-		}
+	for (size_t i = 0; vault && i < g->config->n_tls; i++) {
+		put_key_of(&w, g, i);
+		if (g->certificates[i].key_fd >= 0)
+			channel_tell(vault->channel, SETUP_KEY, &w,
+			    g->certificates[i].key_fd);
+	}
+	for (size_t i = 0; vault && i < g->config->n_dkims; i++) {
+		put_key_of(&w, g, i);
+		if (g->dkim_fds[i] >= 0)
+			channel_tell(vault->channel, SETUP_DKIM, &w,
+			    g->dkim_fds[i]);
 	}
 }
 
@@ -306,14 +356,21 @@ is_same_world(const struct child *a, const struct child *b)
 	    a->generation == b->generation;
 }
 
+static void
+put_peer(struct ipc_writer *w, const struct child *peer)
+{
+	ipc_writer_init(w);
+	ipc_put_u16(w, (uint16_t)peer->role);
+	ipc_put_u16(w, peer->index);
+	ipc_put_u16(w, (uint16_t)peer->kind);
+}
+
 static int
 send_peer(int fd, const struct child *peer, int end)
 {
 	struct ipc_writer w;
 
-	ipc_writer_init(&w);
-	ipc_put_u16(&w, (uint16_t)peer->role);
-	ipc_put_u16(&w, peer->index);
+	put_peer(&w, peer);
 	return ipc_send(fd, SETUP_PEER, 0, 0, &w, end);
 }
 
@@ -327,9 +384,7 @@ connect_peers(struct child *child, struct child *other, int fd)
 		return error;
 	error = send_peer(fd, other, ends[0]);
 	close(ends[0]);
-	ipc_writer_init(&w);
-	ipc_put_u16(&w, (uint16_t)child->role);
-	ipc_put_u16(&w, child->index);
+	put_peer(&w, child);
 	if (!error && other->channel != NULL)
 		channel_tell(other->channel, SETUP_PEER, &w, ends[1]);
 	close(ends[1]);
@@ -347,9 +402,7 @@ connect_again(struct child *child, struct child *other)
 	if (ipc_pair(ends) != 0)
 		return;
 	for (int i = 0; i < 2; i++) {
-		ipc_writer_init(&w);
-		ipc_put_u16(&w, (uint16_t)ends_of[!i]->role);
-		ipc_put_u16(&w, ends_of[!i]->index);
+		put_peer(&w, ends_of[!i]);
 		if (ends_of[i]->channel != NULL)
 			channel_tell(ends_of[i]->channel, SETUP_PEER, &w,
 			    ends[i]);
@@ -422,9 +475,7 @@ wire_child(struct child *child, int fd)
 	if (!error)
 		error = send_certificates(child, fd);
 	if (!error && child->role == ROLE_VAULT)
-		error = send_keys(child->supervisor->current, fd);
-	if (!error && child->role == ROLE_VAULT)
-		error = send_keys(child->supervisor->previous, fd);
+		error = send_vault(child->supervisor, fd);
 	if (!error && child->role == ROLE_CONTROL)
 		error = send_named_fd(fd, SETUP_FD_CONTROL_SOCKET,
 		    child->supervisor->control_socket);

@@ -7,62 +7,152 @@
  * It holds: state_dir/spool, as its root when the server runs as root, and
  * the key that auth's vouchers are checked with.
  * It can never: reach the network or any other file, become another user,
- * start a program. It takes nothing that auth has not vouched for.
+ * start a program. It takes nothing that auth has not vouched for, and what
+ * it writes itself (a DSN) it can give to deliver only.
+ *
+ *	smtpd --PREPARE, COMMIT--> intake.c --> spool.c
+ *	control --COMMAND--> commands.c          |
+ *	        schedule.c --> jobs.c --> store, vault, relay
+ *	                       reports.c --> vault, directory, deliver
  */
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "ask.h"
+#include "clock.h"
 #include "log.h"
+#include "queue.h"
 #include "sandbox.h"
 
-struct queue {
-	struct compartment c;
-};
+#define REMOVALS_MS 200		/* until removed names are durable */
+#define SLEEP_MOST_S 600
 
-/* One channel: to smtpd and control, who ask, or to one that is asked. */
-struct peer {
-	struct queue *queue;
-	struct channel *ch;
-	enum role role;
-	uint16_t index;
-};
-
-static void
-on_closed(struct channel *ch, bool misbehaved, void *arg)
+int64_t
+queue_now_s(const struct queue *q)
 {
-	struct peer *peer = arg;
+	return clock_monotonic_us() / 1000000 + q->clock_offset_s;
+}
 
-	(void)ch;
-	if (misbehaved) {
-		log_error("suspected_break_in", LOG_S("peer",
-		    role_name(peer->role)), LOG_U("index", peer->index),
-		    LOG_S("effect", "its channel is closed"), LOG_END);
-		compartment_accuse(peer->role, peer->index);
-	}
-	free(peer);
+/* ---- work ---- */
+
+static void on_work(struct loop_timer *timer, void *arg);
+
+void
+queue_want_work(struct queue *q)
+{
+	if (!loop_timer_is_running(&q->work))
+		loop_timer_start(q->c.loop, &q->work, 0, on_work, q);
 }
 
 static void
-on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
+on_removals(struct loop_timer *timer, void *arg)
 {
-	struct peer *peer = calloc(1, sizeof *peer);
+	struct queue *q = arg;
 
-	if (peer == NULL) {
-		close(fd);
-		return;
+	(void)timer;
+	if (spool_has_removed(q->spool))
+		spool_flush(q->spool);
+}
+
+static void
+on_sleep(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	queue_want_work(arg);
+}
+
+/* Until something is due; timers of one length share one list. */
+static void
+sleep_on(struct queue *q)
+{
+	const struct heap_item *item = heap_first(&q->deadlines);
+	int64_t next_s = schedule_next_s(q->schedule), left_s;
+
+	if (item != NULL && item->due_s < next_s)
+		next_s = item->due_s;
+	left_s = next_s == INT64_MAX ? SLEEP_MOST_S : next_s - queue_now_s(q);
+	if (left_s > SLEEP_MOST_S)
+		left_s = SLEEP_MOST_S;
+	loop_timer_start(q->c.loop, &q->sleep, left_s < 1 ? 1000 :
+	    (uint32_t)left_s * 1000, on_sleep, q);
+}
+
+static void
+flush_all_changes(struct queue *q)
+{
+	messages_write(q);
+	while (spool_is_waiting(q->spool)) {
+		spool_flush(q->spool);
+		messages_write(q);
 	}
-	*peer = (struct peer){ .queue = c->arg, .role = role, .index = index };
-	peer->ch = channel_new(c->loop, fd, role_name(role), NULL, 0,
-	    on_closed, peer);
-	if (peer->ch != NULL)
-		return;
-	log_error("peer", LOG_E("error", errno), LOG_END);
-	free(peer);
+}
+
+/* What came in this round becomes durable together, then it may be sent. */
+static void
+on_work(struct loop_timer *timer, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)timer;
+	messages_tick(q);
+	flush_all_changes(q);
+	if (!q->is_stopping)
+		jobs_start(q);
+	messages_round_end(q);
+	if (q->to_save != NULL || spool_is_waiting(q->spool))
+		queue_want_work(q);
+	else if (spool_has_removed(q->spool) &&
+	    !loop_timer_is_running(&q->removals))
+		loop_timer_start(q->c.loop, &q->removals, REMOVALS_MS,
+		    on_removals, q);
+	sleep_on(q);
+}
+
+/* ---- configuration, start and end ---- */
+
+static struct schedule_settings
+schedule_from(const struct config *config)
+{
+	struct schedule_settings settings = {
+		.per_destination = config->queue.per_destination,
+		.most = QUEUE_JOBS_MAX,
+		.retry_first_s = config->queue.retry_first_s,
+		.retry_longest_s = config->queue.retry_longest_s };
+
+	if (getrandom(&settings.seed, sizeof settings.seed, 0) < 0)
+		settings.seed = (uint64_t)clock_monotonic_us();
+	return settings;
+}
+
+static void
+on_config(struct compartment *c, const struct config *old)
+{
+	struct queue *q = c->arg;
+	struct schedule_settings settings = schedule_from(c->config);
+	const char *now = c->config->relay.smart_host;
+	const char *before = old->relay.smart_host;
+
+	schedule_set(q->schedule, &settings);
+	if (strcmp(now ? now : "", before ? before : "") != 0)
+		messages_rebuild(q);
+	queue_want_work(q);
+}
+
+/* What relay has under way is tried again by the next one. */
+static void
+on_stop(struct compartment *c)
+{
+	struct queue *q = c->arg;
+
+	q->is_stopping = true;
+	flush_all_changes(q);
+	spool_flush(q->spool);
+	loop_stop(c->loop);
 }
 
 /* From here on every path is relative to the spool. */
@@ -85,6 +175,22 @@ enter_sandbox(const struct queue *q)
 	sandbox_enter(&sandbox);
 }
 
+static void
+queue_open(struct queue *q)
+{
+	struct schedule_settings settings = schedule_from(q->c.config);
+	int error = spool_open(&q->spool);
+
+	if (error)
+		fatal("spool: %s", strerror(-error));
+	q->clock_offset_s = clock_wall_s() - clock_monotonic_us() / 1000000;
+	q->schedule = schedule_new(&settings);
+	if (q->schedule == NULL || messages_init(q) != 0)
+		fatal("no memory");
+	messages_load(q);
+	queue_want_work(q);
+}
+
 int
 queue_main(void)
 {
@@ -93,10 +199,13 @@ queue_main(void)
 
 	compartment_start(&q.c, ROLE_QUEUE);
 	q.c.arg = &q;
-	q.c.on_peer = on_peer;
+	q.c.on_peer = queue_on_peer;
+	q.c.on_config = on_config;
+	q.c.on_stop = on_stop;
 	if (!q.c.has_secret[SECRET_VOUCH])
 		fatal("the secret for vouchers is missing");
 	enter_sandbox(&q);
+	queue_open(&q);
 	compartment_ready(&q.c);
 	error = loop_run(q.c.loop);
 	if (error)

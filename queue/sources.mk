@@ -1,11 +1,21 @@
 # Everything that is compiled from this folder, one file a line.
 QUEUE_SRCS = \
+	queue/changes.c \
+	queue/command_text.c \
+	queue/commands.c \
 	queue/envelope.c \
 	queue/envelope_parse.c \
 	queue/heap.c \
+	queue/intake.c \
+	queue/jobs.c \
 	queue/lanes.c \
+	queue/messages.c \
+	queue/peers.c \
 	queue/queue.c \
+	queue/reports.c \
+	queue/results.c \
 	queue/schedule.c \
 	queue/spool.c \
 	queue/spool_load.c \
+	queue/tags.c \
 	queue/word.c

@@ -121,14 +121,13 @@ write_all(int fd, struct slice text)
 }
 
 static int
-copy_message(int to, const struct spool_body *body)
+copy_message(int to, int from, uint64_t left)
 {
 	off_t at = 0;
-	uint64_t left = body->size_bytes;
 	int error = FAULT("queue.write_body");
 
 	while (!error && left > 0) {
-		ssize_t n = sendfile(to, body->fd, &at,
+		ssize_t n = sendfile(to, from, &at,
 		    left < CHUNK_MAX ? (size_t)left : CHUNK_MAX);
 
 		if (n < 0 && errno == EINTR)
@@ -164,16 +163,14 @@ write_envelope(struct spool *spool, const struct envelope *e,
 }
 
 static int
-write_body(struct spool *spool, const char *name,
-    const struct spool_body *body)
+write_body(struct spool *spool, const char *name, int message_fd,
+    uint64_t size_bytes)
 {
 	int error, fd = create(spool, SPOOL_BODIES, name, O_EXCL);
 
 	if (fd < 0)
 		return fd;
-	error = write_all(fd, body->top);
-	if (!error)
-		error = copy_message(fd, body);
+	error = copy_message(fd, message_fd, size_bytes);
 	if (!error)
 		return fd;
 	close(fd);
@@ -233,14 +230,14 @@ change_new(struct spool *spool, enum spool_step step, uint64_t id,
 
 int
 spool_prepare(struct spool *spool, const struct envelope *e,
-    const struct spool_body *body, spool_done_fn *done, void *arg)
+    int message_fd, spool_done_fn *done, void *arg)
 {
 	char name[ENVELOPE_ID_SIZE];
 	struct spool_change *change;
 	int body_fd, fd;
 
 	envelope_id_write(name, e->id);
-	body_fd = write_body(spool, name, body);
+	body_fd = write_body(spool, name, message_fd, e->size_bytes);
 	if (body_fd < 0)
 		return body_fd;
 	fd = write_envelope(spool, e, SPOOL_PREPARED, name);

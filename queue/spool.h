@@ -60,16 +60,12 @@ int spool_load(struct spool *spool, const struct spool_visitor *visitor);
 /* ---- changes; done is called by spool_flush ---- */
 
 /*
- * Copy top and message into bodies/ and write the envelope into prepared/.
- * A negative errno: nothing is there, and done is not called.
+ * Copy the message (all size_bytes of the envelope) into bodies/ and write
+ * the envelope into prepared/. A negative errno: nothing is there, and done
+ * is not called.
  */
-struct spool_body {
-	struct slice top;		/* header lines in front of it */
-	int fd;
-	uint64_t size_bytes;
-};
 int spool_prepare(struct spool *spool, const struct envelope *e,
-    const struct spool_body *body, spool_done_fn *done, void *arg);
+    int message_fd, spool_done_fn *done, void *arg);
 /* Make it active. 0 or a negative errno, as above. */
 int spool_commit(struct spool *spool, uint64_t id, spool_done_fn *done,
     void *arg);

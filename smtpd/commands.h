@@ -17,13 +17,17 @@ command_fn cmd_mail;					/* mail.c */
 command_fn cmd_rcpt;					/* rcpt.c */
 command_fn cmd_data, cmd_bdat, cmd_bdat_out_of_phase;	/* data.c, bdat.c */
 command_fn cmd_starttls;					/* starttls.c */
-command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit;
+command_fn cmd_auth;					/* auth.c */
+command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit,
+    cmd_xqueue;
 
 /* The one reader: what every call from outside ends in (session.c). */
 enum step session_run(struct session *s, enum step step);
 void session_flush(struct session *s);
 /* 220; or, if the client has talked already, 554. */
 enum step session_say_greeting(struct session *s, bool has_talked);
+/* The 220 alone, as a handler answers. */
+enum step session_greeting(struct session *s);
 /* No time left for the handshake (starttls.c). */
 enum step session_handshake_over(struct session *s);
 /* Ask, and go on in answered. Unknown at once if it cannot be asked. */

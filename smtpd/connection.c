@@ -5,8 +5,11 @@
  * followed by, so that nothing is freed under a caller.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#include "caller.h"
 #include "connection.h"
 #include "filters.h"
 #include "limits.h"
@@ -252,6 +255,16 @@ host_send(void *conn, struct slice data)
 		(void)stream_write(&c->stream, data);
 }
 
+static void
+host_hand_over(void *conn, struct slice data, int fd)
+{
+	struct connection *c = conn;
+
+	/* without it the client has a reply too few, and hangs up */
+	if (stream_pass(&c->stream, data, fd) < 0)
+		stream_shut(&c->stream);
+}
+
 static enum presence
 host_presence(void *conn)
 {
@@ -317,6 +330,19 @@ connection_filters(struct connection *c, const struct session *s)
 	return c->filters;
 }
 
+/* Whoever is at the other end is told by the socket itself. */
+static uint32_t
+host_ask_peer(struct connection *c, struct session *s,
+    const struct question *q)
+{
+	struct question with_socket = *q;
+
+	if (!c->stream.is_open)
+		return 0;
+	with_socket.fd = c->stream.io.fd;
+	return peers_ask(c->server->peers, s, &with_socket);
+}
+
 static uint32_t
 host_ask(struct session *s, const struct question *q)
 {
@@ -325,6 +351,8 @@ host_ask(struct session *s, const struct question *q)
 	if (question_is_for_filters(q->kind))
 		return filters_ask(connection_filters(c, s), q,
 		    c->stream.is_open ? c->stream.io.fd : -1);
+	if (q->kind == QUESTION_AUTH_PEER)
+		return host_ask_peer(c, s, q);
 	return peers_ask(c->server->peers, s, q);
 }
 
@@ -350,6 +378,7 @@ host_tell(struct session *s, const struct question *q)
 
 const struct session_host connection_host = {
 	.send = host_send,
+	.hand_over = host_hand_over,
 	.presence = host_presence,
 	.start_tls = host_start_tls,
 	.timer = host_timer,
@@ -377,6 +406,14 @@ connection_waits(struct connection *c)
 	return true;
 }
 
+/* The unix listener's: no stranger, so it is not made to wait. */
+static bool
+connection_is_local(const struct connection *c)
+{
+	return c->server->settings.kind == LISTEN_LOCAL &&
+	    !c->session->is_self_test;
+}
+
 static void
 connection_greet(struct connection *c, enum reply_name turned_away)
 {
@@ -389,6 +426,11 @@ connection_greet(struct connection *c, enum reply_name turned_away)
 	}
 	if (c->is_mute) {
 		session_secure(c->session);
+		return;
+	}
+	if (connection_is_local(c)) {
+		session_begin(c->session);
+		caller_greet(c->session);
 		return;
 	}
 	has_talked = stream_look(&c->stream) == STREAM_HAS_INPUT;
@@ -446,27 +488,61 @@ server_adopt_self_test(struct server *server, int fd)
 	connection_begin(c, REPLY_COUNT);
 }
 
+/* NULL: there is no memory, and fd is closed. */
+static struct connection *
+connection_admit(struct server *server, int fd, const char *ip,
+    const char *counted_as, enum reply_name *turned_away)
+{
+	struct connection *c = connection_new(server, fd);
+	struct client *client = NULL;
+
+	if (c == NULL)
+		return NULL;
+	*turned_away = limits_admit(server->settings.limits, counted_as,
+	    &client);
+	c->session = session_new(&server->settings, c, ip, client,
+	    *turned_away == REPLY_COUNT);
+	if (c->session != NULL)
+		return c;
+	if (*turned_away == REPLY_COUNT)
+		limits_leave(server->settings.limits, &client);
+	stream_close(&c->stream);
+	free(c);
+	return NULL;
+}
+
 void
 server_adopt(struct server *server, int fd, const char *ip,
     enum config_tls_mode tls_mode)
 {
-	struct connection *c = connection_new(server, fd);
-	struct client *client = NULL;
 	enum reply_name turned_away;
+	struct connection *c = connection_admit(server, fd, ip, ip,
+	    &turned_away);
 
 	if (c == NULL)
 		return;
-	turned_away = limits_admit(server->settings.limits, ip, &client);
-	c->session = session_new(&server->settings, c, ip, client,
-	    turned_away == REPLY_COUNT);
-	if (c->session == NULL) {
-		if (turned_away == REPLY_COUNT)
-			limits_leave(server->settings.limits, &client);
-		stream_close(&c->stream);
-		free(c);
+	c->session->tls_mode = server->tls != NULL ? tls_mode : TLS_OFF;
+	connection_begin(c, turned_away);
+}
+
+void
+server_adopt_local(struct server *server, int fd)
+{
+	struct ucred peer = { .uid = UINT32_MAX };
+	socklen_t size = sizeof(peer);
+	enum reply_name turned_away;
+	struct connection *c;
+	char user[32];
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+		close(fd);
 		return;
 	}
-	c->session->tls_mode = server->tls != NULL ? tls_mode : TLS_OFF;
+	snprintf(user, sizeof(user), "uid:%u", (unsigned)peer.uid);
+	c = connection_admit(server, fd, CALLER_IP, user, &turned_away);
+	if (c == NULL)
+		return;
+	c->session->caller_uid = (unsigned)peer.uid;
 	connection_begin(c, turned_away);
 }
 

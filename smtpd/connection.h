@@ -62,6 +62,8 @@ void server_mute(struct server *server);
 /* A connected, non-blocking fd; ip is its peer. Takes fd over. */
 void server_adopt(struct server *server, int fd, const char *ip,
     enum config_tls_mode tls_mode);
+/* The same of a program of this host, by the unix listener. */
+void server_adopt_local(struct server *server, int fd);
 /* The same with our own end: see self_test.h. */
 void server_adopt_self_test(struct server *server, int fd);
 /* Take nothing new; ended is called when the last connection has gone. */

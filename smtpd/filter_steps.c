@@ -69,6 +69,10 @@ fill_facts(struct session *s, struct milter_facts *f)
 		f->client_ptr = f->client_name;
 	f->helo = slice_of(s->helo != NULL ? s->helo : "");
 	fill_tls(s, f);
+	if (s->user != NULL && s->auth_type != NULL) {
+		f->auth_type = slice_of(s->auth_type);
+		f->auth_user = slice_of(s->user->user);
+	}
 	if (tx == NULL)
 		return;
 	write_args(tx);

@@ -41,6 +41,7 @@ void finish_release(struct session *s, enum release_how how);
 
 /* Our Received field (trace.c). */
 int trace_make(struct session *s);
+int trace_make_as(struct session *s, struct slice id);
 /* The base name of all copies; is_whole is known. */
 void trace_name_copies(struct transaction *tx);
 /* The complete file name of one copy, as deliver will name it. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "auth.h"
 #include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
@@ -86,6 +87,8 @@ ehlo_put_keywords(struct buf *text, const struct session *s)
 	ehlo_put_limits(text, settings);
 	if (s->tls == NULL && s->tls_mode != TLS_OFF)
 		buf_puts(text, "\nSTARTTLS");
+	if (auth_is_offered(s))
+		auth_put_keyword(text, s);
 	buf_puts(text, "\nHELP");
 }
 

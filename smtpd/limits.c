@@ -145,13 +145,20 @@ limits_sum(const struct limits *limits, enum scoreboard_counter counter)
 
 /* ---- clients ---- */
 
-/* IPv4 as ::ffff:a.b.c.d, of IPv6 the first half. */
+/* IPv4 as ::ffff:a.b.c.d, of IPv6 the first half; a user of this host. */
 static void
 address_key(uint8_t key[16], const char *ip)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
+	unsigned uid;
+
 	memset(key, 0, 16);
+	if (sscanf(ip, "uid:%u", &uid) == 1) {
+		key[0] = 1;	/* 100::/64 is nobody's (RFC 6666) */
+		memcpy(key + 4, &uid, sizeof(uid));
+		return;
+	}
 	if (inet_pton(AF_INET, ip, key + 12) == 1)
 		memcpy(key, mapped, sizeof(mapped));
 	else if (inet_pton(AF_INET6, ip, key) == 1)

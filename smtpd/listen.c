@@ -94,6 +94,10 @@ server_accept(const struct listener *listener, int fd,
 {
 	char ip[INET6_ADDRSTRLEN];
 
+	if (from->ss_family == AF_UNIX) {
+		server_adopt_local(listener->server, fd);
+		return;
+	}
 	if (!peer_address(ip, sizeof(ip), from)) {
 		close(fd);
 		return;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "clock.h"
 #include "digest.h"
@@ -35,6 +36,8 @@ struct peers {
 	peers_answered_fn *answered;
 	uint32_t *n_failures;
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
+	struct channel *auths[MAX_POOL];
+	unsigned *auth_offers;			/* what they offer, or NULL */
 	struct channel *deliver, *store, *dns_resolver, *queue;
 	struct channel *const *vault;		/* signer's, or NULL */
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
@@ -69,6 +72,12 @@ peers_share_vault(struct peers *peers, struct channel *const *vault)
 	peers->vault = vault;
 }
 
+void
+peers_share_offers(struct peers *peers, unsigned *offers)
+{
+	peers->auth_offers = offers;
+}
+
 /* ---- channels ---- */
 
 static struct channel *
@@ -95,6 +104,24 @@ pool_choose_free(struct channel *const pool[MAX_POOL])
 	return best != NULL && channel_n_outstanding(best) == 0 ? best : NULL;
 }
 
+/* All steps of an exchange go to the process that has its first one. */
+static struct channel *
+pool_choose_auth(const struct peers *peers, const struct question *q)
+{
+	struct channel *best;
+	uint16_t i;
+
+	if (q->kind == QUESTION_AUTH_PEER)
+		return pool_choose(peers->auths);
+	if (q->kind == QUESTION_AUTH_STEP && q->as.auth_step->step.is_first) {
+		best = pool_choose(peers->auths);
+		for (i = 0; i < MAX_POOL; i++)
+			if (best != NULL && peers->auths[i] == best)
+				q->as.auth_step->process = i;
+	}
+	return peers->auths[q->as.auth_step->process % MAX_POOL];
+}
+
 static struct channel *
 channel_choose(const struct peers *peers, const struct question *q)
 {
@@ -105,6 +132,8 @@ channel_choose(const struct peers *peers, const struct question *q)
 		return pool_choose(peers->directories);
 	case ROLE_POLICY:
 		return pool_choose_free(peers->policies);
+	case ROLE_AUTH:
+		return pool_choose_auth(peers, q);
 	case ROLE_RESOLVER:
 		return peers->dns_resolver;
 	case ROLE_DELIVER:
@@ -155,6 +184,25 @@ static const struct channel_rule store_rules[] = {
 };
 #define N_STORE_RULES (sizeof(store_rules) / sizeof(store_rules[0]))
 
+static bool
+on_auth_offers(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peers *peers = arg;
+	unsigned offers;
+
+	(void)ch;
+	if (!get_auth_offers(&m->body, &offers))
+		return false;
+	if (peers->auth_offers != NULL)
+		*peers->auth_offers = offers;
+	return true;
+}
+
+static const struct channel_rule auth_rules[] = {
+	{ AUTH_OFFERS, CHANNEL_NO_FD, on_auth_offers },
+};
+#define N_AUTH_RULES (sizeof(auth_rules) / sizeof(auth_rules[0]))
+
 /* Where a channel is kept, and whose it is; NULL: it has a successor. */
 static struct channel **
 slot_of(struct peers *peers, const struct channel *ch, enum role *role,
@@ -180,6 +228,9 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 		*role = ROLE_DIRECTORY;
 		if (ch == peers->directories[i])
 			return &peers->directories[i];
+		*role = ROLE_AUTH;
+		if (ch == peers->auths[i])
+			return &peers->auths[i];
 		*role = ROLE_POLICY;
 		if (ch == peers->policies[i])
 			return &peers->policies[i];
@@ -242,12 +293,15 @@ void
 peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 {
 	struct channel **slot = NULL;
-	bool is_store = role == ROLE_STORE;
+	const struct channel_rule *rules = NULL;
+	size_t n_rules = 0;
 
 	if (role == ROLE_DELIVER) {
 		slot = &peers->deliver;
 		peers->deliver_from = transaction_last_number() + 1;
-	} else if (is_store) {
+	} else if (role == ROLE_STORE) {
+		rules = store_rules;
+		n_rules = N_STORE_RULES;
 		slot = &peers->store;
 		peers->store_from = transaction_last_number() + 1;
 		*peers->n_failures = 0;
@@ -255,6 +309,10 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 		slot = &peers->directories[index % MAX_POOL];
 	} else if (role == ROLE_POLICY) {
 		slot = &peers->policies[index % MAX_POOL];
+	} else if (role == ROLE_AUTH) {
+		rules = auth_rules;
+		n_rules = N_AUTH_RULES;
+		slot = &peers->auths[index % MAX_POOL];
 	} else if (role == ROLE_RESOLVER) {
 		slot = &peers->dns_resolver;
 	} else if (role == ROLE_QUEUE) {
@@ -268,8 +326,7 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 	if (*slot != NULL)
 		channel_free(slot);
 	*slot = channel_new(peers->loop, fd, role_name(role),
-	    is_store ? store_rules : NULL, is_store ? N_STORE_RULES : 0,
-	    on_closed, peers);
+	    rules, n_rules, on_closed, peers);
 	want_next_judge(peers);
 }
 
@@ -369,6 +426,8 @@ pending_send(struct pending *p, struct channel *ch, const struct question *q)
 	question_put(&w, q);
 	p->question = channel_ask(ch, question_wires[q->kind].type, &w,
 	    q->fd, q->deadline_ms, on_answer, p);
+	if (q->kind == QUESTION_AUTH_STEP)
+		explicit_bzero(w.data, w.size);	/* a password */
 	return p->question != 0;
 }
 

@@ -25,6 +25,8 @@ struct peers *peers_new(struct loop *loop, peers_answered_fn *answered,
     uint32_t *n_failures);
 /* Whom signer.c speaks with is asked for other signatures, too. */
 void peers_share_vault(struct peers *peers, struct channel *const *vault);
+/* Where auth's mechanisms go (AUTH_OFFERS): 1 << enum auth_mechanism. */
+void peers_share_offers(struct peers *peers, unsigned *offers);
 /* A new end of a channel; takes fd over. */
 void peers_add(struct peers *peers, enum role role, uint16_t index, int fd);
 /* Ask store for a trail segment, unless that is under way. */

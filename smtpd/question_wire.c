@@ -76,11 +76,23 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_QUEUE_RECIPIENT:
 		put_queue_recipient(w, q->as.queue_recipient);
 		break;
+	case QUESTION_QUEUE_OWN:
+		put_voucher(w, q->as.voucher);
+		break;
 	case QUESTION_TRACE:
 		ipc_put_slice(w, q->as.octets);
 		break;
 	case QUESTION_DKIM:
 		put_vault_dkim(w, q->as.dkim);
+		break;
+	case QUESTION_AUTH_STEP:
+		put_auth_step(w, &q->as.auth_step->step);
+		break;
+	case QUESTION_AUTH_PEER:
+		put_auth_peer(w, q->as.auth_peer);
+		break;
+	case QUESTION_AUTH_FORGET:
+		ipc_put_u32(w, q->as.auth_step->step.exchange);
 		break;
 	default:
 		ipc_put_u64(w, q->as.transaction);
@@ -141,6 +153,12 @@ get_seen(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_auth(struct ipc_reader *r, struct answer *a)
+{
+	return get_auth_answer(r, &a->as.auth);
+}
+
+static bool
 get_may(struct ipc_reader *r, struct answer *a)
 {
 	return get_may_answer(r, &a->as.may);
@@ -150,6 +168,15 @@ static bool
 get_queued(struct ipc_reader *r, struct answer *a)
 {
 	return get_queue_prepared(r, &a->as.queued);
+}
+
+static bool
+get_list(struct ipc_reader *r, struct answer *a)
+{
+	uint8_t is_ok = ipc_get_u8(r);
+
+	a->as.is_ok = is_ok == 1;
+	return is_ok <= 1 && ipc_reader_is_done(r);
 }
 
 static bool
@@ -202,7 +229,12 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_queued },
 	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
 	    get_code },
+	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
+	    get_list },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
+	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
+	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
+	[QUESTION_AUTH_FORGET] = { ROLE_AUTH, AUTH_FORGET, 0, NULL },
 	[QUESTION_QUEUE_ABORT] = { ROLE_QUEUE, QUEUE_ABORT, 0, NULL },
 	[QUESTION_TRACE] = { ROLE_VAULT, VAULT_TRACE, VAULT_TRACED,
 	    get_trace },
@@ -235,7 +267,11 @@ question_transaction(const struct question *q)
 		return q->as.queue->transaction;
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
+	case QUESTION_AUTH_PEER:
 	case QUESTION_MAY:
+	case QUESTION_AUTH_STEP:
+	case QUESTION_AUTH_FORGET:
+	case QUESTION_QUEUE_OWN:
 	case QUESTION_TRACE:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
@@ -261,7 +297,8 @@ answer_get(struct answer *a, enum question_kind kind, struct ipc_message *m)
 		return false;
 	wants_fd = (wire->answer == ROUTE_ANSWER &&
 	    a->as.route.sealed_size > 0) || (wire->answer == JUDGE_ANSWER &&
-	    a->as.judge.sealed_size > 0);
+	    a->as.judge.sealed_size > 0) ||
+	    wire->answer == QUEUE_COMMAND_ANSWER;
 	if (wants_fd != (m->fd >= 0))
 		return false;
 	a->fd = m->fd;

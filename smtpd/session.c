@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "auth.h"
 #include "checks.h"
 #include "clock.h"
 #include "commands.h"
@@ -39,11 +40,14 @@ static const struct command_entry commands[] = {
 	    cmd_bdat, cmd_bdat_out_of_phase },
 	{ SLICE("STARTTLS"), PHASE_READY | IN_TRANSACTION, true, true,
 	    cmd_starttls, NULL },
+	{ SLICE("AUTH"), PHASE_READY, true, true, cmd_auth, NULL },
 	{ SLICE("RSET"), PHASE_ANY, false, true, cmd_rset, NULL },
 	{ SLICE("NOOP"), PHASE_ANY, true, true, cmd_noop, NULL },
 	{ SLICE("VRFY"), PHASE_ANY, true, true, cmd_vrfy, NULL },
 	{ SLICE("EXPN"), PHASE_ANY, true, true, cmd_expn, NULL },
 	{ SLICE("HELP"), PHASE_ANY, true, true, cmd_help, NULL },
+	{ SLICE("XQUEUE"), PHASE_CONNECTED | PHASE_READY, true, true,
+	    cmd_xqueue, NULL },
 	{ SLICE("QUIT"), PHASE_ANY, true, false, cmd_quit, NULL },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -72,10 +76,13 @@ session_flush(struct session *s)
 }
 
 static const struct command_entry *
-command_find(struct slice verb)
+command_find(const struct session *s, struct slice verb)
 {
 	size_t i;
 
+	/* offered to strangers it would be there to be guessed at */
+	if (slice_equals_nocase(verb, SLICE("AUTH")) && !auth_is_known(s))
+		return NULL;
 	for (i = 0; i < N_COMMANDS; i++)
 		if (slice_equals_nocase(verb, commands[i].verb))
 			return &commands[i];
@@ -110,6 +117,22 @@ session_unknown(struct session *s)
 	return session_reply(s, REPLY_UNKNOWN_COMMAND);
 }
 
+/* AUTH, though not offered, may come with a password, and so may what a
+ * client says after it that did not wait for the answer. */
+static enum step
+session_unknown_command(struct session *s, const struct command *c,
+    struct slice line)
+{
+	bool is_auth = auth_is_line(line);
+
+	note_asked("command", s->has_said_auth && !is_auth ?
+	    SLICE("(not shown)") : c->verb, 0);
+	if (command_is_http(c))
+		return session_reply(s, REPLY_HTTP);
+	return is_auth || s->has_said_auth ? session_unknown(s) :
+	    milters_unknown(s, line, session_unknown);
+}
+
 static enum step
 session_command(struct session *s, struct slice line)
 {
@@ -119,14 +142,9 @@ session_command(struct session *s, struct slice line)
 
 	if (command_split(&c, line) != COMMAND_OK)
 		return session_reply(s, REPLY_BAD_OCTETS);
-	entry = command_find(c.verb);
-	if (entry == NULL) {
-		/* AUTH, though not offered, may come with a password */
-		note_asked("command", c.verb, 0);
-		if (command_is_http(&c))
-			return session_reply(s, REPLY_HTTP);
-		return milters_unknown(s, line, session_unknown);
-	}
+	entry = command_find(s, c.verb);
+	if (entry == NULL)
+		return session_unknown_command(s, &c, line);
 	if (entry->is_idle && session_is_idle(s))
 		return session_reply(s, REPLY_TOO_IDLE);
 	if ((entry->phases & s->phase) != 0)
@@ -150,13 +168,21 @@ input_take(struct session *s, size_t n)
 	return taken;
 }
 
+/* What a line may have, which may be AUTH with a response behind it. */
+static size_t
+line_max(const struct session *s)
+{
+	return s->mode == INPUT_AUTH || auth_is_offered(s) ? AUTH_LINE_MAX :
+	    COMMAND_LINE_MAX;
+}
+
 /* No line end in sight. Never hold more than a command can need. */
 static enum step
 session_no_line(struct session *s)
 {
 	bool ends_in_cr;
 
-	if (s->input.size <= COMMAND_LINE_MAX && s->skipped_bytes == 0)
+	if (s->input.size <= line_max(s) && s->skipped_bytes == 0)
 		return STEP_WAIT;
 	ends_in_cr = s->input.size > 0 &&
 	    s->input.data[s->input.size - 1] == '\r';
@@ -176,6 +202,35 @@ line_text(struct slice line)
 	return slice_trim(line);
 }
 
+/* What the client said, for the trail: but for what may be a password. */
+static void
+session_note_line(struct session *s, struct slice line)
+{
+	struct slice text = line_text(line);
+	struct slice verb = { text.data, slice_find(text, ' ') };
+
+	if (auth_is_line(text)) {
+		s->has_said_auth = true;
+		text = verb;
+	} else if (s->mode == INPUT_AUTH ||
+	    (s->skipped_bytes > 0 && auth_is_offered(s)) ||
+	    (s->has_said_auth && command_find(s, verb) == NULL)) {
+		text = SLICE("(not shown)");
+	}
+	note_asked("command", text, 0);
+}
+
+/* A line as it should be, or what is wrong with it. */
+static enum step
+session_whole_line(struct session *s, struct slice line, enum reply_name bad)
+{
+	if (s->mode == INPUT_AUTH)
+		return bad != REPLY_COUNT ? auth_bad_line(s, bad) :
+		    auth_line(s, line);
+	return bad != REPLY_COUNT ? session_reply(s, bad) :
+	    session_command(s, line);
+}
+
 /*
  * Only CR LF ends a line. A bare LF is answered at once, so that a person
  * at a bare socket is not left waiting, but what follows it up to CR LF is
@@ -193,20 +248,23 @@ session_line(struct session *s)
 	if (lf == NULL)
 		return session_no_line(s);
 	line = input_take(s, (size_t)(lf - s->input.data) + 1);
-	was_long = s->skipped_bytes + line.size > COMMAND_LINE_MAX;
+	was_long = s->skipped_bytes + line.size > (s->mode == INPUT_AUTH ||
+	    auth_is_line(line_text(line)) ? line_max(s) : COMMAND_LINE_MAX);
+	session_note_line(s, line);
 	s->skipped_bytes = 0;
 	s->is_timer_wanted = true;
-	note_asked("command", line_text(line), 0);
 	session_confirm(s);
 	s->line_began = 0;
 	s->is_bad_line = line.size < 2 || line.data[line.size - 2] != '\r';
 	if (s->is_bad_line)
-		return session_reply(s, REPLY_BAD_LINE_END);
+		return session_whole_line(s, line, REPLY_BAD_LINE_END);
 	if (was_bad)
 		return STEP_NEXT;
 	if (was_long)
-		return session_reply(s, REPLY_LINE_TOO_LONG);
-	return session_command(s, (struct slice){ line.data, line.size - 2 });
+		return session_whole_line(s, line, s->mode == INPUT_AUTH ?
+		    REPLY_AUTH_TOO_LONG : REPLY_LINE_TOO_LONG);
+	return session_whole_line(s, (struct slice){ line.data,
+	    line.size - 2 }, REPLY_COUNT);
 }
 
 static enum step
@@ -219,6 +277,7 @@ session_take(struct session *s)
 		return chunk_take(s);
 	case INPUT_NO_CHUNK:
 		return chunk_skip(s);
+	case INPUT_AUTH:
 	case INPUT_LINES:
 		break;
 	}
@@ -241,6 +300,12 @@ session_keep(struct session *s)
 	return error == 0;
 }
 
+static bool
+reads_lines(const struct session *s)
+{
+	return s->mode == INPUT_LINES || s->mode == INPUT_AUTH;
+}
+
 static void
 session_set_timer(struct session *s)
 {
@@ -249,7 +314,7 @@ session_set_timer(struct session *s)
 	if (!s->is_timer_wanted)
 		return;
 	s->is_timer_wanted = false;
-	if (s->mode == INPUT_LINES)
+	if (reads_lines(s))
 		after_ms = s->settings->config->limits.command_timeout_s * 1000;
 	else
 		after_ms = data_tick_ms(s);
@@ -265,6 +330,7 @@ session_free(struct session *s)
 	if (s->question != 0)
 		host->forget(s, s->question);
 	transaction_end(s);
+	auth_end(s);
 	checks_free(s);
 	note_closed(s);
 	if (s->is_admitted)
@@ -288,7 +354,7 @@ session_may_end(const struct session *s)
 	if (is_waiting(s))
 		return false;
 	return s->settings->is_cutting ||
-	    (s->tx == NULL && s->mode == INPUT_LINES);
+	    (s->tx == NULL && reads_lines(s));
 }
 
 /* The one reader. Every call from outside ends here. */
@@ -347,17 +413,23 @@ session_begin(struct session *s)
 }
 
 enum step
-session_say_greeting(struct session *s, bool has_talked)
+session_greeting(struct session *s)
 {
 	char text[300];
 
+	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
+	    s->settings->config->hostname);
+	return session_reply_lines(s, 220, slice_of(text));
+}
+
+enum step
+session_say_greeting(struct session *s, bool has_talked)
+{
 	s->is_timer_wanted = true;
 	note_asked("connect", slice_of(s->ip), 0);
 	if (has_talked)
 		return session_run(s, session_reply(s, REPLY_TALKS_EARLY));
-	snprintf(text, sizeof(text), "%.255s ESMTP Postern",
-	    s->settings->config->hostname);
-	return session_run(s, session_reply_lines(s, 220, slice_of(text)));
+	return session_run(s, session_greeting(s));
 }
 
 enum step
@@ -434,7 +506,7 @@ session_timeout(struct session *s)
 	s->input = buf_slice(&s->kept);
 	s->is_timer_wanted = true;
 	note_asked("timeout", slice_of(""), 0);
-	if (s->mode == INPUT_LINES)
+	if (reads_lines(s))
 		step = session_reply(s, REPLY_TIMEOUT);
 	else
 		step = data_timeout(s);

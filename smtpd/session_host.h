@@ -25,6 +25,8 @@ enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
 /* The way out. conn is the connection's, peers are everybody's. */
 struct session_host {
 	void (*send)(void *conn, struct slice data);
+	/* The same, and with it a descriptor (unix sockets only). */
+	void (*hand_over)(void *conn, struct slice data, int fd);
 	enum presence (*presence)(void *conn);
 	/*
 	 * Begin a TLS handshake; session_secured or session_insecure end it.
@@ -52,6 +54,7 @@ enum self_test_stage {
 struct session_settings {
 	const struct config *config;
 	enum config_listen_role kind;	/* of all listeners here */
+	unsigned auth_offers;		/* 1 << enum auth_mechanism */
 	const struct session_host *host;
 	struct limits *limits;
 	struct trail *trail;

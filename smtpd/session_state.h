@@ -19,6 +19,7 @@
 #define COMMAND_LINE_MAX 2048	/* RFC 5321 4.5.3.1.4 and the extensions */
 #define CHECKS_BUDGET_S 60	/* between final dot and reply */
 
+struct auth_talk;
 struct checks;
 struct transaction;
 
@@ -33,7 +34,8 @@ enum phase {
 };
 
 /* What the octets that come now are. */
-enum input_mode { INPUT_LINES, INPUT_DATA, INPUT_CHUNK, INPUT_NO_CHUNK };
+enum input_mode { INPUT_LINES, INPUT_AUTH, INPUT_DATA, INPUT_CHUNK,
+	INPUT_NO_CHUNK };
 
 typedef enum step session_then_fn(struct session *s);
 typedef enum step session_answered_fn(struct session *s, struct answer *a);
@@ -43,6 +45,10 @@ struct session {
 	void *conn;
 	struct client *client;		/* of limits.h; may be NULL */
 	struct voucher_copy *user;	/* auth's word who it is; or NULL */
+	struct auth_talk *auth;		/* AUTH under way (auth.c), or NULL */
+	const char *auth_type;		/* how it was found out; NULL: not */
+	bool has_said_auth;		/* what it says may be a password */
+	unsigned caller_uid;		/* of a local one, as the kernel says */
 	char id[SHORT_ID_SIZE];
 	char ip[INET6_ADDRSTRLEN];
 	char client_name[256];		/* confirmed, or "[ip]": for milters */

@@ -63,6 +63,7 @@ settings_init(struct smtpd *d)
 	settings->has_scanner = (config->n_clamds > 0 &&
 	    config->checks.actions[CHECK_VIRUS] == ACTION_REFUSE) ||
 	    FAULT_ENV("POSTERN_SELF_TEST_SCANNER");
+	settings->auth_offers = 1u << AUTH_PLAIN | 1u << AUTH_LOGIN;
 	settings->max_recipients = session_max_recipients(config);
 	d->server.peers = peers_new(d->c.loop, connection_answered,
 	    &settings->n_remembered_failures);
@@ -224,6 +225,8 @@ smtpd_main(void)
 	digest_warm_up();
 	d.server.tls = signer_open(&d.signer, &d.c);
 	peers_share_vault(d.server.peers, &d.signer.vault);
+	peers_share_offers(d.server.peers,
+	    &d.server.settings.auth_offers);
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);

@@ -1,9 +1,11 @@
 # Everything that is compiled from this folder, one file a line.
 SMTPD_SRCS = \
+	smtpd/auth.c \
 	smtpd/bdat.c \
 	smtpd/boards.c \
 	smtpd/body.c \
 	smtpd/body_header.c \
+	smtpd/caller.c \
 	smtpd/checks.c \
 	smtpd/checks_end.c \
 	smtpd/checks_facts.c \
@@ -48,4 +50,5 @@ SMTPD_SRCS = \
 	smtpd/submit_rcpt.c \
 	smtpd/submit_sign.c \
 	smtpd/trace.c \
-	smtpd/transaction.c
+	smtpd/transaction.c \
+	smtpd/xqueue.c

@@ -45,6 +45,7 @@ enum step submit_rcpt(struct session *s);
 enum step submit_message(struct session *s, session_then_fn *then);
 /* The message as it goes out and in: signed, our trace field on top. */
 enum step submit_sign(struct session *s, session_then_fn *then);
+void signing_free(struct signing **signing);
 
 /* All local copies are prepared, or there are none. */
 enum step submit_prepare(struct session *s, session_then_fn *then);

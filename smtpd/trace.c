@@ -42,8 +42,22 @@ trace_name_copies(struct transaction *tx)
 	    now_us % 1000000, (int)pid, tx->is_whole ? 'D' : 'Q', tx->number);
 }
 
+/* Of this host; "" for everybody else. */
+static const char *
+trace_user(const struct session *s)
+{
+	return s->user != NULL && s->settings->kind == LISTEN_LOCAL ?
+	    s->user->user : "";
+}
+
 int
 trace_make(struct session *s)
+{
+	return trace_make_as(s, slice_of(s->id));
+}
+
+int
+trace_make_as(struct session *s, struct slice id)
 {
 	struct transaction *tx = s->tx;
 	int64_t now_us = clock_wall_us();
@@ -54,8 +68,10 @@ trace_make(struct session *s)
 		.host = slice_of(s->settings->config->hostname),
 		.with = trace_protocol(s),
 		.tls = slice_of(s->tls != NULL ? s->tls : ""),
-		.id = slice_of(s->id),
+		.id = id,
 		.recipient = slice_of(""),
+		.user = slice_of(trace_user(s)),
+		.uid = s->caller_uid,
 		.when_s = now_us / 1000000,
 	};
 

@@ -56,6 +56,8 @@ transaction_free(struct transaction **txp)
 	if (tx->message_fd >= 0)
 		close(tx->message_fd);
 	buf_free(&tx->trace);
+	buf_free(&tx->authors);
+	signing_free(&tx->signing);
 	free(tx->reverse_path);
 	free(tx->envid);
 	free(tx->key);

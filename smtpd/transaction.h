@@ -39,6 +39,7 @@ struct done_leaf {
 };
 
 typedef session_then_fn finish_fn;
+struct signing;
 
 struct transaction {
 	uint64_t number;
@@ -90,6 +91,11 @@ struct transaction {
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
 	finish_fn *after_may;		/* once directory has said yes */
+	/* of the From field: one address a line, and the one asked about */
+	struct buf authors;
+	size_t at_author;
+	struct slice author;
+	struct signing *signing;	/* of submit_sign.c, or NULL */
 	/* what to do when all is undone, or queue has answered */
 	finish_fn *then;
 	enum reply_name reply;

@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	test_check_spf \
 	test_check_auth \
 	test_clamd \
+	test_complete \
 	test_config \
 	test_config_errors \
 	test_config_values \

@@ -74,8 +74,8 @@ parse(const char *pem, size_t size)
 	return key;
 }
 
-static int
-read_key(int fd, EVP_PKEY **key)
+int
+keys_read(int fd, EVP_PKEY **key)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -112,7 +112,7 @@ keys_add(struct keys *keys, const struct tls_key *name, int fd)
 {
 	struct entry *entry = find(keys, name), *grown;
 	EVP_PKEY *key;
-	int error = read_key(fd, &key);
+	int error = keys_read(fd, &key);
 
 	if (error)
 		return error;

@@ -5,6 +5,7 @@
 #ifndef POSTERN_VAULT_KEYS_H
 #define POSTERN_VAULT_KEYS_H
 
+#include <openssl/types.h>
 #include "tls.h"
 
 struct keys;
@@ -17,6 +18,8 @@ void keys_free(struct keys **keys);
  * -ENOMEM, or -EINVAL: OpenSSL does not take it.
  */
 int keys_add(struct keys *keys, const struct tls_key *name, int fd);
+/* The same, to be kept elsewhere: EVP_PKEY_free it. */
+int keys_read(int fd, EVP_PKEY **key);
 /* Those of one generation, or of all when it is 0. */
 void keys_forget(struct keys *keys, uint16_t generation);
 size_t keys_count(const struct keys *keys);

@@ -2,12 +2,15 @@
 /*
  * vault.c - the compartment that keeps private keys.
  *
- * It does: signatures for the TLS handshakes of smtpd.
+ * It does: signatures for the TLS handshakes of smtpd, DKIM signatures and
+ * trace MACs for the smtpd of our own users, BATV tags for queue.
  * It holds: the private keys of all certificates, of this and of the
- * previous configuration; they come as sealed memfds from the supervisor.
+ * previous configuration, those of DKIM, and the secrets of tags and traces;
+ * they come as sealed memfds from the supervisor.
  * It can never: open a file or a socket, start a program, or give a key out.
- * It signs only what a TLS server signs. A hostile smtpd can have handshakes
- * signed as long as it lives, and nothing that lasts.
+ * It signs only what a TLS server and a signer of mail sign. A hostile smtpd
+ * that serves strangers can have handshakes signed as long as it lives, and
+ * nothing that lasts.
  */
 #include <errno.h>
 #include <limits.h>
@@ -22,14 +25,16 @@
 #include "fault.h"
 #include "keys.h"
 #include "log.h"
+#include "outbound.h"
 #include "sandbox.h"
 
 struct vault {
 	struct compartment c;
 	struct keys *keys;
+	struct outbound outbound;
 };
 
-/* One smtpd. */
+/* One smtpd, or queue. */
 struct peer {
 	struct vault *vault;
 	struct channel *ch;
@@ -71,8 +76,38 @@ on_sign(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
+static bool
+on_tag(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	return outbound_on_tag(&((struct peer *)arg)->vault->outbound, ch, m);
+}
+
+static bool
+on_trace(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	return outbound_on_trace(&((struct peer *)arg)->vault->outbound, ch,
+	    m);
+}
+
+static bool
+on_dkim(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	return outbound_on_dkim(&((struct peer *)arg)->vault->outbound, ch,
+	    m);
+}
+
+/* Those that speak with strangers get what strangers may ask for. */
 static const struct channel_rule smtpd_rules[] = {
 	{ VAULT_SIGN, CHANNEL_NO_FD, on_sign },
+	{ VAULT_TRACE, CHANNEL_NO_FD, on_trace },
+	{ VAULT_DKIM, CHANNEL_NO_FD, on_dkim },
+};
+#define N_RULES_MX 1
+#define N_RULES_OWN (sizeof smtpd_rules / sizeof *smtpd_rules)
+
+static const struct channel_rule queue_rules[] = {
+	{ VAULT_TAG, CHANNEL_NO_FD, on_tag },
+	{ VAULT_TRACE, CHANNEL_NO_FD, on_trace },
 };
 
 static void
@@ -95,14 +130,18 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
-	if (peer == NULL || role != ROLE_SMTPD) {
+	bool is_queue = role == ROLE_QUEUE;
+	size_t n = is_queue ? sizeof queue_rules / sizeof *queue_rules :
+	    c->peer_kind == LISTEN_MX ? N_RULES_MX : N_RULES_OWN;
+
+	if (peer == NULL || (role != ROLE_SMTPD && !is_queue)) {
 		free(peer);
 		close(fd);
 		return;
 	}
 	*peer = (struct peer){ .vault = c->arg, .role = role, .index = index };
-	peer->ch = channel_new(c->loop, fd, role_name(role), smtpd_rules,
-	    sizeof smtpd_rules / sizeof *smtpd_rules, on_closed, peer);
+	peer->ch = channel_new(c->loop, fd, role_name(role),
+	    is_queue ? queue_rules : smtpd_rules, n, on_closed, peer);
 	if (peer->ch != NULL)
 		return;
 	log_error("peer", LOG_E("error", errno), LOG_END);
@@ -130,8 +169,47 @@ on_keys_forget(struct compartment *c, uint16_t generation)
 {
 	struct vault *v = c->arg;
 
-	if (generation != 0)
-		keys_forget(v->keys, generation);
+	if (generation == 0)
+		return;
+	keys_forget(v->keys, generation);
+	dkim_keys_forget(v->outbound.keys, generation);
+}
+
+static void
+on_dkim_key(struct compartment *c, const struct tls_key *name, int fd)
+{
+	struct vault *v = c->arg;
+	int error = -ENOENT;
+
+	if (name->index < c->config->n_dkims)
+		error = dkim_keys_add(v->outbound.keys, name->generation,
+		    &c->config->dkims[name->index], fd);
+	close(fd);
+	if (error)
+		log_error("dkim_key", LOG_U("generation", name->generation),
+		    LOG_U("key", name->index), LOG_E("error", error),
+		    LOG_S("effect", "mail of this domain is not signed"),
+		    LOG_END);
+}
+
+static void
+on_secrets(struct compartment *c, int fd)
+{
+	struct vault *v = c->arg;
+	int error = tags_read(&v->outbound.secrets, fd);
+
+	close(fd);
+	if (error)
+		log_error("secrets", LOG_E("error", error), LOG_S("effect",
+		    "nothing leaves without a tag"), LOG_END);
+}
+
+/* Nothing is kept of it: each key is named by the one that came last. */
+static void
+on_config(struct compartment *c, const struct config *old)
+{
+	(void)c;
+	(void)old;
 }
 
 /* ---- start ---- */
@@ -174,9 +252,13 @@ vault_main(void)
 	v.c.arg = &v;
 	v.c.on_peer = on_peer;
 	v.c.on_key = on_key;
+	v.c.on_dkim_key = on_dkim_key;
+	v.c.on_secrets = on_secrets;
+	v.c.on_config = on_config;
 	v.c.on_keys_forget = on_keys_forget;
 	v.keys = keys_new();
-	if (v.keys == NULL)
+	v.outbound.keys = dkim_keys_new();
+	if (v.keys == NULL || v.outbound.keys == NULL)
 		fatal("no memory");
 	warm_up();
 	enter_sandbox(&v);
@@ -185,6 +267,8 @@ vault_main(void)
 	if (error)
 		log_error("loop", LOG_E("error", error), LOG_END);
 	keys_free(&v.keys);
+	dkim_keys_free(&v.outbound.keys);
+	explicit_bzero(&v.outbound.secrets, sizeof v.outbound.secrets);
 	log_flush();
 	return error ? 1 : 0;
 }

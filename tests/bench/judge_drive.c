@@ -167,6 +167,7 @@ start(const char *program, const char *state_dir)
 	ipc_writer_init(&w);
 	ipc_put_u16(&w, ROLE_SMTPD);
 	ipc_put_u16(&w, 0);
+	ipc_put_u16(&w, 0);
 	tell(SETUP_PEER, &w, fds[1]);
 	close(fds[1]);
 	drive.smtpd = fds[0];

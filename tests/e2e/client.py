@@ -52,13 +52,19 @@ def parse_reply(read_line):
 
 
 class Client:
-    """One connection. Opens with the greeting read unless greet=False."""
+    """One connection, to (host, port) or the path of a unix socket. Opens
+    with the greeting read unless greet=False."""
 
     def __init__(self, address, timeout=30, greet=True, source=None):
-        self.sock = socket.create_connection(
-            address, timeout=timeout,
-            source_address=(source, 0) if source else None)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(address, str):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(timeout)
+            self.sock.connect(address)
+        else:
+            self.sock = socket.create_connection(
+                address, timeout=timeout,
+                source_address=(source, 0) if source else None)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.greeting = self.reply() if greet else None
 

@@ -43,6 +43,9 @@ ASK = enum_of("ask.h", "ask_type")
 ROLE = {k.removeprefix("ROLE_").lower(): v
         for k, v in enum_of("compartment.h", "role").items()}
 
+SECRET = {k.removeprefix("SECRET_").lower(): v
+          for k, v in enum_of("compartment.h", "secret").items()}
+
 
 def slice_of(octets):
     """A slice as ipc_put_slice writes it."""
@@ -96,9 +99,10 @@ class Channel:
 class Compartment:
     """See the top of the file. config is put behind what it must have."""
 
-    def __init__(self, role, config="", build=BUILD):
+    def __init__(self, role, config="", build=BUILD, secrets=None):
         self.role = role
         self.build = build
+        self.secrets = secrets or {}
         self.folder = make_folder()
         os.mkdir(self.folder + "/empty")
         self.log_path = self.folder + "/log"
@@ -130,6 +134,9 @@ domain "example.org" { users = "passwd" }
             owner.pw_uid if owner else 0, owner.pw_gid if owner else 0))
         self.supervisor.send(ASK["SETUP_LOG"], b"\0\0", log)
         os.close(log)
+        for name, secret in self.secrets.items():
+            self.supervisor.send(ASK["SETUP_SECRET"],
+                                 struct.pack("!H", SECRET[name]) + secret)
         text = self.text.encode()
         memfd = os.memfd_create("config")
         os.write(memfd, text)
@@ -142,15 +149,16 @@ domain "example.org" { users = "passwd" }
         assert message and message[0] == ASK["CHILD_READY"], self.log_text()
         return channels
 
-    def peer(self, role, index=0):
-        """A new channel, as the supervisor would bring it."""
+    def peer(self, role, index=0, kind=0):
+        """A new channel, as the supervisor would bring it; kind is an
+        smtpd's: 0 mx, 1 submission, 2 local."""
         ours, theirs = socket.socketpair(socket.AF_UNIX,
                                          socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
             for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
         self.supervisor.send(ASK["SETUP_PEER"], struct.pack(
-            "!HH", ROLE[role], index), theirs.fileno())
+            "!HHH", ROLE[role], index, kind), theirs.fileno())
         theirs.close()
         self.peers.append(Channel(ours))
         return self.peers[-1]

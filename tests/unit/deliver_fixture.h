@@ -84,6 +84,7 @@ fixture_peer(const struct fixture *f, enum role role, uint16_t index)
 	ipc_writer_init(&w);
 	ipc_put_u16(&w, (uint16_t)role);
 	ipc_put_u16(&w, index);
+	ipc_put_u16(&w, 0);
 	fixture_tell(f, SETUP_PEER, &w, fds[1]);
 	close(fds[1]);
 	return fds[0];

@@ -40,11 +40,37 @@ dialogue_fail(const struct dialogue *d, const char *what, const char *detail)
 }
 
 static const char *const kind_names[QUESTION_COUNT] = {
-	"route", "probe", "failure", "prepare", "records", "intent",
-	"withdraw", "commit", "deliver", "release", "judge", "dns", "grey",
-	"seen", "milters", "scan", "may", "queue", "queue-commit", "vault-trace",
-	"dkim", "cancel", "done", "settle", "confirm", "end", "failed",
-	"milters-end", "queue-recipient", "queue-abort",
+	[QUESTION_ROUTE] = "route",
+	[QUESTION_PROBE] = "probe",
+	[QUESTION_FAILURE] = "failure",
+	[QUESTION_PREPARE] = "prepare",
+	[QUESTION_RECORDS] = "records",
+	[QUESTION_INTENT] = "intent",
+	[QUESTION_WITHDRAW] = "withdraw",
+	[QUESTION_COMMIT] = "commit",
+	[QUESTION_DELIVER] = "deliver",
+	[QUESTION_RELEASE] = "release",
+	[QUESTION_JUDGE] = "judge",
+	[QUESTION_DNS] = "dns",
+	[QUESTION_GREY] = "grey",
+	[QUESTION_SEEN] = "seen",
+	[QUESTION_MILTERS] = "milters",
+	[QUESTION_SCAN] = "scan",
+	[QUESTION_MAY] = "may",
+	[QUESTION_QUEUE] = "queue",
+	[QUESTION_QUEUE_COMMIT] = "queue-commit",
+	[QUESTION_TRACE] = "vault-trace",
+	[QUESTION_DKIM] = "dkim",
+	[QUESTION_AUTH_PEER] = "auth-peer",
+	[QUESTION_CANCEL] = "cancel",
+	[QUESTION_DONE] = "done",
+	[QUESTION_SETTLE] = "settle",
+	[QUESTION_CONFIRM] = "confirm",
+	[QUESTION_END] = "end",
+	[QUESTION_FAILED] = "failed",
+	[QUESTION_MILTERS_END] = "milters-end",
+	[QUESTION_QUEUE_RECIPIENT] = "queue-recipient",
+	[QUESTION_QUEUE_ABORT] = "queue-abort",
 };
 
 static enum question_kind
@@ -53,7 +79,7 @@ kind_find(const struct dialogue *d, const char *name)
 	unsigned i;
 
 	for (i = 0; i < QUESTION_COUNT; i++)
-		if (strcmp(name, kind_names[i]) == 0)
+		if (kind_names[i] != NULL && strcmp(name, kind_names[i]) == 0)
 			return (enum question_kind)i;
 	dialogue_fail(d, "no such question", name);
 	return QUESTION_COUNT;
@@ -358,9 +384,13 @@ set_role(struct dialogue *d, const char *role)
 static void
 want_like(struct dialogue *d, const struct buf *is, const char *pattern)
 {
-	if (is->data == NULL || fnmatch(pattern, is->data, 0) != 0)
+	struct buf want = { 0 };
+
+	put_escaped(&want, pattern);
+	if (is->data == NULL || fnmatch(want.data, is->data, 0) != 0)
 		dialogue_fail(d, pattern, is->data != NULL ? is->data :
 		    "(nothing)");
+	buf_free(&want);
 }
 
 static void

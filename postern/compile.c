@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * compile.c - the table compiler's runs; see directory/compiler.c.
+ *
+ * One run at a time. Whoever wants one while another is under way gets one
+ * after it, because the files may have been read already. newaliases, by
+ * way of control, waits for the end of its own.
+ */
+#include "children.h"
+#include "log.h"
+#include "supervisor.h"
+
+void
+compile_start(struct supervisor *s)
+{
+	if (children_count(s, ROLE_COMPILER, NULL) > 0) {
+		s->wants_compile = true;	/* once more when it ends */
+		return;
+	}
+	/* index 1 tells the compiler to take shrunken tables too */
+	child_start(child_new(s, ROLE_COMPILER, s->wants_accept));
+	s->wants_compile = s->wants_accept = false;
+}
+
+/* control may have been started anew meanwhile: nobody waits then. */
+static void
+answer_waiter(struct supervisor *s, const struct compile_waiter *waiter,
+    bool is_good)
+{
+	struct ipc_writer w;
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role != ROLE_CONTROL || child->channel == NULL ||
+		    child->pid != waiter->pid)
+			continue;
+		ipc_writer_init(&w);
+		ipc_put_u8(&w, is_good);
+		channel_answer(child->channel, waiter->id, SUPERVISOR_COMPILE,
+		    &w, -1);
+	}
+}
+
+static void
+answer_waiters(struct supervisor *s, bool is_good)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_waiters; i++) {
+		struct compile_waiter *waiter = &s->waiters[i];
+
+		if (--waiter->runs_left > 0)
+			s->waiters[kept++] = *waiter;
+		else
+			answer_waiter(s, waiter, is_good);
+	}
+	s->n_waiters = kept;
+}
+
+bool
+on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct child *child = arg;
+	struct supervisor *s = child->supervisor;
+	bool accepts = ipc_get_u8(&m->body) != 0;
+
+	/* only the postmaster, through control, may accept a shrunken one */
+	if (!ipc_reader_is_done(&m->body) || child->role != ROLE_CONTROL)
+		return false;
+	if (s->n_waiters == COMPILE_WAITERS_MAX) {
+		struct ipc_writer w;
+
+		ipc_writer_init(&w);
+		ipc_put_u8(&w, false);
+		channel_answer(ch, m->id, SUPERVISOR_COMPILE, &w, -1);
+		return true;
+	}
+	s->waiters[s->n_waiters++] = (struct compile_waiter){ .id = m->id,
+		.pid = child->pid, .runs_left =
+		children_count(s, ROLE_COMPILER, NULL) > 0 ? 2 : 1 };
+	s->wants_accept |= accepts;
+	compile_start(s);
+	return true;
+}
+
+bool
+on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct child *child = arg;
+	bool accepts = ipc_get_u8(&m->body) != 0;
+
+	(void)ch;
+	if (!ipc_reader_is_done(&m->body) || accepts)
+		return false;
+	compile_start(child->supervisor);
+	return true;
+}
+
+void
+compile_ended(struct child *child, int status)
+{
+	struct supervisor *s = child->supervisor;
+
+	child->state = CHILD_NONE;
+	if (status != 0)
+		log_error("tables_not_compiled", LOG_S("effect",
+		    "the old ones stay in use; see the lines above"), LOG_END);
+	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
+	children_tell(s, ROLE_AUTH, TABLES_CHANGED);
+	answer_waiters(s, status == 0);
+	if (s->wants_compile && !s->is_stopping)
+		compile_start(s);
+}

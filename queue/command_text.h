@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * command_text.h - what posternctl is shown of the queue.
+ */
+#ifndef QUEUE_COMMAND_TEXT_H
+#define QUEUE_COMMAND_TEXT_H
+
+#include "queue.h"
+
+/*
+ * The queue as mailq shows it, oldest first: in the columns of Postfix,
+ * which people and scripts know. filter is "", a destination, or a sender.
+ * 0, -ENOBUFS or -ENOMEM.
+ */
+int listing_write(struct buf *out, struct queue *q, struct slice filter);
+/* All about one message, whose envelope is open. */
+int show_write(struct buf *out, const struct queue *q,
+    const struct queued *m);
+/* "90", "30m", "2h", "3d": seconds. */
+bool command_duration(struct slice text, uint32_t *seconds);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * commands.c - what posternctl may do with the queue.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "clock.h"
+#include "command_text.h"
+#include "log.h"
+#include "message.h"
+#include "queue.h"
+
+#define TEXT_MAX (256u << 20)	/* of a listing */
+#define REASON_MAX 200
+
+struct command {
+	struct queue *queue;
+	const struct queue_command *ask;
+	struct slice word, rest;	/* of its argument */
+	struct buf *out;
+	bool is_good;
+	int64_t until_s;		/* hold */
+	uint32_t n;			/* messages that it was done to */
+	void (*fn)(struct command *c, struct queued *m);
+};
+
+static void
+say(struct command *c, bool is_good, const char *text)
+{
+	c->is_good = is_good;
+	(void)buf_puts(c->out, text);
+	(void)buf_puts(c->out, "\n");
+}
+
+/* ---- one message, or all ---- */
+
+static void
+each(struct queue *q, struct queued *m, void *arg)
+{
+	struct command *c = arg;
+
+	(void)q;
+	c->fn(c, m);
+}
+
+/* The word is a queue id, or "all". */
+static void
+apply(struct command *c, void (*fn)(struct command *c, struct queued *m))
+{
+	struct queued *m;
+	uint64_t id;
+
+	c->fn = fn;
+	if (slice_equals_nocase(c->word, SLICE("all"))) {
+		messages_each(c->queue, each, c);
+		c->is_good = true;
+		(void)buf_printf(c->out, "%u message%s.\n", c->n,
+		    c->n == 1 ? "" : "s");
+		return;
+	}
+	m = envelope_id_parse(&id, c->word) ? queued_find(c->queue, id) :
+	    NULL;
+	if (m == NULL) {
+		say(c, false, "There is no such message in the queue; "
+		    "`posternctl queue` lists them.");
+		return;
+	}
+	fn(c, m);
+	c->is_good = c->n > 0;
+	if (c->is_good)
+		say(c, true, "Done.");
+	else if (c->out->size == 0)
+		say(c, false, "Nothing was changed.");
+}
+
+static void
+log_command(const struct command *c, const char *event, uint64_t id)
+{
+	char text[ENVELOPE_ID_SIZE];
+
+	envelope_id_write(text, id);
+	log_notice(event, LOG_S("queue", text),
+	    LOG_SL("by", c->ask->owner), LOG_END);
+}
+
+/* ---- hold and release ---- */
+
+static void
+hold_one(struct command *c, struct queued *m)
+{
+	struct envelope *e;
+	struct envelope_hold *hold;
+	bool failed = false;
+
+	if (m->folder != SPOOL_ACTIVE || m->is_unsaved ||
+	    queued_open(c->queue, m) != 0)
+		return;
+	e = m->open;
+	for (hold = e->holds; hold < e->holds + e->n_holds; hold++)
+		if (slice_equals(hold->owner, c->ask->owner))
+			break;
+	if (hold < e->holds + ENVELOPE_HOLDS_MAX) {
+		*hold = (struct envelope_hold){
+			.since_s = queue_now_s(c->queue),
+			.until_s = c->until_s,
+			.owner = envelope_keep(e, c->ask->owner, 300, &failed),
+			.reason = envelope_keep(e, c->rest, REASON_MAX,
+			&failed) };
+		if (hold == e->holds + e->n_holds)
+			e->n_holds++;
+		queued_update_hold(c->queue, m);
+		queued_save(c->queue, m);
+		log_command(c, "held", m->id);
+		c->n++;
+	}
+	queued_close(c->queue, m);
+}
+
+static void
+command_hold(struct command *c)
+{
+	uint32_t seconds = 0;
+	struct slice option = c->rest, first;
+	size_t n = slice_find(option, ' ');
+
+	first = (struct slice){ option.data, n };
+	if (slice_starts_nocase(first, SLICE("for="))) {
+		if (!command_duration((struct slice){ first.data + 4,
+		    first.size - 4 }, &seconds)) {
+			say(c, false, "for= takes a time such as 30m, 2h "
+			    "or 3d.");
+			return;
+		}
+		n += n < option.size;
+		c->rest = (struct slice){ option.data + n, option.size - n };
+	}
+	c->until_s = seconds ? queue_now_s(c->queue) + seconds : 0;
+	apply(c, hold_one);
+}
+
+/* A holder can give back only what is his. */
+static void
+release_one(struct command *c, struct queued *m)
+{
+	struct envelope *e;
+	size_t kept = 0, n_before;
+
+	if (!m->is_held || m->is_unsaved || queued_open(c->queue, m) != 0)
+		return;
+	e = m->open;
+	n_before = e->n_holds;
+	for (size_t i = 0; i < n_before; i++)
+		if (!slice_equals(e->holds[i].owner, c->ask->owner))
+			e->holds[kept++] = e->holds[i];
+	e->n_holds = kept;
+	if (kept < n_before) {
+		queued_update_hold(c->queue, m);
+		queued_save(c->queue, m);
+		log_command(c, "released", m->id);
+		c->n++;
+	}
+	if (kept > 0 && !slice_equals_nocase(c->word, SLICE("all")))
+		(void)buf_printf(c->out, "It is still held by %.*s.\n",
+		    (int)e->holds[0].owner.size, e->holds[0].owner.data);
+	queued_close(c->queue, m);
+}
+
+static void
+command_release(struct command *c)
+{
+	apply(c, release_one);
+	queue_want_work(c->queue);
+}
+
+/* ---- retry, remove, flush ---- */
+
+static void
+retry_one(struct command *c, struct queued *m)
+{
+	if (m->is_held) {
+		if (!slice_equals_nocase(c->word, SLICE("all")))
+			say(c, false, "It is held; release it first.");
+		return;
+	}
+	for (size_t i = 0; i < m->n_parts; i++) {
+		struct part *part = &m->parts[i];
+
+		if (part->destination == NULL ||
+		    (part->state != PART_WAITING &&
+		    part->state != PART_READY))
+			continue;
+		schedule_rest(c->queue->schedule, part);
+		(void)schedule_wait(c->queue->schedule, part, 0);
+		if (part_host_is_bad(part))
+			schedule_flush(c->queue->schedule,
+			    part_destination(part));
+	}
+	if (m->owes_report && m->report == NULL && !m->is_unsaved &&
+	    queued_open(c->queue, m) == 0) {
+		m->open->report_next_s = 0;
+		queued_close(c->queue, m);
+	}
+	c->n++;
+}
+
+static void
+command_retry(struct command *c)
+{
+	apply(c, retry_one);
+	queue_want_work(c->queue);
+}
+
+/* What is under way is let go on; then it goes. No DSN is written. */
+static void
+remove_one(struct command *c, struct queued *m)
+{
+	if (m->is_removed || m->is_unsaved || queued_open(c->queue, m) != 0)
+		return;
+	m->is_removed = true;
+	log_command(c, "remove", m->id);
+	c->n++;
+	queued_close(c->queue, m);
+}
+
+static void
+command_remove(struct command *c)
+{
+	apply(c, remove_one);
+	queue_want_work(c->queue);
+}
+
+static void
+command_flush(struct command *c)
+{
+	schedule_flush(c->queue->schedule, c->word);
+	queue_want_work(c->queue);
+	say(c, true, "Everything that waits is tried now.");
+}
+
+/* ---- list, show, status ---- */
+
+static void
+command_list(struct command *c)
+{
+	c->is_good = listing_write(c->out, c->queue, c->word) == 0;
+}
+
+static void
+show_one(struct command *c, struct queued *m)
+{
+	if (queued_open(c->queue, m) != 0)
+		return;
+	if (show_write(c->out, c->queue, m) == 0)
+		c->n++;
+	queued_close(c->queue, m);
+}
+
+static void
+command_show(struct command *c)
+{
+	struct queued *m;
+	uint64_t id;
+
+	m = envelope_id_parse(&id, c->word) ? queued_find(c->queue, id) :
+	    NULL;
+	if (m == NULL) {
+		say(c, false, "There is no such message in the queue.");
+		return;
+	}
+	show_one(c, m);
+	c->is_good = c->n > 0;
+}
+
+static void
+command_status(struct command *c)
+{
+	const struct queue *q = c->queue;
+	struct schedule_counts counts = schedule_counts(q->schedule);
+
+	c->is_good = buf_printf(c->out, "messages=%u held=%u sending=%u "
+	    "waiting=%u destinations=%u bad_hosts=%u taken=%llu sent=%llu "
+	    "failed=%llu reports=%llu damaged=%llu\n", q->n_messages,
+	    q->n_held, q->n_jobs, counts.n_waiting, counts.n_destinations,
+	    counts.n_bad, (unsigned long long)q->n_taken,
+	    (unsigned long long)q->n_sent, (unsigned long long)q->n_failed,
+	    (unsigned long long)q->n_reports,
+	    (unsigned long long)q->n_damaged) == 0;
+}
+
+static void (*const handlers[QUEUE_VERB_COUNT])(struct command *c) = {
+	[QUEUE_LIST] = command_list,
+	[QUEUE_SHOW] = command_show,
+	[QUEUE_HOLD] = command_hold,
+	[QUEUE_RELEASE] = command_release,
+	[QUEUE_RETRY] = command_retry,
+	[QUEUE_REMOVE] = command_remove,
+	[QUEUE_FLUSH] = command_flush,
+	[QUEUE_STATUS] = command_status,
+};
+
+/* ---- the answer ---- */
+
+static int
+seal(const struct buf *text)
+{
+	int fd = message_create("queue");
+	size_t at = 0;
+
+	while (fd >= 0 && at < text->size) {
+		ssize_t n = write(fd, text->data + at, text->size - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			close(fd);
+			return -1;
+		}
+		at += (size_t)n;
+	}
+	if (fd >= 0 && message_seal(fd) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+on_command(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	static struct ipc_writer w;	/* large */
+	struct peer *peer = arg;
+	struct queue_command ask;
+	struct buf out = { .maximum = TEXT_MAX };
+	struct command c = { .queue = peer->queue, .ask = &ask, .out = &out };
+	size_t n;
+	int fd;
+
+	if (m->id == 0 || !get_queue_command(&m->body, &ask))
+		return false;
+	n = slice_find(ask.argument, ' ');
+	c.word = (struct slice){ ask.argument.data, n };
+	n += n < ask.argument.size;
+	c.rest = (struct slice){ ask.argument.data + n,
+		ask.argument.size - n };
+	handlers[ask.verb](&c);
+	fd = seal(&out);
+	buf_free(&out);
+	if (fd < 0)
+		return true;	/* control says that we do not answer */
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, c.is_good);
+	(void)channel_answer(ch, m->id, QUEUE_COMMAND_ANSWER, &w, fd);
+	close(fd);
+	return true;
+}
+
+const struct channel_rule command_rules[] = {
+	{ QUEUE_COMMAND, CHANNEL_NO_FD, on_command },
+};
+const size_t command_n_rules = sizeof command_rules / sizeof *command_rules;

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * jobs.c - one part is sent: up to 50 recipients at one destination.
+ *
+ *	envelope read -> LEDGER for each, TAG -> RELAY_SEND -> RESULT ...
+ *	    -> RESULTS: waits, or is done
+ *
+ * Whoever does not answer leaves the part where it was, to be tried again.
+ * A crash before RELAY_SEND leaves a line in the ledger; after it the
+ * recipients whose results are not in the envelope yet are sent to once more:
+ * that is the window that SMTP has.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "address.h"
+#include "config.h"
+#include "fault.h"
+#include "log.h"
+#include "queue.h"
+
+#define LEDGER_MS 20000
+#define SEND_MS (3600 * 1000)
+#define SOON_S 10			/* a compartment was not there */
+#define UNREADABLE_S 60
+
+struct job {
+	struct job *next;
+	struct queue *queue;
+	struct queued *message;
+	struct part *part;
+	uint32_t number;
+	unsigned n_outstanding;		/* ledger and tag */
+	bool has_failed;		/* one of these */
+	bool is_untagged;		/* the destination is exempt */
+	uint16_t n;
+	uint16_t recipients[RELAY_JOB_RECIPIENTS];	/* of the envelope */
+	bool has_result[RELAY_JOB_RECIPIENTS];
+	uint8_t stage;			/* where it ended, of a bad host */
+	char reason[256];		/* why the host is bad */
+};
+
+static struct envelope_recipient *
+job_recipient(const struct job *job, uint16_t index)
+{
+	return &job->message->open->recipients[job->recipients[index]];
+}
+
+/* ---- its end ---- */
+
+static void
+job_free(struct job *job)
+{
+	struct job **at = &job->queue->jobs;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	job->queue->n_jobs--;
+	free(job);
+}
+
+/* Whether recipients of the part are left, perhaps after these 50. */
+static bool
+part_has_more(const struct job *job)
+{
+	const struct envelope *e = job->message->open;
+
+	for (size_t i = 0; i < e->n_recipients; i++) {
+		const struct envelope_recipient *r = &e->recipients[i];
+		struct slice line, rest = slice_of(job->part->addresses);
+
+		if (r->state != RECIPIENT_WAITING)
+			continue;
+		while (rest.size > 0) {
+			line = slice_next_line(&rest);
+			if (slice_equals(line, r->address))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Only those who still wait, for mailq. */
+static void
+part_update(const struct job *job)
+{
+	const struct envelope *e = job->message->open;
+	struct slice line, rest = slice_of(job->part->addresses);
+	char *to = job->part->addresses;
+
+	while (rest.size > 0) {
+		bool waits = false;
+
+		line = slice_next_line(&rest);
+		for (size_t i = 0; i < e->n_recipients && !waits; i++)
+			waits = e->recipients[i].state == RECIPIENT_WAITING &&
+			    slice_equals(line, e->recipients[i].address);
+		if (!waits)
+			continue;
+		memmove(to, line.data, line.size);
+		to[line.size] = '\n';
+		to += line.size + 1;
+	}
+	*to = '\0';
+}
+
+/* The part has run: it waits until due_s, or is done. */
+static void
+job_end(struct job *job, enum host_state host, int64_t due_s)
+{
+	struct queue *q = job->queue;
+	struct queued *m = job->message;
+	struct part *part = job->part;
+	bool has_more = part_has_more(job);
+
+	schedule_done(q->schedule, part, host, slice_of(job->reason),
+	    queue_now_s(q));
+	if (!has_more)
+		schedule_leave(q->schedule, part);
+	else if (!m->is_held && !m->is_removed)
+		(void)schedule_wait(q->schedule, part, due_s);
+	if (has_more)
+		part_update(job);
+	job_free(job);
+	queued_close(q, m);
+	queue_want_work(q);
+}
+
+/* Nothing was sent: somebody here was not there. */
+static void
+job_put_off(struct job *job, const char *why)
+{
+	struct queue *q = job->queue;
+	char id[ENVELOPE_ID_SIZE];
+
+	envelope_id_write(id, job->message->id);
+	log_warning("put_off", LOG_S("queue", id), LOG_S("why", why),
+	    LOG_END);
+	word_drop(&job->part->reason);
+	job->part->reason = word_get(slice_of(why));
+	job_end(job, HOST_UNKNOWN, queue_now_s(q) + SOON_S);
+}
+
+/* ---- results ---- */
+
+static struct job *
+job_find(const struct queue *q, uint32_t number)
+{
+	struct job *job = q->jobs;
+
+	while (job != NULL && job->number != number)
+		job = job->next;
+	return job;
+}
+
+static void
+log_result(const struct job *job, const struct envelope_recipient *r,
+    const struct relay_result *result)
+{
+	char id[ENVELOPE_ID_SIZE];
+	uint16_t code = result->verdict.code;
+
+	envelope_id_write(id, job->message->id);
+	log_info(code == 250 ? "sent" : code >= 500 ? "failed" : "deferred",
+	    LOG_S("queue", id), LOG_SL("session", job->message->open->session),
+	    LOG_SL("to", r->address), LOG_SL("host", result->remote_host),
+	    LOG_U("code", code), LOG_S("said", result->verdict.text),
+	    LOG_END);
+}
+
+static void
+take_result(struct job *job, const struct relay_result *result)
+{
+	struct queue *q = job->queue;
+	struct envelope *e = job->message->open;
+	struct envelope_recipient *r = job_recipient(job, result->index);
+	int64_t now_s = queue_now_s(q);
+
+	job->has_result[result->index] = true;
+	log_result(job, r, result);
+	if (result->verdict.code == 250) {
+		recipient_sent(e, r, result, now_s);
+		q->n_sent++;
+	} else {
+		recipient_answered(e, r, &result->verdict,
+		    result->remote_host, now_s);
+	}
+	if (result->verdict.code >= 500) {
+		recipient_failed(e, r);
+		q->n_failed++;
+	}
+	(void)snprintf(job->reason, sizeof job->reason, "%.200s",
+	    result->verdict.text);
+	/* the last one of a message needs no line: the file goes */
+	if (envelope_is_waiting(e) || envelope_owes(e))
+		queued_save(q, job->message);
+}
+
+static bool
+on_result(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct queue *q = arg;
+	struct relay_result result;
+	struct job *job;
+
+	(void)ch;
+	if (!get_relay_result(&m->body, &result))
+		return false;
+	FAULT_STEP("queue.result");
+	job = job_find(q, result.job);
+	if (job == NULL)	/* it took too long and was given up */
+		return true;
+	if (result.index >= job->n || job->has_result[result.index])
+		return false;
+	take_result(job, &result);
+	return true;
+}
+
+const struct channel_rule relay_rules[] = {
+	{ RELAY_RESULT, CHANNEL_NO_FD, on_result },
+};
+const size_t relay_n_rules = sizeof relay_rules / sizeof *relay_rules;
+
+/* When those who are left are tried again. */
+static int64_t
+next_try_s(struct job *job, uint32_t hint_s)
+{
+	struct queue *q = job->queue;
+	struct part *part = job->part;
+	uint32_t delay_s;
+	int64_t next_s;
+
+	if (part->tries < UINT16_MAX)
+		part->tries++;
+	delay_s = schedule_delay_s(q->schedule, part->tries);
+	if (hint_s > delay_s &&
+	    hint_s <= q->c.config->queue.retry_longest_s)
+		delay_s = hint_s;
+	next_s = queue_now_s(q) + delay_s;
+	for (uint16_t i = 0; i < job->n; i++) {
+		struct envelope_recipient *r = job_recipient(job, i);
+
+		if (r->state != RECIPIENT_WAITING)
+			continue;
+		r->tries = part->tries;
+		r->next_s = next_s;
+	}
+	queued_save(q, job->message);
+	return next_s;
+}
+
+static bool
+all_have_results(const struct job *job)
+{
+	for (uint16_t i = 0; i < job->n; i++)
+		if (!job->has_result[i])
+			return false;
+	return true;
+}
+
+/* Of those that the job was for; others of the part come next. */
+static bool
+has_deferred(const struct job *job)
+{
+	for (uint16_t i = 0; i < job->n; i++)
+		if (job_recipient(job, i)->state == RECIPIENT_WAITING)
+			return true;
+	return false;
+}
+
+static void
+keep_reason(struct job *job, const char *text)
+{
+	word_drop(&job->part->reason);
+	job->part->reason = word_get(slice_of(text));
+}
+
+static void
+on_results(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct job *job = arg;
+	struct queue *q = job->queue;
+	struct relay_results results = { .tls = SLICE("") };
+	int64_t due_s = queue_now_s(q);
+	enum host_state host = HOST_IS_GOOD;
+
+	(void)ch;
+	FAULT_STEP("queue.results");
+	if (m == NULL || m->type != RELAY_RESULTS ||
+	    !get_relay_results(&m->body, &results) ||
+	    (!results.is_host_bad && !all_have_results(job))) {
+		/* it may have been sent: wait as after a refusal */
+		keep_reason(job, "relay did not say what became of it");
+		job_end(job, HOST_UNKNOWN, next_try_s(job, 0));
+		return;
+	}
+	if (results.is_host_bad)
+		host = HOST_IS_BAD;
+	else if (has_deferred(job))
+		due_s = next_try_s(job, results.delay_s);
+	if (job->reason[0] == '\0')
+		(void)snprintf(job->reason, sizeof job->reason,
+		    "the host cannot be reached");
+	keep_reason(job, job->reason);
+	job_end(job, host, due_s);
+}
+
+/* ---- sending ---- */
+
+static bool
+tell_recipients(struct job *job, struct ipc_writer *w)
+{
+	for (uint16_t i = 0; i < job->n; i++) {
+		const struct envelope_recipient *r = job_recipient(job, i);
+		const struct relay_recipient told = { .job = job->number,
+			.index = i, .address = r->address,
+			.notify = r->notify, .orcpt = r->orcpt };
+
+		ipc_writer_init(w);
+		put_relay_recipient(w, &told);
+		if (channel_tell(job->queue->relay, RELAY_RECIPIENT, w,
+		    -1) != 0)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t
+ask_relay(struct job *job, int fd)
+{
+	static struct ipc_writer w;	/* large */
+	struct queue *q = job->queue;
+	const struct envelope *e = job->message->open;
+	const struct relay_send send = { .job = job->number,
+		.domain = part_destination(job->part),
+		.is_smart_host = q->c.config->relay.smart_host != NULL,
+		.reverse_path = e->tag_day != 0 && !job->is_untagged ?
+		e->tag : e->from,
+		.ret = e->ret, .envid = e->envid, .is_8bit = e->is_8bit,
+		.is_utf8 = e->is_utf8, .requires_tls = e->requires_tls,
+		.message_offset = 0, .message_size = e->size_bytes,
+		.n_recipients = job->n };
+
+	if (q->relay == NULL || !tell_recipients(job, &w))
+		return 0;
+	ipc_writer_init(&w);
+	put_relay_send(&w, &send);
+	return channel_ask(q->relay, RELAY_SEND, &w, fd, SEND_MS, on_results,
+	    job);
+}
+
+static void
+job_send(struct job *job)
+{
+	int fd;
+
+	if (job->has_failed) {
+		job_put_off(job, "the ledger or the vault did not answer");
+		return;
+	}
+	fd = spool_open_body(job->queue->spool, job->message->id);
+	if (fd < 0) {
+		job_put_off(job, "its body cannot be read");
+		return;
+	}
+	FAULT_STEP("queue.send");
+	if (ask_relay(job, fd) == 0)
+		job_put_off(job, "relay is not there");
+	close(fd);
+}
+
+/* ---- ledger and tag first ---- */
+
+static void
+one_is_done(struct job *job, bool is_good)
+{
+	if (!is_good)
+		job->has_failed = true;
+	if (--job->n_outstanding == 0)
+		job_send(job);
+}
+
+static void
+on_ledger(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	one_is_done(arg, m != NULL && m->type == LEDGER_OK);
+}
+
+static void
+on_tag(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct job *job = arg;
+	bool is_good = tag_take(job->queue, job->message->open, m);
+
+	(void)ch;
+	one_is_done(job, is_good);
+}
+
+/* "<a@b>" is a@b: as the ledger has it. */
+static struct slice
+without_brackets(struct slice id)
+{
+	if (id.size >= 2 && id.data[0] == '<' && id.data[id.size - 1] == '>')
+		id = (struct slice){ id.data + 1, id.size - 2 };
+	return id;
+}
+
+static void
+ask_ledger(struct job *job, const struct envelope_recipient *r)
+{
+	static struct ipc_writer w;	/* large */
+	struct queue *q = job->queue;
+	const struct envelope *e = job->message->open;
+	char id[ENVELOPE_ID_SIZE];
+	const struct ledger_entry entry = { .recipient = r->address,
+		.message_id = without_brackets(e->message_id),
+		.sender = e->from, .time_s = (uint64_t)queue_now_s(q),
+		.queue_id = slice_of(id) };
+
+	/* it was noted before the first try */
+	if (r->tries > 0 || entry.message_id.size == 0)
+		return;
+	envelope_id_write(id, e->id);
+	ipc_writer_init(&w);
+	put_ledger_entry(&w, &entry);
+	if (q->store != NULL && channel_ask(q->store, LEDGER_PUT, &w, -1,
+	    LEDGER_MS, on_ledger, job) != 0)
+		job->n_outstanding++;
+	else
+		job->has_failed = true;
+}
+
+/* BATV breaks some lists and hosts, which are named in the configuration. */
+static bool
+is_exempt(const struct queue *q, struct slice domain)
+{
+	const struct config_strings *exempt = &q->c.config->batv_exempt;
+
+	for (size_t i = 0; i < exempt->n; i++)
+		if (slice_equals_nocase(domain, slice_of(exempt->items[i])))
+			return true;
+	return false;
+}
+
+static void
+job_ask(struct job *job)
+{
+	struct queue *q = job->queue;
+
+	job->n_outstanding = 1;		/* this function */
+	for (uint16_t i = 0; i < job->n; i++)
+		ask_ledger(job, job_recipient(job, i));
+	job->is_untagged = is_exempt(q, part_destination(job->part));
+	if (!job->is_untagged && tag_is_wanted(q, job->message->open)) {
+		if (tag_ask(q, job->message->open, on_tag, job) != 0)
+			job->n_outstanding++;
+		else
+			job->has_failed = true;
+	}
+	one_is_done(job, true);
+}
+
+/* ---- start ---- */
+
+static bool
+is_of_part(const struct part *part, struct slice address)
+{
+	struct slice rest = slice_of(part->addresses);
+
+	while (rest.size > 0)
+		if (slice_equals(slice_next_line(&rest), address))
+			return true;
+	return false;
+}
+
+static void
+choose_recipients(struct job *job)
+{
+	const struct envelope *e = job->message->open;
+
+	for (size_t i = 0; i < e->n_recipients &&
+	     job->n < RELAY_JOB_RECIPIENTS; i++)
+		if (e->recipients[i].state == RECIPIENT_WAITING &&
+		    is_of_part(job->part, e->recipients[i].address))
+			job->recipients[job->n++] = (uint16_t)i;
+}
+
+static void
+part_put_off(struct queue *q, struct part *part, int64_t seconds)
+{
+	schedule_done(q->schedule, part, HOST_UNKNOWN, SLICE(""),
+	    queue_now_s(q));
+	(void)schedule_wait(q->schedule, part, queue_now_s(q) + seconds);
+}
+
+static void
+job_start(struct queue *q, struct part *part)
+{
+	struct queued *m = part->message;
+	struct job *job;
+	int error;
+
+	if (q->relay == NULL || m->is_unsaved || m->is_removed) {
+		part_put_off(q, part, SOON_S);
+		return;
+	}
+	error = queued_open(q, m);
+	if (error) {
+		if (error != -EBADMSG)	/* then it is gone */
+			part_put_off(q, part, UNREADABLE_S);
+		return;
+	}
+	job = calloc(1, sizeof *job);
+	if (job == NULL) {
+		part_put_off(q, part, UNREADABLE_S);
+		queued_close(q, m);
+		return;
+	}
+	*job = (struct job){ .next = q->jobs, .queue = q, .message = m,
+		.part = part, .number = ++q->last_job };
+	q->jobs = job;
+	q->n_jobs++;
+	choose_recipients(job);
+	if (job->n == 0)
+		job_end(job, HOST_UNKNOWN, queue_now_s(q));
+	else
+		job_ask(job);
+}
+
+void
+jobs_start(struct queue *q)
+{
+	struct part *part;
+
+	/* the rest when relay is there */
+	while (q->relay != NULL && (part = schedule_take(q->schedule,
+	    queue_now_s(q))) != NULL)
+		job_start(q, part);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tags.c - see tags.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "tags.h"
+
+#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+
+int
+tags_read(struct secrets *secrets, int fd)
+{
+	char text[SECRETS_FILE_MAX];
+	struct secrets read;
+	struct stat st;
+	unsigned line;
+	int seals = fcntl(fd, F_GET_SEALS), error = 0;
+
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
+	    st.st_size < 0 || st.st_size > (off_t)sizeof text)
+		return -EBADF;
+	if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size ||
+	    !secrets_read(&read, (struct slice){ text, (size_t)st.st_size },
+	    &line))
+		error = -EBADMSG;
+	else
+		*secrets = read;
+	explicit_bzero(text, sizeof text);
+	explicit_bzero(&read, sizeof read);
+	return error;
+}
+
+bool
+tags_make(const struct secrets *secrets, const struct vault_tag *q,
+    uint32_t today, char to[ASK_ADDRESS_MAX])
+{
+	uint32_t off = q->day > today ? q->day - today : today - q->day;
+	struct address a;
+
+	if (secrets->n_batv == 0 || off > TAGS_DAYS_OFF ||
+	    address_parse(&a, q->address, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return false;
+	return batv_make(to, ASK_ADDRESS_MAX, &a, &secrets->batv[0], today) ||
+	    slice_copy(to, ASK_ADDRESS_MAX, q->address);
+}
+
+void
+tags_trace(const struct secrets *secrets, struct slice text,
+    char to[TAGS_TRACE_SIZE + 1])
+{
+	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	uint64_t bits = 0;
+
+	to[0] = '\0';
+	if (secrets->n_batv == 0 || HMAC(EVP_sha256(), secrets->trace,
+	    sizeof secrets->trace, (const uint8_t *)text.data, text.size, mac,
+	    &size) == NULL)
+		return;
+	for (size_t i = 0; i < 8; i++)
+		bits = bits << 8 | mac[i];
+	for (size_t i = 0; i < TAGS_TRACE_SIZE; i++, bits <<= 5)
+		to[i] = digits[bits >> 59];
+	to[TAGS_TRACE_SIZE] = '\0';
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tags.h - what vault makes with the secrets of secrets.h.
+ */
+#ifndef POSTERN_VAULT_TAGS_H
+#define POSTERN_VAULT_TAGS_H
+
+#include "ask.h"
+#include "secrets.h"
+
+#define TAGS_TRACE_SIZE 10		/* characters of base32: 50 bits */
+#define TAGS_DAYS_OFF 30		/* an asker's clock may differ by so
+					 * much, or it asks for a later day */
+
+/* Read them from a sealed memfd, which stays the caller's. 0, -EBADF,
+ * -EBADMSG or -ENOMEM; *secrets is as before then. */
+int tags_read(struct secrets *secrets, int fd);
+/*
+ * The address with a tag; as it is where it cannot have one (batv.h). False:
+ * it is no address, or of a day that is far off.
+ */
+bool tags_make(const struct secrets *secrets, const struct vault_tag *q,
+    uint32_t today, char to[ASK_ADDRESS_MAX]);
+/* A MAC of any text; "" when the library fails. */
+void tags_trace(const struct secrets *secrets, struct slice text,
+    char to[TAGS_TRACE_SIZE + 1]);
+
+#endif
