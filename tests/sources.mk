@@ -27,6 +27,7 @@ UNIT_TESTS = \
 	test_stream \
 	test_limits \
 	test_dkim \
+	test_dkim_sign \
 	test_dmarc \
 	test_driver \
 	test_directory_answer \
@@ -58,6 +59,7 @@ UNIT_TESTS = \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
+	test_secrets \
 	test_segments \
 	test_short_id \
 	test_slots \
