@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	test_spf \
 	test_spf_record \
 	test_stream \
+	test_ledger \
 	test_limits \
 	test_dkim \
 	test_dkim_sign \
@@ -94,6 +95,7 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_submit \
 	fuzz_spf \
 	fuzz_spf_record \
 	fuzz_work \
