@@ -26,8 +26,10 @@ UNIT_TESTS = \
 	test_spf \
 	test_spf_record \
 	test_stream \
+	test_ledger \
 	test_limits \
 	test_dkim \
+	test_dkim_sign \
 	test_dmarc \
 	test_driver \
 	test_directory_answer \
@@ -62,6 +64,7 @@ UNIT_TESTS = \
 	test_sandbox \
 	test_scoreboard \
 	test_sasl \
+	test_secrets \
 	test_segments \
 	test_sendmail \
 	test_short_id \
@@ -97,6 +100,7 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_submit \
 	fuzz_spf \
 	fuzz_spf_record \
 	fuzz_work \
