@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spool \
 	test_spf \
 	test_spf_record \
 	test_stream \
@@ -32,8 +33,10 @@ UNIT_TESTS = \
 	test_dkim_sign \
 	test_dmarc \
 	test_driver \
+	test_dsn \
 	test_directory_answer \
 	test_directory_check \
+	test_envelope \
 	test_facts \
 	test_failures \
 	test_grey \
@@ -62,6 +65,7 @@ UNIT_TESTS = \
 	test_resolver \
 	test_route \
 	test_sandbox \
+	test_schedule \
 	test_scoreboard \
 	test_sasl \
 	test_secrets \
@@ -88,6 +92,8 @@ FUZZ_TARGETS = \
 	fuzz_trail \
 	fuzz_vault \
 	fuzz_config \
+	fuzz_envelope \
+	fuzz_dsn \
 	fuzz_facts \
 	fuzz_address \
 	fuzz_address_list \
