@@ -51,13 +51,14 @@ struct job {
 	struct recipient_list *list;	/* owns the recipients */
 	/* where it goes */
 	struct hosts hosts;
-	const struct sts_policy *sts;	/* NULL: none */
+	struct sts_policy *sts;		/* NULL: none */
 	unsigned n_waits;		/* hosts, policy */
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target, n_tried;
 	bool is_waiting;		/* for a place at its target */
 	/* how it goes */
 	struct connector connector;
+	bool is_connecting;
 	unsigned connecting;		/* the target of its first address */
 	struct security security;
 	struct connection *connection;	/* NULL: none */

@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	test_address_list \
 	test_aliases \
 	test_ask \
+	test_auth \
 	test_ask_relay \
 	test_author \
 	test_authres \
@@ -48,16 +49,19 @@ UNIT_TESTS = \
 	test_milter \
 	test_milter_talk \
 	test_mime \
+	test_mta_sts \
 	test_names \
 	test_received \
 	test_peers \
 	test_records \
 	test_rdata \
+	test_relay_dialogue \
 	test_reply \
 	test_resolver \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
+	test_sasl \
 	test_segments \
 	test_sendmail \
 	test_short_id \
@@ -101,6 +105,9 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_maildirsize \
 	fuzz_milter \
+	fuzz_mta_sts \
+	fuzz_relay \
+	fuzz_seven_bit \
 	fuzz_clamd \
 	fuzz_dns_answer \
 	fuzz_dns_rdata

@@ -428,7 +428,7 @@ class Session:
         """STARTTLS."""
         if not self.reply("starttls", arg, "220 go on"):
             return False
-        if self.said.startswith("220"):
+        if self.said.startswith("220") and self.sink.context:
             assert self.input == b"", "octets behind STARTTLS"
             self.socket = self.sink.context.wrap_socket(
                 self.socket, server_side=True)
@@ -468,15 +468,20 @@ class Session:
             return False
         if not self.said.startswith("354"):
             return True
-        text = b""
+        self.input = b"\r\n" + self.input
+        end, looked_at = -1, 0
         while True:
-            while b"\r\n" not in self.input:
-                if not self.more():
-                    return False
-            line, _, self.input = self.input.partition(b"\r\n")
-            if line == b".":
+            end = self.input.find(b"\r\n.\r\n", looked_at)
+            if end >= 0:
                 break
-            text += (line[1:] if line.startswith(b".") else line) + b"\r\n"
+            looked_at = max(len(self.input) - 5, 0)
+            if not self.more():
+                return False
+        text = self.input[2:end + 2]
+        self.input = self.input[end + 5:]
+        if text.startswith(b"."):
+            text = text[1:]
+        text = text.replace(b"\r\n.", b"\r\n")
         return self.taken(text)
 
     def on_bdat(self, arg):
