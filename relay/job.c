@@ -44,6 +44,7 @@ job_free(struct job *job)
 	r->n_jobs--;
 	hosts_forget(&job->hosts);
 	sts_forget(r->sts, job);
+	sts_release(&job->sts);
 	connector_stop(&job->connector);
 	loop_timer_stop(r->c.loop, &job->deadline);
 	recipient_list_free(job->list);
@@ -247,10 +248,11 @@ on_hosts(void *arg)
 }
 
 static void
-on_sts(void *arg, const struct sts_policy *policy)
+on_sts(void *arg, struct sts_policy *policy)
 {
 	struct job *job = arg;
 
+	sts_release(&job->sts);
 	job->sts = policy;
 	all_known(job);
 }

@@ -51,7 +51,7 @@ struct job {
 	struct recipient_list *list;	/* owns the recipients */
 	/* where it goes */
 	struct hosts hosts;
-	const struct sts_policy *sts;	/* NULL: none */
+	struct sts_policy *sts;		/* NULL: none */
 	unsigned n_waits;		/* hosts, policy */
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target, n_tried;

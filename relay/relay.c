@@ -13,7 +13,6 @@
 #include "log.h"
 #include "relay.h"
 #include "sandbox.h"
-#include "sts.h"
 #include "tls.h"
 
 static void
@@ -58,8 +57,7 @@ relay_main(void)
 		fatal("relay: OpenSSL does not start");
 	relay_settings_read(r);
 	r->penalties = penalties_new();
-	r->sts = sts_new(r);
-	if (r->penalties == NULL || r->sts == NULL)
+	if (r->penalties == NULL)
 		fatal("no memory");
 	enter_sandbox(r);
 	compartment_ready(&r->c);

@@ -7,6 +7,7 @@ RELAY_SRCS = \
 	relay/dialogue_envelope.c \
 	relay/encoder.c \
 	relay/features.c \
+	relay/fetch.c \
 	relay/hosts.c \
 	relay/hosts_ask.c \
 	relay/job.c \

@@ -49,11 +49,13 @@ UNIT_TESTS = \
 	test_milter \
 	test_milter_talk \
 	test_mime \
+	test_mta_sts \
 	test_names \
 	test_received \
 	test_peers \
 	test_records \
 	test_rdata \
+	test_relay_dialogue \
 	test_reply \
 	test_resolver \
 	test_route \
@@ -61,6 +63,7 @@ UNIT_TESTS = \
 	test_scoreboard \
 	test_sasl \
 	test_segments \
+	test_sendmail \
 	test_short_id \
 	test_slots \
 	test_smtp_command \
@@ -104,6 +107,9 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_maildirsize \
 	fuzz_milter \
+	fuzz_mta_sts \
+	fuzz_relay \
+	fuzz_seven_bit \
 	fuzz_clamd \
 	fuzz_dns_answer \
 	fuzz_dns_rdata

@@ -428,7 +428,7 @@ class Session:
         """STARTTLS."""
         if not self.reply("starttls", arg, "220 go on"):
             return False
-        if self.said.startswith("220"):
+        if self.said.startswith("220") and self.sink.context:
             assert self.input == b"", "octets behind STARTTLS"
             self.socket = self.sink.context.wrap_socket(
                 self.socket, server_side=True)
