@@ -654,6 +654,39 @@ def test_a_file_of_its_own():
             assert try_plain(client, "bob", PASSWORD)[0] == 535
 
 
+def test_check_of_the_configuration():
+    """postern -n reads passwords as the compiler does, and shows none."""
+    server = Submission(user_lines(alice=hash_of(PASSWORD, "$1$")) + "bob\n")
+    try:
+        code, said = server.check()
+        assert code == 0 and "users:1: password of \"alice\": nobody" in said
+        server.write("users", "alice\nbob\n")
+        code, said = server.check()
+        assert code == 0 and "no account has a password" in said
+        server.write("users", 'alice password="secret"\n')
+        code, said = server.check()
+        assert code == 1 and "users:1: password of \"alice\"" in said
+        assert "secret" not in said
+        server.write("users", user_lines(alice="!"))
+        assert server.check()[0] == 0
+    finally:
+        server.close()
+    server = Submission("alice\n",
+                        more='auth {{ users = "{folder}/passwords" }}\n')
+    try:
+        code, said = server.check()
+        assert code == 1 and "/passwords: passwords cannot be read" in said
+        server.write("passwords", 'alice quota=1G\nbob\n')
+        code, said = server.check()
+        assert code == 1 and "passwords:1: unknown field \"quota\"" in said
+        server.write("passwords", user_lines(alice=scram_key(PASSWORD)) +
+                     'x@elsewhere.example password="!"\n')
+        code, said = server.check()
+        assert code == 0 and "\"x@elsewhere.example\" is nobody's" in said
+    finally:
+        server.close()
+
+
 def test_a_damaged_table_is_no_refusal():
     """P3: nobody is told that his password is wrong when nobody knows."""
     server = Submission(user_lines(alice=hash_of(PASSWORD)))
