@@ -86,6 +86,8 @@ UNIT_TESTS = \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_auth \
+	fuzz_dovecot \
 	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
