@@ -31,6 +31,7 @@ usage(void)
 	    "  route ADDRESS    how an address resolves, and from which line\n"
 	    "  tables [accept|compile]\n"
 	    "                   compiled tables; take shrunken ones; compile now\n"
+	    "  relay            what was sent to other hosts, and how\n"
 	    "  dns NAME TYPE    look a name up, as the checks do\n"
 	    "  explain --ip ADDRESS --helo NAME --from SENDER --to RECIPIENT\n"
 	    "          [--file FILE] [--json]\n"

@@ -422,6 +422,7 @@ static const struct request {
 	{ { "tables", 6 }, 0, 1, ask_tables,
 	    "tables [accept|compile]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
+	{ { "relay", 5 }, 0, 0, request_relay, "relay" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
 	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "
 	    "--helo NAME --from SENDER --to RECIPIENT [--file FILE] "
