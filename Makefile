@@ -33,7 +33,7 @@ LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim -
 # Each folder lists what is compiled from it.
 include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver auth queue relay control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver auth queue relay control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver auth queue relay control commands mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl $(BUILD)/sendmail
 
 all: $(PROGRAMS)
@@ -57,6 +57,7 @@ $(BUILD)/auth.a: $(call objs,$(AUTH_SRCS))
 $(BUILD)/queue.a: $(call objs,$(QUEUE_SRCS))
 $(BUILD)/relay.a: $(call objs,$(RELAY_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
+$(BUILD)/commands.a: $(call objs,$(filter-out commands/sendmail.c,$(SENDMAIL_SRCS)))
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@
 	ar rcs $@ $(filter %.o,$^)
@@ -67,7 +68,7 @@ $(BUILD)/postern: $(call objs,$(POSTERN_SRCS)) $(ARCHIVES)
 $(BUILD)/posternctl: $(call objs,$(POSTERNCTL_SRCS)) $(BUILD)/lib.a
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/sendmail: $(call objs,$(SENDMAIL_SRCS)) $(BUILD)/mail.a $(BUILD)/lib.a
+$(BUILD)/sendmail: $(call objs,commands/sendmail.c) $(patsubst %,$(BUILD)/%.a,commands mail lib)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # postern.conf(5) is made from the table of keys (lib/config_keys.c).

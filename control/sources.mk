@@ -5,6 +5,7 @@ CONTROL_SRCS = \
 	control/dns.c \
 	control/explain.c \
 	control/explain_text.c \
+	control/queue.c \
 	control/relay_status.c \
 	control/requests.c \
 	control/status_text.c \

@@ -24,7 +24,6 @@
 #define BATV_KEY_SIZE 32
 #define BATV_STEP_DAYS 5	/* one address, one tag */
 #define BATV_LIFE_DAYS 12	/* of a new tag, at most */
-#define BATV_RENEW_DAYS 2	/* a message that has no more left gets another */
 #define BATV_TAG_SIZE 16	/* octets of "prvs=KDDDSSSSSS=" */
 
 struct batv_key {

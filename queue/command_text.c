@@ -34,8 +34,8 @@ command_duration(struct slice text, uint32_t *seconds)
 /* ---- the list ---- */
 
 struct list {
-	struct queue *queue;
 	struct slice filter;
+	struct slice user;		/* "" is everybody */
 	struct queued **messages;
 	size_t n;
 };
@@ -43,6 +43,9 @@ struct list {
 static bool
 is_wanted(const struct list *list, const struct queued *m)
 {
+	if (list->user.size > 0 &&
+	    !slice_equals(list->user, word_slice(m->user)))
+		return false;
 	if (list->filter.size == 0 ||
 	    slice_equals_nocase(list->filter, word_slice(m->from)) ||
 	    slice_equals_nocase(list->filter, word_slice(m->user)))
@@ -155,21 +158,36 @@ put_list(struct buf *out, const struct list *list)
 	    list->n == 1 ? "" : "s");
 }
 
+static int
+write_list(struct buf *out, struct queue *q, struct list *list)
+{
+	int error;
+
+	list->messages = reallocarray(NULL, q->n_messages + 1,
+	    sizeof(*list->messages));
+	if (list->messages == NULL)
+		return -ENOMEM;
+	messages_each(q, collect, list);
+	qsort(list->messages, list->n, sizeof(*list->messages), by_id);
+	error = put_list(out, list);
+	free(list->messages);
+	return error;
+}
+
 int
 listing_write(struct buf *out, struct queue *q, struct slice filter)
 {
-	struct list list = { .queue = q, .filter = filter };
-	int error;
+	struct list list = { .filter = filter };
 
-	list.messages = reallocarray(NULL, q->n_messages + 1,
-	    sizeof(*list.messages));
-	if (list.messages == NULL)
-		return -ENOMEM;
-	messages_each(q, collect, &list);
-	qsort(list.messages, list.n, sizeof(*list.messages), by_id);
-	error = put_list(out, &list);
-	free(list.messages);
-	return error;
+	return write_list(out, q, &list);
+}
+
+int
+listing_write_own(struct buf *out, struct queue *q, struct slice user)
+{
+	struct list list = { .user = user };
+
+	return write_list(out, q, &list);
 }
 
 /* ---- one message ---- */

@@ -71,7 +71,10 @@ open_kv(struct store *s)
 		error = notes_open(&s->seen, s->kv, "seen", SEEN_ENTRIES_MAX);
 	if (!error)
 		error = grey_open(&s->grey, s->kv, s->hmac);
+	if (!error)
+		error = ledger_open(&s->ledger, s->kv, s->hmac);
 	if (error) {
+		grey_close(&s->grey);
 		notes_close(&s->seen);
 		ended_close(&s->ended);
 		kv_close(&s->kv);
@@ -150,6 +153,7 @@ store_close(struct store *s)
 	slots_close(&s->slots);
 	grey_close(&s->grey);
 	notes_close(&s->seen);
+	ledger_close(&s->ledger);
 	hmac_free(&s->hmac);
 	ended_close(&s->ended);
 	kv_close(&s->kv);

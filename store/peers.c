@@ -68,6 +68,7 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 		    LOG_S("effect", "its channel is closed"), LOG_END);
 	if (misbehaved)
 		compartment_accuse(peer->role, peer->index);
+	store_ledger_peer_gone(s, peer);
 	if (was_smtpd) {
 		records_peer_gone(s->records, peer);
 		if (peer->segment != TRAIL_SEGMENT_NONE)
@@ -88,6 +89,9 @@ rules_of(enum role role, const struct channel_rule **rules, size_t *n)
 	if (role == ROLE_SMTPD) {
 		*rules = store_smtpd_rules;
 		*n = store_n_smtpd_rules;
+	} else if (role == ROLE_QUEUE) {
+		*rules = store_queue_rules;
+		*n = store_n_queue_rules;
 	} else if (role == ROLE_CONTROL) {
 		*rules = store_control_rules;
 		*n = store_n_control_rules;

@@ -6,11 +6,13 @@ STORE_SRCS = \
 	store/grey.c \
 	store/hmac.c \
 	store/kv_bdb.c \
+	store/ledger.c \
 	store/notes.c \
 	store/notes_rules.c \
 	store/open.c \
 	store/orphans.c \
 	store/peers.c \
+	store/queue_rules.c \
 	store/record_index.c \
 	store/records.c \
 	store/resolve.c \

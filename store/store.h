@@ -14,6 +14,7 @@
 #include "grey.h"
 #include "hmac.h"
 #include "kv.h"
+#include "ledger.h"
 #include "notes.h"
 #include "records.h"
 #include "segments.h"
@@ -21,11 +22,12 @@
 
 #define RESOLVES_AT_ONCE 64
 #define WHYS_AT_ONCE 8
+#define LEDGER_AT_ONCE 4096	/* entries of one round */
 
 struct store;
 struct why_job;
 
-/* One channel: to an smtpd, a deliver or control. */
+/* One channel: to an smtpd, a deliver, queue or control. */
 struct peer {
 	struct peer *next;
 	struct store *store;
@@ -42,6 +44,12 @@ struct resolving {
 	uint32_t slot;			/* SLOT_NONE: free */
 };
 
+/* An entry of the ledger that is not durable yet. */
+struct unanswered {
+	struct peer *peer;		/* NULL: it has gone */
+	uint32_t id;
+};
+
 struct store {
 	struct compartment c;
 	struct kv *kv;
@@ -52,6 +60,9 @@ struct store {
 	struct failures *failures;
 	struct grey *grey;
 	struct notes *seen;		/* what was seen before */
+	struct ledger *ledger;
+	struct unanswered unanswered[LEDGER_AT_ONCE];
+	size_t n_unanswered;
 	struct segments *segments;
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
@@ -59,6 +70,7 @@ struct store {
 	unsigned n_whys;
 	bool has_told_failures;		/* that there are some */
 	bool is_sweeping;		/* ended is looked through */
+	bool is_sweeping_ledger;
 	bool is_stopping;
 	int status;			/* of the process */
 	int64_t hold_until_us;		/* the disk failed: not before then */
@@ -80,8 +92,15 @@ extern const struct channel_rule store_smtpd_rules[];
 extern const size_t store_n_smtpd_rules;
 extern const struct channel_rule store_control_rules[];
 extern const size_t store_n_control_rules;
+extern const struct channel_rule store_queue_rules[];
+extern const size_t store_n_queue_rules;
 /* Forget what this peer has asked about. */
 void store_whys_end(struct peer *peer);
+
+/* ---- queue_rules.c ---- */
+/* How kv_commit went: what is durable is answered now. */
+void store_ledger_committed(struct store *s, int error);
+void store_ledger_peer_gone(struct store *s, const struct peer *peer);
 
 /* ---- notes_rules.c: for both ---- */
 channel_handler_fn store_on_grey_ask, store_on_seen_ask;

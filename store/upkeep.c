@@ -44,6 +44,7 @@ commit_once(struct store *s)
 	FAULT_STEP("store.before-commit");
 	error = kv_commit(s->kv);
 	FAULT_STEP("store.after-commit");
+	store_ledger_committed(s, error);
 	records_stored(s->records, error);
 	notes_stored(s->seen, error ? error : seen);
 	notes_stored(grey_notes(s->grey), error ? error : grey);
@@ -70,6 +71,23 @@ store_commit(struct store *s)
 	check_engine(s, error);
 }
 
+/* What does not wait: the ledger. */
+static void
+commit_rest(struct store *s)
+{
+	bool has_ledger = s->n_unanswered > 0;
+	int error;
+
+	FAULT_STEP("store.before-commit");
+	error = kv_commit(s->kv);
+	FAULT_STEP("store.after-commit");
+	store_ledger_committed(s, error);
+	if (error && has_ledger)
+		log_error("kv_commit", LOG_E("error", error), LOG_S("effect",
+		    "what is to be sent waits"), LOG_END);
+	check_engine(s, error);
+}
+
 void
 store_round_end(void *arg)
 {
@@ -79,8 +97,8 @@ store_round_end(void *arg)
 
 	if (has_work)
 		store_commit(s);
-	else if (kv_has_transaction(s->kv))
-		check_engine(s, kv_commit(s->kv));
+	else if (kv_has_transaction(s->kv) || s->n_unanswered > 0)
+		commit_rest(s);
 }
 
 static void
@@ -99,6 +117,15 @@ sweep(struct store *s)
 	int more = ended_expire(s->ended, clock_wall_s(), SWEEP_AT_ONCE);
 
 	s->is_sweeping = more == 1;
+	report_expiry(s, more);
+}
+
+static void
+sweep_ledger(struct store *s)
+{
+	int more = ledger_expire(s->ledger, clock_wall_s(), SWEEP_AT_ONCE);
+
+	s->is_sweeping_ledger = more == 1;
 	report_expiry(s, more);
 }
 
@@ -147,6 +174,8 @@ store_tick(struct loop_timer *timer, void *arg)
 	log_refused_records(s);
 	if (s->is_sweeping || s->n_ticks % EVERY_HOUR == 1)
 		sweep(s);
+	if (s->is_sweeping_ledger || s->n_ticks % EVERY_HOUR == 2)
+		sweep_ledger(s);
 	sweep_notes(s);
 	if (s->n_ticks % EVERY_MINUTE == 0)
 		each_minute(s);

@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	test_address_list \
 	test_aliases \
 	test_ask \
+	test_auth \
 	test_ask_relay \
 	test_author \
 	test_authres \
@@ -60,7 +61,9 @@ UNIT_TESTS = \
 	test_route \
 	test_sandbox \
 	test_scoreboard \
+	test_sasl \
 	test_segments \
+	test_sendmail \
 	test_short_id \
 	test_slots \
 	test_smtp_command \

@@ -277,7 +277,8 @@ def test_passwords_stand_nowhere(server):
         client.docmd("AUTH LOGIN " + told.decode())
         client.docmd("*")
         client.docmd("MAIL FROM:<%s>" % ALICE)
-        client.docmd("AUTH PLAIN " + plain("alice", secret) + "\n")
+        client.send("AUTH PLAIN " + plain("alice", secret) + "\n\r\n")
+        assert client.getreply()[0] == 500
     with smtplib.SMTP("127.0.0.1", server.port) as client:
         client.ehlo("client.example")
         client.docmd("AUTH PLAIN " + plain("alice", secret))
@@ -353,7 +354,7 @@ def test_swaks(server, mechanism, mode):
 
 def curl(server, password, *more):
     """Its exit status is 67 where the login was refused."""
-    path = server.write("message", MESSAGE)
+    path = server.write("message", MESSAGE.replace("\n", "\r\n"))
     return subprocess.run(
         ["curl", "-sSk", "smtps://127.0.0.1:%d" % server.tls_port,
          "--mail-from", ALICE, "--mail-rcpt", "bob@example.org", "-T", path,
@@ -490,7 +491,7 @@ def test_scram_does_not_tell_who_exists(scram_server):
 @pytest.mark.parametrize("message", [
     b"", b"n", b"n,,", b"n,,n=,r=x", b"p=tls-unique,,n=alice,r=abc",
     b"n,a=bob,n=alice,r=abc", b"n,,m=x,n=alice,r=abc",
-    b"n,,n=ali=ce,r=abc", b"n,,n=alice,r=abc\0", b"x" * 9000])
+    b"n,,n=alice,r=abc\0", b"x" * 9000])
 def test_scram_malformed(scram_server, message):
     with scram_server.submit() as client:
         code, _ = client.docmd("AUTH", "SCRAM-SHA-256 " + (base64.b64encode(
@@ -573,7 +574,8 @@ def test_unknown_names_take_as_long():
     with server, server.submit() as client:
         known = median(client, "alice")
         for name in ("mallory", "alice@example.net", "nobody@"):
-            unknown = median(client, name)
+            with server.submit() as another:
+                unknown = median(another, name)
             assert known / 2 < unknown < known * 2, (name, known, unknown)
 
 
@@ -742,8 +744,15 @@ def fixture_dovecot():
         def stop():
             while server.dovecots:
                 process = server.dovecots.pop()
+                # its auth goes on for whom it serves, unless it is killed
+                with open("/proc/%d/task/%d/children" % (
+                        process.pid, process.pid), encoding="ascii") as f:
+                    children = [int(pid) for pid in f.read().split()]
                 process.terminate()
                 process.wait(20)
+                for pid in children:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         server.run_dovecot, server.stop_dovecot = run, stop
         stack.callback(stop)
         run()
@@ -766,8 +775,8 @@ def test_dovecot(dovecot):
         assert try_plain(client, "stranger@example.net", PASSWORD)[0] == 535
     # it goes, and comes back
     dovecot.stop_dovecot()
-    os.unlink(dovecot.folder + "/auth.sock") if os.path.exists(
-        dovecot.folder + "/auth.sock") else None
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(dovecot.folder + "/auth.sock")
     with dovecot.submit() as client:
         assert try_plain(client, "alice", PASSWORD)[0] == 454
     dovecot.run_dovecot()

@@ -421,6 +421,10 @@ def test_bad_host_is_left_alone():
             assert r.codes == [451] and r.is_host_bad
             assert 30 < r.delay <= 60 and "not tried again" in r[0].text
             assert not sink.sessions
+            # but when somebody asks for it
+            r = lab.send("example.net", [BOB], TEXT, urgent=True)
+            assert r.codes == [250]
+            assert lab.send("example.net", [BOB], TEXT).codes == [250]
 
 
 # ---- connections ----

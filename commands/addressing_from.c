@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * envelope_from.c - the fields that a program may leave out; envelope.h.
+ * addressing_from.c - the fields that a program may leave out; addressing.h.
  *
  * From is known here only: the full name is the user's, or -F says it. The
  * date is when the message was handed in. The rest (Message-ID) is the
@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "address.h"
 #include "complain.h"
-#include "envelope.h"
+#include "addressing.h"
 #include "header.h"
 #include "mail_date.h"
 #include "utf8.h"
@@ -145,7 +145,7 @@ put_full_name(struct buf *out, const char *given)
 
 /* Who a bounce's From is: the null path has no name. */
 static int
-put_address(struct buf *out, const struct envelope *e,
+put_address(struct buf *out, const struct addressing *e,
     const struct server_place *place)
 {
 	const struct passwd *pw;
@@ -158,7 +158,7 @@ put_address(struct buf *out, const struct envelope *e,
 }
 
 int
-envelope_complete(const struct envelope *e, struct letter *letter,
+addressing_complete(const struct addressing *e, struct letter *letter,
     const struct sendmail_options *o, const struct server_place *place)
 {
 	struct buf *header = &letter->header;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ledger.h - what has left: a message and one recipient each, for 35 days.
+ *
+ * By it a bounce proves that it returns mail of ours: it must name a
+ * Message-ID and a recipient that are here, and is believed once. Who reads
+ * the file learns when somebody has written, not to whom nor what.
+ *
+ *	key	16 octets of HMAC(Message-ID), 16 of HMAC(recipient)
+ *	value	u64 time, u8 reported, queue id, NUL, sender
+ *
+ * An entry is durable before the first octet of its message leaves: what is
+ * put here counts once kv_commit has succeeded. Nothing here logs.
+ */
+#ifndef STORE_LEDGER_H
+#define STORE_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "ask.h"
+#include "hmac.h"
+#include "kv.h"
+
+#define LEDGER_LIFE_S (35 * 86400)
+
+struct ledger;
+
+struct ledger_found {
+	uint64_t time_s;
+	bool is_reported;
+	char queue_id[QUEUE_ID_MAX];
+	char sender[ASK_ADDRESS_MAX];
+};
+
+/* hmac is borrowed. 0 or -errno. */
+int ledger_open(struct ledger **ledger, struct kv *kv, struct hmac *hmac);
+void ledger_close(struct ledger **ledger);
+/* 0, -ENOSPC or another -errno. One of the same message and recipient is
+ * replaced: it was sent again. */
+int ledger_put(struct ledger *ledger, const struct ledger_entry *entry);
+/* -ENOENT: we have not sent that, or long ago. The case of the recipient
+ * does not matter, that of the Message-ID does. */
+int ledger_find(struct ledger *ledger, struct slice message_id,
+    struct slice recipient, struct ledger_found *found);
+/* A bounce of it was let in: the next one is not. */
+int ledger_report(struct ledger *ledger, struct slice message_id,
+    struct slice recipient);
+/* As kv_expire. */
+int ledger_expire(struct ledger *ledger, int64_t now_s, unsigned n_most);
+
+#endif
