@@ -98,6 +98,7 @@ unit: $(patsubst %,$(BUILD)/unit/%,$(UNIT_TESTS))
 # Postern beside Postfix; tests/bench/run.py says how.
 bench: all $(BUILD)/bench/judge_drive
 	tests/bench/run.py $(BUILD)
+	/usr/bin/python3 tests/bench/guesses.py $(BUILD)
 
 # Fuzz targets: clang's libFuzzer, everything instrumented.
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined

@@ -284,6 +284,8 @@ def test_passwords_stand_nowhere(server):
         client.docmd("AUTH PLAIN " + plain("alice", secret))
         client.docmd("AUTH LOGIN")
         client.docmd(told.decode())
+        client.send(told.decode() + "\n\r\n")
+        assert client.getreply()[0] == 500
     time.sleep(1.5)
     said = server.everything_said()
     assert b"auth_refused" in said
