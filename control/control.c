@@ -28,6 +28,8 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 		control->resolver = NULL;
 	if (control->queue == ch)
 		control->queue = NULL;
+	if (control->relay == ch)
+		control->relay = NULL;
 	for (size_t i = 0; i < CONTROL_POOL_MAX; i++) {
 		if (control->directories[i] == ch)
 			control->directories[i] = NULL;
@@ -67,6 +69,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		control->resolver = ch;
 	else if (role == ROLE_QUEUE)
 		control->queue = ch;
+	else if (role == ROLE_RELAY)
+		control->relay = ch;
 	else if (role == ROLE_POLICY)
 		add_worker(control->policies, ch);
 	else if (role == ROLE_DIRECTORY)

@@ -87,6 +87,7 @@ job_new(struct relay *r, const struct relay_send *send,
 	job->fd = fd;
 	job->list = list;
 	job->is_smart_host = send->is_smart_host;
+	job->is_asked_for = send->is_asked_for;
 	job->port = r->settings.hosts.port;
 	add_last(r, job);
 	d = &job->errand;
@@ -467,7 +468,7 @@ is_skipped(struct job *job, unsigned i)
 	uint32_t left = penalties_find(r->penalties, address_at(job, i),
 	    job->port, loop_now_us(r->c.loop), &why);
 
-	if (left == 0)
+	if (left == 0 || job->is_asked_for)
 		return false;
 	verdict_set(&v, 451, 4, 1, "not tried again for %u s: %s",
 	    (unsigned)left, why->text);

@@ -19,5 +19,6 @@ RELAY_SRCS = \
 	relay/response.c \
 	relay/settings.c \
 	relay/seven_bit.c \
+	relay/status.c \
 	relay/sts.c \
 	relay/tls_report.c

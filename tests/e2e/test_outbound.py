@@ -15,7 +15,8 @@ from test_auth import ALICE, PASSWORD, Submission, hash_of, user_lines
 
 REMOTE = "bob@remote.example"
 LISTEN = 'listen "unix:{folder}/submit" {{ role = local }}\n'
-SOON = "queue {{ retry_first = 1s  retry_longest = 1s }}\n"
+SOON = "queue {{ retry_first = 1s  retry_longest = 1s }}\n" \
+    "resolver {{ servers = {{ \"127.0.0.1@9\" }}  dnssec = off  timeout = 1s }}\n"
 
 
 class Outbound(Submission):
