@@ -18,6 +18,7 @@
 #define NO_WORKER_MS 1000	/* a new one is there long before */
 #define SEGMENT_DEADLINE_MS 10000
 #define SEGMENT_PAUSE_US 1000000
+#define SILENT_STORE_MS 250	/* it has not answered for long already */
 
 struct pending {
 	struct peers *peers;
@@ -335,6 +336,19 @@ tell_facts(struct peers *peers, struct channel *ch, struct judge_question *q)
 	return true;
 }
 
+/*
+ * A store that stands still costs the first client its deadlines, and those
+ * behind it little. It is asked all the same: what is under way must reach
+ * it in order, and its first word ends the silence.
+ */
+static uint32_t
+deadline_of(const struct channel *ch, const struct question *q)
+{
+	return question_wires[q->kind].role == ROLE_STORE &&
+	    channel_is_silent(ch) && q->deadline_ms > SILENT_STORE_MS ?
+	    SILENT_STORE_MS : q->deadline_ms;
+}
+
 /* Put it on the channel; false: nobody was asked. */
 static bool
 pending_send(struct pending *p, struct channel *ch, const struct question *q)
@@ -348,7 +362,7 @@ pending_send(struct pending *p, struct channel *ch, const struct question *q)
 	ipc_writer_init(&w);
 	question_put(&w, q);
 	p->question = channel_ask(ch, question_wires[q->kind].type, &w,
-	    q->fd, q->deadline_ms, on_answer, p);
+	    q->fd, deadline_of(ch, q), on_answer, p);
 	return p->question != 0;
 }
 

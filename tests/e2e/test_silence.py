@@ -183,3 +183,26 @@ def test_silence_is_never_an_accept(results, case, how):
         assert word in trail, "no %s in:\n%s" % (word, trail)
     if reply.code != 250:
         assert "Verdict   temporary" in trail, trail
+
+
+def test_a_store_that_stands_still_is_slow_once(make_server):
+    """Who comes behind the one that has found out waits no more; the first
+    word of store ends it."""
+    server = make_server()
+    for pid in server.children("store"):
+        os.kill(pid, signal.SIGSTOP)
+    with server.connect(timeout=TIMEOUT) as c:
+        c.ehlo()
+        assert c.deliver("alice@example.org", new_message()).says("451 4.3.0")
+        for _ in range(3):
+            began = time.monotonic()
+            reply = c.deliver("alice@example.org", new_message())
+            assert reply.says("451 4.3.0"), reply
+            assert time.monotonic() - began < 2
+        assert not server.all_files()
+        for pid in server.children("store"):
+            os.kill(pid, signal.SIGCONT)
+        message = new_message()
+        wait_until(lambda: c.deliver("alice@example.org", message).code ==
+                   250, 10, "service", every=0.3)
+    assert len(server.mail("alice")) == 1
