@@ -11,6 +11,7 @@
 #include "filters.h"
 #include "limits.h"
 #include "peers.h"
+#include "signer.h"
 #include "self_test.h"
 #include "session_state.h"
 #include "starttls.h"
@@ -268,6 +269,14 @@ host_presence(void *conn)
 	return PRESENCE_GONE;
 }
 
+static bool
+host_can_start_tls(void *conn)
+{
+	struct connection *c = conn;
+
+	return signer_is_ready(c->server->signer);
+}
+
 static int
 host_start_tls(void *conn)
 {
@@ -351,6 +360,7 @@ host_tell(struct session *s, const struct question *q)
 const struct session_host connection_host = {
 	.send = host_send,
 	.presence = host_presence,
+	.can_start_tls = host_can_start_tls,
 	.start_tls = host_start_tls,
 	.timer = host_timer,
 	.closed = host_closed,

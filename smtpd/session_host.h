@@ -26,6 +26,8 @@ enum presence { PRESENCE_IDLE, PRESENCE_HAS_SENT, PRESENCE_GONE };
 struct session_host {
 	void (*send)(void *conn, struct slice data);
 	enum presence (*presence)(void *conn);
+	/* False: a handshake would fail now, since nobody could sign it. */
+	bool (*can_start_tls)(void *conn);
 	/*
 	 * Begin a TLS handshake; session_secured or session_insecure end it.
 	 * Everything was sent. 0 or a negative errno.

@@ -220,6 +220,7 @@ smtpd_main(void)
 	settings_init(&d);
 	digest_warm_up();
 	d.server.tls = signer_open(&d.signer, &d.c);
+	d.server.signer = &d.signer;
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);
