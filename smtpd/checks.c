@@ -45,8 +45,13 @@ run_clear(struct session *s)
 
 /* What was asked ahead is there or not; MAIL finds out. */
 static enum step
-run_end_ahead(finish_fn *then, struct session *s)
+run_end_ahead(finish_fn *then, struct session *s, const struct judgement *j)
 {
+	struct slice name;
+
+	if (j != NULL && facts_find(&j->facts, FACT_RESULT, SLICE("fcrdns"),
+	    &name))
+		(void)slice_copy(s->client_name, sizeof s->client_name, name);
 	return then != NULL ? then(s) : STEP_WAIT;
 }
 
@@ -64,7 +69,7 @@ run_end(struct session *s, bool is_known)
 		run->judgement = NULL;
 	run_clear(s);
 	if (stage == JUDGE_HELO) {
-		step = run_end_ahead(then, s);
+		step = run_end_ahead(then, s, j);
 	} else {
 		note_asked(judge_stage_name(stage), stage == JUDGE_RCPT ?
 		    slice_of(s->tx->rcpt.text) :
@@ -104,7 +109,7 @@ all_answered(struct session *s)
 	if (run->judgement != NULL)
 		return run_end(s, true);
 	/* MAIL is there: its own round asks for what is left of this one */
-	if (run->stage == JUDGE_HELO && run->then != NULL)
+	if (run->stage == JUDGE_HELO && run->then != NULL && !run->is_whole)
 		return run_end(s, false);
 	return run_round(s);
 }
@@ -288,6 +293,16 @@ checks_hello(struct session *s)
 	/* one who says EHLO again and again is not looked up each time */
 	if (is_first && is_wanted(s, JUDGE_HELO))
 		(void)run_begin(s, JUDGE_HELO, NULL);
+}
+
+bool
+checks_await_hello(struct session *s, finish_fn *then)
+{
+	if (s->checks == NULL || !s->checks->run.is_running)
+		return false;
+	s->checks->run.then = then;
+	s->checks->run.is_whole = true;
+	return true;
 }
 
 static enum step

@@ -13,6 +13,7 @@ struct check_run {
 	bool is_running;
 	enum judge_stage stage;
 	finish_fn *then;		/* NULL: nobody waits for it */
+	bool is_whole;			/* of HELO: waited for to its end */
 	unsigned rounds;
 	int64_t began_us;
 	uint32_t judging;		/* the question to policy, or 0 */
