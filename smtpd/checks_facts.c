@@ -206,16 +206,33 @@ write_value(struct buf *value, const struct fact *wanted,
 	}
 }
 
+/*
+ * A session is one contact of a listed client: what the first recipient found
+ * out is true for all of them. Otherwise the second would be refused for good
+ * because of the first.
+ */
+static bool
+is_about_client(const struct fact *wanted, const struct answer *a)
+{
+	static const char prefix[] = "dnsbl\n";
+	size_t size = sizeof(prefix) - 1;
+
+	return wanted->kind == FACT_SEEN && a->is_known &&
+	    wanted->key.size > size &&
+	    memcmp(wanted->key.data, prefix, size) == 0;
+}
+
 bool
 checks_keep(struct session *s, const struct fact *wanted,
     const struct answer *a)
 {
+	struct facts *set = is_about_client(wanted, a) ?
+	    &s->checks->connection : checks_set(s->checks);
 	struct buf value = { 0 };
 	int error;
 
 	write_value(&value, wanted, a);
-	error = facts_add(checks_set(s->checks), wanted->kind, wanted->key,
-	    buf_slice(&value));
+	error = facts_add(set, wanted->kind, wanted->key, buf_slice(&value));
 	buf_free(&value);
 	return error == 0;
 }
