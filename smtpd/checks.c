@@ -164,16 +164,26 @@ read_judgement(const struct answer *a, struct judgement *j)
 	return is_good;
 }
 
-/* Move what is to be noted where wanted facts stand. */
+/*
+ * Move what is to be noted where wanted facts stand. What policy finds worth
+ * noting about a message is true when it is accepted: milters, clamd and
+ * deliver have not spoken yet.
+ */
 static void
-take_notes(struct judgement *j, struct facts *asked)
+take_notes(struct checks *c, const struct judgement *j)
 {
-	struct slice none;
+	struct slice none, key;
 
-	for (size_t i = 0; i < j->facts.n; i++)
-		if (j->facts.items[i].kind == FACT_SEEN)
-			(void)facts_get(asked, FACT_SEEN,
-			    j->facts.items[i].key, &none);
+	for (size_t i = 0; i < j->facts.n; i++) {
+		if (j->facts.items[i].kind != FACT_SEEN)
+			continue;
+		key = j->facts.items[i].key;
+		if (c->run.stage != JUDGE_DATA)
+			(void)facts_get(&c->run.asked, FACT_SEEN, key, &none);
+		else if (buf_append_slice(&c->if_accepted, key) < 0 ||
+		    buf_append(&c->if_accepted, "", 1) < 0)
+			buf_free(&c->if_accepted);
+	}
 }
 
 static enum step
@@ -190,7 +200,7 @@ run_judged(struct session *s, struct answer *a)
 		return run_end(s, false);
 	}
 	if (run->judgement->is_complete) {
-		take_notes(run->judgement, &run->asked);
+		take_notes(s->checks, run->judgement);
 		return run->asked.n_wanted > 0 ? run_ask(s) :
 		    run_end(s, true);
 	}
@@ -406,6 +416,25 @@ checks_result(const struct session *s, const char *check)
 	return value;
 }
 
+void
+checks_accepted(struct session *s)
+{
+	struct slice rest, key;
+
+	if (s->checks == NULL || s->tx->is_junk)
+		return;
+	rest = buf_slice(&s->checks->if_accepted);
+	while (rest.size > 0) {
+		key = (struct slice){ rest.data, slice_find(rest, '\0') };
+		if (key.size == rest.size)
+			break;
+		checks_tell_seen(s, key);
+		rest.data += key.size + 1;
+		rest.size -= key.size + 1;
+	}
+	buf_free(&s->checks->if_accepted);
+}
+
 bool
 checks_are_awaited(const struct session *s)
 {
@@ -422,6 +451,7 @@ checks_end_transaction(struct session *s)
 		run_clear(s);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
+	buf_free(&s->checks->if_accepted);
 }
 
 void
@@ -433,6 +463,7 @@ checks_free(struct session *s)
 	facts_free(&s->checks->connection);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
+	buf_free(&s->checks->if_accepted);
 	buf_free(&s->checks->asked_ahead);
 	buf_free(&s->checks->asked);
 	free(s->checks);

@@ -41,6 +41,9 @@ enum step checks_mail(struct session *s, const struct address *sender,
 enum step checks_rcpt(struct session *s, bool is_exempt, finish_fn *then);
 enum step checks_data(struct session *s, finish_fn *then);
 
+/* The message was accepted: what store shall remember of that. */
+void checks_accepted(struct session *s);
+
 /* What a check handed on at an earlier stage (FACT_RESULT), or "". Lives as
  * long as the transaction. */
 struct slice checks_result(const struct session *s, const char *check);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "checks_run.h"
 #include "clock.h"
+#include "commands.h"
 #include "limits.h"
 
 #define STORE_DEADLINE_MS 5000
@@ -147,6 +148,17 @@ ask_greylist(struct session *s, const struct fact *wanted)
 	ask.sender = take_line(&rest);
 	ask.recipient = rest;
 	return s->settings->host->ask(s, &q);
+}
+
+void
+checks_tell_seen(struct session *s, struct slice key)
+{
+	struct seen_ask ask = { .key = key, .lifetime_s = SEEN_LIFETIME_S,
+		.notes = true };
+	struct question q = { .kind = QUESTION_SEEN, .fd = -1,
+		.as.seen = &ask };
+
+	session_tell(s, &q);
 }
 
 static uint32_t
