@@ -517,7 +517,12 @@ def injects(connection):
     send_packet(connection, b"y", b"550 no\r\n250 ok\0")
 
 
+def declines(connection):
+    send_packet(connection, b"f")
+
+
 FAILURES = {
+    "declines": (play_until(b"C", declines), "MAIL", False),
     "silent-options": (lambda c: says_nothing(c), "MAIL", False),
     "version-1": (lambda c: (negotiate(c, version=1), says_nothing(c)),
                   "MAIL", True),
