@@ -141,6 +141,7 @@ delivery_free(struct delivery *tx)
 	buf_free(&tx->top);
 	buf_free(&tx->trace);
 	message_close(&tx->message);
+	buf_free(&tx->held);
 	free(tx);
 }
 

@@ -88,6 +88,7 @@ struct delivery {
 	struct buf top;		/* Return-Path line */
 	struct buf trace;
 	struct message message;
+	struct buf held;	/* or all of a small message */
 	uint32_t question;	/* that the running phase answers */
 	bool is_release_wanted;
 	uint32_t release_question;

@@ -84,7 +84,7 @@ static const struct channel_rule smtpd_rules[] = {
 	{ PROBE_ASK, CHANNEL_MAY_FD, on_probe },
 	{ PREPARE_ASK, CHANNEL_WANTS_FD, on_prepare },
 	{ COMMIT_ASK, CHANNEL_NO_FD, on_commit },
-	{ DELIVER_ASK, CHANNEL_WANTS_FD, on_prepare },
+	{ DELIVER_ASK, CHANNEL_MAY_FD, on_prepare },
 	{ RELEASE_ASK, CHANNEL_NO_FD, on_release },
 	{ DELIVER_CANCEL, CHANNEL_NO_FD, on_cancel },
 };

@@ -10,7 +10,6 @@
 #include "fault.h"
 #include "flush.h"
 
-#define TOGETHER_MIN 8		/* fewer are faster one by one */
 #define SLOW_US 100000		/* a syncfs over this had to write for others */
 #define PAUSE_US 10000000
 #define PAUSE_AFTER_ERROR_US 60000000
@@ -37,20 +36,10 @@ flush_one(struct flush_item *item)
 	item->error = -error;
 }
 
-/* The file's own data, with its own error. */
-static void
-write_out(struct flush_item *item)
-{
-	int error = item->is_dir ? FAULT("maildir.fsync_dir") :
-	    FAULT("maildir.fdatasync");
-
-	if (!error && !item->is_dir && sync_file_range(item->fd, 0, 0,
-	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-	    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
-		error = errno;
-	item->error = -error;
-}
-
+/*
+ * It also says what failed on the device since fd was opened (Linux 5.8), be
+ * it by a write-out before this call.
+ */
 static int
 sync_device(int fd)
 {
@@ -71,6 +60,7 @@ goes_together(const struct flush_item *a, const struct flush_item *b)
 	return b->is_local && b->device == a->device && b->error > 0;
 }
 
+/* The first of them was opened before any of the others was written. */
 static void
 flush_together(struct flush_item *items, size_t n)
 {
@@ -79,7 +69,9 @@ flush_together(struct flush_item *items, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		if (goes_together(&first, &items[i]))
-			write_out(&items[i]);
+			items[i].error = items[i].is_dir ?
+			    -FAULT("maildir.fsync_dir") :
+			    -FAULT("maildir.fdatasync");
 	error = sync_device(first.fd);
 	for (size_t i = 0; error && i < n; i++)
 		if (items[i].is_local && items[i].device == first.device &&
@@ -108,7 +100,7 @@ flush_all(struct flush_item *items, size_t n)
 		if (items[i].error <= 0)
 			continue;
 		if (items[i].is_local && !is_paused &&
-		    count_together(&items[i], n - i) >= TOGETHER_MIN)
+		    count_together(&items[i], n - i) >= FLUSH_TOGETHER_MIN)
 			flush_together(&items[i], n - i);
 		else
 			flush_one(&items[i]);

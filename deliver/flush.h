@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define FLUSH_TOGETHER_MIN 4	/* fewer are faster one by one */
+
 struct flush_item {
 	int fd;
 	bool is_dir;
@@ -28,7 +30,8 @@ struct flush_item {
 	int error;		/* out: 0 or a negative errno */
 };
 
-/* Start writing a file out, so that many are under way at once. */
+/* Start writing a file out, so that several are under way at once; for those
+ * that syncfs is going to write out it costs more than it gives. */
 void flush_begin(int fd);
 /* Sets each item's error, in whatever order is cheapest. */
 void flush_all(struct flush_item *items, size_t n);

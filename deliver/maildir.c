@@ -8,17 +8,19 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sendfile.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "fault.h"
+#include "flush.h"
 #include "maildir.h"
 #include "path.h"
 
 #define VOID_MARK '~'		/* in place of a name's first _ */
+#define PIECE_SIZE (256u << 10)	/* of a large message */
 #define SWEEP_AGE_S (60 * 3600)	/* longer than any record lives */
 #define SWEEP_MAX 10000		/* files looked at in one sweep */
 #ifndef XFS_SUPER_MAGIC
@@ -164,24 +166,33 @@ write_parts(int fd, struct iovec *iov, int n)
 	return 0;
 }
 
-/* What does not fit into text->start. */
+/*
+ * What does not fit into text->start. The message is sealed, so that it can
+ * be mapped and is not shorter than it says. The disk begins with each piece
+ * while the next one is copied.
+ */
 static int
 write_rest(int fd, const struct maildir_text *text)
 {
-	off_t at = (off_t)text->start.size;
+	size_t at = text->start.size, size = text->message_size;
+	struct iovec iov;
+	char *map;
+	int error = 0;
 
-	while ((size_t)at < text->message_size) {
-		ssize_t n = sendfile(fd, text->message_fd, &at,
-		    text->message_size - (size_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;	/* sealed, so it cannot be shorter */
+	if (at >= size)
+		return 0;
+	map = mmap(NULL, size, PROT_READ, MAP_SHARED, text->message_fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	while (!error && at < size) {
+		flush_begin(fd);
+		iov.iov_base = map + at;
+		iov.iov_len = size - at < PIECE_SIZE ? size - at : PIECE_SIZE;
+		at += iov.iov_len;
+		error = write_parts(fd, &iov, 1);
 	}
-	return 0;
+	munmap(map, size);
+	return error;
 }
 
 static int

@@ -152,7 +152,9 @@ take_headers(struct delivery *tx, const struct prepare_ask *ask)
 	    !slice_copy(tx->host, sizeof tx->host, ask->host))
 		return -ENAMETOOLONG;
 	error = received_write_return_path(&tx->top, ask->return_path);
-	return error ? error : buf_append_slice(&tx->trace, ask->trace);
+	if (!error)
+		error = buf_append_slice(&tx->trace, ask->trace);
+	return error ? error : buf_append_slice(&tx->held, ask->message);
 }
 
 static int
@@ -206,21 +208,33 @@ reserve_all(struct delivery *tx)
 	}
 }
 
+/* A small message has come in ask, any other in fd, which is taken over. */
+static bool
+message_take(struct message *message, const struct prepare_ask *ask, int fd)
+{
+	*message = (struct message){ .fd = -1,
+		.size_bytes = ask->message_size };
+	if (fd < 0)
+		return ask->message.size > 0;
+	if (ask->message.size == 0 &&
+	    message_accept(message, fd, ask->message_size) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
 /*
- * Take over what smtpd hands in with a message; NULL: it broke the rules. fd
- * is sealed; deliver does not read it, so that what is in it cannot matter
- * here.
+ * Take over what smtpd hands in with a message; NULL: it broke the rules.
+ * Deliver does not read it, so that what is in it cannot matter here.
  */
 static struct delivery *
 message_begin(struct peer *peer, const struct prepare_ask *ask, int fd)
 {
 	struct delivery *tx = delivery_find(peer, ask->transaction);
-	struct message message = { .fd = -1 };
+	struct message message;
 
-	if (message_accept(&message, fd, ask->message_size) != 0) {
-		close(fd);
+	if (!message_take(&message, ask, fd))
 		return NULL;
-	}
 	if (tx == NULL || tx->state != DELIVERY_OPEN ||
 	    tx->is_release_wanted || !is_prepare_valid(ask) ||
 	    !choose(tx, ask)) {
@@ -240,7 +254,7 @@ message_submit(struct delivery *tx, const struct prepare_ask *ask,
 {
 	int error;
 
-	tx->top.size = tx->trace.size = 0;
+	tx->top.size = tx->trace.size = tx->held.size = 0;
 	error = take_headers(tx, ask);
 	for (size_t i = 0; error && i < ask->n_recipients; i++) {
 		struct recipient *r = tx->recipients[ask->recipients[i]];
@@ -268,6 +282,15 @@ phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
 	return true;
 }
 
+/* Only smtpd's promise that all of it fits into the worker's job. */
+static bool
+has_room(const struct prepare_ask *ask, const struct route_leaf *leaf)
+{
+	return ask->message.size == 0 || ask->message.size +
+	    ask->return_path.size + ask->trace.size + leaf->maildir.size +
+	    leaf->home.size + leaf->delivered_to.size < DELIVER_ROOM;
+}
+
 static bool
 is_single_copy(struct peer *peer, const struct prepare_ask *ask)
 {
@@ -276,7 +299,8 @@ is_single_copy(struct peer *peer, const struct prepare_ask *ask)
 	    delivery_recipient(tx, ask->recipients[0]) : NULL;
 
 	return r != NULL && r->route.n_leaves == 1 && ask->n_skipped == 0 &&
-	    !ask->is_each && !ask->is_junk;
+	    !ask->is_each && !ask->is_junk &&
+	    has_room(ask, r->route.leaves);
 }
 
 bool
@@ -286,7 +310,8 @@ phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
 	struct delivery *tx;
 
 	if (!is_single_copy(peer, ask)) {
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return false;
 	}
 	tx = message_begin(peer, ask, fd);
@@ -501,6 +526,7 @@ phase_next(struct delivery *tx)
 		break;
 	case DELIVERY_COMMITTING:
 		message_close(&tx->message);
+		buf_free(&tx->held);
 		FAULT_STEP("deliver.after-commit");
 		if (has_failed(tx))
 			after_failure(tx, DELIVERY_RECALLING,

@@ -454,6 +454,10 @@ give(struct pool_worker *w, struct job *job)
 	if (channel_ask(w->channel, WORK_ASK, &out, job->fd,
 	    left_ms > 1000 ? (uint32_t)left_ms : 1000, on_answer, job) == 0)
 		return false;
+	if (job->spent_fd != NULL && *job->spent_fd >= 0) {
+		close(*job->spent_fd);
+		*job->spent_fd = -1;
+	}
 	w->load++;
 	return true;
 }

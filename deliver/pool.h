@@ -41,6 +41,8 @@ struct job {			/* owner's memory; the owner sets: */
 	gid_t gid;
 	uint32_t affinity;	/* equal ones prefer the same worker */
 	int fd;			/* sent along, or -1; stays the owner's */
+	int *spent_fd;		/* NULL, or where fd stands: it is closed once
+				 * it was sent, and -1 then */
 	job_encode_fn *encode;
 	job_done_fn *done;
 	void *arg;		/* for both */

@@ -104,6 +104,7 @@ encode_step(struct job *job, struct work *work)
 	if (!has_message(step->kind))
 		return;
 	work->message_size = step->tx->message.size_bytes;
+	work->message = buf_slice(&step->tx->held);
 	work->return_path = buf_slice(&step->tx->top);
 	work->trace = buf_slice(&step->tx->trace);
 	encode_delivered_to(step, &texts, work);
@@ -218,6 +219,10 @@ step_new(struct delivery *tx, enum work_kind kind, const struct copy *copy)
 		.gid = copy->leaf->gid, .affinity = box_hash(copy->box),
 		.fd = has_message(kind) ? tx->message.fd : -1,
 		.encode = encode_step, .done = step_done, .arg = step };
+	/* whoever closes a large message last has its memory to free: not
+	 * us, before the answer */
+	if (kind == WORK_DELIVER)
+		step->job.spent_fd = &tx->message.fd;
 	return step;
 }
 

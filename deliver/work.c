@@ -53,11 +53,19 @@ put_work(struct ipc_writer *w, const struct work *work)
 	ipc_put_u8(w, (uint8_t)work->kind);
 	ipc_put_u8(w, work->is_junk);
 	ipc_put_u64(w, work->message_size);
+	ipc_put_slice(w, work->message);
 	ipc_put_slice(w, work->return_path);
 	ipc_put_slice(w, work->trace);
 	ipc_put_u16(w, work->n_leaves);
 	for (size_t i = 0; i < work->n_leaves; i++)
 		put_leaf(w, &work->leaves[i]);
+}
+
+static bool
+has_valid_message(const struct work *work)
+{
+	return work->message.size == 0 || (work->kind == WORK_DELIVER &&
+	    work->message.size == work->message_size);
 }
 
 bool
@@ -69,11 +77,12 @@ get_work(struct ipc_reader *r, struct work *work)
 	is_junk = ipc_get_u8(r);
 	work->is_junk = is_junk == 1;
 	work->message_size = ipc_get_u64(r);
+	work->message = ipc_get_slice(r);
 	work->return_path = ipc_get_slice(r);
 	work->trace = ipc_get_slice(r);
 	work->n_leaves = ipc_get_u16(r);
 	if (r->failed || is_junk > 1 || work->kind < WORK_PROBE ||
-	    work->kind > WORK_SWEEP ||
+	    work->kind > WORK_SWEEP || !has_valid_message(work) ||
 	    work->n_leaves == 0 || work->n_leaves > WORK_MAX_LEAVES)
 		return false;
 	for (size_t i = 0; i < work->n_leaves; i++)

@@ -49,6 +49,8 @@ struct work {
 	enum work_kind kind;
 	bool is_junk;			/* into .Junk, or back from there */
 	uint64_t message_size;		/* with a message, like the next two */
+	struct slice message;		/* DELIVER: all of it, or "" and it is
+					 * in the descriptor */
 	struct slice return_path;	/* whole header line */
 	struct slice trace;		/* whole header lines */
 	uint16_t n_leaves;

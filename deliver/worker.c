@@ -41,6 +41,7 @@ struct job {
 	struct work work;
 	struct work_answer answer;
 	struct leaf leaves[WORK_MAX_LEAVES];
+	struct slice start;		/* the message's first octets */
 	uint8_t buffer[IPC_BUFFER_SIZE];
 };
 
@@ -102,15 +103,13 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 	struct maildir_text text = {
 		.tops = { job->work.return_path, leaf->delivered_to,
 		    job->work.trace },
-		.start = { w->start, job->work.message_size },
+		.start = job->start,
 		.message_fd = job->m.fd,
 		.message_size = job->work.message_size };
 	int fd;
 
 	if (job->work.is_junk && (fd = junk_open(&job->leaves[i].box->dir)) < 0)
 		return fd;
-	if (text.start.size > START_SIZE)
-		text.start.size = START_SIZE;
 	/* the file's name says how large it is; readers and quota trust it */
 	if (text.tops[0].size + text.tops[1].size + text.tops[2].size +
 	    text.message_size != leaf->size_bytes)
@@ -118,7 +117,8 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 	fd = maildir_write(&box->dir, name.z, &text);
 	if (fd < 0)
 		return fd;
-	if (job->work.n_leaves > 1 || w->n_jobs > 1)
+	if (w->n_leaves > 1 && (w->n_leaves < FLUSH_TOGETHER_MIN ||
+	    !box->dir.is_local))
 		flush_begin(fd);
 	job->leaves[i].fd = fd;
 	job->leaves[i].flush_slot = add_flush(w, box, fd, false);
@@ -297,12 +297,18 @@ begin_leaf(struct worker *w, struct job *job, size_t i)
 
 /* The message's first octets, once for all copies of it. */
 static int
-read_start(struct worker *w, const struct job *job)
+read_start(struct worker *w, struct job *job)
 {
 	size_t want = job->work.message_size, have = 0;
 
+	job->start = job->work.message;
+	if (job->start.size > 0)
+		return job->m.fd < 0 ? 0 : -EBADMSG;
+	if (job->m.fd < 0)
+		return -EBADMSG;
 	if (want > START_SIZE)
 		want = START_SIZE;
+	job->start = (struct slice){ w->start, want };
 	while (have < want) {
 		ssize_t n = pread(job->m.fd, w->start + have, want - have,
 		    (off_t)have);
@@ -330,7 +336,7 @@ begin_job(struct worker *w, struct job *job)
 
 	FAULT_STEP(kinds[job->work.kind].point);
 	if (has_message(job))
-		error = job->m.fd < 0 ? -EBADMSG : read_start(w, job);
+		error = read_start(w, job);
 	job->answer.n_leaves = job->work.n_leaves;
 	for (size_t i = 0; i < job->work.n_leaves; i++) {
 		job->answer.leaves[i].value = 0;
@@ -384,6 +390,12 @@ end_job(struct worker *w, struct job *job)
 {
 	for (size_t i = 0; i < job->work.n_leaves; i++)
 		end_leaf(w, job, i);
+}
+
+/* After the answer: the memory of a large message takes time to free. */
+static void
+close_message(struct job *job)
+{
 	if (job->m.fd >= 0)
 		close(job->m.fd);
 	job->m.fd = -1;
@@ -464,6 +476,8 @@ do_batch(struct worker *w)
 		FAULT_STEP(kinds[w->jobs[i].work.kind].point_after);
 		error = answer_job(w, &w->jobs[i]);
 	}
+	for (size_t i = 0; i < w->n_jobs; i++)
+		close_message(&w->jobs[i]);
 	return error;
 }
 

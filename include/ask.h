@@ -79,7 +79,8 @@ enum ask_type {
 	COMMIT_ASK,		/* u64 transaction */
 	COMMIT_ANSWER,		/* struct outcome */
 	DELIVER_ASK,		/* as PREPARE_ASK, one leaf: PREPARE and COMMIT
-				 * in one step -> COMMIT_ANSWER */
+				 * in one step -> COMMIT_ANSWER. A small
+				 * message has no descriptor: see ask.message */
 	RELEASE_ASK,		/* struct release_ask */
 	RELEASE_ANSWER,		/* nothing */
 	DELIVER_CANCEL,		/* u64 transaction: its client has left. Told.
@@ -189,9 +190,13 @@ struct probe_ask {
  * is_each false: any failure undoes every copy. true (PRDR): a failing
  * recipient's own copies are undone, the others stay prepared.
  */
+#define DELIVER_ROOM 12000	/* for message, return_path, trace, and the
+				 * leaf's maildir, home and delivered_to */
 struct prepare_ask {
 	uint64_t transaction;
-	uint64_t message_size;		/* of the descriptor */
+	uint64_t message_size;		/* of the descriptor, or: */
+	struct slice message;		/* DELIVER: all of it, in place of a
+					 * descriptor; within DELIVER_ROOM */
 	bool is_each;
 	bool is_junk;			/* into .Junk of each mailbox */
 	struct slice name;		/* TIME.UNIQUE, safe characters */

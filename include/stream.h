@@ -47,6 +47,7 @@ struct stream {			/* zeroed before first use; owner's memory */
 	struct buf out;
 	bool wants_input;
 	bool is_open;
+	bool is_ending;			/* the end follows what is written */
 	struct stream_tls *tls;		/* NULL: plain */
 	stream_fn *fn;
 	void *arg;
@@ -72,6 +73,9 @@ ssize_t stream_read(struct stream *stream, void *data, size_t size);
  * the stream is broken or the reader too slow (-ENOBUFS).
  */
 int stream_write(struct stream *stream, struct slice data);
+/* The same; stream_shut or stream_close follows at once, so that our end of
+ * file can go in the same segment. */
+int stream_write_last(struct stream *stream, struct slice data);
 bool stream_has_output(const struct stream *stream);
 /* Nothing more will be written: the peer reads an end of file. */
 void stream_shut(struct stream *stream);

@@ -39,6 +39,7 @@ put_prepare_ask(struct ipc_writer *w, const struct prepare_ask *q)
 {
 	ipc_put_u64(w, q->transaction);
 	ipc_put_u64(w, q->message_size);
+	ipc_put_slice(w, q->message);
 	ipc_put_u8(w, q->is_each);
 	ipc_put_u8(w, q->is_junk);
 	ipc_put_slice(w, q->name);
@@ -60,6 +61,9 @@ get_prepare_ask(struct ipc_reader *r, struct prepare_ask *q)
 {
 	q->transaction = ipc_get_u64(r);
 	q->message_size = ipc_get_u64(r);
+	q->message = ipc_get_slice(r);
+	if (q->message.size > 0 && q->message.size != q->message_size)
+		r->failed = true;
 	q->is_each = ipc_get_u8(r) != 0;
 	q->is_junk = ipc_get_u8(r) != 0;
 	q->name = ipc_get_slice(r);

@@ -93,7 +93,8 @@ stream_send(struct stream *stream, const char *data, size_t size)
 		return stream_tls_send(stream, data, size);
 	do {
 		n = send(stream->io.fd, data, size,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		    MSG_DONTWAIT | MSG_NOSIGNAL |
+		    (stream->is_ending ? MSG_MORE : 0));
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
@@ -119,6 +120,13 @@ stream_write(struct stream *stream, struct slice data)
 	if (error == 0)
 		stream_set_events(stream, stream->io.events | EPOLLOUT);
 	return error;
+}
+
+int
+stream_write_last(struct stream *stream, struct slice data)
+{
+	stream->is_ending = true;
+	return stream_write(stream, data);
 }
 
 void

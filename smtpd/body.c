@@ -30,9 +30,8 @@ body_open(struct body *b, const struct body_limits *limits,
 	b->limits = *limits;
 	b->last = '\n';
 	b->is_in_header = true;
-	b->fd = message_create(session_id);
-	if (b->fd < 0)
-		return b->fd;
+	b->fd = -1;
+	b->session_id = session_id;
 	b->digest = digest_new();
 	if (b->digest != NULL)
 		return 0;
@@ -46,6 +45,7 @@ body_close(struct body *b)
 	if (b->fd >= 0)
 		close(b->fd);
 	b->fd = -1;
+	buf_free(&b->held);
 	digest_free(&b->digest);
 	buf_free(&b->header.delivered_to);
 }
@@ -63,6 +63,7 @@ body_fault(struct body *b, enum body_fault fault)
 	if (b->fd >= 0)
 		close(b->fd);
 	b->fd = -1;
+	buf_free(&b->held);
 	b->faults |= fault;
 }
 
@@ -153,6 +154,30 @@ body_in_line(struct body *b, const char *data, size_t size)
 	return n + 1;
 }
 
+/*
+ * Whole lines with nothing in them that needs a second look, as nearly all
+ * are; the first other one is left to the steps below.
+ */
+static size_t
+body_plain_lines(const char *data, size_t size, bool has_dots)
+{
+	const char *at = data, *end = data + size, *lf;
+	size_t n;
+
+	while (at < end && (*at != '.' || !has_dots) &&
+	    (lf = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		n = (size_t)(lf - at);
+		if (n == 0 || n > BODY_LINE_MAX || lf[-1] != '\r' ||
+		    memchr(at, '\r', n - 1) != NULL)
+			break;
+		memcpy(out + n_out, at, n - 1);
+		n_out += n;
+		out[n_out - 1] = '\n';
+		at = lf + 1;
+	}
+	return (size_t)(at - data);
+}
+
 static size_t
 body_step(struct body *b, const char *data, size_t size, bool has_dots)
 {
@@ -195,6 +220,39 @@ write_all(int fd, const char *data, size_t size)
 	return true;
 }
 
+/* From now on the message is in a memfd. */
+static bool
+body_create(struct body *b)
+{
+	b->fd = message_create(b->session_id);
+	if (b->fd < 0 || !write_all(b->fd, b->held.data, b->held.size))
+		return false;
+	buf_free(&b->held);
+	return true;
+}
+
+static bool
+body_store(struct body *b, const char *data, size_t size)
+{
+	if (b->fd < 0 && b->held.size + size <= BODY_HELD_MAX)
+		return buf_append(&b->held, data, size) == 0;
+	if (b->fd < 0 && !body_create(b))
+		return false;
+	return write_all(b->fd, data, size);
+}
+
+/* The first octets again. */
+static bool
+body_read(const struct body *b, char *to, size_t size)
+{
+	if (b->fd >= 0)
+		return pread(b->fd, to, size, 0) == (ssize_t)size;
+	if (b->held.size < size)
+		return false;
+	memcpy(to, b->held.data, size);
+	return true;
+}
+
 /* The header is complete: from memory if all of it just came, else read it. */
 static void
 body_read_header(struct body *b, const char *data, size_t size, bool is_whole)
@@ -207,8 +265,7 @@ body_read_header(struct body *b, const char *data, size_t size, bool is_whole)
 		return;
 	}
 	copy = malloc(b->header_size);
-	if (copy == NULL || pread(b->fd, copy, b->header_size, 0) !=
-	    (ssize_t)b->header_size)
+	if (copy == NULL || !body_read(b, copy, b->header_size))
 		body_fault(b, BODY_IO_ERROR);
 	else
 		body_header_read(b, (struct slice){ copy, b->header_size },
@@ -236,7 +293,7 @@ find_header_end(const char *data, size_t size, char last, size_t *end)
 	return false;
 }
 
-/* Look at octets that are in the memfd now: the header, then the digest. */
+/* Look at octets that are stored now: the header, then the digest. */
 static void
 body_scan(struct body *b, const char *data, size_t size)
 {
@@ -276,7 +333,7 @@ body_flush(struct body *b)
 	} else if (b->limits.may_grow != NULL &&
 	    !b->limits.may_grow(b->limits.arg, size)) {
 		body_fault(b, BODY_NO_ROOM);
-	} else if (!write_all(b->fd, out, n)) {
+	} else if (!body_store(b, out, n)) {
 		body_fault(b, BODY_IO_ERROR);
 	} else {
 		b->size_bytes = size;
@@ -287,11 +344,16 @@ body_flush(struct body *b)
 static size_t
 body_take(struct body *b, const char *data, size_t size, bool has_dots)
 {
+	bool is_plain = memchr(data, '\0', size) == NULL;
 	size_t at = 0;
 
 	n_out = 0;
-	while (at < size && b->state != BODY_ENDED)
-		at += body_step(b, data + at, size - at, has_dots);
+	while (at < size && b->state != BODY_ENDED) {
+		if (is_plain && b->state == BODY_LINE_START && b->faults == 0)
+			at += body_plain_lines(data + at, size - at, has_dots);
+		if (at < size)
+			at += body_step(b, data + at, size - at, has_dots);
+	}
 	b->taken_bytes += at;
 	body_flush(b);
 	if (b->taken_bytes > b->limits.drain_bytes && b->state != BODY_ENDED)
@@ -337,16 +399,33 @@ body_end_chunks(struct body *b)
 }
 
 int
-body_seal(struct body *b, uint8_t digest[BODY_DIGEST_SIZE])
+body_finish_digest(struct body *b, uint8_t digest[BODY_DIGEST_SIZE])
 {
-	int fd = b->fd, error;
-
 	if (b->state != BODY_ENDED || b->faults != 0)
 		return -EINVAL;
 	b->has_digest = digest_final(b->digest, digest);
-	error = message_seal(fd);
+	return 0;
+}
+
+struct slice
+body_held(const struct body *b)
+{
+	return b->fd < 0 ? buf_slice(&b->held) : (struct slice){ NULL, 0 };
+}
+
+int
+body_hand_out(struct body *b)
+{
+	int fd, error;
+
+	if (b->state != BODY_ENDED || b->faults != 0)
+		return -EINVAL;
+	if (b->fd < 0 && !body_create(b))
+		return -EIO;
+	error = message_seal(b->fd);
 	if (error < 0)
 		return error;
+	fd = b->fd;
 	b->fd = -1;
 	return fd;
 }

@@ -5,7 +5,8 @@
  *	body_open -> body_take_data ... until it has ended  \
  *	          -> body_take_chunk ... body_end_chunks     +-> body_close
  *
- * The message goes into a memfd with LF line ends and without dot-stuffing.
+ * The message goes into a memfd with LF line ends and without dot-stuffing;
+ * a small one is held in memory until somebody needs the memfd.
  * Only CR LF . CR LF ends data (RFC 5321 4.1.1.4), wherever the input is
  * split. A bare CR, a bare LF or a NUL is a fault: the message is then
  * thrown away but still taken in up to its true end, so that the client can
@@ -14,7 +15,7 @@
  *
  * While it passes, the header is read once (hops, Date, Message-ID,
  * Delivered-To) and a digest is made that a retry of the same message gives
- * again. The body owns its memfd until body_seal hands it out. No logging.
+ * again. The body owns its memfd until body_hand_out. No logging.
  */
 #ifndef POSTERN_SMTPD_BODY_H
 #define POSTERN_SMTPD_BODY_H
@@ -27,6 +28,7 @@
 #define BODY_INPUT_MAX (256u << 10)	/* octets in one call */
 #define BODY_LINE_MAX 65536		/* tolerated; RFC 5321 asks for 1000 */
 #define BODY_DIGEST_SIZE DIGEST_SIZE
+#define BODY_HELD_MAX 8192		/* larger ones have a memfd at once */
 
 enum body_fault {
 	BODY_BARE_CR = 1 << 0,
@@ -64,11 +66,13 @@ struct body_header {
 
 struct body {
 	struct body_limits limits;
-	int fd;				/* -1 when there is none */
+	int fd;				/* -1 when there is none (yet) */
+	const char *session_id;
+	struct buf held;		/* a message that has no memfd yet */
 	enum body_state state;
 	unsigned faults;		/* enum body_fault */
 	uint64_t taken_bytes;		/* from the wire */
-	uint64_t size_bytes;		/* in the memfd */
+	uint64_t size_bytes;		/* of the message */
 	uint64_t header_size;		/* of these */
 	size_t line_bytes;		/* of the line under way */
 	bool is_in_header;
@@ -78,7 +82,7 @@ struct body {
 	struct body_header header;
 };
 
-/* 0 or a negative errno; the body is closed then. */
+/* 0 or a negative errno; the body is closed then. session_id is borrowed. */
 int body_open(struct body *b, const struct body_limits *limits,
     const char *session_id);
 /* Releases everything; safe to repeat, and where fd is -1. */
@@ -97,11 +101,15 @@ void body_end_chunks(struct body *b);
 bool body_has_ended(const struct body *b);
 
 /*
- * Seal the memfd and hand it out; the caller owns it. digest is filled in
- * and has_digest set where store has told the key (digest.h).
- * Only for a body that has ended without a fault. A negative errno otherwise.
+ * Fill digest in, and set has_digest where store has told the key
+ * (digest.h). Only for a body that has ended without a fault; a negative
+ * errno otherwise.
  */
-int body_seal(struct body *b, uint8_t digest[BODY_DIGEST_SIZE]);
+int body_finish_digest(struct body *b, uint8_t digest[BODY_DIGEST_SIZE]);
+/* All of a message that has no memfd yet, or an empty slice. */
+struct slice body_held(const struct body *b);
+/* The sealed memfd, now the caller's; once. Or a negative errno. */
+int body_hand_out(struct body *b);
 
 /* Read the header for body.c; text is all of it if is_whole. */
 void body_header_read(struct body *b, struct slice text, bool is_whole);

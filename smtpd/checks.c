@@ -372,8 +372,8 @@ data_after_hello(struct session *s)
  * With every check off a message may still have results in our name, and
  * readers would believe them: policy cuts them.
  */
-static bool
-data_is_judged(struct session *s)
+bool
+checks_data_are_wanted(struct session *s)
 {
 	if (is_wanted(s, JUDGE_DATA))
 		return true;
@@ -392,7 +392,7 @@ checks_data(struct session *s, finish_fn *then)
 {
 	struct checks *c;
 
-	if (!data_is_judged(s))
+	if (!checks_data_are_wanted(s))
 		return then(s);
 	c = s->checks;
 	if (c == NULL)

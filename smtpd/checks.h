@@ -40,6 +40,8 @@ enum step checks_mail(struct session *s, const struct address *sender,
     finish_fn *then);
 enum step checks_rcpt(struct session *s, bool is_exempt, finish_fn *then);
 enum step checks_data(struct session *s, finish_fn *then);
+/* Whether checks_data is going to look at the message. */
+bool checks_data_are_wanted(struct session *s);
 
 /* The message was accepted: what store shall remember of that. */
 void checks_accepted(struct session *s);

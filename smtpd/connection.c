@@ -249,7 +249,11 @@ host_send(void *conn, struct slice data)
 	struct connection *c = conn;
 
 	/* A failure shows as STREAM_BROKEN, or as the reader's timeout. */
-	if (!c->is_mute)
+	if (c->is_mute)
+		return;
+	if (c->session != NULL && session_has_quit(c->session))
+		(void)stream_write_last(&c->stream, data);
+	else
 		(void)stream_write(&c->stream, data);
 }
 

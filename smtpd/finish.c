@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "checks.h"
 #include "clock.h"
 #include "commands.h"
@@ -296,6 +297,7 @@ prepare_fill(const struct session *s, struct prepare_ask *ask)
 
 	ask->transaction = tx->number;
 	ask->message_size = tx->message_bytes;
+	ask->message = (struct slice){ NULL, 0 };
 	ask->is_each = tx->is_each;
 	ask->is_junk = tx->is_junk;
 	ask->name = slice_of(tx->name);
@@ -306,18 +308,30 @@ prepare_fill(const struct session *s, struct prepare_ask *ask)
 	prepare_list(tx, ask);
 }
 
+/* The message as a descriptor, which is the transaction's. */
+static bool
+finish_hand_out(struct transaction *tx)
+{
+	if (tx->message_fd < 0)
+		tx->message_fd = body_hand_out(&tx->body);
+	return tx->message_fd >= 0;
+}
+
 enum step
 finish_prepare(struct session *s)
 {
 	static struct prepare_ask ask;		/* large, and lent only */
 	struct transaction *tx = s->tx;
-	struct question q = { .kind = QUESTION_PREPARE, .fd = tx->message_fd,
+	struct question q = { .kind = QUESTION_PREPARE,
 		.deadline_ms = transaction_time_left_ms(tx),
 		.as.prepare = &ask };
 
 	prepare_fill(s, &ask);
 	if (ask.n_recipients == 0)
 		return finish_delivered(s);
+	if (!finish_hand_out(tx))
+		return finish_refuse(s, REPLY_DATA_IO_ERROR);
+	q.fd = tx->message_fd;
 	if (q.deadline_ms == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
 	FAULT_STEP("smtpd.before-prepare");
@@ -332,10 +346,19 @@ deliver_ask(struct session *s)
 	struct question q = { .kind = QUESTION_DELIVER,
 		.fd = s->tx->message_fd, .deadline_ms = COMMIT_DEADLINE_MS,
 		.as.prepare = &ask };
+	enum step step;
 
 	prepare_fill(s, &ask);
+	if (s->tx->message_fd < 0)
+		ask.message = body_held(&s->tx->body);
 	s->tx->is_delivering = true;
-	return session_ask(s, &q, commit_answered);
+	step = session_ask(s, &q, commit_answered);
+	/* it is the worker's now, which frees its memory while we go on */
+	if (step == STEP_WAIT && s->tx->message_fd >= 0) {
+		close(s->tx->message_fd);
+		s->tx->message_fd = -1;
+	}
+	return step;
 }
 
 /* RFC 1047: a copy that is not in new/ yet need not get there. */
@@ -473,17 +496,42 @@ is_single_copy(const struct transaction *tx)
 	    !tx->is_junk && recipient_is_mailbox(r) && r->route.n_leaves == 1;
 }
 
-/* The message is sealed now and its memfd the transaction's. */
+/* DELIVER has room for the message itself. */
+static bool
+has_room(const struct transaction *tx)
+{
+	const struct route_leaf *leaf = tx->recipients[0].route.leaves;
+
+	return body_held(&tx->body).size + strlen(tx->reverse_path) +
+	    tx->trace.size + leaf->maildir.size + leaf->home.size +
+	    leaf->delivered_to.size < DELIVER_ROOM;
+}
+
+/* Nobody but deliver is going to look at it. */
+static bool
+may_be_held(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	const struct config *config = s->settings->config;
+
+	return body_held(&tx->body).size > 0 && config->n_milters == 0 &&
+	    config->n_clamds == 0 && !checks_data_are_wanted(s) &&
+	    (tx->params.given & COMMAND_PRDR) == 0 && is_single_copy(tx) &&
+	    has_room(tx);
+}
+
+/* The message cannot change any more. */
 static bool
 finish_seal(struct session *s)
 {
 	struct transaction *tx = s->tx;
 
-	tx->message_fd = body_seal(&tx->body, tx->digest);
 	tx->message_bytes = tx->body.size_bytes;
 	tx->has_records = tx->body.header.has_date &&
 	    tx->body.header.has_message_id;
-	return tx->message_fd >= 0 && trace_make(s) == 0;
+	return body_finish_digest(&tx->body, tx->digest) == 0 &&
+	    trace_make(s) == 0 &&
+	    (may_be_held(s) || finish_hand_out(tx));
 }
 
 /* Nothing speaks against it: deliver it. */

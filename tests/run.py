@@ -44,9 +44,9 @@ def run(command, **options):
                           check=False, **options)
 
 
-def side_by_side(function, items):
+def side_by_side(function, items, per_core=1):
     """function(item) for each, as many at a time as there are cores."""
-    with concurrent.futures.ThreadPoolExecutor(N_JOBS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(N_JOBS * per_core) as pool:
         for future in [pool.submit(function, item) for item in items]:
             future.result()
 
@@ -146,7 +146,7 @@ def fuzz(target):
 
 def stage_fuzz():
     if check("build fuzz targets", ["make", "-s", JOBS, "fuzz"]):
-        side_by_side(fuzz, make_variable("FUZZ_TARGETS"))
+        side_by_side(fuzz, make_variable("FUZZ_TARGETS"), per_core=2)
 
 
 def stage_manuals():

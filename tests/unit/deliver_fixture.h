@@ -274,6 +274,23 @@ fixture_put_prepare(struct ipc_writer *w, uint64_t tx, const char *name,
 	put_prepare_ask(w, &ask);
 }
 
+/* For one recipient, with the message in it. */
+static inline void
+fixture_put_small(struct ipc_writer *w, uint64_t tx, const char *name,
+    struct slice message)
+{
+	static struct prepare_ask ask;
+
+	ask = (struct prepare_ask){ .transaction = tx, .message = message,
+		.message_size = message.size, .name = slice_of(name),
+		.host = SLICE("mx.example.org"),
+		.return_path = SLICE("alice@example.com"),
+		.trace = SLICE("Received: from client\n\tby mx\n"),
+		.n_recipients = 1 };
+	ipc_writer_init(w);
+	put_prepare_ask(w, &ask);
+}
+
 /* Number of failures, or -1; the outcome is in *o. */
 static inline int
 fixture_outcome(struct fixture *f, uint16_t type, uint16_t want,

@@ -216,7 +216,9 @@ host_keep_prepare(struct host *h, const struct question *q)
 	ssize_t n;
 
 	h->message.size = h->trace.size = h->name.size = 0;
-	while ((n = pread(q->fd, block, sizeof(block), at)) > 0) {
+	if (q->fd < 0)
+		buf_append_slice(&h->message, ask->message);
+	while (q->fd >= 0 && (n = pread(q->fd, block, sizeof(block), at)) > 0) {
 		buf_append(&h->message, block, (size_t)n);
 		at += n;
 	}

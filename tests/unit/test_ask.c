@@ -136,7 +136,7 @@ put_prepare(struct ipc_writer *w)
 	static struct prepare_ask q;
 
 	q = (struct prepare_ask){ .transaction = 9, .message_size = 5,
-		.is_each = true, .name = SLICE("n"), .host = SLICE("h"),
+		.message = SLICE("all\nx"), .is_each = true, .name = SLICE("n"), .host = SLICE("h"),
 		.return_path = SLICE("a@b"), .trace = SLICE("Received: x\n"),
 		.n_recipients = 2, .recipients = { 0, 4 }, .n_skipped = 1 };
 	q.skipped[0].recipient = 4;
@@ -152,6 +152,7 @@ get_prepare(struct ipc_reader *r)
 	if (!get_prepare_ask(r, &q))
 		return false;
 	assert_int_equal(q.transaction, 9);
+	same(q.message, "all\nx");
 	assert_true(q.is_each);
 	assert_false(q.is_junk);
 	same(q.trace, "Received: x\n");

@@ -470,6 +470,79 @@ test_deliver_is_for_one_copy(void **state)
 	smtpd = fixture_peer(&f, ROLE_SMTPD, 0);
 }
 
+static void check_liar(const char *what, int liar);
+
+/* One that comes without a descriptor is the same file. */
+static void
+test_deliver_a_small_message(void **state)
+{
+	static struct ipc_writer w;
+	static char small[DELIVER_ROOM], stored[DELIVER_ROOM + 1024];
+	const size_t sizes[] = { 1, 4096, DELIVER_ROOM - 200 };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(sizes); i++) {
+		char path[512], name[64];
+		ssize_t n;
+		int fd;
+
+		memset(small, 'a' + (int)i, sizes[i]);
+		probe_both();
+		snprintf(name, sizeof name, "1.M1P1D%llu",
+		    (unsigned long long)tx);
+		fixture_put_small(&w, tx, name,
+		    (struct slice){ small, sizes[i] });
+		assert_int_equal(fixture_deliver(&f, smtpd, &w, -1,
+		    &outcome), 0);
+		snprintf(path, sizeof path, "alice/Maildir/new/%s",
+		    only_file("alice", "new"));
+		fd = open(path_in(path), O_RDONLY);
+		n = read(fd, stored, sizeof stored);
+		close(fd);
+		assert_true(n > (ssize_t)sizes[i]);
+		assert_memory_equal(stored + n - sizes[i], small, sizes[i]);
+		assert_memory_equal(stored, "Return-Path: <alice@", 20);
+		assert_int_equal(unlink(path_in(path)), 0);
+	}
+}
+
+/* Where a small message has no place. */
+static void
+test_small_messages_of_a_liar(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t type;
+		size_t size;
+		bool has_fd;
+	} rows[] = {
+		{ "for PREPARE", PREPARE_ASK, sizeof text, false },
+		{ "for PREPARE, with a descriptor", PREPARE_ASK, sizeof text,
+		    true },
+		{ "twice", DELIVER_ASK, sizeof text, true },
+		{ "not at all", DELIVER_ASK, 0, false },
+		{ "no room", DELIVER_ASK, DELIVER_ROOM, false },
+	};
+	static char small[DELIVER_ROOM];
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	static struct ipc_writer w;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+		assert_int_equal(fixture_probe(&f, liar, &p), 0);
+		fixture_put_small(&w, 1, "1.M1P1D1",
+		    (struct slice){ small, rows[i].size });
+		fixture_send(&f, liar, rows[i].type, &w,
+		    rows[i].has_fd ? message : -1);
+		check_liar(rows[i].what, liar);
+	}
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+}
+
 /* Whether a reader took it or it was never there. */
 static void
 test_resolve_the_short_way(void **state)
@@ -978,6 +1051,8 @@ main(void)
 		TEST(test_deliver_in_one_step),
 		TEST(test_deliver_fails_and_leaves_nothing),
 		TEST(test_deliver_is_for_one_copy),
+		TEST(test_deliver_a_small_message),
+		TEST(test_small_messages_of_a_liar),
 		TEST(test_resolve_the_short_way),
 		TEST(test_keep_files_then_resolve),
 		TEST(test_peer_dies_and_store_resolves),
