@@ -96,9 +96,9 @@ int channel_answer(struct channel *ch, uint32_t id, uint16_t type,
     const struct ipc_writer *w, int fd);
 size_t channel_n_outstanding(const struct channel *ch);
 /*
- * From a deadline that passed without a word from the peer since the question
- * was asked, until its next word, be it a late answer. For peers that answer
- * everything at once: whoever asks them then need not wait as long.
+ * From a deadline of a second or more that passed without a word from the
+ * peer since the question was asked, until its next word, be it a late answer:
+ * whoever asks it meanwhile need not wait as long.
  */
 bool channel_is_silent(const struct channel *ch);
 const char *channel_name(const struct channel *ch);

@@ -27,11 +27,13 @@
 #define COMPACT_OVER (1u << 20)
 #define QUESTION_SLOTS_MAX (1u << 18)
 #define SERIAL_SHIFT 18
+#define SILENCE_MS 1000		/* a shorter one says nothing about a peer */
 
 struct question {
 	struct channel *ch;
 	uint32_t id;
 	uint32_t n_heard;		/* the channel's when it was asked */
+	uint32_t deadline_ms;
 	channel_answered_fn *answered;
 	void *arg;
 	struct loop_timer timer;
@@ -430,7 +432,7 @@ on_deadline(struct loop_timer *timer, void *arg)
 	struct question *q = arg;
 
 	(void)timer;
-	if (q->ch->n_heard == q->n_heard)
+	if (q->ch->n_heard == q->n_heard && q->deadline_ms >= SILENCE_MS)
 		q->ch->is_silent = true;
 	question_end(q, NULL);
 }
@@ -453,6 +455,7 @@ channel_ask(struct channel *ch, uint16_t type, const struct ipc_writer *w,
 	q->answered = answered;
 	q->arg = arg;
 	q->n_heard = ch->n_heard;
+	q->deadline_ms = deadline_ms;
 	ch->n_outstanding++;
 	loop_timer_start(ch->loop, &q->timer, deadline_ms, on_deadline, q);
 	return q->id;

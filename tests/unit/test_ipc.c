@@ -260,14 +260,18 @@ test_silence_is_known(void **state)
 	(void)state;
 	world_open(&w);
 	assert_false(channel_is_silent(w.asker));
-	ask_number(&w, SILENT_ASK, 1, 200);
+	ask_number(&w, SILENT_ASK, 1, 1000);
 	ask_number(&w, ECHO_ASK, 1, 20000);
 	world_run_until(&w, &w.n_unknown, 1);
 	/* one is late, but the peer has spoken meanwhile */
 	assert_int_equal(w.n_answers, 1);
 	assert_false(channel_is_silent(w.asker));
+	/* too short a time to tell */
 	ask_number(&w, SILENT_ASK, 1, 20);
 	world_run_until(&w, &w.n_unknown, 2);
+	assert_false(channel_is_silent(w.asker));
+	ask_number(&w, SILENT_ASK, 1, 1000);
+	world_run_until(&w, &w.n_unknown, 3);
 	assert_true(channel_is_silent(w.asker));
 	ask_number(&w, ECHO_ASK, 1, 20000);
 	assert_true(channel_is_silent(w.asker));
