@@ -4,6 +4,10 @@
  *
  *	accept -> line (10 s) -> request, answer (60 s) -> sent (10 s) -> end
  *
+ * Who has not sent his line yet gives way to a newer one of the same user, or
+ * of anybody when all places are taken: connections that only stand there
+ * keep nobody out.
+ *
  * Who may ask is decided by the socket's mode and owner, and once more by
  * SO_PEERCRED and SO_PEERGROUPS here: root, our own uid, the admin group.
  */
@@ -27,6 +31,7 @@
 #define SEND_MS 10000
 #define PAUSE_MS 500
 #define GROUPS_MAX 256
+#define ANYBODY ((uid_t)-1)
 
 static void
 forget_question(struct client *client)
@@ -278,8 +283,41 @@ may_ask(const struct control *control, int fd, uid_t *uid)
 	    is_in_admin_group(control, fd);
 }
 
+/* The one that has waited longest without a line; of anybody: ANYBODY. */
+static struct client *
+oldest_idle(const struct control *control, uid_t uid)
+{
+	struct client *found = NULL;
+
+	/* the newest is the first */
+	for (struct client *c = control->clients; c != NULL; c = c->next)
+		if (c->n_words == 0 && !c->is_answering &&
+		    (uid == ANYBODY || c->uid == uid))
+			found = c;
+	return found;
+}
+
+/* There is a place for one more of this user, or one is made. */
+static bool
+make_place(struct control *control, uid_t uid)
+{
+	unsigned n_of_uid = 0;
+	struct client *idle;
+
+	for (struct client *c = control->clients; c != NULL; c = c->next)
+		n_of_uid += c->uid == uid;
+	if (n_of_uid < CONTROL_CLIENTS_OF_UID_MAX &&
+	    control->n_clients < CONTROL_CLIENTS_MAX)
+		return true;
+	idle = oldest_idle(control, n_of_uid < CONTROL_CLIENTS_OF_UID_MAX ?
+	    ANYBODY : uid);
+	if (idle != NULL)
+		client_free(idle);
+	return idle != NULL;
+}
+
 static void
-take_client(struct control *control, int fd)
+take_client(struct control *control, int fd, uid_t uid, bool may)
 {
 	struct client *client = calloc(1, sizeof *client);
 
@@ -290,6 +328,7 @@ take_client(struct control *control, int fd)
 		return;
 	}
 	client->control = control;
+	client->uid = uid;
 	client->passed_fd = client->file_fd = -1;
 	client->out.maximum = CONTROL_ANSWER_MAX;
 	client->next = control->clients;
@@ -297,7 +336,7 @@ take_client(struct control *control, int fd)
 	control->n_clients++;
 	loop_timer_start(control->c.loop, &client->limit, LINE_MS, on_limit,
 	    client);
-	if (!may_ask(control, fd, &client->uid)) {
+	if (!may) {
 		log_warning("control_refused", LOG_U("uid", client->uid),
 		    LOG_END);
 		client_say(client, CONTROL_FAILED, "You may not ask this.");
@@ -320,14 +359,16 @@ on_connection(struct loop_io *io, uint32_t events, void *arg)
 {
 	struct control *control = arg;
 	int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	uid_t uid = ANYBODY;
+	bool may;
 
 	(void)events;
-	if (fd >= 0 && control->n_clients < CONTROL_CLIENTS_MAX) {
-		take_client(control, fd);
-		return;
-	}
 	if (fd >= 0) {
-		close(fd);
+		may = may_ask(control, fd, &uid);
+		if (make_place(control, uid))
+			take_client(control, fd, uid, may);
+		else
+			close(fd);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 	    errno == ENOBUFS) {
 		loop_change(control->c.loop, io, 0);

@@ -18,7 +18,8 @@
 
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
 #define CONTROL_WORDS_MAX 64
-#define CONTROL_CLIENTS_MAX 32
+#define CONTROL_CLIENTS_MAX 128
+#define CONTROL_CLIENTS_OF_UID_MAX 16
 #define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
 

@@ -95,6 +95,12 @@ int channel_tell(struct channel *ch, uint16_t type,
 int channel_answer(struct channel *ch, uint32_t id, uint16_t type,
     const struct ipc_writer *w, int fd);
 size_t channel_n_outstanding(const struct channel *ch);
+/*
+ * From a deadline of a second or more that passed without a word from the
+ * peer since the question was asked, until its next word, be it a late answer:
+ * whoever asks it meanwhile need not wait as long.
+ */
+bool channel_is_silent(const struct channel *ch);
 const char *channel_name(const struct channel *ch);
 void *channel_arg(const struct channel *ch);
 

@@ -17,5 +17,11 @@ bool utf8_is_valid(struct slice s);
 bool utf8_is_ascii(struct slice s);
 /* The character at the front of s is one of the controls U+0080 to U+009F. */
 bool utf8_is_c1_control(struct slice s);
+/*
+ * It changes how others look and is not seen itself: marks and overrides of
+ * direction, joiners, the separators of lines and paragraphs, the byte order
+ * mark. A line that holds one may read as another.
+ */
+bool utf8_is_invisible(struct slice s);
 
 #endif

@@ -27,10 +27,13 @@
 #define COMPACT_OVER (1u << 20)
 #define QUESTION_SLOTS_MAX (1u << 18)
 #define SERIAL_SHIFT 18
+#define SILENCE_MS 1000		/* a shorter one says nothing about a peer */
 
 struct question {
 	struct channel *ch;
 	uint32_t id;
+	uint32_t n_heard;		/* the channel's when it was asked */
+	uint32_t deadline_ms;
 	channel_answered_fn *answered;
 	void *arg;
 	struct loop_timer timer;
@@ -58,6 +61,8 @@ struct channel {
 	uint32_t *free_slots;
 	uint32_t n_free;
 	uint32_t serial;
+	uint32_t n_heard;		/* times that something came in */
+	bool is_silent;
 	bool is_dead, is_ending, is_misbehaved, is_released, is_listed;
 	struct channel *next_listed;
 };
@@ -424,8 +429,12 @@ question_new(struct channel *ch)
 static void
 on_deadline(struct loop_timer *timer, void *arg)
 {
+	struct question *q = arg;
+
 	(void)timer;
-	question_end(arg, NULL);
+	if (q->ch->n_heard == q->n_heard && q->deadline_ms >= SILENCE_MS)
+		q->ch->is_silent = true;
+	question_end(q, NULL);
 }
 
 uint32_t
@@ -445,6 +454,8 @@ channel_ask(struct channel *ch, uint16_t type, const struct ipc_writer *w,
 	}
 	q->answered = answered;
 	q->arg = arg;
+	q->n_heard = ch->n_heard;
+	q->deadline_ms = deadline_ms;
 	ch->n_outstanding++;
 	loop_timer_start(ch->loop, &q->timer, deadline_ms, on_deadline, q);
 	return q->id;
@@ -484,6 +495,12 @@ size_t
 channel_n_outstanding(const struct channel *ch)
 {
 	return ch->n_outstanding;
+}
+
+bool
+channel_is_silent(const struct channel *ch)
+{
+	return ch->is_silent;
 }
 
 const char *
@@ -598,6 +615,8 @@ on_io(struct loop_io *io, uint32_t events, void *arg)
 		mark_dead(ch);
 		return;
 	}
+	ch->n_heard++;
+	ch->is_silent = false;
 	for (int i = 0; i < n; i++)
 		if (!take_one(ch, &in, i) && !ch->is_dead)
 			mark_dead(ch);

@@ -20,7 +20,11 @@ read_us(clockid_t which)
 int64_t
 clock_monotonic_us(void)
 {
-	return test_monotonic_us ? test_monotonic_us : read_us(CLOCK_MONOTONIC);
+	int64_t now_us = test_monotonic_us ? test_monotonic_us :
+	    read_us(CLOCK_MONOTONIC);
+
+	/* not an errno here: how many seconds have passed at once */
+	return now_us + (int64_t)FAULT("clock.monotonic") * 1000000;
 }
 
 int64_t

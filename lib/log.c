@@ -114,15 +114,13 @@ is_plain(unsigned char c)
 
 /*
  * A character that a reader of the log may take for the end of a line or
- * for an order to its terminal: the controls, U+2028 and U+2029.
+ * for an order to its terminal, or that makes a line read as another one.
  */
 static bool
 is_harmful(struct slice s, size_t size)
 {
 	return size == 1 ? *s.data < ' ' || *s.data == 0x7f :
-	    utf8_is_c1_control(s) || (size == 3 &&
-	    (memcmp(s.data, "\xe2\x80\xa8", 3) == 0 ||
-	    memcmp(s.data, "\xe2\x80\xa9", 3) == 0));
+	    utf8_is_c1_control(s) || utf8_is_invisible(s);
 }
 
 /* RFC 8259 section 7. The octets of what is no UTF-8 become U+0080 on. */
@@ -136,10 +134,11 @@ add_escaped_json(struct line *line, struct slice s)
 		add(line, s.data, size);
 		return size;
 	}
-	if (size == 2)		/* U+0080 to U+009F */
-		c = (unsigned char)s.data[1];
-	else if (size == 3)	/* U+2028, U+2029 */
-		c = 0x2000 + ((unsigned char)s.data[2] & 0x3f);
+	if (size == 2)
+		c = (c & 0x1f) << 6 | ((unsigned char)s.data[1] & 0x3f);
+	else if (size == 3)
+		c = (c & 0xf) << 12 | ((unsigned)s.data[1] & 0x3f) << 6 |
+		    ((unsigned char)s.data[2] & 0x3f);
 	add_printf(line, "\\u%04x", c);
 	return size > 0 ? size : 1;
 }

@@ -91,3 +91,27 @@ utf8_is_c1_control(struct slice s)
 	    (unsigned char)s.data[1] >= 0x80 &&
 	    (unsigned char)s.data[1] <= 0x9f;
 }
+
+bool
+utf8_is_invisible(struct slice s)
+{
+	static const struct {
+		const char *first, *last;	/* of the same size */
+	} ranges[] = {
+		{ "\xd8\x9c", "\xd8\x9c" },		/* U+061C */
+		{ "\xe2\x80\x8b", "\xe2\x80\x8f" },	/* 200B to 200F */
+		{ "\xe2\x80\xa8", "\xe2\x80\xae" },	/* 2028 to 202E */
+		{ "\xe2\x81\xa0", "\xe2\x81\xaf" },	/* 2060 to 206F */
+		{ "\xef\xbb\xbf", "\xef\xbb\xbf" },	/* FEFF */
+	};
+	size_t size;
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		size = strlen(ranges[i].first);
+		if (s.size >= size &&
+		    memcmp(s.data, ranges[i].first, size) >= 0 &&
+		    memcmp(s.data, ranges[i].last, size) <= 0)
+			return true;
+	}
+	return false;
+}

@@ -4,6 +4,7 @@
  * piece.
  */
 #include "mime.h"
+#include "mime_text.h"
 #include "octets.h"
 
 void
@@ -15,8 +16,8 @@ mime_decode_start(struct mime_decode *decode, enum mime_encoding encoding,
 
 /* ---- base64 ---- */
 
-static int
-base64_value(char c)
+int
+mime_base64_value(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -38,7 +39,7 @@ next_base64(struct mime_decode *d, char *to, size_t room)
 
 	while (n < room && d->rest.size > 0) {
 		char c = *d->rest.data;
-		int value = base64_value(c);
+		int value = mime_base64_value(c);
 
 		d->rest = slice_after(d->rest, 1);
 		if (c == '=')

@@ -239,11 +239,12 @@ piece_of(struct slice name, const char *wanted, int *number,
 }
 
 bool
-mime_pieces(struct slice value, const char *name, struct text_out *out)
+mime_pieces(struct slice value, const char *name, bool is_generous,
+    struct text_out *out)
 {
 	struct { struct slice value; bool is_encoded; } pieces[PIECES_MAX];
 	struct mime_raw raw = { 0 };
-	bool is_encoded;
+	bool is_encoded, is_first = true, is_any_encoded = false;
 	int number;
 
 	memset(pieces, 0, sizeof pieces);
@@ -256,12 +257,19 @@ mime_pieces(struct slice value, const char *name, struct text_out *out)
 		if (pieces[number].value.data == NULL) {
 			pieces[number].value = raw.value;
 			pieces[number].is_encoded = is_encoded;
+			is_any_encoded |= is_encoded;
 		}
 	}
-	for (int i = 0; i < PIECES_MAX && pieces[i].value.data; i++)
-		mime_put_piece(out, pieces[i].value, pieces[i].is_encoded,
-		    i == 0);
-	return pieces[0].value.data != NULL;
+	for (int i = 0; i < PIECES_MAX; i++) {
+		if (pieces[i].value.data == NULL && !is_generous)
+			break;
+		if (pieces[i].value.data == NULL)
+			continue;
+		mime_put_piece(out, pieces[i].value, pieces[i].is_encoded ||
+		    (is_generous && is_any_encoded), is_first);
+		is_first = false;
+	}
+	return !is_first;
 }
 
 bool
@@ -277,5 +285,5 @@ mime_param(struct slice value, const char *name, char *to, size_t room)
 		mime_put_value(&out, raw.value);
 		return true;
 	}
-	return mime_pieces(value, name, &out);
+	return mime_pieces(value, name, false, &out);
 }

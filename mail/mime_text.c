@@ -1,53 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * mime_text.c - text in headers: quoted strings, RFC 2231 values, RFC 2047
- * encoded words, and the file names that are made of them.
- *
- * Charsets: UTF-8 and what contains ASCII pass as they are, ISO 8859-1 (and
- * Windows 1252) becomes UTF-8, of UTF-16 the ASCII part is kept.
+ * encoded words, and the file names that are made of them. Charsets are in
+ * mime_charset.c.
  */
 #include "mime.h"
 #include "mime_text.h"
 #include "octets.h"
 
 #define DECODED_MAX 1024	/* octets of one name before it is cut */
-
-/* ---- octets ---- */
-
-static void
-put_raw(struct text_out *out, char c)
-{
-	if (out->size + 1 >= out->room)
-		return;
-	out->to[out->size++] = c;
-	out->to[out->size] = '\0';
-}
-
-void
-mime_put_octet(struct text_out *out, char c)
-{
-	unsigned char octet = (unsigned char)c;
-
-	if (is_control(c))
-		return;
-	if (octet < 0x80 || !out->is_latin1) {
-		put_raw(out, c);
-		return;
-	}
-	if (out->size + 2 >= out->room)
-		return;
-	put_raw(out, (char)(0xc0 | octet >> 6));
-	put_raw(out, (char)(0x80 | (octet & 0x3f)));
-}
-
-void
-mime_set_charset(struct text_out *out, struct slice charset)
-{
-	out->is_latin1 = slice_equals_nocase(charset, SLICE("iso-8859-1")) ||
-	    slice_equals_nocase(charset, SLICE("iso-8859-15")) ||
-	    slice_equals_nocase(charset, SLICE("windows-1252")) ||
-	    slice_equals_nocase(charset, SLICE("us-ascii"));
-}
 
 void
 mime_put_value(struct text_out *out, struct slice value)
@@ -188,7 +149,7 @@ take_word(struct text_out *out, struct slice s)
 		put_base64(out, text);
 	else
 		put_q(out, text);
-	out->is_latin1 = false;
+	mime_set_charset(out, SLICE(""));
 	return (size_t)(text.data + n + 2 - s.data);
 }
 
@@ -292,10 +253,14 @@ tell_param(struct name_call *call, struct slice value, const char *wanted)
 	while (!call->is_stopped && mime_raw_next(value, &raw))
 		if (slice_equals_nocase(raw.name, slice_of(wanted)))
 			tell_raw(call, raw.value);
-	name[0] = '\0';
-	if (!call->is_stopped && mime_pieces(value, wanted, &out)) {
-		tell_words(call, name);
-		tell_name(call, name);
+	for (int generous = 0; generous < 2 && !call->is_stopped;
+	    generous++) {
+		out.size = 0;
+		name[0] = '\0';
+		if (mime_pieces(value, wanted, generous, &out)) {
+			tell_words(call, name);
+			tell_name(call, name);
+		}
 	}
 }
 

@@ -9,11 +9,15 @@
 #include <stddef.h>
 #include "buf.h"
 
+enum text_charset { TEXT_PLAIN, TEXT_LATIN1, TEXT_UTF7, TEXT_ISO2022, TEXT_HZ,
+	TEXT_EBCDIC };
+
 /* Text that is put together; always terminated, cut at room. */
 struct text_out {
 	char *to;
 	size_t room, size;
-	bool is_latin1;		/* octets from here on are ISO 8859-1 */
+	enum text_charset charset;	/* of the octets from here on */
+	unsigned state, bits, n_bits;	/* within it */
 };
 
 /* A parameter as it stands; zero it before the first. */
@@ -33,7 +37,11 @@ void mime_put_value(struct text_out *out, struct slice value);
 /* A piece of RFC 2231; the first may begin with CHARSET'LANGUAGE'. */
 void mime_put_piece(struct text_out *out, struct slice value,
     bool is_encoded, bool has_charset);
-/* All pieces of a parameter, in order. False: there is none. */
-bool mime_pieces(struct slice value, const char *name, struct text_out *out);
+/* All pieces of a parameter, in order; generously: also behind one that is
+ * missing, and all of them decoded if one is encoded. False: there is none. */
+bool mime_pieces(struct slice value, const char *name, bool is_generous,
+    struct text_out *out);
+/* Of a digit of base64; -1: it is none. */
+int mime_base64_value(char c);
 
 #endif

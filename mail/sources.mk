@@ -21,6 +21,7 @@ MAIL_SRCS = \
 	mail/mail_date.c \
 	mail/milter.c \
 	mail/mime.c \
+	mail/mime_charset.c \
 	mail/mime_decode.c \
 	mail/mime_field.c \
 	mail/mime_text.c \

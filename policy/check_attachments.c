@@ -4,15 +4,19 @@
  * declared type, or because they begin as a Windows program does.
  *
  * The name is tried in each way in which a mail program might read it; one
- * of a uuencoded file in plain text counts too. What is inside of archives
- * is not looked at: that is the virus scanner's work.
+ * of a uuencoded file in plain text counts too. A message or multipart that
+ * is encoded as a whole, which RFC 2046 forbids and some programs read, is
+ * decoded and searched. What is inside of archives is not looked at: that is
+ * the virus scanner's work.
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "content.h"
 
 #define NAME_SHOWN_MAX 80
+#define ENCODED_DEPTH_MAX 4	/* encoded messages in encoded messages */
 #define PROGRAM_BYTES 4096	/* of a part, to tell a program by */
 #define PROGRAM_TYPE "application/x-dosexec"
 
@@ -34,8 +38,13 @@ static const char *const built_in_types[] = {
 };
 
 struct search {
+	const struct check *check;
 	const struct config_checks *rules;
 	const struct mime_part *part;
+	char path[MIME_PATH_MAX];	/* of the outermost that was found */
+	unsigned faults, n_parts, depth;
+	uint64_t left_bytes;		/* that may still be decoded */
+	bool is_out_of_memory;
 	char found[NAME_SHOWN_MAX + 1];	/* "" : nothing */
 };
 
@@ -196,35 +205,129 @@ try_part(struct search *s)
 		try_uuencoded(s);
 }
 
+/* ---- messages within ---- */
+
+static bool search_text(struct search *s, struct slice text);
+
+/* A multipart's own type goes in front of what it holds. */
+static bool
+put_head(struct buf *text, const struct mime_part *part)
+{
+	struct slice type;
+
+	if (strncmp(part->type, "message/", 8) == 0)
+		return true;
+	return mime_field_find(part->header, "Content-Type", &type) &&
+	    buf_puts(text, "Content-Type:") == 0 &&
+	    buf_append_slice(text, type) == 0 && buf_puts(text, "\n\n") == 0;
+}
+
+static bool
+decode_part(struct buf *text, const struct mime_part *part, struct slice body)
+{
+	struct mime_decode decode;
+	char octets[16384];
+	size_t n;
+
+	if (!put_head(text, part))
+		return false;
+	mime_decode_start(&decode, part->encoding, body);
+	while ((n = mime_decode_next(&decode, octets, sizeof octets)) > 0)
+		if (buf_append(text, octets, n) < 0)
+			return false;
+	return true;
+}
+
+static bool
+is_encoded_whole(const struct mime_part *part)
+{
+	return (part->encoding == MIME_BASE64 ||
+	    part->encoding == MIME_QUOTED_PRINTABLE) &&
+	    (strncmp(part->type, "multipart/", 10) == 0 ||
+	    strcmp(part->type, "message/rfc822") == 0 ||
+	    strcmp(part->type, "message/global") == 0);
+}
+
+/* How often an octet is decoded is limited for all of them together. */
+static void
+search_encoded(struct search *s, const struct mime_part *part,
+    struct slice body)
+{
+	struct buf text = { 0 };
+
+	if (s->depth == ENCODED_DEPTH_MAX || body.size > s->left_bytes) {
+		s->faults |= MIME_TOO_DEEP;
+		return;
+	}
+	s->left_bytes -= body.size;
+	if (!decode_part(&text, part, body))
+		s->is_out_of_memory = true;
+	else {
+		s->depth++;
+		(void)search_text(s, buf_slice(&text));
+		s->depth--;
+	}
+	buf_free(&text);
+}
+
+/* Where an encoded multipart ends: its parts are not those of its text. */
+static struct slice
+body_of(const struct mime_walk *walk, const struct mime_part *part)
+{
+	if (part->kind == MIME_LEAF)
+		return part->body;
+	return (struct slice){ part->body.data, (size_t)(walk->text.data +
+	    walk->text.size - part->body.data) };
+}
+
+/* True: something was found. */
+static bool
+search_text(struct search *s, struct slice text)
+{
+	struct mime_walk walk;
+	struct mime_part part;
+
+	content_walk_start(s->check, &walk);
+	walk.text = text.size > 0 ? text : SLICE("");
+	while (s->found[0] == '\0' && mime_next(&walk, &part)) {
+		if (s->depth == 0)
+			memcpy(s->path, part.path, sizeof s->path);
+		s->part = &part;
+		try_part(s);
+		if (s->found[0] == '\0' && is_encoded_whole(&part))
+			search_encoded(s, &part, body_of(&walk, &part));
+	}
+	s->faults |= walk.faults;
+	s->n_parts += walk.n_parts;
+	return s->found[0] != '\0';
+}
+
 static enum check_said
 say_found(struct check *c, const struct search *s)
 {
-	const char *path = s->part->path;
-
 	return check_bad(c, 554, 7, 1, "%s%s of the message is \"%s\", which "
-	    "is not taken here", path[0] != '\0' ? "part " : "the body",
-	    path, s->found);
+	    "is not taken here", s->path[0] != '\0' ? "part " : "the body",
+	    s->path, s->found);
 }
 
 enum check_said
 check_attachments(struct check *c)
 {
-	struct mime_walk walk;
-	struct mime_part part;
-	struct search s = { .rules = &c->config->checks, .part = &part };
+	struct search s = { .check = c, .rules = &c->config->checks,
+		.left_bytes = ENCODED_DEPTH_MAX * (uint64_t)c->message.size };
 
-	content_walk_start(c, &walk);
-	while (s.found[0] == '\0' && mime_next(&walk, &part))
-		try_part(&s);
-	if (s.found[0] != '\0')
+	if (search_text(&s, c->message))
 		return say_found(c, &s);
+	if (s.is_out_of_memory)
+		return check_silent(c, 3, 0, "cannot search the message for "
+		    "attachments now, try again later");
 	/* two programs would see two messages: neither can be vouched for */
-	if (walk.faults & MIME_AMBIGUOUS)
+	if (s.faults & MIME_AMBIGUOUS)
 		return check_bad(c, 554, 6, 0, "a part of the message says "
 		    "twice what it is, and not the same");
-	if (walk.faults & (MIME_TOO_DEEP | MIME_TOO_MANY_PARTS |
+	if (s.faults & (MIME_TOO_DEEP | MIME_TOO_MANY_PARTS |
 	    MIME_TOO_MANY_FIELDS | MIME_HEADER_TOO_LARGE))
 		return check_bad(c, 554, 6, 0, "the message has more parts "
 		    "or fields than can be searched for attachments");
-	return check_good(c, "%u parts", walk.n_parts);
+	return check_good(c, "%u parts", s.n_parts);
 }

@@ -22,17 +22,22 @@ add_field(struct dkim_fields *fields, const struct header_field *field,
     struct slice message)
 {
 	struct dkim_field *item = &fields->items[fields->n];
-	const char *text = message.data + field->offset;
-	size_t size = field->size;
+	struct slice text = { message.data + field->offset, field->size };
 
-	if (text[size - 1] == '\n')
-		size--;
+	if (text.data[text.size - 1] == '\n')
+		text.size--;
 	item->at = fields->text.size;
-	for (size_t i = 0; i < size; i++)
-		if ((text[i] == '\n' &&
-		    buf_append(&fields->text, "\r", 1) < 0) ||
-		    buf_append(&fields->text, text + i, 1) < 0)
+	while (text.size > 0) {
+		struct slice line = { text.data, slice_find(text, '\n') };
+		size_t taken = line.size + (line.size < text.size);
+
+		if (buf_append_slice(&fields->text, line) < 0 ||
+		    (taken > line.size &&
+		    buf_puts(&fields->text, "\r\n") < 0))
 			return false;
+		text.data += taken;
+		text.size -= taken;
+	}
 	item->size = fields->text.size - item->at;
 	item->value = field->value;
 	item->is_signature = header_is(field, "DKIM-Signature");

@@ -2,6 +2,9 @@
 /*
  * dkim_library.c - one signature through libopendkim; see dkim_library.h.
  *
+ * The library brings header and body into canonical form and makes their
+ * hashes; keys and signatures over the hashes are for dkim_key.c.
+ *
  * What the library (2.11.0) needs to be kept from:
  *
  * - One signature's l= stays set for those after it, so each has a context
@@ -14,7 +17,7 @@
  *   the clock agree with what dkim_signature_is_timely found.
  * - A missing CR LF at the end of the body is an error to it, and to
  *   RFC 6376 3.4 is not.
- * - h= and keys are copied into fixed buffers and cut: they are shorter.
+ * - h= is copied into a fixed buffer and cut: it is shorter.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +28,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <opendkim/dkim.h>
+#include "dkim_key.h"
 #include "dkim_library.h"
 
 #define OTHER_SIGNATURES_MAX 10	/* when h= names them */
@@ -34,18 +38,18 @@ struct dkim_library {
 	DKIM_LIB *lib;
 };
 
-/* The key was looked up before; it is handed over. */
+/*
+ * The library never gets a key: it only makes the hashes. That it found none
+ * is its word for a signature that it has nothing else against.
+ */
 static DKIM_CBSTAT
-give_key(DKIM *dkim, DKIM_SIGINFO *sig, unsigned char *to, size_t room)
+give_no_key(DKIM *dkim, DKIM_SIGINFO *sig, unsigned char *to, size_t room)
 {
-	const struct slice *key = dkim_get_user_context(dkim);
-
+	(void)dkim;
 	(void)sig;
-	if (key == NULL || key->size >= room)
-		return DKIM_CBSTAT_NOTFOUND;
-	memcpy(to, key->data, key->size);
-	to[key->size] = '\0';
-	return DKIM_CBSTAT_CONTINUE;
+	(void)to;
+	(void)room;
+	return DKIM_CBSTAT_NOTFOUND;
 }
 
 int
@@ -64,7 +68,7 @@ dkim_library_new(struct dkim_library **library)
 	if (l->lib == NULL ||
 	    dkim_options(l->lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags,
 	    sizeof(flags)) != DKIM_STAT_OK ||
-	    dkim_set_key_lookup(l->lib, give_key) != DKIM_STAT_OK) {
+	    dkim_set_key_lookup(l->lib, give_no_key) != DKIM_STAT_OK) {
 		dkim_library_free(library);
 		return -ENOMEM;
 	}
@@ -192,62 +196,6 @@ body_size(struct slice body, bool is_relaxed)
 	return size == 0 && !is_relaxed ? 2 : size;
 }
 
-/* What the library has against a signature, in terms of RFC 8601. */
-static void
-explain(DKIM_SIGINFO *sig, struct dkim_result *result)
-{
-	int error = dkim_sig_geterror(sig);
-
-	switch (error) {
-	case DKIM_SIGERROR_BADSIG:
-		dkim_result_set(result, DKIM_FAIL, dkim_sig_getbh(sig) ==
-		    DKIM_SIGBH_MISMATCH ? "the body was changed" :
-		    "the header was changed");
-		return;
-	case DKIM_SIGERROR_NOKEY: case DKIM_SIGERROR_DNSSYNTAX:
-	case DKIM_SIGERROR_SUBDOMAIN: case DKIM_SIGERROR_KEYVERSION:
-	case DKIM_SIGERROR_KEYUNKNOWNHASH:
-	case DKIM_SIGERROR_KEYHASHMISMATCH:
-	case DKIM_SIGERROR_NOTEMAILKEY: case DKIM_SIGERROR_KEYTYPEMISSING:
-	case DKIM_SIGERROR_KEYTYPEUNKNOWN: case DKIM_SIGERROR_KEYREVOKED:
-	case DKIM_SIGERROR_KEYDECODE: case DKIM_SIGERROR_KEYTOOSMALL:
-		dkim_result_set(result, DKIM_PERMERROR,
-		    dkim_sig_geterrorstr(error));
-		return;
-	case DKIM_SIGERROR_UNKNOWN: case DKIM_SIGERROR_OK:
-		dkim_result_set(result, DKIM_NEUTRAL,
-		    "it could not be verified");
-		return;
-	default:
-		dkim_result_set(result, DKIM_NEUTRAL,
-		    dkim_sig_geterrorstr(error));
-	}
-}
-
-/* RSA or Ed25519 over the header; the body only if that is good. */
-static bool
-is_header_good(DKIM *dkim, DKIM_SIGINFO *sig, const struct dkim_case *c,
-    struct dkim_result *result)
-{
-	unsigned flags;
-
-	if (dkim_sig_process(dkim, sig) != DKIM_STAT_OK)
-		return dkim_result_set(result, DKIM_NEUTRAL,
-		    "it could not be verified");
-	(void)dkim_sig_getkeysize(sig, &result->key_bits);
-	flags = dkim_sig_getflags(sig);
-	if ((flags & DKIM_SIGFLAG_PASSED) == 0 ||
-	    dkim_sig_geterror(sig) != DKIM_SIGERROR_UNKNOWN) {
-		explain(sig, result);
-		return false;
-	}
-	if (!c->signature.is_ed25519 &&
-	    result->key_bits < DKIM_KEY_BITS_MIN)
-		return dkim_result_set(result, DKIM_FAIL,
-		    "the key is too short");
-	return true;
-}
-
 /* bh= without its folds, decoded; false if it is no SHA-256. */
 static bool
 decode_hash(struct slice text, unsigned char octets[33])
@@ -266,66 +214,54 @@ decode_hash(struct slice text, unsigned char octets[33])
 	    EVP_DecodeBlock(octets, plain, sizeof(plain)) == 33;
 }
 
-/* Another signature had the body read: only bh= is compared. */
-static void
-judge_known_body(const struct dkim_digest *digest, const struct dkim_case *c,
-    struct dkim_result *result)
+/* What l= must cover, counted once for each canonicalization. */
+static uint64_t
+whole_body(const struct dkim_case *c, struct dkim_digest *digest)
 {
-	unsigned char octets[33];
-
-	if (decode_hash(c->signature.body_hash, octets) &&
-	    memcmp(octets, digest->octets, sizeof(digest->octets)) == 0)
-		dkim_result_set(result, DKIM_PASS, "");
-	else
-		dkim_result_set(result, DKIM_FAIL, "the body was changed");
-}
-
-static void
-note_digest(DKIM_SIGINFO *sig, struct dkim_digest *digest)
-{
-	void *header, *body;
-	size_t header_size, body_size = 0;
-
-	if (dkim_sig_gethashes(sig, &header, &header_size, &body,
-	    &body_size) != DKIM_STAT_OK ||
-	    body_size != sizeof(digest->octets))
-		return;
-	memcpy(digest->octets, body, body_size);
-	digest->is_known = true;
-}
-
-static void
-read_body(DKIM *dkim, DKIM_SIGINFO *sig, const struct dkim_case *c,
-    struct dkim_result *result)
-{
-	bool is_testing;
-
-	if (!feed_body(dkim, c->body)) {
-		dkim_result_set(result, DKIM_TEMPERROR, "out of memory");
-		return;
-	}
-	(void)dkim_eom(dkim, &is_testing);
-	note_digest(sig,
-	    &c->fields->digests[c->signature.is_relaxed_body]);
-	if (DKIM_SIG_CHECK(sig) &&
-	    dkim_sig_geterror(sig) == DKIM_SIGERROR_OK)
-		dkim_result_set(result, DKIM_PASS, "");
-	else
-		explain(sig, result);
+	if (!digest->is_sized)
+		digest->size = body_size(c->body,
+		    c->signature.is_relaxed_body);
+	digest->is_sized = true;
+	return digest->size;
 }
 
 /*
- * An l= is of the whole body, or it is never a pass. So there are but two
- * digests of it, and a body of 50 MB is read twice at most.
+ * Have the library make the hash of the header. The body goes along when its
+ * own is not known yet; it is of the whole body, as any other l= is never a
+ * pass. So there are but two of it, and a body of 50 MB is read twice at most.
  */
-static void
-judge_body(DKIM *dkim, DKIM_SIGINFO *sig, const struct dkim_case *c,
-    struct dkim_result *result)
+static bool
+make_hashes(DKIM *dkim, const struct dkim_case *c, DKIM_SIGINFO *sig,
+    unsigned char header[32])
 {
-	const struct dkim_digest *digest =
+	struct dkim_digest *digest =
 	    &c->fields->digests[c->signature.is_relaxed_body];
-	uint64_t size = c->signature.has_length ?
-	    body_size(c->body, c->signature.is_relaxed_body) : 0;
+	bool is_needed = !digest->is_known && (!c->signature.has_length ||
+	    c->signature.length == whole_body(c, digest)), is_testing;
+	void *of_header, *of_body;
+	size_t header_size, body_size;
+
+	if (is_needed && !feed_body(dkim, c->body))
+		return false;
+	(void)dkim_eom(dkim, &is_testing);
+	if (dkim_sig_gethashes(sig, &of_header, &header_size, &of_body,
+	    &body_size) != DKIM_STAT_OK || header_size != 32 ||
+	    body_size != sizeof(digest->octets))
+		return false;
+	memcpy(header, of_header, 32);
+	if (is_needed)
+		memcpy(digest->octets, of_body, body_size);
+	digest->is_known |= is_needed;
+	return true;
+}
+
+static void
+judge_body(const struct dkim_case *c, struct dkim_result *result)
+{
+	struct dkim_digest *digest =
+	    &c->fields->digests[c->signature.is_relaxed_body];
+	uint64_t size = c->signature.has_length ? whole_body(c, digest) : 0;
+	unsigned char octets[33];
 
 	if (c->signature.has_length && c->signature.length < size)
 		dkim_result_set(result, DKIM_POLICY,
@@ -333,10 +269,36 @@ judge_body(DKIM *dkim, DKIM_SIGINFO *sig, const struct dkim_case *c,
 	else if (c->signature.has_length && c->signature.length > size)
 		dkim_result_set(result, DKIM_FAIL,
 		    "the body is shorter than l=");
-	else if (digest->is_known)
-		judge_known_body(digest, c, result);
+	else if (decode_hash(c->signature.body_hash, octets) &&
+	    memcmp(octets, digest->octets, sizeof(digest->octets)) == 0)
+		dkim_result_set(result, DKIM_PASS, "");
 	else
-		read_body(dkim, sig, c, result);
+		dkim_result_set(result, DKIM_FAIL, "the body was changed");
+}
+
+/* The header's signature first: it says whose word bh= and l= are. */
+static void
+judge_hashes(DKIM *dkim, const struct dkim_case *c, EVP_PKEY *key,
+    struct dkim_result *result)
+{
+	unsigned char header[32];
+	DKIM_SIGINFO **sigs = NULL;
+	int n = 0;
+
+	if (!feed_header(dkim, c) ||
+	    dkim_getsiglist(dkim, &sigs, &n) != DKIM_STAT_OK || n < 1)
+		/* such as a From field that the library cannot read */
+		dkim_result_set(result, DKIM_NEUTRAL,
+		    "the header cannot be read");
+	else if (dkim_sig_geterror(sigs[0]) != DKIM_SIGERROR_UNKNOWN)
+		dkim_result_set(result, DKIM_NEUTRAL,
+		    dkim_sig_geterrorstr(dkim_sig_geterror(sigs[0])));
+	else if (!make_hashes(dkim, c, sigs[0], header))
+		dkim_result_set(result, DKIM_TEMPERROR, "out of memory");
+	else if (!dkim_key_verifies(key, header, c->signature.signature))
+		dkim_result_set(result, DKIM_FAIL, "the header was changed");
+	else
+		judge_body(c, result);
 }
 
 static bool
@@ -353,33 +315,43 @@ is_fit(const struct dkim_case *c, struct dkim_result *result)
 	return true;
 }
 
+/* RFC 8301 3.2 for RSA */
+static bool
+is_long_enough(EVP_PKEY *key, const struct dkim_case *c,
+    struct dkim_result *result)
+{
+	if (c->signature.is_ed25519)
+		return true;
+	result->key_bits = dkim_key_bits(key);
+	return result->key_bits >= DKIM_KEY_BITS_MIN ||
+	    dkim_result_set(result, DKIM_FAIL, "the key is too short");
+}
+
 void
 dkim_library_verify(struct dkim_library *library, const struct dkim_case *c,
     struct dkim_result *result)
 {
+	EVP_PKEY *key = NULL;
+	DKIM *dkim = NULL;
 	DKIM_STAT status;
-	DKIM_SIGINFO **sigs = NULL;
-	struct slice key = c->key;
-	DKIM *dkim;
-	int n = 0;
 
 	if (!is_fit(c, result))
 		return;
-	dkim = dkim_verify(library->lib, (const unsigned char *)"postern",
-	    NULL, &status);
-	if (dkim == NULL) {
-		dkim_result_set(result, DKIM_TEMPERROR, "out of memory");
-		return;
+	key = dkim_key_decode(c->key, c->signature.is_ed25519);
+	if (key == NULL)
+		dkim_result_set(result, DKIM_PERMERROR,
+		    "the key cannot be read");
+	else if (is_long_enough(key, c, result)) {
+		dkim = dkim_verify(library->lib,
+		    (const unsigned char *)"postern", NULL, &status);
+		if (dkim == NULL || !set_drift(library->lib, &c->signature))
+			dkim_result_set(result, DKIM_TEMPERROR,
+			    "out of memory");
+		else
+			judge_hashes(dkim, c, key, result);
 	}
-	(void)dkim_set_user_context(dkim, &key);
-	if (!set_drift(library->lib, &c->signature) ||
-	    !feed_header(dkim, c) ||
-	    dkim_getsiglist(dkim, &sigs, &n) != DKIM_STAT_OK || n < 1)
-		/* such as a From field that the library cannot read */
-		dkim_result_set(result, DKIM_NEUTRAL,
-		    "the header cannot be read");
-	else if (is_header_good(dkim, sigs[0], c, result))
-		judge_body(dkim, sigs[0], c, result);
-	dkim_free(dkim);
+	if (dkim != NULL)
+		dkim_free(dkim);
+	EVP_PKEY_free(key);
 	ERR_clear_error();
 }

@@ -12,9 +12,10 @@ struct dkim_fields {
 	struct buf text;
 	unsigned n;
 	unsigned n_signatures;
-	/* of the whole body, by is_relaxed_body, once the library made it */
+	/* of the whole body, by is_relaxed_body, once it is made */
 	struct dkim_digest {
-		bool is_known;
+		bool is_sized, is_known;
+		uint64_t size;		/* in canonical form */
 		unsigned char octets[32];
 	} digests[2];
 	struct dkim_field {
@@ -30,7 +31,7 @@ struct dkim_case {
 	unsigned own;			/* index of the signature's field */
 	struct slice body;		/* LF line ends */
 	struct dkim_signature signature;
-	struct slice key;
+	struct slice key;		/* p= */
 };
 
 /* Sets status, reason and key_bits of *result. */

@@ -99,7 +99,7 @@ parse_canonicalization(struct slice value, struct dkim_signature *s,
 
 /* i= is of d= or below it. What stands before the "@" is not looked at. */
 static bool
-is_identity_of(struct slice identity, const char *domain)
+is_identity_of(struct slice identity, const char *domain, bool *is_below)
 {
 	char name[DNS_NAME_MAX + 1];
 	size_t size, want = strlen(domain), at = identity.size;
@@ -110,6 +110,7 @@ is_identity_of(struct slice identity, const char *domain)
 	    identity.size - at }))
 		return false;
 	size = strlen(name);
+	*is_below = size > want;
 	return size >= want && strcmp(name + size - want, domain) == 0 &&
 	    (size == want || name[size - want - 1] == '.');
 }
@@ -156,6 +157,7 @@ parse_signature(struct slice list, struct dkim_signature *s,
 		return neutral(result, "bh= is missing");
 	if (!tag_find(list, "b", &value) || value.size == 0)
 		return neutral(result, "b= is missing");
+	s->signature = value;
 	for (size_t i = 0; i < value.size && n < 8; i++)
 		if (value.data[i] > ' ')
 			result->signature[n++] = value.data[i];
@@ -163,7 +165,8 @@ parse_signature(struct slice list, struct dkim_signature *s,
 }
 
 static bool
-parse_domain(struct slice list, struct dkim_result *result)
+parse_domain(struct slice list, struct dkim_signature *s,
+    struct dkim_result *result)
 {
 	struct slice value;
 
@@ -174,7 +177,7 @@ parse_domain(struct slice list, struct dkim_result *result)
 	if (!parse_name(result->selector, value))
 		return neutral(result, "s= is no selector");
 	if (tag_find(list, "i", &value) &&
-	    !is_identity_of(value, result->domain))
+	    !is_identity_of(value, result->domain, &s->is_subdomain))
 		return neutral(result, "i= is not of d=");
 	return true;
 }
@@ -192,7 +195,8 @@ dkim_signature_parse(struct slice value, struct dkim_signature *s,
 		return neutral(result, "the field is malformed");
 	if (!tag_find(value, "v", &found) || !slice_equals(found, SLICE("1")))
 		return neutral(result, "v= is not 1");
-	if (!parse_domain(value, result) || !parse_signature(value, s, result))
+	if (!parse_domain(value, s, result) ||
+	    !parse_signature(value, s, result))
 		return false;
 	tag_find(value, "a", &s->algorithm);
 	tag_find(value, "h", &s->names);
@@ -254,6 +258,8 @@ check_key(struct slice key, const struct dkim_signature *s,
 		return no_key(result, "the key is revoked");
 	tag_find(key, "t", &value);
 	result->is_testing = tag_has_item(value, ':', "y");
+	if (s->is_subdomain && tag_has_item(value, ':', "s"))
+		return no_key(result, "the key is not for subdomains");
 	return true;
 }
 
@@ -262,7 +268,7 @@ dkim_key_find(const struct dns_answer *answer,
     const struct dkim_signature *s, struct slice *key,
     struct dkim_result *result)
 {
-	struct slice value;
+	struct slice value, record = { "", 0 };
 	unsigned n = 0;
 
 	if (answer->status == DNS_FAILED)
@@ -271,7 +277,8 @@ dkim_key_find(const struct dns_answer *answer,
 	for (size_t i = 0; answer->status == DNS_OK &&
 	    i < answer->n_records; i++)
 		if (tag_find(answer->records[i].data, "p", &value)) {
-			*key = answer->records[i].data;
+			record = answer->records[i].data;
+			*key = value;
 			n++;
 		}
 	if (n == 0 && answer->is_cut)
@@ -281,5 +288,5 @@ dkim_key_find(const struct dns_answer *answer,
 		return no_key(result, "there is no key");
 	if (n > 1)	/* RFC 6376 3.6.2.2: undefined */
 		return no_key(result, "there are several keys");
-	return check_key(*key, s, result);
+	return check_key(record, s, result);
 }

@@ -13,8 +13,7 @@
 
 #define DKIM_FIELD_MAX 8192	/* octets of a DKIM-Signature */
 #define DKIM_NAMES_MAX 200	/* names in h= */
-/* The library's buffer for h=, and for a key. */
-#define DKIM_NAMES_BYTES_MAX 4000
+#define DKIM_NAMES_BYTES_MAX 4000	/* the library's buffer for h= */
 #define DKIM_KEY_MAX 1000
 
 struct dkim_signature {
@@ -22,6 +21,8 @@ struct dkim_signature {
 	bool is_ed25519;
 	struct slice names;		/* h= */
 	struct slice body_hash;		/* bh=, folds and all */
+	struct slice signature;		/* b=, the same */
+	bool is_subdomain;		/* i= is below d=, not of it */
 	unsigned n_own_names;		/* "DKIM-Signature" in it */
 	bool is_relaxed_body;
 	bool has_length;		/* l= */
@@ -41,8 +42,8 @@ bool dkim_signature_is_timely(const struct dkim_signature *s,
     uint64_t now_s, struct dkim_result *result);
 
 /*
- * The key in the answer for SELECTOR._domainkey.DOMAIN, if it may verify
- * this signature. The same.
+ * The key (p=) in the answer for SELECTOR._domainkey.DOMAIN, if it may
+ * verify this signature. The same.
  */
 bool dkim_key_find(const struct dns_answer *answer,
     const struct dkim_signature *s, struct slice *key,

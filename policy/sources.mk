@@ -15,6 +15,7 @@ POLICY_SRCS = \
 	policy/check_sender.c \
 	policy/check_spf.c \
 	policy/dkim.c \
+	policy/dkim_key.c \
 	policy/dkim_library.c \
 	policy/dkim_report.c \
 	policy/dkim_signature.c \

@@ -4,6 +4,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include "clock.h"
 #include "log.h"
 #include "probe.h"
 #include "rdata.h"
@@ -12,7 +14,10 @@
 #define TYPE_DNSKEY 48
 #define HOLD_US 2000000		/* questions wait for the result so long */
 #define SILENT_US 5000000
-#define AGAIN_US 600000000
+#define AGAIN_US 60000000	/* while it is off */
+#define CHECK_US 300000000	/* while it is on */
+#define WATCH_US 5000000
+#define BOGUS_MANY 5		/* since the last test: test again */
 
 enum state { TESTING, ON, OFF };
 
@@ -24,6 +29,8 @@ struct probe {
 	char why[DNS_NAME_MAX + 300];
 	char name[DNS_NAME_MAX + 1];	/* of the first anchor */
 	bool has_warned;
+	int64_t tested_us;		/* when signatures were seen last */
+	uint64_t bogus_before;		/* answers, at that time */
 	struct lookup *lookup;
 	struct engine *asked;
 	struct alarm next, hold;
@@ -37,12 +44,38 @@ use(struct probe *probe, struct engine *engine)
 }
 
 static void ask_validating(void *arg);
+static void ask_signatures(void *arg);
 
 static void
 try_again(struct probe *probe, int64_t after_us)
 {
 	(void)alarm_start(probe->alarms, &probe->next, after_us,
 	    ask_validating, probe);
+}
+
+/* ---- while it is on: are there signatures still? ---- */
+
+static void
+watch(void *arg)
+{
+	struct probe *probe = arg;
+	int64_t since_us = clock_monotonic_us() - probe->tested_us;
+	uint64_t n_bogus = questions_count(probe->questions).bogus -
+	    probe->bogus_before;
+
+	if (since_us >= CHECK_US || n_bogus >= BOGUS_MANY)
+		ask_signatures(probe);
+	else
+		(void)alarm_start(probe->alarms, &probe->next, WATCH_US,
+		    watch, probe);
+}
+
+static void
+watch_on(struct probe *probe)
+{
+	probe->tested_us = clock_monotonic_us();
+	probe->bogus_before = questions_count(probe->questions).bogus;
+	(void)alarm_start(probe->alarms, &probe->next, WATCH_US, watch, probe);
 }
 
 /* ---- the same without validation: is it the signatures? ---- */
@@ -58,7 +91,8 @@ note_off(struct probe *probe, const struct engine_result *result)
 		    LOG_S("effect", "answers are not validated"), LOG_END);
 	probe->state = OFF;
 	use(probe, probe->plain);
-	try_again(probe, AGAIN_US);
+	(void)alarm_start(probe->alarms, &probe->next, AGAIN_US,
+	    ask_signatures, probe);
 }
 
 static void
@@ -112,6 +146,7 @@ validating_answered(void *arg, const struct engine_result *result)
 		probe->state = ON;
 		*probe->why = '\0';
 		use(probe, probe->validating);
+		watch_on(probe);
 		return;
 	}
 	snprintf(probe->why, sizeof probe->why, "the keys of \"%s.\" do not "
@@ -130,6 +165,41 @@ ask_validating(void *arg)
 	if (engine_ask(probe->validating, slice_of(probe->name), TYPE_DNSKEY,
 	    validating_answered, probe, &probe->lookup) != 0)
 		note_silence(probe);
+}
+
+/* ---- a name that nobody has in a cache ---- */
+
+static void
+signatures_answered(void *arg, const struct engine_result *result)
+{
+	struct probe *probe = arg;
+
+	probe->lookup = NULL;
+	if (result->is_answered &&
+	    !rdata_has_type(result->packet, TYPE_RRSIG))
+		note_off(probe, result);
+	else if (probe->state == ON)
+		watch_on(probe);
+	else	/* not from within libunbound's call */
+		try_again(probe, result->is_answered ? 0 : SILENT_US);
+}
+
+/* Below the anchor, and of a type that forwarders do not make up. */
+static void
+ask_signatures(void *arg)
+{
+	struct probe *probe = arg;
+	char name[DNS_NAME_MAX + 40];
+	uint64_t number;
+
+	if (getrandom(&number, sizeof number, 0) != sizeof number)
+		number = (uint64_t)clock_wall_us();
+	snprintf(name, sizeof name, "%016llx%s%s", (unsigned long long)number,
+	    *probe->name != '\0' ? "." : "", probe->name);
+	probe->asked = probe->plain;
+	if (engine_ask(probe->plain, slice_of(name), DNS_TXT,
+	    signatures_answered, probe, &probe->lookup) != 0)
+		try_again(probe, AGAIN_US);
 }
 
 /* Questions are not held for ever: what they are told may be bogus. */

@@ -2,13 +2,17 @@
 /*
  * probe.h - whether answers can be validated here, for this folder only.
  *
- *	TESTING --keys validate------------------> ON
- *	   |  ^--no answer at all, again in 5 s
- *	   +--an answer, but it does not validate-> OFF --10 min--> TESTING
+ *	TESTING --keys validate------------------> ON --no signatures
+ *	   |  ^--no answer at all, again in 5 s                |
+ *	   +--an answer, but it does not validate-> OFF <------+
+ *	      ^----------- signatures are back -----+
  *
  * The keys of the first trust anchor are looked up. Name servers that leave
  * signatures out would make every answer bogus, and that is all of our mail
  * deferred: then the engine that does not validate is used, with a warning.
+ * A name server may begin to do so at any time. So every five minutes, and as
+ * soon as bogus answers pile up, a name that is in no cache is asked for below
+ * the anchor: that there is none must be signed.
  * Nothing that is accepted depends on validation alone.
  */
 #ifndef RESOLVER_PROBE_H

@@ -394,8 +394,8 @@ rdata_has_type(struct slice packet, uint16_t type)
 
 	if (!get_message(&m, packet))
 		return false;
-	for (unsigned i = 0; i < m.n_answers && get_record(&m.answers, &r);
-	     i++)
+	for (unsigned i = 0; i < m.n_answers + m.n_authorities &&
+	    get_record(&m.answers, &r); i++)
 		if (r.type == type)
 			return true;
 	return false;

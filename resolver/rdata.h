@@ -25,7 +25,7 @@ struct rdata {
  */
 void rdata_read(struct rdata *to, enum dns_type type, struct slice packet);
 
-/* Whether the answer section has a record of this type (RRSIG: 46). */
+/* Whether answer or authority have a record of this type (RRSIG: 46). */
 bool rdata_has_type(struct slice packet, uint16_t type);
 
 #endif

@@ -46,8 +46,13 @@ run_clear(struct session *s)
 
 /* What was asked ahead is there or not; MAIL finds out. */
 static enum step
-run_end_ahead(finish_fn *then, struct session *s)
+run_end_ahead(finish_fn *then, struct session *s, const struct judgement *j)
 {
+	struct slice name;
+
+	if (j != NULL && facts_find(&j->facts, FACT_RESULT, SLICE("fcrdns"),
+	    &name))
+		(void)slice_copy(s->client_name, sizeof s->client_name, name);
 	return then != NULL ? then(s) : STEP_WAIT;
 }
 
@@ -65,7 +70,7 @@ run_end(struct session *s, bool is_known)
 		run->judgement = NULL;
 	run_clear(s);
 	if (stage == JUDGE_HELO) {
-		step = run_end_ahead(then, s);
+		step = run_end_ahead(then, s, j);
 	} else {
 		note_asked(judge_stage_name(stage), stage == JUDGE_RCPT ?
 		    slice_of(s->tx->rcpt.text) :
@@ -105,7 +110,7 @@ all_answered(struct session *s)
 	if (run->judgement != NULL)
 		return run_end(s, true);
 	/* MAIL is there: its own round asks for what is left of this one */
-	if (run->stage == JUDGE_HELO && run->then != NULL)
+	if (run->stage == JUDGE_HELO && run->then != NULL && !run->is_whole)
 		return run_end(s, false);
 	return run_round(s);
 }
@@ -160,16 +165,26 @@ read_judgement(const struct answer *a, struct judgement *j)
 	return is_good;
 }
 
-/* Move what is to be noted where wanted facts stand. */
+/*
+ * Move what is to be noted where wanted facts stand. What policy finds worth
+ * noting about a message is true when it is accepted: milters, clamd and
+ * deliver have not spoken yet.
+ */
 static void
-take_notes(struct judgement *j, struct facts *asked)
+take_notes(struct checks *c, const struct judgement *j)
 {
-	struct slice none;
+	struct slice none, key;
 
-	for (size_t i = 0; i < j->facts.n; i++)
-		if (j->facts.items[i].kind == FACT_SEEN)
-			(void)facts_get(asked, FACT_SEEN,
-			    j->facts.items[i].key, &none);
+	for (size_t i = 0; i < j->facts.n; i++) {
+		if (j->facts.items[i].kind != FACT_SEEN)
+			continue;
+		key = j->facts.items[i].key;
+		if (c->run.stage != JUDGE_DATA)
+			(void)facts_get(&c->run.asked, FACT_SEEN, key, &none);
+		else if (buf_append_slice(&c->if_accepted, key) < 0 ||
+		    buf_append(&c->if_accepted, "", 1) < 0)
+			buf_free(&c->if_accepted);
+	}
 }
 
 static enum step
@@ -186,7 +201,7 @@ run_judged(struct session *s, struct answer *a)
 		return run_end(s, false);
 	}
 	if (run->judgement->is_complete) {
-		take_notes(run->judgement, &run->asked);
+		take_notes(s->checks, run->judgement);
 		return run->asked.n_wanted > 0 ? run_ask(s) :
 		    run_end(s, true);
 	}
@@ -291,6 +306,16 @@ checks_hello(struct session *s)
 		(void)run_begin(s, JUDGE_HELO, NULL);
 }
 
+bool
+checks_await_hello(struct session *s, finish_fn *then)
+{
+	if (s->checks == NULL || !s->checks->run.is_running)
+		return false;
+	s->checks->run.then = then;
+	s->checks->run.is_whole = true;
+	return true;
+}
+
 static enum step
 mail_after_hello(struct session *s)
 {
@@ -392,6 +417,25 @@ checks_result(const struct session *s, const char *check)
 	return value;
 }
 
+void
+checks_accepted(struct session *s)
+{
+	struct slice rest, key;
+
+	if (s->checks == NULL || s->tx->is_junk)
+		return;
+	rest = buf_slice(&s->checks->if_accepted);
+	while (rest.size > 0) {
+		key = (struct slice){ rest.data, slice_find(rest, '\0') };
+		if (key.size == rest.size)
+			break;
+		checks_tell_seen(s, key);
+		rest.data += key.size + 1;
+		rest.size -= key.size + 1;
+	}
+	buf_free(&s->checks->if_accepted);
+}
+
 bool
 checks_are_awaited(const struct session *s)
 {
@@ -408,6 +452,7 @@ checks_end_transaction(struct session *s)
 		run_clear(s);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
+	buf_free(&s->checks->if_accepted);
 }
 
 void
@@ -419,6 +464,7 @@ checks_free(struct session *s)
 	facts_free(&s->checks->connection);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
+	buf_free(&s->checks->if_accepted);
 	buf_free(&s->checks->asked_ahead);
 	buf_free(&s->checks->asked);
 	free(s->checks);

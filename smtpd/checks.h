@@ -2,7 +2,7 @@
 /*
  * checks.h - what policy says about a client and its message.
  *
- *	EHLO --> ask ahead (nobody waits)
+ *	EHLO --> ask ahead (nobody waits, unless there are milters)
  *	MAIL --> wait for that, then judge --> 250 or a refusal
  *	RCPT, end of data --> judge --> go on, or a refusal
  *
@@ -26,6 +26,11 @@ struct checks;
 /* HELO or EHLO was accepted: forget all and ask ahead. */
 void checks_hello(struct session *s);
 /*
+ * Milters are told the client's name, which is being looked up: go on in then
+ * when that is over. False: it is over.
+ */
+bool checks_await_hello(struct session *s, finish_fn *then);
+/*
  * Judge the stage and go on in then; or refuse, and end the transaction (or
  * the RCPT under way). checks_data must have a sealed message; it puts the
  * fields that policy adds below our own in tx->trace, sets tx->is_junk, and
@@ -37,6 +42,9 @@ enum step checks_rcpt(struct session *s, bool is_exempt, finish_fn *then);
 enum step checks_data(struct session *s, finish_fn *then);
 /* Whether checks_data is going to look at the message. */
 bool checks_data_are_wanted(struct session *s);
+
+/* The message was accepted: what store shall remember of that. */
+void checks_accepted(struct session *s);
 
 /* What a check handed on at an earlier stage (FACT_RESULT), or "". Lives as
  * long as the transaction. */

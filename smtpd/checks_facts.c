@@ -12,6 +12,7 @@
 #include <string.h>
 #include "checks_run.h"
 #include "clock.h"
+#include "commands.h"
 #include "limits.h"
 
 #define STORE_DEADLINE_MS 5000
@@ -149,6 +150,17 @@ ask_greylist(struct session *s, const struct fact *wanted)
 	return s->settings->host->ask(s, &q);
 }
 
+void
+checks_tell_seen(struct session *s, struct slice key)
+{
+	struct seen_ask ask = { .key = key, .lifetime_s = SEEN_LIFETIME_S,
+		.notes = true };
+	struct question q = { .kind = QUESTION_SEEN, .fd = -1,
+		.as.seen = &ask };
+
+	session_tell(s, &q);
+}
+
 static uint32_t
 ask_seen(struct session *s, struct slice key, bool notes)
 {
@@ -206,16 +218,33 @@ write_value(struct buf *value, const struct fact *wanted,
 	}
 }
 
+/*
+ * A session is one contact of a listed client: what the first recipient found
+ * out is true for all of them. Otherwise the second would be refused for good
+ * because of the first.
+ */
+static bool
+is_about_client(const struct fact *wanted, const struct answer *a)
+{
+	static const char prefix[] = "dnsbl\n";
+	size_t size = sizeof(prefix) - 1;
+
+	return wanted->kind == FACT_SEEN && a->is_known &&
+	    wanted->key.size > size &&
+	    memcmp(wanted->key.data, prefix, size) == 0;
+}
+
 bool
 checks_keep(struct session *s, const struct fact *wanted,
     const struct answer *a)
 {
+	struct facts *set = is_about_client(wanted, a) ?
+	    &s->checks->connection : checks_set(s->checks);
 	struct buf value = { 0 };
 	int error;
 
 	write_value(&value, wanted, a);
-	error = facts_add(checks_set(s->checks), wanted->kind, wanted->key,
-	    buf_slice(&value));
+	error = facts_add(set, wanted->kind, wanted->key, buf_slice(&value));
 	buf_free(&value);
 	return error == 0;
 }

@@ -13,6 +13,7 @@ struct check_run {
 	bool is_running;
 	enum judge_stage stage;
 	finish_fn *then;		/* NULL: nobody waits for it */
+	bool is_whole;			/* of HELO: waited for to its end */
 	unsigned rounds;
 	int64_t began_us;
 	uint32_t judging;		/* the question to policy, or 0 */
@@ -26,6 +27,9 @@ struct check_run {
 struct checks {
 	/* of the connection; of the transaction; of this one RCPT */
 	struct facts connection, transaction, own;
+	/* what store shall note if the message is accepted; NUL at the end
+	 * of each */
+	struct buf if_accepted;
 	/* what was asked at HELO, and since MAIL, for the trail */
 	struct buf asked_ahead, asked;
 	struct check_run run;
@@ -40,8 +44,9 @@ int checks_tell_recipient(struct session *s, bool is_exempt);
 /* Ask for wanted i. The id, or 0: nobody can answer; see checks_unknown. */
 uint32_t checks_ask(struct session *s, const struct fact *wanted,
     uint32_t deadline_ms);
-/* Have store note that something was seen. */
+/* Have store note that something was seen: asked, or only told. */
 uint32_t checks_note(struct session *s, const struct fact *seen);
+void checks_tell_seen(struct session *s, struct slice key);
 /* The value of the fact as it was answered; false without memory. */
 bool checks_keep(struct session *s, const struct fact *wanted,
     const struct answer *a);

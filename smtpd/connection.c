@@ -14,6 +14,7 @@
 #include "filters.h"
 #include "limits.h"
 #include "peers.h"
+#include "signer.h"
 #include "self_test.h"
 #include "session_state.h"
 #include "starttls.h"
@@ -285,6 +286,14 @@ host_presence(void *conn)
 	return PRESENCE_GONE;
 }
 
+static bool
+host_can_start_tls(void *conn)
+{
+	struct connection *c = conn;
+
+	return signer_is_ready(c->server->signer);
+}
+
 static int
 host_start_tls(void *conn)
 {
@@ -384,6 +393,7 @@ const struct session_host connection_host = {
 	.send = host_send,
 	.hand_over = host_hand_over,
 	.presence = host_presence,
+	.can_start_tls = host_can_start_tls,
 	.start_tls = host_start_tls,
 	.timer = host_timer,
 	.closed = host_closed,

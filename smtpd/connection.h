@@ -24,6 +24,7 @@
 struct connection;
 struct peers;
 struct server;
+struct signer;
 
 struct listener {
 	struct server *server;
@@ -39,6 +40,7 @@ struct server {
 	struct session_settings settings;
 	struct peers *peers;
 	struct tls_server *tls;		/* NULL: no certificate */
+	struct signer *signer;
 	struct connection *first;
 	size_t n_connections;
 	struct listener listeners[SERVER_MAX_LISTENERS];

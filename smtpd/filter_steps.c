@@ -19,7 +19,10 @@
 
 /* ---- what they are told ---- */
 
-/* "SIZE=100 BODY=8BITMIME", as far as it was given. */
+/*
+ * "SIZE=100 BODY=8BITMIME", as far as it was given. RCPT has no parameters
+ * here: DSN is not offered to those outside.
+ */
 static void
 write_args(struct transaction *tx)
 {
@@ -35,7 +38,10 @@ write_args(struct transaction *tx)
 		    "%sBODY=%s", used > 0 ? " " : "",
 		    p->body == COMMAND_BODY_8BITMIME ? "8BITMIME" : "7BIT");
 	if (p->given & COMMAND_SMTPUTF8)
-		snprintf(tx->sender_args + used, room - used, "%sSMTPUTF8",
+		used += (size_t)snprintf(tx->sender_args + used, room - used,
+		    "%sSMTPUTF8", used > 0 ? " " : "");
+	if (p->given & COMMAND_PRDR)
+		snprintf(tx->sender_args + used, room - used, "%sPRDR",
 		    used > 0 ? " " : "");
 }
 
@@ -55,13 +61,15 @@ static void
 fill_facts(struct session *s, struct milter_facts *f)
 {
 	struct transaction *tx = s->tx;
+	struct slice name = checks_result(s, "fcrdns");
 
 	f->host = slice_of(s->settings->config->hostname);
 	f->session = slice_of(s->id);
 	f->client_ip = slice_of(s->ip);
 	/* copied: more results may come while milters are asked */
-	if (!slice_copy(s->client_name, sizeof(s->client_name),
-	    checks_result(s, "fcrdns")) || s->client_name[0] == '\0')
+	if (name.size > 0)
+		(void)slice_copy(s->client_name, sizeof(s->client_name), name);
+	if (s->client_name[0] == '\0')
 		snprintf(s->client_name, sizeof(s->client_name), "[%s]",
 		    s->ip);
 	f->client_name = slice_of(s->client_name);
@@ -159,10 +167,21 @@ helo_filtered(struct session *s, struct answer *a)
 	return session_reply_filter(s, &v, "milter");
 }
 
+static enum step
+helo_named(struct session *s)
+{
+	return filters_ask_stage(s, TALK_HELO, s->after_filter,
+	    helo_filtered);
+}
+
 enum step
 milters_helo(struct session *s, session_then_fn *then)
 {
-	return filters_ask_stage(s, TALK_HELO, then, helo_filtered);
+	s->after_filter = then;
+	if (s->settings->config->n_milters > 0 &&
+	    checks_await_hello(s, helo_named))
+		return STEP_WAIT;
+	return helo_named(s);
 }
 
 static enum step

@@ -47,11 +47,19 @@ static const struct step_row rows[TALK_STEPS] = {
 
 /* ---- states ---- */
 
+/* It cannot go on, and the milter has not done anything wrong. */
 static void
-talk_break(struct milter_talk *t, const char *problem)
+talk_cannot(struct milter_talk *t, const char *problem)
 {
 	t->state = TALK_BROKEN;
 	t->problem = problem;
+}
+
+static void
+talk_break(struct milter_talk *t, const char *problem)
+{
+	talk_cannot(t, problem);
+	t->is_fault = true;
 }
 
 /* 0, or what an append to t->out said. */
@@ -59,7 +67,7 @@ static void
 talk_check(struct milter_talk *t, int error)
 {
 	if (error < 0)
-		talk_break(t, error == -EINVAL ? "a text for it holds a NUL" :
+		talk_cannot(t, error == -EINVAL ? "a text for it holds a NUL" :
 		    "out of memory");
 }
 
@@ -171,7 +179,7 @@ say_body(struct milter_talk *t)
 	size_t size;
 
 	if (n < 0) {
-		talk_break(t, "the message cannot be read");
+		talk_cannot(t, "the message cannot be read");
 		return;
 	}
 	if (n == 0) {
@@ -404,7 +412,7 @@ take_options(struct milter_talk *t, const struct milter_reply *r)
 		free(t->symbols[stage]);
 		t->symbols[stage] = slice_strdup(names);
 		if (t->symbols[stage] == NULL)
-			talk_break(t, "out of memory");
+			talk_cannot(t, "out of memory");
 	}
 	t->step = TALK_STEPS;
 }
@@ -484,7 +492,7 @@ take_edit(struct milter_talk *t, const struct milter_reply *r,
 		talk_break(t, "a field name, a body or an address that is "
 		    "none");
 	else if (buf_append_slice(&t->edits, packet) < 0)
-		talk_break(t, "out of memory");
+		talk_cannot(t, "out of memory");
 }
 
 static void
@@ -529,7 +537,7 @@ take_reply(struct milter_talk *t, const struct milter_reply *r,
 		take_skip(t);
 		break;
 	case MILTER_CONNECTION_FAILED:
-		talk_break(t, "it says that it cannot work now");
+		talk_cannot(t, "it says that it cannot work now");
 		break;
 	case MILTER_PROGRESS:
 		break;
@@ -575,7 +583,7 @@ talk_input(struct milter_talk *t, struct slice data)
 		if (n > data.size)
 			n = data.size;
 		if (n == 0 || buf_append(&t->in, data.data, n) < 0) {
-			talk_break(t, "out of memory");
+			talk_cannot(t, "out of memory");
 			break;
 		}
 		data = (struct slice){ data.data + n, data.size - n };

@@ -11,8 +11,8 @@
  * is said first. A milter that accepts a session or a message hears no more
  * of it. What it wants changed is kept until its last word and then applied
  * to the draft and to the changes, all of it or nothing. TALK_BROKEN: it
- * broke the protocol, talk->problem says how; nothing was applied, and the
- * connection is of no more use. No logging.
+ * broke the protocol (is_fault) or cannot work, talk->problem says how;
+ * nothing was applied, and the connection is of no more use. No logging.
  */
 #ifndef POSTERN_SMTPD_MILTER_TALK_H
 #define POSTERN_SMTPD_MILTER_TALK_H
@@ -55,6 +55,8 @@ struct milter_talk {
 	struct buf in;
 	enum talk_state state;
 	const char *problem;		/* of TALK_BROKEN */
+	bool is_fault;			/* ... the milter's: it lies, or is
+					 * broken */
 	struct verdict verdict;		/* of TALK_REFUSED */
 	enum talk_stage stage;
 	const struct milter_facts *facts;	/* lent by talk_begin */

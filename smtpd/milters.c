@@ -188,7 +188,7 @@ static void
 link_fail(struct link *l, const char *problem, int error)
 {
 	bool is_asked = link_is_asked(l);
-	bool is_rubbish = l->talk.state == TALK_BROKEN;
+	bool is_rubbish = l->talk.is_fault;
 
 	if (is_rubbish)
 		log_error("alarm", LOG_S("session", l->all->session),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "checks.h"
 #include "clock.h"
 #include "commands.h"
 #include "limits.h"
@@ -249,6 +250,7 @@ note_delivered(struct session *s)
 
 	if (s->is_self_test)
 		return;
+	checks_accepted(s);
 	delivered_count(tx, &n_recipients, &n_copies, &n_discarded);
 	n_copies -= (unsigned)tx->n_done;
 	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){

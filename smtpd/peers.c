@@ -19,6 +19,7 @@
 #define NO_WORKER_MS 1000	/* a new one is there long before */
 #define SEGMENT_DEADLINE_MS 10000
 #define SEGMENT_PAUSE_US 1000000
+#define SILENT_MS 250		/* for one that has not answered for long */
 
 struct pending {
 	struct peers *peers;
@@ -80,6 +81,15 @@ peers_share_offers(struct peers *peers, unsigned *offers)
 
 /* ---- channels ---- */
 
+/* Rather one that answers, then the one with less to do. */
+static bool
+is_better(const struct channel *ch, const struct channel *than)
+{
+	if (than == NULL || channel_is_silent(ch) != channel_is_silent(than))
+		return than == NULL || channel_is_silent(than);
+	return channel_n_outstanding(ch) < channel_n_outstanding(than);
+}
+
 static struct channel *
 pool_choose(struct channel *const pool[MAX_POOL])
 {
@@ -88,8 +98,7 @@ pool_choose(struct channel *const pool[MAX_POOL])
 
 	for (i = 0; i < MAX_POOL; i++) {
 		ch = pool[i];
-		if (ch != NULL && (best == NULL || channel_n_outstanding(ch) <
-		    channel_n_outstanding(best)))
+		if (ch != NULL && is_better(ch, best))
 			best = ch;
 	}
 	return best;
@@ -412,6 +421,27 @@ tell_facts(struct peers *peers, struct channel *ch, struct judge_question *q)
 	return true;
 }
 
+/* A worker of deliver waits for a disk, each for its own: that is no word
+ * about the others. */
+static bool
+is_about_disks(enum question_kind kind)
+{
+	return kind == QUESTION_PREPARE || kind == QUESTION_COMMIT ||
+	    kind == QUESTION_DELIVER;
+}
+
+/*
+ * A peer that stands still costs the first client its deadlines, and those
+ * behind it little. It is asked all the same: what is under way must reach
+ * it in order, and its first word, however late, ends the silence.
+ */
+static uint32_t
+deadline_of(const struct channel *ch, const struct question *q)
+{
+	return channel_is_silent(ch) && !is_about_disks(q->kind) &&
+	    q->deadline_ms > SILENT_MS ? SILENT_MS : q->deadline_ms;
+}
+
 /* Put it on the channel; false: nobody was asked. */
 static bool
 pending_send(struct pending *p, struct channel *ch, const struct question *q)
@@ -425,7 +455,7 @@ pending_send(struct pending *p, struct channel *ch, const struct question *q)
 	ipc_writer_init(&w);
 	question_put(&w, q);
 	p->question = channel_ask(ch, question_wires[q->kind].type, &w,
-	    q->fd, q->deadline_ms, on_answer, p);
+	    q->fd, deadline_of(ch, q), on_answer, p);
 	if (q->kind == QUESTION_AUTH_STEP)
 		explicit_bzero(w.data, w.size);	/* a password */
 	return p->question != 0;

@@ -40,6 +40,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_TLS_PIPELINED] = { 554, 5, 1, CLOSES | ERROR, "starttls",
 	    "nothing may stand behind STARTTLS until it is answered, "
 	    "closing" },
+	[REPLY_TLS_AWAY] = { 454, 7, 0, 0, "starttls",
+	    "TLS is not available for the moment, try again later" },
 	[REPLY_TLS_REQUIRED] = { 530, 7, 0, ERROR, "starttls",
 	    "say STARTTLS first" },
 

@@ -28,6 +28,8 @@ struct session_host {
 	/* The same, and with it a descriptor (unix sockets only). */
 	void (*hand_over)(void *conn, struct slice data, int fd);
 	enum presence (*presence)(void *conn);
+	/* False: a handshake would fail now, since nobody could sign it. */
+	bool (*can_start_tls)(void *conn);
 	/*
 	 * Begin a TLS handshake; session_secured or session_insecure end it.
 	 * Everything was sent. 0 or a negative errno.

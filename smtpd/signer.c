@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "ask.h"
+#include "clock.h"
 #include "log.h"
 #include "signer.h"
 
 #define SIGN_DEADLINE_MS 20000
+#define SILENT_DEADLINE_MS 2000	/* it has not answered for long already */
+#define SILENT_RETRY_US 10000000
 
 /* ---- questions ---- */
 
@@ -35,6 +38,21 @@ signer_connect(struct signer *signer, int fd)
 		channel_free(&signer->vault);
 	signer->vault = channel_new(signer->loop, fd, role_name(ROLE_VAULT),
 	    NULL, 0, on_closed, signer);
+}
+
+bool
+signer_is_ready(struct signer *signer)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (signer->vault == NULL)
+		return false;
+	if (!channel_is_silent(signer->vault))
+		return true;
+	if (now_us - signer->tried_us < SILENT_RETRY_US)
+		return false;
+	signer->tried_us = now_us;
+	return true;
 }
 
 static void
@@ -68,6 +86,7 @@ signer_ask(void *arg, struct tls_signing *signing)
 	ipc_writer_init(&w);
 	put_vault_sign(&w, &q);
 	signing->id = channel_ask(signer->vault, VAULT_SIGN, &w, -1,
+	    channel_is_silent(signer->vault) ? SILENT_DEADLINE_MS :
 	    SIGN_DEADLINE_MS, on_signature, signing);
 	return signing->id != 0;
 }

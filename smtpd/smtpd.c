@@ -247,6 +247,7 @@ smtpd_main(void)
 	peers_share_vault(d.server.peers, &d.signer.vault);
 	peers_share_offers(d.server.peers,
 	    &d.server.settings.auth_offers);
+	d.server.signer = &d.signer;
 	enter_sandbox(&d);
 	boards_watch(&d.boards);
 	loop_at_round_end(d.c.loop, on_round_end, &d);

@@ -3,8 +3,9 @@
  * STARTTLS (RFC 3207), and TLS from the first octet.
  *
  *	STARTTLS -> 220 -> handshake -> as if it had just connected, without
- *	                            \     a greeting (RFC 3207 4.2)
- *	                             \-> closed
+ *	        \                   \     a greeting (RFC 3207 4.2)
+ *	         \                   \-> closed
+ *	          \-> 454: vault is away, and the session goes on in the clear
  *
  * Nothing that came in the clear is ever taken for something that TLS has
  * carried: whoever sends on behind STARTTLS, before our 220, is refused and
@@ -61,6 +62,8 @@ cmd_starttls(struct session *s, struct slice argument)
 	if (s->input.size > 0 ||
 	    s->settings->host->presence(s->conn) == PRESENCE_HAS_SENT)
 		return session_reply(s, REPLY_TLS_PIPELINED);
+	if (!s->settings->host->can_start_tls(s->conn))
+		return session_reply(s, REPLY_TLS_AWAY);
 	session_forget_all(s);
 	step = session_reply(s, REPLY_TLS_READY);
 	if (step != STEP_NEXT)

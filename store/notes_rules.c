@@ -41,6 +41,8 @@ store_on_seen_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	FAULT_STEP("store.before-seen");
 	seen_ask(peer->store->seen, peer->store->hmac, &q, clock_wall_s(),
 	    &answer);
+	if (m->id == 0)		/* told, not asked */
+		return true;
 	ipc_writer_init(&w);
 	put_seen_answer(&w, &answer);
 	(void)channel_answer(ch, m->id, SEEN_ANSWER, &w, -1);

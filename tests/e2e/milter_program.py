@@ -20,7 +20,9 @@ AT = dict(word.split("=", 1) for word in sys.argv[3:])
 MACROS = ("j", "i", "{client_addr}", "{client_name}", "{daemon_name}",
           "{daemon_port}", "{if_addr}", "{mail_addr}", "{mail_host}",
           "{mail_mailer}", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}",
-          "_", "v", "{client_port}", "{tls_version}")
+          "_", "v", "{client_port}", "{client_ptr}", "{client_resolve}",
+          "{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}",
+          "{cert_issuer}")
 
 
 class Program(Milter.Base):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from client import new_message
+from filters import Program
 from nameserver import Nameserver, servfail, silent
 from postern import FAULT_BUILD, maildir_mail, wait_until
 
@@ -129,8 +130,16 @@ def rcpt(server, recipient, source):
 
 
 def test_lists(listing):
-    # black and grey make three: first contact 450, then 550
-    first = rcpt(listing, "alice@example.org", "127.0.0.2")
+    # black and grey make three: first contact 450, then 550; a session is
+    # one contact, whomever it writes to
+    with listing.connect(source="127.0.0.2") as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@good.example>", "250")
+        for name in ("bob", "carol"):
+            c.expect("RCPT TO:<%s@example.org>" % name, "450 4.7.1")
+        c.expect("RSET", "250")
+        c.expect("MAIL FROM:<a@good.example>", "250")
+        first = c.command("RCPT TO:<alice@example.org>")
     assert first.says("450 4.7.1"), first
     assert "black.example" in first.text, first
     # exempt
@@ -186,12 +195,23 @@ def test_greylist(make_server, nameserver):
 
 def test_greylist_knows_domains_that_spf_vouches_for(make_server,
                                                      nameserver):
-    server = make_server(checks="greylist = refuse  greylist_delay = 1s",
+    program = Program()
+    server = make_server(checks="greylist = refuse  greylist_delay = 1s\n"
+                         'milter "%s" {{ }}' % program.endpoint,
                          more=nameserver.config())
     for domain in ("spf.example", "good.example"):
         assert server.rcpt("alice@example.org",
                            sender="a@" + domain).says("451 4.7.1")
     time.sleep(1.1)
+    # a message that a filter refuses has not been accepted
+    reply = server.deliver("alice@example.org", new_message(
+        fields="X-End: reject\n"), sender="a@spf.example")
+    program.close()
+    assert reply.code == 550, reply
+    server.write_config(checks="greylist = refuse  greylist_delay = 1s")
+    server.reload()
+    assert server.rcpt("carol@example.org",
+                       sender="c@spf.example").says("451 4.7.1")
     for domain in ("spf.example", "good.example"):
         assert server.deliver("alice@example.org", new_message(),
                               sender="a@" + domain).code == 250

@@ -399,6 +399,44 @@ def test_harvest(make_server):
         c.envelope("alice@example.org")
 
 
+def test_harvest_is_forgotten_after_a_quarter_of_an_hour(make_server):
+    """Whoever it was before: the address serves others by then."""
+    server = make_server(faults=True, settings="\nprocesses {{ smtpd = 2 }}\n",
+                         limits="unknown_recipients = 3\n"
+                         "errors_per_session = 0")
+
+    def passed(minutes):
+        server.faults.clear()
+        server.faults.set("clock.monotonic", "errno", minutes * 60,
+                          role="smtpd", count=0)
+
+    def guess():
+        """The replies to guesses in a session of their own, but the last
+        ones that are 450."""
+        codes = []
+        with server.connect() as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<a@b.example>", "250")
+            for i in range(8):
+                codes.append(c.command("RCPT TO:<guess%d@example.org>" %
+                                       i).code)
+                if codes[-1] == 550 and c.buffer:
+                    codes.append(c.reply().code)
+                if codes[-1] == 421:
+                    break
+        return codes
+    assert guess()[-1] == 421
+    assert server.rcpt("alice@example.org").code == 450
+    passed(14)
+    assert server.rcpt("alice@example.org").code == 450
+    passed(16)
+    assert server.rcpt("alice@example.org").code == 250
+    # what was counted then is forgotten too, and it begins anew
+    codes = guess()
+    assert codes[:3] == [550] * 3 and codes[-1] == 421, codes
+    assert server.rcpt("alice@example.org").code == 450
+
+
 def test_harvest_over_all_processes(make_server):
     server = make_server(settings="\nprocesses {{ smtpd = 2 }}\n",
                          limits="unknown_recipients = 10\n"

@@ -2,15 +2,18 @@
 """A milter on libmilter that does what a message says, and fake ones that
 break the protocol: the replies, the trail, the mailboxes."""
 import os
+import shutil
 import socket
 import struct
 import time
 
 import pytest
 
+from certificates import make_certificate, starttls
 from client import new_message
 from filters import Fake, Program, negotiate, read_packet, send_packet
-from postern import maildir_mail, wait_until
+from nameserver import Nameserver
+from postern import maildir_mail, make_folder, wait_until
 
 SILENT = "451 4.3.0 a filter cannot answer now"
 
@@ -109,6 +112,68 @@ def test_events_and_macros(server, program):
     assert fields[0][0] == "From" and ["X-Folded", "a\n\tb"] in fields
 
 
+def test_name_of_the_client(make_server):
+    """Confirmed, and there when the milter first hears of the session, as
+    what it makes of a client without a name is worse."""
+    program = Program()
+    nameserver = Nameserver({
+        "127.in-addr.arpa": "1.0.0 PTR client.good.example.",
+        "good.example": "client A 127.0.0.1"})
+    try:
+        server = make_server(checks="fcrdns = mark\n" + section(program),
+                             more=nameserver.config("timeout = 1s"))
+        with server.connect() as c:
+            c.ehlo()
+            macros = program.events("connect")[0]["macros"]
+            c.ehlo()
+            assert c.deliver("alice@example.org", asks()).code == 250
+        assert program.events("connect")[0]["args"][0] == \
+            "client.good.example"
+        assert macros["{client_name}"] == macros["{client_ptr}"] == \
+            "client.good.example"
+        assert macros["_"] == "client.good.example [127.0.0.1]"
+        assert macros["{client_resolve}"] == "OK"
+        # nobody answers: EHLO is not kept waiting for ever
+        nameserver.close()
+        began = time.monotonic()
+        with server.connect(source="127.0.0.2") as c:
+            c.ehlo()
+        assert time.monotonic() - began < 20
+        assert program.events("connect")[1]["args"][0] == "[127.0.0.2]"
+        assert program.events("connect")[1]["macros"]["{client_resolve}"] \
+            == "FAIL"
+    finally:
+        nameserver.close()
+        program.close()
+
+
+def test_tls_macros(make_server):
+    """What was said before STARTTLS is said again, with what TLS tells."""
+    program, folder = Program(), make_folder()
+    try:
+        server = make_server(checks=section(program),
+                             more=make_certificate(folder, "ec"))
+        with server.connect() as c:
+            c.ehlo()
+            starttls(c)
+            c.ehlo()
+            version, cipher = c.sock.version(), c.sock.cipher()
+            assert c.deliver("alice@example.org", asks()).code == 250
+        before, after = (e["macros"] for e in program.events("helo"))
+        assert "{tls_version}" not in before and "{cipher}" not in before
+        assert after["{tls_version}"] == version
+        assert after["{cipher}"] == cipher[0]
+        assert after["{cipher_bits}"] == str(cipher[2])
+        # no client is asked for a certificate
+        assert "{cert_subject}" not in after
+        assert len(program.events("connect")) == 1
+        assert program.events("mail")[0]["macros"]["{tls_version}"] == \
+            version
+    finally:
+        program.close()
+        shutil.rmtree(folder)
+
+
 def test_esmtp_arguments(program, client):
     expect(client, "MAIL FROM:<s@elsewhere.example> SIZE=100 BODY=8BITMIME",
            "250")
@@ -116,6 +181,14 @@ def test_esmtp_arguments(program, client):
     wait_until(lambda: program.events("abort"), what="abort")
     assert program.events("mail")[0]["args"] == [
         "<s@elsewhere.example>", "SIZE=100", "BODY=8BITMIME"]
+    expect(client, "MAIL FROM:<s@elsewhere.example> PRDR SMTPUTF8", "250")
+    assert program.events("mail")[1]["args"] == [
+        "<s@elsewhere.example>", "SMTPUTF8", "PRDR"]
+    # DSN is not offered, so RCPT has none
+    expect(client, "RCPT TO:<alice@example.org> NOTIFY=NEVER", "555")
+    assert not program.events("rcpt")
+    expect(client, "RSET", "250")
+    wait_until(lambda: len(program.events("abort")) == 2, what="abort")
 
 
 def test_one_connection_for_all_messages(program, client):
@@ -444,7 +517,12 @@ def injects(connection):
     send_packet(connection, b"y", b"550 no\r\n250 ok\0")
 
 
+def declines(connection):
+    send_packet(connection, b"f")
+
+
 FAILURES = {
+    "declines": (play_until(b"C", declines), "MAIL", False),
     "silent-options": (lambda c: says_nothing(c), "MAIL", False),
     "version-1": (lambda c: (negotiate(c, version=1), says_nothing(c)),
                   "MAIL", True),

@@ -493,6 +493,55 @@ def test_forwarder_that_strips_signatures():
         lab.resolver.close()
 
 
+def test_forwarder_that_begins_to_strip_signatures():
+    """All is bogus then, until it is found out: some seconds, not a restart.
+    A zone that is only broken by itself changes nothing."""
+    with Nameserver({"example.org": ZONES["example.org"] + "\n" +
+                     "".join("n%d A 192.0.2.9\n" % i for i in range(40))},
+                    {"example.org": None},
+                    signed=["example.org"]) as ns:
+        lab = Lab(ns)
+        lab.resolver.wait_event("dnssec_on")
+        assert lab.ask("n0.example.org").secure
+        ns.behave("example.org", stripped)
+        names = iter(range(1, 40))
+        assert [lab.ask("n%d.example.org" % next(names)).status
+                for _ in range(6)] == [FAILED] * 6
+        event = lab.resolver.wait_event("dnssec_off", 30)
+        assert "leave out signatures" in event["why"]
+        answer = lab.ask("n%d.example.org" % next(names))
+        assert answer.status == OK and not answer.secure
+        assert lab.status()["dnssec"] == "off"
+        # and back
+        ns.behave("example.org", None)
+        wait_until(lambda: len(lab.resolver.events("dnssec_on")) == 2, 90,
+                   "validation")
+        assert wait_until(lambda: lab.ask(
+            "n%d.example.org" % next(names)).secure, 60, "security", 2)
+        lab.resolver.close()
+
+
+def test_bogus_zone_does_not_switch_validation_off():
+    """Whoever owns one can have as many bogus answers as he likes."""
+    with Nameserver({"example.org": ZONES["example.org"] + "\n" +
+                     "".join("n%d A 192.0.2.77\n" % i for i in range(20))},
+                    {"example.org": None}, signed=["example.org"],
+                    change_signed=tamper) as ns:
+        lab = Lab(ns)
+        lab.resolver.wait_event("dnssec_on")
+        asked = sum(ns.asked.values())
+        for i in range(12):
+            assert lab.ask("n%d.example.org" % i).status == FAILED
+        wait_until(lambda: any(
+            name.endswith(".example.org") and len(name) == 28
+            for name, _ in ns.asked), 20, "the test of signatures")
+        assert sum(ns.asked.values()) > asked
+        time.sleep(1)
+        assert lab.status()["dnssec"] == "on"
+        assert lab.ask("mx.example.org").secure
+        lab.resolver.close()
+
+
 def test_silent_forwarder_is_not_taken_for_a_stripping_one():
     with Nameserver({"example.org": ZONES["example.org"]},
                     {"example.org": silent}, signed=["example.org"]) as ns:

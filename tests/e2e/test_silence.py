@@ -183,3 +183,43 @@ def test_silence_is_never_an_accept(results, case, how):
         assert word in trail, "no %s in:\n%s" % (word, trail)
     if reply.code != 250:
         assert "Verdict   temporary" in trail, trail
+
+
+@pytest.mark.parametrize("role, checks, want", [
+    ("store", "", "451 4.3.0"), ("directory", "", "451 4.4.3"),
+    ("policy", "helo = mark", "451 4.3.0"), ("deliver", "", "451 4.3.0"),
+    ("resolver", "sender_domain = refuse", "451 4.4.3")])
+def test_who_stands_still_is_slow_once(make_server, role, checks, want):
+    """Who comes behind the one that has found out waits no more; the first
+    word ends it."""
+    nameserver = Nameserver(ZONES)
+    server = make_server(checks=checks, settings="processes {{ smtpd = 1 }}\n",
+                         more=nameserver.config("timeout = 3s"))
+    server.may_crash = True     # a stopped policy is ended by its own alarm
+
+    def one_try(message):
+        with server.connect(timeout=TIMEOUT) as c:
+            c.ehlo()
+            for line in ("MAIL FROM:<s@elsewhere.example>",
+                         "RCPT TO:<alice@example.org>"):
+                reply = c.command(line)
+                if reply.code != 250:
+                    return reply
+            return c.data(message)
+    pids = server.children(role)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    # each of a pool may have to be found out
+    for _ in range(len(pids) + 1):
+        assert one_try(new_message()).says(want)
+    for _ in range(3):
+        began = time.monotonic()
+        assert one_try(new_message()).says(want)
+        assert time.monotonic() - began < 2.5
+    assert not server.all_files()
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    message = new_message()
+    wait_until(lambda: one_try(message).code == 250, 10, "service", every=0.3)
+    assert len(server.mail("alice")) == 1
+    nameserver.close()

@@ -900,6 +900,48 @@ def test_vault_killed_in_handshakes(slow):
                what="five failures")
 
 
+def refused_for_now(server):
+    """STARTTLS is answered 454, and the session goes on in the clear."""
+    with server.connect() as c:
+        c.ehlo()
+        reply = c.command("STARTTLS")
+        if not reply.says("454 4.7.0"):
+            return False
+        c.expect("RSET", "250")
+        assert c.deliver("alice@example.org", new_message()).code == 250
+        return True
+
+
+def test_vault_is_away(slow):
+    """No 220 where a handshake is known to fail (RFC 3207 4)."""
+    slow.process.send_signal(signal.SIGSTOP)    # nobody starts it again
+    try:
+        os.kill(vault(slow), signal.SIGKILL)
+        wait_until(lambda: slow.events("peer_gone", peer="vault"),
+                   what="the news")
+        assert refused_for_now(slow)
+    finally:
+        slow.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: can_handshake(slow), what="handshake")
+
+
+def test_vault_stands_still(slow):
+    """One handshake finds out; a late word is enough to be back."""
+    pid = vault(slow)
+    os.kill(pid, signal.SIGSTOP)
+    with begin(slow) as c:
+        c.sock.settimeout(40)
+        assert fails(c)
+        # the first one now is a trial
+        with begin(slow) as trial:
+            assert fails(trial)
+        began = time.monotonic()
+        assert refused_for_now(slow)
+        assert time.monotonic() - began < 3
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: can_handshake(slow), what="handshake")
+
+
 def test_client_leaves_while_vault_signs(slow):
     """The job that waits is ended, and its late answer finds nobody."""
     hit = slow.faults.set("vault.sign", "sleep", value=1500)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 """Every refusal explains itself: ids, log lines, posternctl."""
+import contextlib
 import datetime
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -346,6 +348,22 @@ def test_strangers_may_not_use_the_control_socket(server):
         timeout=30, check=False)
     assert result.returncode != 0
     assert "smtpd" not in result.stdout
+
+
+def test_idle_connections_keep_nobody_out(server):
+    """Those that say nothing give way, and what is under way stays."""
+    path = os.path.join(server.folder, "state", "control.sock")
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(socket.socket(socket.AF_UNIX))
+                for _ in range(150)]
+        for connection in idle:
+            connection.connect(path)
+        began = time.monotonic()
+        for _ in range(20):
+            assert "smtpd" in server.ctl("status")
+        assert time.monotonic() - began < 8
+        idle[0].settimeout(5)
+        assert idle[0].recv(1) == b""       # it gave way
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["why"], ["route"],

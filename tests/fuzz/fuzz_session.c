@@ -45,6 +45,7 @@ plan_read(struct host *h, const uint8_t *plan)
 	h->presence = (enum presence)(plan[6] % 3);
 	h->settings.n_remembered_failures = plan[6] >> 7;
 	h->tls_mode = (enum config_tls_mode)(plan[6] >> 2 & 3);
+	h->is_vault_away = (plan[6] >> 4 & 3) == 2;
 	h->fails_tls = (plan[6] >> 4 & 3) == 3;
 	h->breaks_tls = (plan[6] >> 4 & 3) == 2;
 }

@@ -48,7 +48,7 @@ struct host {
 	uint64_t unconfirmed;
 	bool is_closed;
 	enum config_tls_mode tls_mode;	/* of the listener */
-	bool is_handshaking, fails_tls, breaks_tls;
+	bool is_handshaking, fails_tls, breaks_tls, is_vault_away;
 	unsigned asked[QUESTION_COUNT];
 	unsigned n_released_all, n_released_kept;
 	struct host_fake fakes[QUESTION_COUNT];
@@ -95,6 +95,12 @@ static enum presence
 host_presence(void *conn)
 {
 	return ((struct host *)conn)->presence;
+}
+
+static bool
+host_can_start_tls(void *conn)
+{
+	return !((struct host *)conn)->is_vault_away;
 }
 
 static int
@@ -569,6 +575,7 @@ host_tell(struct session *s, const struct question *q)
 
 static const struct session_host fake_session_host = {
 	.send = host_send, .presence = host_presence,
+	.can_start_tls = host_can_start_tls,
 	.start_tls = host_start_tls, .timer = host_timer,
 	.closed = host_closed, .ask = host_ask, .forget = host_forget,
 	.tell = host_tell,

@@ -66,6 +66,22 @@ static const struct {
 	    FOUND("the body", "x.vbs") },
 	{ "in a forwarded message", ATTACHED("Content-Type: message/rfc822\n"
 	    "\nContent-Type: a/b; name=x.scr"), FOUND("part 2.1", "x.scr") },
+	{ "in a message in base64", ATTACHED("Content-Type: message/rfc822\n"
+	    "Content-Transfer-Encoding: base64\n\n"
+	    "Q29udGVudC1UeXBlOiBhL2I7IG5hbWU9eC5zY3IKCngK"),
+	    FOUND("part 2", "x.scr") },
+	{ "in a multipart in base64", "Content-Type: multipart/mixed; "
+	    "boundary=B\nContent-Transfer-Encoding: BASE64\n\n"
+	    "LS1CCkNvbnRlbnQtVHlwZTogYS9iOyBuYW1lPXguc2NyCgp4Ci0tQi0tCg==\n",
+	    FOUND("the body", "x.scr") },
+	{ "in a message in quoted-printable", ATTACHED(
+	    "Content-Type: message/rfc822\n"
+	    "Content-Transfer-Encoding: quoted-printable\n\n"
+	    "Content-Type: a/b; name=3Dx.sc=\nr\n\nx\n"),
+	    FOUND("part 2", "x.scr") },
+	{ "a message in base64, no more", ATTACHED("Content-Type: "
+	    "message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+	    "U3ViamVjdDogeAoKeAo="), "good" },
 	{ "the name of the second field", ATTACHED("Content-Disposition: "
 	    "inline; filename=a.txt\nContent-Disposition: inline; "
 	    "filename=b.pif"), FOUND("part 2", "b.pif") },
@@ -112,6 +128,30 @@ a_program_is_known_by_its_content(void **state)
 }
 
 static void
+repeat(struct buf *b, const char *text, unsigned n)
+{
+	while (n-- > 0)
+		assert_int_equal(buf_puts(b, text), 0);
+}
+
+/* Each of these would have all that is behind it decoded. */
+static void
+encoded_parts_are_not_decoded_for_ever(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	repeat(&b, "Content-Type: multipart/mixed; boundary=B\n"
+	    "Content-Transfer-Encoding: base64\n\n--B\n", 30);
+	repeat(&b, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+	    1000);
+	assert_string_equal(said(check_attachments, buf_slice(&b)),
+	    "554 6.0 the message has more parts or fields than can be "
+	    "searched for attachments");
+	buf_free(&b);
+}
+
+static void
 lists_of_ones_own_stand_alone(void **state)
 {
 	char *names[] = { strdup("*.p?f"), strdup("inv*ice.*") };
@@ -139,13 +179,6 @@ lists_of_ones_own_stand_alone(void **state)
 }
 
 /* ---- limits ---- */
-
-static void
-repeat(struct buf *b, const char *text, unsigned n)
-{
-	while (n-- > 0)
-		assert_int_equal(buf_puts(b, text), 0);
-}
 
 static void
 expect(struct buf *message, const char *want)
@@ -207,6 +240,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 		TEST(attachments_are_told_with_their_part),
 		TEST(a_program_is_known_by_its_content),
+		TEST(encoded_parts_are_not_decoded_for_ever),
 		TEST(lists_of_ones_own_stand_alone),
 		TEST(headers_have_a_size_and_a_number_of_fields),
 		TEST(parts_have_a_depth_and_a_number),

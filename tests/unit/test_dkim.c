@@ -290,9 +290,16 @@ static const struct {
 	{ "revoked", "v=DKIM1; p=; n=%s", DKIM_PERMERROR,
 	    "the key is revoked" },
 	{ "no key", "v=DKIM1; n=%s", DKIM_PERMERROR, "there is no key" },
-	{ "no base64", "p=....; n=%s", DKIM_PERMERROR, NULL },
-	{ "no key in base64", "p=YWJj; n=%s", DKIM_PERMERROR, NULL },
+	{ "no base64", "p=....; n=%s", DKIM_PERMERROR,
+	    "the key cannot be read" },
+	{ "no key in base64", "p=YWJj; n=%s", DKIM_PERMERROR,
+	    "the key cannot be read" },
 	{ "malformed", "p=%s; ;", DKIM_PERMERROR, "the key is malformed" },
+	{ "more behind the key", "p=%sAAAA", DKIM_PERMERROR,
+	    "the key cannot be read" },
+	{ "of no algorithm that is known", "p=MCowBQYDK2VwAyEA" /* Ed25519 */
+	    "GDv3xM3n9Jb3rRZDdsBFcKLkhrF7WoNzGTkHoHfVLcQ=; n=%s",
+	    DKIM_PERMERROR, "the key cannot be read" },
 };
 
 static void
@@ -315,15 +322,79 @@ test_keys(void **state)
 		facts_add(&facts, FACT_TIME, SLICE(""), SLICE("9000000000"));
 		CHECK(keys[i].name, dkim_judge(library, buf_slice(&message),
 		    &facts, &report));
-		if (keys[i].reason != NULL)
-			CHECK_STRING(keys[i].name, report.results[0].reason,
-			    keys[i].reason);
+		CHECK_STRING(keys[i].name, report.results[0].reason,
+		    keys[i].reason);
 		CHECK(keys[i].name, report.results[0].status == keys[i].want);
 		CHECK(keys[i].name, report.results[0].is_testing ==
 		    (strstr(keys[i].record, "t=y") != NULL));
 		facts_free(&facts);
 		buf_free(&message);
 	}
+}
+
+static struct dkim_report
+judge_with(const struct buf *message, const char *record)
+{
+	struct facts facts = { 0 };
+	struct dkim_report report;
+
+	facts_add(&facts, FACT_TIME, SLICE(""), SLICE("9000000000"));
+	tell_one_txt(&facts, "rsa._domainkey.example.org", record);
+	assert_true(dkim_judge(library, buf_slice(message), &facts, &report));
+	facts_free(&facts);
+	return report;
+}
+
+/* p= as RFC 6376 says it, without what X.509 puts around the numbers. */
+static void
+test_bare_key(void **state)
+{
+	unsigned char der[1600];
+	char record[2200] = "p=";
+	struct buf message = { 0 };
+	struct dkim_report report;
+	/* both lengths of its SubjectPublicKeyInfo take as many octets */
+	size_t head = strlen(rsa.p) > 300 ? 24 : 22;
+	int n = EVP_DecodeBlock(der, (const unsigned char *)rsa.p,
+	    (int)strlen(rsa.p));
+
+	(void)state;
+	assert_true(n > (int)head);
+	n -= rsa.p[strlen(rsa.p) - 1] == '=';
+	n -= rsa.p[strlen(rsa.p) - 2] == '=';
+	EVP_EncodeBlock((unsigned char *)record + 2, der + head,
+	    n - (int)head);
+	make(&message, &usual, "text\n");
+	report = judge_with(&message, record);
+	assert_string_equal(report.results[0].reason, "");
+	assert_int_equal(report.results[0].status, DKIM_PASS);
+	record[40] ^= 1;
+	report = judge_with(&message, record);
+	assert_int_equal(report.results[0].status, DKIM_FAIL);
+	buf_free(&message);
+}
+
+/* t=s: the identity must be of the domain itself (RFC 6376 3.6.1). */
+static void
+test_subdomain(void **state)
+{
+	char record[2200];
+	struct buf message = { 0 };
+	struct dkim_report report;
+
+	(void)state;
+	make(&message, &usual, "text\n");
+	edit(&message, "d=example.org", "d=example.org; i=@b.example.org");
+	snprintf(record, sizeof(record), "p=%s; t=y:s", rsa.p);
+	report = judge_with(&message, record);
+	assert_int_equal(report.results[0].status, DKIM_PERMERROR);
+	assert_string_equal(report.results[0].reason,
+	    "the key is not for subdomains");
+	edit(&message, "i=@b.example.org", "i=@example.org");
+	report = judge_with(&message, record);
+	assert_string_equal(report.results[0].reason,
+	    "the header was changed");
+	buf_free(&message);
 }
 
 static void
@@ -700,6 +771,8 @@ main(void)
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_bare_key),
+		cmocka_unit_test(test_subdomain),
 		cmocka_unit_test(test_several_keys),
 		cmocka_unit_test(test_weak_key),
 		cmocka_unit_test(test_length),

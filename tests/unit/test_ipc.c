@@ -251,6 +251,35 @@ test_many_questions(void **state)
 	world_close(&w);
 }
 
+/* Silent: from a deadline without a word on, until the next word. */
+static void
+test_silence_is_known(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	assert_false(channel_is_silent(w.asker));
+	ask_number(&w, SILENT_ASK, 1, 1000);
+	ask_number(&w, ECHO_ASK, 1, 20000);
+	world_run_until(&w, &w.n_unknown, 1);
+	/* one is late, but the peer has spoken meanwhile */
+	assert_int_equal(w.n_answers, 1);
+	assert_false(channel_is_silent(w.asker));
+	/* too short a time to tell */
+	ask_number(&w, SILENT_ASK, 1, 20);
+	world_run_until(&w, &w.n_unknown, 2);
+	assert_false(channel_is_silent(w.asker));
+	ask_number(&w, SILENT_ASK, 1, 1000);
+	world_run_until(&w, &w.n_unknown, 3);
+	assert_true(channel_is_silent(w.asker));
+	ask_number(&w, ECHO_ASK, 1, 20000);
+	assert_true(channel_is_silent(w.asker));
+	world_run_until(&w, &w.n_answers, 2);
+	assert_false(channel_is_silent(w.asker));
+	world_close(&w);
+}
+
 static void
 test_descriptor(void **state)
 {
@@ -468,6 +497,7 @@ main(void)
 		cmocka_unit_test(test_cursors),
 		cmocka_unit_test(test_cursor_bounds),
 		cmocka_unit_test(test_many_questions),
+		cmocka_unit_test(test_silence_is_known),
 		cmocka_unit_test(test_descriptor),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_dead_peer),

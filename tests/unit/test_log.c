@@ -80,8 +80,12 @@ static const struct {
 	{ "a surrogate", "\xed\xa0\x80", "\\u00ed\\u00a0\\u0080" },
 	{ "controls", "\x01\r\n\t\x7f", "\\u0001\\u000d\\u000a\\u0009\\u007f" },
 	{ "controls of C1", "\xc2\x85\xc2\x9b", "\\u0085\\u009b" },
-	{ "line separators", "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa",
-	    "\\u2028\\u2029\xe2\x80\xaa" },
+	{ "line separators", "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xb0",
+	    "\\u2028\\u2029\xe2\x80\xb0" },
+	{ "directions", "a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xd8\x9c\xe2\x80\x8f",
+	    "a\\u202eb\\u2066c\\u061c\\u200f" },
+	{ "byte order mark", "\xef\xbb\xbf\xef\xbb\xbe",
+	    "\\ufeff\xef\xbb\xbe" },
 	{ "out of the string", "\",\"event\":\"x\\", "\\\",\\\"event\\\""
 	    ":\\\"x\\\\" },
 };

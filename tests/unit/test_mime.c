@@ -155,7 +155,19 @@ static const struct {
 	{ "Content-Disposition: attachment; filename*1=\".exe\"; "
 	    "filename*0=\"evil\"", "[evil.exe]" },
 	{ "Content-Disposition: attachment; filename*0*=utf-8''ev%69l;"
-	    "\n filename*1=%2e; filename*2*=%65xe", "[evil%2eexe]" },
+	    "\n filename*1=%2e; filename*2*=%65xe", "[evil%2eexe][evil.exe]" },
+	{ "Content-Disposition: attachment; filename*0=\"ev\"; "
+	    "filename*2=\"il.exe\"", "[ev][evil.exe]" },
+	{ "Content-Disposition: attachment; filename*1=\"a.exe\"",
+	    "[a.exe]" },
+	{ "Content-Type: a/b; name=\"=?utf-7?Q?a.+AGUAeA-e?=\"",
+	    "[a.exe][=?utf-7?Q?a.+AGUAeA-e?=]" },
+	{ "Content-Type: a/b; name*=UTF-7''1+-1.+AGUAeABl", "[1+1.exe]" },
+	{ "Content-Type: a/b; name=\"=?iso-2022-jp?B?YS5lGyhCeGU=?=\"",
+	    "[a.exe][=?iso-2022-jp?B?YS5lGyhCeGU=?=]" },
+	{ "Content-Type: a/b; name=\"=?hz-gb-2312?Q?a~~b.e~{~}xe?=\"",
+	    "[a~b.exe][=?hz-gb-2312?Q?a~~b.e~{~}xe?=]" },
+	{ "Content-Type: a/b; name*=IBM037''%81%4B%85%a7%85", "[a.exe]" },
 	{ "Content-Disposition: attachment; filename=ok.txt; "
 	    "filename*=utf-8''evil.exe", "[ok.txt][evil.exe]" },
 	{ "Content-Type: a/b; name=\"=?utf-8?B?ZXZpbC5leGU=?=\"",
