@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "control_client.h"
 
-#define REPLY_MAX (8u << 20)
+#define REPLY_MAX (256u << 20)	/* a listing of a large queue */
 
 int
 control_connect(const char *path)

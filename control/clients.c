@@ -8,11 +8,14 @@
  * SO_PEERCRED and SO_PEERGROUPS here: root, our own uid, the admin group.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "control.h"
 #include "explain.h"
@@ -50,6 +53,8 @@ client_free(struct client *client)
 	close(client->io.fd);
 	if (client->passed_fd >= 0)
 		close(client->passed_fd);
+	if (client->file_fd >= 0)
+		close(client->file_fd);
 	buf_free(&client->out);
 	buf_free(&client->held);
 	free(client);
@@ -70,15 +75,31 @@ on_limit(struct loop_timer *timer, void *arg)
 
 /* ---- the answer ---- */
 
+static ssize_t
+send_some(struct client *client)
+{
+	ssize_t n;
+
+	if (client->n_sent < client->out.size) {
+		n = send(client->io.fd, client->out.data + client->n_sent,
+		    client->out.size - client->n_sent,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		client->n_sent += n > 0 ? (size_t)n : 0;
+		return n;
+	}
+	/* the socket does not block: accept4 has seen to it */
+	return sendfile(client->io.fd, client->file_fd, &client->file_at,
+	    (size_t)(client->file_end - client->file_at));
+}
+
 static void
 send_out(struct client *client)
 {
 	ssize_t n;
 
-	while (client->n_sent < client->out.size) {
-		n = send(client->io.fd, client->out.data + client->n_sent,
-		    client->out.size - client->n_sent,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (client->n_sent < client->out.size ||
+	    client->file_at < client->file_end) {
+		n = send_some(client);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -88,7 +109,6 @@ send_out(struct client *client)
 		}
 		if (n <= 0)
 			break;
-		client->n_sent += (size_t)n;
 	}
 	client_free(client);
 }
@@ -113,6 +133,21 @@ client_answer(struct client *client, enum control_status status)
 	loop_timer_start(client->control->c.loop, &client->limit, SEND_MS,
 	    on_limit, client);
 	send_out(client);
+}
+
+void
+client_answer_file(struct client *client, enum control_status status, int fd)
+{
+	struct stat st;
+
+	client->file_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (client->file_fd < 0 || fstat(client->file_fd, &st) < 0 ||
+	    !S_ISREG(st.st_mode)) {
+		client_free(client);
+		return;
+	}
+	client->file_end = st.st_size;
+	client_answer(client, status);
 }
 
 void
@@ -255,7 +290,7 @@ take_client(struct control *control, int fd)
 		return;
 	}
 	client->control = control;
-	client->passed_fd = -1;
+	client->passed_fd = client->file_fd = -1;
 	client->out.maximum = CONTROL_ANSWER_MAX;
 	client->next = control->clients;
 	control->clients = client;

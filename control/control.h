@@ -17,7 +17,7 @@
 #include "scoreboards.h"
 
 #define CONTROL_LINE_MAX 1024		/* a request, with its line end */
-#define CONTROL_WORDS_MAX 8
+#define CONTROL_WORDS_MAX 64
 #define CONTROL_CLIENTS_MAX 32
 #define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
@@ -38,6 +38,8 @@ struct control {
 	bool has_admin_gid;
 	struct scoreboards *boards;
 	struct channel *store, *resolver;
+	struct channel *queue;		/* NULL also where none runs */
+	struct channel *relay;
 	struct channel *directories[CONTROL_POOL_MAX];
 	struct channel *policies[CONTROL_POOL_MAX];
 	unsigned next_of_pool;
@@ -63,6 +65,8 @@ struct client {
 	bool is_answering;
 	struct buf out;
 	size_t n_sent;
+	int file_fd;		/* a text that follows out, or -1 */
+	off_t file_at, file_end;
 };
 
 /* ---- clients.c ---- */
@@ -70,6 +74,9 @@ int clients_listen(struct control *control);
 void clients_stop(struct control *control);
 /* Answer with what has been put into client->out, and close. */
 void client_answer(struct client *client, enum control_status status);
+/* The same with a sealed text of any size behind it. Copies fd. */
+void client_answer_file(struct client *client, enum control_status status,
+    int fd);
 /* The same with one line of text. */
 void client_say(struct client *client, enum control_status status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -92,6 +99,11 @@ bool request_split(struct slice line, struct slice *words, size_t room,
     size_t *n);
 /* client->words hold a request: do it, now or when an answer comes. */
 void request_run(struct client *client);
+
+/* ---- queue.c: queue, show, hold, release, retry, remove, flush ---- */
+void request_queue(struct client *client);
+/* ---- relay_status.c: what relay has sent, and by which TLS ---- */
+void request_relay(struct client *client);
 
 /* ---- dns.c: a name is looked up, `dns NAME TYPE` ---- */
 void request_dns(struct client *client);

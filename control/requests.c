@@ -422,6 +422,15 @@ static const struct request {
 	{ { "tables", 6 }, 0, 1, ask_tables,
 	    "tables [accept|compile]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
+	{ { "queue", 5 }, 0, 1, request_queue, "queue [DOMAIN|SENDER]" },
+	{ { "show", 4 }, 1, 1, request_queue, "show ID" },
+	{ { "hold", 4 }, 1, 60, request_queue, "hold ID|all [for=TIME] "
+	    "[REASON]" },
+	{ { "release", 7 }, 1, 1, request_queue, "release ID|all" },
+	{ { "retry", 5 }, 1, 1, request_queue, "retry ID|all" },
+	{ { "remove", 6 }, 1, 1, request_queue, "remove ID|all" },
+	{ { "flush", 5 }, 0, 1, request_queue, "flush [DOMAIN]" },
+	{ { "relay", 5 }, 0, 0, request_relay, "relay" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
 	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "
 	    "--helo NAME --from SENDER --to RECIPIENT [--file FILE] "
@@ -466,6 +475,6 @@ request_run(struct client *client)
 		return;
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
-	    "command. It knows: status, why, route, tables, reload, dns, "
-	    "explain.");
+	    "command. It knows: status, why, route, tables, reload, queue, "
+	    "show, hold, release, retry, remove, flush, dns, explain.");
 }

@@ -13,6 +13,8 @@
  * 0, -ENOBUFS or -ENOMEM.
  */
 int listing_write(struct buf *out, struct queue *q, struct slice filter);
+/* The same of one account's messages; "" is everybody's. */
+int listing_write_own(struct buf *out, struct queue *q, struct slice user);
 /* All about one message, whose envelope is open. */
 int show_write(struct buf *out, const struct queue *q,
     const struct queued *m);

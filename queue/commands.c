@@ -326,16 +326,53 @@ seal(const struct buf *text)
 	return fd;
 }
 
+/* Whoever cannot be answered hears nothing: "it does not answer". */
+static void
+answer(struct channel *ch, uint32_t question, const struct buf *text,
+    bool is_good)
+{
+	static struct ipc_writer w;	/* large */
+	int fd = seal(text);
+
+	if (fd < 0)
+		return;
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, is_good);
+	(void)channel_answer(ch, question, QUEUE_COMMAND_ANSWER, &w, fd);
+	close(fd);
+}
+
+bool
+queue_on_own(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct buf out = { .maximum = TEXT_MAX };
+	struct voucher v;
+	bool is_good;
+	int error;
+
+	if (m->id == 0 || !get_voucher(&m->body, &v) ||
+	    !ipc_reader_is_done(&m->body))
+		return false;
+	error = voucher_check(&v, peer->queue->c.secrets[SECRET_VOUCH],
+	    (uint64_t)clock_wall_s());
+	if (error == -EACCES)
+		return false;
+	is_good = error == 0 && listing_write_own(&out, peer->queue,
+	    slice_equals(v.user, SLICE("root")) ? SLICE("") : v.user) == 0;
+	answer(ch, m->id, &out, is_good);
+	buf_free(&out);
+	return true;
+}
+
 static bool
 on_command(struct channel *ch, struct ipc_message *m, void *arg)
 {
-	static struct ipc_writer w;	/* large */
 	struct peer *peer = arg;
 	struct queue_command ask;
 	struct buf out = { .maximum = TEXT_MAX };
 	struct command c = { .queue = peer->queue, .ask = &ask, .out = &out };
 	size_t n;
-	int fd;
 
 	if (m->id == 0 || !get_queue_command(&m->body, &ask))
 		return false;
@@ -345,14 +382,8 @@ on_command(struct channel *ch, struct ipc_message *m, void *arg)
 	c.rest = (struct slice){ ask.argument.data + n,
 		ask.argument.size - n };
 	handlers[ask.verb](&c);
-	fd = seal(&out);
+	answer(ch, m->id, &out, c.is_good);
 	buf_free(&out);
-	if (fd < 0)
-		return true;	/* control says that we do not answer */
-	ipc_writer_init(&w);
-	ipc_put_u8(&w, c.is_good);
-	(void)channel_answer(ch, m->id, QUEUE_COMMAND_ANSWER, &w, fd);
-	close(fd);
 	return true;
 }
 

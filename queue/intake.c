@@ -466,5 +466,6 @@ const struct channel_rule intake_rules[] = {
 	{ QUEUE_PREPARE, CHANNEL_WANTS_FD, on_prepare },
 	{ QUEUE_COMMIT, CHANNEL_NO_FD, on_commit },
 	{ QUEUE_ABORT, CHANNEL_NO_FD, on_abort },
+	{ QUEUE_OWN, CHANNEL_NO_FD, queue_on_own },
 };
 const size_t intake_n_rules = sizeof intake_rules / sizeof *intake_rules;

@@ -179,6 +179,8 @@ bool tag_take(const struct queue *q, struct envelope *e,
     struct ipc_message *answer);
 
 /* ---- commands.c ---- */
+/* mailq of an ordinary user, by smtpd: his own. */
+bool queue_on_own(struct channel *ch, struct ipc_message *m, void *arg);
 extern const struct channel_rule command_rules[];
 extern const size_t command_n_rules;
 

@@ -369,7 +369,8 @@ list_recipients(const struct report *report, struct dsn_recipient *to)
 			.code = r->last.code, .subject = r->last.subject,
 			.detail = r->last.detail, .text = r->last.text,
 			.host = r->host, .last_s = r->last.when_s,
-			.is_expired = r->last.code < 500,
+			.is_expired = report->kind == REPORT_FAILURE &&
+			r->last.code < 500,
 			.until_s = e->time_s +
 			report->queue->c.config->queue.give_up_s };
 	}

@@ -350,6 +350,17 @@ rcpt_reply(struct dialogue *d, uint16_t i)
 	errand_settle(d->errand, i, RELAY_AT_RCPT, &v);
 }
 
+/* It refused MAIL, and wants the message: it must not have any. */
+static void
+fail_refused(struct dialogue *d)
+{
+	struct verdict v = d->failure;
+
+	if (v.code / 100 == 5)
+		errand_settle_all(d->errand, ERRAND_OPEN, RELAY_AT_MAIL, &v);
+	dialogue_fail(d, RELAY_AT_MAIL, &v);
+}
+
 static void
 data_reply(struct dialogue *d)
 {
@@ -357,6 +368,10 @@ data_reply(struct dialogue *d)
 
 	if (d->response.code != 354) {
 		settle_taken(d, RELAY_AT_DATA);
+		return;
+	}
+	if (d->is_mail_refused) {
+		fail_refused(d);
 		return;
 	}
 	if (has_taken) {

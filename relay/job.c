@@ -44,6 +44,7 @@ job_free(struct job *job)
 	r->n_jobs--;
 	hosts_forget(&job->hosts);
 	sts_forget(r->sts, job);
+	sts_release(&job->sts);
 	connector_stop(&job->connector);
 	loop_timer_stop(r->c.loop, &job->deadline);
 	recipient_list_free(job->list);
@@ -51,6 +52,7 @@ job_free(struct job *job)
 	free(job->errand.envid);
 	close(job->fd);
 	free(job);
+	relay_job_gone(r);
 }
 
 static void
@@ -86,6 +88,7 @@ job_new(struct relay *r, const struct relay_send *send,
 	job->fd = fd;
 	job->list = list;
 	job->is_smart_host = send->is_smart_host;
+	job->is_asked_for = send->is_asked_for;
 	job->port = r->settings.hosts.port;
 	add_last(r, job);
 	d = &job->errand;
@@ -247,10 +250,11 @@ on_hosts(void *arg)
 }
 
 static void
-on_sts(void *arg, const struct sts_policy *policy)
+on_sts(void *arg, struct sts_policy *policy)
 {
 	struct job *job = arg;
 
+	sts_release(&job->sts);
 	job->sts = policy;
 	all_known(job);
 }
@@ -411,6 +415,7 @@ on_connected(void *arg, int fd, unsigned which)
 	struct connection_target to;
 	struct verdict v;
 
+	job->is_connecting = false;
 	set_remote(job, i);
 	if (fd >= 0) {
 		/* what has failed beside it is not tried after it */
@@ -427,6 +432,7 @@ on_connected(void *arg, int fd, unsigned which)
 		    job->connecting + i), job->port, &v,
 		    loop_now_us(r->c.loop));
 	note_failure(job, RELAY_AT_CONNECT, &v);
+	jobs_wake(r);
 	next_target(job);
 }
 
@@ -449,6 +455,7 @@ connect_to(struct job *job, unsigned i)
 		c->n = 2;
 	}
 	job->next_target = i + c->n;
+	job->is_connecting = true;
 	connector_start(c, r->settings.connect_ms);
 }
 
@@ -462,7 +469,7 @@ is_skipped(struct job *job, unsigned i)
 	uint32_t left = penalties_find(r->penalties, address_at(job, i),
 	    job->port, loop_now_us(r->c.loop), &why);
 
-	if (left == 0)
+	if (left == 0 || job->is_asked_for)
 		return false;
 	verdict_set(&v, 451, 4, 1, "not tried again for %u s: %s",
 	    (unsigned)left, why->text);
@@ -493,14 +500,24 @@ may_try(struct job *job, unsigned i)
 	return true;
 }
 
+/* Those that are being connected count too. */
 static bool
 is_full(struct job *job, unsigned i)
 {
 	struct relay *r = job->relay;
+	const struct net_address *address = address_at(job, i);
+	size_t n = connection_count(r, address, job->port), n_all = 0;
 
-	return r->n_connections >= RELAY_CONNECTIONS_MAX ||
-	    connection_count(r, address_at(job, i), job->port) >=
-	    RELAY_CONNECTIONS_PER_HOST;
+	for (struct job *other = r->jobs; other != NULL;
+	    other = other->next) {
+		if (!other->is_connecting)
+			continue;
+		n_all++;
+		n += other->port == job->port && net_address_equals(address,
+		    &other->connector.addresses[0]);
+	}
+	return r->n_connections + n_all >= RELAY_CONNECTIONS_MAX ||
+	    n >= RELAY_CONNECTIONS_PER_HOST;
 }
 
 static void

@@ -45,19 +45,20 @@ struct job {
 	int fd;
 	struct loop_timer deadline;
 	char destination[JOB_DESTINATION_MAX];
-	bool is_smart_host;
+	bool is_smart_host, is_asked_for;
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */
 	/* where it goes */
 	struct hosts hosts;
-	const struct sts_policy *sts;	/* NULL: none */
+	struct sts_policy *sts;		/* NULL: none */
 	unsigned n_waits;		/* hosts, policy */
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target, n_tried;
 	bool is_waiting;		/* for a place at its target */
 	/* how it goes */
 	struct connector connector;
+	bool is_connecting;
 	unsigned connecting;		/* the target of its first address */
 	struct security security;
 	struct connection *connection;	/* NULL: none */

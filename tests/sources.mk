@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	test_address_list \
 	test_aliases \
 	test_ask \
+	test_auth \
 	test_ask_relay \
 	test_author \
 	test_authres \
@@ -22,6 +23,7 @@ UNIT_TESTS = \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spool \
 	test_spf \
 	test_spf_record \
 	test_stream \
@@ -31,8 +33,10 @@ UNIT_TESTS = \
 	test_dkim_sign \
 	test_dmarc \
 	test_driver \
+	test_dsn \
 	test_directory_answer \
 	test_directory_check \
+	test_envelope \
 	test_facts \
 	test_failures \
 	test_grey \
@@ -50,18 +54,23 @@ UNIT_TESTS = \
 	test_milter \
 	test_milter_talk \
 	test_mime \
+	test_mta_sts \
 	test_names \
 	test_received \
 	test_peers \
 	test_records \
 	test_rdata \
+	test_relay_dialogue \
 	test_reply \
 	test_resolver \
 	test_route \
 	test_sandbox \
+	test_schedule \
 	test_scoreboard \
+	test_sasl \
 	test_secrets \
 	test_segments \
+	test_sendmail \
 	test_short_id \
 	test_slots \
 	test_smtp_command \
@@ -77,12 +86,16 @@ UNIT_TESTS = \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_auth \
+	fuzz_dovecot \
 	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
 	fuzz_vault \
 	fuzz_config \
+	fuzz_envelope \
+	fuzz_dsn \
 	fuzz_facts \
 	fuzz_address \
 	fuzz_address_list \
@@ -104,6 +117,9 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_maildirsize \
 	fuzz_milter \
+	fuzz_mta_sts \
+	fuzz_relay \
+	fuzz_seven_bit \
 	fuzz_clamd \
 	fuzz_dns_answer \
 	fuzz_dns_rdata

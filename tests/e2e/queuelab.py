@@ -128,7 +128,7 @@ class Directory(Asked):
         session, user = body.slice(), body.slice()
         self.lab.asked_mailboxes.append(user)
         self.answer("ROUTE_ANSWER", number, struct.pack("!B", 1) +
-                    verdict() + b"\0\0" + slice_of("") + slice_of("") +
+                    verdict() + b"\0\0\0" + slice_of("") + slice_of("") +
                     slice_of("%s %s" % (session, user)) +
                     struct.pack("!I", 0))
 

@@ -2,12 +2,15 @@
 """queue by itself: in, out, tried again, failed, reported, held."""
 import email
 import email.policy
+import hashlib
 import os
+import struct
 import time
 
 import pytest
 
-from queuelab import MESSAGE, QueueLab, VOUCH
+from compartment import ASK
+from queuelab import MESSAGE, QueueLab
 
 QUICK = 'queue { retry_first = 1s retry_longest = 2s }'
 
@@ -30,3 +33,416 @@ def test_message_goes_out(lab):
     lab.wait(lab.is_empty)
     assert lab.mailboxes == {}
     assert lab.queue.events("sent")[0]["queue"] == queue_id
+
+
+def test_deferred_is_tried_again(lab):
+    """4yz: the same recipient later, nobody else twice."""
+    tries = []
+
+    def results(job):
+        tries.append([r[0] for r in job.recipients])
+        if len(tries) == 1:
+            return {0: (250, "ok"), 1: (450, "busy")}
+        return {"all": (250, "ok")}
+    lab.results = results
+    queue_id = lab.submit(["a@example.net", "b@example.net"])
+    lab.wait(lambda: "tries 1" in lab.envelope(queue_id))
+    text = lab.envelope(queue_id)
+    assert " state sent\n" in text and " state waiting\n" in text
+    assert "; 450 4.1.1 busy\n" in text
+    listing = lab.command("list")[1]
+    assert "(busy)\n" + " " * 41 + "b@example.net\n" in listing
+    assert "a@example.net" not in listing
+    lab.wait(lab.is_empty)
+    assert tries == [["a@example.net", "b@example.net"], ["b@example.net"]]
+    assert lab.arrived == {"a@example.net": 1, "b@example.net": 1}
+    # noted once, before the first try
+    assert len(lab.ledger) == 2
+
+
+def report_of(lab, user="alice"):
+    """The one DSN in this mailbox, parsed."""
+    lab.wait(lambda: lab.mailboxes[user])
+    text, = lab.mailboxes[user]
+    return email.message_from_bytes(text, policy=email.policy.default)
+
+
+def fields_of(report):
+    """Its message/delivery-status: a list of blocks."""
+    part = list(report.iter_parts())[1]
+    return list(part.iter_parts()) if part.is_multipart() else \
+        part.get_payload()
+
+
+def test_refused_comes_home(lab):
+    """5yz: one DSN for all of them, in the account's mailbox, and gone."""
+    lab.results = lambda job: {
+        0: (550, "no such user here"), "all": (550, "go away")}
+    queue_id = lab.submit(["bob@example.net", "eve@example.net"],
+                          envid="QQ+2B1", orcpt="rfc822;bo+2Bb@example.net")
+    report = report_of(lab)
+    assert report["To"] == "prvs=0123abcdef=alice@example.org"
+    assert report["Auto-Submitted"] == "auto-replied"
+    assert report["In-Reply-To"] == "<m1@example.org>"
+    assert report.get_content_type() == "multipart/report"
+    assert report.get_param("report-type") == "delivery-status"
+    words, _, header = report.iter_parts()
+    text = words.get_content()
+    assert "Subject: Grüße" in text
+    assert "bob@example.net\n    mx.example.net[192.0.2.1] refused it." \
+        in text
+    assert "550 5.1.1 no such user here" in text
+    assert "What to do:" in text
+    assert queue_id in text
+    first, bob, eve = fields_of(report)
+    assert first["Reporting-MTA"] == "dns; mx.example.org"
+    assert first["Original-Envelope-Id"] == "QQ+1"
+    assert bob["Original-Recipient"] == "rfc822;bo+b@example.net"
+    assert bob["Final-Recipient"] == "rfc822; bob@example.net"
+    assert bob["Action"] == "failed"
+    assert bob["Status"] == "5.1.1"
+    assert bob["Remote-MTA"] == "dns; mx.example.net"
+    assert bob["Diagnostic-Code"] == "smtp; 550 5.1.1 no such user here"
+    assert eve["Final-Recipient"] == "rfc822; eve@example.net"
+    assert header.get_content_type() == "text/rfc822-headers"
+    assert "Message-ID: <m1@example.org>" in header.get_payload()
+    assert "Hello" not in report.as_string().split("rfc822-headers")[1]
+    lab.wait(lab.is_empty)
+    assert lab.asked_mailboxes == ["alice"]
+    assert len(lab.jobs) == 1
+
+
+def test_postmaster_has_what_the_mailbox_refuses(lab):
+    """5yz of the mailbox: postmaster; no bounce of a bounce."""
+    lab.refusals["alice"] = (550, "closed")
+    lab.results = lambda job: {"all": (550, "no")}
+    lab.submit(["bob@example.net"])
+    report = report_of(lab, "")
+    assert "could not be delivered" in report["Subject"]
+    lab.wait(lab.is_empty)
+    assert lab.asked_mailboxes == ["alice", ""]
+    assert len(lab.jobs) == 1
+
+
+def test_full_mailbox_is_tried_again(lab):
+    """4yz of the mailbox: the message waits in failed/, and only there."""
+    lab.refusals["alice"] = (452, "full")
+    lab.results = lambda job: {"all": (550, "no")}
+    queue_id = lab.submit(["bob@example.net"])
+    lab.wait(lambda: lab.files()["failed"] == [queue_id])
+    lab.wait(lambda: "; 1 full" in lab.envelope(queue_id, "failed"))
+    assert not lab.files()["active"]
+    assert "(a report to its sender waits)" in lab.command("list")[1]
+    lab.refusals.clear()
+    report_of(lab)
+    lab.wait(lab.is_empty)
+
+
+def test_null_reverse_path_has_no_bounce(lab):
+    """What may be a bounce itself ends in the log."""
+    lab.results = lambda job: {"all": (550, "no")}
+    lab.submit(["bob@example.net"], reverse_path="")
+    lab.wait(lab.is_empty)
+    assert lab.jobs[0].reverse_path == ""
+    assert lab.queue.events("failed")
+    assert lab.mailboxes == {} and lab.asked_mailboxes == []
+
+
+@pytest.mark.parametrize("notify, code, passes, what", [
+    (1, 550, False, None),                  # NEVER
+    (2, 550, False, None),                  # SUCCESS alone
+    (4, 550, False, "failed"),
+    (2, 250, False, "relayed"),
+    (2, 250, True, None),                   # the next hop tells
+    (4, 250, False, None),
+])
+def test_notify(lab, notify, code, passes, what):
+    """RFC 3461 4.1."""
+    lab.results = lambda job: {"all": (code, "said") + (passes,) * passes}
+    lab.submit(["bob@example.net"], notify=notify)
+    if what is not None:
+        assert fields_of(report_of(lab))[1]["Action"] == what
+    lab.wait(lab.is_empty)
+    assert len(lab.mailboxes["alice"]) == (what is not None)
+    assert lab.jobs[0].recipients[0][1] == notify
+
+
+def test_many_recipients_are_grouped():
+    """50 a job, by domain; each is sent once."""
+    with QueueLab(QUICK) as lab:
+        to = ["u%d@d%d.example.net" % (i, i % 3) for i in range(360)]
+        lab.submit(to)
+        lab.wait(lab.is_empty)
+        assert lab.arrived == {a: 1 for a in to}
+        assert len(lab.jobs) == 9
+        assert max(len(j.recipients) for j in lab.jobs) == 50
+        assert all(r[0].endswith("@" + j.domain)
+                   for j in lab.jobs for r in j.recipients)
+
+
+def test_restart_keeps_the_schedule():
+    """What was told to come later is not tried at once."""
+    with QueueLab("queue { retry_first = 1h }") as lab:
+        lab.results = lambda job: {"all": (450, "later")}
+        queue_id = lab.submit(["bob@example.net"])
+        lab.wait(lambda: " next " in lab.envelope(queue_id))
+        lab.kill()
+        lab.start()
+        time.sleep(1.5)
+        assert len(lab.jobs) == 1
+        assert "(later)" in lab.command("list")[1]
+        lab.command("retry", queue_id)
+        lab.wait(lambda: len(lab.jobs) == 2)
+
+
+def test_bad_host_is_left_alone():
+    """Its mail waits together; one message probes, then all of it goes."""
+    with QueueLab("queue { retry_first = 3s retry_longest = 3s }") as lab:
+        lab.results = lambda job: {"bad": True, "all": (
+            450, "connection refused")}
+        ids = [lab.submit(["u%d@example.net" % i]) for i in range(30)]
+        lab.wait(lambda: lab.queue.events("deferred"))
+        time.sleep(0.5)
+        n = len(lab.jobs)
+        assert n <= 5, "only those that ran beside the first"
+        listing = lab.command("list")[1]
+        assert listing.count("(connection refused)") == 30
+        lab.submit(["other@example.com"])
+        lab.results = lambda job: {"all": (250, "ok")}
+        time.sleep(0.5)
+        assert [j.domain for j in lab.jobs[n:]] == ["example.com"]
+        lab.wait(lab.is_empty)
+        assert len(ids) == 30 and sum(lab.arrived.values()) == 31
+        assert set(lab.arrived.values()) == {1}
+
+
+def test_expiry_and_delay():
+    """One delay notice, then the failure that says it was given up."""
+    with QueueLab("queue { retry_first = 1s retry_longest = 1s "
+                  "delay_notice = 2s give_up = 6s }") as lab:
+        lab.results = lambda job: {"all": (450, "not now")}
+        lab.submit(["bob@example.net"])
+        lab.wait(lambda: len(lab.mailboxes["alice"]) == 2, 20)
+        delay, failure = [email.message_from_bytes(
+            t, policy=email.policy.default) for t in lab.mailboxes["alice"]]
+        block = fields_of(delay)[1]
+        assert (block["Action"], block["Status"]) == ("delayed", "4.1.1")
+        assert block["Will-Retry-Until"]
+        block = fields_of(failure)[1]
+        assert (block["Action"], block["Status"]) == ("failed", "5.4.7")
+        assert block["Diagnostic-Code"] == "smtp; 450 4.1.1 not now"
+        assert "given up" in next(failure.iter_parts()).get_content()
+        lab.wait(lab.is_empty)
+        assert len(lab.mailboxes["alice"]) == 2
+
+
+def test_hold_is_a_lease(lab):
+    """Runnable only without leases; a holder gives back his own."""
+    lab.results = lambda job: {"all": (450, "later"), "delay": 1}
+    queue_id = lab.submit(["bob@example.net"])
+    lab.wait(lambda: lab.queue.events("deferred"))
+    assert lab.command("hold", queue_id + " for=1h to be looked at",
+                       "root")[0]
+    assert lab.command("hold", queue_id, "uid1000")[0]
+    lab.results = lambda job: {"all": (250, "ok")}
+    n = len(lab.jobs)
+    assert queue_id + "!" in lab.command("list")[1]
+    shown = lab.command("show", queue_id)[1]
+    assert "by root since" in shown and ": to be looked at" in shown
+    assert lab.command("retry", queue_id)[0] is False
+    lab.command("flush")
+    time.sleep(2.5)
+    assert len(lab.jobs) == n
+    # across a restart too
+    lab.kill()
+    lab.start()
+    assert lab.command("release", queue_id, "root")[0]
+    ok, text = lab.command("release", queue_id, "root")
+    assert not ok and "still held by uid1000" in text
+    assert queue_id + "!" in lab.command("list")[1]
+    assert lab.command("release", queue_id, "uid1000")[0]
+    lab.wait(lab.is_empty)
+    assert lab.arrived == {"bob@example.net": 1}
+
+
+def test_lease_ends_by_itself(lab):
+    """for=2s"""
+    lab.asked["relay"].is_silent = True
+    queue_id = lab.submit(["bob@example.net"])
+    lab.kill()
+    lab.start([p for p in lab.asked if p != "relay"])
+    assert lab.command("hold", queue_id + " for=2s")[0]
+    lab.attach("relay")
+    time.sleep(1)
+    assert not lab.jobs
+    lab.wait(lab.is_empty)
+
+
+def test_remove(lab):
+    """Gone, nothing is sent, nobody is told."""
+    lab.results = lambda job: {"all": (450, "later"), "delay": 1}
+    queue_id = lab.submit(["bob@example.net"])
+    lab.wait(lambda: lab.queue.events("deferred"))
+    assert lab.command("remove", queue_id) == (True, "Done.\n")
+    assert lab.is_empty()
+    assert not lab.command("remove", queue_id)[0]
+    assert lab.command("list") == (True, "Mail queue is empty\n")
+    assert lab.mailboxes == {}
+
+
+def test_forged_voucher_is_an_attack(lab):
+    """The channel ends, nothing is in the spool."""
+    lab.prepare(["bob@example.net"], voucher=lab.voucher(key=b"x" * 32))
+    assert lab.smtpd.receive(5) is None
+    lab.wait(lambda: lab.queue.events("suspected_break_in"))
+    assert lab.is_empty()
+    assert lab.command("status")[0]
+
+
+def test_expired_voucher_is_a_451(lab):
+    """That can happen to an honest session."""
+    _, question = lab.prepare(["bob@example.net"],
+                              voucher=lab.voucher(expires=1))
+    assert lab.prepared(question)[0] == 451
+    assert lab.is_empty()
+
+
+def test_not_committed_is_dropped(lab):
+    """ABORT, the end of the channel, a start."""
+    transaction, question = lab.prepare(["a@example.net"])
+    assert lab.prepared(question)[0] == 0
+    assert lab.files()["prepared"]
+    lab.smtpd.send(ASK["QUEUE_ABORT"], struct.pack("!Q", transaction))
+    lab.wait(lab.is_empty)
+    _, question = lab.prepare(["b@example.net"])
+    assert lab.prepared(question)[0] == 0
+    lab.smtpd.socket.close()
+    lab.wait(lab.is_empty)
+    lab.smtpd = lab.queue.peer("smtpd")
+    _, question = lab.prepare(["c@example.net"])
+    assert lab.prepared(question)[0] == 0
+    lab.kill()
+    assert lab.files()["prepared"]
+    lab.start()
+    assert lab.is_empty()
+    assert not lab.jobs
+
+
+@pytest.mark.parametrize("harm", ["octet", "cut", "empty", "body", "name",
+                                  "no_body"])
+def test_damaged_is_set_aside(lab, harm):
+    """It is told of, and the rest goes on."""
+    lab.asked["relay"].is_silent = True
+    bad, good = lab.submit(["bad@example.net"]), lab.submit(["g@example.net"])
+    lab.kill()
+    path = os.path.join(lab.spool, "active", bad)
+    body = os.path.join(lab.spool, "bodies", bad)
+    if harm == "octet":
+        with open(path, "r+b") as f:
+            f.seek(60)
+            f.write(b"#")
+    elif harm == "cut":
+        os.truncate(path, 100)
+    elif harm == "empty":
+        os.truncate(path, 0)
+    elif harm == "body":
+        os.truncate(body, 10)
+    elif harm == "name":
+        os.rename(path, path[:-1] + ("0" if path[-1] != "0" else "1"))
+    else:
+        os.unlink(body)
+    lab.start()
+    lab.wait(lambda: lab.arrived["g@example.net"] == 1)
+    assert lab.queue.events("alarm")[0]["problem"] == \
+        "a queued message is damaged"
+    lab.wait(lab.is_empty)
+    assert lab.files()["damaged"]
+    assert lab.arrived["bad@example.net"] == 0
+    assert good
+
+
+def test_forged_spool_keeps_bounces_home(lab):
+    """Whatever the envelope says, a DSN goes to a mailbox here."""
+    lab.asked["relay"].is_silent = True
+    queue_id = lab.submit(["bob@example.net"])
+    lab.kill()
+    text = lab.envelope(queue_id)
+    for old, new in (("user alice\n", "user victim@example.com\n"),
+                     ("home alice@example.org", "home v@example.com"),
+                     ("from alice@example.org", "from v@example.com")):
+        assert old in text
+        text = text.replace(old, new)
+    text = text[:text.index("end ")]
+    text += "end " + hashlib.sha256(text.encode()).hexdigest() + "\n"
+    with open(os.path.join(lab.spool, "active", queue_id), "w",
+              encoding="utf-8") as f:
+        f.write(text)
+    lab.results = lambda job: {"all": (550, "no")}
+    lab.start()
+    report_of(lab, "victim@example.com")
+    lab.wait(lab.is_empty)
+    # directory was asked for an account; relay had the message alone
+    assert lab.asked_mailboxes == ["victim@example.com"]
+    assert [j.body for j in lab.jobs] == [MESSAGE] * len(lab.jobs)
+
+
+def test_relay_dies(lab):
+    """Its job is tried again by the next one."""
+    lab.results = lambda job: None
+    lab.submit(["bob@example.net"])
+    lab.wait(lambda: lab.jobs)
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.asked["relay"].channel.socket.shutdown(2)
+    lab.attach("relay")
+    lab.wait(lab.is_empty)
+    assert lab.arrived == {"bob@example.net": 1}
+
+
+@pytest.mark.parametrize("who", ["store", "vault"])
+def test_nothing_leaves_without_ledger_and_tag(lab, who):
+    """They do not answer: it waits."""
+    lab.asked[who].channel.socket.shutdown(2)
+    queue_id = lab.submit(["bob@example.net"])
+    lab.wait(lambda: lab.queue.events("put_off"))
+    assert not lab.jobs
+    lab.attach(who)
+    lab.command("retry", queue_id)
+    lab.wait(lab.is_empty)
+    assert lab.arrived == {"bob@example.net": 1}
+
+
+def test_exempt_domain_sees_no_tag():
+    """batv { exempt }"""
+    with QueueLab('batv { exempt = { "example.net" } }') as lab:
+        lab.submit(["bob@example.net", "eve@example.com"])
+        lab.wait(lab.is_empty)
+        assert {j.domain: j.reverse_path for j in lab.jobs} == {
+            "example.net": "alice@example.org",
+            "example.com": "prvs=0123abcdef=alice@example.org"}
+
+
+def test_smart_host_has_it_all():
+    """One destination for everybody."""
+    with QueueLab('relay { smart_host = "smtp:[192.0.2.9]:25" }') as lab:
+        lab.submit(["bob@example.net", "eve@example.com"])
+        lab.wait(lab.is_empty)
+        job, = lab.jobs
+        assert job.domain == "smtp:[192.0.2.9]:25"
+        assert len(job.recipients) == 2
+
+
+def test_fair_to_the_small_sender():
+    """One with 300 messages does not hold up one with a single message."""
+    with QueueLab(QUICK) as lab:
+        lab.results = lambda job: (0.05, {"all": (250, "ok")})
+        questions = [lab.prepare(["u%d@example.net" % i], voucher=lab.voucher(
+            "big")) for i in range(300)]
+        lab.smtpd.answers([question for _, question in questions], 20)
+        lab.smtpd.answers([lab.smtpd.ask(ASK["QUEUE_COMMIT"], struct.pack(
+            "!Q", transaction)) for transaction, _ in questions], 20)
+        before = len(lab.jobs)
+        lab.submit(["small@example.net"], voucher=lab.voucher("small"))
+        lab.wait(lambda: lab.arrived["small@example.net"])
+        assert before < 200
+        assert len(lab.jobs) - before < 40
+        lab.wait(lab.is_empty, 30)

@@ -774,6 +774,109 @@ get_command(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_auth(struct ipc_writer *w)
+{
+	put_auth_step(w, &(struct auth_step){ .exchange = 7,
+	    .mechanism = AUTH_LOGIN, .is_first = true, .has_response = true,
+	    .response = SLICE("alice"), .session = SLICE("sess"),
+	    .network = SLICE("192.0.2.1") });
+}
+
+static bool
+get_auth(struct ipc_reader *r)
+{
+	struct auth_step q;
+
+	if (!get_auth_step(r, &q))
+		return false;
+	assert_int_equal(q.exchange, 7);
+	assert_int_equal(q.mechanism, AUTH_LOGIN);
+	assert_true(q.is_first);
+	assert_true(q.has_response);
+	same(q.response, "alice");
+	same(q.session, "sess");
+	same(q.network, "192.0.2.1");
+	return true;
+}
+
+static void
+put_who(struct ipc_writer *w)
+{
+	put_auth_peer(w, &(struct auth_peer){ .exchange = 8,
+	    .session = SLICE("sess"), .network = SLICE("") });
+}
+
+static bool
+get_who(struct ipc_reader *r)
+{
+	struct auth_peer q;
+
+	if (!get_auth_peer(r, &q))
+		return false;
+	assert_int_equal(q.exchange, 8);
+	same(q.session, "sess");
+	same(q.network, "");
+	return true;
+}
+
+static void
+put_granted(struct ipc_writer *w)
+{
+	struct auth_answer a = { .result = AUTH_OK,
+		.challenge = SLICE("v=x"),
+		.voucher = { .user = SLICE("alice@example.org"),
+		    .address = SLICE("alice@example.org"),
+		    .session = SLICE("sess"), .expires_s = 9 } };
+
+	a.voucher.mac[31] = 5;
+	put_auth_answer(w, &a);
+}
+
+static bool
+get_granted(struct ipc_reader *r)
+{
+	struct auth_answer a;
+
+	if (!get_auth_answer(r, &a))
+		return false;
+	assert_int_equal(a.result, AUTH_OK);
+	same(a.challenge, "v=x");
+	same(a.voucher.user, "alice@example.org");
+	assert_int_equal(a.voucher.expires_s, 9);
+	assert_int_equal(a.voucher.mac[31], 5);
+	return true;
+}
+
+static void
+put_not_granted(struct ipc_writer *w)
+{
+	put_auth_answer(w, &(struct auth_answer){ .result = AUTH_LIMITED });
+}
+
+static bool
+get_not_granted(struct ipc_reader *r)
+{
+	struct auth_answer a;
+
+	return get_auth_answer(r, &a) && a.result == AUTH_LIMITED &&
+	    a.challenge.size == 0;
+}
+
+static void
+put_offers(struct ipc_writer *w)
+{
+	put_auth_offers(w, 5);
+}
+
+static bool
+get_offers(struct ipc_reader *r)
+{
+	unsigned offers;
+
+	return get_auth_offers(r, &offers) && offers == 5;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -812,6 +915,11 @@ static const struct {
 	{ "mailbox_ask", put_mailbox, get_mailbox },
 	{ "may_ask", put_may, get_may },
 	{ "may_answer", put_may_reply, get_may_reply },
+	{ "auth_step", put_auth, get_auth },
+	{ "auth_peer", put_who, get_who },
+	{ "auth_answer", put_granted, get_granted },
+	{ "auth_answer no", put_not_granted, get_not_granted },
+	{ "auth_offers", put_offers, get_offers },
 };
 
 static void
@@ -836,6 +944,57 @@ test_round_trips(void **state)
 		ipc_reader_init(&r, w.data, w.size);
 		assert_false(questions[i].get(&r));
 	}
+}
+
+static bool
+is_step(const struct auth_step *q)
+{
+	static struct ipc_writer w;
+	struct ipc_reader r;
+	struct auth_step got;
+
+	ipc_writer_init(&w);
+	put_auth_step(&w, q);
+	ipc_reader_init(&r, w.data, w.size);
+	return get_auth_step(&r, &got);
+}
+
+/* What auth would put into a log, hash, or keep. */
+static void
+test_auth_steps_out_of_bounds(void **state)
+{
+	static char long_one[AUTH_RESPONSE_MAX + 1];
+	const struct auth_step good = { .exchange = 1, .is_first = true,
+		.has_response = true, .response = SLICE("x"),
+		.session = SLICE("s"), .network = SLICE("n") };
+	struct auth_step q = good;
+
+	(void)state;
+	assert_true(is_step(&q));
+	q.mechanism = AUTH_MECHANISM_COUNT;
+	assert_false(is_step(&q));
+	q = good;
+	q.has_response = false;		/* then there is none */
+	assert_false(is_step(&q));
+	q.response = SLICE("");
+	assert_true(is_step(&q));
+	q.is_first = false;		/* and only at first */
+	assert_false(is_step(&q));
+	q = good;
+	q.response = (struct slice){ long_one, AUTH_RESPONSE_MAX };
+	assert_true(is_step(&q));
+	q.response.size++;
+	assert_false(is_step(&q));
+	q = good;
+	q.session = SLICE("s\n");
+	assert_false(is_step(&q));
+	q.session = SLICE("");
+	assert_false(is_step(&q));
+	q.session = SLICE("123456789012345678901234");
+	assert_false(is_step(&q));
+	q = good;
+	q.network = SLICE("");
+	assert_false(is_step(&q));
 }
 
 /* A peer that lies about what a struct can hold. */
@@ -972,6 +1131,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_auth_steps_out_of_bounds),
 		cmocka_unit_test(test_values_out_of_bounds),
 		cmocka_unit_test(test_dns_names),
 		cmocka_unit_test(test_vault_out_of_bounds),
