@@ -8,7 +8,7 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libssl libcrypto libseccomp libidn2 libpsl
+PKGS = libssl libcrypto libseccomp libidn2 libpsl libcurl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
@@ -33,7 +33,7 @@ LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim -
 # Each folder lists what is compiled from it.
 include $(patsubst %,%/sources.mk,lib mail postern smtpd policy directory deliver store vault resolver auth queue relay control commands tests)
 
-ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver auth queue relay control mail lib)
+ARCHIVES = $(patsubst %,$(BUILD)/%.a,smtpd policy directory deliver store vault resolver auth queue relay control commands mail lib)
 PROGRAMS = $(BUILD)/postern $(BUILD)/posternctl $(BUILD)/sendmail
 
 all: $(PROGRAMS)
@@ -57,6 +57,7 @@ $(BUILD)/auth.a: $(call objs,$(AUTH_SRCS))
 $(BUILD)/queue.a: $(call objs,$(QUEUE_SRCS))
 $(BUILD)/relay.a: $(call objs,$(RELAY_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
+$(BUILD)/commands.a: $(call objs,$(filter-out commands/sendmail.c,$(SENDMAIL_SRCS)))
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@
 	ar rcs $@ $(filter %.o,$^)
@@ -67,7 +68,7 @@ $(BUILD)/postern: $(call objs,$(POSTERN_SRCS)) $(ARCHIVES)
 $(BUILD)/posternctl: $(call objs,$(POSTERNCTL_SRCS)) $(BUILD)/lib.a
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/sendmail: $(call objs,$(SENDMAIL_SRCS)) $(BUILD)/mail.a $(BUILD)/lib.a
+$(BUILD)/sendmail: $(call objs,commands/sendmail.c) $(patsubst %,$(BUILD)/%.a,commands mail lib)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # postern.conf(5) is made from the table of keys (lib/config_keys.c).
@@ -97,6 +98,7 @@ unit: $(patsubst %,$(BUILD)/unit/%,$(UNIT_TESTS))
 # Postern beside Postfix; tests/bench/run.py says how.
 bench: all $(BUILD)/bench/judge_drive
 	tests/bench/run.py $(BUILD)
+	/usr/bin/python3 tests/bench/guesses.py $(BUILD)
 
 # Fuzz targets: clang's libFuzzer, everything instrumented.
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined
@@ -128,12 +130,17 @@ lint:
 	@/usr/bin/python3 tests/lint.py
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5 \
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)/postern \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
+	for n in mailq newaliases; do \
+	    ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/$$n && \
+	    ln -sf ../man8/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man1/$$n.1 || exit 1; \
+	done
 	install -m 644 doc/postern.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 doc/postern.8 doc/posternctl.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 doc/postern.8 doc/posternctl.8 doc/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 etc/postern.service etc/postern.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 etc/sysusers.d/postern.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/postern/postern.conf || \

@@ -14,7 +14,7 @@ struct scram {
 	Gsasl_session *session;
 	scram_keys_fn *keys;
 	void *arg;
-	bool has_keys, is_real, is_allowed;
+	bool has_begun, has_keys, is_real, is_allowed;
 };
 
 static Gsasl *library;
@@ -157,9 +157,16 @@ scram_step(struct scram *scram, struct slice response, struct buf *out)
 	size_t size = 0;
 	int result, error = 0;
 
-	/* it works on terminated text without looking at the size */
+	/*
+	 * The library works on terminated text without looking at the size,
+	 * takes a channel binding that nobody offered for none, and goes on
+	 * with a salt that it makes up when its callback refuses.
+	 */
 	if (response.size == 0 || slice_has_control(response))
 		return SCRAM_WRONG;
+	if (!scram->has_begun && slice_starts_nocase(response, SLICE("p=")))
+		return SCRAM_WRONG;
+	scram->has_begun = true;
 	result = gsasl_step(scram->session, response.data, response.size,
 	    &message, &size);
 	if (message != NULL && (result == GSASL_OK ||
@@ -168,6 +175,8 @@ scram_step(struct scram *scram, struct slice response, struct buf *out)
 	gsasl_free(message);
 	if (error || result == GSASL_MALLOC_ERROR)
 		return SCRAM_FAILED;
+	if (!scram->is_allowed)
+		return SCRAM_WRONG;
 	if (result == GSASL_NEEDS_MORE)
 		return SCRAM_MORE;
 	return result == GSASL_OK && scram->is_real ? SCRAM_DONE :

@@ -38,6 +38,7 @@ usage(void)
 	    "                   let it rest; release ID|all ends that\n"
 	    "  retry ID|all     try it now; flush [DOMAIN] tries all\n"
 	    "  remove ID|all    forget it, and tell nobody\n"
+	    "  relay            what was sent to other hosts, and how\n"
 	    "  dns NAME TYPE    look a name up, as the checks do\n"
 	    "  explain --ip ADDRESS --helo NAME --from SENDER --to RECIPIENT\n"
 	    "          [--file FILE] [--json]\n"

@@ -22,13 +22,13 @@
 /* ---- a message ---- */
 
 static int
-read_recipients(struct envelope *e, const struct sendmail_options *o,
+read_recipients(struct addressing *e, const struct sendmail_options *o,
     const struct server_place *place)
 {
-	int status = envelope_set_sender(e, o, place);
+	int status = addressing_set_sender(e, o, place);
 
 	for (int i = 0; i < o->n_recipients && status == 0; i++)
-		status = envelope_add(e, o->recipients[i], place);
+		status = addressing_add(e, o->recipients[i], place);
 	if (status == 0 && e->n_recipients == 0 && !o->reads_recipients)
 		status = complain(EX_USAGE, "no recipients (-t reads them "
 		    "from the header)");
@@ -45,12 +45,12 @@ prepare(struct transmission *t, struct letter *letter)
 	int status = letter_read(letter, STDIN_FILENO, &limits);
 
 	if (status == 0 && t->options->reads_recipients)
-		status = envelope_take_header(t->envelope, letter, t->place);
+		status = addressing_take_header(t->envelope, letter, t->place);
 	if (status == 0 && t->envelope->n_recipients == 0)
 		status = complain(EX_USAGE, "no recipients, neither in the "
 		    "header nor on the command line");
 	if (status == 0)
-		status = envelope_complete(t->envelope, letter, t->options,
+		status = addressing_complete(t->envelope, letter, t->options,
 		    t->place);
 	return status;
 }
@@ -59,7 +59,7 @@ static int
 send_message(const struct sendmail_options *o,
     const struct server_place *place)
 {
-	struct envelope e = { .sender = NULL };
+	struct addressing e = { .sender = NULL };
 	struct letter letter = { .fd = -1 };
 	struct transmission t = { .envelope = &e, .letter = &letter,
 		.options = o, .place = place };
@@ -72,21 +72,21 @@ send_message(const struct sendmail_options *o,
 	if (status == 0)
 		status = transmit(&t);
 	letter_free(&letter);
-	envelope_free(&e);
+	addressing_free(&e);
 	return status;
 }
 
 static int
 verify(const struct sendmail_options *o, const struct server_place *place)
 {
-	struct envelope e = { .sender = NULL };
+	struct addressing e = { .sender = NULL };
 	struct transmission t = { .envelope = &e, .options = o,
 		.place = place };
 	int status = read_recipients(&e, o, place);
 
 	if (status == 0)
 		status = transmit_verify(&t);
-	envelope_free(&e);
+	addressing_free(&e);
 	return status;
 }
 

@@ -7,8 +7,8 @@ POSTERNCTL_SRCS = \
 SENDMAIL_SRCS = \
 	commands/complain.c \
 	commands/control_client.c \
-	commands/envelope.c \
-	commands/envelope_from.c \
+	commands/addressing.c \
+	commands/addressing_from.c \
 	commands/letter.c \
 	commands/mailq.c \
 	commands/sendmail.c \

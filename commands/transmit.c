@@ -167,7 +167,7 @@ plan_one(struct transmission *t, struct recipient *r, struct round *round)
 static int
 plan_round(struct transmission *t, struct round *round)
 {
-	struct envelope *e = t->envelope;
+	struct addressing *e = t->envelope;
 	int error = begin(t);
 
 	for (size_t i = 0; i < e->n_recipients && error == 0; i++) {
@@ -196,7 +196,7 @@ reset(struct transmission *t)
 static int
 plan(struct transmission *t)
 {
-	struct envelope *e = t->envelope;
+	struct addressing *e = t->envelope;
 	struct round round = { .n_later = 1 };
 	int error = 0, status = 0;
 
@@ -255,7 +255,7 @@ say_data(struct transmission *t)
 static int
 begin_again(struct transmission *t, unsigned number)
 {
-	struct envelope *e = t->envelope;
+	struct addressing *e = t->envelope;
 	struct smtp_reply reply;
 	int error = reset(t);
 
@@ -276,7 +276,7 @@ begin_again(struct transmission *t, unsigned number)
 static void
 tell_partial(const struct transmission *t, unsigned failed)
 {
-	const struct envelope *e = t->envelope;
+	const struct addressing *e = t->envelope;
 
 	for (size_t i = 0; i < e->n_recipients && failed > 1; i++)
 		if (e->recipients[i].transaction >= failed)
@@ -377,7 +377,7 @@ transmit(struct transmission *t)
 int
 transmit_verify(struct transmission *t)
 {
-	struct envelope *e = t->envelope;
+	struct addressing *e = t->envelope;
 	struct smtp_reply reply;
 	bool is_lost;
 	int worst = 0, error = open_session(t, &is_lost);

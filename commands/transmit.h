@@ -11,14 +11,14 @@
 #ifndef POSTERN_COMMANDS_TRANSMIT_H
 #define POSTERN_COMMANDS_TRANSMIT_H
 
-#include "envelope.h"
+#include "addressing.h"
 #include "letter.h"
 #include "sendmail_options.h"
 #include "server_place.h"
 #include "smtp_client.h"
 
 struct transmission {
-	struct envelope *envelope;
+	struct addressing *envelope;
 	const struct letter *letter;		/* NULL: verify only */
 	const struct sendmail_options *options;
 	const struct server_place *place;

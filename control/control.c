@@ -18,47 +18,18 @@
 /* ---- peers ---- */
 
 static void
-on_store_closed(struct channel *ch, bool misbehaved, void *arg)
+on_closed(struct channel *ch, bool misbehaved, void *arg)
 {
 	struct control *control = arg;
 
 	if (control->store == ch)
 		control->store = NULL;
-	if (misbehaved)
-		log_error("suspected_break_in", LOG_S("peer", "store"),
-		    LOG_END);
-}
-
-static void
-on_resolver_closed(struct channel *ch, bool misbehaved, void *arg)
-{
-	struct control *control = arg;
-
 	if (control->resolver == ch)
 		control->resolver = NULL;
-	if (misbehaved)
-		log_error("suspected_break_in", LOG_S("peer", "resolver"),
-		    LOG_END);
-}
-
-static void
-on_queue_closed(struct channel *ch, bool misbehaved, void *arg)
-{
-	struct control *control = arg;
-
 	if (control->queue == ch)
 		control->queue = NULL;
-	if (misbehaved)
-		log_error("suspected_break_in", LOG_S("peer", "queue"),
-		    LOG_END);
-}
-
-/* Of directory or policy. */
-static void
-on_worker_closed(struct channel *ch, bool misbehaved, void *arg)
-{
-	struct control *control = arg;
-
+	if (control->relay == ch)
+		control->relay = NULL;
 	for (size_t i = 0; i < CONTROL_POOL_MAX; i++) {
 		if (control->directories[i] == ch)
 			control->directories[i] = NULL;
@@ -87,10 +58,7 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct control *control = c->arg;
 	struct channel *ch = channel_new(c->loop, fd, role_name(role), NULL,
-	    0, role == ROLE_STORE ? on_store_closed :
-	    role == ROLE_RESOLVER ? on_resolver_closed :
-	    role == ROLE_QUEUE ? on_queue_closed : on_worker_closed,
-	    control);
+	    0, on_closed, control);
 
 	if (ch == NULL)
 		log_error("peer", LOG_S("peer", role_name(role)),
@@ -101,6 +69,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		control->resolver = ch;
 	else if (role == ROLE_QUEUE)
 		control->queue = ch;
+	else if (role == ROLE_RELAY)
+		control->relay = ch;
 	else if (role == ROLE_POLICY)
 		add_worker(control->policies, ch);
 	else if (role == ROLE_DIRECTORY)

@@ -37,7 +37,9 @@ struct control {
 	gid_t admin_gid;
 	bool has_admin_gid;
 	struct scoreboards *boards;
-	struct channel *store, *resolver, *queue;
+	struct channel *store, *resolver;
+	struct channel *queue;		/* NULL also where none runs */
+	struct channel *relay;
 	struct channel *directories[CONTROL_POOL_MAX];
 	struct channel *policies[CONTROL_POOL_MAX];
 	unsigned next_of_pool;
@@ -100,6 +102,8 @@ void request_run(struct client *client);
 
 /* ---- queue.c: queue, show, hold, release, retry, remove, flush ---- */
 void request_queue(struct client *client);
+/* ---- relay_status.c: what relay has sent, and by which TLS ---- */
+void request_relay(struct client *client);
 
 /* ---- dns.c: a name is looked up, `dns NAME TYPE` ---- */
 void request_dns(struct client *client);

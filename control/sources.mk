@@ -6,6 +6,7 @@ CONTROL_SRCS = \
 	control/explain.c \
 	control/explain_text.c \
 	control/queue.c \
+	control/relay_status.c \
 	control/requests.c \
 	control/status_text.c \
 	control/why_text.c

@@ -198,6 +198,9 @@ enum ask_type {
 				 * -> RELAY_RESULTS. Deadline up to 1 h */
 	RELAY_RESULT,		/* struct relay_result. Told, by relay */
 	RELAY_RESULTS,		/* struct relay_results, after all of them */
+	/* control -> relay */
+	RELAY_STATUS,		/* nothing -> RELAY_STATUS: text, one line of
+				 * key=value */
 };
 
 struct setup_self {

@@ -191,6 +191,8 @@ struct relay_send {
 	/* in the descriptor: a file or memfd, read-only, LF lines */
 	uint64_t message_offset, message_size;
 	uint16_t n_recipients;		/* told before, of this job */
+	bool is_asked_for;		/* by hand: also at hosts that are left
+					 * alone because they were bad */
 };
 
 enum relay_stage {

@@ -26,5 +26,6 @@ const struct ask_link ask_links[] = {
 	{ ROLE_CONTROL, ROLE_POLICY, 0 },
 	{ ROLE_CONTROL, ROLE_RESOLVER, 0 },
 	{ ROLE_CONTROL, ROLE_QUEUE, 0 },
+	{ ROLE_CONTROL, ROLE_RELAY, 0 },
 };
 const size_t ask_n_links = sizeof ask_links / sizeof *ask_links;

@@ -71,6 +71,7 @@ put_relay_send(struct ipc_writer *w, const struct relay_send *q)
 	ipc_put_u64(w, q->message_offset);
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_recipients);
+	ipc_put_u8(w, q->is_asked_for);
 }
 
 bool
@@ -91,6 +92,7 @@ get_relay_send(struct ipc_reader *r, struct relay_send *q)
 	q->message_offset = ipc_get_u64(r);
 	q->message_size = ipc_get_u64(r);
 	q->n_recipients = ipc_get_u16(r);
+	q->is_asked_for = get_bool(r);
 	if (q->domain.size == 0 || !is_word(q->domain, DOMAIN_MAX) ||
 	    !is_argument(q->reverse_path, ASK_ADDRESS_MAX - 1) ||
 	    !is_word(q->envid, ENVID_MAX) || ret > DSN_RET_HDRS ||

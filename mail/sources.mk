@@ -24,6 +24,7 @@ MAIL_SRCS = \
 	mail/mime_decode.c \
 	mail/mime_field.c \
 	mail/mime_text.c \
+	mail/mta_sts.c \
 	mail/received.c \
 	mail/reply.c \
 	mail/sasl.c \

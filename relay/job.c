@@ -44,6 +44,7 @@ job_free(struct job *job)
 	r->n_jobs--;
 	hosts_forget(&job->hosts);
 	sts_forget(r->sts, job);
+	sts_release(&job->sts);
 	connector_stop(&job->connector);
 	loop_timer_stop(r->c.loop, &job->deadline);
 	recipient_list_free(job->list);
@@ -51,6 +52,7 @@ job_free(struct job *job)
 	free(job->errand.envid);
 	close(job->fd);
 	free(job);
+	relay_job_gone(r);
 }
 
 static void
@@ -86,6 +88,7 @@ job_new(struct relay *r, const struct relay_send *send,
 	job->fd = fd;
 	job->list = list;
 	job->is_smart_host = send->is_smart_host;
+	job->is_asked_for = send->is_asked_for;
 	job->port = r->settings.hosts.port;
 	add_last(r, job);
 	d = &job->errand;
@@ -247,10 +250,11 @@ on_hosts(void *arg)
 }
 
 static void
-on_sts(void *arg, const struct sts_policy *policy)
+on_sts(void *arg, struct sts_policy *policy)
 {
 	struct job *job = arg;
 
+	sts_release(&job->sts);
 	job->sts = policy;
 	all_known(job);
 }
@@ -465,7 +469,7 @@ is_skipped(struct job *job, unsigned i)
 	uint32_t left = penalties_find(r->penalties, address_at(job, i),
 	    job->port, loop_now_us(r->c.loop), &why);
 
-	if (left == 0)
+	if (left == 0 || job->is_asked_for)
 		return false;
 	verdict_set(&v, 451, 4, 1, "not tried again for %u s: %s",
 	    (unsigned)left, why->text);

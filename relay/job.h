@@ -45,13 +45,13 @@ struct job {
 	int fd;
 	struct loop_timer deadline;
 	char destination[JOB_DESTINATION_MAX];
-	bool is_smart_host;
+	bool is_smart_host, is_asked_for;
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */
 	/* where it goes */
 	struct hosts hosts;
-	const struct sts_policy *sts;	/* NULL: none */
+	struct sts_policy *sts;		/* NULL: none */
 	unsigned n_waits;		/* hosts, policy */
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target, n_tried;

@@ -180,30 +180,61 @@ forget_queue(struct relay *r)
 		loop_stop(r->c.loop);
 }
 
+static const struct channel_rule control_rules[] = {
+	{ RELAY_STATUS, CHANNEL_NO_FD, relay_on_status },
+};
+
+static struct channel **
+slot_of(struct relay *r, enum role role)
+{
+	return role == ROLE_QUEUE ? &r->queue : role == ROLE_RESOLVER ?
+	    &r->resolver : role == ROLE_CONTROL ? &r->control : NULL;
+}
+
+static enum role
+role_of(const struct relay *r, const struct channel *ch)
+{
+	return ch == r->queue ? ROLE_QUEUE : ch == r->resolver ?
+	    ROLE_RESOLVER : ROLE_CONTROL;
+}
+
 static void
 on_closed(struct channel *ch, bool misbehaved, void *arg)
 {
 	struct relay *r = arg;
-	bool is_queue = ch == r->queue;
+	enum role role = role_of(r, ch);
 
 	if (misbehaved) {
-		log_error("suspected_break_in", LOG_S("peer", is_queue ?
-		    "queue" : "resolver"), LOG_S("effect",
+		log_error("suspected_break_in", LOG_S("peer",
+		    role_name(role)), LOG_S("effect",
 		    "its channel is closed"), LOG_END);
-		compartment_accuse(is_queue ? ROLE_QUEUE : ROLE_RESOLVER, 0);
+		compartment_accuse(role, 0);
 	}
-	if (is_queue)
+	if (role == ROLE_QUEUE)
 		forget_queue(r);
-	else if (ch == r->resolver)
-		r->resolver = NULL;
+	else if (*slot_of(r, role) == ch)
+		*slot_of(r, role) = NULL;
+}
+
+static struct channel *
+open_channel(struct relay *r, enum role role, int fd)
+{
+	const char *name = role_name(role);
+
+	if (role == ROLE_QUEUE)
+		return channel_new(r->c.loop, fd, name, queue_rules,
+		    N_QUEUE_RULES, on_closed, r);
+	if (role == ROLE_CONTROL)
+		return channel_new(r->c.loop, fd, name, control_rules, 1,
+		    on_closed, r);
+	return channel_new(r->c.loop, fd, name, NULL, 0, on_closed, r);
 }
 
 void
 relay_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct relay *r = c->arg;
-	struct channel **slot = role == ROLE_QUEUE ? &r->queue :
-	    role == ROLE_RESOLVER ? &r->resolver : NULL;
+	struct channel **slot = slot_of(r, role), *old;
 
 	(void)index;
 	if (slot == NULL) {
@@ -211,12 +242,12 @@ relay_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		close(fd);
 		return;
 	}
-	if (*slot != NULL && role == ROLE_QUEUE)
+	old = *slot;
+	if (old != NULL && role == ROLE_QUEUE)
 		forget_queue(r);
-	channel_free(slot);
-	*slot = channel_new(c->loop, fd, role_name(role), role == ROLE_QUEUE ?
-	    queue_rules : NULL, role == ROLE_QUEUE ? N_QUEUE_RULES : 0,
-	    on_closed, r);
+	*slot = NULL;
+	channel_free(&old);
+	*slot = open_channel(r, role, fd);
 	if (*slot == NULL)
 		log_error("peer", LOG_E("error", errno), LOG_END);
 }

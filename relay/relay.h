@@ -35,7 +35,7 @@ struct relay_settings {
 
 struct relay_counts {
 	uint64_t jobs, connections, reused, delivered, deferred, refused;
-	uint64_t lost_after_end, hosts_skipped, converted;
+	uint64_t hosts_skipped;
 };
 
 struct relay {
@@ -44,7 +44,7 @@ struct relay {
 	struct own_addresses *own;
 	struct tls_client *tls;
 	struct sts *sts;
-	struct channel *queue, *resolver;
+	struct channel *queue, *resolver, *control;
 	struct job *jobs;
 	size_t n_jobs;
 	struct recipient_list *lists;	/* told, waiting for their SEND */
@@ -56,10 +56,20 @@ struct relay {
 	struct tls_report report;
 	struct loop_timer wake;		/* those that wait for a place */
 	bool is_stopping;
+	bool is_draining;		/* there is a successor */
+	struct loop_timer rest;		/* since the last job, then */
 };
+
+/* ---- relay.c ---- */
+/* A job has ended. */
+void relay_job_gone(struct relay *r);
 
 /* ---- settings.c: before the sandbox; fatal() if it cannot be used ---- */
 void relay_settings_read(struct relay *r);
+
+/* ---- status.c ---- */
+/* RELAY_STATUS: control's question. */
+bool relay_on_status(struct channel *ch, struct ipc_message *m, void *arg);
 
 /* ---- peers.c ---- */
 void relay_on_peer(struct compartment *c, enum role role, uint16_t index,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "log.h"
 #include "relay.h"
+#include "sts.h"
 
 #define CA_MAX (4u << 20)
 #define PASSWORD_MAX 4096
@@ -74,6 +75,9 @@ read_tls(struct relay *r, const char *path)
 	r->tls = tls_client_new(buf_slice(&ca));
 	if (r->tls == NULL)
 		fatal("relay: %s: no certificates that OpenSSL takes", path);
+	r->sts = sts_new(r, buf_slice(&ca));
+	if (r->sts == NULL)
+		fatal("relay: libcurl does not start");
 	buf_free(&ca);
 }
 

@@ -7,6 +7,7 @@ RELAY_SRCS = \
 	relay/dialogue_envelope.c \
 	relay/encoder.c \
 	relay/features.c \
+	relay/fetch.c \
 	relay/hosts.c \
 	relay/hosts_ask.c \
 	relay/job.c \
@@ -18,5 +19,6 @@ RELAY_SRCS = \
 	relay/response.c \
 	relay/settings.c \
 	relay/seven_bit.c \
+	relay/status.c \
 	relay/sts.c \
 	relay/tls_report.c

@@ -3,7 +3,8 @@
  * sts.h - MTA-STS policies (RFC 8461): found, fetched, kept; for this
  * folder only.
  *
- *	TXT _mta-sts.DOMAIN --id is new--> https://mta-sts.DOMAIN/... --> kept
+ *	TXT _mta-sts.DOMAIN --id is new--> addresses of mta-sts.DOMAIN
+ *	    --> https://mta-sts.DOMAIN/.well-known/mta-sts.txt --> kept
  *
  * A domain without a record, or whose policy cannot be had, has none (or
  * the old one, as long as that lives). Whoever can suppress answers of the
@@ -13,21 +14,27 @@
 #define RELAY_STS_H
 
 #include <stdbool.h>
+#include "buf.h"
+
+#define STS_DOMAINS_MAX 1000
+#define STS_CHECK_S 60		/* the record is not asked for again */
+#define STS_RETRY_S 300		/* a fetch that failed is not repeated */
 
 struct relay;
 struct sts;
 struct sts_policy;
 
-/* policy is good as long as the relay lives, or NULL. */
-typedef void sts_found_fn(void *arg, const struct sts_policy *policy);
+/* policy is the callee's to release, or NULL. */
+typedef void sts_found_fn(void *arg, struct sts_policy *policy);
 
-/* Before the sandbox. NULL without memory. */
-struct sts *sts_new(struct relay *relay);
+/* Before the sandbox. NULL without memory. ca (PEM) is copied. */
+struct sts *sts_new(struct relay *relay, struct slice ca);
 /* found is called once, perhaps from within. arg: who waits. */
 void sts_find(struct sts *sts, const char *domain, void *arg,
     sts_found_fn *found);
-/* found is not called any more for arg, and its policy is let go. */
-void sts_forget(struct sts *sts, void *arg);
+/* found is not called any more for arg. */
+void sts_forget(struct sts *sts, const void *arg);
+void sts_release(struct sts_policy **policy);
 bool sts_is_enforced(const struct sts_policy *policy);
 bool sts_has_host(const struct sts_policy *policy, const char *host);
 

@@ -340,6 +340,46 @@ tally_allow(struct limits *limits, struct client *client,
 	return true;
 }
 
+/* ---- users ---- */
+
+/*
+ * A user is a client of an address that nobody has, the same in each
+ * process. Two names that share it share their limits, too.
+ */
+static struct client *
+user_find(struct limits *limits, struct slice user)
+{
+	uint8_t key[16] = { 1, 1 };	/* in 100::/8, of which 100::/64 alone
+					 * means something (RFC 6666) */
+	uint64_t hash = 0xcbf29ce484222325u;
+	struct client *client;
+
+	for (size_t i = 0; i < user.size; i++)
+		hash = (hash ^ (uint8_t)user.data[i]) * 0x100000001b3u;
+	memcpy(key + 2, &hash, 6);	/* the scoreboard sees a /64 */
+	memcpy(key + 8, &hash, sizeof(hash));
+	client = client_find(limits, key, clock_monotonic_us());
+	return client != NULL ? client : client_make(limits, key);
+}
+
+bool
+limits_allow_user_mail(struct limits *limits, struct slice user)
+{
+	unsigned most = limits->setup.config->limits.messages_per_user;
+
+	return most == 0 || tally_allow(limits, user_find(limits, user),
+	    SCOREBOARD_CLIENT_MESSAGES, most);
+}
+
+bool
+limits_allow_user_rcpt(struct limits *limits, struct slice user)
+{
+	unsigned most = limits->setup.config->limits.recipients_per_user;
+
+	return most == 0 || tally_allow(limits, user_find(limits, user),
+	    SCOREBOARD_CLIENT_RCPTS, most);
+}
+
 /* ---- sessions ---- */
 
 enum reply_name

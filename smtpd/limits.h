@@ -61,6 +61,9 @@ void limits_leave(struct limits *limits, struct client **client);
 /* May it begin one more message, name one more recipient now? Counts it. */
 bool limits_allow_mail(struct limits *limits, struct client *client);
 bool limits_allow_rcpt(struct limits *limits, struct client *client);
+/* The same of one of our own users, wherever he comes from. */
+bool limits_allow_user_mail(struct limits *limits, struct slice user);
+bool limits_allow_user_rcpt(struct limits *limits, struct slice user);
 /* It has waited for its greeting, as it should; for an hour it need not. */
 void limits_note_patience(struct client *client);
 bool limits_is_patient(const struct client *client);

@@ -77,6 +77,27 @@ mail_parse(const struct session *s, struct slice argument,
 	return COMMAND_BAD_PATH;
 }
 
+/* Too many in an hour, of a client network or of one of our own users? */
+static enum reply_name
+mail_limit(struct session *s)
+{
+	const struct config_limits *most = &s->settings->config->limits;
+
+	if (session_is_own(s)) {
+		if (limits_allow_user_mail(s->settings->limits,
+		    s->user->voucher.user))
+			return REPLY_COUNT;
+		note_told("%s: %u in an hour (messages_per_user)",
+		    s->user->user, most->messages_per_user);
+		return REPLY_USER_TOO_FAST;
+	}
+	if (limits_allow_mail(s->settings->limits, s->client))
+		return REPLY_COUNT;
+	note_told("%u in an hour (messages_per_client)",
+	    most->messages_per_client);
+	return REPLY_TOO_FAST;
+}
+
 enum step
 cmd_mail(struct session *s, struct slice argument)
 {
@@ -97,10 +118,8 @@ cmd_mail(struct session *s, struct slice argument)
 		    params.size_bytes, most_bytes);
 		return session_reply(s, REPLY_TOO_LARGE);
 	}
-	if (!limits_allow_mail(s->settings->limits, s->client)) {
-		note_told("%u in an hour (messages_per_client)",
-		    s->settings->config->limits.messages_per_client);
-		return session_reply(s, REPLY_TOO_FAST);
-	}
+	refusal = mail_limit(s);
+	if (refusal != REPLY_COUNT)
+		return session_reply(s, refusal);
 	return mail_begin(s, &sender, &params);
 }

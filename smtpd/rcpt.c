@@ -104,6 +104,27 @@ rcpt_limit(const struct session *s)
 	return REPLY_HARVEST;
 }
 
+/* Too many in an hour, of a client network or of one of our own users? */
+static enum reply_name
+rcpt_rate(struct session *s)
+{
+	const struct config_limits *most = &s->settings->config->limits;
+
+	if (session_is_own(s)) {
+		if (limits_allow_user_rcpt(s->settings->limits,
+		    s->user->voucher.user))
+			return REPLY_COUNT;
+		note_told("%s: %u in an hour (recipients_per_user)",
+		    s->user->user, most->recipients_per_user);
+		return REPLY_USER_TOO_MANY_RCPTS;
+	}
+	if (limits_allow_rcpt(s->settings->limits, s->client))
+		return REPLY_COUNT;
+	note_told("%u in an hour (recipients_per_client)",
+	    most->recipients_per_client);
+	return REPLY_TOO_MANY_RCPTS;
+}
+
 static enum command_result
 rcpt_parse(struct session *s, struct slice argument,
     struct rcpt_params *params)
@@ -149,11 +170,9 @@ cmd_rcpt(struct session *s, struct slice argument)
 		return rcpt_add(s, ROUTE_DISCARD);
 	if (!s->is_self_test && (s->settings->failing & SELF_TEST_RECIPIENT))
 		return session_reply(s, REPLY_SELF_TEST_FAILED);
-	if (!limits_allow_rcpt(s->settings->limits, s->client)) {
-		note_told("%u in an hour (recipients_per_client)",
-		    s->settings->config->limits.recipients_per_client);
-		return session_reply(s, REPLY_TOO_MANY_RCPTS);
-	}
+	limit = rcpt_rate(s);
+	if (limit != REPLY_COUNT)
+		return session_reply(s, limit);
 	if (rcpt_is_there(tx))
 		return session_reply(s, REPLY_RCPT_OK);
 	if (s->settings->n_remembered_failures > 0)

@@ -36,17 +36,24 @@ submit_rcpt_offered(const struct session *s)
 	return COMMAND_NOTIFY | COMMAND_ORCPT | COMMAND_BARE_LOCAL;
 }
 
+struct complete_names
+submit_names(const struct session *s)
+{
+	return (struct complete_names){ .origin = s->settings->config->origin,
+		.hosts = s->settings->host_names };
+}
+
 bool
 submit_complete(const struct session *s, struct address *a)
 {
+	const struct complete_names names = submit_names(s);
 	char text[ADDRESS_TEXT_MAX + 1];
-	int size;
 
-	if (a->is_null || a->is_postmaster || a->domain[0] != '\0')
+	if (a->is_null || a->is_postmaster || (a->domain[0] != '\0' &&
+	    !complete_is_host(&names, slice_of(a->domain))))
 		return true;
-	size = snprintf(text, sizeof(text), "%s@%s", a->text,
-	    s->settings->config->origin);
-	if (size < 0 || (size_t)size >= sizeof(text))
+	if (!address_write(text, sizeof(text), slice_of(a->local),
+	    slice_of(names.origin)))
 		return false;
 	return address_parse(a, slice_of(text), ADDRESS_ALLOW_UTF8 |
 	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
@@ -62,6 +69,14 @@ submit_may_begin(const struct session *s)
 	return REPLY_COUNT;
 }
 
+/* By the local socket; he could become any user first. */
+static bool
+is_root_of_host(const struct session *s)
+{
+	return s->settings->kind == LISTEN_LOCAL &&
+	    slice_equals(s->user->voucher.user, SLICE("root"));
+}
+
 /* RFC 5321 2.4: local parts are the same only octet for octet; our own are
  * compared without case, as directory does by default. */
 enum step
@@ -73,7 +88,8 @@ submit_ask_may(struct session *s, struct slice address,
 	struct question q = { .kind = QUESTION_MAY, .fd = -1,
 		.deadline_ms = MAY_DEADLINE_MS, .as.may = &ask };
 
-	if (slice_equals_nocase(address, s->user->voucher.address))
+	if (slice_equals_nocase(address, s->user->voucher.address) ||
+	    is_root_of_host(s))
 		return then(s);
 	return session_ask(s, &q, answered);
 }

@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	test_address_list \
 	test_aliases \
 	test_ask \
+	test_auth \
 	test_ask_relay \
 	test_author \
 	test_authres \
@@ -26,8 +27,10 @@ UNIT_TESTS = \
 	test_spf \
 	test_spf_record \
 	test_stream \
+	test_ledger \
 	test_limits \
 	test_dkim \
+	test_dkim_sign \
 	test_dmarc \
 	test_driver \
 	test_dsn \
@@ -51,18 +54,23 @@ UNIT_TESTS = \
 	test_milter \
 	test_milter_talk \
 	test_mime \
+	test_mta_sts \
 	test_names \
 	test_received \
 	test_peers \
 	test_records \
 	test_rdata \
+	test_relay_dialogue \
 	test_reply \
 	test_resolver \
 	test_route \
 	test_sandbox \
 	test_schedule \
 	test_scoreboard \
+	test_sasl \
+	test_secrets \
 	test_segments \
+	test_sendmail \
 	test_short_id \
 	test_slots \
 	test_smtp_command \
@@ -78,6 +86,8 @@ UNIT_TESTS = \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_auth \
+	fuzz_dovecot \
 	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
@@ -98,6 +108,7 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_submit \
 	fuzz_spf \
 	fuzz_spf_record \
 	fuzz_work \
@@ -106,6 +117,9 @@ FUZZ_TARGETS = \
 	fuzz_authres \
 	fuzz_maildirsize \
 	fuzz_milter \
+	fuzz_mta_sts \
+	fuzz_relay \
+	fuzz_seven_bit \
 	fuzz_clamd \
 	fuzz_dns_answer \
 	fuzz_dns_rdata

@@ -179,7 +179,7 @@ class Lab:
 
     def begin(self, domain, recipients, text, sender="a@example.org",
               smart=False, eight=False, utf8=False, tls=False, ret=0,
-              envid="", notify=0, orcpt="", deadline_ms=60000, offset=0):
+              envid="", notify=0, orcpt="", deadline_ms=60000, offset=0, urgent=False):
         """Send a job; its number."""
         self.serial += 1
         job = self.serial
@@ -193,7 +193,7 @@ class Lab:
             payload = struct.pack("!I", job) + slice_of(domain) + bytes(
                 [smart]) + slice_of(sender) + bytes([ret]) + \
                 slice_of(envid) + bytes([eight, utf8, tls]) + struct.pack(
-                    "!QQH", offset, len(text), len(recipients))
+                    "!QQHB", offset, len(text), len(recipients), urgent)
             read_only = os.open("/proc/self/fd/%d" % f.fileno(), os.O_RDONLY)
             self.queue.send(ASK["RELAY_SEND"], payload, read_only,
                             number=job, deadline_ms=deadline_ms)
@@ -428,7 +428,7 @@ class Session:
         """STARTTLS."""
         if not self.reply("starttls", arg, "220 go on"):
             return False
-        if self.said.startswith("220"):
+        if self.said.startswith("220") and self.sink.context:
             assert self.input == b"", "octets behind STARTTLS"
             self.socket = self.sink.context.wrap_socket(
                 self.socket, server_side=True)

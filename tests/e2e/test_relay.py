@@ -10,8 +10,9 @@ import time
 
 import pytest
 
+from compartment import ASK
 from postern import wait_until
-from relay_lab import FAILED, FEATURES, Lab, Sink
+from relay_lab import FAILED, FEATURES, Lab, Reader, Sink
 
 TEXT = b"From: a@example.org\nSubject: x\n\n.dot\n..\nlast"
 WIRE = b"From: a@example.org\r\nSubject: x\r\n\r\n.dot\r\n..\r\nlast\r\n"
@@ -420,6 +421,10 @@ def test_bad_host_is_left_alone():
             assert r.codes == [451] and r.is_host_bad
             assert 30 < r.delay <= 60 and "not tried again" in r[0].text
             assert not sink.sessions
+            # but when somebody asks for it
+            r = lab.send("example.net", [BOB], TEXT, urgent=True)
+            assert r.codes == [250]
+            assert lab.send("example.net", [BOB], TEXT).codes == [250]
 
 
 # ---- connections ----
@@ -523,3 +528,18 @@ def test_queue_that_lies():
         assert lab.relay.wait_event("suspected_break_in")
         lab.queue = lab.relay.peer("queue")
         assert lab.send("example.net", [BOB], TEXT).codes == [250]
+
+
+def test_status():
+    """What posternctl asks for."""
+    with Sink() as sink, Lab(ONE, sink.port) as lab:
+        assert lab.send("example.net", [BOB, EVE], TEXT).codes == [250, 250]
+        assert lab.send("missing.example", [BOB], TEXT).codes == [550]
+        control = lab.relay.peer("control")
+        text = Reader(control.answers([control.ask(
+            ASK["RELAY_STATUS"], b"")])[1][1]).slice().decode()
+        counts = dict(word.split("=") for word in text.split())
+        assert counts["jobs"] == "2" and counts["connections"] == "1"
+        assert counts["delivered"] == "2" and counts["refused"] == "1"
+        assert counts["connections_idle"] == "1"
+        assert counts["tls_none_starttls-not-supported"] == "1"

@@ -413,6 +413,48 @@ host_scan(const struct host_fake *fake, struct answer *a)
 	slice_copy(scan->name, sizeof(scan->name), SLICE("Fake.Virus"));
 }
 
+/*
+ * An auth to which the password of everybody is "secret". PLAIN; LOGIN; and
+ * SCRAM-SHA-256 for one whose first response is "first" and second "proof".
+ * A verdict's code: 454 too many failures, 535 no, 250 another session's.
+ */
+static void
+host_auth(struct host *h, const struct auth_step *step,
+    const struct host_fake *fake, struct answer *a)
+{
+	static const struct slice plain = SLICE("\0alice\0secret");
+	struct auth_answer *answer = &a->as.auth;
+	bool is_right = slice_equals(step->response, plain) ||
+	    slice_equals(step->response, SLICE("secret")) ||
+	    slice_equals(step->response, SLICE("proof"));
+	bool is_more = step->mechanism != AUTH_PLAIN &&
+	    (slice_equals(step->response, SLICE("alice")) ||
+	    slice_equals(step->response, SLICE("first")));
+
+	if (step->exchange == 0 || step->session.size == 0 ||
+	    step->network.size == 0)
+		abort();
+	answer->result = AUTH_REFUSED;
+	if (!step->has_response || is_more) {
+		answer->result = AUTH_CONTINUE;
+		answer->challenge = step->mechanism == AUTH_LOGIN ?
+		    is_more ? SLICE("Password:") : SLICE("Username:") :
+		    is_more ? SLICE("r=1") : SLICE("");
+	} else if (is_right && fake->verdict.code <= 250) {
+		answer->result = AUTH_OK;
+		if (step->mechanism == AUTH_SCRAM_SHA_256)
+			answer->challenge = SLICE("v=1");
+		answer->voucher = (struct voucher){ .user = SLICE("alice"),
+			.address = SLICE("alice@example.org"),
+			.session = fake->verdict.code == 250 ?
+			    SLICE("another") : slice_of(h->s->id),
+			.expires_s = UINT64_MAX };
+		slice_copy(h->user, sizeof(h->user), SLICE("alice"));
+	}
+	if (fake->verdict.code == 454)
+		answer->result = AUTH_LIMITED;
+}
+
 /* Work the answer out now, while what the question points to is there. */
 static void
 host_think(struct host *h, const struct question *q)
@@ -468,6 +510,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_DKIM:
 		host_dkim(h, q->as.dkim, a);
+		break;
+	case QUESTION_AUTH_STEP:
+		host_auth(h, &q->as.auth_step->step, fake, a);
 		break;
 	case QUESTION_TRACE:
 		a->as.octets = SLICE("MACMACMACM");
@@ -571,6 +616,7 @@ host_open(struct host *h, const char *more_config)
 	setup.memory_bytes = limits_memory_bytes(h->config);
 	h->settings = (struct session_settings){ .config = h->config,
 		.kind = h->role,
+		.auth_offers = (1u << AUTH_MECHANISM_COUNT) - 1,
 		.host = &fake_session_host, .limits = limits_new(&setup),
 		.trail = trail_new(), .memory_bytes = setup.memory_bytes,
 		.max_recipients = session_max_recipients(h->config) };

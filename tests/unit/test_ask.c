@@ -87,6 +87,7 @@ put_route_reply(struct ipc_writer *w)
 {
 	struct route_answer a = { .kind = ROUTE_REFUSE, .verdict = refusal(),
 		.is_unknown_user = true, .alarm = SLICE("x"),
+		.is_elsewhere = true,
 		.explanation = SLICE("because"), .sealed = SLICE("") };
 
 	put_route_answer(w, &a);
@@ -105,6 +106,7 @@ get_route_reply(struct ipc_reader *r)
 	assert_string_equal(a.verdict.text, "moved");
 	assert_true(a.is_unknown_user);
 	assert_false(a.is_exempt);
+	assert_true(a.is_elsewhere);
 	same(a.alarm, "x");
 	same(a.explanation, "because");
 	return true;
@@ -530,6 +532,98 @@ get_signature(struct ipc_reader *r)
 }
 
 static void
+put_tag(struct ipc_writer *w)
+{
+	const struct vault_tag q = { VAULT_TAG_BATV,
+		SLICE("alice@example.org"), 20779 };
+
+	put_vault_tag(w, &q);
+}
+
+static bool
+get_tag(struct ipc_reader *r)
+{
+	struct vault_tag q;
+
+	if (!get_vault_tag(r, &q))
+		return false;
+	assert_int_equal(q.kind, VAULT_TAG_BATV);
+	same(q.address, "alice@example.org");
+	assert_int_equal(q.day, 20779);
+	return true;
+}
+
+static void
+put_dkim(struct ipc_writer *w)
+{
+	const struct vault_dkim q = { SLICE("example.org"), SLICE("text") };
+
+	put_vault_dkim(w, &q);
+}
+
+static bool
+get_dkim(struct ipc_reader *r)
+{
+	struct vault_dkim q;
+
+	if (!get_vault_dkim(r, &q))
+		return false;
+	same(q.domain, "example.org");
+	same(q.input, "text");
+	return true;
+}
+
+static void
+put_signed(struct ipc_writer *w)
+{
+	const struct vault_dkim_signed a = { 2, {
+	    { DKIM_RSA_SHA256, SLICE("r1"), SLICE("one") },
+	    { DKIM_ED25519_SHA256, SLICE("e1"), SLICE("two") } } };
+
+	put_vault_dkim_signed(w, &a);
+}
+
+static bool
+get_signed(struct ipc_reader *r)
+{
+	struct vault_dkim_signed a;
+
+	if (!get_vault_dkim_signed(r, &a))
+		return false;
+	assert_int_equal(a.n_signatures, 2);
+	assert_int_equal(a.signatures[0].algorithm, DKIM_RSA_SHA256);
+	same(a.signatures[0].selector, "r1");
+	assert_int_equal(a.signatures[1].algorithm, DKIM_ED25519_SHA256);
+	same(a.signatures[1].signature, "two");
+	return true;
+}
+
+static void
+put_entry(struct ipc_writer *w)
+{
+	const struct ledger_entry e = { SLICE("1@example.org"),
+		SLICE("b@example.net"), SLICE("alice@example.org"), 1234,
+		SLICE("q1w2e3") };
+
+	put_ledger_entry(w, &e);
+}
+
+static bool
+get_entry(struct ipc_reader *r)
+{
+	struct ledger_entry e;
+
+	if (!get_ledger_entry(r, &e))
+		return false;
+	same(e.message_id, "1@example.org");
+	same(e.recipient, "b@example.net");
+	same(e.sender, "alice@example.org");
+	assert_int_equal(e.time_s, 1234);
+	same(e.queue_id, "q1w2e3");
+	return true;
+}
+
+static void
 put_mailbox(struct ipc_writer *w)
 {
 	const struct mailbox_ask q = { SLICE("k3f9q2m7t"), SLICE("www-data") };
@@ -680,6 +774,109 @@ get_command(struct ipc_reader *r)
 	return true;
 }
 
+static void
+put_auth(struct ipc_writer *w)
+{
+	put_auth_step(w, &(struct auth_step){ .exchange = 7,
+	    .mechanism = AUTH_LOGIN, .is_first = true, .has_response = true,
+	    .response = SLICE("alice"), .session = SLICE("sess"),
+	    .network = SLICE("192.0.2.1") });
+}
+
+static bool
+get_auth(struct ipc_reader *r)
+{
+	struct auth_step q;
+
+	if (!get_auth_step(r, &q))
+		return false;
+	assert_int_equal(q.exchange, 7);
+	assert_int_equal(q.mechanism, AUTH_LOGIN);
+	assert_true(q.is_first);
+	assert_true(q.has_response);
+	same(q.response, "alice");
+	same(q.session, "sess");
+	same(q.network, "192.0.2.1");
+	return true;
+}
+
+static void
+put_who(struct ipc_writer *w)
+{
+	put_auth_peer(w, &(struct auth_peer){ .exchange = 8,
+	    .session = SLICE("sess"), .network = SLICE("") });
+}
+
+static bool
+get_who(struct ipc_reader *r)
+{
+	struct auth_peer q;
+
+	if (!get_auth_peer(r, &q))
+		return false;
+	assert_int_equal(q.exchange, 8);
+	same(q.session, "sess");
+	same(q.network, "");
+	return true;
+}
+
+static void
+put_granted(struct ipc_writer *w)
+{
+	struct auth_answer a = { .result = AUTH_OK,
+		.challenge = SLICE("v=x"),
+		.voucher = { .user = SLICE("alice@example.org"),
+		    .address = SLICE("alice@example.org"),
+		    .session = SLICE("sess"), .expires_s = 9 } };
+
+	a.voucher.mac[31] = 5;
+	put_auth_answer(w, &a);
+}
+
+static bool
+get_granted(struct ipc_reader *r)
+{
+	struct auth_answer a;
+
+	if (!get_auth_answer(r, &a))
+		return false;
+	assert_int_equal(a.result, AUTH_OK);
+	same(a.challenge, "v=x");
+	same(a.voucher.user, "alice@example.org");
+	assert_int_equal(a.voucher.expires_s, 9);
+	assert_int_equal(a.voucher.mac[31], 5);
+	return true;
+}
+
+static void
+put_not_granted(struct ipc_writer *w)
+{
+	put_auth_answer(w, &(struct auth_answer){ .result = AUTH_LIMITED });
+}
+
+static bool
+get_not_granted(struct ipc_reader *r)
+{
+	struct auth_answer a;
+
+	return get_auth_answer(r, &a) && a.result == AUTH_LIMITED &&
+	    a.challenge.size == 0;
+}
+
+static void
+put_offers(struct ipc_writer *w)
+{
+	put_auth_offers(w, 5);
+}
+
+static bool
+get_offers(struct ipc_reader *r)
+{
+	unsigned offers;
+
+	return get_auth_offers(r, &offers) && offers == 5;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -711,9 +908,18 @@ static const struct {
 	{ "queue_prepare", put_kept, get_kept },
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
+	{ "vault_tag", put_tag, get_tag },
+	{ "vault_dkim", put_dkim, get_dkim },
+	{ "vault_dkim_signed", put_signed, get_signed },
+	{ "ledger_entry", put_entry, get_entry },
 	{ "mailbox_ask", put_mailbox, get_mailbox },
 	{ "may_ask", put_may, get_may },
 	{ "may_answer", put_may_reply, get_may_reply },
+	{ "auth_step", put_auth, get_auth },
+	{ "auth_peer", put_who, get_who },
+	{ "auth_answer", put_granted, get_granted },
+	{ "auth_answer no", put_not_granted, get_not_granted },
+	{ "auth_offers", put_offers, get_offers },
 };
 
 static void
@@ -738,6 +944,57 @@ test_round_trips(void **state)
 		ipc_reader_init(&r, w.data, w.size);
 		assert_false(questions[i].get(&r));
 	}
+}
+
+static bool
+is_step(const struct auth_step *q)
+{
+	static struct ipc_writer w;
+	struct ipc_reader r;
+	struct auth_step got;
+
+	ipc_writer_init(&w);
+	put_auth_step(&w, q);
+	ipc_reader_init(&r, w.data, w.size);
+	return get_auth_step(&r, &got);
+}
+
+/* What auth would put into a log, hash, or keep. */
+static void
+test_auth_steps_out_of_bounds(void **state)
+{
+	static char long_one[AUTH_RESPONSE_MAX + 1];
+	const struct auth_step good = { .exchange = 1, .is_first = true,
+		.has_response = true, .response = SLICE("x"),
+		.session = SLICE("s"), .network = SLICE("n") };
+	struct auth_step q = good;
+
+	(void)state;
+	assert_true(is_step(&q));
+	q.mechanism = AUTH_MECHANISM_COUNT;
+	assert_false(is_step(&q));
+	q = good;
+	q.has_response = false;		/* then there is none */
+	assert_false(is_step(&q));
+	q.response = SLICE("");
+	assert_true(is_step(&q));
+	q.is_first = false;		/* and only at first */
+	assert_false(is_step(&q));
+	q = good;
+	q.response = (struct slice){ long_one, AUTH_RESPONSE_MAX };
+	assert_true(is_step(&q));
+	q.response.size++;
+	assert_false(is_step(&q));
+	q = good;
+	q.session = SLICE("s\n");
+	assert_false(is_step(&q));
+	q.session = SLICE("");
+	assert_false(is_step(&q));
+	q.session = SLICE("123456789012345678901234");
+	assert_false(is_step(&q));
+	q = good;
+	q.network = SLICE("");
+	assert_false(is_step(&q));
 }
 
 /* A peer that lies about what a struct can hold. */
@@ -874,6 +1131,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_auth_steps_out_of_bounds),
 		cmocka_unit_test(test_values_out_of_bounds),
 		cmocka_unit_test(test_dns_names),
 		cmocka_unit_test(test_vault_out_of_bounds),

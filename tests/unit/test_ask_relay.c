@@ -16,7 +16,7 @@ static const struct relay_recipient recipient = { 7, 3,
 	{ "rfc822;Bob+40example.net", 24 } };
 static const struct relay_send send_ask = { 7, { "example.net", 11 }, false,
 	{ "prvs=1234abcdef=alice@example.org", 33 }, DSN_RET_HDRS,
-	{ "QQ314159", 8 }, true, false, true, 512, 1ull << 33, 50 };
+	{ "QQ314159", 8 }, true, false, true, 512, 1ull << 33, 50, true };
 static const struct relay_result result = { 7, 3, RELAY_AT_RCPT,
 	{ 550, 1, 1, "no such user" }, { "mx.example.net[192.0.2.1]", 25 },
 	true };
@@ -83,6 +83,7 @@ get_send(struct ipc_reader *r)
 	assert_int_equal(q.message_offset, 512);
 	assert_true(q.message_size == 1ull << 33);
 	assert_int_equal(q.n_recipients, 50);
+	assert_true(q.is_asked_for);
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * envelope.c - see envelope.h.
+ * addressing.c - see addressing.h.
  */
 #include <pwd.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "address_list.h"
 #include "complain.h"
-#include "envelope.h"
+#include "addressing.h"
 #include "header.h"
 
 #define SHOWN 100	/* octets of what is wrong */
@@ -31,7 +31,7 @@ complete(const char *text, const struct address *a,
 /* ---- recipients ---- */
 
 static bool
-is_there(const struct envelope *e, const char *address)
+is_there(const struct addressing *e, const char *address)
 {
 	for (size_t i = 0; i < e->n_recipients; i++)
 		if (strcmp(e->recipients[i].address, address) == 0)
@@ -40,7 +40,7 @@ is_there(const struct envelope *e, const char *address)
 }
 
 static int
-add_one(struct envelope *e, const struct address *a,
+add_one(struct addressing *e, const struct address *a,
     const struct server_place *place)
 {
 	char *address = complete(a->text, a, place);
@@ -49,10 +49,10 @@ add_one(struct envelope *e, const struct address *a,
 		free(address);
 		return 0;
 	}
-	if (e->n_recipients == ENVELOPE_RECIPIENTS_MAX) {
+	if (e->n_recipients == ADDRESSING_RECIPIENTS_MAX) {
 		free(address);
 		return complain(EX_UNAVAILABLE, "more than %d recipients",
-		    ENVELOPE_RECIPIENTS_MAX);
+		    ADDRESSING_RECIPIENTS_MAX);
 	}
 	if (address != NULL && e->n_recipients == e->room) {
 		size_t room = e->room * 2 + 16;
@@ -76,7 +76,7 @@ add_one(struct envelope *e, const struct address *a,
 
 /* where: "To", or "the command line". */
 static int
-add_list(struct envelope *e, struct slice value, const char *where,
+add_list(struct addressing *e, struct slice value, const char *where,
     const struct server_place *place)
 {
 	enum address_list_step step;
@@ -98,7 +98,7 @@ add_list(struct envelope *e, struct slice value, const char *where,
 }
 
 int
-envelope_add(struct envelope *e, const char *text,
+addressing_add(struct addressing *e, const char *text,
     const struct server_place *place)
 {
 	size_t before = e->n_recipients;
@@ -131,7 +131,7 @@ has_resent(struct slice header)
 }
 
 static int
-take_field(struct envelope *e, const struct header_field *field,
+take_field(struct addressing *e, const struct header_field *field,
     bool is_resent, const struct server_place *place)
 {
 	static const char *const names[] = { "To", "Cc", "Bcc" };
@@ -150,7 +150,7 @@ take_field(struct envelope *e, const struct header_field *field,
 }
 
 int
-envelope_take_header(struct envelope *e, struct letter *letter,
+addressing_take_header(struct addressing *e, struct letter *letter,
     const struct server_place *place)
 {
 	struct slice header = buf_slice(&letter->header);
@@ -182,7 +182,7 @@ caller(void)
 
 /* "a@x.example", "<>", "", "joe", "Joe <joe@x.example>". */
 static int
-parse_sender(struct envelope *e, const char *text,
+parse_sender(struct addressing *e, const char *text,
     const struct server_place *place)
 {
 	struct address_list list;
@@ -203,7 +203,7 @@ parse_sender(struct envelope *e, const char *text,
 }
 
 int
-envelope_set_sender(struct envelope *e, const struct sendmail_options *o,
+addressing_set_sender(struct addressing *e, const struct sendmail_options *o,
     const struct server_place *place)
 {
 	const struct passwd *pw;
@@ -218,11 +218,11 @@ envelope_set_sender(struct envelope *e, const struct sendmail_options *o,
 }
 
 void
-envelope_free(struct envelope *e)
+addressing_free(struct addressing *e)
 {
 	for (size_t i = 0; i < e->n_recipients; i++)
 		free(e->recipients[i].address);
 	free(e->recipients);
 	free(e->sender);
-	*e = (struct envelope){ .sender = NULL };
+	*e = (struct addressing){ .sender = NULL };
 }

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fetch.c - see fetch.h.
+ */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include "fetch.h"
+
+struct watch {			/* of one of libcurl's sockets */
+	struct fetcher *fetcher;
+	struct loop_io io;
+};
+
+struct fetcher {
+	struct loop *loop;
+	CURLM *multi;
+	struct loop_timer timer;
+	struct buf ca;
+};
+
+struct fetch {
+	CURL *easy;
+	struct curl_slist *resolve;
+	struct buf text;
+	char error[CURL_ERROR_SIZE];
+	fetch_done_fn *done;
+	void *arg;
+};
+
+static void
+fetch_end(struct fetcher *f, struct fetch *fetch, CURLcode code)
+{
+	const char *type = NULL, *why = NULL;
+	long status = 0;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, &type);
+	if (code != CURLE_OK)
+		why = *fetch->error != '\0' ? fetch->error :
+		    curl_easy_strerror(code);
+	else if (status != 200)
+		why = "the answer is not 200";
+	else if (type == NULL || strncasecmp(type, "text/plain", 10) != 0)
+		why = "it is not text/plain";	/* RFC 8461 3.2 */
+	curl_multi_remove_handle(f->multi, fetch->easy);
+	fetch->done(fetch->arg, buf_slice(&fetch->text), why);
+	curl_easy_cleanup(fetch->easy);
+	curl_slist_free_all(fetch->resolve);
+	buf_free(&fetch->text);
+	free(fetch);
+}
+
+static void
+reap(struct fetcher *f)
+{
+	struct fetch *fetch;
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+		CURLcode code = m->data.result;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &fetch);
+		fetch_end(f, fetch, code);
+	}
+}
+
+/* ---- libcurl's events ---- */
+
+static void
+on_io(struct loop_io *io, uint32_t events, void *arg)
+{
+	struct watch *w = arg;
+	struct fetcher *f = w->fetcher;
+	int what = ((events & EPOLLIN) ? CURL_CSELECT_IN : 0) |
+	    ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
+	    ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
+	int running;
+
+	curl_multi_socket_action(f->multi, io->fd, what, &running);
+	reap(f);
+}
+
+static void
+on_timer(struct loop_timer *timer, void *arg)
+{
+	struct fetcher *f = arg;
+	int running;
+
+	(void)timer;
+	curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	reap(f);
+}
+
+static int
+want_timer(CURLM *multi, long ms, void *arg)
+{
+	struct fetcher *f = arg;
+
+	(void)multi;
+	if (ms < 0)
+		loop_timer_stop(f->loop, &f->timer);
+	else
+		loop_timer_start(f->loop, &f->timer, (uint32_t)ms, on_timer,
+		    f);
+	return 0;
+}
+
+static int
+want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *mine)
+{
+	struct fetcher *f = arg;
+	struct watch *w = mine;
+	uint32_t events = ((what & CURL_POLL_IN) ? (uint32_t)EPOLLIN : 0) |
+	    ((what & CURL_POLL_OUT) ? (uint32_t)EPOLLOUT : 0);
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		if (w != NULL)
+			loop_unwatch(f->loop, &w->io);
+		free(w);
+		return 0;
+	}
+	if (w != NULL)
+		return loop_change(f->loop, &w->io, events) == 0 ? 0 : -1;
+	w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return -1;
+	w->fetcher = f;
+	if (loop_watch(f->loop, &w->io, fd, events, on_io, w) < 0) {
+		free(w);
+		return -1;
+	}
+	curl_multi_assign(f->multi, fd, w);
+	return 0;
+}
+
+static size_t
+on_octets(char *data, size_t size, size_t n, void *arg)
+{
+	struct fetch *fetch = arg;
+
+	return buf_append(&fetch->text, data, size * n) == 0 ? size * n : 0;
+}
+
+/* ---- life ---- */
+
+struct fetcher *
+fetcher_new(struct loop *loop, struct slice ca)
+{
+	struct fetcher *f = calloc(1, sizeof *f);
+
+	if (f == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+	    (ca.size > 0 && buf_append_slice(&f->ca, ca) != 0) ||
+	    (f->multi = curl_multi_init()) == NULL) {
+		free(f);
+		return NULL;
+	}
+	f->loop = loop;
+	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	curl_multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 20L);
+	return f;
+}
+
+static void
+set_limits(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+	    (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)FETCH_S);
+	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)FETCH_OCTETS_MAX);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+	    (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
+static bool
+set_up(struct fetcher *f, struct fetch *fetch, const char *host,
+    const char *path, const char *addresses)
+{
+	struct curl_blob ca = { f->ca.data, f->ca.size, CURL_BLOB_NOCOPY };
+	char text[1024];
+	CURL *easy = fetch->easy;
+
+	if (snprintf(text, sizeof text, "%s:443:%s", host, addresses) >=
+	    (int)sizeof text)
+		return false;
+	fetch->resolve = curl_slist_append(NULL, text);
+	snprintf(text, sizeof text, "https://%s/%s", host, path);
+	set_limits(easy);
+	curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &ca);
+	curl_easy_setopt(easy, CURLOPT_RESOLVE, fetch->resolve);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_octets);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+	return fetch->resolve != NULL && f->ca.size > 0 &&
+	    curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
+}
+
+struct fetch *
+fetch_begin(struct fetcher *f, const char *host, const char *path,
+    const char *addresses, fetch_done_fn *done, void *arg)
+{
+	struct fetch *fetch = calloc(1, sizeof *fetch);
+
+	if (fetch == NULL)
+		return NULL;
+	fetch->text.maximum = FETCH_OCTETS_MAX;
+	fetch->done = done;
+	fetch->arg = arg;
+	fetch->easy = curl_easy_init();
+	if (fetch->easy != NULL && set_up(f, fetch, host, path, addresses) &&
+	    curl_multi_add_handle(f->multi, fetch->easy) == CURLM_OK)
+		return fetch;
+	curl_easy_cleanup(fetch->easy);
+	curl_slist_free_all(fetch->resolve);
+	free(fetch);
+	return NULL;
+}

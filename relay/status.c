@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * status.c - relay's counters, for `posternctl relay`.
+ */
+#include "relay.h"
+
+static unsigned
+count_idle(const struct relay *r)
+{
+	unsigned n = 0;
+
+	for (const struct connection *c = r->connections; c != NULL;
+	    c = c->next)
+		n += c->job == NULL;
+	return n;
+}
+
+static unsigned
+count_waiting(const struct relay *r)
+{
+	unsigned n = 0;
+
+	for (const struct job *job = r->jobs; job != NULL; job = job->next)
+		n += job->is_waiting;
+	return n;
+}
+
+static void
+put_status(struct buf *to, const struct relay *r)
+{
+	const struct relay_counts *n = &r->counts;
+
+	(void)buf_printf(to, "jobs=%llu jobs_now=%zu jobs_waiting=%u "
+	    "connections=%llu connections_now=%zu connections_idle=%u "
+	    "reused=%llu delivered=%llu deferred=%llu refused=%llu "
+	    "bad_hosts=%zu skipped=%llu", (unsigned long long)n->jobs,
+	    r->n_jobs, count_waiting(r), (unsigned long long)n->connections,
+	    r->n_connections, count_idle(r), (unsigned long long)n->reused,
+	    (unsigned long long)n->delivered,
+	    (unsigned long long)n->deferred, (unsigned long long)n->refused,
+	    penalties_count(r->penalties, loop_now_us(r->c.loop)),
+	    (unsigned long long)n->hosts_skipped);
+	tls_report_put(to, &r->report);
+}
+
+bool
+relay_on_status(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct relay *r = arg;
+	struct buf line = { .maximum = 8192 };
+	struct ipc_writer w;
+
+	if (m->body.size != 0)
+		return false;
+	put_status(&line, r);
+	ipc_writer_init(&w);
+	ipc_put_slice(&w, buf_slice(&line));
+	(void)channel_answer(ch, m->id, RELAY_STATUS, &w, -1);
+	buf_free(&line);
+	return true;
+}

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: ISC
+"""Our own users' mail through the whole server: from a program on this host
+or a mail program with a password, through queue and relay, to a server that
+answers as a test wants; and home again, when it does not take it."""
+import os
+import re
+import signal
+import threading
+
+import pytest
+
+from client import Client
+from postern import wait_until
+from relay_lab import Sink
+from test_auth import ALICE, PASSWORD, Submission, hash_of, user_lines
+
+REMOTE = "bob@remote.example"
+LISTEN = 'listen "unix:{folder}/submit" {{ role = local }}\n'
+SOON = "queue {{ retry_first = 1s  retry_longest = 1s }}\n" \
+    "resolver {{ servers = {{ \"127.0.0.1@9\" }}  dnssec = off  timeout = 1s }}\n"
+
+
+class Outbound(Submission):
+    """A server with all listeners; its mail leaves for sink."""
+
+    def __init__(self, sink, more="", **options):
+        super().__init__(user_lines(alice=hash_of(PASSWORD),
+                                    carol=hash_of(PASSWORD)), more=LISTEN +
+                         "relay {{ smart_host = \"smtp:[127.0.0.1]:%d\" }}\n"
+                         % sink.port + SOON + more, **options)
+        self.serial = 0
+
+    def text(self, body="Hello.\n", sender=ALICE, recipient=REMOTE):
+        """A message, and its Message-ID."""
+        self.serial += 1
+        name = "<%d.%d@client.example>" % (self.serial, os.getpid())
+        return ("From: %s\nTo: %s\nSubject: test\nMessage-ID: %s\nDate: "
+                "Sat, 21 Nov 2026 12:00:00 +0000\n\n%s" % (
+                    sender, recipient, name, body)).replace(
+                        "\n", "\r\n"), name
+
+    def send(self, recipients, text, sender=ALICE):
+        """By a mail program that has given its password."""
+        with self.submit() as client:
+            client.login("alice@example.org", PASSWORD)
+            return client.sendmail(sender, recipients, text)
+
+    def send_local(self, recipients, text, sender="root@example.org"):
+        """By a program on this host; the reply to the dot."""
+        with Client(self.folder + "/submit") as client:
+            client.ehlo()
+            reply = client.deliver(recipients, text, sender=sender)
+            client.quit()
+            return reply
+
+    def waiting(self):
+        """Files of the spool."""
+        return [os.path.join(folder, name) for folder, _, names in
+                os.walk(self.folder + "/state/spool") for name in names]
+
+    def wait_sent(self):
+        """Until nothing is left to send."""
+        wait_until(lambda: not self.waiting(), 30, "an empty queue")
+
+
+@pytest.fixture(name="start")
+def fixture_start():
+    """start(replies of the sink, **options) -> (server, sink)."""
+    made = []
+
+    def factory(replies=None, **options):
+        sink = Sink(replies)
+        server = Outbound(sink, **options)
+        made.extend((sink, server))
+        server.start()
+        return server, sink
+    yield factory
+    problems = []
+    for thing in reversed(made):
+        if isinstance(thing, Outbound):
+            thing.stop()
+            problems += thing.problems()
+        thing.close()
+    assert not problems
+
+
+def id_of(message):
+    return re.search(rb"(?mi)^Message-ID: (\S+)", message.text).group(1)
+
+
+def count(sink, name):
+    """How often the sink has taken this message."""
+    return sum(id_of(m) == name.encode() for m in sink.messages)
+
+
+# ---- it leaves ----
+
+def test_from_a_program_on_this_host(start):
+    server, sink = start()
+    text, name = server.text(sender="root@example.org")
+    assert server.send_local(REMOTE, text).code == 250
+    server.wait_sent()
+    assert count(sink, name) == 1
+    [message] = sink.messages
+    assert re.match(r"FROM:<prvs=[0-9][0-9]{3}[0-9a-f]{6}=root@example\.org>",
+                    message.sender)
+    assert [r.split()[0] for r in message.recipients] == ["TO:<%s>" % REMOTE]
+    assert message.text.endswith(b"\r\n\r\nHello.\r\n")
+
+
+def test_with_a_password(start):
+    server, sink = start()
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    server.wait_sent()
+    assert count(sink, name) == 1
+
+
+def test_some_here_some_elsewhere(start):
+    server, sink = start()
+    text, name = server.text()
+    assert server.send([REMOTE, "carol@example.org", "x@far.example"],
+                       text) == {}
+    # what is here was delivered before the 250
+    [mail] = server.mail("carol")
+    assert mail.get("Message-ID") == name
+    server.wait_sent()
+    taken = sorted(r.split()[0] for m in sink.messages for r in m.recipients)
+    assert taken == ["TO:<%s>" % REMOTE, "TO:<x@far.example>"]
+
+
+def test_strangers_leave_nothing_here(start):
+    server, sink = start()
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<alice@example.org>", "250")
+        c.expect("RCPT TO:<%s>" % REMOTE, "550 5.7.1")
+        c.command("AUTH PLAIN")
+        assert "AUTH" not in c.ehlo()
+    assert server.waiting() == [] and sink.sessions == []
+
+
+def test_nobody_without_a_password(start):
+    server, _ = start()
+    with server.submit() as client:
+        assert client.docmd("MAIL", "FROM:<alice@example.org>")[0] == 530
+
+
+# ---- it waits ----
+
+def test_refused_for_now(start):
+    tries = []
+
+    def rcpt(_, arg):
+        tries.append(arg)
+        return "450 4.2.1 later" if len(tries) < 3 else "250 2.1.5 ok"
+    server, sink = start({"rcpt": rcpt})
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    server.wait_sent()
+    assert len(tries) == 3 and count(sink, name) == 1
+    assert server.mail("alice") == []
+
+
+@pytest.mark.parametrize("role", ["queue", "relay"])
+def test_one_is_killed(start, role):
+    allowed = []
+    server, sink = start({"rcpt": lambda *_: "250 2.1.5 ok" if allowed else
+                          "450 4.2.1 later"})
+    server.may_crash = True
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    wait_until(lambda: sink.sessions, 15, "a first try")
+    for pid in server.children(role):
+        os.kill(pid, signal.SIGKILL)
+    allowed.append(True)
+    server.wait_sent()
+    assert count(sink, name) == 1
+
+
+def test_all_are_killed(start):
+    server, sink = start({"rcpt": "450 4.2.1 later"})
+    server.may_crash = True
+    names = []
+    for _ in range(5):
+        text, name = server.text()
+        assert server.send([REMOTE], text) == {}
+        names.append(name)
+    server.kill_tree()
+    sink.replies.clear()
+    server.start()
+    server.wait_sent()
+    assert [count(sink, name) for name in names] == [1] * 5
+
+
+def test_a_stop_loses_nothing(start):
+    server, sink = start({"rcpt": "450 4.2.1 later"})
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    assert server.stop() == 0
+    assert server.waiting()
+    sink.replies.clear()
+    server.start()
+    server.wait_sent()
+    assert count(sink, name) == 1
+
+
+def test_a_reload_loses_nothing(start):
+    server, sink = start({"rcpt": "450 4.2.1 later"})
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    server.reload()
+    server.wait_event("drained")
+    sink.replies.clear()
+    server.wait_sent()
+    assert count(sink, name) == 1
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    server.wait_sent()
+    assert count(sink, name) == 1
+
+
+# ---- it comes home ----
+
+def test_refused_for_good(start):
+    server, sink = start({"rcpt": "550 5.1.1 nobody of this name"})
+    text, name = server.text(body="The secret body.\n")
+    assert server.send([REMOTE], text) == {}
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    [mail] = server.mail("alice")
+    assert mail.get("Return-Path") == "<>"
+    assert mail.get("Auto-Submitted") == "auto-replied"
+    assert mail.get("Content-Type").startswith("multipart/report")
+    said = mail.raw.decode()
+    for want in (REMOTE, "nobody of this name", name, "5.1.1",
+                 "Action: failed"):
+        assert want in said, want
+    assert "The secret body" not in said
+    server.wait_sent()
+    assert sink.messages == []
+
+
+def test_of_an_account_without_mailbox(start):
+    """root's goes to postmaster: never to where root's mail would lead."""
+    server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})
+    server.write("aliases", "postmaster: alice\nabuse: alice\n"
+                 "root: carol\n")
+    text, _ = server.text(sender="root@example.org")
+    assert server.send_local(REMOTE, text).code == 250
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    server.wait_sent()
+    assert server.mail("carol") == []
+
+
+def test_one_of_two(start):
+    server, sink = start({"rcpt": lambda _, arg: "550 5.1.1 not here"
+                          if "bob" in arg else "250 2.1.5 ok"})
+    text, name = server.text()
+    assert server.send([REMOTE, "carla@remote.example"], text) == {}
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    server.wait_sent()
+    assert count(sink, name) == 1
+    [mail] = server.mail("alice")
+    report = mail.raw.decode()
+    assert REMOTE in report
+    assert "Final-Recipient: rfc822;carla@remote.example" not in \
+        report.replace("; ", ";")
+
+
+# ---- a relay with other settings ----
+
+def test_settings_change_in_the_middle(start):
+    """What has begun is ended by the one that began it: once."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def dot(session, _):
+        message = session.sink.ended[-1]
+        begun.set()
+        goes_on.wait(30)
+        session.sink.messages.append(message)
+        return "250 2.0.0 taken"
+    server, sink = start({"dot": dot})
+    [old] = server.children("relay")
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    assert begun.wait(30)
+    server.write_config(more=server.pieces["more"].replace(
+        "relay {{", "relay {{ command_timeout = 4m "))
+    server.reload()
+    wait_until(lambda: len(server.children("relay")) == 2, 15, "another")
+    # it works already
+    sink.replies.pop("dot")
+    other_text, other = server.text()
+    assert server.send([REMOTE], other_text) == {}
+    wait_until(lambda: count(sink, other) == 1, 15, "the next message")
+    assert old in server.children("relay")
+    goes_on.set()
+    server.wait_sent()
+    wait_until(lambda: old not in server.children("relay"), 15, "its end")
+    assert (count(sink, name), count(sink, other)) == (1, 1)

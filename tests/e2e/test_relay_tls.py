@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: ISC
+"""relay and TLS: opportunistic, DANE, MTA-STS, REQUIRETLS, a password for
+the smart host; and that nothing leaves where a proof fails."""
+import base64
+import hashlib
+import http.server
+import os
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from postern import IS_ROOT
+from relay_lab import FAILED, FEATURES, Lab, Sink
+
+TEXT = b"Subject: x\n\nsecret\n"
+BOB = "bob@example.net"
+NAME = "mx.example.net"
+HTTPS = "127.0.0.77"
+
+
+class Authority:
+    """A CA and what it signs."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.path = self.make("ca", "-x509", "-subj", "/CN=test CA")
+        self.number = 0
+
+    def run(self, *args):
+        """openssl."""
+        return subprocess.run(["openssl", *args], check=True,
+                              capture_output=True, cwd=self.folder).stdout
+
+    def make(self, stem, *args):
+        """A new key, and a self-signed certificate."""
+        self.run("req", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                 stem + ".key", "-out", stem + ".pem", "-days", "30", *args)
+        return os.path.join(self.folder, stem + ".pem")
+
+    def sign(self, name, days=30):
+        """(certificate with chain, key) for a name."""
+        self.number += 1
+        stem = "c%d" % self.number
+        with open(os.path.join(self.folder, stem + ".ext"), "w",
+                  encoding="ascii") as f:
+            f.write("subjectAltName=DNS:%s\n" % name)
+        self.run("req", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                 stem + ".key", "-out", stem + ".csr", "-subj", "/CN=x")
+        self.run("x509", "-req", "-in", stem + ".csr", "-CA", "ca.pem",
+                 "-CAkey", "ca.key", "-CAcreateserial", "-out",
+                 stem + ".crt", "-days", str(days), "-extfile",
+                 stem + ".ext")
+        with open(os.path.join(self.folder, stem + ".pem"), "wb") as f:
+            for part in (stem + ".crt", "ca.pem"):
+                with open(os.path.join(self.folder, part), "rb") as g:
+                    f.write(g.read())
+        return tuple(os.path.join(self.folder, stem + end)
+                     for end in (".pem", ".key"))
+
+    def tlsa(self, pem, usage=3, selector=1, matching=1):
+        """A TLSA record of the first certificate in a file."""
+        der = self.run("x509", "-in", pem, "-outform", "DER") \
+            if selector == 0 else self.run(
+                "pkey", "-pubin", "-outform", "DER", "-in",
+                self.public(pem))
+        data = {0: lambda d: d, 1: lambda d: hashlib.sha256(d).digest(),
+                2: lambda d: hashlib.sha512(d).digest()}[matching](der)
+        return "%d %d %d %s" % (usage, selector, matching, data.hex())
+
+    def public(self, pem):
+        """The file of its public key."""
+        path = pem + ".pub"
+        with open(path, "wb") as f:
+            f.write(self.run("x509", "-in", pem, "-noout", "-pubkey"))
+        return path
+
+
+@pytest.fixture(scope="module", name="ca")
+def _ca(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+def table(port, tlsa=None, mx=(NAME,)):
+    """example.net and its hosts."""
+    t = {("example.net", "MX"): ["10 " + m for m in mx]}
+    for m in mx:
+        t[m, "A"] = ["127.0.0.1"]
+    if tlsa is not None:
+        t["_%d._tcp.%s" % (port, NAME), "TLSA"] = tlsa
+    return t
+
+
+def lab_for(sink, ca, tlsa=None, mode="dane", secure=True, more=""):
+    """A relay that trusts the CA."""
+    return Lab(table(sink.port, tlsa), sink.port,
+               'tls = "%s"\nca_file = "%s"\n%s' % (mode, ca.path, more),
+               secure=secure)
+
+
+# ---- opportunistic ----
+
+def test_opportunistic(ca):
+    """TLS where it is offered, whatever the certificate; EHLO again."""
+    with Sink(tls=ca.sign("other.example")) as sink, \
+            lab_for(sink, ca, mode="opportunistic") as lab:
+        r = lab.send("example.net", [BOB], TEXT)
+        assert r.codes == [250] and r.tls.startswith("TLSv1.3 ")
+        assert sink.sessions[0].is_tls
+        assert [c.split()[0] for c in sink.commands[:3]] == [
+            "EHLO", "STARTTLS", "EHLO"]
+        big = b"Subject: big\n\n" + b"0123456789\n" * 300000
+        assert lab.send("example.net", [BOB], big).codes == [250]
+        assert sink.messages[-1].text == big.replace(b"\n", b"\r\n")
+
+
+def test_handshake_fails(ca):
+    """In the clear after that, where nothing requires TLS; not otherwise."""
+    def broken(session, _arg):
+        session.say("220 go on")
+        session.socket.recv(10)
+        session.socket.sendall(b"this is no TLS at all\r\n" * 10)
+        time.sleep(0.2)
+    for mode, code in (("opportunistic", 250), ("required", 451)):
+        with Sink({"starttls": broken}, FEATURES + ("STARTTLS",)) as sink, \
+                lab_for(sink, ca, mode=mode) as lab:
+            r = lab.send("example.net", [BOB], TEXT)
+            assert r.codes == [code], r[0]
+            assert len(sink.messages) == (code == 250)
+
+
+def test_starttls_refused(ca):
+    """454: in the clear, or not at all."""
+    for mode, code in (("opportunistic", 250), ("required", 454)):
+        with Sink({"starttls": "454 4.7.0 no"},
+                  FEATURES + ("STARTTLS",)) as sink, \
+                lab_for(sink, ca, mode=mode) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [code]
+    with Sink() as sink, lab_for(sink, ca, mode="required") as lab:
+        r = lab.send("example.net", [BOB], TEXT)
+        assert r.codes == [451] and r[0].enhanced == "4.7.5"
+        assert r[0].stage == "tls" and not sink.messages
+
+
+def test_injection(ca):
+    """Octets behind the 220 in the clear are not taken for what comes."""
+    with Sink({"starttls": "220 go on\r\n250 injected"},
+              FEATURES + ("STARTTLS",)) as sink, \
+            lab_for(sink, ca, mode="required") as lab:
+        r = lab.send("example.net", [BOB], TEXT)
+        assert r.codes == [451] and "more than its reply" in r[0].text
+
+
+# ---- DANE ----
+
+def test_dane(ca):
+    """Which records fit; what fails is not delivered, but later."""
+    good = ca.sign("other.name.example")
+    named = ca.sign(NAME)
+    by_domain = ca.sign("example.net")
+    tlsa, ta = ca.tlsa, ca.path
+    bad = "3 1 1 " + "ab" * 32
+    cases = [
+        (good, [tlsa(good[0])], 250),		# 3: any name
+        (good, [tlsa(good[0], 3, 0, 1)], 250),
+        (good, [tlsa(good[0], 3, 1, 2)], 250),
+        (good, [tlsa(good[0], 3, 0, 0)], 250),
+        (good, [bad, tlsa(good[0])], 250),
+        (good, [bad], 451),
+        (named, [tlsa(ta, 2, 0, 1)], 250),	# 2: name must fit
+        (named, [tlsa(ta, 2, 1, 1)], 250),
+        (by_domain, [tlsa(ta, 2, 0, 1)], 250),
+        (good, [tlsa(ta, 2, 0, 1)], 451),
+        # records that cannot be used: TLS, but no proof
+        (good, ["1 1 1 " + "ab" * 32], 250),
+        (good, ["3 1 1 abcd"], 250),
+        (good, ["1 1 1 " + "ab" * 32, bad], 451),
+    ]
+    for i, (pair, records, code) in enumerate(cases):
+        with Sink(tls=pair) as sink, lab_for(sink, ca, records) as lab:
+            r = lab.send("example.net", [BOB], TEXT)
+            assert r.codes == [code], (i, r[0])
+            assert r.codes == [250] or r[0].stage == "tls"
+            assert len(sink.messages) == (code == 250)
+            if code == 250 and i < 5:
+                assert r.tls.endswith(" dane")
+
+
+def test_dane_needs_tls(ca):
+    """Records, and no STARTTLS: an attack, or a mistake; not delivered."""
+    for records in (["3 1 1 " + "ab" * 32], ["1 1 1 " + "ab" * 32]):
+        with Sink() as sink, lab_for(sink, ca, records) as lab:
+            r = lab.send("example.net", [BOB], TEXT)
+            assert r.codes == [451] and not sink.messages
+
+
+def test_dane_unknown(ca):
+    """The DNS is silent about TLSA: not delivered; MX or addresses that are
+    not signed: TLSA is not even asked for."""
+    pair = ca.sign(NAME)
+    with Sink(tls=pair) as sink, lab_for(sink, ca) as lab:
+        lab.dns.table["_%d._tcp.%s" % (sink.port, NAME), "TLSA"] = FAILED
+        r = lab.send("example.net", [BOB], TEXT)
+        assert r.codes == [451] and not sink.sessions
+    for secure in ((), ("example.net",), (NAME,)):
+        with Sink(tls=pair) as sink, \
+                lab_for(sink, ca, ["3 1 1 " + "ab" * 32],
+                        secure=secure) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [250]
+            assert not any(k == "TLSA" for _, k in lab.dns.asked)
+
+
+# ---- MTA-STS ----
+
+class PolicyHost:
+    """https://mta-sts.example.net, on HTTPS port 443."""
+
+    def __init__(self, pair, text, status=200, kind="text/plain"):
+        host = self
+        self.text, self.status, self.kind = text, status, kind
+        self.n = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            """One document."""
+
+            def do_GET(self):
+                """Whatever is asked for."""
+                host.n += 1
+                host.path = self.path
+                self.send_response(host.status)
+                self.send_header("Content-Type", host.kind)
+                self.send_header("Location", "https://evil.example/")
+                self.end_headers()
+                self.wfile.write(host.text)
+
+            def log_message(self, *_):
+                """Quiet."""
+        self.server = http.server.ThreadingHTTPServer((HTTPS, 443), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        self.server.socket = context.wrap_socket(
+            self.server.socket, server_side=True,
+            do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def policy(mode, *hosts, age=86400):
+    """A policy's text."""
+    return ("version: STSv1\r\nmode: %s\r\n" % mode + "".join(
+        "mx: %s\r\n" % h for h in hosts) + "max_age: %d\r\n" % age).encode()
+
+
+def sts_lab(sink, ca):
+    """A relay, and a domain with a record."""
+    lab = lab_for(sink, ca, secure=())
+    lab.dns.table["_mta-sts.example.net", "TXT"] = ["v=STSv1; id=1;"]
+    lab.dns.table["mta-sts.example.net", "A"] = [HTTPS]
+    return lab
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="port 443")
+def test_sts(ca):
+    """What a policy asks of host, TLS and certificate."""
+    good, other = ca.sign(NAME), ca.sign("other.example")
+    web = ca.sign("mta-sts.example.net")
+    cases = [
+        (good, policy("enforce", NAME), 250, " verified"),
+        (good, policy("enforce", "*.example.net"), 250, " verified"),
+        (good, policy("enforce", "mx.example.com"), 451, ""),
+        (other, policy("enforce", NAME), 451, ""),
+        (None, policy("enforce", NAME), 451, ""),
+        (other, policy("testing", NAME), 250, ""),
+        (other, policy("none"), 250, ""),
+        (None, policy("testing", "mx.example.com"), 250, ""),
+        (other, b"no policy at all", 250, ""),
+        (other, policy("enforce", NAME) + b"x" * 70000, 250, ""),
+    ]
+    for i, (pair, text, code, tls) in enumerate(cases):
+        with Sink(tls=pair) as sink, PolicyHost(web, text) as host, \
+                sts_lab(sink, ca) as lab:
+            r = lab.send("example.net", [BOB], TEXT)
+            assert r.codes == [code], (i, r[0])
+            assert len(sink.messages) == (code == 250)
+            assert host.n == 1 and host.path == "/.well-known/mta-sts.txt"
+            assert r.tls.endswith(tls) or not tls
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="port 443")
+def test_sts_host_is_false(ca):
+    """No policy from a host without the right certificate, with another
+    type or status: and no redirection is followed."""
+    other = ca.sign("other.example")
+    for web, status, kind in (
+            ("mta-sts.example.com", 200, "text/plain"),
+            ("mta-sts.example.net", 301, "text/plain"),
+            ("mta-sts.example.net", 404, "text/plain"),
+            ("mta-sts.example.net", 200, "text/html")):
+        with Sink(tls=other) as sink, \
+                PolicyHost(ca.sign(web), policy("enforce", NAME), status,
+                           kind), sts_lab(sink, ca) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [250]
+            assert lab.relay.events("mta_sts")[0]["effect"] == "no policy"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="port 443")
+def test_sts_is_kept(ca):
+    """Fetched once; it holds when its host is gone and the record too."""
+    good, other = ca.sign(NAME), ca.sign("other.example")
+    web = ca.sign("mta-sts.example.net")
+    with Sink(tls=good) as sink, sts_lab(sink, ca) as lab:
+        with PolicyHost(web, policy("enforce", NAME)) as host:
+            for _ in range(3):
+                assert lab.send("example.net", [BOB], TEXT).codes == [250]
+            assert host.n == 1
+        sink.context.load_cert_chain(*other)
+        for session in sink.sessions:
+            session.close()
+        time.sleep(0.2)
+        lab.dns.table["_mta-sts.example.net", "TXT"] = FAILED
+        assert lab.send("example.net", [BOB], TEXT).codes == [451]
+
+
+# ---- REQUIRETLS, smart host ----
+
+def test_requiretls(ca):
+    """Only to a proved host that says REQUIRETLS; else the sender is told."""
+    good, other = ca.sign(NAME), ca.sign("other.example")
+    more = FEATURES + ("REQUIRETLS",)
+    for pair, features, secure, code in (
+            (good, more, True, 250), (good, FEATURES, True, 550),
+            (good, more, (), 550), (other, more, True, 451),
+            (None, more, True, 451)):
+        with Sink(features=features, tls=pair) as sink, \
+                lab_for(sink, ca, secure=secure) as lab:
+            r = lab.send("example.net", [BOB], TEXT, tls=True)
+            assert r.codes == [code], r[0]
+            assert len(sink.messages) == (code == 250)
+            if code == 250:
+                assert " REQUIRETLS" in [c for c in sink.commands
+                                         if c.startswith("MAIL")][0]
+            if code == 550:
+                assert r[0].enhanced == "5.7.30"
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_smart_host(ca, tmp_path, mechanism):
+    """A password goes over TLS to the host that it is for, nowhere else."""
+    secret = tmp_path / "password"
+    secret.write_text("pass word\n", encoding="ascii")
+    more = 'smart_host = "smtp:[localhost]:25"\nsmart_host_user = "user"\n' \
+        'smart_host_password_file = "%s"' % secret
+    heard = []
+
+    def auth(session, arg):
+        if arg == "LOGIN":
+            session.say("334 VXNlcm5hbWU6")
+            heard.append(base64.b64decode(session.line()))
+            session.say("334 UGFzc3dvcmQ6")
+            heard.append(base64.b64decode(session.line()))
+        else:
+            heard.extend(base64.b64decode(arg.split()[1]).split(b"\0")[1:])
+        return "235 2.7.0 ok" if heard[1] == b"pass word" else "535 5.7.8 no"
+    features = FEATURES + ("AUTH " + mechanism,)
+    dns = {("smart.example", "A"): ["127.0.0.1"]}
+    config = 'ca_file = "%s"\n%s' % (ca.path, more)
+    for pair, code in ((ca.sign("smart.example"), 250),
+                       (ca.sign("other.example"), 451), (None, 451)):
+        heard.clear()
+        with Sink({"auth": auth}, features, tls=pair) as sink, \
+                Lab(dns, sink.port, config) as lab:
+            r = lab.send("smtp:[smart.example]:%d" % sink.port, [BOB], TEXT,
+                         smart=True)
+            assert r.codes == [code], r[0]
+            assert heard == ([b"user", b"pass word"] if code == 250 else [])
+    with Sink({"auth": "535 5.7.8 no"}, features,
+              tls=ca.sign("smart.example")) as sink, \
+            Lab(dns, sink.port, config) as lab:
+        r = lab.send("smtp:[smart.example]:%d" % sink.port, [BOB], TEXT,
+                     smart=True)
+        assert r.codes == [451] and r[0].stage == "auth"
+        assert "535" in r[0].text
