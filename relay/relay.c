@@ -42,6 +42,17 @@ on_stop(struct compartment *c)
 		loop_stop(c->loop);
 }
 
+/* Another relay has the new settings and gets the new jobs. */
+static void
+on_drain(struct compartment *c)
+{
+	struct relay *r = c->arg;
+
+	r->is_draining = true;
+	if (r->n_jobs == 0)
+		loop_stop(c->loop);
+}
+
 int
 relay_main(void)
 {
@@ -53,6 +64,7 @@ relay_main(void)
 	r->c.arg = r;
 	r->c.on_peer = relay_on_peer;
 	r->c.on_stop = on_stop;
+	r->c.on_drain = on_drain;
 	if (tls_init() < 0)
 		fatal("relay: OpenSSL does not start");
 	relay_settings_read(r);

@@ -55,7 +55,8 @@ struct relay {
 	struct relay_counts counts;
 	struct tls_report report;
 	struct loop_timer wake;		/* those that wait for a place */
-	bool is_stopping;
+	bool is_stopping;		/* ends with queue's channel */
+	bool is_draining;		/* ends with the last job */
 };
 
 /* ---- settings.c: before the sandbox; fatal() if it cannot be used ---- */
