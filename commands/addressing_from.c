@@ -11,7 +11,7 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-#include "address.h"
+#include "address_list.h"
 #include "complain.h"
 #include "addressing.h"
 #include "header.h"
@@ -141,6 +141,80 @@ put_full_name(struct buf *out, const char *given)
 	return error;
 }
 
+/* ---- somebody else's name ---- */
+
+/* "root" as it stands in "root (Cron Daemon)" or "Cron <root>"; data NULL:
+ * the field names somebody else, or more than one. */
+static struct slice
+find_bare_root(struct slice value)
+{
+	struct address_list list;
+	struct address a, another;
+	const char *at;
+
+	address_list_start(&list, value);
+	if (address_list_next(&list, &a) != ADDRESS_LIST_MAILBOX ||
+	    strcmp(a.text, "root") != 0 ||
+	    address_list_next(&list, &another) != ADDRESS_LIST_END)
+		return (struct slice){ NULL, 0 };
+	value = slice_trim(value);
+	at = memmem(value.data, value.size, "<root>", 6);
+	if (at != NULL)
+		return (struct slice){ at + 1, 4 };
+	if (!slice_starts_nocase(value, SLICE("root")))
+		at = NULL;
+	else
+		at = value.data;
+	return (struct slice){ at, at != NULL ? 4 : 0 };
+}
+
+static int
+replace(struct buf *header, struct slice old, const char *new)
+{
+	size_t at = (size_t)(old.data - header->data);
+	struct buf changed = { 0 };
+	int error = buf_append(&changed, header->data, at);
+
+	if (error == 0)
+		error = buf_puts(&changed, new);
+	if (error == 0)
+		error = buf_append(&changed, header->data + at + old.size,
+		    header->size - at - old.size);
+	if (error < 0) {
+		buf_free(&changed);
+		return error;
+	}
+	buf_free(header);
+	*header = changed;
+	return 0;
+}
+
+/*
+ * cron runs us as the owner of the crontab and writes "From: root (Cron
+ * Daemon)" in front. The server lets nobody write as root who is not, so
+ * it is the owner's name that stands there.
+ */
+static int
+disown_root(struct buf *header)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	struct header_walk walk;
+	struct header_field field;
+
+	if (getuid() == 0 || pw == NULL)
+		return 0;
+	header_walk_start(&walk, buf_slice(header), true);
+	while (header_next(&walk, &field) == HEADER_FIELD) {
+		struct slice root = { NULL, 0 };
+
+		if (header_is(&field, "From"))
+			root = find_bare_root(field.value);
+		if (root.data != NULL)
+			return replace(header, root, pw->pw_name);
+	}
+	return 0;
+}
+
 /* ---- the fields ---- */
 
 /* Who a bounce's From is: the null path has no name. */
@@ -163,9 +237,9 @@ addressing_complete(const struct addressing *e, struct letter *letter,
 {
 	struct buf *header = &letter->header;
 	char date[MAIL_DATE_SIZE];
-	int error = 0;
+	int error = disown_root(header);
 
-	if (!has_field(letter, "From")) {
+	if (error == 0 && !has_field(letter, "From")) {
 		error = buf_puts(header, "From: ");
 		if (error == 0)
 			error = put_full_name(header, o->full_name);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "build.h"
 #include "directory_check.h"
+#include "passwords.h"
 #include "resolve_parts.h"
 
 /* A name that nobody has: it goes to the catch-all, if there is one. */
@@ -244,6 +245,28 @@ check_postmaster(struct lint *lint)
 		    "postmaster in the configuration must be a mailbox here");
 }
 
+/* As the compiler reads them. What stands in the log of neither is a hash. */
+static void
+check_passwords(struct lint *lint)
+{
+	const struct config *config = lint->catalog->config;
+	struct config_problems found = { 0 };
+	struct passwords passwords;
+	int error;
+
+	if (!passwords_are_wanted(config))
+		return;
+	turn_to(lint, NULL);
+	error = passwords_collect(&passwords, config, &found);
+	for (size_t i = 0; i < found.n; i++)
+		report(lint, found.items[i].is_warning, found.items[i].text);
+	if (!error && passwords.n == 0 && config->n_submitters == 0)
+		report(lint, true, "no account has a password: nobody can "
+		    "log in to submit mail");
+	config_problems_free(&found);
+	passwords_free(&passwords);
+}
+
 static void
 check_all(struct lint *lint)
 {
@@ -254,6 +277,7 @@ check_all(struct lint *lint)
 	for (size_t i = 0; i < config->n_domains; i++)
 		check_domain(lint, &lint->catalog->domains[i]);
 	check_postmaster(lint);
+	check_passwords(lint);
 }
 
 void

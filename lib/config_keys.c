@@ -492,8 +492,11 @@ const struct config_key config_keys[] = {
 	    "RCPT, so that an address that it refuses is refused in the "
 	    "mail program and not by a bounce.") },
 	{ "auth", "users", CONFIG_PATH, KEY_EMPTY, IN(config, auth.users),
-	    HELP("A file with the passwords, in the form of a users table. "
-	    "The default is the fields password of the users tables.") },
+	    HELP("A file with the passwords, in the form of a users table "
+	    "with the field password alone; names may have a domain. The "
+	    "default is the fields password of the users tables. Passwords "
+	    "are hashes of crypt(5) (yescrypt, bcrypt, sha512crypt) or keys "
+	    "of SCRAM-SHA-256; see postern(8).") },
 	{ "auth", "dovecot", CONFIG_ENDPOINT, KEY_EMPTY,
 	    IN(config, auth.dovecot),
 	    HELP("unix: and the path of an authentication socket of Dovecot, "

@@ -50,11 +50,28 @@ is_good_list(struct slice value)
 	return step == ADDRESS_LIST_END;
 }
 
-/* To the end of the mailbox under way; its last word, if it has no "@". */
-static struct slice
-bare_name(struct token_reader *r)
+bool
+complete_is_host(const struct complete_names *names, struct slice domain)
 {
-	struct slice last = { NULL, 0 };
+	const char *const *host = names->hosts;
+
+	while (host != NULL && *host != NULL &&
+	    !slice_equals_nocase(domain, slice_of(*host)))
+		host++;
+	return host != NULL && *host != NULL;
+}
+
+/* The last word of a mailbox that is to be completed; data NULL: none is. */
+struct bare {
+	struct slice name;
+	const char *end;	/* behind it, or behind this host's domain */
+};
+
+/* To the end of the mailbox under way. */
+static struct bare
+bare_name(struct token_reader *r, const struct complete_names *names)
+{
+	struct slice last = { NULL, 0 }, domain = { NULL, 0 };
 	bool has_angle = token_has_angle(r), has_at = false;
 
 	while (has_angle && !token_is(r, '<'))
@@ -63,8 +80,13 @@ bare_name(struct token_reader *r)
 	    (has_angle ? !token_is(r, '>') : !token_is_separator(r))) {
 		if (token_is(r, '@'))
 			has_at = true;
-		else if (token_is(r, ':'))	/* behind a route */
+		else if (token_is(r, ':')) {	/* behind a route */
 			has_at = false;
+			domain.data = NULL;
+		} else if (has_at)
+			/* one in several words is none of this host */
+			domain = domain.data == NULL ? r->token.text :
+			    (struct slice){ domain.data, 0 };
 		else if (token_is_text(r))
 			last = r->token.text;
 		token_advance(r);
@@ -72,17 +94,23 @@ bare_name(struct token_reader *r)
 	if (has_angle)
 		token_advance(r);
 	/* a group's name is none */
-	if (has_at || (!has_angle && token_is(r, ':')))
+	if (!has_angle && token_is(r, ':'))
 		last.data = NULL;
-	return last;
+	if (!has_at)
+		domain = (struct slice){ last.data + last.size, 0 };
+	else if (last.data == NULL || !complete_is_host(names, domain))
+		last.data = NULL;
+	return (struct bare){ last, last.data != NULL ?
+	    domain.data + domain.size : NULL };
 }
 
 int
-complete_list(struct buf *to, struct slice value, const char *origin)
+complete_list(struct buf *to, struct slice value,
+    const struct complete_names *names)
 {
 	struct token_reader r = { .rest = value };
 	const char *from = value.data;
-	struct slice name;
+	struct bare bare;
 	bool is_changed = false;
 	int error = 0;
 
@@ -95,14 +123,14 @@ complete_list(struct buf *to, struct slice value, const char *origin)
 			token_advance(&r);
 			continue;
 		}
-		name = bare_name(&r);
-		if (name.data == NULL)
+		bare = bare_name(&r, names);
+		if (bare.name.data == NULL)
 			continue;
 		error = buf_append(to, from,
-		    (size_t)(name.data + name.size - from));
+		    (size_t)(bare.name.data + bare.name.size - from));
 		if (error == 0)
-			error = buf_printf(to, "@%s", origin);
-		from = name.data + name.size;
+			error = buf_printf(to, "@%s", names->origin);
+		from = bare.end;
 		is_changed = true;
 	}
 	if (error == 0)

@@ -52,8 +52,7 @@ job_free(struct job *job)
 	free(job->errand.envid);
 	close(job->fd);
 	free(job);
-	if (r->is_draining && r->n_jobs == 0)
-		loop_stop(r->c.loop);
+	relay_job_gone(r);
 }
 
 static void

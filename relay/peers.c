@@ -90,7 +90,7 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 		recipient_list_free(list);
 		return false;
 	}
-	if (r->n_jobs >= RELAY_JOBS_MAX || r->is_stopping || r->is_draining) {
+	if (r->n_jobs >= RELAY_JOBS_MAX || r->is_stopping) {
 		recipient_list_free(list);
 		return true;		/* no answer: "unknown" */
 	}

@@ -15,6 +15,8 @@
 #include "sandbox.h"
 #include "tls.h"
 
+#define REST_MS 1000		/* from the last answer to the end */
+
 static void
 enter_sandbox(const struct relay *r)
 {
@@ -42,15 +44,32 @@ on_stop(struct compartment *c)
 		loop_stop(c->loop);
 }
 
-/* Another relay has the new settings and gets the new jobs. */
+static void
+on_rest(struct loop_timer *timer, void *arg)
+{
+	struct relay *r = arg;
+
+	(void)timer;
+	if (r->n_jobs == 0)
+		loop_stop(r->c.loop);
+}
+
+/* The queue may have asked for one more before it knew the successor. */
+void
+relay_job_gone(struct relay *r)
+{
+	if (r->is_draining && r->n_jobs == 0)
+		loop_timer_start(r->c.loop, &r->rest, REST_MS, on_rest, r);
+}
+
+/* A relay with other settings has started: end what has begun. */
 static void
 on_drain(struct compartment *c)
 {
 	struct relay *r = c->arg;
 
 	r->is_draining = true;
-	if (r->n_jobs == 0)
-		loop_stop(c->loop);
+	relay_job_gone(r);
 }
 
 int

@@ -30,7 +30,7 @@ auth_is_known(const struct session *s)
 bool
 auth_is_offered(const struct session *s)
 {
-	return auth_is_known(s) && s->tls != NULL && s->user == NULL;
+	return auth_is_known(s) && s->tls != NULL && s->auth_type == NULL;
 }
 
 bool
@@ -258,7 +258,7 @@ auth_may_begin(const struct session *s)
 {
 	if (!s->is_esmtp)
 		return REPLY_BAD_SEQUENCE;
-	if (s->user != NULL)
+	if (s->auth_type != NULL)
 		return REPLY_AUTH_ALREADY;
 	if (s->tls == NULL)
 		return REPLY_AUTH_NEEDS_TLS;

@@ -34,6 +34,59 @@ caller_keep(struct session *s, const struct voucher *voucher)
 	return false;
 }
 
+/* ---- submitters ---- */
+
+static bool
+caller_is_submitter(const struct session *s)
+{
+	const struct config *config = s->settings->config;
+	size_t i;
+
+	if (s->settings->kind != LISTEN_SUBMISSION || s->is_self_test ||
+	    s->user != NULL)
+		return false;
+	for (i = 0; i < config->n_submitters; i++) {
+		char *network = config->submitters[i].network;
+		const struct config_strings one = { &network, 1 };
+
+		if (config_networks_contain(&one, s->ip))
+			return true;
+	}
+	return false;
+}
+
+static enum step
+submitter_answered(struct session *s, struct answer *a)
+{
+	const struct auth_answer *auth = &a->as.auth;
+
+	note_asked("connect", slice_of(s->ip), a->took_us);
+	if (!a->is_known || (auth->result != AUTH_OK &&
+	    auth->result != AUTH_NOT_A_USER) || (auth->result == AUTH_OK &&
+	    !caller_keep(s, &auth->voucher)))
+		return session_reply(s, REPLY_AUTH_SILENT);
+	if (s->user != NULL)
+		log_info("submitter", LOG_S("session", s->id),
+		    LOG_S("user", s->user->user), LOG_END);
+	return s->after_caller(s);
+}
+
+enum step
+caller_find_submitter(struct session *s, session_then_fn *then)
+{
+	const struct auth_peer peer = { .exchange = caller_next_exchange(),
+		.session = slice_of(s->id), .network = slice_of(s->ip) };
+	struct question q = { .kind = QUESTION_AUTH_PEER, .fd = -1,
+		.deadline_ms = PEER_DEADLINE_MS, .as.auth_peer = &peer };
+
+	if (!caller_is_submitter(s))
+		return then(s);
+	s->after_caller = then;
+	return session_ask(s, &q, submitter_answered);
+}
+
+/* ---- the local listener ---- */
+
 static enum step
 caller_answered(struct session *s, struct answer *a)
 {

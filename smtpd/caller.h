@@ -9,7 +9,7 @@
 #ifndef POSTERN_SMTPD_CALLER_H
 #define POSTERN_SMTPD_CALLER_H
 
-#include "session.h"
+#include "session_state.h"
 
 #define CALLER_IP "local"	/* in the place of a client's address */
 
@@ -17,5 +17,11 @@
 uint32_t caller_next_exchange(void);
 /* Ask auth; then the greeting, or the session is turned away. */
 enum step caller_greet(struct session *s);
+/*
+ * On submission, after EHLO: a device of a `submitter` network needs no
+ * AUTH, for auth vouches for it by the address of its socket. Goes on in
+ * then in any case but that of silence, which is a 454.
+ */
+enum step caller_find_submitter(struct session *s, session_then_fn *then);
 
 #endif

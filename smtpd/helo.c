@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "auth.h"
+#include "caller.h"
 #include "checks.h"
 #include "commands.h"
 #include "filter_steps.h"
@@ -46,6 +47,12 @@ helo_done(struct session *s)
 	    slice_of(s->settings->config->hostname));
 }
 
+static enum step
+helo_known(struct session *s)
+{
+	return milters_helo(s, helo_done);
+}
+
 enum step
 cmd_helo(struct session *s, struct slice argument)
 {
@@ -55,7 +62,7 @@ cmd_helo(struct session *s, struct slice argument)
 		return step;
 	s->is_esmtp = s->has_enhanced = false;
 	checks_hello(s);
-	return milters_helo(s, helo_done);
+	return caller_find_submitter(s, helo_known);
 }
 
 static void
@@ -104,6 +111,12 @@ ehlo_done(struct session *s)
 	return step;
 }
 
+static enum step
+ehlo_known(struct session *s)
+{
+	return milters_helo(s, ehlo_done);
+}
+
 enum step
 cmd_ehlo(struct session *s, struct slice argument)
 {
@@ -113,5 +126,5 @@ cmd_ehlo(struct session *s, struct slice argument)
 		return step;
 	s->is_esmtp = s->has_enhanced = true;
 	checks_hello(s);
-	return milters_helo(s, ehlo_done);
+	return caller_find_submitter(s, ehlo_known);
 }

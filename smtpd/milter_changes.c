@@ -16,6 +16,7 @@
 #include "finish.h"
 #include "log.h"
 #include "rcpt.h"
+#include "submit.h"
 
 static enum step added_routed(struct session *s, struct answer *a);
 static enum step added_probed(struct session *s, struct answer *a);
@@ -130,6 +131,16 @@ added_accept(struct session *s, enum route_kind kind)
 	return add_next(s);
 }
 
+/* Of our own users' mail a copy may go elsewhere. */
+static enum step
+added_remote(struct session *s)
+{
+	if (transaction_accept_remote(s->tx) < 0)
+		return added_cannot(s, "it cannot be kept");
+	transaction_drop_rcpt(s->tx);
+	return add_next(s);
+}
+
 static enum step
 added_routed(struct session *s, struct answer *a)
 {
@@ -138,6 +149,8 @@ added_routed(struct session *s, struct answer *a)
 	note_asked("data", slice_of(s->tx->rcpt.text), a->took_us);
 	if (!a->is_known)
 		return added_cannot(s, "directory does not answer");
+	if (route->is_elsewhere && session_is_own(s))
+		return added_remote(s);
 	if (route->kind == ROUTE_REFUSE)
 		return added_cannot(s, route->verdict.text);
 	if (!fate_joins(&s->tx->fate, route->kind))

@@ -56,6 +56,8 @@ struct session_settings {
 	enum config_listen_role kind;	/* of all listeners here */
 	unsigned auth_offers;		/* 1 << enum auth_mechanism */
 	const struct session_host *host;
+	/* of this host, for those on it: complete.h; NULL at the end */
+	const char *host_names[4];
 	struct limits *limits;
 	struct trail *trail;
 	unsigned max_recipients;

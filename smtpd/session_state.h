@@ -46,7 +46,8 @@ struct session {
 	struct client *client;		/* of limits.h; may be NULL */
 	struct voucher_copy *user;	/* auth's word who it is; or NULL */
 	struct auth_talk *auth;		/* AUTH under way (auth.c), or NULL */
-	const char *auth_type;		/* how it was found out; NULL: not */
+	const char *auth_type;		/* of AUTH; NULL: no AUTH told us */
+	session_then_fn *after_caller;	/* once it is known who that is */
 	bool has_said_auth;		/* what it says may be a password */
 	unsigned caller_uid;		/* of a local one, as the kernel says */
 	char id[SHORT_ID_SIZE];

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "boards.h"
 #include "body.h"
 #include "clock.h"
@@ -45,6 +46,24 @@ struct smtpd {
 
 /* ---- start ---- */
 
+/* What programs here may call this host, unless it is a domain of ours. */
+static void
+name_host(struct session_settings *settings)
+{
+	static char node[256];
+	const char *const names[] = { "localhost", node,
+		settings->config->hostname };
+	size_t n = 0;
+
+	if (settings->kind != LISTEN_LOCAL ||
+	    gethostname(node, sizeof(node) - 1) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i][0] != '\0' && config_find_domain(settings->config,
+		    slice_of(names[i])) == NULL)
+			settings->host_names[n++] = names[i];
+}
+
 static void
 settings_init(struct smtpd *d)
 {
@@ -56,6 +75,7 @@ settings_init(struct smtpd *d)
 
 	settings->config = config;
 	settings->kind = d->c.kind;
+	name_host(settings);
 	settings->host = &connection_host;
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);

@@ -28,6 +28,8 @@ session_forget_all(struct session *s)
 	checks_free(s);
 	free(s->helo);
 	s->helo = NULL;
+	free(s->user);
+	s->user = NULL;
 	s->phase = PHASE_CONNECTED;
 	s->is_esmtp = false;
 	s->has_enhanced = true;

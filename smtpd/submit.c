@@ -36,17 +36,24 @@ submit_rcpt_offered(const struct session *s)
 	return COMMAND_NOTIFY | COMMAND_ORCPT | COMMAND_BARE_LOCAL;
 }
 
+struct complete_names
+submit_names(const struct session *s)
+{
+	return (struct complete_names){ .origin = s->settings->config->origin,
+		.hosts = s->settings->host_names };
+}
+
 bool
 submit_complete(const struct session *s, struct address *a)
 {
+	const struct complete_names names = submit_names(s);
 	char text[ADDRESS_TEXT_MAX + 1];
-	int size;
 
-	if (a->is_null || a->is_postmaster || a->domain[0] != '\0')
+	if (a->is_null || a->is_postmaster || (a->domain[0] != '\0' &&
+	    !complete_is_host(&names, slice_of(a->domain))))
 		return true;
-	size = snprintf(text, sizeof(text), "%s@%s", a->text,
-	    s->settings->config->origin);
-	if (size < 0 || (size_t)size >= sizeof(text))
+	if (!address_write(text, sizeof(text), slice_of(a->local),
+	    slice_of(names.origin)))
 		return false;
 	return address_parse(a, slice_of(text), ADDRESS_ALLOW_UTF8 |
 	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;

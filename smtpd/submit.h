@@ -17,6 +17,7 @@
 #ifndef POSTERN_SMTPD_SUBMIT_H
 #define POSTERN_SMTPD_SUBMIT_H
 
+#include "complete.h"
 #include "transaction.h"
 
 /* Does this instance take our own users' mail? (A self-test is a stranger.) */
@@ -25,6 +26,8 @@ bool session_is_own(const struct session *s);
 /* What MAIL and RCPT offer beyond an mx's (enum command_param). */
 unsigned submit_mail_offered(const struct session *s);
 unsigned submit_rcpt_offered(const struct session *s);
+/* What is completed, and with what. */
+struct complete_names submit_names(const struct session *s);
 /* Put our origin behind a bare local name; false: it gets too long. */
 bool submit_complete(const struct session *s, struct address *a);
 

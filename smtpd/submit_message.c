@@ -62,6 +62,7 @@ static int
 complete_field(struct session *s, struct draft *d, size_t at)
 {
 	struct draft_field *f = &d->fields[at];
+	const struct complete_names names = submit_names(s);
 	struct buf value = { .maximum = DRAFT_HEADER_MAX };
 	struct slice name = f->name;
 	char kept[40];
@@ -71,8 +72,7 @@ complete_field(struct session *s, struct draft *d, size_t at)
 		return draft_change(d, name, number_of(d, at), SLICE(""));
 	if (complete_is_list(name) &&
 	    slice_copy(kept, sizeof(kept), name)) {
-		error = complete_list(&value, f->value,
-		    s->settings->config->origin);
+		error = complete_list(&value, f->value, &names);
 		if (error > 0)
 			error = draft_change(d, slice_of(kept),
 			    number_of(d, at), buf_slice(&value));

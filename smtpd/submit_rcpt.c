@@ -131,7 +131,8 @@ aaaa_answered(struct session *s, struct answer *a)
 static bool
 is_asked_about(const struct session *s)
 {
-	return !s->tx->rcpt.is_literal;
+	return !s->tx->rcpt.is_literal &&
+	    s->settings->config->relay.smart_host == NULL;
 }
 
 enum step

@@ -23,15 +23,20 @@ UNIT_TESTS = \
 	test_control_text \
 	test_deliver \
 	test_dialogue \
+	test_spool \
 	test_spf \
 	test_spf_record \
 	test_stream \
+	test_ledger \
 	test_limits \
 	test_dkim \
+	test_dkim_sign \
 	test_dmarc \
 	test_driver \
+	test_dsn \
 	test_directory_answer \
 	test_directory_check \
+	test_envelope \
 	test_facts \
 	test_failures \
 	test_grey \
@@ -60,8 +65,10 @@ UNIT_TESTS = \
 	test_resolver \
 	test_route \
 	test_sandbox \
+	test_schedule \
 	test_scoreboard \
 	test_sasl \
+	test_secrets \
 	test_segments \
 	test_sendmail \
 	test_short_id \
@@ -79,12 +86,16 @@ UNIT_TESTS = \
 	test_work
 
 FUZZ_TARGETS = \
+	fuzz_auth \
+	fuzz_dovecot \
 	fuzz_batv \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \
 	fuzz_vault \
 	fuzz_config \
+	fuzz_envelope \
+	fuzz_dsn \
 	fuzz_facts \
 	fuzz_address \
 	fuzz_address_list \
@@ -97,6 +108,7 @@ FUZZ_TARGETS = \
 	fuzz_route \
 	fuzz_aliases \
 	fuzz_users \
+	fuzz_submit \
 	fuzz_spf \
 	fuzz_spf_record \
 	fuzz_work \

@@ -86,6 +86,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	clock_set_for_tests(1000000000, 1700000000000000);
 	host_open(&h, "limits { message_size = 4K }\n");
 	plan_read(&h, data);
+	if ((data[6] & 64) != 0)
+		h.settings.kind = LISTEN_SUBMISSION;
 	host_connect(&h, false);
 	feed(&h, data + PLAN_SIZE, size - PLAN_SIZE, data[7]);
 	if (h.s != NULL && (data[6] & 4) != 0)

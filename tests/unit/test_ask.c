@@ -87,6 +87,7 @@ put_route_reply(struct ipc_writer *w)
 {
 	struct route_answer a = { .kind = ROUTE_REFUSE, .verdict = refusal(),
 		.is_unknown_user = true, .alarm = SLICE("x"),
+		.is_elsewhere = true,
 		.explanation = SLICE("because"), .sealed = SLICE("") };
 
 	put_route_answer(w, &a);
@@ -105,6 +106,7 @@ get_route_reply(struct ipc_reader *r)
 	assert_string_equal(a.verdict.text, "moved");
 	assert_true(a.is_unknown_user);
 	assert_false(a.is_exempt);
+	assert_true(a.is_elsewhere);
 	same(a.alarm, "x");
 	same(a.explanation, "because");
 	return true;
@@ -530,6 +532,98 @@ get_signature(struct ipc_reader *r)
 }
 
 static void
+put_tag(struct ipc_writer *w)
+{
+	const struct vault_tag q = { VAULT_TAG_BATV,
+		SLICE("alice@example.org"), 20779 };
+
+	put_vault_tag(w, &q);
+}
+
+static bool
+get_tag(struct ipc_reader *r)
+{
+	struct vault_tag q;
+
+	if (!get_vault_tag(r, &q))
+		return false;
+	assert_int_equal(q.kind, VAULT_TAG_BATV);
+	same(q.address, "alice@example.org");
+	assert_int_equal(q.day, 20779);
+	return true;
+}
+
+static void
+put_dkim(struct ipc_writer *w)
+{
+	const struct vault_dkim q = { SLICE("example.org"), SLICE("text") };
+
+	put_vault_dkim(w, &q);
+}
+
+static bool
+get_dkim(struct ipc_reader *r)
+{
+	struct vault_dkim q;
+
+	if (!get_vault_dkim(r, &q))
+		return false;
+	same(q.domain, "example.org");
+	same(q.input, "text");
+	return true;
+}
+
+static void
+put_signed(struct ipc_writer *w)
+{
+	const struct vault_dkim_signed a = { 2, {
+	    { DKIM_RSA_SHA256, SLICE("r1"), SLICE("one") },
+	    { DKIM_ED25519_SHA256, SLICE("e1"), SLICE("two") } } };
+
+	put_vault_dkim_signed(w, &a);
+}
+
+static bool
+get_signed(struct ipc_reader *r)
+{
+	struct vault_dkim_signed a;
+
+	if (!get_vault_dkim_signed(r, &a))
+		return false;
+	assert_int_equal(a.n_signatures, 2);
+	assert_int_equal(a.signatures[0].algorithm, DKIM_RSA_SHA256);
+	same(a.signatures[0].selector, "r1");
+	assert_int_equal(a.signatures[1].algorithm, DKIM_ED25519_SHA256);
+	same(a.signatures[1].signature, "two");
+	return true;
+}
+
+static void
+put_entry(struct ipc_writer *w)
+{
+	const struct ledger_entry e = { SLICE("1@example.org"),
+		SLICE("b@example.net"), SLICE("alice@example.org"), 1234,
+		SLICE("q1w2e3") };
+
+	put_ledger_entry(w, &e);
+}
+
+static bool
+get_entry(struct ipc_reader *r)
+{
+	struct ledger_entry e;
+
+	if (!get_ledger_entry(r, &e))
+		return false;
+	same(e.message_id, "1@example.org");
+	same(e.recipient, "b@example.net");
+	same(e.sender, "alice@example.org");
+	assert_int_equal(e.time_s, 1234);
+	same(e.queue_id, "q1w2e3");
+	return true;
+}
+
+static void
 put_mailbox(struct ipc_writer *w)
 {
 	const struct mailbox_ask q = { SLICE("k3f9q2m7t"), SLICE("www-data") };
@@ -814,6 +908,10 @@ static const struct {
 	{ "queue_prepare", put_kept, get_kept },
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
+	{ "vault_tag", put_tag, get_tag },
+	{ "vault_dkim", put_dkim, get_dkim },
+	{ "vault_dkim_signed", put_signed, get_signed },
+	{ "ledger_entry", put_entry, get_entry },
 	{ "mailbox_ask", put_mailbox, get_mailbox },
 	{ "may_ask", put_may, get_may },
 	{ "may_answer", put_may_reply, get_may_reply },

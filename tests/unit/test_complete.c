@@ -26,6 +26,14 @@ static const struct row {
 	{ " a.b", " a.b@e.org" },
 	{ " (x) alice (y)", " (x) alice@e.org (y)" },
 	{ " =?utf-8?q?M=C3=BC?= <mu>", " =?utf-8?q?M=C3=BC?= <mu@e.org>" },
+	/* this host's own names say nothing */
+	{ " root@localhost", " root@e.org" },
+	{ " A <a@VM>, b@vm.net, c @ (x) vm (y)",
+	    " A <a@e.org>, b@vm.net, c@e.org (y)" },
+	{ " <@b.net:a@vm>", " <@b.net:a@e.org>" },
+	{ " a@[vm]", NULL },
+	{ " <@vm:a@c.net>", NULL },
+	{ " a@vm . net", NULL },
 	{ " undisclosed-recipients:;", NULL },
 	{ " alice@example.org", NULL },
 	{ " Alice <alice@[192.0.2.1]>", NULL },
@@ -39,6 +47,9 @@ static const struct row {
 	{ " alice@", NULL },
 };
 
+static const char *const hosts[] = { "localhost", "vm", NULL };
+static const struct complete_names names = { "e.org", hosts };
+
 static void
 test_lists(void **state)
 {
@@ -46,7 +57,7 @@ test_lists(void **state)
 	for (size_t i = 0; i < N_OF(rows); i++) {
 		struct buf to = { 0 };
 		int result = complete_list(&to, slice_of(rows[i].value),
-		    "e.org");
+		    &names);
 
 		CHECK(rows[i].value, result == (rows[i].want != NULL));
 		CHECK_STRING(rows[i].value, to.data != NULL ? to.data : "",

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The ledger on a real table: found by message and recipient alone, believed
+ * once, gone after 35 days, and no address in the file that leads to whom
+ * somebody wrote.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "clock.h"
+#include "../../store/ledger.h"
+
+#define NOW 2000000000
+
+static char folder[64];
+static struct kv *kv;
+static struct hmac *hmac;
+static struct ledger *ledger;
+
+static void
+open_all(void)
+{
+	assert_int_equal(kv_open(&kv, folder), 0);
+	assert_int_equal(ledger_open(&ledger, kv, hmac), 0);
+}
+
+static void
+close_all(void)
+{
+	ledger_close(&ledger);
+	kv_close(&kv);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/test_ledger.XXXXXX");
+	if (mkdtemp(folder) == NULL || hmac_new(&hmac, "secret", 6) != 0)
+		return -1;
+	clock_set_for_tests(1000000, NOW * (int64_t)1000000);
+	open_all();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	close_all();
+	hmac_free(&hmac);
+	clock_set_for_tests(0, 0);
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	return system(command);
+}
+
+static void
+put(const char *message_id, const char *recipient, int64_t when_s)
+{
+	const struct ledger_entry entry = {
+		.message_id = slice_of(message_id),
+		.recipient = slice_of(recipient),
+		.sender = SLICE("alice@example.org"),
+		.time_s = (uint64_t)when_s, .queue_id = SLICE("q1w2e3") };
+
+	assert_int_equal(ledger_put(ledger, &entry), 0);
+}
+
+static int
+find(const char *message_id, const char *recipient,
+    struct ledger_found *found)
+{
+	return ledger_find(ledger, slice_of(message_id), slice_of(recipient),
+	    found);
+}
+
+static void
+test_found(void **state)
+{
+	struct ledger_found found;
+
+	(void)state;
+	put("1@e.org", "Bob@B.net", NOW);
+	assert_int_equal(kv_commit(kv), 0);
+	close_all();
+	open_all();
+	assert_int_equal(find("1@e.org", "bob@b.NET", &found), 0);
+	assert_int_equal(found.time_s, NOW);
+	assert_false(found.is_reported);
+	assert_string_equal(found.queue_id, "q1w2e3");
+	assert_string_equal(found.sender, "alice@example.org");
+	assert_int_equal(find("1@E.org", "bob@b.net", &found), -ENOENT);
+	assert_int_equal(find("1@e.org", "carol@b.net", &found), -ENOENT);
+	assert_int_equal(find("bob@b.net", "1@e.org", &found), -ENOENT);
+}
+
+static void
+test_believed_once(void **state)
+{
+	struct ledger_found found;
+
+	(void)state;
+	put("1@e.org", "bob@b.net", NOW);
+	put("1@e.org", "carol@b.net", NOW);
+	assert_int_equal(ledger_report(ledger, SLICE("1@e.org"),
+	    SLICE("bob@b.net")), 0);
+	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
+	assert_true(found.is_reported);
+	assert_string_equal(found.queue_id, "q1w2e3");
+	assert_int_equal(find("1@e.org", "carol@b.net", &found), 0);
+	assert_false(found.is_reported);
+	/* sent again: it may come back again */
+	put("1@e.org", "bob@b.net", NOW + 1);
+	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
+	assert_false(found.is_reported);
+	assert_int_equal(ledger_report(ledger, SLICE("2@e.org"),
+	    SLICE("bob@b.net")), -ENOENT);
+}
+
+static void
+test_expires(void **state)
+{
+	struct ledger_found found;
+	char name[32];
+	int more, n = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof name, "%d@e.org", i);
+		put(name, "bob@b.net", NOW + (i % 2) * 100);
+	}
+	assert_int_equal(kv_commit(kv), 0);
+	clock_set_for_tests(1000000, (NOW + LEDGER_LIFE_S + 50) *
+	    (int64_t)1000000);
+	assert_int_equal(find("0@e.org", "bob@b.net", &found), -ENOENT);
+	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
+	do {
+		more = ledger_expire(ledger, NOW + LEDGER_LIFE_S + 50, 10);
+		assert_in_range(more, 0, 1);
+		n++;
+	} while (more == 1);
+	assert_in_range(n, 10, 12);
+	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
+}
+
+/* Who steals the file learns no correspondents. */
+static void
+test_names_nobody(void **state)
+{
+	char command[200];
+
+	(void)state;
+	put("secret-id@e.org", "secret-recipient@b.net", NOW);
+	assert_int_equal(kv_commit(kv), 0);
+	close_all();
+	snprintf(command, sizeof command,
+	    "grep -rq -e secret-recipient -e secret-id %s", folder);
+	assert_int_not_equal(system(command), 0);
+	snprintf(command, sizeof command, "grep -rq q1w2e3 %s", folder);
+	assert_int_equal(system(command), 0);
+	open_all();
+}
+
+static void
+test_too_long(void **state)
+{
+	static char octets[700];
+	struct ledger_entry entry = { .message_id = SLICE("1@e.org"),
+		.recipient = SLICE("b@b.net"), .queue_id = SLICE("q"),
+		.sender = { octets, sizeof octets } };
+
+	(void)state;
+	memset(octets, 'x', sizeof octets);
+	assert_int_equal(ledger_put(ledger, &entry), -EINVAL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_believed_once, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_expires, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_names_nobody, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_too_long, setup,
+		    teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
