@@ -247,6 +247,7 @@ sends_the_same(const struct config *a, const struct config *b)
 	    is_same_text(x->smart_host_user, y->smart_host_user) &&
 	    is_same_text(x->source_ipv4, y->source_ipv4) &&
 	    is_same_text(x->source_ipv6, y->source_ipv6) &&
+	    is_same_text(x->ca_file, y->ca_file) &&
 	    x->smart_host_password_file == NULL &&
 	    y->smart_host_password_file == NULL && x->tls == y->tls &&
 	    x->port == y->port &&

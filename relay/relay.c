@@ -82,8 +82,8 @@ relay_main(void)
 	compartment_start(&r->c, ROLE_RELAY);
 	r->c.arg = r;
 	r->c.on_peer = relay_on_peer;
-	r->c.on_drain = on_drain;
 	r->c.on_stop = on_stop;
+	r->c.on_drain = on_drain;
 	if (tls_init() < 0)
 		fatal("relay: OpenSSL does not start");
 	relay_settings_read(r);
