@@ -130,12 +130,17 @@ lint:
 	@/usr/bin/python3 tests/lint.py
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5 \
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)/postern \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
+	for n in mailq newaliases; do \
+	    ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/$$n && \
+	    ln -sf ../man8/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man1/$$n.1 || exit 1; \
+	done
 	install -m 644 doc/postern.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 doc/postern.8 doc/posternctl.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 doc/postern.8 doc/posternctl.8 doc/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 etc/postern.service etc/postern.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 644 etc/sysusers.d/postern.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/postern/postern.conf || \

@@ -34,7 +34,7 @@ put_compartment(struct buf *out, struct slice line)
 {
 	char name[VALUE_MAX], index[VALUE_MAX], pid[VALUE_MAX];
 	char state[VALUE_MAX], up_s[VALUE_MAX], restarts[VALUE_MAX];
-	char generation[VALUE_MAX], up[48];
+	char generation[VALUE_MAX], kind[VALUE_MAX], up[48];
 
 	if (!trail_find(line, "compartment", name, sizeof name))
 		return;
@@ -44,9 +44,12 @@ put_compartment(struct buf *out, struct slice line)
 	trail_find(line, "up_s", up_s, sizeof up_s);
 	trail_find(line, "restarts", restarts, sizeof restarts);
 	trail_find(line, "generation", generation, sizeof generation);
+	if (!trail_find(line, "kind", kind, sizeof kind))
+		*kind = '\0';
 	duration(up, sizeof up, up_s);
-	buf_printf(out, "%-11s %5s %10s %7s  %-10s %-12s %8s\n", name, index,
-	    generation, pid, state, up, restarts);
+	buf_printf(out, "%-11s %5s %10s %7s  %-10s %-12s %8s%s%s\n", name,
+	    index, generation, pid, state, up, restarts, *kind ? "  " : "",
+	    kind);
 }
 
 /* Its counters, and whether answers are validated. */

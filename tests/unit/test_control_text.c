@@ -101,7 +101,9 @@ status_is_a_table_or_json(void **state)
 	static const char lines[] =
 	    "uptime_s=93784 generation=2 config=/etc/postern/postern.conf\n"
 	    "compartment=store index=0 generation=2 pid=77 state=running "
-	    "up_s=61 restarts=3\n";
+	    "up_s=61 restarts=3\n"
+	    "compartment=smtpd index=4 generation=2 pid=78 state=running "
+	    "up_s=61 restarts=0 kind=local\n";
 	static const char resolver[] = "dnssec=off "
 	    "dnssec_why=\"no signatures\" servers=192.0.2.1 asked=7";
 	int fd = scoreboard_create();
@@ -115,6 +117,8 @@ status_is_a_table_or_json(void **state)
 	status_text(&out, slice_of(lines), slice_of(resolver), boards);
 	assert_non_null(strstr(out.data, "up for 1 d 2 h, generation 2"));
 	assert_non_null(strstr(out.data, "running    1 min "));
+	assert_non_null(strstr(out.data, "        3\nsmtpd "));
+	assert_non_null(strstr(out.data, "        0  local\n"));
 	assert_non_null(strstr(out.data, "messages_accepted                 "
 	    "           12\n"));
 	assert_non_null(strstr(out.data, "\nDNSSEC validation is off: no "
