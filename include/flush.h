@@ -29,7 +29,8 @@ struct flush_item {
 	int error;		/* out: 0 or a negative errno */
 };
 
-/* Of statfs: where syncfs costs about one commit and reports errors faithfully. */
+/* Of statfs: where syncfs costs about one commit, and reports errors
+ * faithfully. */
 bool flush_is_local_type(long type);
 /* Start writing a file out, so that many are under way at once. */
 void flush_begin(int fd);
