@@ -205,7 +205,7 @@ enum ask_type {
 
 struct setup_self {
 	uint16_t role, index, generation;
-	uint16_t kind;			/* enum config_listen_role of an smtpd */
+	uint16_t kind;		/* enum config_listen_role of an smtpd */
 	bool is_privileged;
 	uint32_t uid, gid;
 };

@@ -441,6 +441,17 @@ def test_many_callers(lab):
         greetings = [s.recv(100)[:3] for s in sockets]
         assert greetings.count(b"220") == 50
         assert greetings.count(b"421") == 10
+        # a program is patient for a while
+        with subprocess.Popen(
+                [os.path.join(postern.BUILD, "sendmail"), "alice"],
+                stdin=subprocess.PIPE,
+                env=dict(os.environ, POSTERN_CONFIG=lab.config_path)) as p:
+            p.stdin.write(b"x\n")
+            p.stdin.close()
+            time.sleep(0.5)
+            for s in sockets[:20]:
+                s.close()
+            assert p.wait(20) == 0
     finally:
         for s in sockets:
             s.close()
