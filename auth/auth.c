@@ -17,7 +17,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <openssl/crypto.h>
 #include "desk.h"
 #include "dovecot.h"
@@ -29,19 +28,14 @@
 
 #define NICE 10
 #define STOP_MS 5000
-#define LOOK_MS 1000
 #define FIRST_TABLE_MS 15000		/* how long it may take to compile */
-#define STILL_LOOKS 5			/* unchanged so often: compile it */
 
 struct auth {
 	struct compartment c;
 	struct desk desk;
 	char table_path[PATH_MAX];
-	struct loop_timer stop_limit, look, first_table;
+	struct loop_timer stop_limit, first_table;
 	bool is_ready;
-	struct stat source;		/* auth { users = }, as compiled */
-	struct stat source_now;
-	unsigned n_still;
 };
 
 static void
@@ -137,41 +131,6 @@ awaits_table(const struct auth *a)
 	return false;
 }
 
-static bool
-is_same_file(const struct stat *x, const struct stat *y)
-{
-	return x->st_ino == y->st_ino && x->st_size == y->st_size &&
-	    x->st_mtim.tv_sec == y->st_mtim.tv_sec &&
-	    x->st_mtim.tv_nsec == y->st_mtim.tv_nsec;
-}
-
-/* The users tables are watched by directory, this file by one of us. */
-static void
-on_look(struct loop_timer *timer, void *arg)
-{
-	struct auth *a = arg;
-	struct stat now = { .st_size = 0 };
-
-	loop_timer_start(a->c.loop, timer, LOOK_MS, on_look, a);
-	(void)stat(a->c.config->auth.users, &now);
-	a->n_still = is_same_file(&now, &a->source_now) ? a->n_still + 1 : 0;
-	a->source_now = now;
-	if (a->n_still < STILL_LOOKS || is_same_file(&now, &a->source))
-		return;
-	a->source = now;
-	compartment_want_compile(&a->c);
-}
-
-static void
-watch_source(struct auth *a)
-{
-	if (a->c.index != 0 || a->c.config->auth.users == NULL)
-		return;
-	(void)stat(a->c.config->auth.users, &a->source);
-	a->source_now = a->source;
-	loop_timer_start(a->c.loop, &a->look, LOOK_MS, on_look, a);
-}
-
 /* ---- the compartment ---- */
 
 static void
@@ -263,7 +222,6 @@ auth_main(void)
 	start(&a);
 	enter_sandbox(&a);
 	open_table(&a);
-	watch_source(&a);
 	if (awaits_table(&a))
 		loop_timer_start(a.c.loop, &a.first_table, FIRST_TABLE_MS,
 		    on_first_table_limit, &a);

@@ -30,7 +30,7 @@
 struct guesses;
 
 struct guesses_setup {
-	int fd;				/* a memfd, empty at first; -1: private */
+	int fd;			/* a memfd, empty at first; -1: private */
 	unsigned per_network;		/* failures in an hour; 0: any */
 	unsigned per_account;
 	uint8_t key[GUESSES_KEY_SIZE];	/* the same in all processes */

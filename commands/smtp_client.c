@@ -261,9 +261,7 @@ smtp_open(struct smtp_client *c, const char *path, struct smtp_reply *reply)
 		error = smtp_command(c, reply, "EHLO localhost");
 		c->is_in_hello = false;
 	}
-	if (reply->code >= 400)
-		return -EPROTO;
-	return error;
+	return error == 0 && reply->code >= 400 ? -EPROTO : error;
 }
 
 void

@@ -19,8 +19,7 @@
 #include "complain.h"
 #include "transmit.h"
 
-#define TRIES 3
-#define PAUSE_S 1
+#define TRIES 5			/* with pauses of 1, 2 ... seconds between */
 
 int
 transmit_status(const struct smtp_reply *reply)
@@ -315,13 +314,16 @@ open_session(struct transmission *t, bool *is_lost)
 	t->client.is_verbose = t->options->is_verbose;
 	error = smtp_open(&t->client, t->place->submit, &reply);
 	*is_lost = false;
-	if (error == -EPROTO && reply.code != 0)
-		return complain(transmit_status(&reply), "%s", reply.text);
 	if (error < 0 && t->client.fd < 0)
 		return transmit_unreachable(t->place, error);
-	if (error == -ECONNRESET && reply.code == 421)
-		return complain(EX_TEMPFAIL, "%s", reply.text);
-	*is_lost = error < 0;
+	/* 421: too many at once, or it is being restarted */
+	t->refusal = reply;
+	*is_lost = error == -ECONNRESET;
+	if (error == -EPROTO && reply.code != 0)
+		return complain(transmit_status(&reply), "%s", reply.text);
+	if (error < 0 && !*is_lost)
+		return complain(EX_TEMPFAIL, "%s: %s", t->place->submit,
+		    strerror(-error));
 	return error;
 }
 
@@ -361,11 +363,13 @@ transmit(struct transmission *t)
 	int error = attempt(t, &is_lost);
 
 	for (int i = 1; i < TRIES && is_lost && !t->is_under_way; i++) {
-		sleep(PAUSE_S);
+		sleep((unsigned)i);
 		error = attempt(t, &is_lost);
 	}
 	if (!is_lost)
 		return error;
+	if (t->refusal.code == 421)
+		return complain(EX_TEMPFAIL, "%s", t->refusal.text);
 	if (t->is_under_way)
 		return complain(EX_TEMPFAIL, "the mail server did not answer "
 		    "at the end of the message (%s); it may have been sent",
@@ -381,6 +385,10 @@ transmit_verify(struct transmission *t)
 	struct smtp_reply reply;
 	bool is_lost;
 	int worst = 0, error = open_session(t, &is_lost);
+
+	if (is_lost)
+		error = complain(EX_TEMPFAIL, "%s", t->refusal.code != 0 ?
+		    t->refusal.text : strerror(-error));
 
 	if (error == 0)
 		error = begin(t);

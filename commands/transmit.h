@@ -24,6 +24,7 @@ struct transmission {
 	const struct server_place *place;
 	struct smtp_client client;
 	unsigned n_transactions;
+	struct smtp_reply refusal;	/* of the connection; code 0: none */
 	bool is_under_way;	/* the last dot has been sent, unanswered */
 };
 

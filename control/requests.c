@@ -145,17 +145,33 @@ resolver_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	say_status(client, text);
 }
 
+static bool
+read_all(int fd, struct buf *to)
+{
+	struct stat st;
+	char room[16384];
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size > (off_t)WHY_MAX)
+		return false;
+	while ((n = pread(fd, room, sizeof room, (off_t)to->size)) > 0)
+		if (to->size + (size_t)n > WHY_MAX ||
+		    buf_append(to, room, (size_t)n) != 0)
+			return false;
+	return n == 0 && to->size > 0;
+}
+
 static void
 status_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
 	struct client *client = arg;
 	struct channel *resolver = client->control->resolver;
-	struct slice text;
 
 	(void)ch;
 	if (!client_is_answered(client, answer, SUPERVISOR_STATUS) ||
-	    !get_text(answer, &text) ||
-	    buf_append_slice(&client->held, text) != 0) {
+	    answer->fd < 0 || !ipc_reader_is_done(&answer->body) ||
+	    !read_all(answer->fd, &client->held)) {
 		client_silent(client, "The supervisor");
 		return;
 	}
@@ -207,23 +223,6 @@ ask_reload(struct client *client)
 }
 
 /* ---- why ---- */
-
-static bool
-read_all(int fd, struct buf *to)
-{
-	struct stat st;
-	char room[16384];
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size > (off_t)WHY_MAX)
-		return false;
-	while ((n = pread(fd, room, sizeof room, (off_t)to->size)) > 0)
-		if (to->size + (size_t)n > WHY_MAX ||
-		    buf_append(to, room, (size_t)n) != 0)
-			return false;
-	return n == 0 && to->size > 0;
-}
 
 static void
 why_answered(struct channel *ch, struct ipc_message *answer, void *arg)

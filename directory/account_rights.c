@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * account_rights.c - what belongs to one of our own accounts; see account_rights.h.
+ * account_rights.c - what belongs to one of our own accounts.
  */
 #include <limits.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  *
  * It reads the users tables, alias files and their includes, and writes
  * STATE_DIR/tables, and the passwords apart from them, for auth alone, into
- * STATE_DIR/passwords. It runs at start, on a reload, when newaliases, the
- * directory or auth asks, and ends; the supervisor then tells those two. It
+ * STATE_DIR/passwords. It runs at start, on a reload, when newaliases or the
+ * directory asks, and ends; the supervisor then tells directory and auth. It
  * may read what its uid may read, write nothing but the tables, and has no
  * peer. What it parses was written by the operator, and by whoever may
  * write an included list: it holds no secret but the hashes of passwords.

@@ -30,6 +30,7 @@ struct directory {
 	struct catalog *catalog;
 	struct answerer answerer;
 	struct watch watch;
+	struct watch_file passwords;
 	struct loop_timer look, first_tables, stop_limit;
 	int64_t repair_asked_us;	/* 0: never */
 	bool is_ready;
@@ -110,7 +111,9 @@ on_look(struct loop_timer *timer, void *arg)
 
 	loop_timer_start(d->c.loop, timer, LOOK_MS, on_look, d);
 	ask_for_repair(d);
-	if (d->c.index == 0 && watch_look(&d->watch))
+	if (d->c.index != 0)
+		return;
+	if (watch_look(&d->watch) | watch_file_look(&d->passwords))
 		compartment_want_compile(&d->c);
 }
 
@@ -198,6 +201,7 @@ start(struct directory *d)
 	if (d->catalog == NULL || watch_open(&d->watch, c->config->state_dir,
 	    &d->catalog->specs) < 0)
 		fatal("out of memory");
+	watch_file_open(&d->passwords, c->config->auth.users);
 	d->answerer = (struct answerer){ .loop = c->loop,
 		.catalog = d->catalog, .secret = c->secrets[SECRET_ROUTE],
 		.resolver = resolver_new(d->catalog) };

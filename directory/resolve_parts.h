@@ -40,7 +40,6 @@ struct found_user {
 	bool has_quota;
 	uint64_t quota_bytes;
 };
-
 enum found_kind { FOUND_NOTHING, FOUND_USER, FOUND_ALIAS, FOUND_AMBIGUOUS,
 	FOUND_UNKNOWN };
 
@@ -56,10 +55,9 @@ struct found {
 /* The mailbox of exactly this name, whatever the aliases say. */
 void lookup_user(struct resolver *r, struct catalog_domain *domain,
     struct slice local, struct found *found);
-/* Exact user or alias. */
 void lookup_exact(struct resolver *r, struct catalog_domain *domain,
     struct slice local, struct found *found);
-/* The same, then without the tag of a plus-address. */
+/* Exact user or alias; then without the tag of a plus-address. */
 void lookup_plus(struct resolver *r, struct catalog_domain *domain,
     struct slice local, struct found *found);
 /* A unique partial name. */
@@ -73,7 +71,6 @@ struct slice lookup_fold(struct resolver *r,
 /* ---- expand.c ---- */
 
 enum step_kind { STEP_ALIAS, STEP_INCLUDE, STEP_POSTMASTER, STEP_CATCH_ALL };
-
 /* What is being followed; on the stack, innermost first. */
 struct step {
 	const struct step *up;
@@ -101,9 +98,7 @@ void mailbox_add(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct found_user *user);
 
 /* ---- resolve.c ---- */
-
-/* A resolution of another kind than resolver_find's: what comes between is
- * the caller's. */
+/* A resolution by other rules: what comes between is the caller's. */
 void resolve_begin(struct resolver *r, bool explains);
 const struct resolved *resolve_end(struct resolver *r);
 

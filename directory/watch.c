@@ -117,3 +117,34 @@ watch_close(struct watch *watch)
 	free(watch->tables);
 	*watch = (struct watch){ 0 };
 }
+
+/* ---- one file ---- */
+
+void
+watch_file_open(struct watch_file *file, const char *path)
+{
+	*file = (struct watch_file){ .path = path };
+	if (path != NULL)
+		(void)source_stat(path, &file->compiled);
+	file->seen = file->compiled;
+}
+
+bool
+watch_file_look(struct watch_file *file)
+{
+	int64_t now_us = clock_monotonic_us();
+	struct source_stamp now;
+
+	if (file->path == NULL)
+		return false;
+	(void)source_stat(file->path, &now);
+	if (!source_stamp_equals(&now, &file->seen)) {
+		file->seen = now;
+		file->since_us = now_us;
+	}
+	if (source_stamp_equals(&now, &file->compiled) ||
+	    now_us - file->since_us < WATCH_STILL_MS * 1000)
+		return false;
+	file->compiled = now;
+	return true;
+}

@@ -39,4 +39,16 @@ void watch_reload(struct watch *watch);
 bool watch_look(struct watch *watch);
 void watch_close(struct watch *watch);
 
+/* One file that is no table's source: that of the passwords. */
+struct watch_file {
+	const char *path;		/* NULL: none */
+	struct source_stamp compiled, seen;
+	int64_t since_us;
+};
+
+/* As it is now it has been compiled, or is being. */
+void watch_file_open(struct watch_file *file, const char *path);
+/* True once for each version that has been still for long enough. */
+bool watch_file_look(struct watch_file *file);
+
 #endif

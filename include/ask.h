@@ -78,7 +78,8 @@ enum ask_type {
 	/* compartment -> supervisor */
 	CHILD_READY = 32,	/* nothing */
 	COMPILE_WANTED,		/* u8 0 */
-	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: text */
+	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: nothing;
+				 * descriptor: sealed memfd of text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
 	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint, or
@@ -206,7 +207,7 @@ enum ask_type {
 
 struct setup_self {
 	uint16_t role, index, generation;
-	uint16_t kind;			/* enum config_listen_role of an smtpd */
+	uint16_t kind;		/* enum config_listen_role of an smtpd */
 	bool is_privileged;
 	uint32_t uid, gid;
 };

@@ -31,7 +31,8 @@ struct flush_item {
 	int error;		/* out: 0 or a negative errno */
 };
 
-/* Of statfs: where syncfs costs about one commit and reports errors faithfully. */
+/* Of statfs: where syncfs costs about one commit, and reports errors
+ * faithfully. */
 bool flush_is_local_type(long type);
 /* Start writing a file out, so that several are under way at once; for those
  * that syncfs is going to write out it costs more than it gives. */

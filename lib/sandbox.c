@@ -117,7 +117,8 @@ ruleset_create(uint64_t *fs, unsigned allow)
 		return -1;
 	attr.fs = FS_V1 | (abi >= 2 ? FS_REFER : 0) |
 	    (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL_DEV : 0);
-	if (abi >= 4 && !(allow & (SANDBOX_INET_SOCKETS | SANDBOX_TCP_SOCKETS))) {
+	if (abi >= 4 && !(allow & SANDBOX_INET_SOCKETS) &&
+	    !(allow & SANDBOX_TCP_SOCKETS)) {
 		attr.net = NET_ALL;
 		size = offsetof(struct ruleset_attr, scoped);
 	}

@@ -12,9 +12,11 @@
 #include "clock.h"
 #include "log.h"
 #include "log_sink.h"
+#include "message.h"
 #include "notify.h"
 #include "supervisor.h"
 
+#define STATUS_MAX (1u << 20)
 #define TICK_MS 5000
 #define TICKS_PER_DAY (86400 / 5)
 #define DRAIN_MS 600000		/* old sessions after a reload */
@@ -30,19 +32,36 @@ on_ready(struct channel *ch, struct ipc_message *m, void *arg)
 	return m->body.size == 0;
 }
 
+/* A line per process: on a large machine they do not fit into a message. */
+static int
+sealed_text(const struct buf *text)
+{
+	int fd = message_create("status");
+
+	if (fd < 0)
+		return fd;
+	if (write(fd, text->data, text->size) == (ssize_t)text->size &&
+	    message_seal(fd) == 0)
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
 static bool
 on_status(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct child *child = arg;
-	struct ipc_writer w;
-	struct buf text = { .maximum = IPC_PAYLOAD_MAX - 16 };
+	struct buf text = { .maximum = STATUS_MAX };
+	int fd;
 
 	if (child->role != ROLE_CONTROL || m->body.size != 0)
 		return false;
 	supervisor_status(child->supervisor, &text);
-	ipc_writer_init(&w);
-	ipc_put_slice(&w, buf_slice(&text));
-	channel_answer(ch, m->id, SUPERVISOR_STATUS, &w, -1);
+	fd = sealed_text(&text);
+	if (fd >= 0) {
+		channel_answer(ch, m->id, SUPERVISOR_STATUS, NULL, fd);
+		close(fd);
+	}
 	buf_free(&text);
 	return true;
 }
@@ -247,6 +266,7 @@ sends_the_same(const struct config *a, const struct config *b)
 	    is_same_text(x->smart_host_user, y->smart_host_user) &&
 	    is_same_text(x->source_ipv4, y->source_ipv4) &&
 	    is_same_text(x->source_ipv6, y->source_ipv6) &&
+	    is_same_text(x->ca_file, y->ca_file) &&
 	    x->smart_host_password_file == NULL &&
 	    y->smart_host_password_file == NULL && x->tls == y->tls &&
 	    x->port == y->port &&

@@ -23,9 +23,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "ask.h"
+#include "check.h"
 #include "children.h"
 #include "generation.h"
 #include "loop.h"
+#include "wire.h"
 
 #define MAX_SOCKETS COMPARTMENT_MAX_LISTENERS
 
@@ -73,30 +75,12 @@ struct supervisor {
 	struct loop_timer stop_limit, drain_limit, tick;
 };
 
-/* ---- check.c: what lies outside the configuration file ---- */
-/*
- * Walk users, aliases and includes in a child with the compiler's uid.
- * Adds problems; 0 or a negative errno when the child could not run.
- */
-int check_outside(const struct config *config, bool is_privileged,
-    struct config_problems *problems);
-
-typedef void check_fn(void *arg, struct config_problems *problems);
-/*
- * Run fn in a child and take over the problems that it adds. 0 or a
- * negative errno when it did not come to its end.
- */
-int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
-/* In such a child: be this user for good, or end. */
-void check_become(uid_t uid, gid_t gid);
-
 /* ---- state_dir.c ---- */
 /* Folders with their owners, and the lock; fatal() with what to do. */
 void state_dir_open(struct supervisor *s);
 /* uid and gid of a compartment; fatal() when the user is missing. */
 void state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
     gid_t *gid);
-
 /* Whether the spool holds mail that is still to be sent. */
 bool state_dir_has_queued(const struct supervisor *s);
 
@@ -118,23 +102,6 @@ int listen_open(struct supervisor *s);
 void listen_remove(struct supervisor *s);
 /* The control socket below state_dir; fatal() on failure. */
 void listen_control(struct supervisor *s);
-
-/* ---- wire.c ---- */
-/*
- * Send everything that the child needs over fd, ending with SETUP_DONE, and
- * give each running peer its end. 0 or a negative errno.
- */
-int wire_child(struct child *child, int fd);
-/* One for all generations, such as store. */
-bool role_is_shared(enum role role);
-/* The newest configuration, to the shared ones that run. */
-void wire_config(struct supervisor *s);
-/* What is in s->secret_fd now, to the vault that runs. */
-void wire_secrets(struct supervisor *s);
-/* The keys of this generation, to the vault that runs. */
-void wire_keys(struct supervisor *s, const struct generation *generation);
-/* accuser closed the channel of this peer, as it broke the rules. */
-void wire_accused(struct child *accuser, enum role role, uint16_t index);
 
 /* ---- endpoints.c: milters and clamd, opened for smtpd ---- */
 bool on_endpoint(struct channel *ch, struct ipc_message *m, void *arg);

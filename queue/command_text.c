@@ -83,21 +83,37 @@ arrival(char to[32], int64_t when_s)
 	char date[MAIL_DATE_SIZE];
 
 	mail_date_write(date, when_s);
-	snprintf(to, 32, "%.3s %.3s %.2s %.8s", date, date + 8, date + 5,
-	    date + 17);
+	memcpy(to, "DDD MMM dd hh:mm:ss", 20);
+	memcpy(to, date, 3);
+	memcpy(to + 4, date + 8, 3);
+	memcpy(to + 8, date + 5, 2);
+	memcpy(to + 11, date + 17, 8);
+}
+
+/* Three slices; a listing has 300,000 lines, too many for printf. */
+static int
+put_line(struct buf *out, struct slice before, struct slice text,
+    struct slice after)
+{
+	int error = buf_append_slice(out, before);
+
+	if (!error)
+		error = buf_append_slice(out, text);
+	return error ? error : buf_append_slice(out, after);
 }
 
 static int
 put_addresses(struct buf *out, const struct part *part)
 {
+	static const char indent[] =
+	    "                                         ";
 	struct slice rest = slice_of(part->addresses ? part->addresses : "");
 	int error = 0;
 
 	while (rest.size > 0 && !error) {
 		struct slice line = slice_next_line(&rest);
 
-		error = buf_printf(out, "%41s%.*s\n", "", (int)line.size,
-		    line.data);
+		error = put_line(out, SLICE(indent), line, SLICE("\n"));
 	}
 	return error;
 }
@@ -112,8 +128,7 @@ put_part(struct buf *out, const struct part *part)
 		return 0;
 	reason = part_reason(part);
 	if (reason.size > 0 && part->state != PART_RUNNING)
-		error = buf_printf(out, "(%.*s)\n", (int)reason.size,
-		    reason.data);
+		error = put_line(out, SLICE("("), reason, SLICE(")\n"));
 	return error ? error : put_addresses(out, part);
 }
 
@@ -127,10 +142,11 @@ put_message(struct buf *out, const struct queued *m)
 	envelope_id_write(id, m->id);
 	strcat(id, m->is_held ? "!" : queued_is_running(m) ? "*" : "");
 	arrival(when, m->time_s);
-	error = buf_printf(out, "%-11s %8llu %-20s %.*s\n", id,
-	    (unsigned long long)m->size_bytes, when,
-	    from.size > 0 ? (int)from.size : 13,
-	    from.size > 0 ? from.data : "MAILER-DAEMON");
+	error = buf_printf(out, "%-11s %8llu %-20s ", id,
+	    (unsigned long long)m->size_bytes, when);
+	if (!error)
+		error = put_line(out, SLICE(""), from.size > 0 ? from :
+		    SLICE("MAILER-DAEMON"), SLICE("\n"));
 	if (m->folder == SPOOL_FAILED && !error)
 		error = buf_puts(out, "(a report to its sender waits)\n");
 	for (size_t i = 0; i < m->n_parts && !error; i++)

@@ -33,7 +33,7 @@ struct intake {
 	struct queue *queue;
 	struct peer *peer;		/* NULL: its channel has ended */
 	uint64_t transaction;
-	uint32_t question;		/* that is answered when it is durable */
+	uint32_t question;		/* answered when it is durable */
 	enum intake_state state;
 	bool is_aborted;
 	struct envelope *e;		/* recipients of OPEN, then all of it */

@@ -356,6 +356,10 @@ job_send(struct job *job)
 {
 	int fd;
 
+	if (job->queue->is_stopping) {
+		job_put_off(job, "the server is stopped");
+		return;
+	}
 	if (job->has_failed) {
 		job_put_off(job, "the ledger or the vault did not answer");
 		return;

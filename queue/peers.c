@@ -101,7 +101,8 @@ add_answerer(struct queue *q, enum role role, uint16_t index, int fd)
 	struct channel **slot = slot_of(q, role, index);
 	bool is_relay = role == ROLE_RELAY;
 
-	if (*slot != NULL)
+	/* a relay that has a successor still ends what it has begun */
+	if (*slot != NULL && !is_relay)
 		channel_free(slot);
 	*slot = channel_new(q->c.loop, fd, role_name(role),
 	    is_relay ? relay_rules : NULL, is_relay ? relay_n_rules : 0,

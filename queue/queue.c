@@ -31,6 +31,7 @@
 
 #define REMOVALS_MS 200		/* until removed names are durable */
 #define SLEEP_MOST_S 600
+#define STOP_MS 15000		/* for what relay has under way */
 
 int64_t
 queue_now_s(const struct queue *q)
@@ -92,6 +93,14 @@ flush_all_changes(struct queue *q)
 	}
 }
 
+static void
+stop_now(struct queue *q)
+{
+	flush_all_changes(q);
+	spool_flush(q->spool);
+	loop_stop(q->c.loop);
+}
+
 /* What came in this round becomes durable together, then it may be sent. */
 static void
 on_work(struct loop_timer *timer, void *arg)
@@ -104,6 +113,10 @@ on_work(struct loop_timer *timer, void *arg)
 	if (!q->is_stopping)
 		jobs_start(q);
 	messages_round_end(q);
+	if (q->is_stopping && q->n_jobs == 0) {
+		stop_now(q);
+		return;
+	}
 	if (q->to_save != NULL || spool_is_waiting(q->spool))
 		queue_want_work(q);
 	else if (spool_has_removed(q->spool) &&
@@ -143,16 +156,30 @@ on_config(struct compartment *c, const struct config *old)
 	queue_want_work(q);
 }
 
-/* What relay has under way is tried again by the next one. */
+static void
+on_stop_limit(struct loop_timer *timer, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)timer;
+	log_warning("stopped_with_work", LOG_U("jobs", q->n_jobs), LOG_END);
+	stop_now(q);
+}
+
+/*
+ * Nothing new is sent, but what relay has under way is waited for: a result
+ * that nobody notes would be sent once more.
+ */
 static void
 on_stop(struct compartment *c)
 {
 	struct queue *q = c->arg;
 
+	if (q->is_stopping)
+		return;
 	q->is_stopping = true;
-	flush_all_changes(q);
-	spool_flush(q->spool);
-	loop_stop(c->loop);
+	loop_timer_start(c->loop, &q->stop_limit, STOP_MS, on_stop_limit, q);
+	queue_want_work(q);
 }
 
 /* From here on every path is relative to the spool. */

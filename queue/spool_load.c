@@ -213,6 +213,67 @@ load_body(struct load *load, const char *name)
 	(void)unlinkat(load->spool->folders[SPOOL_BODIES], name, 0);
 }
 
+struct found {
+	ino_t inode;
+	char name[ENVELOPE_ID_SIZE + 8];
+};
+
+struct names {
+	struct found *items;
+	size_t n, room;
+};
+
+static int
+names_add(struct names *names, const struct dirent *entry)
+{
+	size_t room = names->room ? names->room * 2 : 256;
+	struct found *grown;
+
+	if (names->n == names->room) {
+		grown = reallocarray(names->items, room, sizeof *grown);
+		if (grown == NULL)
+			return -ENOMEM;
+		names->items = grown;
+		names->room = room;
+	}
+	grown = &names->items[names->n++];
+	grown->inode = entry->d_ino;
+	memcpy(grown->name, entry->d_name, strlen(entry->d_name) + 1);
+	return 0;
+}
+
+static int
+by_inode(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+/* A name that is too long for one of ours is told at once. */
+static int
+collect_names(struct load *load, DIR *dir, struct names *names,
+    void (*fn)(struct load *load, const char *name))
+{
+	const struct dirent *entry;
+	int error = 0;
+
+	while (!error && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (strlen(entry->d_name) < sizeof names->items->name)
+			error = names_add(names, entry);
+		else
+			fn(load, entry->d_name);
+	}
+	return error;
+}
+
+/*
+ * In the order of their inodes: on a disk that turns, and in a cold cache,
+ * that is many times faster than the order of the folder.
+ */
 static int
 each_name(struct load *load, enum spool_folder folder,
     void (*fn)(struct load *load, const char *name))
@@ -220,16 +281,18 @@ each_name(struct load *load, enum spool_folder folder,
 	int fd = openat(load->spool->folders[folder], ".", O_RDONLY |
 	    O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	struct names names = { 0 };
 
 	if (dir == NULL)
 		return -errno;
 	load->folder = folder;
-	while (load->error == 0 && (entry = readdir(dir)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			fn(load, entry->d_name);
+	load->error = collect_names(load, dir, &names, fn);
 	closedir(dir);
+	if (names.n > 0)
+		qsort(names.items, names.n, sizeof *names.items, by_inode);
+	for (size_t i = 0; i < names.n && load->error == 0; i++)
+		fn(load, names.items[i].name);
+	free(names.items);
 	return load->error;
 }
 

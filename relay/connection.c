@@ -201,7 +201,7 @@ delivered(struct connection *c)
 	c->job = NULL;
 	c->is_delivering = false;
 	if (c->dialogue.n_deliveries >= RELAY_MESSAGES_PER_CONNECTION ||
-	    c->relay->is_stopping)
+	    c->relay->is_stopping || c->relay->is_draining)
 		dialogue_quit(&c->dialogue);
 	flush(c);
 	if (c->dialogue.phase == DIALOGUE_OVER)

@@ -52,6 +52,7 @@ job_free(struct job *job)
 	free(job->errand.envid);
 	close(job->fd);
 	free(job);
+	relay_job_gone(r);
 }
 
 static void

@@ -15,6 +15,8 @@
 #include "sandbox.h"
 #include "tls.h"
 
+#define REST_MS 1000		/* from the last answer to the end */
+
 static void
 enter_sandbox(const struct relay *r)
 {
@@ -42,6 +44,34 @@ on_stop(struct compartment *c)
 		loop_stop(c->loop);
 }
 
+static void
+on_rest(struct loop_timer *timer, void *arg)
+{
+	struct relay *r = arg;
+
+	(void)timer;
+	if (r->n_jobs == 0)
+		loop_stop(r->c.loop);
+}
+
+/* The queue may have asked for one more before it knew the successor. */
+void
+relay_job_gone(struct relay *r)
+{
+	if (r->is_draining && r->n_jobs == 0)
+		loop_timer_start(r->c.loop, &r->rest, REST_MS, on_rest, r);
+}
+
+/* A relay with other settings has started: end what has begun. */
+static void
+on_drain(struct compartment *c)
+{
+	struct relay *r = c->arg;
+
+	r->is_draining = true;
+	relay_job_gone(r);
+}
+
 int
 relay_main(void)
 {
@@ -53,6 +83,7 @@ relay_main(void)
 	r->c.arg = r;
 	r->c.on_peer = relay_on_peer;
 	r->c.on_stop = on_stop;
+	r->c.on_drain = on_drain;
 	if (tls_init() < 0)
 		fatal("relay: OpenSSL does not start");
 	relay_settings_read(r);

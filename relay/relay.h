@@ -56,7 +56,13 @@ struct relay {
 	struct tls_report report;
 	struct loop_timer wake;		/* those that wait for a place */
 	bool is_stopping;
+	bool is_draining;		/* there is a successor */
+	struct loop_timer rest;		/* since the last job, then */
 };
+
+/* ---- relay.c ---- */
+/* A job has ended. */
+void relay_job_gone(struct relay *r);
 
 /* ---- settings.c: before the sandbox; fatal() if it cannot be used ---- */
 void relay_settings_read(struct relay *r);

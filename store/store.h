@@ -44,8 +44,7 @@ struct resolving {
 	uint32_t slot;			/* SLOT_NONE: free */
 };
 
-/* An entry of the ledger that is not durable yet. */
-struct unanswered {
+struct unanswered {			/* not durable yet: the ledger's */
 	struct peer *peer;		/* NULL: it has gone */
 	uint32_t id;
 };
@@ -98,7 +97,7 @@ extern const size_t store_n_queue_rules;
 void store_whys_end(struct peer *peer);
 
 /* ---- queue_rules.c ---- */
-/* How kv_commit went: what is durable is answered now. */
+/* How kv_commit went: what is durable is answered. */
 void store_ledger_committed(struct store *s, int error);
 void store_ledger_peer_gone(struct store *s, const struct peer *peer);
 

@@ -61,6 +61,7 @@ UNIT_TESTS = \
 	test_records \
 	test_rdata \
 	test_relay_dialogue \
+	test_relay_hosts \
 	test_reply \
 	test_resolver \
 	test_route \

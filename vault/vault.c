@@ -96,19 +96,38 @@ on_dkim(struct channel *ch, struct ipc_message *m, void *arg)
 	    m);
 }
 
+/* Who has no business with it and asks has been taken over. */
+static bool
+on_forbidden(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	(void)ch;
+	(void)m;
+	(void)arg;
+	return false;
+}
+
 /* Those that speak with strangers get what strangers may ask for. */
-static const struct channel_rule smtpd_rules[] = {
+static const struct channel_rule mx_rules[] = {
+	{ VAULT_SIGN, CHANNEL_NO_FD, on_sign },
+	{ VAULT_TRACE, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_DKIM, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
+};
+
+static const struct channel_rule own_rules[] = {
 	{ VAULT_SIGN, CHANNEL_NO_FD, on_sign },
 	{ VAULT_TRACE, CHANNEL_NO_FD, on_trace },
 	{ VAULT_DKIM, CHANNEL_NO_FD, on_dkim },
+	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
 };
-#define N_RULES_MX 1
-#define N_RULES_OWN (sizeof smtpd_rules / sizeof *smtpd_rules)
 
 static const struct channel_rule queue_rules[] = {
-	{ VAULT_TAG, CHANNEL_NO_FD, on_tag },
+	{ VAULT_SIGN, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_TRACE, CHANNEL_NO_FD, on_trace },
+	{ VAULT_DKIM, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG, CHANNEL_NO_FD, on_tag },
 };
+#define N_RULES (sizeof mx_rules / sizeof *mx_rules)
 
 static void
 on_closed(struct channel *ch, bool misbehaved, void *arg)
@@ -125,23 +144,27 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 	free(peer);
 }
 
+static const struct channel_rule *
+rules_of(enum role role, enum config_listen_role kind)
+{
+	if (role == ROLE_QUEUE)
+		return queue_rules;
+	return kind == LISTEN_MX ? mx_rules : own_rules;
+}
+
 static void
 on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
-	bool is_queue = role == ROLE_QUEUE;
-	size_t n = is_queue ? sizeof queue_rules / sizeof *queue_rules :
-	    c->peer_kind == LISTEN_MX ? N_RULES_MX : N_RULES_OWN;
-
-	if (peer == NULL || (role != ROLE_SMTPD && !is_queue)) {
+	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_QUEUE)) {
 		free(peer);
 		close(fd);
 		return;
 	}
 	*peer = (struct peer){ .vault = c->arg, .role = role, .index = index };
 	peer->ch = channel_new(c->loop, fd, role_name(role),
-	    is_queue ? queue_rules : smtpd_rules, n, on_closed, peer);
+	    rules_of(role, c->peer_kind), N_RULES, on_closed, peer);
 	if (peer->ch != NULL)
 		return;
 	log_error("peer", LOG_E("error", errno), LOG_END);

@@ -5,6 +5,7 @@ answers as a test wants; and home again, when it does not take it."""
 import os
 import re
 import signal
+import threading
 
 import pytest
 
@@ -264,3 +265,36 @@ def test_one_of_two(start):
     assert REMOTE in report
     assert "Final-Recipient: rfc822;carla@remote.example" not in \
         report.replace("; ", ";")
+
+
+# ---- a relay with other settings ----
+
+def test_settings_change_in_the_middle(start):
+    """What has begun is ended by the one that began it: once."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def dot(session, _):
+        message = session.sink.ended[-1]
+        begun.set()
+        goes_on.wait(30)
+        session.sink.messages.append(message)
+        return "250 2.0.0 taken"
+    server, sink = start({"dot": dot})
+    [old] = server.children("relay")
+    text, name = server.text()
+    assert server.send([REMOTE], text) == {}
+    assert begun.wait(30)
+    server.write_config(more=server.pieces["more"].replace(
+        "relay {{", "relay {{ command_timeout = 4m "))
+    server.reload()
+    wait_until(lambda: len(server.children("relay")) == 2, 15, "another")
+    # it works already
+    sink.replies.pop("dot")
+    other_text, other = server.text()
+    assert server.send([REMOTE], other_text) == {}
+    wait_until(lambda: count(sink, other) == 1, 15, "the next message")
+    assert old in server.children("relay")
+    goes_on.set()
+    server.wait_sent()
+    wait_until(lambda: old not in server.children("relay"), 15, "its end")
+    assert (count(sink, name), count(sink, other)) == (1, 1)

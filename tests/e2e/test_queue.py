@@ -195,6 +195,21 @@ def test_restart_keeps_the_schedule():
         lab.wait(lambda: len(lab.jobs) == 2)
 
 
+def test_stop_waits_for_results(lab):
+    """SIGTERM while relay sends: its result is noted before the end."""
+    lab.results = lambda job: (1, {0: (250, "ok"), 1: (450, "later")})
+    queue_id = lab.submit(["a@example.net", "b@example.net"])
+    lab.wait(lambda: lab.jobs)
+    lab.queue.process.terminate()
+    lab.ended()
+    assert lab.arrived == {"a@example.net": 1}
+    assert " state sent\n" in lab.envelope(queue_id)
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.start()
+    lab.wait(lab.is_empty)
+    assert lab.arrived == {"a@example.net": 1, "b@example.net": 1}
+
+
 def test_bad_host_is_left_alone():
     """Its mail waits together; one message probes, then all of it goes."""
     with QueueLab("queue { retry_first = 3s retry_longest = 3s }") as lab:

@@ -543,3 +543,16 @@ def test_status():
         assert counts["delivered"] == "2" and counts["refused"] == "1"
         assert counts["connections_idle"] == "1"
         assert counts["tls_none_starttls-not-supported"] == "1"
+
+
+def test_drain():
+    """A relay whose settings are old ends its jobs, then itself."""
+    def slow(_session, _arg):
+        time.sleep(1.5)
+        return "250 ok"
+    with Sink({"dot": slow}) as sink, Lab(ONE, sink.port) as lab:
+        job = lab.begin("example.net", [BOB], TEXT)
+        wait_until(lambda: sink.ended, 5, "the message")
+        lab.relay.supervisor.send(ASK["RUN_DRAIN"])
+        assert lab.wait(job).codes == [250]
+        assert lab.relay.process.wait(5) == 0

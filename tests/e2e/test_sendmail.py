@@ -372,6 +372,53 @@ def test_newaliases_of_a_user(lab):
     assert status == EX_NOPERM and "admin group" in err
 
 
+@pytest.mark.needs_root
+def test_mailq(make_server):
+    """Everybody sees what is his in the queue; root sees all of it."""
+    server = make_server(more=LOCAL)
+    assert "empty" in sendmail(server, name="mailq")[1]
+    status, _, err = sendmail(server, "friend@elsewhere.example",
+                              text=b"x\n", user=postern.OWNER)
+    assert (status, err) == (0, "")
+    for arguments, name in ([], "/usr/bin/mailq"), (["-bp"], "sendmail"):
+        status, out, err = sendmail(server, *arguments, name=name,
+                                    user=postern.OWNER)
+        assert (status, err) == (0, "")
+        assert "friend@elsewhere.example" in out
+        assert postern.OWNER + "@example.org" in out
+        assert "friend@elsewhere.example" in \
+            sendmail(server, *arguments, name=name)[1]
+        out = sendmail(server, *arguments, name=name,
+                       user=postern.OTHER_OWNER)[1]
+        assert "empty" in out and "elsewhere" not in out
+    assert sendmail(server, "-q") == (0, "", "")
+    assert sendmail(server, "-q30m", user=postern.OWNER) == (0, "", "")
+
+
+@pytest.mark.needs_root
+def test_xqueue_is_local(make_server):
+    """Nobody else knows the verb."""
+    server = make_server(more=LOCAL)
+    with server.connect() as client:
+        client.ehlo()
+        assert client.command("XQUEUE").says("500 5.5.1")
+
+
+@pytest.mark.needs_root
+def test_local_and_remote(make_server):
+    """One message to both: here at once, there by the queue, or neither."""
+    server = make_server(more=LOCAL)
+    status, _, err = sendmail(server, "alice", "friend@elsewhere.example",
+                              text=b"x\n")
+    assert (status, err) == (0, "")
+    assert len(server.mail("alice")) == 1
+    assert "friend@elsewhere.example" in sendmail(server, "-bp")[1]
+    status, _, err = sendmail(server, "nobody-here", "b@elsewhere.example",
+                              text=b"x\n")
+    assert status == EX_NOUSER
+    assert "b@elsewhere.example" not in sendmail(server, "-bp")[1]
+
+
 def test_verbose(lab):
     """-v shows the dialogue."""
     status, out, _ = sendmail(lab, "-v", "alice", text=b"x\n")
@@ -394,6 +441,17 @@ def test_many_callers(lab):
         greetings = [s.recv(100)[:3] for s in sockets]
         assert greetings.count(b"220") == 50
         assert greetings.count(b"421") == 10
+        # a program is patient for a while
+        with subprocess.Popen(
+                [os.path.join(postern.BUILD, "sendmail"), "alice"],
+                stdin=subprocess.PIPE,
+                env=dict(os.environ, POSTERN_CONFIG=lab.config_path)) as p:
+            p.stdin.write(b"x\n")
+            p.stdin.close()
+            time.sleep(0.5)
+            for s in sockets[:20]:
+                s.close()
+            assert p.wait(20) == 0
     finally:
         for s in sockets:
             s.close()

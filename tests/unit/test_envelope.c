@@ -141,7 +141,7 @@ test_strict(void **state)
 		  -EBADMSG },
 		{ " state waiting", " state asleep", -EBADMSG },
 		{ " state waiting\n", "", -EBADMSG },
-		{ "; 450 2", "; 450 5", -EBADMSG },
+		{ "; 450 4.2.255", "; 450 5.2.255", -EBADMSG },
 		{ "; 450 4.2.255", "; 450 4.2.256", -EBADMSG },
 		{ "; 450 4.2.255", "; 150 1.2.255", -EBADMSG },
 		{ "; never; root", "; ; root", -EBADMSG },

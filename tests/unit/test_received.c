@@ -260,6 +260,24 @@ test_address_fields(void **state)
 	buf_free(&out);
 }
 
+/* A program of this host: no name or address that anybody gave. */
+static void
+test_local(void **state)
+{
+	const struct received r = { .helo = SLICE("x"), .ip = SLICE("local"),
+		.host = SLICE("mx.example.org"), .with = RECEIVED_ESMTP,
+		.id = SLICE("k3f9q2m7t"), .recipient = SLICE("a@b.example"),
+		.user = SLICE("al)ice"), .uid = 1000 };
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_int_equal(received_write(&out, &r), 0);
+	assert_string_equal(out.data, "Received: by mx.example.org (Postern, "
+	    "from uid 1000 al?ice) with ESMTP\n\tid k3f9q2m7t\n"
+	    "\tfor <a@b.example>; " DATE "\n");
+	buf_free(&out);
+}
+
 int
 main(void)
 {
@@ -272,6 +290,7 @@ main(void)
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_protocols),
 		cmocka_unit_test(test_address_fields),
+		cmocka_unit_test(test_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

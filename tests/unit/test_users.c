@@ -129,6 +129,70 @@ test_errors_are_bounded(void **state)
 	free(text);
 }
 
+/* ---- passwords ---- */
+
+static const struct {
+	const char *text;
+	bool is_good;
+	const char *want;	/* names and passwords; or the problem */
+} files[] = {
+	{ "alice password=$6$s$h\nbob@example.org password=!\n", true,
+	    "alice=$6$s$h|bob@example.org=!|" },
+	{ "# none\n", true, "" },
+	{ "alice\n", false, "F:1: \"alice\" has no password=" },
+	{ "a@b@c password=!\n", false, "F:1: \"a@b@c\" is not" },
+	{ "@b password=!\n", false, "F:1: \"@b\" is not" },
+	{ "a@ password=!\n", false, "F:1: \"a@\" is not" },
+	{ "../x password=!\n", false, "F:1: \"../x\" is not" },
+	{ "a password=! quota=1G\n", false, "F:1: unknown field \"quota\"" },
+	{ "a password=! password=!\n", false, "F:1: password of \"a\"" },
+	{ "a password=!\na password=!\n", false, "F:2: user \"a\"" },
+};
+
+static void
+test_files_of_passwords(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(files); i++) {
+		struct config_problems problems = { 0 };
+		struct users users;
+		struct buf got = { 0 };
+		int error = users_parse_passwords(&users,
+		    slice_of(files[i].text), "F", &problems);
+
+		CHECK(files[i].text, (error == 0) == files[i].is_good);
+		for (size_t u = 0; error == 0 && u < users.n; u++)
+			buf_printf(&got, "%s=%s|", users.items[u].local,
+			    users.items[u].password);
+		if (files[i].is_good)
+			CHECK_STRING(files[i].text, got.size ? got.data : "",
+			    files[i].want);
+		else
+			CHECK(files[i].text, strncmp(problems.items[0].text,
+			    files[i].want, strlen(files[i].want)) == 0);
+		buf_free(&got);
+		users_free(&users);
+		config_problems_free(&problems);
+	}
+}
+
+/* It may have been there for years: the table stays, nobody logs in. */
+static void
+test_weak_passwords_warn(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct users users;
+
+	(void)state;
+	assert_int_equal(users_parse(&users, SLICE("a password=$1$s$h\n"),
+	    "F", true, &problems), 0);
+	assert_int_equal(problems.n_errors, 0);
+	assert_int_equal(problems.n_warnings, 1);
+	assert_null(strstr(problems.items[0].text, "$1$"));
+	users_free(&users);
+	config_problems_free(&problems);
+}
+
 int
 main(void)
 {
@@ -136,6 +200,8 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_errors_are_bounded),
+		cmocka_unit_test(test_files_of_passwords),
+		cmocka_unit_test(test_weak_passwords_warn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

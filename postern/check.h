@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * check.h - what lies outside the configuration file, looked at in a child
+ * that has become another user. For the supervisor's own folder.
+ */
+#ifndef POSTERN_CHECK_H
+#define POSTERN_CHECK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "config.h"
+
+/*
+ * Walk users, aliases and includes in a child with the compiler's uid.
+ * Adds problems; 0 or a negative errno when the child could not run.
+ */
+int check_outside(const struct config *config, bool is_privileged,
+    struct config_problems *problems);
+
+typedef void check_fn(void *arg, struct config_problems *problems);
+/*
+ * Run fn in a child and take over the problems that it adds. 0 or a
+ * negative errno when it did not come to its end.
+ */
+int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
+/* In such a child: be this user for good, or end. */
+void check_become(uid_t uid, gid_t gid);
+
+#endif

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: ISC
+"""vault by itself: who gets tags, traces and DKIM signatures, and of what."""
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import time
+
+import pytest
+
+from compartment import ASK, Compartment, slice_of
+
+HEX = "00112233445566778899aabbccddeeff" * 2
+MX, SUBMISSION, LOCAL = 0, 1, 2
+GOOD = ("from:alice@example.org\r\ndkim-signature:v=1; a=%s; "
+        "c=relaxed/relaxed; d=%s; s=%s; t=1; h=from; bh=x; b=")
+RSA = GOOD % ("rsa-sha256", "example.org", "r1")
+CONFIG = """
+dkim "example.org" { selector = "r1" key = "/k1" }
+dkim "example.org" { selector = "e1" key = "/k2" }
+"""
+
+
+def sealed(octets):
+    """A memfd as the supervisor makes it."""
+    fd = os.memfd_create("secret", os.MFD_ALLOW_SEALING)
+    os.write(fd, octets)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE |
+                fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    return fd
+
+
+def private_key(*words):
+    """In PEM."""
+    return subprocess.run(["openssl", "genpkey", *words], check=True,
+                          capture_output=True).stdout
+
+
+class Vault(Compartment):
+    """With secrets and two keys."""
+
+    def __init__(self):
+        super().__init__("vault", CONFIG)
+        self.start()
+        self.tell("SETUP_SECRETS", b"", (
+            "batv 4 20000 %s\nbatv 3 1 %s\ntrace %s\nsrs %s\n" % (
+                HEX, HEX[::-1], HEX, HEX)).encode())
+        self.pems = [private_key("-algorithm", "RSA", "-pkeyopt",
+                                 "rsa_keygen_bits:2048"),
+                     private_key("-algorithm", "Ed25519")]
+        for index, pem in enumerate(self.pems):
+            self.tell("SETUP_DKIM", struct.pack("!HH", 1, index), pem)
+
+    def tell(self, kind, payload, octets):
+        """With a sealed memfd."""
+        fd = sealed(octets)
+        self.supervisor.send(ASK[kind], payload, fd)
+        os.close(fd)
+
+    @staticmethod
+    def ask(peer, kind, payload):
+        """Type and payload of the answer; None: the channel was closed."""
+        try:
+            peer.ask(ASK[kind], payload)
+            began = time.monotonic()
+            answer = peer.receive(20)
+            assert time.monotonic() - began < 15, "neither answer nor end"
+        except (BrokenPipeError, ConnectionResetError):
+            return None
+        return answer and (answer[0], answer[2])
+
+
+@pytest.fixture(name="vault", scope="module")
+def fixture_vault():
+    """One for all: a peer that is cut off is the test's own."""
+    with Vault() as vault:
+        yield vault
+
+
+def dkim(domain, text):
+    """A question."""
+    return slice_of(domain) + slice_of(text)
+
+
+def tag(address, day):
+    """A question."""
+    return b"\0" + slice_of(address) + struct.pack("!I", day)
+
+
+def today():
+    """As vault counts."""
+    return int(time.time()) // 86400
+
+
+def test_queue_gets_tags(vault):
+    queue = vault.peer("queue")
+    kind, answer = vault.ask(queue, "VAULT_TAG",
+                             tag("Alice@example.org", today()))
+    assert kind == ASK["VAULT_TAGGED"]
+    assert re.match(rb"prvs=4\d{3}[0-9a-f]{6}=Alice@example\.org$",
+                    answer[2:]), answer
+    # one address, one tag; another address, another
+    again = vault.ask(queue, "VAULT_TAG", tag("Alice@example.org", today()))
+    assert again[1] == answer
+    other = vault.ask(queue, "VAULT_TAG", tag("bob@example.org", today()))
+    assert other[1][6:16] != answer[6:16]
+    # one that has a tag keeps it
+    tagged = vault.ask(queue, "VAULT_TAG",
+                       tag(answer[2:].decode(), today()))
+    assert tagged[1] == answer
+
+
+@pytest.mark.parametrize("address, day", [
+    ("alice@example.org", 1), ("alice@example.org", 2**32 - 1),
+    ("no address at all", None), ("a@b@c", None)])
+def test_nonsense_of_queue_is_cut_off(vault, address, day):
+    queue = vault.peer("queue")
+    assert vault.ask(queue, "VAULT_TAG", tag(
+        address, today() if day is None else day)) is None
+
+
+@pytest.mark.parametrize("kind, payload", [
+    ("VAULT_TRACE", slice_of("text")),
+    ("VAULT_DKIM", dkim("example.org", "")),
+    ("VAULT_DKIM", dkim("example.org", RSA)),
+    ("VAULT_TAG", tag("alice@example.org", 20000)),
+])
+def test_who_serves_strangers_gets_nothing_of_it(vault, kind, payload):
+    assert vault.ask(vault.peer("smtpd", 0, MX), kind, payload) is None
+
+
+def test_only_queue_tags(vault):
+    for role in (SUBMISSION, LOCAL):
+        assert vault.ask(vault.peer("smtpd", 1, role), "VAULT_TAG",
+                         tag("alice@example.org", today())) is None
+
+
+def test_queue_signs_nothing(vault):
+    assert vault.ask(vault.peer("queue"), "VAULT_DKIM",
+                     dkim("example.org", RSA)) is None
+
+
+@pytest.mark.parametrize("role", [SUBMISSION, LOCAL])
+def test_keys_and_signatures(vault, role, tmp_path):
+    smtpd = vault.peer("smtpd", 2, role)
+    kind, answer = vault.ask(smtpd, "VAULT_DKIM", dkim("example.org", ""))
+    assert kind == ASK["VAULT_DKIM_SIGNED"]
+    assert answer == b"\2" + b"\0" + slice_of("r1") + slice_of("") + \
+        b"\1" + slice_of("e1") + slice_of("")
+    kind, answer = vault.ask(smtpd, "VAULT_DKIM", dkim("example.org", RSA))
+    assert answer[:6] == b"\1\0" + slice_of("r1")
+    (tmp_path / "key").write_bytes(vault.pems[0])
+    (tmp_path / "text").write_bytes(RSA.encode())
+    (tmp_path / "signature").write_bytes(answer[8:])
+    assert subprocess.run([
+        "openssl", "dgst", "-sha256", "-prverify", str(tmp_path / "key"),
+        "-signature", str(tmp_path / "signature"), str(tmp_path / "text")],
+        capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("domain, text", [
+    ("example.org", "from:alice@example.org\r\n"),
+    ("example.org", RSA + "x"),
+    ("example.org", RSA + "\r\n"),
+    ("example.net", RSA),
+    ("example.org", RSA.replace("h=from", "h=to")),
+    ("example.org", RSA.replace("t=1", "l=0")),
+    # what the handshake of a TLS server signs
+    ("example.org", " " * 64 + "TLS 1.3, server CertificateVerify\0" +
+     "x" * 32),
+])
+def test_only_what_a_signer_signs(vault, domain, text):
+    assert vault.ask(vault.peer("smtpd", 3, SUBMISSION), "VAULT_DKIM",
+                     dkim(domain, text)) is None
+
+
+@pytest.mark.parametrize("words", [
+    ("rsa-sha256", "example.net", "r1"), ("rsa-sha256", "example.org", "e1"),
+    ("ed25519-sha256", "example.org", "r1"), ("rsa-sha1", "example.org",
+                                              "r1")])
+def test_a_key_that_is_not_there_signs_nothing(vault, words):
+    _, answer = vault.ask(vault.peer("smtpd", 4, SUBMISSION), "VAULT_DKIM",
+                          dkim(words[1], GOOD % words))
+    assert answer == b"\0"
+
+
+def test_traces(vault):
+    smtpd = vault.peer("smtpd", 5, SUBMISSION)
+    kind, one = vault.ask(smtpd, "VAULT_TRACE", slice_of("one"))
+    assert kind == ASK["VAULT_TRACED"]
+    assert re.match(rb"[a-z2-7]{10}$", one[2:])
+    assert vault.ask(smtpd, "VAULT_TRACE", slice_of("two"))[1] != one
+    assert vault.ask(smtpd, "VAULT_TRACE", slice_of("one"))[1] == one

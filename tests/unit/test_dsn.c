@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_dsn.c - reports in the forms of RFC 3464 and RFC 6533, and what
+ * hostile words cannot do to them.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "dsn.h"
+
+static struct dsn_recipient to;
+static struct dsn dsn;
+static struct buf out;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	to = (struct dsn_recipient){ .address = SLICE("bob@example.net"),
+		.action = DSN_FAILED, .code = 550, .subject = 1, .detail = 1,
+		.text = SLICE("no such user"), .last_s = 1795334400,
+		.host = SLICE("mx.example.net[192.0.2.1]") };
+	dsn = (struct dsn){ .host = SLICE("mx.example.org"),
+		.to = SLICE("prvs=1=alice@example.org"),
+		.id = SLICE("65T3N3KRFB.f1"), .queue_id = SLICE("65T3N3KRFB"),
+		.header = SLICE("Subject: hi\nMessage-ID: <a@b>\n\nbody\n"),
+		.arrival_s = 1795334300, .when_s = 1795334400,
+		.recipients = &to, .n_recipients = 1 };
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	buf_free(&out);
+	return 0;
+}
+
+static void
+has(const char *text)
+{
+	if (strstr(out.data, text) == NULL)
+		fail_msg("not there: %s\nin\n%s", text, out.data);
+}
+
+static void
+has_not(const char *text)
+{
+	if (strstr(out.data, text) != NULL)
+		fail_msg("there: %s\nin\n%s", text, out.data);
+}
+
+static void
+test_failure(void **state)
+{
+	(void)state;
+	dsn.envid = SLICE("QQ+2B1");
+	to.orcpt = SLICE("rfc822;bo+2Bb@example.net");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("To: <prvs=1=alice@example.org>\n");
+	has("From: Mail delivery <MAILER-DAEMON@mx.example.org>\n");
+	has("Auto-Submitted: auto-replied\n");
+	has("report-type=delivery-status;\n");
+	has("Content-Type: message/delivery-status\n\n"
+	    "Original-Envelope-Id: QQ+1\n"
+	    "Reporting-MTA: dns; mx.example.org\n");
+	has("\nOriginal-Recipient: rfc822;bo+b@example.net\n"
+	    "Final-Recipient: rfc822; bob@example.net\nAction: failed\n"
+	    "Status: 5.1.1\nRemote-MTA: dns; mx.example.net\n"
+	    "Diagnostic-Code: smtp; 550 5.1.1 no such user\n");
+	has("Content-Type: text/rfc822-headers\n\n"
+	    "Subject: hi\nMessage-ID: <a@b>\n\n--");
+	has("In-Reply-To: <a@b>\n");
+	has_not("body\n");
+}
+
+static void
+test_expired(void **state)
+{
+	(void)state;
+	to.is_expired = true;
+	to.code = 450;
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Status: 5.4.7\n");
+	has("Diagnostic-Code: smtp; 450 4.1.1 no such user\n");
+	has("given up");
+}
+
+/* Nobody answered: the words are ours, and no SMTP reply is made up. */
+static void
+test_no_host(void **state)
+{
+	(void)state;
+	to.host = SLICE("");
+	to.text = SLICE("the domain does not exist");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Diagnostic-Code: x-postern; the domain does not exist\n");
+	has_not("Remote-MTA");
+	has("It could not be sent.");
+}
+
+static void
+test_delay_and_success(void **state)
+{
+	(void)state;
+	to.action = DSN_DELAYED;
+	to.until_s = 1795334400 + 86400;
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Subject: Your message is delayed\n");
+	has("Action: delayed\nStatus: 4.1.1\n");
+	has("Will-Retry-Until: ");
+	has("Do not send it");
+	buf_free(&out);
+	to.action = DSN_RELAYED;
+	to.code = 250;
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Action: relayed\nStatus: 2.0.0\n");
+}
+
+static void
+test_global(void **state)
+{
+	(void)state;
+	to.address = SLICE("b\xc3\xb6@example.net");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("report-type=global-delivery-status;");
+	has("Content-Type: message/global-delivery-status\n"
+	    "Content-Transfer-Encoding: 8bit\n");
+	has("Final-Recipient: utf-8; b\xc3\xb6@example.net\n");
+	has("Content-Type: message/global-headers\n");
+}
+
+/* An answer that would be a field, or a part, of its own. */
+static void
+test_hostile(void **state)
+{
+	(void)state;
+	to.text = SLICE("no\r\nAction: delivered\n\n--=_65T3N3KRFB.f1_0--");
+	to.orcpt = SLICE("rfc822;x+0D+0AAction:+20delivered");
+	to.host = SLICE("a\nb[1]");
+	dsn.envid = SLICE("x+0AReporting-MTA:+20dns;+20evil");
+	dsn.header = SLICE("Subject: =_65T3N3KRFB.f1_0\nMessage-ID: <a\x01>\n");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has_not("\nAction: delivered");
+	has_not("\nReporting-MTA: dns; evil");
+	has_not("\n--=_65T3N3KRFB.f1_0");
+	has("boundary=\"=_65T3N3KRFB.f1_1\"");
+	has_not("In-Reply-To");
+}
+
+static void
+test_refused(void **state)
+{
+	(void)state;
+	dsn.n_recipients = 0;
+	assert_int_equal(dsn_write(&out, &dsn), -EINVAL);
+	dsn.n_recipients = 1;
+	dsn.id = SLICE("a b");
+	assert_int_equal(dsn_write(&out, &dsn), -EINVAL);
+	dsn.id = SLICE("a");
+	dsn.to = SLICE("a@b\nTo: c@d");
+	assert_int_equal(dsn_write(&out, &dsn), -EINVAL);
+}
+
+int
+main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_failure),
+		TEST(test_expired),
+		TEST(test_no_host),
+		TEST(test_delay_and_success),
+		TEST(test_global),
+		TEST(test_hostile),
+		TEST(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
