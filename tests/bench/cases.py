@@ -7,18 +7,20 @@ from collections import namedtuple
 # bare disk, which are faster. rate_goal: delivered per second, a multiple of
 # Postfix. cpu_goal: CPU time per message, a fraction of Postfix's.
 # has_checks: both servers as checked.py has them, and signed messages.
+# to: recipients elsewhere, both servers as outbound.py has them; the rate is
+# that at which the mail arrives there.
 Case = namedtuple("Case", "key title unit connections per_connection size "
                   "rcpts messages messages_fast is_flood pipelining "
-                  "tls rate_goal cpu_goal has_checks")
+                  "tls rate_goal cpu_goal has_checks to")
 
 
 def case(key, title, unit="msg/s", connections=1, per_connection=0,
          size=4096, rcpts=1, messages=1000, messages_fast=None,
          is_flood=False, pipelining=True, tls=False, rate_goal=None,
-         cpu_goal=None, has_checks=False):
+         cpu_goal=None, has_checks=False, to=None):
     return Case(key, title, unit, connections, per_connection, size, rcpts,
                 messages, messages_fast or 4 * messages, is_flood,
-                pipelining, tls, rate_goal, cpu_goal, has_checks)
+                pipelining, tls, rate_goal, cpu_goal, has_checks, to)
 
 
 CASES = [
@@ -50,6 +52,12 @@ CASES = [
     case("checks_reused", "all checks, 20 reused connections",
          connections=20, messages=800, messages_fast=2400, rate_goal=3,
          cpu_goal=1 / 3, has_checks=True),
+    case("relay1", "sent on, 4 KB, one destination", connections=20,
+         messages=2000, messages_fast=2000, rate_goal=3,
+         to=("to%d@one.dest.example", 1000)),
+    case("relay500", "sent on, 4 KB, 500 destinations", connections=20,
+         messages=2000, messages_fast=2000, rate_goal=3,
+         to=("to@d%d.dest.example", 500)),
 ]
 
 IDLE_SESSIONS = 5000

@@ -10,8 +10,10 @@ import time
 import accounting
 import cases
 import checked
+import outbound
 from accounting import machine_busy_seconds
 
+SINK_TIMEOUT_S = 180
 PAUSE_S = 0.3  # for Postfix to remove its queue files
 
 
@@ -48,6 +50,9 @@ class Bench:
         if case.has_checks:
             arguments += ["--source", checked.CLIENT, "--sender",
                           checked.SENDER, "--dkim-key", self.key]
+        if case.to:
+            arguments += ["--sender", outbound.SENDER, "--rcpt", case.to[0],
+                          "--users", case.to[1]]
         if case.is_flood:
             arguments += ["--mode", "flood",
                           "--rcpt", "nobody%d@example.test"]
@@ -95,6 +100,34 @@ class Bench:
                 "others_share": max(others_s, 0) / elapsed_s /
                 os.cpu_count(), "requeued": run["requeued"],
                 "tempfailed": run["tempfailed"], "faults": run["faults"]}
+
+    def send_on(self, server, case, messages=None):
+        """The same of a case whose mail goes on to the sink."""
+        if messages is None:
+            messages = max(case.messages // self.divisor, case.connections)
+        self.n_runs += 1
+        os.sync()
+        sink = outbound.Sink(self.tools, messages)
+        cpu_s, busy_s = server.group.cpu_seconds(), machine_busy_seconds()
+        begun_at = time.monotonic()
+        run = self._tool("smtpload", *self._load_arguments(
+            outbound.submit_port(server), case, messages,
+            "%s.%s.%d" % (server.name, case.key, self.n_runs)))
+        last = sink.wait(SINK_TIMEOUT_S)
+        elapsed_s = time.monotonic() - begun_at
+        if run["timed_out"] or run["failed"] or last is None:
+            raise Failed("%s, %s: %s" % (server.name, case.title, run))
+        time.sleep(PAUSE_S)
+        cpu_s = server.group.cpu_seconds() - cpu_s
+        others_s = machine_busy_seconds() - busy_s - run["cpu_s"] - cpu_s
+        return {"rate": messages / (last - run["started_real"]),
+                "cpu_s_per_1000": cpu_s / messages * 1000,
+                "accepted_per_s": run["ok"] / run["seconds"],
+                "messages": messages, "p50_ms": run["transaction_ms"]["p50"],
+                "p99_ms": run["transaction_ms"]["p99"],
+                "others_share": max(others_s, 0) / elapsed_s /
+                os.cpu_count(), "tempfailed": run["tempfailed"],
+                "faults": run["faults"]}
 
     def _check(self, server, case, messages, tag, run):
         """Every copy is there once and whole; seconds to the last one."""

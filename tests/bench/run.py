@@ -22,11 +22,13 @@ import sys
 import cases
 import checked
 import measure
+import outbound
 import report
 import servers
 
 PORTS = {"postfix": 2621, "postern": 2622, "sink": 2623,
-         "checked postfix": 2624, "checked postern": 2625}
+         "checked postfix": 2624, "checked postern": 2625,
+         "outbound postfix": 2626, "outbound postern": 2627}
 BUSY_SHARE = 0.15  # of the machine's CPU time, used by others
 TRIES = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,8 +47,11 @@ def describe_machine(build):
 
 
 def warm_up(bench, server, case):
-    bench.load(server, cases.FAST_CHECKED if case.has_checks else cases.FAST,
-               400)
+    if case.to:
+        bench.send_on(server, case, 200)
+    else:
+        bench.load(server, cases.FAST_CHECKED if case.has_checks else
+                   cases.FAST, 400)
 
 
 def load_quietly(bench, server, case):
@@ -54,7 +59,8 @@ def load_quietly(bench, server, case):
     runs = []
     while len(runs) < TRIES and (
             not runs or runs[-1]["others_share"] > BUSY_SHARE):
-        runs.append(bench.load(server, case))
+        runs.append(bench.send_on(server, case) if case.to else
+                    bench.load(server, case))
     return min(runs, key=lambda run: run["others_share"])
 
 
@@ -69,7 +75,7 @@ def run_case(bench, case, who, results):
             run["cpu_s_per_1000"], run["p99_ms"],
             "  (others: %.0f%%)" % (100 * run["others_share"])
             if run["others_share"] > BUSY_SHARE else ""))
-    if not case.is_flood:
+    if not case.is_flood and not case.to:
         runs.setdefault("limit", []).append(
             bench.limit(who[-1].mail, case))
 
@@ -86,19 +92,23 @@ def run_round(bench, who, selected, results):
             server.stop()
 
 
+def kind_of(case):
+    return "outbound" if case.to else case.has_checks
+
+
 def run_rounds(bench, everybody, selected, rounds, results):
-    """Without checks, then with them: other servers, so not at a time."""
+    """One kind after the other: other servers, so not at a time."""
     for number in range(rounds):
         note("round %d of %d" % (number + 1, rounds))
-        for has_checks in (False, True):
-            part = [c for c in selected if c.has_checks == has_checks]
+        for kind in (False, True, "outbound"):
+            part = [c for c in selected if kind_of(c) == kind]
             if part:
-                run_round(bench, everybody[has_checks], part, results)
+                run_round(bench, everybody[kind], part, results)
 
 
 def run_sink(bench, selected, results):
     for case in selected:
-        if case.tls:        # the sink knows no TLS
+        if case.tls or case.to:     # the sink knows no TLS
             continue
         results["cases"].setdefault(case.key, {})["sink"] = [
             bench.sink(PORTS["sink"], case)]
@@ -154,7 +164,8 @@ def select():
 
 def prepare(build):
     """The tools, and the servers, in a network of their own: {False:
-    without checks, True: with all, "waiting": with dead DNS}."""
+    without checks, True: with all, "waiting": with dead DNS, "outbound":
+    mail for elsewhere}."""
     tools = os.path.join(build, "bench", "bin")
     subprocess.run(["make", "-s", "-C", HERE, "BIN=" + tools], check=True)
     only = os.environ.get("ONLY", "")
@@ -165,7 +176,11 @@ def prepare(build):
                checked.CheckedPostern(build, PORTS["checked postern"],
                                       tools)],
         "waiting": [checked.WaitingPostern(build, PORTS["checked postern"],
-                                           tools)]}
+                                           tools)],
+        "outbound": [
+            outbound.OutboundPostfix(build, PORTS["outbound postfix"], tools),
+            outbound.OutboundPostern(build, PORTS["outbound postern"],
+                                     tools)]}
     for kind, who in everybody.items():
         everybody[kind] = [s for s in who if only in ("", s.name)]
         for server in everybody[kind]:

@@ -2,11 +2,12 @@
 /*
  * smtpsink - an SMTP server that answers and throws away.
  *
- * usage: smtpsink PORT
+ * usage: smtpsink [-a ADDRESS] [-n MESSAGES] PORT
  *
  * Under smtpload it shows what the load generator and the loopback allow:
  * no server can look faster than this. It refuses recipients that begin with
- * "nobody". For tests only: it trusts its client.
+ * "nobody". With -n it ends after so many messages and prints when the last
+ * one came, in seconds of the wall clock. For tests only: it trusts its client.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 struct connection {
@@ -30,6 +32,8 @@ struct connection {
 	char line[1024];
 	char out[16384];
 };
+
+static long messages_left = -1;	/* -1: it does not end */
 
 static void
 die(const char *what)
@@ -94,6 +98,8 @@ take_data(struct connection *c, const char *in, size_t len)
 	if (c->matched == 5) {
 		c->is_in_data = false;
 		put(c, "250 2.0.0 Ok\r\n");
+		if (messages_left > 0)
+			messages_left--;
 	}
 	return i;
 }
@@ -171,13 +177,14 @@ accept_all(int epoll_fd, int listener)
 }
 
 static int
-listen_at(int port)
+listen_at(const char *address, int port)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	int fd, one = 1;
 
 	at.sin_port = htons((uint16_t)port);
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (inet_pton(AF_INET, address, &at.sin_addr) != 1)
+		die(address);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
@@ -186,21 +193,40 @@ listen_at(int port)
 	return fd;
 }
 
+static void
+print_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	printf("%lld.%06ld\n", (long long)now.tv_sec, now.tv_nsec / 1000);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct epoll_event events[128];
-	int epoll_fd, listener, n;
+	const char *address = "127.0.0.1";
+	int epoll_fd, listener, n, option;
 
-	if (argc != 2) {
-		fputs("usage: smtpsink PORT\n", stderr);
+	while ((option = getopt(argc, argv, "a:n:")) != -1) {
+		if (option == 'a')
+			address = optarg;
+		else if (option == 'n')
+			messages_left = atol(optarg);
+		else
+			return 2;
+	}
+	if (argc != optind + 1) {
+		fputs("usage: smtpsink [-a ADDRESS] [-n MESSAGES] PORT\n",
+		    stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	listener = listen_at(atoi(argv[1]));
+	listener = listen_at(address, atoi(argv[optind]));
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	watch(epoll_fd, listener, NULL);
-	for (;;) {
+	while (messages_left != 0) {
 		n = epoll_wait(epoll_fd, events, 128, -1);
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
@@ -208,4 +234,6 @@ main(int argc, char **argv)
 			else
 				readable(events[i].data.ptr);
 	}
+	print_time();
+	return 0;
 }
