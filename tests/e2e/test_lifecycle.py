@@ -207,7 +207,7 @@ def test_killed_compartment_is_restarted(make_server, role):
         except (OSError, Closed, AssertionError):
             return False
     wait_until(serves, 20, "service after the death of %s" % role, every=0.2)
-    wait_until(lambda: re.search(r" running .* [1-9]\d*$",
+    wait_until(lambda: re.search(r" running .* [1-9]\d*( +[a-z]+)?$",
                                  server.ctl("status"), re.M),
                10, "restart in posternctl status", every=0.3)
     assert not set(killed) & set(server.children(role))
