@@ -42,7 +42,7 @@ queue.half-removed sent
 @pytest.fixture(name="lab")
 def fixture_lab(tmp_path):
     os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents[:3]:
+    for parent in tmp_path.parents[:2]:
         os.chmod(parent, 0o755)
     path = str(tmp_path / "faults")
     faults = Faults(path, create=True)
