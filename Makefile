@@ -8,7 +8,7 @@ CC ?= gcc
 SAN ?=
 FAULTS ?=
 
-PKGS = libssl libcrypto libseccomp libidn2 libpsl libcurl
+PKGS = libssl libcrypto libseccomp libidn2 libpsl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla

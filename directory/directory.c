@@ -108,12 +108,14 @@ static void
 on_look(struct loop_timer *timer, void *arg)
 {
 	struct directory *d = arg;
+	bool has_changed;
 
 	loop_timer_start(d->c.loop, timer, LOOK_MS, on_look, d);
 	ask_for_repair(d);
 	if (d->c.index != 0)
 		return;
-	if (watch_look(&d->watch) | watch_file_look(&d->passwords))
+	has_changed = watch_look(&d->watch);
+	if (watch_file_look(&d->passwords) || has_changed)
 		compartment_want_compile(&d->c);
 }
 

@@ -135,8 +135,9 @@ want_dane(SSL *ssl, const struct tls_wanted *wanted)
 static bool
 want(SSL *ssl, const struct tls_wanted *wanted)
 {
-	if (wanted->sni != NULL &&
-	    SSL_set_tlsext_host_name(ssl, wanted->sni) != 1)
+	/* what SSL_set_tlsext_host_name is, but for a name that stays */
+	if (wanted->sni != NULL && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+	    TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)wanted->sni) != 1)
 		return false;
 	if (wanted->check == TLS_CHECK_NOTHING) {
 		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);

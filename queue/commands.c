@@ -192,6 +192,7 @@ retry_one(struct command *c, struct queued *m)
 		    part->state != PART_READY))
 			continue;
 		schedule_rest(c->queue->schedule, part);
+		part->is_asked_for = true;
 		(void)schedule_wait(c->queue->schedule, part, 0);
 		if (part_host_is_bad(part))
 			schedule_flush(c->queue->schedule,

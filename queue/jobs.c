@@ -341,12 +341,14 @@ ask_relay(struct job *job, int fd)
 		.ret = e->ret, .envid = e->envid, .is_8bit = e->is_8bit,
 		.is_utf8 = e->is_utf8, .requires_tls = e->requires_tls,
 		.message_offset = 0, .message_size = e->size_bytes,
+		.is_asked_for = job->part->is_asked_for,
 		.n_recipients = job->n };
 
 	if (q->relay == NULL || !tell_recipients(job, &w))
 		return 0;
 	ipc_writer_init(&w);
 	put_relay_send(&w, &send);
+	job->part->is_asked_for = false;
 	return channel_ask(q->relay, RELAY_SEND, &w, fd, SEND_MS, on_results,
 	    job);
 }

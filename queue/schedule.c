@@ -296,6 +296,13 @@ flush_destination(struct schedule *s, struct destination *d)
 	resume(s, d);
 }
 
+static void
+part_flush(struct schedule *s, struct part *part)
+{
+	part->is_asked_for = true;
+	make_ready(s, part);
+}
+
 /* A copy of the list, since the heap moves what is in it. */
 void
 schedule_flush(struct schedule *s, struct slice name)
@@ -308,7 +315,7 @@ schedule_flush(struct schedule *s, struct slice name)
 	for (uint32_t i = 0; items != NULL && i < n; i++)
 		if (name.size == 0 || slice_equals_nocase(name,
 		    part_destination(PART_OF(items[i]))))
-			make_ready(s, PART_OF(items[i]));
+			part_flush(s, PART_OF(items[i]));
 	free(items);
 	destinations_each(s, name, flush_destination);
 }

@@ -48,6 +48,7 @@ struct part {			/* zeroed before schedule_join */
 	char *addresses;		/* of its recipients, one a line */
 	uint16_t tries;
 	uint8_t state;			/* enum part_state */
+	bool is_asked_for;		/* by hand: relay spares no host */
 };
 
 struct schedule_settings {

@@ -3,11 +3,43 @@
  * fetch.c - see fetch.h.
  */
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include "fetch.h"
+
+/*
+ * Loaded when relay starts and not linked: libcurl brings twenty libraries
+ * along, which no other compartment should have in its memory.
+ */
+#define CURL_FUNCTIONS(F) \
+	F(easy_cleanup) F(easy_getinfo) F(easy_init) F(easy_setopt) \
+	F(easy_strerror) F(global_init) F(multi_add_handle) \
+	F(multi_assign) F(multi_info_read) F(multi_init) \
+	F(multi_remove_handle) F(multi_setopt) F(multi_socket_action) \
+	F(slist_append) F(slist_free_all)
+#define MEMBER(name) __typeof__(curl_##name) *name;
+
+static struct {
+	CURL_FUNCTIONS(MEMBER)
+} curl;
+
+static bool
+curl_load(void)
+{
+	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+
+	if (library == NULL)
+		return false;
+#define FIND(name) \
+	curl.name = (__typeof__(curl.name))dlsym(library, "curl_" #name); \
+	if (curl.name == NULL) \
+		return false;
+	CURL_FUNCTIONS(FIND)
+	return true;
+}
 
 struct watch {			/* of one of libcurl's sockets */
 	struct fetcher *fetcher;
@@ -36,19 +68,19 @@ fetch_end(struct fetcher *f, struct fetch *fetch, CURLcode code)
 	const char *type = NULL, *why = NULL;
 	long status = 0;
 
-	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, &type);
+	curl.easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl.easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, &type);
 	if (code != CURLE_OK)
 		why = *fetch->error != '\0' ? fetch->error :
-		    curl_easy_strerror(code);
+		    curl.easy_strerror(code);
 	else if (status != 200)
 		why = "the answer is not 200";
 	else if (type == NULL || strncasecmp(type, "text/plain", 10) != 0)
 		why = "it is not text/plain";	/* RFC 8461 3.2 */
-	curl_multi_remove_handle(f->multi, fetch->easy);
+	curl.multi_remove_handle(f->multi, fetch->easy);
 	fetch->done(fetch->arg, buf_slice(&fetch->text), why);
-	curl_easy_cleanup(fetch->easy);
-	curl_slist_free_all(fetch->resolve);
+	curl.easy_cleanup(fetch->easy);
+	curl.slist_free_all(fetch->resolve);
 	buf_free(&fetch->text);
 	free(fetch);
 }
@@ -60,12 +92,12 @@ reap(struct fetcher *f)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+	while ((m = curl.multi_info_read(f->multi, &left)) != NULL) {
 		CURLcode code = m->data.result;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &fetch);
+		curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &fetch);
 		fetch_end(f, fetch, code);
 	}
 }
@@ -82,7 +114,7 @@ on_io(struct loop_io *io, uint32_t events, void *arg)
 	    ((events & (EPOLLERR | EPOLLHUP)) ? CURL_CSELECT_ERR : 0);
 	int running;
 
-	curl_multi_socket_action(f->multi, io->fd, what, &running);
+	curl.multi_socket_action(f->multi, io->fd, what, &running);
 	reap(f);
 }
 
@@ -93,7 +125,7 @@ on_timer(struct loop_timer *timer, void *arg)
 	int running;
 
 	(void)timer;
-	curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	curl.multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	reap(f);
 }
 
@@ -136,7 +168,7 @@ want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *mine)
 		free(w);
 		return -1;
 	}
-	curl_multi_assign(f->multi, fd, w);
+	curl.multi_assign(f->multi, fd, w);
 	return 0;
 }
 
@@ -155,40 +187,41 @@ fetcher_new(struct loop *loop, struct slice ca)
 {
 	struct fetcher *f = calloc(1, sizeof *f);
 
-	if (f == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+	if (f == NULL || !curl_load() ||
+	    curl.global_init(CURL_GLOBAL_DEFAULT) != 0 ||
 	    (ca.size > 0 && buf_append_slice(&f->ca, ca) != 0) ||
-	    (f->multi = curl_multi_init()) == NULL) {
+	    (f->multi = curl.multi_init()) == NULL) {
 		free(f);
 		return NULL;
 	}
 	f->loop = loop;
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
-	curl_multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 20L);
+	curl.multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+	curl.multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	curl.multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+	curl.multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	curl.multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 20L);
 	return f;
 }
 
 static void
 set_limits(CURL *easy)
 {
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+	curl.easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl.easy_setopt(easy, CURLOPT_HTTP_VERSION,
 	    (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)FETCH_S);
-	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)FETCH_OCTETS_MAX);
-	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+	curl.easy_setopt(easy, CURLOPT_PROXY, "");
+	curl.easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_TIMEOUT, (long)FETCH_S);
+	curl.easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)FETCH_OCTETS_MAX);
+	curl.easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl.easy_setopt(easy, CURLOPT_SSLVERSION,
 	    (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl.easy_setopt(easy, CURLOPT_CAINFO, NULL);
+	curl.easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
 static bool
@@ -202,17 +235,17 @@ set_up(struct fetcher *f, struct fetch *fetch, const char *host,
 	if (snprintf(text, sizeof text, "%s:443:%s", host, addresses) >=
 	    (int)sizeof text)
 		return false;
-	fetch->resolve = curl_slist_append(NULL, text);
+	fetch->resolve = curl.slist_append(NULL, text);
 	snprintf(text, sizeof text, "https://%s/%s", host, path);
 	set_limits(easy);
-	curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &ca);
-	curl_easy_setopt(easy, CURLOPT_RESOLVE, fetch->resolve);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_octets);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+	curl.easy_setopt(easy, CURLOPT_CAINFO_BLOB, &ca);
+	curl.easy_setopt(easy, CURLOPT_RESOLVE, fetch->resolve);
+	curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error);
+	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_octets);
+	curl.easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+	curl.easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 	return fetch->resolve != NULL && f->ca.size > 0 &&
-	    curl_easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
+	    curl.easy_setopt(easy, CURLOPT_URL, text) == CURLE_OK;
 }
 
 struct fetch *
@@ -226,12 +259,12 @@ fetch_begin(struct fetcher *f, const char *host, const char *path,
 	fetch->text.maximum = FETCH_OCTETS_MAX;
 	fetch->done = done;
 	fetch->arg = arg;
-	fetch->easy = curl_easy_init();
+	fetch->easy = curl.easy_init();
 	if (fetch->easy != NULL && set_up(f, fetch, host, path, addresses) &&
-	    curl_multi_add_handle(f->multi, fetch->easy) == CURLM_OK)
+	    curl.multi_add_handle(f->multi, fetch->easy) == CURLM_OK)
 		return fetch;
-	curl_easy_cleanup(fetch->easy);
-	curl_slist_free_all(fetch->resolve);
+	curl.easy_cleanup(fetch->easy);
+	curl.slist_free_all(fetch->resolve);
 	free(fetch);
 	return NULL;
 }

@@ -152,6 +152,7 @@ class Deliver(Asked):
             self.answer("PROBE_ANSWER", number, verdict(code, text, 2, 0))
         elif kind == ASK["PREPARE_ASK"]:
             transaction, size = body.number("Q"), body.number("Q")
+            assert body.slice() == "", "it comes as a descriptor"
             body.number("H")
             body.slice(), body.slice()
             assert body.slice() == "", "a DSN has a null reverse-path"
