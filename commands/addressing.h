@@ -28,8 +28,8 @@ struct addressing {
 };
 
 /* All return 0, or a status of sysexits.h after complaining. */
-int addressing_set_sender(struct addressing *e, const struct sendmail_options *o,
-    const struct server_place *place);
+int addressing_set_sender(struct addressing *e,
+    const struct sendmail_options *o, const struct server_place *place);
 /* A word of the command line: a mailbox, or a list of them. */
 int addressing_add(struct addressing *e, const char *text,
     const struct server_place *place);

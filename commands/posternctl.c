@@ -30,7 +30,7 @@ usage(void)
 	    "  why ID           the story behind the id in a reply or log\n"
 	    "  route ADDRESS    how an address resolves, and from which line\n"
 	    "  tables [accept|compile]\n"
-	    "                   compiled tables; take shrunken ones; compile now\n"
+	    "                   compiled tables; take shrunken ones; compile\n"
 	    "  queue [DOMAIN|SENDER]\n"
 	    "                   mail that waits to be sent to other hosts\n"
 	    "  show ID          all about one message\n"

@@ -20,7 +20,7 @@
 struct server_place {
 	char submit[108];		/* the `local` listener */
 	char control[108];		/* posternctl's socket */
-	char origin[256];		/* "": not known; the server completes */
+	char origin[256];		/* "": the server completes names */
 	uint64_t message_bytes;		/* limits.message_size; 0: any */
 };
 

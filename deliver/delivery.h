@@ -95,7 +95,6 @@ struct delivery {
 };
 
 struct peer;
-
 /* The one with this id, or NULL. */
 struct delivery *delivery_find(struct peer *peer, uint64_t id);
 /* NULL when the peer has too many, or without memory. */

@@ -92,7 +92,6 @@ void expand_catch_all(struct resolver *r, const struct step *step,
     struct catalog_domain *domain);
 
 /* ---- mailbox.c ---- */
-
 /* Add the mailbox of this user, once. */
 void mailbox_add(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct found_user *user);

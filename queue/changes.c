@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "log.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define UNSAVED_RETRY_MS 5000
 #define LATER_S 60

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "command_text.h"
 #include "mail_date.h"
+#include "messages.h"
 
 bool
 command_duration(struct slice text, uint32_t *seconds)

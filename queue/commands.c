@@ -10,7 +10,9 @@
 #include "command_text.h"
 #include "log.h"
 #include "message.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define TEXT_MAX (256u << 20)	/* of a listing */
 #define REASON_MAX 200

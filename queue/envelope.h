@@ -4,8 +4,7 @@
  *
  * One file for each message, one line for each fact, in one order; the last
  * line is a SHA-256 of what stands above it. Anyone can read it with less;
- * the parser takes nothing that the writer would not have written. The body
- * is in a file of its own.
+ * the parser takes nothing that the writer would not have written.
  *
  *	postern envelope 1
  *	id 1M5RZK0A2B
@@ -43,11 +42,11 @@
 #include <stdint.h>
 #include "ask_outbound.h"
 #include "buf.h"
+#include "envelope_id.h"
 
 #define ENVELOPE_MAX (4u << 20)		/* octets of a file */
 #define ENVELOPE_RECIPIENTS_MAX 1000
 #define ENVELOPE_HOLDS_MAX 16
-#define ENVELOPE_ID_SIZE 16		/* of a queue id, with terminator */
 
 enum recipient_state { RECIPIENT_WAITING, RECIPIENT_SENT, RECIPIENT_FAILED,
 	RECIPIENT_STATE_COUNT };
@@ -80,8 +79,6 @@ struct envelope_hold {
 	struct slice owner;		/* no spaces */
 	struct slice reason;
 };
-
-struct envelope_chunk;
 
 struct envelope {
 	uint64_t id;
@@ -118,9 +115,5 @@ struct slice envelope_keep(struct envelope *e, struct slice text, size_t most,
 int envelope_write(struct buf *out, const struct envelope *e);
 /* 0; -EBADMSG for anything but what envelope_write writes; -ENOMEM. */
 int envelope_parse(struct envelope **e, struct slice text);
-
-/* Ten characters of base32, which sort by time; at most 60 bits. */
-void envelope_id_write(char out[ENVELOPE_ID_SIZE], uint64_t id);
-bool envelope_id_parse(uint64_t *id, struct slice text);
 
 #endif

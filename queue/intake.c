@@ -19,7 +19,9 @@
 #include "header.h"
 #include "log.h"
 #include "message.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define INTAKES_MAX 4096		/* of one smtpd */
 #define HEADER_LOOKED_AT 65536

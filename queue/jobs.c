@@ -18,7 +18,9 @@
 #include "config.h"
 #include "fault.h"
 #include "log.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define LEDGER_MS 20000
 #define SEND_MS (3600 * 1000)

@@ -13,7 +13,9 @@
 #include "address.h"
 #include "config.h"
 #include "log.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define BUCKETS 131072u
 /* ---- the table ---- */

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "log.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 static void
 say_misbehaved(enum role role, uint16_t index)

@@ -26,8 +26,10 @@
 #include <unistd.h>
 #include "clock.h"
 #include "log.h"
+#include "messages.h"
 #include "queue.h"
 #include "sandbox.h"
+#include "sending.h"
 
 #define REMOVALS_MS 200		/* until removed names are durable */
 #define SLEEP_MOST_S 600

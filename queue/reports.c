@@ -25,7 +25,9 @@
 #include "fault.h"
 #include "log.h"
 #include "message.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define ASK_MS 30000
 #define COMMIT_MS 60000

@@ -2,7 +2,9 @@
 /*
  * results.c - what is noted about a recipient, and which DSN follows.
  */
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define TEXT_KEEP_MAX 400	/* octets of the other side's words */
 #define HOST_KEEP_MAX 300

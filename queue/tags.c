@@ -6,7 +6,9 @@
 #include "address.h"
 #include "clock.h"
 #include "config.h"
+#include "messages.h"
 #include "queue.h"
+#include "sending.h"
 
 #define VAULT_MS 20000
 #define TAG_GOOD_DAYS 5		/* of the seven that it is valid */

@@ -15,47 +15,7 @@
 #include <stdint.h>
 #include "ask.h"
 #include "filter_question.h"
-
-enum question_kind {
-	/* asked */
-	QUESTION_ROUTE,		/* directory -> answer.as.route */
-	QUESTION_PROBE,		/* deliver -> answer.as.verdict */
-	QUESTION_FAILURE,	/* store -> answer.as.verdict */
-	QUESTION_PREPARE,	/* deliver -> answer.as.outcome */
-	QUESTION_RECORDS,	/* store -> answer.as.states */
-	QUESTION_INTENT,	/* store -> acknowledged: COMMIT may be asked */
-	QUESTION_WITHDRAW,	/* store -> acknowledged */
-	QUESTION_COMMIT,	/* deliver -> answer.as.outcome */
-	QUESTION_DELIVER,	/* deliver -> answer.as.outcome */
-	QUESTION_RELEASE,	/* deliver -> acknowledged */
-	QUESTION_JUDGE,		/* policy -> answer.as.judge, maybe fd */
-	QUESTION_DNS,		/* resolver -> answer.as.octets */
-	QUESTION_GREY,		/* store -> answer.as.grey */
-	QUESTION_SEEN,		/* store -> answer.as.seen */
-	QUESTION_MILTERS,	/* the milters -> answer.as.milters */
-	QUESTION_SCAN,		/* clamd -> answer.as.scan */
-	QUESTION_AUTH_PEER,	/* auth -> answer.as.auth; the host sends the
-				 * client's own socket along */
-	QUESTION_MAY,		/* directory -> answer.as.may */
-	QUESTION_QUEUE,		/* queue -> answer.as.queued */
-	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
-	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
-	QUESTION_TRACE,		/* vault -> answer.as.octets */
-	QUESTION_DKIM,		/* vault -> answer.as.dkim */
-	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
-	/* told */
-	QUESTION_CANCEL,	/* deliver: do not move it any more */
-	QUESTION_DONE,		/* store: these are in new/ */
-	QUESTION_SETTLE,	/* store: find out what became of it */
-	QUESTION_CONFIRM,	/* store: the client has read the reply */
-	QUESTION_END,		/* store: it may not have */
-	QUESTION_FAILED,	/* store: remember this recipient's failure */
-	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
-	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUEUE */
-	QUESTION_QUEUE_ABORT,	/* queue: forget the transaction */
-	QUESTION_AUTH_FORGET,	/* auth: the exchange is over */
-	QUESTION_COUNT,
-};
+#include "question_kind.h"
 
 /* Entries of a delivery record; n 0 means all of them. */
 struct entry_list {

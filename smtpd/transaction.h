@@ -13,30 +13,12 @@
 #include "address.h"
 #include "body.h"
 #include "fate.h"
+#include "recipient.h"
 #include "session_state.h"
 #include "smtp_command.h"
 
 #define TRANSACTION_MAX_RECIPIENTS 1000		/* prepare_ask holds so many */
 #define TRANSACTION_ROUTES_MAX (8u << 20)	/* octets of sealed routes */
-
-struct recipient {
-	uint16_t index;			/* its number at deliver */
-	bool is_discarded;		/* on purpose: nobody has it */
-	bool is_remote;			/* queue's: not a mailbox here */
-	unsigned notify;		/* enum dsn_notify; 0: not given */
-	char *orcpt;			/* as given, or NULL */
-	uint16_t n_done;		/* leaves that were there already */
-	char *address;			/* as given */
-	struct slice sealed;		/* owned; empty if discarded */
-	struct route route;		/* points into sealed */
-	struct verdict *failure;	/* its own reply (PRDR), or NULL;
-					 * in transaction.failures */
-};
-
-/* A leaf that an earlier attempt has delivered. */
-struct done_leaf {
-	uint16_t recipient, leaf;
-};
 
 typedef session_then_fn finish_fn;
 struct signing;
@@ -130,7 +112,6 @@ int transaction_accept_remote(struct transaction *tx);
 void transaction_remove(struct session *s, uint16_t at);
 /* Forget the RCPT under way. */
 void transaction_drop_rcpt(struct transaction *tx);
-bool recipient_is_mailbox(const struct recipient *r);
 /* How long a question may take now; 0 when the budget is used up. */
 uint32_t transaction_time_left_ms(const struct transaction *tx);
 

@@ -44,10 +44,7 @@ struct resolving {
 	uint32_t slot;			/* SLOT_NONE: free */
 };
 
-struct unanswered {			/* not durable yet: the ledger's */
-	struct peer *peer;		/* NULL: it has gone */
-	uint32_t id;
-};
+struct unanswered { struct peer *peer; uint32_t id; };	/* NULL: gone */
 
 struct store {
 	struct compartment c;
@@ -61,7 +58,7 @@ struct store {
 	struct notes *seen;		/* what was seen before */
 	struct ledger *ledger;
 	struct unanswered unanswered[LEDGER_AT_ONCE];
-	size_t n_unanswered;
+	size_t n_unanswered;		/* not durable yet: the ledger's */
 	struct segments *segments;
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sending.h - how a message comes in, is sent, and is reported on; for this
+ * folder only.
+ */
+#ifndef QUEUE_SENDING_H
+#define QUEUE_SENDING_H
+
+#include "queue.h"
+
+/* ---- intake.c ---- */
+extern const struct channel_rule intake_rules[];
+extern const size_t intake_n_rules;
+/* The channel has ended: what is not committed is dropped. */
+void intake_forget(struct peer *peer);
+
+/* ---- jobs.c ---- */
+/* Start everything that may run now. */
+void jobs_start(struct queue *q);
+extern const struct channel_rule relay_rules[];
+extern const size_t relay_n_rules;
+
+/* ---- results.c ---- */
+/* Whether this kind of report is wanted about him (RFC 3461 4.1). */
+bool recipient_wants(const struct envelope *e,
+    const struct envelope_recipient *r, enum report_kind kind);
+void recipient_sent(struct envelope *e, struct envelope_recipient *r,
+    const struct relay_result *result, int64_t now_s);
+/* A 4yz or 5yz; the caller decides what follows from it. */
+void recipient_answered(struct envelope *e, struct envelope_recipient *r,
+    const struct verdict *v, struct slice host, int64_t now_s);
+/* Final: owes a DSN if he wants one. */
+void recipient_failed(struct envelope *e, struct envelope_recipient *r);
+bool envelope_owes(const struct envelope *e);
+bool envelope_is_waiting(const struct envelope *e);
+
+/* ---- reports.c ---- */
+/* Bring the DSN home that m owes, if it is time and none is under way. */
+void report_start(struct queue *q, struct queued *m);
+/* m is going away. */
+void report_drop(struct queue *q, struct queued *m);
+
+/* ---- tags.c ---- */
+/* The reverse-path is ours and there is no tag that will do. */
+bool tag_is_wanted(const struct queue *q, const struct envelope *e);
+/* Ask vault; 0 when it cannot be asked. */
+uint32_t tag_ask(struct queue *q, const struct envelope *e,
+    channel_answered_fn *answered, void *arg);
+/* Note the answer in the envelope. False: there was no good one. */
+bool tag_take(const struct queue *q, struct envelope *e,
+    struct ipc_message *answer);
+
+/* ---- commands.c ---- */
+/* mailq of an ordinary user, by smtpd: his own. */
+bool queue_on_own(struct channel *ch, struct ipc_message *m, void *arg);
+extern const struct channel_rule command_rules[];
+extern const size_t command_n_rules;
+
+#endif

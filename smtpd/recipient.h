@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * recipient.h - an accepted recipient of a transaction (transaction.h).
+ */
+#ifndef POSTERN_SMTPD_RECIPIENT_H
+#define POSTERN_SMTPD_RECIPIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "buf.h"
+#include "route.h"
+#include "verdict.h"
+
+struct recipient {
+	uint16_t index;			/* its number at deliver */
+	bool is_discarded;		/* on purpose: nobody has it */
+	bool is_remote;			/* queue's: not a mailbox here */
+	unsigned notify;		/* enum dsn_notify; 0: not given */
+	char *orcpt;			/* as given, or NULL */
+	uint16_t n_done;		/* leaves that were there already */
+	char *address;			/* as given */
+	struct slice sealed;		/* owned; empty if discarded */
+	struct route route;		/* points into sealed */
+	struct verdict *failure;	/* its own reply (PRDR), or NULL;
+					 * in transaction.failures */
+};
+
+/* A leaf that an earlier attempt has delivered. */
+struct done_leaf {
+	uint16_t recipient, leaf;
+};
+
+/* Deliver has copies for it, and it has not failed by itself (PRDR). */
+bool recipient_is_mailbox(const struct recipient *r);
+
+#endif
