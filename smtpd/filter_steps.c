@@ -51,6 +51,14 @@ fill_tls(const struct session *s, struct milter_facts *f)
 	f->cipher_bits = s->cipher_bits;
 }
 
+/* A program of this host. Milters know no such client; they are told what
+ * other servers tell them of theirs. */
+static bool
+is_local(const struct session *s)
+{
+	return s->settings->kind == LISTEN_LOCAL && !s->is_self_test;
+}
+
 static void
 fill_facts(struct session *s, struct milter_facts *f)
 {
@@ -58,9 +66,12 @@ fill_facts(struct session *s, struct milter_facts *f)
 
 	f->host = slice_of(s->settings->config->hostname);
 	f->session = slice_of(s->id);
-	f->client_ip = slice_of(s->ip);
+	f->client_ip = slice_of(is_local(s) ? "127.0.0.1" : s->ip);
 	/* copied: more results may come while milters are asked */
-	if (!slice_copy(s->client_name, sizeof(s->client_name),
+	if (is_local(s))
+		slice_copy(s->client_name, sizeof(s->client_name),
+		    SLICE("localhost"));
+	else if (!slice_copy(s->client_name, sizeof(s->client_name),
 	    checks_result(s, "fcrdns")) || s->client_name[0] == '\0')
 		snprintf(s->client_name, sizeof(s->client_name), "[%s]",
 		    s->ip);

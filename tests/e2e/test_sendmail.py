@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Mail of this host's programs: sendmail and the local listener."""
+import contextlib
 import getopt
 import os
 import pwd
@@ -13,6 +14,7 @@ import time
 import pytest
 
 import postern
+from filters import Program
 from programs import LOCAL, sendmail
 
 CALLS = os.path.join(postern.TOP, "tests/data/sendmail-calls.tsv")
@@ -424,6 +426,17 @@ def test_verbose(lab):
     status, out, _ = sendmail(lab, "-v", "alice", text=b"x\n")
     assert status == 0
     assert ">>> RCPT TO:<alice@example.org>" in out and "\n250 " in out
+
+
+def test_milter(make_server):
+    """Milters see this host as the client, as they know it of others."""
+    with contextlib.closing(Program()) as milter:
+        server = make_server(more=LOCAL, checks='milter "%s" {{ }}' %
+                             milter.endpoint)
+        send(server, "alice", text=b"x\n")
+        connect = milter.events("connect")[-1]
+        assert connect["args"][0] == "localhost"
+        assert connect["macros"]["{client_addr}"] == "127.0.0.1"
 
 
 # ---- hostile ----
