@@ -23,7 +23,6 @@
 #define RESOLVES_AT_ONCE 64
 #define WHYS_AT_ONCE 8
 #define LEDGER_AT_ONCE 4096	/* entries of one round */
-
 struct store;
 struct why_job;
 
