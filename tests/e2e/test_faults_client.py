@@ -212,8 +212,8 @@ def test_compiler_killed(lab):
             "alice", "bob", "carol", "dave", "erin", "small", point[:14],
             *("p%d" % i for i in range(10))))
         lab.server.write("users", users)
-        lab.server.ctl("tables", "accept")
-        wait_until(lambda: lab.faults.hits(slot) == 1, 20, point)
+        status, text = lab.server.ctl("tables", "accept", check=False)
+        assert status == 1 and lab.faults.hits(slot) == 1, (point, text)
         lab.send(TWO, new_message())
         lab.server.ctl("tables", "accept")
         wait_until(lambda: lab.server.rcpt(
