@@ -146,7 +146,7 @@ def fuzz(target):
 
 def stage_fuzz():
     if check("build fuzz targets", ["make", "-s", JOBS, "fuzz"]):
-        side_by_side(fuzz, make_variable("FUZZ_TARGETS"), per_core=2)
+        side_by_side(fuzz, make_variable("FUZZ_TARGETS"), per_core=3)
 
 
 def stage_manuals():
