@@ -67,6 +67,11 @@ int loop_signal(struct loop *loop, int signo, loop_signal_fn *fn, void *arg);
  * same fn and arg again are ignored.
  */
 int loop_at_round_end(struct loop *loop, loop_round_fn *fn, void *arg);
+/*
+ * At the end of a round: something was left for the end of another one, so
+ * that the loop must not sleep before it. Elsewhere it has no effect.
+ */
+void loop_again(struct loop *loop);
 
 /* Runs until loop_stop. 0 or a negative errno of epoll_wait. */
 int loop_run(struct loop *loop);

@@ -136,6 +136,8 @@ list_for_round_end(struct channel *ch)
 	ch->is_listed = true;
 	ch->next_listed = listed;
 	listed = ch;
+	/* another round's end may be what says it */
+	loop_again(ch->loop);
 }
 
 static void

@@ -46,6 +46,7 @@ struct loop {
 	unsigned n_classes;
 	struct { loop_round_fn *fn; void *arg; } rounds[MAX_ROUND_FNS];
 	unsigned n_rounds;
+	bool is_again;			/* loop_again */
 	int signal_fd;
 	sigset_t signals;
 	struct loop_io signal_io;
@@ -354,9 +355,16 @@ run_events(struct loop *loop, struct epoll_event *events, int n)
 	}
 }
 
+void
+loop_again(struct loop *loop)
+{
+	loop->is_again = true;
+}
+
 static void
 end_round(struct loop *loop)
 {
+	loop->is_again = false;
 	for (unsigned i = 0; i < loop->n_rounds; i++)
 		loop->rounds[i].fn(loop->rounds[i].arg);
 }
@@ -374,7 +382,7 @@ loop_run(struct loop *loop)
 		if (loop->is_stopped)
 			break;
 		n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS,
-		    sleep_ms(loop));
+		    loop->is_again ? 0 : sleep_ms(loop));
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		loop->now_us = clock_monotonic_us();

@@ -58,8 +58,11 @@ on_removals(struct loop_timer *timer, void *arg)
 	struct queue *q = arg;
 
 	(void)timer;
-	if (spool_has_removed(q->spool))
-		spool_flush(q->spool);
+	if (!spool_has_removed(q->spool))
+		return;
+	spool_flush(q->spool);
+	/* what was just committed with it may be sent */
+	queue_want_work(q);
 }
 
 static void

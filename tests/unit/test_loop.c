@@ -207,6 +207,34 @@ test_wall_clock_set_back(void **state)
 	close_world(&w);
 }
 
+/* Work that a round's end makes for another one. */
+static void
+on_first_round(void *arg)
+{
+	struct world *w = arg;
+
+	if (++w->n_rounds == 1)
+		loop_again(w->loop);
+	else
+		loop_stop(w->loop);
+}
+
+static void
+test_another_round(void **state)
+{
+	struct world w;
+	int64_t began_us = clock_monotonic_us();
+
+	(void)state;
+	open_world(&w);
+	loop_timer_start(w.loop, &w.timers[0], 5000, on_last, &w);
+	assert_int_equal(loop_at_round_end(w.loop, on_first_round, &w), 0);
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_in_range(w.n_rounds, 2, 3);	/* one more at the end */
+	assert_in_range(clock_monotonic_us() - began_us, 0, 2000000);
+	close_world(&w);
+}
+
 int
 main(void)
 {
@@ -217,6 +245,7 @@ main(void)
 		cmocka_unit_test(test_unwatch_in_handler),
 		cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_wall_clock_set_back),
+		cmocka_unit_test(test_another_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
