@@ -111,12 +111,26 @@ key_file(EVP_PKEY *key)
 	return fd;
 }
 
+/* Under valgrind an RSA key may take a minute: all share one. */
+static EVP_PKEY *
+key_of(const char *kind)
+{
+	static EVP_PKEY *rsa;
+
+	if (strcmp(kind, "RSA") != 0)
+		return make_key(kind);
+	if (rsa == NULL)
+		rsa = make_key(kind);
+	EVP_PKEY_up_ref(rsa);
+	return rsa;
+}
+
 /* A certificate of that kind of key, shown for name. */
 static void
 add(struct world *w, uint16_t index, const char *kind, const char *name)
 {
 	const struct tls_key id = { 1, index };
-	EVP_PKEY *key = make_key(kind);
+	EVP_PKEY *key = key_of(kind);
 	struct buf pem = { 0 };
 	int fd = key_file(key);
 
