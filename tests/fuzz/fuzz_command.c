@@ -47,7 +47,8 @@ check_rcpt(struct slice argument, unsigned offered)
 	if (result != COMMAND_OK)
 		return;
 	REQUIRE(!a.is_null);
-	REQUIRE(a.domain[0] != '\0' || a.is_postmaster);
+	REQUIRE(a.domain[0] != '\0' || a.is_postmaster ||
+	    (offered & COMMAND_BARE_LOCAL));
 	REQUIRE(!a.needs_smtputf8 || (offered & COMMAND_SMTPUTF8));
 	REQUIRE(!has_control_octet(p.orcpt));
 }

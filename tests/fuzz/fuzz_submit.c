@@ -13,15 +13,17 @@
 static void
 try_list(struct slice value)
 {
+	static const char *const hosts[] = { "localhost", NULL };
+	static const struct complete_names names = { .origin = "e.org",
+		.hosts = hosts };
 	struct buf once = { 0 }, twice = { 0 };
-	int result = complete_list(&once, value, "e.org");
+	int result = complete_list(&once, value, &names);
 
 	REQUIRE(result >= 0);
-	REQUIRE(once.size >= value.size);
 	if (result == 0)
 		REQUIRE(slice_equals(buf_slice(&once), value));
 	if (once.size > 0) {
-		REQUIRE(complete_list(&twice, buf_slice(&once), "e.org") ==
+		REQUIRE(complete_list(&twice, buf_slice(&once), &names) ==
 		    0);
 		REQUIRE(slice_equals(buf_slice(&once), buf_slice(&twice)));
 	}
