@@ -5,28 +5,16 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "control_client.h"
+#include "unix_socket.h"
 
 #define REPLY_MAX (256u << 20)	/* a listing of a large queue */
 
 int
 control_connect(const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd, error;
-
-	if (!slice_copy(to.sun_path, sizeof to.sun_path, slice_of(path)))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&to, sizeof to) == 0)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
+	return unix_socket_connect(path, 0);
 }
 
 static bool

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "smtp_client.h"
+#include "unix_socket.h"
 
 #define OUT_AT_ONCE 65536
 #define LINE_MOST 2048
@@ -21,24 +21,7 @@
 int
 smtp_connect(const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = PATIENCE_S };
-	int fd, error;
-
-	if (!slice_copy(to.sun_path, sizeof to.sun_path, slice_of(path)))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-	    sizeof patience);
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
-	    sizeof patience);
-	if (connect(fd, (const struct sockaddr *)&to, sizeof to) == 0)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
+	return unix_socket_connect(path, PATIENCE_S);
 }
 
 /* ---- octets ---- */

@@ -2,7 +2,8 @@
 POSTERNCTL_SRCS = \
 	commands/control_client.c \
 	commands/explain.c \
-	commands/posternctl.c
+	commands/posternctl.c \
+	commands/unix_socket.c
 
 SENDMAIL_SRCS = \
 	commands/complain.c \
@@ -16,4 +17,5 @@ SENDMAIL_SRCS = \
 	commands/server_place.c \
 	commands/smtp_client.c \
 	commands/smtp_pass.c \
-	commands/transmit.c
+	commands/transmit.c \
+	commands/unix_socket.c

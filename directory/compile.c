@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "compile.h"
 #include "fault.h"
+#include "file_io.h"
 #include "state.h"
 
 #define GUARDED_FROM 5		/* entries before */
@@ -94,16 +95,10 @@ static int
 sync_folder(const struct job *job)
 {
 	char path[PATH_MAX];
-	int fd, error;
 
 	if (!table_spec_path(path, sizeof path, job->state_dir, NULL, NULL))
 		return -ENAMETOOLONG;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	error = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return error;
+	return file_sync_folder(path);
 }
 
 /* Write the image and rename it to NAME.suffix. */

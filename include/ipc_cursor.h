@@ -41,6 +41,8 @@ struct ipc_reader {
 
 void ipc_reader_init(struct ipc_reader *r, const void *data, size_t size);
 uint8_t ipc_get_u8(struct ipc_reader *r);
+/* 0 or 1; the reader fails at anything else. */
+bool ipc_get_bool(struct ipc_reader *r);
 uint16_t ipc_get_u16(struct ipc_reader *r);
 uint32_t ipc_get_u32(struct ipc_reader *r);
 uint64_t ipc_get_u64(struct ipc_reader *r);

@@ -49,6 +49,12 @@ struct sandbox {
 
 /* Returns only when everything holds; fatal() otherwise. */
 void sandbox_enter(const struct sandbox *sandbox);
+/*
+ * The same for one whose only place is a folder below state_dir: it becomes
+ * the root, and nothing else can be opened. who says name, uid and gid.
+ */
+void sandbox_enter_folder(const struct sandbox *who, const char *state_dir,
+    const char *folder);
 /* A worker's second step: become uid/gid for good, tighten the filter. */
 void sandbox_become(const struct sandbox *sandbox);
 

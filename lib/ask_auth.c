@@ -28,23 +28,13 @@ get_word(struct ipc_reader *r, size_t room, bool may_be_empty)
 	return word;
 }
 
-static bool
-get_bool(struct ipc_reader *r)
-{
-	uint8_t value = ipc_get_u8(r);
-
-	if (value > 1)
-		r->failed = true;
-	return value == 1;
-}
-
 bool
 get_auth_step(struct ipc_reader *r, struct auth_step *q)
 {
 	q->exchange = ipc_get_u32(r);
 	q->mechanism = (enum auth_mechanism)ipc_get_u8(r);
-	q->is_first = get_bool(r);
-	q->has_response = get_bool(r);
+	q->is_first = ipc_get_bool(r);
+	q->has_response = ipc_get_bool(r);
 	q->response = ipc_get_slice(r);
 	q->session = get_word(r, ASK_SESSION_MAX, false);
 	q->network = get_word(r, AUTH_NETWORK_MAX, false);

@@ -21,16 +21,6 @@ is_word(struct slice s, size_t most)
 	return is_argument(s, most) && slice_find(s, ' ') == s.size;
 }
 
-static bool
-get_bool(struct ipc_reader *r)
-{
-	uint8_t value = ipc_get_u8(r);
-
-	if (value > 1)
-		r->failed = true;
-	return value == 1;
-}
-
 void
 put_relay_recipient(struct ipc_writer *w, const struct relay_recipient *q)
 {
@@ -81,18 +71,18 @@ get_relay_send(struct ipc_reader *r, struct relay_send *q)
 
 	q->job = ipc_get_u32(r);
 	q->domain = ipc_get_slice(r);
-	q->is_smart_host = get_bool(r);
+	q->is_smart_host = ipc_get_bool(r);
 	q->reverse_path = ipc_get_slice(r);
 	ret = ipc_get_u8(r);
 	q->ret = (enum dsn_ret)ret;
 	q->envid = ipc_get_slice(r);
-	q->is_8bit = get_bool(r);
-	q->is_utf8 = get_bool(r);
-	q->requires_tls = get_bool(r);
+	q->is_8bit = ipc_get_bool(r);
+	q->is_utf8 = ipc_get_bool(r);
+	q->requires_tls = ipc_get_bool(r);
 	q->message_offset = ipc_get_u64(r);
 	q->message_size = ipc_get_u64(r);
 	q->n_recipients = ipc_get_u16(r);
-	q->is_asked_for = get_bool(r);
+	q->is_asked_for = ipc_get_bool(r);
 	if (q->domain.size == 0 || !is_word(q->domain, DOMAIN_MAX) ||
 	    !is_argument(q->reverse_path, ASK_ADDRESS_MAX - 1) ||
 	    !is_word(q->envid, ENVID_MAX) || ret > DSN_RET_HDRS ||
@@ -130,7 +120,7 @@ get_relay_result(struct ipc_reader *r, struct relay_result *a)
 	a->verdict.detail = ipc_get_u8(r);
 	ipc_get_string(r, a->verdict.text, sizeof a->verdict.text);
 	a->remote_host = ipc_get_slice(r);
-	a->passes_dsn = get_bool(r);
+	a->passes_dsn = ipc_get_bool(r);
 	/* 2yz, 4yz and 5yz are what the queue can act on, nothing else is */
 	if (stage >= RELAY_STAGE_COUNT || !is_argument(a->remote_host,
 	    ASK_ADDRESS_MAX) || (a->verdict.code != 250 &&
@@ -153,7 +143,7 @@ bool
 get_relay_results(struct ipc_reader *r, struct relay_results *a)
 {
 	a->job = ipc_get_u32(r);
-	a->is_host_bad = get_bool(r);
+	a->is_host_bad = ipc_get_bool(r);
 	a->tls = ipc_get_slice(r);
 	a->delay_s = ipc_get_u32(r);
 	if (!is_argument(a->tls, 256))

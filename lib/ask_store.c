@@ -104,16 +104,6 @@ put_bool(struct ipc_writer *w, bool value)
 	ipc_put_u8(w, value);
 }
 
-static bool
-get_bool(struct ipc_reader *r)
-{
-	uint8_t value = ipc_get_u8(r);
-
-	if (value > 1)
-		r->failed = true;
-	return value == 1;
-}
-
 /* A slice of at most this size. */
 static struct slice
 get_bounded(struct ipc_reader *r, size_t most)
@@ -156,7 +146,7 @@ get_grey_ask(struct ipc_reader *r, struct grey_ask *q)
 	q->delay_s = get_time(r);
 	q->window_s = get_time(r);
 	q->lifetime_s = get_time(r);
-	q->notes = get_bool(r);
+	q->notes = ipc_get_bool(r);
 	return ipc_reader_is_done(r);
 }
 
@@ -192,7 +182,7 @@ get_seen_ask(struct ipc_reader *r, struct seen_ask *q)
 {
 	q->key = get_bounded(r, SEEN_KEY_MAX);
 	q->lifetime_s = get_time(r);
-	q->notes = get_bool(r);
+	q->notes = ipc_get_bool(r);
 	return ipc_reader_is_done(r);
 }
 

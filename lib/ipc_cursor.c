@@ -109,6 +109,16 @@ ipc_get_u8(struct ipc_reader *r)
 	return (uint8_t)get_number(r, 1);
 }
 
+bool
+ipc_get_bool(struct ipc_reader *r)
+{
+	uint8_t value = ipc_get_u8(r);
+
+	if (value > 1)
+		r->failed = true;
+	return value == 1;
+}
+
 uint16_t
 ipc_get_u16(struct ipc_reader *r)
 {

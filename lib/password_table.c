@@ -20,6 +20,7 @@
 #include <openssl/evp.h>
 #include "big_endian.h"
 #include "fault.h"
+#include "file_io.h"
 #include "ipc_cursor.h"
 #include "pack.h"
 #include "password_table.h"
@@ -113,27 +114,10 @@ pack_all(struct buf *to, const struct password_entry *entries, size_t n,
 }
 
 static int
-write_all(int fd, struct slice text)
-{
-	while (text.size > 0) {
-		ssize_t n = write(fd, text.data, text.size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text.data += n;
-			text.size -= (size_t)n;
-		}
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int
 sync_folder_of(const char *path)
 {
 	char folder[PATH_MAX];
 	char *slash;
-	int fd, error;
 
 	if (!slice_copy(folder, sizeof folder, slice_of(path)))
 		return -ENAMETOOLONG;
@@ -141,12 +125,7 @@ sync_folder_of(const char *path)
 	if (slash == NULL)
 		return -EINVAL;
 	*slash = '\0';
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	error = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return error;
+	return file_sync_folder(folder);
 }
 
 /* A crash here leaves PATH.new, which the next compilation removes. */
@@ -164,7 +143,9 @@ replace(const char *path, struct slice text)
 	fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, text);
+	error = file_write(fd, text);
+	if (!error && fsync(fd) < 0)
+		error = -errno;
 	close(fd);
 	FAULT_STEP("compiler.before-passwords");
 	if (!error && rename(new_path, path) < 0)

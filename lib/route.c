@@ -9,15 +9,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include "ipc.h"
+#include "mac.h"
 #include "pack.h"
 #include "route.h"
 
 #define ROUTE_VERSION 1
-#define SECRET_OCTETS 32
 /* uid, gid, quota and four empty strings */
 #define LEAF_MIN_SIZE (4 + 4 + 8 + 4 * 2)
 
@@ -91,49 +89,6 @@ is_route_valid(const struct route *route)
 	return true;
 }
 
-/* ---- the seal ---- */
-
-/*
- * One context for the life of the process: fetching the algorithm costs
- * more than the MAC of a usual route. Every compartment has one thread.
- */
-static EVP_MAC_CTX *
-mac_context(void)
-{
-	static EVP_MAC_CTX *context;
-	char digest[] = "SHA256";
-	OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-		    digest, 0),
-		OSSL_PARAM_construct_end() };
-	EVP_MAC *mac;
-
-	if (context != NULL)
-		return context;
-	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	context = EVP_MAC_CTX_new(mac);
-	EVP_MAC_free(mac);
-	if (context != NULL && !EVP_MAC_CTX_set_params(context, parameters)) {
-		EVP_MAC_CTX_free(context);
-		context = NULL;
-	}
-	return context;
-}
-
-static int
-compute_seal(uint8_t *seal, struct slice text, const uint8_t *secret)
-{
-	EVP_MAC_CTX *context = mac_context();
-	size_t size;
-
-	if (context == NULL ||
-	    !EVP_MAC_init(context, secret, SECRET_OCTETS, NULL) ||
-	    !EVP_MAC_update(context, (const uint8_t *)text.data, text.size) ||
-	    !EVP_MAC_final(context, seal, &size, ROUTE_SEAL_SIZE))
-		return -ENOMEM;
-	return 0;
-}
-
 /* ---- encode ---- */
 
 static void
@@ -177,8 +132,8 @@ route_seal(struct buf *out, const struct route *route, const uint8_t *secret)
 	if (!error && out->size - begin > ROUTE_MAX_BYTES - ROUTE_SEAL_SIZE)
 		error = -EMSGSIZE;
 	if (!error)
-		error = compute_seal(seal, (struct slice){ out->data + begin,
-		    out->size - begin }, secret);
+		error = mac_compute(seal, secret, out->data + begin,
+		    out->size - begin);
 	if (!error)
 		error = buf_append(out, seal, sizeof seal);
 	if (error) {
@@ -226,7 +181,7 @@ check_seal(struct slice sealed, const uint8_t *secret)
 {
 	uint8_t seal[ROUTE_SEAL_SIZE];
 	struct slice text = { sealed.data, sealed.size - ROUTE_SEAL_SIZE };
-	int error = compute_seal(seal, text, secret);
+	int error = mac_compute(seal, secret, text.data, text.size);
 
 	if (error)
 		return error;

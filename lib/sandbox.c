@@ -8,10 +8,13 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "fault.h"
@@ -230,4 +233,26 @@ sandbox_become(const struct sandbox *sandbox)
 	landlock(sandbox);
 	sandbox_filter_load(sandbox);
 	sandbox_attempt(sandbox->name);
+}
+
+void
+sandbox_enter_folder(const struct sandbox *who, const char *state_dir,
+    const char *folder)
+{
+	const struct sandbox_path here = { ".", true };
+	struct sandbox sandbox = *who;
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", state_dir, folder);
+	if (chdir(path) < 0)
+		fatal("%s: %s", path, strerror(errno));
+	/* it would look for its configuration later */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
+	    OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
+	umask(077);
+	sandbox.root = ".";
+	sandbox.allow = SANDBOX_FILES_WRITE;
+	sandbox.paths = &here;
+	sandbox.n_paths = 1;
+	sandbox_enter(&sandbox);
 }

@@ -38,13 +38,16 @@ LIB_SRCS = \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \
+	lib/file_io.c \
 	lib/flush.c \
 	lib/ipc_cursor.c \
 	lib/log.c \
 	lib/loop.c \
+	lib/mac.c \
 	lib/message.c \
 	lib/pack.c \
 	lib/password_table.c \
+	lib/pem_key.c \
 	lib/route.c \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "ipc_wire.h"
 #include "stream.h"
 #include "stream_tls.h"
 
@@ -133,24 +134,15 @@ stream_write_last(struct stream *stream, struct slice data)
 int
 stream_pass(struct stream *stream, struct slice data, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .space = { 0 } };
+	union ipc_control control;
 	struct iovec part = { .iov_len = data.size };
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
-	struct cmsghdr *c = &control.align;
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
 
 	if (!stream->is_open || stream->tls != NULL || stream->out.size > 0)
 		return -EBUSY;
 	part.iov_base = (void *)(uintptr_t)data.data;
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	ipc_fd_attach(&msg, &control, fd);
 	n = sendmsg(stream->io.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;

@@ -7,9 +7,8 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include "mac.h"
 #include "voucher.h"
 
 static bool
@@ -30,47 +29,18 @@ is_valid(const struct voucher *v)
 	    is_field(v->session, VOUCHER_SESSION_MAX);
 }
 
-/* One for the life of the process, which has one thread. */
-static EVP_MAC_CTX *
-mac_context(void)
-{
-	static EVP_MAC_CTX *context;
-	char digest[] = "SHA256";
-	OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-		    digest, 0),
-		OSSL_PARAM_construct_end() };
-	EVP_MAC *mac;
-
-	if (context != NULL)
-		return context;
-	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	context = EVP_MAC_CTX_new(mac);
-	EVP_MAC_free(mac);
-	if (context != NULL && !EVP_MAC_CTX_set_params(context, parameters)) {
-		EVP_MAC_CTX_free(context);
-		context = NULL;
-	}
-	return context;
-}
-
 static int
 compute(const struct voucher *v, const uint8_t key[VOUCHER_KEY_SIZE],
     uint8_t mac[VOUCHER_MAC_SIZE])
 {
 	static struct ipc_writer w;	/* large */
-	EVP_MAC_CTX *context = mac_context();
-	size_t size;
 
 	ipc_writer_init(&w);
 	ipc_put_slice(&w, v->user);
 	ipc_put_slice(&w, v->address);
 	ipc_put_slice(&w, v->session);
 	ipc_put_u64(&w, v->expires_s);
-	if (context == NULL || w.failed ||
-	    !EVP_MAC_init(context, key, VOUCHER_KEY_SIZE, NULL) ||
-	    !EVP_MAC_update(context, w.data, w.size) ||
-	    !EVP_MAC_final(context, mac, &size, VOUCHER_MAC_SIZE))
+	if (w.failed || mac_compute(mac, key, w.data, w.size) != 0)
 		return -EIO;
 	return 0;
 }

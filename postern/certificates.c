@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
+#include "pem_key.h"
 #include "supervisor.h"
 
 #define OTHERS 07		/* permissions of everybody else */
@@ -162,16 +163,6 @@ content(int fd, size_t *size)
 	return text;
 }
 
-static int
-no_passphrase(char *to, int size, int is_writing, void *arg)
-{
-	(void)to;
-	(void)size;
-	(void)is_writing;
-	(void)arg;
-	return -1;
-}
-
 static void
 check_dates(const struct config_tls *tls, const X509 *x509,
     struct config_problems *problems)
@@ -228,11 +219,10 @@ check_one(struct checked *c, size_t i, struct tls_server *server,
 	char *pem = content(c->certificates[i].fd, &size), why[200];
 	char *key_pem = content(c->certificates[i].key_fd, &key_size);
 	BIO *bio = BIO_new_mem_buf(pem, (int)size);
-	BIO *key_bio = BIO_new_mem_buf(key_pem, (int)key_size);
 	X509 *x509 = pem && bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)
 	    : NULL;
-	EVP_PKEY *key = key_pem && key_bio ? PEM_read_bio_PrivateKey(key_bio,
-	    NULL, no_passphrase, NULL) : NULL;
+	EVP_PKEY *key = key_pem ?
+	    pem_key_parse((struct slice){ key_pem, key_size }) : NULL;
 
 	if (pem != NULL && x509 == NULL)
 		config_problem_add(problems, tls->line, false, "certificate "
@@ -255,7 +245,6 @@ check_one(struct checked *c, size_t i, struct tls_server *server,
 	X509_free(x509);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
-	BIO_free(key_bio);
 	free(pem);
 	free(key_pem);
 }

@@ -3,12 +3,12 @@
  * dkim_keys.c - see dkim_keys.h.
  */
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
+#include "pem_key.h"
 #include "supervisor.h"
 
 #define RSA_LEAST 1024		/* bits: below, receivers do not look */
@@ -46,32 +46,18 @@ dkim_keys_open(int *fds, const struct config *config,
 		    config->dkims[i].line, problems);
 }
 
-static int
-no_passphrase(char *to, int size, int is_writing, void *arg)
-{
-	(void)to;
-	(void)size;
-	(void)is_writing;
-	(void)arg;
-	return -1;
-}
-
 static EVP_PKEY *
 read_key(int fd)
 {
 	struct stat st;
 	char *pem;
-	BIO *bio = NULL;
 	EVP_PKEY *key = NULL;
 
 	if (fstat(fd, &st) < 0 || (pem = malloc((size_t)st.st_size + 1)) ==
 	    NULL)
 		return NULL;
 	if (pread(fd, pem, (size_t)st.st_size, 0) == st.st_size)
-		bio = BIO_new_mem_buf(pem, (int)st.st_size);
-	if (bio != NULL)
-		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	BIO_free(bio);
+		key = pem_key_parse((struct slice){ pem, (size_t)st.st_size });
 	free(pem);
 	return key;
 }

@@ -8,33 +8,19 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "file_io.h"
 #include "generation.h"
 
 #define CONFIG_MAX_OCTETS (1 << 20)
-
-/* The whole file into buf; 0 or a negative errno. */
-static int
-read_file(const char *path, struct buf *text)
-{
-	char block[8192];
-	ssize_t n;
-	int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	text->maximum = CONFIG_MAX_OCTETS;
-	while (!error && (n = read(fd, block, sizeof block)) != 0)
-		error = n < 0 ? -errno : buf_append(text, block, (size_t)n);
-	close(fd);
-	return error;
-}
 
 struct config *
 generation_read(const char *path, struct buf *text,
     struct config_problems *problems)
 {
-	int error = read_file(path, text);
+	int error;
 
+	text->maximum = CONFIG_MAX_OCTETS;
+	error = file_read(path, text);
 	if (error) {
 		*problems = (struct config_problems){ 0 };
 		config_problem_add(problems, 0, false, "%s",

@@ -19,31 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "clock.h"
+#include "file_io.h"
 #include "log.h"
 #include "secrets.h"
 #include "supervisor.h"
 
 #define DAY_S 86400
-
-static int
-write_whole(int fd, struct slice text)
-{
-	ssize_t n = write(fd, text.data, text.size);
-
-	return n == (ssize_t)text.size ? 0 : n < 0 ? -errno : -EIO;
-}
-
-static int
-sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
-
-	if (fd < 0)
-		return -errno;
-	error = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return error;
-}
 
 static int
 replace(const char *folder, struct slice text)
@@ -59,13 +40,13 @@ replace(const char *folder, struct slice text)
 	    0600);
 	if (fd < 0)
 		return -errno;
-	error = write_whole(fd, text);
+	error = file_write(fd, text);
 	if (error == 0 && fsync(fd) < 0)
 		error = -errno;
 	close(fd);
 	if (error == 0 && rename(new, path) < 0)
 		error = -errno;
-	return error == 0 ? sync_folder(folder) : error;
+	return error == 0 ? file_sync_folder(folder) : error;
 }
 
 /* The text of the file. 0, -ENOENT or another negative errno. */
@@ -128,7 +109,7 @@ make_copy(struct slice text)
 
 	if (fd < 0)
 		return -errno;
-	error = write_whole(fd, text);
+	error = file_write(fd, text);
 	if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
 	    F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		error = -errno;

@@ -191,20 +191,11 @@ on_stop(struct compartment *c)
 static void
 enter_sandbox(const struct queue *q)
 {
-	char folder[4096];
-	const struct sandbox_path here = { ".", true };
-	const struct sandbox sandbox = { .name = "queue",
+	const struct sandbox who = { .name = "queue",
 		.is_privileged = q->c.is_privileged, .uid = q->c.uid,
-		.gid = q->c.gid, .root = ".", .allow = SANDBOX_FILES_WRITE,
-		.paths = &here, .n_paths = 1 };
+		.gid = q->c.gid };
 
-	snprintf(folder, sizeof folder, "%s/spool", q->c.config->state_dir);
-	if (chdir(folder) < 0)
-		fatal("%s: %s", folder, strerror(errno));
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
-	    OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
-	umask(077);
-	sandbox_enter(&sandbox);
+	sandbox_enter_folder(&who, q->c.config->state_dir, "spool");
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 #include "fault.h"
+#include "file_io.h"
 #include "flush.h"
 #include "spool_files.h"
 
@@ -103,24 +104,6 @@ create(const struct spool *spool, enum spool_folder folder, const char *name,
 }
 
 static int
-write_all(int fd, struct slice text)
-{
-	int error = FAULT("queue.write");
-
-	while (!error && text.size > 0) {
-		ssize_t n = write(fd, text.data, text.size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text.data += n;
-		text.size -= (size_t)n;
-	}
-	return -error;
-}
-
-static int
 copy_message(int to, int from, uint64_t left)
 {
 	off_t at = 0;
@@ -154,7 +137,9 @@ write_envelope(struct spool *spool, const struct envelope *e,
 	fd = create(spool, folder, name, O_TRUNC);
 	if (fd < 0)
 		return fd;
-	error = write_all(fd, buf_slice(&spool->text));
+	error = -FAULT("queue.write");
+	if (!error)
+		error = file_write(fd, buf_slice(&spool->text));
 	if (!error)
 		return fd;
 	close(fd);

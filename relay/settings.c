@@ -4,10 +4,10 @@
  * before the sandbox, and not again while the process lives.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "file_io.h"
 #include "log.h"
 #include "relay.h"
 #include "sts.h"
@@ -20,24 +20,11 @@
 static int
 read_file(const char *path, size_t most, struct buf *to)
 {
-	char piece[8192];
-	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
-	ssize_t n = 1;
+	int error;
 
-	if (fd < 0)
-		return -errno;
-	while (error == 0 && n > 0) {
-		n = read(fd, piece, sizeof piece);
-		if (n < 0 && errno != EINTR)
-			error = -errno;
-		else if (n > 0 && to->size + (size_t)n > most)
-			error = -E2BIG;
-		else if (n > 0)
-			error = buf_append(to, piece, (size_t)n);
-		n = n < 0 ? 1 : n;
-	}
-	close(fd);
-	return error;
+	to->maximum = most;
+	error = file_read(path, to);
+	return error == -ENOBUFS ? -E2BIG : error;
 }
 
 static void

@@ -4,11 +4,11 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "file_io.h"
 #include "log.h"
 #include "settings.h"
 
@@ -21,19 +21,8 @@
 static int
 read_file(const char *path, struct buf *text)
 {
-	char block[4096];
-	ssize_t n = 0;
-	int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
 	text->maximum = FILE_MAX;
-	while (!error && (n = read(fd, block, sizeof block)) > 0)
-		error = buf_append(text, block, (size_t)n);
-	if (n < 0)
-		error = -errno;
-	close(fd);
-	return error;
+	return file_read(path, text);
 }
 
 static struct slice

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "body.h"
+#include "file_io.h"
 #include "message.h"
 
 /* Shared: filled and emptied within one call. A held CR and dot fit too. */
@@ -203,29 +204,12 @@ body_step(struct body *b, const char *data, size_t size, bool has_dots)
 	return 0;
 }
 
-static bool
-write_all(int fd, const char *data, size_t size)
-{
-	ssize_t n;
-
-	while (size > 0) {
-		n = write(fd, data, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		size -= (size_t)n;
-	}
-	return true;
-}
-
 /* From now on the message is in a memfd. */
 static bool
 body_create(struct body *b)
 {
 	b->fd = message_create(b->session_id);
-	if (b->fd < 0 || !write_all(b->fd, b->held.data, b->held.size))
+	if (b->fd < 0 || file_write(b->fd, buf_slice(&b->held)) != 0)
 		return false;
 	buf_free(&b->held);
 	return true;
@@ -238,7 +222,7 @@ body_store(struct body *b, const char *data, size_t size)
 		return buf_append(&b->held, data, size) == 0;
 	if (b->fd < 0 && !body_create(b))
 		return false;
-	return write_all(b->fd, data, size);
+	return file_write(b->fd, (struct slice){ data, size }) == 0;
 }
 
 /* The first octets again. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "checks_run.h"
 #include "commands.h"
+#include "file_io.h"
 #include "finish.h"
 #include "log.h"
 #include "message.h"
@@ -45,29 +46,6 @@ stage_over(struct session *s, enum judge_stage stage, enum step step)
 
 /* ---- the message is changed ---- */
 
-/* Append octets of one memfd to another. 0 or a negative errno. */
-static int
-copy_octets(int to, int from, uint64_t at, uint64_t size)
-{
-	static char block[BLOCK];
-	ssize_t n, written;
-
-	while (size > 0) {
-		n = pread(from, block, size < BLOCK ? (size_t)size : BLOCK,
-		    (off_t)at);
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		for (ssize_t done = 0; done < n; done += written) {
-			written = write(to, block + done, (size_t)(n - done));
-			if (written <= 0)
-				return written < 0 ? -errno : -EIO;
-		}
-		at += (uint64_t)n;
-		size -= (uint64_t)n;
-	}
-	return 0;
-}
-
 static int
 copy_without(int to, const struct transaction *tx, const struct judgement *j)
 {
@@ -79,10 +57,10 @@ copy_without(int to, const struct transaction *tx, const struct judgement *j)
 
 		if (cut->at + cut->size > tx->message_bytes)
 			return -EBADMSG;
-		error = copy_octets(to, tx->message_fd, at, cut->at - at);
+		error = file_copy(to, tx->message_fd, at, cut->at - at);
 		at = cut->at + cut->size;
 	}
-	return error ? error : copy_octets(to, tx->message_fd, at,
+	return error ? error : file_copy(to, tx->message_fd, at,
 	    tx->message_bytes - at);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "draft.h"
+#include "file_io.h"
 #include "header.h"
 #include "message.h"
 
@@ -295,22 +296,6 @@ draft_close(struct draft *d)
 }
 
 static int
-write_all(int fd, struct slice data)
-{
-	while (data.size > 0) {
-		ssize_t n = write(fd, data.data, data.size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data.data += n;
-		data.size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 write_header(const struct draft *d, int fd, uint64_t *size_bytes)
 {
 	struct buf text = { 0 };
@@ -328,7 +313,7 @@ write_header(const struct draft *d, int fd, uint64_t *size_bytes)
 	if (error == 0)
 		error = buf_append(&text, "\n", 1);
 	if (error == 0)
-		error = write_all(fd, buf_slice(&text));
+		error = file_write(fd, buf_slice(&text));
 	*size_bytes = text.size;
 	buf_free(&text);
 	return error;
@@ -344,7 +329,7 @@ write_body(const struct draft *d, int fd, uint64_t *size_bytes)
 	int error;
 
 	while ((n = draft_read_body(d, at, block, sizeof(block))) > 0) {
-		error = write_all(fd, (struct slice){ block, (size_t)n });
+		error = file_write(fd, (struct slice){ block, (size_t)n });
 		if (error < 0)
 			return error;
 		last = block[n - 1];
@@ -354,7 +339,7 @@ write_body(const struct draft *d, int fd, uint64_t *size_bytes)
 	if (n < 0 || last == '\n')
 		return (int)n;
 	*size_bytes += 1;
-	return write_all(fd, SLICE("\n"));
+	return file_write(fd, SLICE("\n"));
 }
 
 int

@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "dkim_sign.h"
 #include "fault.h"
+#include "file_io.h"
 #include "finish.h"
 #include "header.h"
 #include "limits.h"
@@ -44,42 +45,6 @@ struct signing {
 
 static enum step sign_next(struct session *s);
 
-static int
-write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
-copy_message(int to, const struct transaction *tx)
-{
-	static char block[BLOCK];
-	uint64_t at = 0;
-	ssize_t n;
-	int error;
-
-	while (at < tx->message_bytes) {
-		n = pread(tx->message_fd, block, sizeof(block), (off_t)at);
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		error = write_all(to, block, (size_t)n);
-		if (error < 0)
-			return error;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
 /* A new sealed memfd, or a negative errno. */
 static int
 seal_with(const struct session *s, struct slice top)
@@ -88,9 +53,10 @@ seal_with(const struct session *s, struct slice top)
 
 	if (fd < 0)
 		return fd;
-	error = write_all(fd, top.data, top.size);
+	error = file_write(fd, top);
 	if (error == 0)
-		error = copy_message(fd, s->tx);
+		error = file_copy(fd, s->tx->message_fd, 0,
+		    s->tx->message_bytes);
 	if (error == 0)
 		error = message_seal(fd);
 	if (error == 0)

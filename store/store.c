@@ -11,9 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
 #include "sandbox.h"
@@ -51,23 +49,13 @@ read_boot_id(uint8_t boot[SLOT_BOOT_SIZE])
  * opened after it, since Berkeley DB opens its log by path while it runs.
  */
 static void
-enter_sandbox(struct store *s)
+enter_sandbox(const struct store *s)
 {
-	char folder[4096];
-	const struct sandbox_path here = { ".", true };
-	const struct sandbox sandbox = { .name = "store",
+	const struct sandbox who = { .name = "store",
 		.is_privileged = s->c.is_privileged, .uid = s->c.uid,
-		.gid = s->c.gid, .root = ".", .allow = SANDBOX_FILES_WRITE,
-		.paths = &here, .n_paths = 1 };
+		.gid = s->c.gid };
 
-	snprintf(folder, sizeof folder, "%s/store", s->c.config->state_dir);
-	if (chdir(folder) < 0)
-		fatal("%s: %s", folder, strerror(errno));
-	/* it would look for its configuration later */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
-	    OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
-	umask(077);
-	sandbox_enter(&sandbox);
+	sandbox_enter_folder(&who, s->c.config->state_dir, "store");
 }
 
 /* ---- the end ---- */

@@ -6,13 +6,13 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "keys.h"
+#include "pem_key.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
@@ -51,25 +51,11 @@ keys_count(const struct keys *keys)
 
 /* ---- reading ---- */
 
-/* A key with a passphrase is an error, and no question at a terminal. */
-static int
-no_passphrase(char *to, int size, int is_writing, void *arg)
-{
-	(void)to;
-	(void)size;
-	(void)is_writing;
-	(void)arg;
-	return -1;
-}
-
 static EVP_PKEY *
 parse(const char *pem, size_t size)
 {
-	BIO *bio = BIO_new_mem_buf(pem, (int)size);
-	EVP_PKEY *key = bio == NULL ? NULL :
-	    PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = pem_key_parse((struct slice){ pem, size });
 
-	BIO_free(bio);
 	ERR_clear_error();
 	return key;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * file_io.h - whole files and folders, blocking: read, written, copied, made
+ * durable. Everybody may use it. All return 0 or a negative errno; a signal
+ * interrupts nothing. Nothing here logs.
+ */
+#ifndef POSTERN_FILE_IO_H
+#define POSTERN_FILE_IO_H
+
+#include <stdint.h>
+#include "buf.h"
+
+/* Append the whole file; -ENOBUFS when it is over text->maximum. */
+int file_read(const char *path, struct buf *text);
+/* All of it, at the descriptor's own place. -EIO: the file takes no more. */
+int file_write(int fd, struct slice text);
+/* The same with octets of another file, from a place on; its own place does
+ * not move. -EIO: it is shorter. */
+int file_copy(int to, int from, uint64_t at, uint64_t size);
+/* Make a folder's names durable. */
+int file_sync_folder(const char *path);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * file_io.c - see file_io.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include "file_io.h"
+
+#define BLOCK 65536
+
+int
+file_read(const char *path, struct buf *text)
+{
+	char block[8192];
+	ssize_t n = 1;
+	int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	while (error == 0 && n != 0) {
+		n = read(fd, block, sizeof block);
+		if (n > 0)
+			error = buf_append(text, block, (size_t)n);
+		else if (n < 0 && errno != EINTR)
+			error = -errno;
+	}
+	close(fd);
+	return error;
+}
+
+int
+file_write(int fd, struct slice text)
+{
+	while (text.size > 0) {
+		ssize_t n = write(fd, text.data, text.size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		text.data += n;
+		text.size -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+file_copy(int to, int from, uint64_t at, uint64_t size)
+{
+	static char block[BLOCK];	/* each process has one thread */
+	int error = 0;
+
+	while (error == 0 && size > 0) {
+		ssize_t n = pread(from, block, size < BLOCK ? (size_t)size :
+		    BLOCK, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		error = file_write(to, (struct slice){ block, (size_t)n });
+		at += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return error;
+}
+
+int
+file_sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+	if (fd < 0)
+		return -errno;
+	error = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
