@@ -121,10 +121,11 @@ why_not_gap(const char *from, const char *to)
 	return NULL;
 }
 
+/* A boundary right behind a header is in no part: no body was taken. */
 static const char *
 after(const struct mime_part *part)
 {
-	return part->kind == MIME_LEAF && part->body.data != NULL ?
+	return part->kind == MIME_LEAF && part->body.size > 0 ?
 	    end_of(part->body) : end_of(part->header);
 }
 

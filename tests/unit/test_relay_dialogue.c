@@ -450,6 +450,9 @@ test_conversion(void **state)
 	    "charset=unknown-8bit\nContent-Transfer-Encoding: "
 	    "quoted-printable\n\n=C3=A9\n");
 	converts("Subject: \303\251\n\nx\n", NULL);
+	/* behind the boundary that ends a header, in no part's body */
+	converts("Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+	    "X: y\n--b--\303\251\n", NULL);
 	converts("MIME-Version: 1.0\nContent-Type: multipart/signed; "
 	    "boundary=b\n\n--b\n\n\303\251\n--b\n\nx\n--b--\n", NULL);
 	converts("MIME-Version: 1.0\nContent-Type: multipart/mixed; "
