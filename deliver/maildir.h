@@ -28,7 +28,7 @@ struct maildir {		/* an open mailbox */
 	int tmp_fd, new_fd;	/* owned */
 	int junk_fd;		/* .Junk/new, or -1; see junk.h */
 	dev_t device;
-	bool is_local;		/* a file system that syncfs serves well */
+	bool is_local;		/* of a kind that flush.h knows well */
 };
 
 /* Longest file name that we write, and NUL. */

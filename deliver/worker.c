@@ -3,10 +3,11 @@
  * worker.c - delivering as one uid; see worker.h.
  *
  *	take_batch --> begin_job each --> flush_all --> end_job each --> answer
- *	                     move_job each --> flush_all --/
- *	                     (DELIVER: both steps in one job)
+ *	                 move_job each --/
+ *	                 (DELIVER: both steps in one job)
  *
- * New files of some transactions and renames of others share the flush. A
+ * New files of some transactions and renames of others share the flush; one
+ * comes before the renames, too, where flush.h says that a file needs it. A
  * kill before the answers leaves what maildir.h says of each step; the
  * supervisor then takes it all for unknown and has it undone.
  */
@@ -34,6 +35,7 @@ struct leaf {			/* of a job, while its batch runs */
 	struct mailbox *box;	/* pinned, or NULL */
 	int fd;			/* open copy, or -1 */
 	int flush_slot;		/* in worker->flushes, or -1 */
+	bool is_flushed_once;	/* after its rename */
 };
 
 struct job {
@@ -49,6 +51,7 @@ struct worker {
 	int fd;
 	struct mailcache *cache;
 	size_t n_jobs, n_leaves, n_flushes;
+	bool needs_early_flush;		/* before the renames of DELIVER */
 	struct flush_item flushes[2 * (BATCH_LEAVES + WORK_MAX_LEAVES)];
 	char start[START_SIZE];		/* first octets of one message */
 	struct job jobs[BATCH_JOBS];
@@ -71,10 +74,10 @@ name_of(const struct work_leaf *leaf)
 }
 
 static int
-add_flush(struct worker *w, const struct mailbox *box, int fd, bool is_dir)
+add_flush(struct worker *w, const struct mailbox *box, int fd, bool is_name)
 {
 	w->flushes[w->n_flushes] = (struct flush_item){ .fd = fd,
-		.is_dir = is_dir, .is_local = box->dir.is_local,
+		.is_name = is_name, .is_local = box->dir.is_local,
 		.device = box->dir.device };
 	return (int)w->n_flushes++;
 }
@@ -92,6 +95,23 @@ probe_leaf(struct worker *w, struct job *job, size_t i)
 	if (error || leaf->quota_bytes == 0)
 		return error;
 	return maildirsize_read(dir, &quota, &job->answer.leaves[i].value);
+}
+
+/* See flush.h. What is written in one batch is written out at once. */
+static void
+plan_flush(struct worker *w, const struct job *job, struct leaf *leaf)
+{
+	bool is_local = leaf->box->dir.is_local;
+	bool is_moved = job->work.kind == WORK_DELIVER;
+
+	leaf->is_flushed_once = is_moved && is_local;
+	if (w->n_leaves > 1 && (leaf->is_flushed_once || !is_local ||
+	    w->n_leaves < FLUSH_TOGETHER_MIN))
+		flush_begin(leaf->fd);
+	if (leaf->is_flushed_once)
+		return;
+	leaf->flush_slot = add_flush(w, leaf->box, leaf->fd, false);
+	w->needs_early_flush |= is_moved;
 }
 
 static int
@@ -117,27 +137,29 @@ prepare_leaf(struct worker *w, struct job *job, size_t i)
 	fd = maildir_write(&box->dir, name.z, &text);
 	if (fd < 0)
 		return fd;
-	if (w->n_leaves > 1 && (w->n_leaves < FLUSH_TOGETHER_MIN ||
-	    !box->dir.is_local))
-		flush_begin(fd);
 	job->leaves[i].fd = fd;
-	job->leaves[i].flush_slot = add_flush(w, box, fd, false);
+	plan_flush(w, job, &job->leaves[i]);
 	return 0;
 }
 
-/* It is in new/ now: the mailbox is larger, and its directory to flush. */
+/* It is in new/ now: the mailbox is larger, and its name to flush. */
 static void
 note_moved(struct worker *w, struct job *job, size_t i, int new_fd)
 {
 	const struct work_leaf *leaf = &job->work.leaves[i];
-	struct mailbox *box = job->leaves[i].box;
+	struct leaf *l = &job->leaves[i];
+	struct mailbox *box = l->box;
 	int *slot = job->work.is_junk ? &box->junk_slot : &box->flush_slot;
 
 	if (leaf->quota_bytes > 0)
 		maildirsize_add(&box->dir, (int64_t)leaf->size_bytes);
+	if (l->is_flushed_once) {
+		l->flush_slot = add_flush(w, box, l->fd, true);
+		return;
+	}
 	if (*slot < 0)
 		*slot = add_flush(w, box, new_fd, true);
-	job->leaves[i].flush_slot = *slot;
+	l->flush_slot = *slot;
 }
 
 static int
@@ -157,9 +179,8 @@ commit_leaf(struct worker *w, struct job *job, size_t i)
 }
 
 /*
- * The second half of DELIVER, once the file is durable in tmp/. The note
- * comes before the rename: a kill in between leaves the file in tmp/, which
- * says more.
+ * The second half of DELIVER, once the file is written out. The note comes before
+ * the rename: a kill in between leaves the file in tmp/, which says more.
  */
 static int
 move_leaf(struct worker *w, struct job *job, size_t i)
@@ -340,8 +361,7 @@ begin_job(struct worker *w, struct job *job)
 	job->answer.n_leaves = job->work.n_leaves;
 	for (size_t i = 0; i < job->work.n_leaves; i++) {
 		job->answer.leaves[i].value = 0;
-		job->leaves[i].box = NULL;
-		job->leaves[i].fd = job->leaves[i].flush_slot = -1;
+		job->leaves[i] = (struct leaf){ .fd = -1, .flush_slot = -1 };
 		job->answer.leaves[i].error = error ? error :
 		    begin_leaf(w, job, i);
 	}
@@ -367,9 +387,14 @@ static void
 move_job(struct worker *w, struct job *job)
 {
 	for (size_t i = 0; i < job->work.n_leaves; i++) {
-		settle_leaf(w, job, i);
-		if (job->answer.leaves[i].error == 0)
-			job->answer.leaves[i].error = move_leaf(w, job, i);
+		int *error = &job->answer.leaves[i].error;
+
+		if (!job->leaves[i].is_flushed_once)
+			settle_leaf(w, job, i);
+		else if (*error == 0)
+			*error = flush_data(job->leaves[i].fd);
+		if (*error == 0)
+			*error = move_leaf(w, job, i);
 	}
 }
 
@@ -427,6 +452,7 @@ take_batch(struct worker *w)
 	int error = 0;
 
 	w->n_jobs = w->n_leaves = w->n_flushes = 0;
+	w->needs_early_flush = false;
 	while (!error && w->n_jobs < BATCH_JOBS && w->n_leaves < BATCH_LEAVES)
 		error = take_job(w);
 	return error == -EAGAIN ? 0 : error;
@@ -446,8 +472,6 @@ answer_job(struct worker *w, const struct job *job)
 static void
 move_all(struct worker *w)
 {
-	size_t first = w->n_flushes;
-
 	for (size_t i = 0; i < w->n_jobs; i++)
 		for (size_t j = 0; j < w->jobs[i].work.n_leaves; j++)
 			if (w->jobs[i].leaves[j].box != NULL)
@@ -455,20 +479,21 @@ move_all(struct worker *w)
 	for (size_t i = 0; i < w->n_jobs; i++)
 		if (w->jobs[i].work.kind == WORK_DELIVER)
 			move_job(w, &w->jobs[i]);
-	if (w->n_flushes > first)
-		flush_all(w->flushes + first, w->n_flushes - first);
 }
 
 static int
 do_batch(struct worker *w)
 {
+	size_t n_early;
 	int error = 0;
 
 	for (size_t i = 0; i < w->n_jobs; i++)
 		begin_job(w, &w->jobs[i]);
 	FAULT_STEP("worker.flush");
-	flush_all(w->flushes, w->n_flushes);
+	n_early = w->needs_early_flush ? w->n_flushes : 0;
+	flush_all(w->flushes, n_early);
 	move_all(w);
+	flush_all(w->flushes + n_early, w->n_flushes - n_early);
 	for (size_t i = 0; i < w->n_jobs; i++)
 		end_job(w, &w->jobs[i]);
 	FAULT_STEP("worker.answer");

@@ -10,6 +10,12 @@
  * each; where others have so much unwritten data that this takes long, it
  * goes back to one by one for a while.
  *
+ * A file that is to be renamed needs one flush only where is_local: once
+ * flush_data has written it out, it is renamed and then flushed by itself,
+ * and its new name with it. A journal commits both, or none (ext4, xfs);
+ * ext4 without a journal writes the directory of a new name with the file.
+ * Elsewhere the file is flushed before its rename and the directory after.
+ *
  * A flush that failed is never tried again: the kernel may have dropped what
  * it could not write, and a second call would say that all is well. When
  * syncfs fails nobody can tell whose data it was, so all of them failed.
@@ -25,18 +31,22 @@
 
 struct flush_item {
 	int fd;
-	bool is_dir;
+	bool is_name;		/* a directory, or a file after its rename */
 	bool is_local;		/* may be flushed by syncfs */
 	dev_t device;
 	int error;		/* out: 0 or a negative errno */
 };
 
-/* Of statfs: where syncfs costs about one commit, and reports errors
- * faithfully. */
+/* Of statfs: where syncfs costs about one commit and reports errors
+ * faithfully, and where fsync of a file takes its names along. */
 bool flush_is_local_type(long type);
 /* Start writing a file out, so that several are under way at once; for those
  * that syncfs is going to write out it costs more than it gives. */
 void flush_begin(int fd);
+/* Wait until what was written to fd is written out. This says whether the
+ * device could take it and does not make it durable: a flush must follow. 0
+ * or a negative errno. */
+int flush_data(int fd);
 /* Sets each item's error, in whatever order is cheapest. */
 void flush_all(struct flush_item *items, size_t n);
 

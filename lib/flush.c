@@ -37,13 +37,24 @@ flush_begin(int fd)
 	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
+int
+flush_data(int fd)
+{
+	int error = FAULT("maildir.fdatasync");
+
+	if (!error && sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE |
+	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) < 0)
+		error = errno;
+	return -error;
+}
+
 static void
 flush_one(struct flush_item *item)
 {
-	int error = item->is_dir ? FAULT("maildir.fsync_dir") :
+	int error = item->is_name ? FAULT("maildir.fsync_dir") :
 	    FAULT("maildir.fdatasync");
 
-	if (!error && (item->is_dir ? fsync(item->fd) :
+	if (!error && (item->is_name ? fsync(item->fd) :
 	    fdatasync(item->fd)) < 0)
 		error = errno;
 	item->error = -error;
@@ -82,7 +93,7 @@ flush_together(struct flush_item *items, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		if (goes_together(&first, &items[i]))
-			items[i].error = items[i].is_dir ?
+			items[i].error = items[i].is_name ?
 			    -FAULT("maildir.fsync_dir") :
 			    -FAULT("maildir.fdatasync");
 	error = sync_device(first.fd);

@@ -344,7 +344,7 @@ flush_folders(struct spool *spool)
 
 	for (int i = 0; i < SPOOL_N_FOLDERS; i++) {
 		struct flush_item item = { .fd = spool->folders[i],
-			.is_dir = true };
+			.is_name = true };
 
 		if (!spool->is_dirty[i])
 			continue;

@@ -456,7 +456,7 @@ test_flush_many_together(void **state)
 			.device = m.device };
 		flush_begin(items[i].fd);
 	}
-	items[11] = (struct flush_item){ .fd = m.new_fd, .is_dir = true,
+	items[11] = (struct flush_item){ .fd = m.new_fd, .is_name = true,
 		.is_local = m.is_local, .device = m.device };
 	flush_all(items, 12);
 	for (int i = 0; i < 12; i++)
