@@ -9,7 +9,7 @@
  *	                    UNDOING ------+-> OVER <- RECALLING
  *
  *	RELEASE in any of them, once no job is out: ---> RELEASING ---> freed
- *	DELIVER, one copy in one job: OPEN ---> COMMITTING
+ *	DELIVER, all copies in one job: OPEN ---> COMMITTING
  *
  * A transaction belongs to the peer that named it: no other peer reaches it.
  * When its peer dies, or says KEEP_FILES, it becomes an orphan: what its

@@ -7,15 +7,17 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "clock.h"
 #include "mailcache.h"
 
-#define BUCKETS 512		/* a power of two */
+#define BUCKETS 2048		/* a power of two */
+#define FILES_PER_BOX 4		/* two or three, and others need some, too */
 
 struct mailcache {
 	struct mailbox *buckets[BUCKETS];
 	struct mailbox *newest, *oldest;
-	unsigned n;
+	unsigned n, n_max;
 };
 
 /* FNV-1a: the paths come from our own tables. */
@@ -84,7 +86,7 @@ make_room(struct mailcache *cache)
 {
 	struct mailbox *box = cache->oldest, *newer;
 
-	for (; box != NULL && cache->n >= MAILCACHE_BOXES; box = newer) {
+	for (; box != NULL && cache->n >= cache->n_max; box = newer) {
 		newer = box->newer;
 		if (box->pins == 0)
 			mailcache_drop(cache, box);
@@ -158,7 +160,16 @@ mailcache_get(struct mailcache *cache, const struct mailcache_key *key,
 struct mailcache *
 mailcache_new(void)
 {
-	return calloc(1, sizeof(struct mailcache));
+	struct mailcache *cache = calloc(1, sizeof *cache);
+	struct rlimit files;
+
+	if (cache == NULL)
+		return NULL;
+	cache->n_max = MAILCACHE_BOXES;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+	    files.rlim_cur / FILES_PER_BOX < cache->n_max)
+		cache->n_max = (unsigned)(files.rlim_cur / FILES_PER_BOX);
+	return cache;
 }
 
 void

@@ -14,7 +14,7 @@
 #include "maildir.h"
 
 #define MAILCACHE_AGE_US 5000000
-#define MAILCACHE_BOXES 384	/* two or three descriptors each */
+#define MAILCACHE_BOXES 2048	/* fewer where few files may be open */
 
 struct mailcache;
 

@@ -282,25 +282,35 @@ phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
 	return true;
 }
 
-/* Only smtpd's promise that all of it fits into the worker's job. */
 static bool
-has_room(const struct prepare_ask *ask, const struct route_leaf *leaf)
+is_same_owner(const struct route_leaf *a, const struct route_leaf *b)
 {
-	return ask->message.size == 0 || ask->message.size +
-	    ask->return_path.size + ask->trace.size + leaf->maildir.size +
-	    leaf->home.size + leaf->delivered_to.size < DELIVER_ROOM;
+	return a->uid == b->uid && a->gid == b->gid;
 }
 
+/* Only smtpd's promise that all of it fits into a worker's job. */
 static bool
-is_single_copy(struct peer *peer, const struct prepare_ask *ask)
+is_one_job(struct peer *peer, const struct prepare_ask *ask)
 {
 	const struct delivery *tx = delivery_find(peer, ask->transaction);
-	const struct recipient *r = tx != NULL && ask->n_recipients == 1 ?
-	    delivery_recipient(tx, ask->recipients[0]) : NULL;
+	const struct route_leaf *first = NULL;
+	size_t size = ask->message.size + ask->return_path.size +
+	    ask->trace.size;
 
-	return r != NULL && r->route.n_leaves == 1 && ask->n_skipped == 0 &&
-	    !ask->is_each && !ask->is_junk &&
-	    has_room(ask, r->route.leaves);
+	for (size_t i = 0; tx != NULL && i < ask->n_recipients; i++) {
+		const struct recipient *r = delivery_recipient(tx,
+		    ask->recipients[i]);
+
+		for (size_t j = 0; r != NULL && j < r->route.n_leaves; j++) {
+			if (first == NULL)
+				first = r->route.leaves;
+			if (!is_same_owner(first, &r->route.leaves[j]))
+				return false;
+			size += deliver_leaf_size(&r->route.leaves[j]);
+		}
+	}
+	return first != NULL && size <= DELIVER_ROOM && !ask->is_each &&
+	    !ask->is_junk;
 }
 
 bool
@@ -309,7 +319,7 @@ phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
 {
 	struct delivery *tx;
 
-	if (!is_single_copy(peer, ask)) {
+	if (!is_one_job(peer, ask)) {
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -392,9 +402,12 @@ phase_cancel(struct peer *peer, uint64_t id)
 
 	if (tx == NULL || tx->state != DELIVERY_COMMITTING)
 		return;
+	/* one of a job stands for all */
 	while ((copy = delivery_next_copy(tx, copy)) != NULL)
-		if (copy->state == COPY_UNSURE)
+		if (copy->state == COPY_UNSURE) {
 			renames_cancel(steps_file_name(copy, room));
+			break;
+		}
 }
 
 /* ---- RELEASE ---- */

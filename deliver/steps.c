@@ -98,7 +98,8 @@ encode_step(struct job *job, struct work *work)
 	work->is_junk = step->tx->is_junk;
 	work->n_leaves = step->n;
 	work->message_size = 0;
-	work->return_path = work->trace = (struct slice){ "", 0 };
+	work->message = work->return_path = work->trace =
+	    (struct slice){ "", 0 };
 	for (uint16_t i = 0; i < step->n; i++)
 		encode_copy(step, i, &texts, &work->leaves[i]);
 	if (!has_message(step->kind))
@@ -160,7 +161,10 @@ copy_done(struct copy *copy, enum work_kind kind,
 		break;
 	case WORK_COMMIT:
 	case WORK_DELIVER:
-		if (!error) {
+		if (!error && kind == WORK_DELIVER &&
+		    result->value == MAILDIR_TMP) {
+			copy->state = COPY_IN_TMP;
+		} else if (!error) {
 			copy->state = COPY_IN_NEW;
 			box_committed(copy->box, &copy->held);
 		} else if (kind == WORK_DELIVER && result != NULL &&
@@ -196,14 +200,6 @@ step_done(struct job *job, const struct work_answer *answer)
 
 /* ---- making steps ---- */
 
-static size_t
-wire_size(const struct copy *copy)
-{
-	/* two length fields and numbers, a name, and the line's own words */
-	return copy->leaf->maildir.size + copy->leaf->home.size +
-	    copy->leaf->delivered_to.size + MAILDIR_NAME_SIZE + 64;
-}
-
 static struct step *
 step_new(struct delivery *tx, enum work_kind kind, const struct copy *copy)
 {
@@ -214,7 +210,7 @@ step_new(struct delivery *tx, enum work_kind kind, const struct copy *copy)
 	step->tx = tx;
 	step->kind = kind;
 	if (has_message(kind))
-		step->size = tx->top.size + tx->trace.size;
+		step->size = tx->top.size + tx->trace.size + tx->held.size;
 	step->job = (struct job){ .uid = copy->leaf->uid,
 		.gid = copy->leaf->gid, .affinity = box_hash(copy->box),
 		.fd = has_message(kind) ? tx->message.fd : -1,
@@ -231,7 +227,7 @@ step_takes(const struct step *step, const struct copy *copy)
 {
 	return step->job.uid == copy->leaf->uid &&
 	    step->job.gid == copy->leaf->gid && step->n < WORK_MAX_LEAVES &&
-	    step->size + wire_size(copy) <= WORK_ROOM;
+	    step->size + deliver_leaf_size(copy->leaf) <= WORK_ROOM;
 }
 
 static void
@@ -254,7 +250,7 @@ steps_add(struct step **steps, struct delivery *tx, enum work_kind kind,
 	}
 	copy->state = COPY_UNSURE;
 	step->copies[step->n++] = copy;
-	step->size += wire_size(copy);
+	step->size += deliver_leaf_size(copy->leaf);
 }
 
 void

@@ -25,9 +25,10 @@ enum work_kind {
 	WORK_PROBE = 1,		/* errors; with a quota, value is the usage */
 	WORK_PREPARE,		/* descriptor: the message */
 	WORK_COMMIT,
-	WORK_DELIVER,		/* both, for one leaf. With an error, value is
-				 * a maildir_place: NOWHERE, or it may be in
-				 * tmp/ or new/ */
+	WORK_DELIVER,		/* both; no leaf is moved where one cannot be
+				 * written. value is a maildir_place; without
+				 * an error NEW, or TMP for another's error;
+				 * with one NOWHERE, or it may be in either */
 	WORK_ABORT,		/* unlink what was prepared */
 	WORK_TAKE_BACK,		/* from new/ to tmp/; value: maildir_place */
 	WORK_RESOLVE,		/* value is enum maildir_place */

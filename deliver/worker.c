@@ -179,32 +179,25 @@ commit_leaf(struct worker *w, struct job *job, size_t i)
 }
 
 /*
- * The second half of DELIVER, once the file is written out. The note comes before
- * the rename: a kill in between leaves the file in tmp/, which says more.
+ * The second half of DELIVER, once the file is written out. The note comes
+ * before the rename: a kill in between leaves the file in tmp/, which says
+ * more.
  */
 static int
 move_leaf(struct worker *w, struct job *job, size_t i)
 {
 	const struct maildir *dir = &job->leaves[i].box->dir;
 	struct file_name name = name_of(&job->work.leaves[i]);
-	struct work_result *result = &job->answer.leaves[i];
 	int error;
 
-	result->value = MAILDIR_TMP;
-	error = renames_is_cancelled(job->work.leaves[i].file) ?
-	    -ECANCELED : 0;
-	if (!error) {
-		renames_note(job->work.leaves[i].file);
-		FAULT_STEP("worker.rename");
-		error = maildir_rename(dir, name.z);
-	}
+	renames_note(job->work.leaves[i].file);
+	FAULT_STEP("worker.rename");
+	error = maildir_rename(dir, name.z);
 	if (error) {
 		renames_forget(job->work.leaves[i].file);
-		if (maildir_abort(dir, name.z) == 0)
-			result->value = MAILDIR_NOWHERE;
 		return error;
 	}
-	result->value = MAILDIR_NEW;
+	job->answer.leaves[i].value = MAILDIR_NEW;
 	note_moved(w, job, i, dir->new_fd);
 	return 0;
 }
@@ -383,18 +376,43 @@ settle_leaf(struct worker *w, struct job *job, size_t i)
 	leaf->fd = -1;
 }
 
+/* What stands in the way of moving leaf i: 0, or why it is in tmp/. */
+static int
+check_written(struct worker *w, struct job *job, size_t i)
+{
+	struct work_result *result = &job->answer.leaves[i];
+
+	if (!job->leaves[i].is_flushed_once)
+		settle_leaf(w, job, i);
+	else if (result->error == 0)
+		result->error = flush_data(job->leaves[i].fd);
+	if (result->error == 0) {
+		result->value = MAILDIR_TMP;
+		if (renames_is_cancelled(job->work.leaves[i].file))
+			result->error = -ECANCELED;
+	}
+	return result->error;
+}
+
+/* All leaves, or as few as can be; those that failed are taken away. */
 static void
 move_job(struct worker *w, struct job *job)
 {
-	for (size_t i = 0; i < job->work.n_leaves; i++) {
-		int *error = &job->answer.leaves[i].error;
+	bool is_moving = true;
 
-		if (!job->leaves[i].is_flushed_once)
-			settle_leaf(w, job, i);
-		else if (*error == 0)
-			*error = flush_data(job->leaves[i].fd);
-		if (*error == 0)
-			*error = move_leaf(w, job, i);
+	for (size_t i = 0; i < job->work.n_leaves; i++)
+		if (check_written(w, job, i) != 0)
+			is_moving = false;
+	for (size_t i = 0; i < job->work.n_leaves; i++) {
+		struct work_result *result = &job->answer.leaves[i];
+
+		if (is_moving)
+			result->error = move_leaf(w, job, i);
+		if (result->error == 0)
+			continue;
+		is_moving = false;
+		if (result->value == MAILDIR_TMP && abort_leaf(w, job, i) == 0)
+			result->value = MAILDIR_NOWHERE;
 	}
 }
 

@@ -106,13 +106,15 @@ enum ask_type {
 	PREPARE_ANSWER,		/* struct outcome */
 	COMMIT_ASK,		/* u64 transaction */
 	COMMIT_ANSWER,		/* struct outcome */
-	DELIVER_ASK,		/* as PREPARE_ASK, one leaf: PREPARE and COMMIT
-				 * in one step -> COMMIT_ANSWER. A small
-				 * message has no descriptor: see ask.message */
+	DELIVER_ASK,		/* as PREPARE_ASK: PREPARE and COMMIT in one
+				 * job of one worker -> COMMIT_ANSWER. All
+				 * leaves are one owner's and fit (deliver_size);
+				 * no is_each, no is_junk. A small message has
+				 * no descriptor: see ask.message */
 	RELEASE_ASK,		/* struct release_ask */
 	RELEASE_ANSWER,		/* nothing */
 	DELIVER_CANCEL,		/* u64 transaction: its client has left. Told.
-				 * A DELIVER that has not moved the copy yet
+				 * A DELIVER that has not moved a copy yet
 				 * fails; its answer says so. */
 	/* store -> deliver */
 	RESOLVE_ASK = 128,	/* struct resolve_ask */
@@ -264,8 +266,8 @@ struct probe_ask {
  * is_each false: any failure undoes every copy. true (PRDR): a failing
  * recipient's own copies are undone, the others stay prepared.
  */
-#define DELIVER_ROOM 12000	/* for message, return_path, trace, and the
-				 * leaf's maildir, home and delivered_to */
+#define DELIVER_ROOM 12000	/* for message, return_path, trace, and what
+				 * deliver_leaf_size says of each leaf */
 struct prepare_ask {
 	uint64_t transaction;
 	uint64_t message_size;		/* of the descriptor, or: */
@@ -283,6 +285,9 @@ struct prepare_ask {
 	uint16_t n_skipped;
 	struct { uint16_t recipient, leaf; } skipped[1000];
 };
+
+/* Octets that a leaf may take in a worker's job. */
+size_t deliver_leaf_size(const struct route_leaf *leaf);
 
 struct outcome_failure {
 	uint16_t recipient;

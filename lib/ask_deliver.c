@@ -34,6 +34,15 @@ get_probe_ask(struct ipc_reader *r, struct probe_ask *q)
 	return ipc_reader_is_done(r);
 }
 
+size_t
+deliver_leaf_size(const struct route_leaf *leaf)
+{
+	/* its file name, length fields and numbers, and the words of the
+	 * Delivered-To line */
+	return leaf->maildir.size + leaf->home.size +
+	    leaf->delivered_to.size + 256 + 64;
+}
+
 void
 put_prepare_ask(struct ipc_writer *w, const struct prepare_ask *q)
 {

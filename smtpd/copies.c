@@ -22,6 +22,38 @@
 static enum step copies_ask(struct session *s);
 static enum step copies_answered(struct session *s, struct answer *a);
 
+/* ---- one job or two phases ---- */
+
+static const struct route_leaf *
+first_leaf(const struct transaction *tx)
+{
+	const struct recipient *r = tx->recipients;
+
+	return tx->n_recipients > 0 && recipient_is_mailbox(r) &&
+	    r->route.n_leaves > 0 ? r->route.leaves : NULL;
+}
+
+bool
+copies_are_one_job(const struct transaction *tx, size_t size)
+{
+	const struct route_leaf *first = first_leaf(tx), *leaf;
+	const struct recipient *r = tx->recipients;
+	size_t i;
+
+	size += strlen(tx->reverse_path) + tx->trace.size;
+	for (; first != NULL && r < tx->recipients + tx->n_recipients; r++) {
+		if (!recipient_is_mailbox(r))
+			return false;
+		for (i = 0; i < r->route.n_leaves; i++) {
+			leaf = &r->route.leaves[i];
+			size += deliver_leaf_size(leaf);
+			if (leaf->uid != first->uid || leaf->gid != first->gid)
+				return false;
+		}
+	}
+	return first != NULL && size <= DELIVER_ROOM;
+}
+
 /* ---- RECORDS ---- */
 
 static size_t
@@ -105,7 +137,7 @@ copies_complete(struct session *s)
 {
 	if (s->tx->is_open || s->tx->n_done > SKIPPED_MAX)
 		return finish_refuse(s, REPLY_RECORDS_OPEN);
-	if (s->tx->is_whole && s->tx->n_done == 0)
+	if (s->tx->is_whole && s->tx->n_done < s->tx->n_entries)
 		return finish_deliver(s);
 	return finish_prepare(s);
 }

@@ -500,27 +500,14 @@ finish_check(const struct session *s)
 }
 
 /*
- * One mailbox in all, and a record that makes a lost 250 harmless even if the
- * client leaves while it is written.
+ * One worker does it, and records make a lost 250 harmless even if the
+ * client leaves while it is written. size: of a message that goes along.
  */
 static bool
-is_single_copy(const struct transaction *tx)
+is_whole(const struct transaction *tx, size_t size)
 {
-	const struct recipient *r = tx->recipients;
-
-	return tx->has_records && tx->n_recipients == 1 && !tx->is_each &&
-	    !tx->is_junk && recipient_is_mailbox(r) && r->route.n_leaves == 1;
-}
-
-/* DELIVER has room for the message itself. */
-static bool
-has_room(const struct transaction *tx)
-{
-	const struct route_leaf *leaf = tx->recipients[0].route.leaves;
-
-	return body_held(&tx->body).size + strlen(tx->reverse_path) +
-	    tx->trace.size + leaf->maildir.size + leaf->home.size +
-	    leaf->delivered_to.size < DELIVER_ROOM;
+	return tx->has_records && !tx->is_each && !tx->is_junk &&
+	    copies_are_one_job(tx, size);
 }
 
 /* Nobody but deliver is going to look at it. */
@@ -533,8 +520,8 @@ may_be_held(struct session *s)
 	return body_held(&tx->body).size > 0 && !session_is_own(s) &&
 	    config->n_milters == 0 &&
 	    config->n_clamds == 0 && !checks_data_are_wanted(s) &&
-	    (tx->params.given & COMMAND_PRDR) == 0 && is_single_copy(tx) &&
-	    has_room(tx);
+	    (tx->params.given & COMMAND_PRDR) == 0 &&
+	    is_whole(tx, body_held(&tx->body).size);
 }
 
 /* The message cannot change any more. */
@@ -558,7 +545,8 @@ finish_begin(struct session *s)
 	struct transaction *tx = s->tx;
 
 	tx->is_each = prdr_begin(tx);
-	tx->is_whole = is_single_copy(tx);
+	tx->is_whole = is_whole(tx, tx->message_fd < 0 ?
+	    body_held(&tx->body).size : 0);
 	trace_name_copies(tx);
 	if (tx->has_records)
 		return copies_look_up(s);

@@ -11,8 +11,9 @@
  * out. INTENT says that all is prepared; without it nothing counts as
  * delivered. WITHDRAW is acknowledged before RELEASE unlinks anything.
  *
- * A single copy needs no vote between two phases. Where it has a record it
- * goes the short way, with half of the questions:
+ * Copies that one worker writes need no vote between two phases: it moves
+ * all of them or none. Where they have records they go the short way, with
+ * half of the questions:
  *
  *	RECORDS and INTENT --> client still there? --> DELIVER --> DONE, 250
  *
@@ -48,6 +49,8 @@ void trace_name_copies(struct transaction *tx);
 int trace_file_name(const struct transaction *tx, const char *host,
     const struct recipient *r, uint16_t leaf, struct buf *name);
 
+/* Could one worker take all copies in one job, beside size octets? */
+bool copies_are_one_job(const struct transaction *tx, size_t size);
 /* Ask about all leaves, then go on in finish_prepare (copies.c). */
 enum step copies_look_up(struct session *s);
 /* After PREPARE: INTENT, then finish_commit. */

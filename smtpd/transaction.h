@@ -47,7 +47,7 @@ struct transaction {
 	/* from the final dot on */
 	bool is_finishing;
 	bool is_each;			/* PRDR: each recipient by itself */
-	bool is_whole;			/* one copy: DELIVER, in one step */
+	bool is_whole;			/* DELIVER, in one step */
 	bool has_prepared;		/* deliver has copies in tmp/ */
 	bool is_committed;
 	bool is_delivering;		/* DELIVER is out */

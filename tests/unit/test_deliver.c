@@ -73,6 +73,7 @@ set_up(void **state)
 	f.is_privileged = geteuid() == 0;
 	make_home("alice", ALICE);
 	make_home("bob", BOB);
+	make_home("carol", ALICE);
 	fixture_start(&f, log_fd);
 	close(log_fd);
 	smtpd = fixture_peer(&f, ROLE_SMTPD, 0);
@@ -155,24 +156,36 @@ prepare(uint16_t n, bool is_each)
 	return fixture_prepare(&f, smtpd, &w, message, &outcome);
 }
 
-/* The short way, for recipient 0 alone. */
+/* The short way, for the first n recipients. */
 static int
-deliver_name(const char *name)
+deliver_to(uint16_t n, const char *name)
 {
 	static struct ipc_writer w;
 
-	fixture_put_prepare(&w, tx, name, 1, false, sizeof text);
+	fixture_put_prepare(&w, tx, name, n, false, sizeof text);
 	return fixture_deliver(&f, smtpd, &w, message, &outcome);
 }
 
 static int
-deliver(void)
+deliver_name(const char *name)
+{
+	return deliver_to(1, name);
+}
+
+static int
+deliver_all(uint16_t n)
 {
 	char name[64];
 
 	snprintf(name, sizeof name, "1700000000.M1P1D%llu",
 	    (unsigned long long)tx);
-	return deliver_name(name);
+	return deliver_to(n, name);
+}
+
+static int
+deliver(void)
+{
+	return deliver_all(1);
 }
 
 static int
@@ -455,16 +468,72 @@ test_deliver_fails_and_leaves_nothing(void **state)
 	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
 }
 
+/* Two mailboxes of one owner. */
 static void
-test_deliver_is_for_one_copy(void **state)
+probe_alice_and_carol(void)
 {
-	static struct ipc_writer w;
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	assert_int_equal(probe(1, 0, box_of("carol", ALICE, 0)), 0);
+}
+
+static size_t
+count_alice_and_carol(const char *folder)
+{
+	return count("alice", folder) + count("carol", folder);
+}
+
+static void
+test_deliver_several_copies(void **state)
+{
+	char path[512];
 
 	(void)state;
+	probe_alice_and_carol();
+	assert_int_equal(deliver_all(2), 0);
+	assert_int_equal(count("alice", "new"), 1);
+	assert_int_equal(count("carol", "new"), 1);
+	assert_int_equal(count_alice_and_carol("tmp"), 0);
+	for (int i = 0; i < 2; i++) {
+		const char *user = i == 0 ? "alice" : "carol";
+
+		snprintf(path, sizeof path, "%s/Maildir/new/%s", user,
+		    only_file(user, "new"));
+		assert_int_equal(unlink(path_in(path)), 0);
+	}
+}
+
+static void
+test_deliver_all_or_none(void **state)
+{
+	const char *folders[] = { "carol/Maildir/tmp", "alice/Maildir/tmp",
+		"carol/Maildir/new", "alice/Maildir/new" };
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < N_OF(folders); i++) {
+		probe_alice_and_carol();
+		deny(folders[i]);
+		assert_int_equal(deliver_all(2), 1);
+		assert_int_equal(outcome.failures[0].recipient,
+		    folders[i][0] == 'c');
+		assert_int_equal(outcome.n_left_behind, 0);
+		assert_int_equal(count_alice_and_carol("new"), 0);
+		allow(folders[i]);
+		assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+		assert_int_equal(count_alice_and_carol("tmp"), 0);
+	}
+}
+
+static void
+test_deliver_is_for_one_owner(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
 	probe_both();
-	fixture_put_prepare(&w, tx, "1.M1P1D1", 2, false, sizeof text);
-	assert_int_equal(fixture_deliver(&f, smtpd, &w, message, &outcome),
-	    -1);
+	assert_int_equal(deliver_all(2), -1);
 	assert_int_equal(count("alice", "tmp") + count("bob", "tmp"), 0);
 	close(smtpd);
 	smtpd = fixture_peer(&f, ROLE_SMTPD, 0);
@@ -478,7 +547,7 @@ test_deliver_a_small_message(void **state)
 {
 	static struct ipc_writer w;
 	static char small[DELIVER_ROOM], stored[DELIVER_ROOM + 1024];
-	const size_t sizes[] = { 1, 4096, DELIVER_ROOM - 200 };
+	const size_t sizes[] = { 1, 4096, DELIVER_ROOM - 600 };
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(sizes); i++) {
@@ -504,6 +573,30 @@ test_deliver_a_small_message(void **state)
 		assert_memory_equal(stored, "Return-Path: <alice@", 20);
 		assert_int_equal(unlink(path_in(path)), 0);
 	}
+}
+
+/* What a job carried is not in the next one. */
+static void
+test_commit_after_a_small_message(void **state)
+{
+	static struct ipc_writer w;
+	uint64_t prepared;
+	char command[256];
+
+	(void)state;
+	probe_both();
+	assert_int_equal(prepare(2, false), 0);
+	prepared = tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	fixture_put_small(&w, tx, "1.M1P1D1", SLICE("small\n"));
+	assert_int_equal(fixture_deliver(&f, smtpd, &w, -1, &outcome), 0);
+	tx = prepared;
+	assert_int_equal(commit(), 0);
+	tx++;
+	assert_int_equal(count("alice", "new"), 2);
+	assert_int_equal(count("bob", "new"), 1);
+	snprintf(command, sizeof command, "rm %s/*/Maildir/new/*", base);
+	assert_int_equal(system(command), 0);
 }
 
 /* Where a small message has no place. */
@@ -1050,8 +1143,11 @@ main(void)
 		TEST(test_release),
 		TEST(test_deliver_in_one_step),
 		TEST(test_deliver_fails_and_leaves_nothing),
-		TEST(test_deliver_is_for_one_copy),
+		TEST(test_deliver_several_copies),
+		TEST(test_deliver_all_or_none),
+		TEST(test_deliver_is_for_one_owner),
 		TEST(test_deliver_a_small_message),
+		TEST(test_commit_after_a_small_message),
 		TEST(test_small_messages_of_a_liar),
 		TEST(test_resolve_the_short_way),
 		TEST(test_keep_files_then_resolve),
