@@ -91,6 +91,11 @@ void channel_forget(struct channel *ch, uint32_t id);
 /* Tell without waiting for an answer. 0 or a negative errno. */
 int channel_tell(struct channel *ch, uint16_t type,
     const struct ipc_writer *w, int fd);
+/* The same for what nobody waits for: it leaves with the next message to this
+ * peer, a few milliseconds from now at the latest, or with channel_flush. */
+int channel_tell_later(struct channel *ch, uint16_t type,
+    const struct ipc_writer *w);
+void channel_flush(struct channel *ch);
 /* Answer question id. Flushed at the end of the round at the latest. */
 int channel_answer(struct channel *ch, uint32_t id, uint16_t type,
     const struct ipc_writer *w, int fd);

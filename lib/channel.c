@@ -27,6 +27,7 @@
 #define COMPACT_OVER (1u << 20)
 #define QUESTION_SLOTS_MAX (1u << 18)
 #define SERIAL_SHIFT 18
+#define LATER_MS 5
 #define SILENCE_MS 1000		/* a shorter one says nothing about a peer */
 
 struct question {
@@ -56,6 +57,7 @@ struct channel {
 	struct buf out;
 	size_t out_at;			/* first octet that was not sent */
 	unsigned n_queued;
+	struct loop_timer later;
 	struct question **questions;	/* by slot */
 	uint32_t n_slots, n_outstanding;
 	uint32_t *free_slots;
@@ -119,6 +121,7 @@ end(struct channel *ch)
 {
 	ch->is_ending = true;
 	loop_unwatch(ch->loop, &ch->io);
+	loop_timer_stop(ch->loop, &ch->later);
 	drop_queue(ch);
 	for (uint32_t i = 0; i < ch->n_slots; i++)
 		if (ch->questions[i] && ch->questions[i]->answered)
@@ -364,6 +367,36 @@ channel_tell(struct channel *ch, uint16_t type, const struct ipc_writer *w,
 
 	ipc_header_write(header, type, 0, 0);
 	return post(ch, header, w, fd);
+}
+
+static void
+on_later(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	list_for_round_end(arg);
+}
+
+int
+channel_tell_later(struct channel *ch, uint16_t type,
+    const struct ipc_writer *w)
+{
+	uint8_t header[IPC_HEADER_SIZE];
+	int error;
+
+	if (ch->is_dead || w->failed || is_garbled(ch))
+		return channel_tell(ch, type, w, -1);
+	ipc_header_write(header, type, 0, 0);
+	error = enqueue(ch, header, w, -1);
+	if (!error && !ch->is_listed && !loop_timer_is_running(&ch->later))
+		loop_timer_start(ch->loop, &ch->later, LATER_MS, on_later, ch);
+	return error;
+}
+
+void
+channel_flush(struct channel *ch)
+{
+	if (!ch->is_dead)
+		flush(ch);
 }
 
 int

@@ -562,6 +562,7 @@ void
 peers_tell(struct peers *peers, const struct question *q)
 {
 	static struct ipc_writer w;
+	const struct question_wire *wire = &question_wires[q->kind];
 	struct channel *ch = channel_choose(peers, q);
 	int error;
 
@@ -569,14 +570,21 @@ peers_tell(struct peers *peers, const struct question *q)
 		return;
 	ipc_writer_init(&w);
 	question_put(&w, q);
-	error = channel_tell(ch, question_wires[q->kind].type, &w, -1);
+	error = wire->may_wait ? channel_tell_later(ch, wire->type, &w) :
+	    channel_tell(ch, wire->type, &w, -1);
 	if (error == 0 || error == -EPIPE)
 		return;
 	log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
-	    LOG_U("type", question_wires[q->kind].type),
-	    LOG_E("error", error), LOG_END);
+	    LOG_U("type", wire->type), LOG_E("error", error), LOG_END);
 	if (error != -EMSGSIZE)
 		peer_drop(peers, ch);
+}
+
+void
+peers_flush(struct peers *peers)
+{
+	if (peers->store != NULL)
+		channel_flush(peers->store);
 }
 
 /* ---- the trail's segment ---- */

@@ -37,5 +37,7 @@ uint32_t peers_ask(struct peers *peers, struct session *s,
     const struct question *q);
 void peers_forget(struct peers *peers, uint32_t id);
 void peers_tell(struct peers *peers, const struct question *q);
+/* Before the end: what may still wait to be told. */
+void peers_flush(struct peers *peers);
 
 #endif

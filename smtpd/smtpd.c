@@ -198,6 +198,7 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 static void
 on_ended(struct server *server)
 {
+	peers_flush(server->peers);
 	loop_stop(server->loop);
 }
 
