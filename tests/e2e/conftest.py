@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import postern  # noqa: E402
+import programs  # noqa: E402
 
 STARTED = []
 
@@ -103,6 +104,21 @@ def make_module_server():
     factory, finish = make_factory()
     yield factory
     finish()
+
+
+@pytest.fixture(scope="module", name="machine")
+def make_machine():
+    """A Machine of programs.py, with its server."""
+    if not postern.IS_ROOT:
+        pytest.skip("needs root: namespaces, chroot and users")
+    made = programs.Machine()
+    STARTED.append(made)
+    try:
+        with made:
+            yield made
+            assert not made.problems(), made.log_text()[-6000:]
+    finally:
+        STARTED.remove(made)
 
 
 @pytest.fixture(scope="module")

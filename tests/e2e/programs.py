@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Programs of Debian with our sendmail in the place of theirs.
 
-    with Host(server) as host:
-        host.run(["mail", "-s", "hi", "alice"], input=b"...", user="pt-alice")
+    with Machine() as machine:
+        machine.run(["mail", "-s", "hi", "bob"], input=b"...", user="alice")
+        machine.mail("bob")
 
-Each run has a mount namespace of its own, in which /usr/sbin/sendmail,
-/usr/bin/mailq and /usr/bin/newaliases are what was built, and
-/etc/postern/postern.conf is the server's configuration. Nothing of it is
-seen outside."""
+A Machine is this one's programs in a tree of its own, entered by chroot:
+what `make install` puts there lies over the machine's /usr, the postern of
+that tree runs with the sample configuration, and users, crontabs, homes, the
+network and process ids are the tree's. All of it lies in a tmpfs of a mount
+namespace and is gone with its first process."""
 import os
 import shutil
 import subprocess
@@ -15,71 +17,192 @@ import tempfile
 
 import postern
 
-# $1: a folder for tmpfs; $2: the sendmail; $3: the configuration
-SCRIPT = r"""
-set -e
+# $1: an empty folder; $2: what was installed; $3: make-users.sh
+SETUP = r"""
+set -eu
 mount --make-rprivate /
-mount -t tmpfs none "$1"
-for name in sbin bin etc spool; do mkdir "$1/$name" "$1/$name.work"; done
-over() {
-    mount -t overlay none \
-        -o "lowerdir=$2,upperdir=$1/$3,workdir=$1/$3.work" "$2"
-}
-over "$1" /usr/sbin sbin
-over "$1" /usr/bin bin
-over "$1" /etc etc
-[ ! -d /var/spool/cron ] || over "$1" /var/spool/cron spool
-rm -f /usr/sbin/sendmail /usr/bin/mailq /usr/bin/newaliases
-cp "$2" /usr/sbin/sendmail
-ln -s ../sbin/sendmail /usr/bin/mailq
-ln -s ../sbin/sendmail /usr/bin/newaliases
-mkdir -p /etc/postern
-cp "$3" /etc/postern/postern.conf
-chmod 755 /etc/postern
-chmod 644 /etc/postern/postern.conf
-mount -t tmpfs none /run
-shift 3
-exec "$@"
+mount -t tmpfs -o mode=755 none "$1"
+cd "$1"
+mkdir root usr.work
+cp -a "$2/usr" usr.ours
+cd root
+mkdir usr dev proc run home tmp var etc
+mount -t overlay none -o lowerdir=/usr,upperdir=../usr.ours,workdir=../usr.work usr
+for name in bin sbin lib lib32 lib64 libx32; do
+    [ ! -e "/$name" ] || cp -a "/$name" .
+done
+mount -t proc none proc
+for name in null zero full random urandom tty; do
+    touch "dev/$name"
+    mount --bind "/dev/$name" "dev/$name"
+done
+chmod 1777 tmp
+ip link set lo up
+
+cp -a /etc/. etc
+rm -rf etc/postern etc/cron.d etc/cron.*ly etc/crontab etc/anacrontab \
+    etc/ssl/private etc/shadow* etc/gshadow*
+cp -a "$2/etc/postern" etc
+mkdir etc/cron.d
+for file in passwd group; do
+    awk -F: '$3 < 1000 && $1 !~ /^postern/ || $1 ~ /^no(body|group)$/' \
+        "/etc/$file" >"etc/$file"
+done
+awk -F: '{ print $1 ":*:20000::::::" }' etc/passwd >etc/shadow
+chmod 600 etc/shadow
+printf '%s: files\n' passwd group shadow hosts >etc/nsswitch.conf
+echo '127.0.0.1 localhost host' >etc/hosts
+echo host >etc/hostname
+echo example.org >etc/mailname
+printf 'postmaster: root\nroot: carol\nboth: alice, bob\n' >etc/aliases
+# who is in a container already cannot be given another
+sed -i '/pam_loginuid/d' etc/pam.d/*
+
+mkdir -p var/spool var/log var/lib/postern var/mail var/tmp root
+chmod 1777 var/tmp
+ln -s /run /run/lock var
+cp -a /var/spool/cron /var/spool/anacron var/spool
+find var/spool -type f ! -name .SEQ -delete
+hostname host
+chroot . sh -s <"$3"
+exec chroot . sh -c '
+    for name in alice bob carol; do
+        useradd --user-group --create-home --skel /nonexistent \
+            --shell /bin/sh --comment "$name Ptarmigan,Room 5" "$name"
+        chmod 700 "/home/$name"
+    done
+    echo ready
+    while :; do sleep 3600; done'
 """
+# nobody is asked for names from here
+RESOLVER = 'resolver { servers = { "127.0.0.1@9" }  dnssec = off }\n'
 
 
-class Host:
-    """See above."""
+def install(folder):
+    """make install, as the packager of a distribution calls it."""
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    subprocess.run(
+        ["make", "-s", "install", "DESTDIR=" + folder, "PREFIX=/usr",
+         "BUILD=" + os.path.relpath(postern.BUILD, postern.TOP)],
+        cwd=postern.TOP, env=environment, check=True, timeout=600)
 
-    def __init__(self, server):
-        self.server = server
-        self.folder = tempfile.mkdtemp(prefix="postern-host-", dir="/tmp")
+
+class Machine:
+    """See above. Its root, seen from outside, is .root."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="postern-machine-", dir="/tmp")
         os.chmod(self.folder, 0o755)
+        self.process = None
+        self.pid = None
+        self.log_path = os.path.join(self.folder, "log")
 
     def __enter__(self):
+        stage = os.path.join(self.folder, "stage")
+        inside = os.path.join(self.folder, "inside")
+        os.mkdir(stage)
+        os.mkdir(inside)
+        install(stage)
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc",
+             "--fork", "--kill-child", "sh", "-c", SETUP, "sh", inside,
+             stage, os.path.join(postern.TOP, "tests/make-users.sh")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"ready\n", \
+            "the tree could not be made"
+        with open("/proc/%d/task/%d/children" % (
+                self.process.pid, self.process.pid), encoding="ascii") as f:
+            self.pid = int(f.read())
+        with open(self.path("/etc/postern/postern.conf"), "a",
+                  encoding="ascii") as f:
+            f.write(RESOLVER)
+        self.start_server()
         return self
 
     def __exit__(self, *_):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def words(self, words, user=None):
-        """The command line that runs these words so."""
-        if user:
-            words = ["runuser", "-u", user, "--", *words]
-        return ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", self.folder,
-                os.path.join(self.server.build, "sendmail"),
-                self.server.config_path, *words]
+    def path(self, path):
+        """A path of the tree, as it is to be opened here."""
+        return "/proc/%d/root%s" % (self.pid, path)
 
-    def run(self, words, user=None, timeout=60, **options):
+    def write(self, path, text, mode=0o644):
+        """A file of the tree."""
+        with open(self.path(path), "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(self.path(path), mode)
+
+    def mail(self, user):
+        """The messages in a user's Maildir."""
+        return postern.maildir_mail(self.path("/home/%s/Maildir" % user))
+
+    # ---- programs ----
+
+    def words(self, words, user=None):
+        """The command line that runs these words inside."""
+        enter = ["nsenter", "--target", str(self.pid), "--mount", "--pid",
+                 "--net", "--uts", "--ipc", "--root", "--wd", "--"]
+        if user is None:
+            return [*enter, *words]
+        return [*enter, "runuser", "-u", user, "--", *words]
+
+    @staticmethod
+    def environment(more):
+        """What a program finds there, and nothing of the tests'."""
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+                "HOME": "/", "SHELL": "/bin/sh", **more}
+
+    def run(self, words, user=None, timeout=60, env=(), **options):
         """The finished process, with its output."""
         options.setdefault("input", b"")
-        environment = {k: v for k, v in os.environ.items()
-                       if k not in ("POSTERN_CONFIG", "MAIL", "EMAIL")}
-        environment.update(options.pop("env", {}))
-        return subprocess.run(self.words(words, user), timeout=timeout,
-                              stdout=subprocess.PIPE, env=environment,
-                              stderr=subprocess.PIPE, check=False, **options)
+        more = {"HOME": "/home/" + user, "LOGNAME": user, "USER": user} \
+            if user else {"HOME": "/root", "LOGNAME": "root"}
+        return subprocess.run(
+            self.words(words, user), timeout=timeout, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, check=False,
+            env=self.environment({**more, **dict(env)}), **options)
 
-    def start(self, words):
-        """The same, left running."""
-        return subprocess.Popen(self.words(words), stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT)
+    def start(self, words, log):
+        """The same, left running: it ends with the machine."""
+        with open(os.path.join(self.folder, log), "ab") as f:
+            return subprocess.Popen(
+                self.words(words), stdin=subprocess.DEVNULL, stdout=f,
+                stderr=f, env=self.environment({}))
+
+    # ---- postern ----
+
+    def start_server(self):
+        """postern, as its unit starts it."""
+        before = self.log_text().count("event=ready")
+        os.makedirs(self.path("/run/postern"), exist_ok=True)
+        self.start(["sh", "-c", "echo $$ >/run/postern.pid; exec "
+                    "postern -f /etc/postern/postern.conf"], "log")
+        postern.wait_until(
+            lambda: self.log_text().count("event=ready") > before, 60,
+            "event=ready")
+
+    def stop_server(self):
+        """SIGTERM, until it has gone."""
+        self.run(["sh", "-c", 'pid=$(cat /run/postern.pid) && kill "$pid" && '
+                  'while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done'])
+
+    def log_text(self):
+        """What postern logged."""
+        if not os.path.exists(self.log_path):
+            return ""
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def problems(self):
+        """Log lines of compartments that died or misbehaved."""
+        events = map(postern.parse_logfmt, self.log_text().splitlines())
+        return [e for e in events if e and e["event"] in
+                postern.FAULTS_OF_OURS]
 
 
 LOCAL = 'listen "unix:{folder}/submit" {{ role = local }}\n'
