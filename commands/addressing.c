@@ -2,6 +2,7 @@
 /*
  * addressing.c - see addressing.h.
  */
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,10 +211,15 @@ addressing_set_sender(struct addressing *e, const struct sendmail_options *o,
 
 	if (o->sender != NULL)
 		return parse_sender(e, o->sender, place);
+	errno = 0;
 	pw = caller();
+	/* "not found" is 0 or one of these; the rest may pass (getpwuid(3)) */
+	if (pw == NULL && errno != 0 && errno != ENOENT && errno != ESRCH)
+		return complain(EX_TEMPFAIL, "uid %u cannot be looked up: %s",
+		    (unsigned)getuid(), strerror(errno));
 	if (pw == NULL)
-		return complain(EX_OSERR, "uid %u has no name: the sender "
-		    "must be given with -f", (unsigned)getuid());
+		return complain(EX_NOPERM, "uid %u has no name here, and no "
+		    "account to send from", (unsigned)getuid());
 	return parse_sender(e, pw->pw_name, place);
 }
 

@@ -18,6 +18,12 @@
 #define DRAIN_MAX (256u << 20)
 #define HEADER_LINE_MAX 998		/* RFC 5322 2.1.1 */
 
+enum line_end {
+	END_LF,			/* CR LF, and the end of the input, too */
+	END_CR,			/* alone */
+	END_CUT,		/* none: the line goes on */
+};
+
 struct reader {
 	struct letter *letter;
 	struct letter_limits limits;
@@ -25,7 +31,7 @@ struct reader {
 	uint64_t n_lines;
 	unsigned n_crs;			/* they may belong to a line end */
 	bool is_in_body;
-	bool is_cut;			/* the line goes on from a cut one */
+	enum line_end last;		/* of the line before */
 	bool has_ended;			/* by a dot */
 	int status;
 };
@@ -87,8 +93,8 @@ add_to_body(struct reader *r, struct slice line)
 	int error = 0;
 
 	if (most != 0 && letter_size(letter) > most)
-		return complain(EX_UNAVAILABLE, "the message is larger than "
-		    "%" PRIu64 " octets, the most that is taken here", most);
+		return complain(EX_DATAERR, "the message is larger than %"
+		    PRIu64 " octets, the most that is taken here", most);
 	if (letter->body.size > IN_MEMORY)
 		error = spill(letter);
 	if (error == 0)
@@ -96,8 +102,9 @@ add_to_body(struct reader *r, struct slice line)
 	if (error == 0)
 		error = buf_puts(&letter->body, "\n");
 	if (error < 0)
-		return complain(EX_TEMPFAIL, "cannot keep the message: %s",
-		    strerror(-error));
+		return complain(EX_TEMPFAIL, "cannot keep the message in a "
+		    "temporary file (TMPDIR): %s; nothing was sent, try again "
+		    "later", strerror(-error));
 	return 0;
 }
 
@@ -159,20 +166,27 @@ take_header_line(struct reader *r, struct slice line)
 	return 0;
 }
 
+/* A dot between bare CRs is part of what somebody's terminal shows. */
+static bool
+is_last_dot(const struct reader *r, struct slice line, enum line_end end)
+{
+	return !r->limits.ignores_dots && line.size == 1 &&
+	    *line.data == '.' && end == END_LF && r->last == END_LF;
+}
+
 /* A complete line, or a piece of one that is too long. */
 static void
-end_line(struct reader *r, bool is_whole)
+end_line(struct reader *r, enum line_end end)
 {
 	struct slice line = buf_slice(&r->line);
 
 	r->n_lines++;
-	if (is_whole && !r->is_cut && !r->limits.ignores_dots &&
-	    line.size == 1 && *line.data == '.')
+	if (is_last_dot(r, line, end))
 		r->has_ended = true;
 	else
 		r->status = r->is_in_body ? add_to_body(r, line) :
 		    take_header_line(r, line);
-	r->is_cut = !is_whole;
+	r->last = end;
 	r->line.size = 0;
 }
 
@@ -200,7 +214,7 @@ cut_line(struct reader *r)
 
 	memcpy(rest, r->line.data + r->line.size - n, n);
 	r->line.size -= n;
-	end_line(r, false);
+	end_line(r, END_CUT);
 	if (buf_append(&r->line, rest, n) != 0)
 		r->status = complain(EX_TEMPFAIL, "out of memory");
 }
@@ -218,13 +232,13 @@ take_octet(struct reader *r, char c)
 	}
 	if (c == '\n') {
 		r->n_crs = 0;
-		end_line(r, true);
+		end_line(r, END_LF);
 		return;
 	}
 	if (r->n_crs > 0) {
 		r->n_crs = 0;
 		if (r->is_in_body)
-			end_line(r, true);
+			end_line(r, END_CR);
 		else
 			buf_puts(&r->line, " ");
 	}
@@ -272,7 +286,7 @@ read_all(struct reader *r, int fd)
 	}
 	/* the last line has no end */
 	if (r->status == 0 && !r->has_ended && r->line.size > 0)
-		end_line(r, true);
+		end_line(r, END_LF);
 }
 
 int

@@ -8,6 +8,8 @@
  * Nothing is kept here. What the server did not take has not been sent, and
  * the exit status (sysexits.h) and a line on standard error say so.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,16 +117,45 @@ run(const struct sendmail_options *o, const struct server_place *place)
 	    "`systemctl start postern`");
 }
 
+/*
+ * A caller may have closed any of the three. Nothing that is opened later,
+ * the connection to the server least of all, may get their numbers: what is
+ * meant for the caller would be written to it. Reading and writing these
+ * still fails.
+ */
+static bool
+hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) != fd)
+			return false;
+	}
+	return true;
+}
+
+/* What was sent stays sent, whoever reads what we print about it. */
+static bool
+prints_its_result(const struct sendmail_options *o)
+{
+	return o->mode != MODE_SEND && o->mode != MODE_SMTP;
+}
+
 int
 main(int argc, char **argv)
 {
-	const char *name = strrchr(argv[0], '/');
 	struct sendmail_options o;
 	struct server_place place;
+	const char *name;
 	int status;
 
+	if (argc < 1 || !hold_standard_descriptors())
+		return EX_OSERR;
+	name = strrchr(argv[0], '/');
 	complain_as(name != NULL ? name + 1 : argv[0]);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* EFBIG says it */
 	if (!sendmail_options_read(&o, argc, argv)) {
 		letter_drain(STDIN_FILENO);
 		return EX_USAGE;
@@ -138,7 +169,8 @@ main(int argc, char **argv)
 		status = 0;
 	else
 		status = run(&o, &place);
-	if (fflush(stdout) != 0 && status == 0)
-		status = EX_IOERR;
+	if (fflush(stdout) != 0 && status == 0 && prints_its_result(&o))
+		status = complain(EX_IOERR, "cannot write: %s",
+		    strerror(errno));
 	return o.exits_zero && status != EX_USAGE ? 0 : status;
 }

@@ -13,6 +13,8 @@
 #define OPTIONS "+A:B:C:D:d::EF:f:GgIih:JL:M:mN:nO:o:p:Q::q::R:r:sTtUV:vX:" \
 	"xb:ce:"
 
+#define ENVID_MAX 100
+
 static const struct {
 	const char *letters;
 	enum sendmail_mode mode;
@@ -106,6 +108,18 @@ check_notify(const char *text)
 	return true;
 }
 
+/* As xtext it has 100 octets at most (RFC 3461 4.4). */
+static bool
+check_envid(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n <= ENVID_MAX; text++)
+		n += *text > ' ' && *text < 0x7f && *text != '+' &&
+		    *text != '=' ? 1 : 3;
+	return n > 0 && n <= ENVID_MAX;
+}
+
 static bool
 check(const struct sendmail_options *o)
 {
@@ -118,6 +132,11 @@ check(const struct sendmail_options *o)
 	if (o->ret != NULL && strcasecmp(o->ret, "full") != 0 &&
 	    strcasecmp(o->ret, "hdrs") != 0) {
 		complain(0, "-R %s: full or hdrs", o->ret);
+		return false;
+	}
+	if (o->envid != NULL && !check_envid(o->envid)) {
+		complain(0, "-V: an envelope id has 1 to %d octets",
+		    ENVID_MAX);
 		return false;
 	}
 	return true;

@@ -6,8 +6,9 @@
  * the other: a client that pipelines without reading is its own problem.
  *
  * The end of the input is not passed on at once, because the server takes a
- * closed connection for a client that has gone, and aborts. After QUIT it
- * closes by itself; a script without QUIT gets its last answers.
+ * closed connection for a client that has gone, and aborts. A script that
+ * ends without QUIT has one said for it, and gets its last answers; one that
+ * ends within a message has that aborted.
  */
 #include <errno.h>
 #include <poll.h>
@@ -23,11 +24,11 @@
 
 #define BLOCK 65536
 #define QUIET_MS 20000		/* then there will be no more answers */
-#define MESSAGE_MS 900000	/* after 354, the answer to the last dot */
+#define MESSAGE_MS 900000	/* after QUIT, the answer to the last dot */
 
 struct way {
 	int from, to;
-	char block[BLOCK];
+	char block[BLOCK];	/* half of it is read, lest lines grow */
 	size_t at, size;	/* what is under way */
 	bool has_ended;		/* from, or to, is closed */
 };
@@ -35,7 +36,7 @@ struct way {
 static void
 take(struct way *way)
 {
-	ssize_t n = read(way->from, way->block, sizeof way->block);
+	ssize_t n = read(way->from, way->block, sizeof way->block / 2);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -83,17 +84,57 @@ move(struct way *way, const struct pollfd *p)
 	return way->size > 0;
 }
 
+/* Scripts' printf says LF where SMTP says CR LF. */
+enum line_ends { ENDS_UNKNOWN, ENDS_CR_LF, ENDS_LF };
+
 struct talk {
 	struct way in, out;
+	enum line_ends ends;	/* of the client's first line */
+	char last_in;
 	char line_in[6];	/* the start of the client's last line */
 	size_t n_in;		/* octets of that line */
 	bool is_new_in;
+	bool is_in_text;	/* between DATA and the dot */
+	bool is_over;		/* the client will say no more */
 	char kind;		/* first digit of the server's last line */
 	bool is_new_out;
 	bool is_shut;
 };
 
-/* What the client said last: is it QUIT? */
+/*
+ * CR LF for each LF of a client whose first line ends in LF. One who begins
+ * with CR LF is passed on as he is, octet by octet.
+ */
+static void
+complete_line_ends(struct talk *t)
+{
+	static char whole[BLOCK];
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->in.size; i++) {
+		char c = t->in.block[i];
+		bool is_bare = c == '\n' && t->last_in != '\r';
+
+		if (c == '\n' && t->ends == ENDS_UNKNOWN)
+			t->ends = is_bare ? ENDS_LF : ENDS_CR_LF;
+		if (is_bare && t->ends == ENDS_LF)
+			whole[n++] = '\r';
+		whole[n++] = t->last_in = c;
+	}
+	memcpy(t->in.block, whole, n);
+	t->in.size = n;
+}
+
+/* Whether the client's last line is complete, and this. */
+static bool
+has_said(const struct talk *t, const char *line)
+{
+	size_t n = strlen(line);
+
+	return t->is_new_in && t->n_in == n + 2 &&
+	    strncasecmp(t->line_in, line, n) == 0;
+}
+
 static void
 note_input(struct talk *t)
 {
@@ -106,6 +147,9 @@ note_input(struct talk *t)
 		if (t->n_in < sizeof t->line_in)
 			t->line_in[t->n_in] = c;
 		t->n_in++;
+		if (t->is_new_in)
+			t->is_in_text = t->is_in_text ? !has_said(t, ".") :
+			    has_said(t, "DATA");
 	}
 }
 
@@ -119,22 +163,30 @@ note_output(struct talk *t)
 	}
 }
 
-static bool
-has_quit(const struct talk *t)
+/* QUIT, for who has ended without. A message is not ended for anybody. */
+static void
+end_input(struct talk *t)
 {
-	return t->n_in >= 4 && t->n_in <= 6 &&
-	    strncasecmp(t->line_in, "QUIT", 4) == 0;
+	const char *words = t->is_new_in ? "QUIT\r\n" : "\r\nQUIT\r\n";
+
+	t->is_over = true;
+	if (t->is_in_text || has_said(t, "QUIT"))
+		return;
+	t->in.at = 0;
+	t->in.size = strlen(words);
+	memcpy(t->in.block, words, t->in.size);
+	note_input(t);
 }
 
 /* How long the next octet may take; -1: any time. */
 static int
 patience_ms(const struct talk *t)
 {
-	if (!t->in.has_ended || t->in.at < t->in.size || t->is_shut)
+	if (!t->is_over || t->in.at < t->in.size || t->is_shut)
 		return -1;
-	if (t->n_in == 0)
-		return 0;
-	return has_quit(t) || t->kind == '3' ? MESSAGE_MS : QUIET_MS;
+	if (t->is_in_text)	/* DATA may be refused, which is an answer */
+		return t->kind == '3' ? 0 : QUIET_MS;
+	return has_said(t, "QUIT") ? MESSAGE_MS : QUIET_MS;
 }
 
 /* The server's last words are passed on before this ends. */
@@ -151,10 +203,14 @@ pass(struct talk *t)
 			shutdown(t->in.to, SHUT_WR);
 			t->is_shut = true;
 		}
-		if (n > 0 && move(&t->in, &p[0]))
+		if (n > 0 && move(&t->in, &p[0])) {
+			complete_line_ends(t);
 			note_input(t);
+		}
 		if (n > 0 && move(&t->out, &p[1]))
 			note_output(t);
+		if (t->in.has_ended && t->in.at == t->in.size && !t->is_over)
+			end_input(t);
 	}
 }
 

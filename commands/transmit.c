@@ -378,6 +378,21 @@ transmit(struct transmission *t)
 	    "lost (%s); nothing was sent, try again later", strerror(-error));
 }
 
+/* RCPT, if need be as the first of another transaction. */
+static int
+verify_one(struct transmission *t, const char *address,
+    struct smtp_reply *reply)
+{
+	int error = say_rcpt(t, address, reply);
+
+	if (error != 0 || !is_for_later(reply))
+		return error;
+	error = reset(t);
+	if (error == 0)
+		error = begin(t);
+	return error == 0 ? say_rcpt(t, address, reply) : error;
+}
+
 int
 transmit_verify(struct transmission *t)
 {
@@ -393,8 +408,8 @@ transmit_verify(struct transmission *t)
 	if (error == 0)
 		error = begin(t);
 	for (size_t i = 0; i < e->n_recipients && error == 0; i++) {
-		error = say_rcpt(t, e->recipients[i].address, &reply);
-		if (error < 0)
+		error = verify_one(t, e->recipients[i].address, &reply);
+		if (error != 0)
 			break;
 		printf("%s... %s%s\n", e->recipients[i].address,
 		    reply.code < 300 ? "deliverable: " : "", reply.text);

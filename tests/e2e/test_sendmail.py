@@ -24,7 +24,7 @@ USERS = postern.DEFAULT_USERS + "".join(
 FULL = b"From: root\nTo: b@y.example\nSubject: test\n\nbody\n"
 
 EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE = 64, 65, 67, 69
-EX_TEMPFAIL, EX_NOPERM = 75, 77
+EX_IOERR, EX_TEMPFAIL, EX_NOPERM = 74, 75, 77
 
 
 @pytest.fixture(scope="module", name="lab")
@@ -42,6 +42,15 @@ def new_mail(server, user, before):
     after = [m for m in server.mail(user) if m.name not in before]
     assert len(after) == 1, "%s has %d new" % (user, len(after))
     return after[0]
+
+
+def in_shell(server, script, text=b"", **options):
+    """sendmail as $0 of a shell's script."""
+    return subprocess.run(
+        ["sh", "-c", script, os.path.join(postern.BUILD, "sendmail")],
+        input=text, env=dict(os.environ, POSTERN_CONFIG=server.config_path),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+        timeout=120, **options)
 
 
 def names(server, user):
@@ -144,12 +153,8 @@ def test_large(lab):
     """20 MB pass through a file, and little memory."""
     line = b"0123456789" * 7 + b"\n"
     text = b"Subject: large\n\n" + line * (20000000 // len(line))
-    program = os.path.join(postern.BUILD, "sendmail")
     before = names(lab, "bob")
-    result = subprocess.run(
-        ["sh", "-c", "ulimit -v 100000; exec \"$0\" -i bob", program],
-        input=text, env=dict(os.environ, POSTERN_CONFIG=lab.config_path),
-        stderr=subprocess.PIPE, check=False, timeout=120)
+    result = in_shell(lab, 'ulimit -v 100000; exec "$0" -i bob', text)
     assert (result.returncode, result.stderr) == (0, b"")
     assert new_mail(lab, "bob", before).body == text.partition(b"\n\n")[2]
 
@@ -158,8 +163,45 @@ def test_too_large(make_server):
     """Refused as a whole, and the writer is not left with a broken pipe."""
     server = make_server(more=LOCAL, limits="message_size = 1M")
     status, _, err = sendmail(server, "alice", text=b"x\n" * 2000000)
-    assert status == EX_UNAVAILABLE and "larger than" in err
+    assert status == EX_DATAERR and "larger than" in err
     assert server.all_files() == []
+
+
+def test_size_is_the_server_s(make_server):
+    """... and so where only the server knows how much it takes."""
+    server = make_server(more=LOCAL, limits="message_size = 1M")
+    other = server.write("other.conf", postern.TOP_LEVEL.format(
+        folder=server.folder) + LOCAL.format(folder=server.folder) +
+        'domain "example.org" { users = "passwd" mailbox = "~/Maildir" }\n')
+    status, _, err = sendmail(server, "-C", other, "alice",
+                              text=b"x\n" * 2000000)
+    assert status == EX_DATAERR and "larger than" in err
+    assert server.all_files() == []
+
+
+@pytest.mark.needs_root
+def test_nowhere_to_keep_it(lab, tmp_path):
+    """A full disk in TMPDIR: 75, a word, nothing sent and nothing left."""
+    before = names(lab, "alice")
+    program = os.path.join(postern.BUILD, "sendmail")
+    script = 'mount -t tmpfs -o size=2M none "$1" && export TMPDIR="$1" && ' \
+        '{ "$0" alice; status=$?; ls -A "$1"; exit $status; }'
+    result = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, program, str(tmp_path)],
+        input=b"Subject: x\n\n" + b"x\n" * 3000000, timeout=60,
+        env=dict(os.environ, POSTERN_CONFIG=lab.config_path),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert (result.returncode, result.stdout) == (EX_TEMPFAIL, b"")
+    assert b"No space left on device; nothing was sent" in result.stderr
+    assert names(lab, "alice") == before
+
+
+def test_file_size_limit(lab):
+    """The shell's limit is an answer, not a death by SIGXFSZ."""
+    result = in_shell(lab, 'ulimit -f 2; exec "$0" alice',
+                      b"Subject: x\n\n" + b"x\n" * 1000000)
+    assert result.returncode == EX_TEMPFAIL
+    assert b"File too large; nothing was sent" in result.stderr
 
 
 def test_slow_writer(lab):
@@ -295,6 +337,8 @@ def test_nobody(lab):
     status, _, err = sendmail(lab, "-f", "alice@example.org", "alice",
                               text=b"x\n", user=54321)
     assert status == EX_NOPERM and "554 5.7.1" in err
+    status, _, err = sendmail(lab, "alice", text=b"x\n", user=54321)
+    assert status == EX_NOPERM and "has no name" in err
 
 
 # ---- the server is not there ----
@@ -344,6 +388,51 @@ def test_smtp_on_stdin(lab):
         assert new_mail(lab, "alice", before).body == b"hi\n"
 
 
+SCRIPT = b"EHLO x\nMAIL FROM:<root>\nRCPT TO:<alice>\nDATA\n" \
+    b"Subject: bs\n\nhi\n..x\n\n.\n"
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("text, is_sent", [
+    (SCRIPT + b"QUIT\n", True),
+    (SCRIPT, True),
+    (SCRIPT.replace(b"\n", b"\r\n"), True),
+    (SCRIPT + b"NOOP\nQUI", True),
+    (SCRIPT + SCRIPT[7:-2], True),
+    (SCRIPT[:-1], False),
+    (SCRIPT[:-2], False),
+    (SCRIPT.replace(b"\n", b"\r\n")[:-2], False),
+    (SCRIPT.replace(b"hi\n", b"hi\n.\r")[:-2], False),
+    (b"QUIT", False),
+    (b"", False),
+], ids=["lf", "no quit", "crlf", "part of a line", "half of a second",
+        "open dot", "no dot", "open dot crlf", "cr dot", "open quit",
+        "empty"])
+def test_script_on_stdin(lab, text, is_sent):
+    """-bs for a script: it may end its lines in LF and leave before the
+    answers have come; a message that it did not end is not sent. Nobody
+    waits for a deadline."""
+    before = names(lab, "alice")
+    begun = time.monotonic()
+    status, out, _ = sendmail(lab, "-bs", text=text)
+    assert status == 0 and out.startswith("220 ")
+    assert time.monotonic() - begun < 15
+    if is_sent:
+        assert new_mail(lab, "alice", before).body == b"hi\n.x\n\n"
+    else:
+        assert names(lab, "alice") == before
+        assert "delivered" not in out
+
+
+def test_octets_on_stdin(lab):
+    """... but one who writes CR LF is passed on as he is."""
+    _, out, _ = sendmail(lab, "-bs", text=b"EHLO x\r\nNOOP\nNOOP\r\n"
+                         b"QUIT\r\n")
+    # a bare LF ends no line
+    codes = [line[:4] for line in out.splitlines() if line[3:4] == " "]
+    assert codes == ["220 ", "250 ", "500 ", "221 "]
+
+
 def test_verify(lab):
     """-bv says what RCPT would."""
     status, out, err = sendmail(lab, "-bv", "alice", "nobody-here")
@@ -353,6 +442,13 @@ def test_verify(lab):
     assert sendmail(lab, "-bv", "alice")[0] == 0
     status, out, _ = sendmail(lab, "-d0.1", "-bv", "alice")
     assert status == 0 and out.startswith("Version Postern")
+
+
+def test_verify_many(lab):
+    """Also more than one transaction takes."""
+    status, out, _ = sendmail(lab, "-bv", *["alice+%d" % i
+                                            for i in range(230)])
+    assert status == 0 and out.count("... deliverable: 250") == 230
 
 
 def test_newaliases(make_server):
@@ -439,7 +535,45 @@ def test_milter(make_server):
         assert connect["macros"]["{client_addr}"] == "127.0.0.1"
 
 
-# ---- hostile ----
+# ---- hostile and sloppy ----
+
+def test_closed_descriptor(lab):
+    """What is meant for the caller never goes to the server, though its
+    socket could have been standard error."""
+    sessions = len(lab.events("session_closed"))
+    result = in_shell(lab, '"$0" nobody-here alice 2>&-',
+                      b"Subject: x\n\nx\n")
+    assert result.returncode == EX_NOUSER
+    ended = postern.wait_until(
+        lambda: lab.events("session_closed")[sessions:])
+    assert [e["errors"] for e in ended] == ["0"]
+
+
+@pytest.mark.parametrize("out", [">&-", ">/dev/full"])
+def test_nobody_reads(lab, out):
+    """What was sent has been sent, also when its dialogue cannot be shown;
+    what is only shown has failed."""
+    before = names(lab, "alice")
+    result = in_shell(lab, '"$0" -v alice ' + out, b"Subject: x\n\nx\n")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert new_mail(lab, "alice", before).body == b"x\n"
+    result = in_shell(lab, '"$0" -bv alice ' + out)
+    assert result.returncode == EX_IOERR
+    assert b"cannot write" in result.stderr
+
+
+def test_bare_environment(lab):
+    """No variables, no current folder, no input."""
+    before = names(lab, "alice")
+    result = in_shell(
+        lab, 'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec env -i '
+        'POSTERN_CONFIG="$POSTERN_CONFIG" "$0" alice', b"Subject: x\n\nx\n")
+    assert (result.returncode, result.stderr) == (0, b"")
+    new_mail(lab, "alice", before)
+    result = in_shell(lab, '"$0" alice <&-')
+    assert result.returncode == EX_IOERR
+    assert b"cannot read the message" in result.stderr
+
 
 def test_many_callers(lab):
     """One user's connections are counted, and nobody is served by force."""

@@ -18,6 +18,8 @@
 /* ---- options ---- */
 
 #define WORDS_MAX 14
+#define TEN "0123456789"
+#define ENVID_100 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 /* want: mode, flags in the order t i v q z, sender, name, n_recipients; "!"
  * for a bad command line. "-" stands for what was not given. */
@@ -75,6 +77,11 @@ static const struct {
 	{ { "sendmail", "-N", "delay,", "b" }, "!" },
 	{ { "sendmail", "-N", "", "b" }, "!" },
 	{ { "sendmail", "-R", "some", "b" }, "!" },
+	{ { "sendmail", "-V", "", "b" }, "!" },
+	{ { "sendmail", "-V", ENVID_100, "b" }, "0 - - - b" },
+	{ { "sendmail", "-V", ENVID_100 "x", "b" }, "!" },
+	{ { "sendmail", "-V", TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678+",
+	    "b" }, "!" },
 };
 
 static void
@@ -170,6 +177,10 @@ static const struct {
 	    "A: b\r\nC: d\r\n\r\nx\r\ny\r\n" },
 	{ "bare CR in the body", TEXT("\n10%\r20%\rdone\n"), false,
 	    "\r\n10%\r\n20%\r\ndone\r\n" },
+	{ "a dot between bare CRs", TEXT("\nx\r.\ry\n"), false,
+	    "\r\nx\r\n..\r\ny\r\n" },
+	{ "a dot after a bare CR", TEXT("\nx\r.\ny\n"), false,
+	    "\r\nx\r\n..\r\ny\r\n" },
 	{ "bare CR is no field", TEXT("A: b\rBcc: c\n\nx\n"), false,
 	    "A: b Bcc: c\r\n\r\nx\r\n" },
 	{ "NUL", TEXT("A: b\0c\n\nx\0y\0\n"), false,
@@ -256,7 +267,7 @@ test_too_large(void **state)
 	for (size_t i = 99; i < sizeof text; i += 100)
 		text[i] = '\n';
 	fd = input_of(text, sizeof text);
-	assert_int_equal(letter_read(&letter, fd, &limits), EX_UNAVAILABLE);
+	assert_int_equal(letter_read(&letter, fd, &limits), EX_DATAERR);
 	/* all of it was read: nobody writes to a closed pipe */
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), sizeof text);
 	letter_free(&letter);
