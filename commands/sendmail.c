@@ -42,7 +42,8 @@ prepare(struct transmission *t, struct letter *letter)
 {
 	const struct letter_limits limits = {
 		.ignores_dots = t->options->ignores_dots,
-		.message_bytes = t->place->message_bytes,
+		.message_bytes = t->place->is_guess ? transmit_size_most(t) :
+		    t->place->message_bytes,
 	};
 	int status = letter_read(letter, STDIN_FILENO, &limits);
 
@@ -172,5 +173,5 @@ main(int argc, char **argv)
 	if (fflush(stdout) != 0 && status == 0 && prints_its_result(&o))
 		status = complain(EX_IOERR, "cannot write: %s",
 		    strerror(errno));
-	return o.exits_zero && status != EX_USAGE ? 0 : status;
+	return status;
 }

@@ -50,12 +50,15 @@ set_mode(struct sendmail_options *o, const char *letter)
 	return false;
 }
 
-/* What to do with errors: print, mail, write, or only exit. */
+/*
+ * What to do with errors: print, mail, write, or only exit. With `e` the
+ * original exits with 0, because it mails them; as we do not, the caller
+ * has to know.
+ */
 static void
 set_error_mode(struct sendmail_options *o, char mode)
 {
 	o->is_quiet = mode == 'q';
-	o->exits_zero = mode == 'e';
 }
 
 /* -oX: one letter and its value. What we do not know is no error. */

@@ -28,7 +28,6 @@ struct sendmail_options {
 	bool is_verbose;		/* -v */
 	bool is_quiet;			/* -oeq */
 	bool shows_version;		/* -d0.1 and the like */
-	bool exits_zero;		/* -oee */
 	const char *sender;		/* -f, -r; NULL: not given */
 	const char *full_name;		/* -F */
 	const char *notify;		/* -N */

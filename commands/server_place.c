@@ -55,7 +55,7 @@ server_place_find(struct server_place *place, const char *path)
 
 	*place = (struct server_place){ .submit = SERVER_SUBMIT,
 		.control = SERVER_STATE_DIR "/control.sock",
-		.message_bytes = MESSAGE_BYTES };
+		.message_bytes = MESSAGE_BYTES, .is_guess = true };
 	/* what -C names may be another mail server's, and is passed over */
 	if (path != NULL)
 		config = read_config(path);
@@ -63,6 +63,7 @@ server_place_find(struct server_place *place, const char *path)
 		config = read_config(other != NULL ? other : SERVER_CONFIG);
 	if (config == NULL)
 		return;
+	place->is_guess = false;
 	note_listener(place, config);
 	snprintf(place->control, sizeof place->control, "%s/control.sock",
 	    config->state_dir);

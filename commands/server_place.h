@@ -22,6 +22,7 @@ struct server_place {
 	char control[108];		/* posternctl's socket */
 	char origin[256];		/* "": the server completes names */
 	uint64_t message_bytes;		/* limits.message_size; 0: any */
+	bool is_guess;			/* the configuration is not readable */
 };
 
 /* path: -C, or NULL. Always something. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "smtp_client.h"
 #include "unix_socket.h"
@@ -17,6 +18,8 @@
 #define LINES_MOST 200
 /* The last participant of a transaction has ten minutes after its dot. */
 #define PATIENCE_S 900
+/* All has been said by then. */
+#define QUIT_PATIENCE_S 5
 
 int
 smtp_connect(const char *path)
@@ -250,10 +253,14 @@ smtp_open(struct smtp_client *c, const char *path, struct smtp_reply *reply)
 void
 smtp_close(struct smtp_client *c)
 {
+	const struct timeval patience = { .tv_sec = QUIT_PATIENCE_S };
 	struct smtp_reply reply;
 
-	if (c->fd >= 0)
+	if (c->fd >= 0) {
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		    sizeof patience);
 		(void)smtp_command(c, &reply, "QUIT");
+	}
 	smtp_abandon(c);
 }
 

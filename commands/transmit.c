@@ -305,6 +305,18 @@ send_all(struct transmission *t)
 
 /* ---- the whole ---- */
 
+uint64_t
+transmit_size_most(struct transmission *t)
+{
+	struct smtp_reply reply;
+	uint64_t most = t->place->message_bytes;
+
+	if (smtp_open(&t->client, t->place->submit, &reply) == 0)
+		most = t->client.size_most;
+	smtp_close(&t->client);
+	return most;
+}
+
 static int
 open_session(struct transmission *t, bool *is_lost)
 {
@@ -319,8 +331,11 @@ open_session(struct transmission *t, bool *is_lost)
 	/* 421: too many at once, or it is being restarted */
 	t->refusal = reply;
 	*is_lost = error == -ECONNRESET;
-	if (error == -EPROTO && reply.code != 0)
+	if (error == -EPROTO && reply.code >= 400)
 		return complain(transmit_status(&reply), "%s", reply.text);
+	if (error == -EPROTO)
+		return complain(EX_PROTOCOL, "%s: what answers there does not "
+		    "speak SMTP; nothing was sent", t->place->submit);
 	if (error < 0 && !*is_lost)
 		return complain(EX_TEMPFAIL, "%s: %s", t->place->submit,
 		    strerror(-error));

@@ -28,6 +28,9 @@ struct transmission {
 	bool is_under_way;	/* the last dot has been sent, unanswered */
 };
 
+/* The octets that the server takes in a message; 0: any. Its word if it
+ * can be had, else what the place says. */
+uint64_t transmit_size_most(struct transmission *t);
 /* 0, or a status of sysexits.h after complaining. */
 int transmit(struct transmission *t);
 /* Say what the server thinks of each recipient. */

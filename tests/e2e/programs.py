@@ -186,6 +186,14 @@ class Machine:
             lambda: self.log_text().count("event=ready") > before, 60,
             "event=ready")
 
+    def reload_server(self):
+        """SIGHUP, until it is done."""
+        before = self.log_text().count("event=reloaded")
+        self.run(["sh", "-c", 'kill -HUP "$(cat /run/postern.pid)"'])
+        postern.wait_until(
+            lambda: self.log_text().count("event=reloaded") > before, 60,
+            "event=reloaded")
+
     def stop_server(self):
         """SIGTERM, until it has gone."""
         self.run(["sh", "-c", 'pid=$(cat /run/postern.pid) && kill "$pid" && '

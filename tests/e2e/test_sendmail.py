@@ -9,6 +9,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -24,7 +25,7 @@ USERS = postern.DEFAULT_USERS + "".join(
 FULL = b"From: root\nTo: b@y.example\nSubject: test\n\nbody\n"
 
 EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE = 64, 65, 67, 69
-EX_IOERR, EX_TEMPFAIL, EX_NOPERM = 74, 75, 77
+EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM = 74, 75, 76, 77
 
 
 @pytest.fixture(scope="module", name="lab")
@@ -272,11 +273,11 @@ def test_refused(lab, words, text, status, says):
 
 
 def test_error_modes(lab):
-    """-oeq says nothing, -oee exits 0."""
+    """-oeq says nothing; -oee must not say 0, as nothing is mailed back."""
     assert sendmail(lab, "-oeq", "nobody-here", text=FULL) == \
         (EX_NOUSER, "", "")
     status, _, err = sendmail(lab, "-oee", "nobody-here", text=FULL)
-    assert status == 0 and "550 5.1.1" in err
+    assert status == EX_NOUSER and "550 5.1.1" in err
 
 
 def test_many_recipients(make_server):
@@ -355,6 +356,48 @@ def test_no_server(make_server):
     assert sendmail(server, "-bp")[0] == EX_TEMPFAIL
     assert sendmail(server, "-bi")[0] == EX_TEMPFAIL
     assert sendmail(server, "-bv", "alice")[0] == EX_TEMPFAIL
+
+
+BEGUN = b"220 x\r\n250 ok\r\n250 ok\r\n250 ok\r\n"
+
+
+@pytest.mark.parametrize("said, status, says", [
+    (b"\0\xff\x1b[31m\r\n", EX_PROTOCOL, "does not speak SMTP"),
+    (b"x" * 100000, EX_PROTOCOL, "does not speak SMTP"),
+    (b"220-x\r\n" * 1000, EX_PROTOCOL, "does not speak SMTP"),
+    (b"554 5.0.0 \x1b[2Jno\r\n", EX_UNAVAILABLE, "554 5.0.0 ?[2Jno"),
+    (BEGUN + b"250 no\r\n", EX_PROTOCOL, "250 no"),
+    (BEGUN + b"354 go\r\n451 4.3.0 later\r\n", EX_TEMPFAIL, "later"),
+    (BEGUN + b"354 go\r\n", EX_TEMPFAIL, "may have been sent"),
+], ids=["noise", "no line", "no end", "escape", "no 354", "451", "no 250"])
+def test_strange_server(make_server, said, status, says):
+    """Whatever has the server's place is bounded, and not believed."""
+    server = make_server(start=False, more=LOCAL)
+
+    def serve():
+        heard = b""
+        with contextlib.suppress(OSError):
+            client, _ = listener.accept()
+            with client:
+                client.sendall(said)
+                # one of them says nothing to QUIT, and does not go away
+                while b"\n.\r\n" not in heard and (
+                        b"QUIT" not in heard or said.startswith(b"554")):
+                    more = client.recv(65536)
+                    heard += more
+                    if not more:
+                        break
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.join(server.folder, "submit"))
+        os.chmod(os.path.join(server.folder, "submit"), 0o666)
+        listener.listen()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        got, out, err = sendmail(server, "alice", text=b"x\n")
+        assert (got, out) == (status, "")
+        assert says in err and "\x1b" not in err
+        thread.join(10)
 
 
 def test_restart(lab):

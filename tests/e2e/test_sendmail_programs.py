@@ -12,7 +12,7 @@ import postern
 
 pytestmark = pytest.mark.needs_root
 
-EX_NOUSER, EX_TEMPFAIL = 67, 75
+EX_DATAERR, EX_TEMPFAIL = 65, 75
 
 
 class Box:
@@ -82,6 +82,25 @@ def test_queue(machine):
     # what is being tried at this moment stays
     postern.wait_until(lambda: b"empty" in run(machine, [
         "sh", "-c", "posternctl remove all; mailq"]).stdout, 30)
+
+
+def test_unreadable_configuration(machine):
+    """Then the server is asked how much it takes, before that is kept in a
+    file, and completes the names."""
+    path = "/etc/postern/postern.conf"
+    alice = Box(machine, "alice")
+    run(machine, ["sed", "-i", "s/^ *message_size .*/message_size = 1M/",
+                  path])
+    machine.reload_server()
+    os.chmod(machine.path(path), 0o600)
+    result = machine.run(["sh", "-c", "ulimit -f 1; exec sendmail alice"],
+                         user="bob", input=b"Subject: x\n\n" +
+                         b"x\n" * 1000000)
+    assert result.returncode == EX_DATAERR
+    assert b"larger than 1048576 octets" in result.stderr
+    run(machine, ["sendmail", "alice"], user="bob", input=b"x\n")
+    assert sender_of(alice.one()) == "<bob@example.org>"
+    os.chmod(machine.path(path), 0o644)
 
 
 # ---- mail programs ----

@@ -21,7 +21,7 @@
 #define TEN "0123456789"
 #define ENVID_100 TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
-/* want: mode, flags in the order t i v q z, sender, name, n_recipients; "!"
+/* want: mode, flags in the order t i v q, sender, name, n_recipients; "!"
  * for a bad command line. "-" stands for what was not given. */
 static const struct {
 	const char *words[WORDS_MAX];
@@ -45,7 +45,7 @@ static const struct {
 	{ { "sendmail", "-O", "Timeout=1h", "b" }, "0 - - - b" },
 	{ { "sendmail", "-oeq", "-v", "b" }, "0 vq - - b" },
 	{ { "sendmail", "-eq", "b" }, "0 q - - b" },
-	{ { "sendmail", "-oee", "b" }, "0 z - - b" },
+	{ { "sendmail", "-oee", "b" }, "0 - - - b" },
 	{ { "sendmail", "-oXYZ", "-om", "-o7", "-oMsSMTP", "-odb", "b" },
 	    "0 - - - b" },
 	{ { "sendmail", "-U", "-G", "-n", "-m", "-A", "c", "-L", "tag", "-h",
@@ -87,12 +87,12 @@ static const struct {
 static void
 write_options(char *to, size_t room, const struct sendmail_options *o)
 {
-	size_t n = (size_t)snprintf(to, room, "%d %s%s%s%s%s%s %s %s",
+	size_t n = (size_t)snprintf(to, room, "%d %s%s%s%s%s %s %s",
 	    (int)o->mode, o->reads_recipients ? "t" : "",
 	    o->ignores_dots ? "i" : "", o->is_verbose ? "v" : "",
-	    o->is_quiet ? "q" : "", o->exits_zero ? "z" : "",
+	    o->is_quiet ? "q" : "",
 	    o->reads_recipients || o->ignores_dots || o->is_verbose ||
-	    o->is_quiet || o->exits_zero ? "" : "-",
+	    o->is_quiet ? "" : "-",
 	    o->sender != NULL ? o->sender : "-",
 	    o->full_name != NULL ? o->full_name : "-");
 
