@@ -34,6 +34,8 @@ make_machine() {
 }
 
 inside() {
+	# tests make mount namespaces, which needs a root that is a mount
+	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount --rbind /sys "$root/sys"
 	mount --rbind /dev "$root/dev"
