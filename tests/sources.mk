@@ -120,6 +120,7 @@ FUZZ_TARGETS = \
 	fuzz_milter \
 	fuzz_mta_sts \
 	fuzz_relay \
+	fuzz_letter \
 	fuzz_seven_bit \
 	fuzz_clamd \
 	fuzz_dns_answer \
