@@ -151,8 +151,10 @@ main(int argc, char **argv)
 	const char *name;
 	int status;
 
-	if (argc < 1 || !hold_standard_descriptors())
-		return EX_OSERR;
+	if (argc < 1)
+		return EX_USAGE;
+	if (!hold_standard_descriptors())
+		return EX_IOERR;
 	name = strrchr(argv[0], '/');
 	complain_as(name != NULL ? name + 1 : argv[0]);
 	signal(SIGPIPE, SIG_IGN);
