@@ -207,6 +207,29 @@ def test_git_send_email(machine):
     assert result.returncode != 0
 
 
+@pytest.mark.parametrize("way", ["pipe", "smtp"])
+def test_nmh(machine, way):
+    """nmh, with sendmail -t and with a dialogue of sendmail -bs."""
+    alice, carol = Box(machine, "alice"), Box(machine, "carol")
+    run(machine, ["sed", "-i", "s,^mts:.*,mts: sendmail/%s," % way,
+                  "/etc/nmh/mts.conf"])
+    script = "mkdir -p ~/Mail && echo Path: Mail >~/.mh_profile && " \
+        "cat >~/draft && exec /usr/bin/mh/send ~/draft"
+    text = "From: bob@example.org\nTo: %s@example.org\n" \
+        "Bcc: carol@example.org\nSubject: nmh\n\nhello\n.\nend\n"
+    run(machine, ["sh", "-c", script], user="bob",
+        input=(text % "alice").encode())
+    mail = alice.one()
+    assert mail.body == b"hello\n.\nend\n"
+    assert mail.get("Bcc") is None
+    assert sender_of(mail) == "<bob@example.org>"
+    assert b"hello\n.\nend\n" in carol.one().body
+    result = machine.run(["sh", "-c", script], user="bob",
+                         input=(text % "nobody-here").encode())
+    assert b"550 5.1.1" in result.stderr
+    assert len(alice.new()) == 1
+
+
 # ---- languages ----
 
 def test_php(machine):
