@@ -108,9 +108,10 @@ enum ask_type {
 	COMMIT_ANSWER,		/* struct outcome */
 	DELIVER_ASK,		/* as PREPARE_ASK: PREPARE and COMMIT in one
 				 * job of one worker -> COMMIT_ANSWER. All
-				 * leaves are one owner's and fit (deliver_size);
-				 * no is_each, no is_junk. A small message has
-				 * no descriptor: see ask.message */
+				 * leaves are one owner's and fit
+				 * (deliver_leaf_size); no is_each, no is_junk.
+				 * A small message has no descriptor: see
+				 * ask.message */
 	RELEASE_ASK,		/* struct release_ask */
 	RELEASE_ANSWER,		/* nothing */
 	DELIVER_CANCEL,		/* u64 transaction: its client has left. Told.
