@@ -2,6 +2,10 @@
 /*
  * PRDR: one reply for each recipient after the data (DESIGN 7).
  *
+ * Where milters have changed who receives the message, all share one reply
+ * too: the client waits for one of each recipient that it named, and whom a
+ * milter added it could not be told about.
+ *
  * An outcome names at most OUTCOME_MAX_FAILURES recipients, so with more
  * recipients than that all share one reply as without PRDR.
  */
@@ -13,6 +17,7 @@ bool
 prdr_begin(struct transaction *tx)
 {
 	if ((tx->params.given & COMMAND_PRDR) == 0 || tx->n_recipients < 2 ||
+	    tx->changes.n_recipients > 0 ||
 	    tx->n_recipients > OUTCOME_MAX_FAILURES)
 		return false;
 	tx->failures = calloc(tx->n_recipients, sizeof(*tx->failures));
