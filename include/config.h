@@ -91,6 +91,10 @@ struct config_limits {		/* 0 = none */
 	unsigned recipients_per_user;
 };
 
+/* What becomes of mail that a milter does not want; the strictest holds. */
+enum config_disposal { DISPOSAL_NONE, DISPOSAL_JUNK, DISPOSAL_DROP,
+	DISPOSAL_REFUSE };
+
 /* A clamd or a milter: where it listens, and what its silence means. */
 struct config_filter {
 	unsigned line;
@@ -102,6 +106,7 @@ struct config_filter {
 	bool marks_failure;		/* on_failure = mark; milters only */
 	unsigned timeout_s;		/* for one answer */
 	bool is_reused;			/* by one session after the other */
+	enum config_disposal discard;	/* never NONE; milters only */
 };
 
 struct config_resolver {

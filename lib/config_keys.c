@@ -54,7 +54,7 @@ const struct config_section config_sections[] = {
 	{ "milter", "checks", TARGET_MILTER, true, CONFIG_ENDPOINT, true,
 	    "A mail filter that speaks the milter protocol, and where it "
 	    "listens. Several are asked in the order of the file; each sees "
-	    "what those before it have changed. Mail that one discards or "
+	    "what those before it have changed. Mail that one "
 	    "quarantines goes into .Junk." },
 	{ "tls", "", TARGET_TLS, true, CONFIG_TLS_NAME, true,
 	    "The certificate that is shown to a client that asks for this "
@@ -464,6 +464,14 @@ const struct config_key config_keys[] = {
 	    HELP("How long it may take for one answer. One that reports "
 	    "progress gets as much again, within the time that all checks of "
 	    "a message have.") },
+	{ "milter", "discard", CONFIG_WORD, 0, DEFAULT("junk"),
+	    WORDS("junk|drop|refuse"), .first_word = DISPOSAL_JUNK,
+	    IN(config_filter, discard),
+	    HELP("What becomes of a message that the milter wants discarded. "
+	    "junk: it is delivered into .Junk of each recipient. drop: the "
+	    "client is told 250, nobody receives it, and log and trail say "
+	    "so. refuse: 550, so that who sent it learns of it. One that it "
+	    "only puts into quarantine goes into .Junk in any case.") },
 	{ "milter", "reuse", CONFIG_BOOL, 0, DEFAULT("false"),
 	    IN(config_filter, is_reused),
 	    HELP("Whether a connection serves one session after the other "

@@ -24,13 +24,13 @@ struct milters_answer {
 	struct verdict verdict;		/* code 0: go on */
 	bool is_session;		/* it is of all that follows, too */
 	bool is_silence;		/* one did not answer */
-	char milter[120];		/* who decided */
+	char milter[MILTER_NAME_MAX + 1];	/* who decided */
+	char problem[80];		/* why one was silent */
 	/* TALK_MESSAGE; the answer's fd is the changed message, or -1 */
 	uint64_t size_bytes;
 	struct milter_changes changes;	/* released by who gets it */
-	bool has_silent;		/* one whose silence only marks */
-	char silent[120];
-	char problem[80];		/* why one was silent */
+	/* why each was silent whose silence only marks; NULL: it was not */
+	const char *silent[CONFIG_MAX_MILTERS];
 };
 
 struct scan_ask {

@@ -136,6 +136,16 @@ milters_end(struct session *s)
 		session_tell(s, &q);
 }
 
+/* "none: why", which is what somebody who was silent has answered. */
+static const char *
+silence(const char *problem)
+{
+	static char none[100];
+
+	snprintf(none, sizeof(none), "none: %s", problem);
+	return none;
+}
+
 /*
  * Notes what the trail must say. True: one of them refuses, and *v is how;
  * silence that cannot be told from a refusal is a 451.
@@ -145,7 +155,7 @@ filters_refuse(struct session *s, const char *stage, const struct answer *a,
     struct verdict *v)
 {
 	const struct milters_answer *m = &a->as.milters;
-	char none[sizeof m->problem + 8];
+	const struct config *config = s->settings->config;
 
 	note_asked(stage, slice_of(a->is_known ? m->milter : ""), a->took_us);
 	if (!a->is_known) {
@@ -153,11 +163,12 @@ filters_refuse(struct session *s, const char *stage, const struct answer *a,
 		    "again later");
 		return true;
 	}
-	snprintf(none, sizeof none, "none: %s", m->problem);
-	if (m->has_silent)
-		note_mark(s, stage, "milter", m->silent, none);
-	else if (m->is_silence)
-		note_told("%s", none);
+	for (size_t i = 0; i < config->n_milters; i++)
+		if (m->silent[i] != NULL)
+			note_mark(s, stage, "milter", config->milters[i].text,
+			    silence(m->silent[i]));
+	if (m->is_silence)
+		note_told("%s", silence(m->problem));
 	*v = m->verdict;
 	return v->code != 0;
 }
@@ -308,20 +319,9 @@ message_filtered(struct session *s, struct answer *a)
 		return finish_refuse_with(s, &v, "milter");
 	if (!message_replace(s, a))
 		return finish_refuse(s, REPLY_BUDGET_USED);
-	if (changes->sender != NULL) {
-		free(tx->reverse_path);
-		tx->reverse_path = changes->sender;
-		changes->sender = NULL;
-	}
-	if (changes->is_junk) {
-		tx->is_junk = true;
-		slice_copy(tx->junk_reason, sizeof(tx->junk_reason),
-		    slice_of(changes->reason));
-		note_mark(s, "data", "milter", "junk", tx->junk_reason);
-	}
 	tx->changes = *changes;
 	memset(changes, 0, sizeof(*changes));
-	return milters_change_recipients(s);
+	return milters_change_envelope(s);
 }
 
 enum step

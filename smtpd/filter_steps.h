@@ -26,8 +26,14 @@ enum step milters_message(struct session *s, session_then_fn *then);
 /* The transaction is over. */
 void milters_end(struct session *s);
 
-/* Make the changes of recipients in tx->changes, then go on. */
-enum step milters_change_recipients(struct session *s);
+/* Make what tx->changes says, then go on (milter_changes.c). */
+enum step milters_change_envelope(struct session *s);
+/*
+ * All have let the message pass, clamd too. What milters want dropped goes
+ * to nobody from here on. False, and *v: they want it kept back from
+ * somebody elsewhere, where nobody can.
+ */
+bool milters_dispose(struct session *s, struct verdict *v);
 
 /* The sealed message to clamd. */
 enum step clamd_scan(struct session *s, session_then_fn *then);

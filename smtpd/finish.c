@@ -559,10 +559,21 @@ finish_sign(struct session *s)
 	return submit_sign(s, finish_begin);
 }
 
+/* Everybody has looked at it. */
+static enum step
+finish_checked(struct session *s)
+{
+	struct verdict v;
+
+	if (!milters_dispose(s, &v))
+		return finish_refuse_with(s, &v, "milter");
+	return session_is_own(s) ? finish_sign(s) : finish_begin(s);
+}
+
 static enum step
 finish_scan(struct session *s)
 {
-	return clamd_scan(s, session_is_own(s) ? finish_sign : finish_begin);
+	return clamd_scan(s, finish_checked);
 }
 
 static enum step

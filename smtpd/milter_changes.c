@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Recipients that milters add and remove, when the message is complete.
+ * The envelope as milters want it, when the message is complete.
  *
- *	next to add -> ROUTE -> PROBE -> accepted -> next ... -> removals
+ *	sender -> next to add -> ROUTE -> PROBE -> accepted -> next ...
+ *	       -> removals -> (clamd) -> what they want discarded
  *
  * Whom a milter adds is looked up and probed like any other; one who cannot
  * be delivered to now costs the message a 451, because nobody could be told
  * later. When a milter removes the last recipient, the message goes into
- * .Junk instead of nowhere.
+ * .Junk instead of nowhere. What becomes of one that they discard is the
+ * postmaster's word; it is dropped only when clamd too has let it pass,
+ * since a refusal is stricter.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include "commands.h"
@@ -45,6 +50,39 @@ added_cannot(struct session *s, const char *why)
 	return finish_refuse_with(s, &v, "milter");
 }
 
+/* ---- of the message as a whole ---- */
+
+static void
+note_disposal(struct session *s)
+{
+	struct milter_changes *changes = &s->tx->changes;
+	char told[MILTER_REASON_MAX + 20];
+
+	if (changes->disposal == DISPOSAL_NONE)
+		return;
+	s->tx->is_junk = s->tx->is_junk ||
+	    changes->disposal == DISPOSAL_JUNK;
+	snprintf(told, sizeof(told), "%s: %s", changes->reason,
+	    changes->disposal == DISPOSAL_DROP ? "dropped" : "into .Junk");
+	note_mark(s, "data", "milter", changes->milter, told);
+}
+
+bool
+milters_dispose(struct session *s, struct verdict *v)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx->changes.disposal == DISPOSAL_DROP) {
+		transaction_discard(s);
+	} else if (tx->changes.disposal == DISPOSAL_JUNK &&
+	    tx->n_remote > 0) {
+		verdict_set(v, 550, 7, 1, "a filter keeps it back: %s",
+		    tx->changes.reason);
+		return false;
+	}
+	return true;
+}
+
 /* ---- removals ---- */
 
 /* Was it added again afterwards? Then it stays. */
@@ -71,9 +109,8 @@ remove_recipient(struct session *s, const char *address)
 			transaction_remove(s, i--);
 			continue;
 		}
-		tx->is_junk = true;
-		slice_copy(tx->junk_reason, sizeof(tx->junk_reason),
-		    SLICE("a milter removed every recipient"));
+		milter_changes_dispose(&tx->changes, DISPOSAL_JUNK,
+		    "milters", SLICE("every recipient is removed"));
 	}
 }
 
@@ -86,6 +123,7 @@ recipients_changed(struct session *s)
 		if (changes->recipients[i].is_removed &&
 		    !is_added_later(changes, i))
 			remove_recipient(s, changes->recipients[i].address);
+	note_disposal(s);
 	return s->after_filter(s);
 }
 
@@ -114,9 +152,19 @@ add_next(struct session *s)
 }
 
 enum step
-milters_change_recipients(struct session *s)
+milters_change_envelope(struct session *s)
 {
-	s->tx->at_change = 0;
+	struct transaction *tx = s->tx;
+
+	if (tx->changes.sender != NULL) {
+		free(tx->reverse_path);
+		tx->reverse_path = tx->changes.sender;
+		tx->changes.sender = NULL;
+	}
+	tx->at_change = 0;
+	/* nobody gets it, so nobody need be asked */
+	if (tx->changes.disposal == DISPOSAL_DROP)
+		tx->at_change = tx->changes.n_recipients;
 	return add_next(s);
 }
 

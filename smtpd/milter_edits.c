@@ -20,6 +20,18 @@ milter_changes_free(struct milter_changes *changes)
 	memset(changes, 0, sizeof(*changes));
 }
 
+void
+milter_changes_dispose(struct milter_changes *changes,
+    enum config_disposal disposal, const char *milter, struct slice reason)
+{
+	if (disposal <= changes->disposal)
+		return;
+	changes->disposal = disposal;
+	slice_copy(changes->milter, sizeof(changes->milter),
+	    slice_of(milter));
+	slice_copy(changes->reason, sizeof(changes->reason), reason);
+}
+
 /* "<a@b>" or "a@b". False: no address. */
 static bool
 read_address(struct slice text, unsigned allow, struct address *a)
@@ -45,7 +57,7 @@ change_recipient(struct milter_changes *changes, struct slice text,
 
 	if (!read_address(text, ADDRESS_ALLOW_POSTMASTER, &a))
 		return -EINVAL;
-	if (changes->n_recipients == TALK_CHANGES_MAX)
+	if (changes->n_recipients == MILTER_CHANGES_MAX)
 		return -EFBIG;
 	grown = reallocarray(changes->recipients, changes->n_recipients + 1,
 	    sizeof(*grown));
@@ -78,10 +90,13 @@ change_sender(struct milter_changes *changes, struct slice text)
 }
 
 static int
-hold(struct milter_changes *changes, struct slice reason)
+hold(struct milter_talk *t, struct slice reason)
 {
-	changes->is_junk = true;
-	reply_clean(changes->reason, sizeof(changes->reason), reason, true);
+	char clean[MILTER_REASON_MAX + 1];
+
+	reply_clean(clean, sizeof(clean), reason, true);
+	milter_changes_dispose(t->changes, DISPOSAL_JUNK, t->name,
+	    slice_of(clean));
 	return 0;
 }
 
@@ -136,7 +151,7 @@ apply_one(struct milter_talk *t, const struct milter_reply *r, bool *has_body)
 	case MILTER_SENDER:
 		return change_sender(t->changes, r->name);
 	case MILTER_HOLD:
-		return hold(t->changes, r->value);
+		return hold(t, r->value);
 	default:
 		return -EINVAL;
 	}

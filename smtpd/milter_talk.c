@@ -85,9 +85,12 @@ talk_refuse(struct milter_talk *t)
 }
 
 void
-talk_init(struct milter_talk *t)
+talk_init(struct milter_talk *t, const char *name,
+    enum config_disposal discard)
 {
 	memset(t, 0, sizeof(*t));
+	t->name = name;
+	t->discard = discard;
 	t->in.maximum = MILTER_PACKET_MAX + 4;
 }
 
@@ -435,6 +438,10 @@ take_accept(struct milter_talk *t, bool is_final)
 	t->step = TALK_STEPS;
 }
 
+/*
+ * Of the whole message, also at RCPT, where a refusal would be this
+ * recipient's alone: that one waits until all are known.
+ */
 static void
 take_discard(struct milter_talk *t)
 {
@@ -442,15 +449,18 @@ take_discard(struct milter_talk *t)
 		talk_break(t, "discard before there is a message");
 		return;
 	}
+	if (t->discard == DISPOSAL_REFUSE && t->step != STEP_RCPT) {
+		verdict_set(&t->verdict, 550, 7, 1, TALK_REFUSED_TEXT);
+		talk_refuse(t);
+		return;
+	}
 	if (t->step == STEP_END && !talk_apply(t)) {
 		t->state = TALK_BROKEN;
 		return;
 	}
 	t->is_message_over = true;
-	if (!t->changes->is_junk)
-		slice_copy(t->changes->reason, sizeof(t->changes->reason),
-		    SLICE("discarded by a milter"));
-	t->changes->is_junk = true;
+	milter_changes_dispose(t->changes, t->discard, t->name,
+	    SLICE("discard"));
 	t->step = TALK_STEPS;
 }
 
@@ -463,9 +473,9 @@ take_refusal(struct milter_talk *t, const struct milter_reply *r)
 		*v = r->verdict;
 		if (v->text[0] == '\0')
 			slice_copy(v->text, sizeof(v->text),
-			    SLICE("refused by a filter"));
+			    SLICE(TALK_REFUSED_TEXT));
 	} else if (r->kind == MILTER_REJECT) {
-		verdict_set(v, 550, 7, 1, "refused by a filter");
+		verdict_set(v, 550, 7, 1, TALK_REFUSED_TEXT);
 	} else if (r->kind == MILTER_SHUTDOWN) {
 		verdict_set(v, 421, 3, 2, "a filter ends this session, try "
 		    "again later");

@@ -19,11 +19,11 @@
 
 #include "draft.h"
 #include "milter.h"
+#include "milter_changes.h"
 #include "milter_facts.h"
 
+#define TALK_REFUSED_TEXT "refused by a filter"
 #define TALK_OUT_MAX (256u << 10)	/* octets that may wait to be sent */
-#define TALK_CHANGES_MAX 1000		/* of recipients, by all milters */
-#define TALK_REASON_MAX 80
 
 enum talk_stage { TALK_HELO, TALK_MAIL, TALK_RCPT, TALK_DATA, TALK_MESSAGE,
 	TALK_UNKNOWN };
@@ -35,20 +35,6 @@ enum talk_state { TALK_IDLE, TALK_WAITS, TALK_PASSED, TALK_REFUSED,
 enum talk_step { STEP_OPTIONS, STEP_CONNECT, STEP_HELO, STEP_MAIL, STEP_RCPT,
 	STEP_DATA, STEP_HEADER, STEP_END_OF_HEADERS, STEP_BODY, STEP_END,
 	STEP_UNKNOWN, TALK_STEPS };
-
-struct changed_recipient {
-	bool is_removed;
-	char *address;			/* without <> */
-};
-
-/* What all milters of a message have changed of its envelope. */
-struct milter_changes {
-	char *sender;			/* NULL: unchanged; without <> */
-	struct changed_recipient *recipients;	/* in order */
-	size_t n_recipients;
-	bool is_junk;
-	char reason[TALK_REASON_MAX + 1];
-};
 
 struct milter_talk {
 	struct buf out;			/* the owner takes it */
@@ -62,6 +48,8 @@ struct milter_talk {
 	const struct milter_facts *facts;	/* lent by talk_begin */
 	struct draft *draft;			/* of TALK_MESSAGE; lent */
 	struct milter_changes *changes;		/* lent */
+	const char *name;		/* the milter's; lent by talk_init */
+	enum config_disposal discard;	/* what it means when it says so */
 	/* what was negotiated */
 	uint32_t version, actions, protocol;
 	char *symbols[MILTER_MACRO_STAGES];	/* NULL: the usual ones */
@@ -79,7 +67,8 @@ struct milter_talk {
 	uint64_t edits_max;
 };
 
-void talk_init(struct milter_talk *talk);
+void talk_init(struct milter_talk *talk, const char *name,
+    enum config_disposal discard);
 void talk_free(struct milter_talk *talk);
 
 /*
@@ -111,6 +100,5 @@ bool talk_check_edit(const struct milter_reply *reply);
  * talk->is_spoiled is set.
  */
 bool talk_apply(struct milter_talk *talk);
-void milter_changes_free(struct milter_changes *changes);
 
 #endif

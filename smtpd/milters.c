@@ -17,6 +17,7 @@
 
 #define IDLE_MS 20000		/* how long a connection waits for a session */
 #define IDLE_MAX 8		/* so many do, for each milter */
+#define NO_TIME "no time is left"
 
 struct link {
 	struct compartment *c;
@@ -51,6 +52,7 @@ struct milters {
 	bool has_refused_session;
 	struct milters_answer answer;
 	int answer_fd;
+	bool is_late;			/* no time is left for the others */
 	struct loop_timer deadline, done;
 };
 
@@ -166,11 +168,7 @@ link_silent(struct link *l, const char *problem)
 	if (stage == TALK_HELO || stage == TALK_UNKNOWN) {
 		m->at++;
 	} else if (l->config->marks_failure && !l->talk.is_spoiled) {
-		m->answer.has_silent = true;
-		slice_copy(m->answer.problem, sizeof(m->answer.problem),
-		    slice_of(problem));
-		slice_copy(m->answer.silent, sizeof(m->answer.silent),
-		    slice_of(l->config->text));
+		m->answer.silent[l->index] = problem;
 		m->at++;
 	} else {
 		m->answer.is_silence = true;
@@ -458,7 +456,7 @@ static void
 link_open(struct link *l)
 {
 	talk_free(&l->talk);
-	talk_init(&l->talk);
+	talk_init(&l->talk, l->config->text, l->config->discard);
 	l->is_reused = false;
 	link_start_timer(l);
 	l->opening = endpoint_open(l->c,
@@ -482,6 +480,8 @@ milters_next(struct milters *m)
 	if (l->is_over || l->is_session_over) {
 		m->at++;
 		milters_next(m);
+	} else if (m->is_late) {
+		link_fail(l, NO_TIME, -ETIMEDOUT);
 	} else if (l->is_open) {
 		link_begin(l);
 	} else if (begins && (reused = link_reuse(m, l)) != NULL) {
@@ -499,18 +499,49 @@ on_deadline(struct loop_timer *timer, void *arg)
 	struct milters *m = arg;
 
 	(void)timer;
+	m->is_late = true;
 	if (m->is_asked && m->at < m->n_links)
-		link_fail(m->links[m->at], "no time is left", -ETIMEDOUT);
+		link_fail(m->links[m->at], NO_TIME, -ETIMEDOUT);
+}
+
+/* The header and body that they see. False: it has been answered. */
+static bool
+milters_open_draft(struct milters *m, int fd)
+{
+	int error = draft_open(&m->draft, fd, m->ask.size_bytes,
+	    m->ask.max_bytes);
+
+	m->has_draft = error == 0;
+	if (error == -EFBIG)
+		milters_cannot(m, 554, 6, 0,
+		    "the header is too large to be checked");
+	else if (error < 0)
+		milters_cannot(m, 451, 3, 0,
+		    "cannot check the message now, try again later");
+	return error == 0;
+}
+
+/* What one of them said of a recipient, and meant of the message. */
+static bool
+milters_have_refused(struct milters *m)
+{
+	struct verdict v;
+
+	if (m->changes.disposal != DISPOSAL_REFUSE ||
+	    (m->ask.stage != TALK_DATA && m->ask.stage != TALK_MESSAGE))
+		return false;
+	verdict_set(&v, 550, 7, 1, TALK_REFUSED_TEXT);
+	milters_refuse(m, &v, m->changes.milter);
+	return true;
 }
 
 void
 milters_ask(struct milters *m, const struct milters_ask *ask, int fd,
     uint32_t deadline_ms)
 {
-	int error;
-
 	m->ask = *ask;
 	m->is_asked = true;
+	m->is_late = false;
 	m->at = 0;
 	if (!m->has_refused_session) {
 		memset(&m->answer, 0, sizeof(m->answer));
@@ -521,21 +552,9 @@ milters_ask(struct milters *m, const struct milters_ask *ask, int fd,
 	m->answer_fd = -1;
 	loop_timer_start(m->c->loop, &m->deadline, deadline_ms, on_deadline,
 	    m);
-	if (ask->stage == TALK_MESSAGE) {
-		error = draft_open(&m->draft, fd, ask->size_bytes,
-		    ask->max_bytes);
-		m->has_draft = error == 0;
-		if (error == -EFBIG) {
-			milters_cannot(m, 554, 6, 0,
-			    "the header is too large to be checked");
-			return;
-		}
-		if (error < 0) {
-			milters_cannot(m, 451, 3, 0,
-			    "cannot check the message now, try again later");
-			return;
-		}
-	}
+	if (milters_have_refused(m) || (ask->stage == TALK_MESSAGE &&
+	    !milters_open_draft(m, fd)))
+		return;
 	milters_next(m);
 }
 
@@ -592,7 +611,7 @@ link_new(struct milters *m, unsigned index)
 	l->all = m;
 	l->index = index;
 	l->config = &m->c->config->milters[index];
-	talk_init(&l->talk);
+	talk_init(&l->talk, l->config->text, l->config->discard);
 	return l;
 }
 

@@ -200,17 +200,39 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	return 0;
 }
 
+/* deliver need not keep anything for it. */
+static void
+recipient_release(struct session *s, const struct recipient *r)
+{
+	struct question q = { .kind = QUESTION_RELEASE, .fd = -1,
+		.as.release = { .transaction = s->tx->number,
+		.how = RELEASE_RECIPIENT, .recipient = r->index } };
+
+	if (recipient_is_mailbox(r))
+		session_tell(s, &q);
+}
+
+void
+transaction_discard(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	struct recipient *r;
+
+	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++) {
+		recipient_release(s, r);
+		route_close(&r->route);
+		r->is_remote = false;
+		r->is_discarded = true;
+	}
+	tx->n_remote = 0;
+}
+
 void
 transaction_remove(struct session *s, uint16_t at)
 {
 	struct transaction *tx = s->tx;
-	struct question q = { .kind = QUESTION_RELEASE, .fd = -1,
-		.as.release = { .transaction = tx->number,
-		.how = RELEASE_RECIPIENT,
-		.recipient = tx->recipients[at].index } };
 
-	if (recipient_is_mailbox(&tx->recipients[at]))
-		session_tell(s, &q);
+	recipient_release(s, &tx->recipients[at]);
 	tx->n_remote -= tx->recipients[at].is_remote;
 	tx->routes_bytes -= tx->recipients[at].sealed.size;
 	recipient_free(&tx->recipients[at]);

@@ -61,9 +61,7 @@ struct transaction {
 	struct buf trace;		/* our Received field, then policy's */
 	bool is_junk;			/* its copies go into .Junk */
 	char name[64];			/* of the copies: TIME.UNIQUE */
-	/* what milters want: why it is junk, */
-	char junk_reason[TALK_REASON_MAX + 1];
-	struct milter_changes changes;	/* and recipients, to be changed */
+	struct milter_changes changes;	/* what milters want */
 	size_t at_change;
 	/* delivery records: entries are numbered over all leaves */
 	struct done_leaf *done;
@@ -110,6 +108,8 @@ int transaction_accept(struct transaction *tx, enum route_kind kind);
 int transaction_accept_remote(struct transaction *tx);
 /* Take the recipient at this place out again, at deliver too. */
 void transaction_remove(struct session *s, uint16_t at);
+/* The message is for nobody: all recipients become such that discard it. */
+void transaction_discard(struct session *s);
 /* Forget the RCPT under way. */
 void transaction_drop_rcpt(struct transaction *tx);
 /* How long a question may take now; 0 when the budget is used up. */

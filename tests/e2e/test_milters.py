@@ -11,7 +11,8 @@ import pytest
 
 from certificates import make_certificate, starttls
 from client import new_message
-from filters import Fake, Program, negotiate, read_packet, send_packet
+from filters import EICAR, Clamd, Fake, Program, nap, negotiate, \
+    read_packet, send_packet
 from nameserver import Nameserver
 from postern import maildir_mail, make_folder, wait_until
 
@@ -407,27 +408,202 @@ def test_sender_is_changed(server, client):
         "<other@x.example>"
 
 
-@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "header", "body",
-                                   "eom"])
-def test_discarded(server, client, stage):
-    before, inbox = len(junk(server, "alice")), len(server.mail("alice"))
-    reply = client.deliver("alice@example.org", asks(),
+# ---- what it does not want ----
+
+STAGES = ["mail", "rcpt", "data", "header", "body", "eom"]
+BOTH = ["alice@example.org", "bob@example.org"]
+
+
+@pytest.fixture(scope="module")
+def disposing(make_module_server, program):
+    """disposing(word): a server with discard = word."""
+    servers = {}
+
+    def make(word):
+        if word not in servers:
+            servers[word] = make_module_server(
+                checks=section(program, "discard = " + word),
+                limits="errors_per_session = 0")
+            has_trail(servers[word])
+        return servers[word]
+    return make
+
+
+def has_trail(server):
+    """Wait until a session has one: right after the start it may not."""
+    wait_until(lambda: not server.rcpt("nobody@example.org").id.startswith(
+        "zzz"), what="trail")
+
+
+def trail_has(server, reply, *words):
+    """Each of them is in what posternctl says of a reply."""
+    wait_until(lambda: all(w in why(server, reply) for w in words),
+               what="%s in the trail" % (words,))
+
+
+@pytest.mark.parametrize("params", ["", " PRDR"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_discarded(server, program, client, stage, params):
+    before = [(len(junk(server, u)), len(server.mail(u)))
+              for u in ("alice", "bob")]
+    reply = client.deliver(BOTH, asks(), params=params,
                            sender=stage + "-discard@x.example")
+    if params:
+        assert reply.code == 353
+        assert [r.code for r in client.replies(2)] == [250, 250]
+        reply = client.reply()
     assert reply.code == 250, reply
-    assert len(junk(server, "alice")) == before + 1
-    assert len(server.mail("alice")) == inbox
-    assert server.wait_event("marked", check="milter", asked="junk",
-                             answer="discarded by a milter")
+    assert before == [(len(junk(server, u)) - 1, len(server.mail(u)))
+                      for u in ("alice", "bob")]
+    trail_has(server, reply, program.endpoint, "discard: into .Junk")
 
 
-def test_held(server, client):
-    before, inbox = len(junk(server, "alice")), len(server.mail("alice"))
-    reply = client.deliver("alice@example.org",
-                           asks("X-Do: hold looks odd"))
+@pytest.mark.parametrize("params", ["", " PRDR"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_dropped(disposing, program, stage, params):
+    server = disposing("drop")
+    before = server.all_files()
+    with server.connect() as c:
+        c.ehlo()
+        reply = c.deliver(BOTH, asks(), params=params,
+                          sender=stage + "-discard@x.example")
+        if params:
+            assert reply.code == 353
+            each = c.replies(2)
+            assert [r.code for r in each] == [250, 250]
+            assert "bob@example.org" in each[1].text
+            reply = c.reply()
+        assert reply.code == 250, reply
+        # the connection is in step, and the next message is another one
+        assert c.deliver("carol@example.org", asks()).code == 250
+    assert [f for f in server.all_files() if "carol" not in f] == \
+        [f for f in before if "carol" not in f]
+    trail_has(server, reply, program.endpoint, "discard: dropped",
+              "discarded 2")
+    assert server.wait_event("marked", check="milter",
+                             asked=program.endpoint,
+                             answer="discard: dropped")
+    session = server.events("delivered", discarded="2")[-1]
+    assert session["copies"] == "0" and session["recipients"] == "2"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_discard_is_refused(disposing, program, stage):
+    server = disposing("refuse")
+    before = server.all_files()
+    want = "550 5.7.1 refused by a filter"
+    with server.connect() as c:
+        c.ehlo()
+        c.send("MAIL FROM:<%s-discard@x.example> PRDR\r\n" % stage)
+        reply = c.reply()
+        if stage != "mail":
+            # at RCPT it is said of the message, so not of one recipient
+            assert [c.command("RCPT TO:<%s>" % r).code
+                    for r in BOTH] == [250, 250]
+            c.send(b"DATA\r\n")
+            reply = c.reply()
+        if stage not in ("mail", "rcpt", "data"):
+            assert reply.code == 354
+            c.send(asks().replace("\n", "\r\n").encode() + b".\r\n")
+            reply = c.reply()
+        assert said(reply, want), reply
+        assert c.deliver("carol@example.org", asks()).code == 250
+    assert [f for f in server.all_files() if "carol" not in f] == \
+        [f for f in before if "carol" not in f]
+    assert "milter" in why(server, reply)
+    assert program.endpoint in why(server, reply)
+
+
+def test_refused_in_one_chunk(disposing):
+    """With BDAT there is no DATA to answer."""
+    server = disposing("refuse")
+    text = asks().replace("\n", "\r\n").encode()
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope("alice@example.org", sender="rcpt-discard@x.example")
+        c.send(b"BDAT %d LAST\r\n" % len(text) + text)
+        assert said(c.reply(), "550 5.7.1 refused by a filter")
+    assert not server.mail("alice") and not junk(server, "alice")
+
+
+def test_dropped_with_changes(disposing):
+    """Nobody gets it, so whom it adds need not be there."""
+    server = disposing("drop")
+    before = server.all_files()
+    with server.connect() as c:
+        c.ehlo()
+        reply = c.deliver("alice@example.org", asks(
+            "X-Do: rcpt nobody@example.org", "X-Do: from <>", "X-Do: body x",
+            "X-End: discard"))
     assert reply.code == 250, reply
-    assert len(junk(server, "alice")) == before + 1
-    assert len(server.mail("alice")) == inbox
-    wait_until(lambda: "looks odd" in why(server, reply), what="reason")
+    assert server.all_files() == before
+
+
+def test_held(disposing, program):
+    """Quarantine is not discard, whatever becomes of that."""
+    for word in ("junk", "drop", "refuse"):
+        server = disposing(word)
+        before = len(junk(server, "alice")), len(server.mail("alice"))
+        reply = server.deliver("alice@example.org",
+                               asks("X-Do: hold looks odd"))
+        assert reply.code == 250, reply
+        assert before == (len(junk(server, "alice")) - 1,
+                          len(server.mail("alice")))
+        trail_has(server, reply, program.endpoint, "looks odd: into .Junk")
+
+
+def test_the_strictest_word_holds(make_server):
+    """One would drop it; the second would not have it; clamd neither."""
+    first, second = Program("eom=discard"), Program()
+    clamd = Clamd()
+    try:
+        server = make_server(checks='virus = refuse\n'
+                             'clamd "%s" {{ }}\n' % clamd.endpoint +
+                             section(first, "discard = drop") +
+                             section(second))
+        with server.connect() as c:
+            c.ehlo()
+            reply = c.deliver("alice@example.org", asks("X-Do: hold odd"))
+            assert reply.code == 250, reply
+            trail_has(server, reply, first.endpoint, "discard: dropped")
+            # the first obeys its command line, the second the sender
+            first.kill()
+            first.words = tuple(w.replace("eom=", "header=")
+                                for w in first.words)
+            os.unlink(first.socket)
+            first.again()
+        with server.connect() as c:
+            c.ehlo()
+            assert said(c.deliver("alice@example.org", asks(
+                "X-End: code")), "550 5.7.9 no, says eom")
+            reply = c.deliver("alice@example.org", asks(body=EICAR + "\n"))
+            assert said(reply, "554 5.7.1 virus found: Test.Eicar"), reply
+            # what cannot be told is no 250 either (P3)
+            clamd.kill()
+            assert said(c.deliver("alice@example.org", asks()),
+                        "451 4.3.0 cannot scan")
+        assert server.all_files() == []
+    finally:
+        first.close()
+        second.close()
+        clamd.close()
+
+
+@pytest.mark.parametrize("named, word, want", [
+    (BOTH, "rcpt carol@example.org", {"alice": 1, "bob": 1, "carol": 1}),
+    (BOTH[:1], "rcpt bob@example.org", {"alice": 1, "bob": 1, "carol": 0}),
+    (BOTH + ["carol@example.org"], "unrcpt bob@example.org",
+     {"alice": 1, "bob": 0, "carol": 1}),
+])
+def test_prdr_and_changed_recipients(server, client, named, word, want):
+    """The client waits for a reply of each that it named: with others than
+    those, one reply is everybody's."""
+    before = {u: len(server.mail(u)) for u in want}
+    client.envelope(named, params=" PRDR", sender="s@x.example")
+    assert client.data(asks("X-Do: " + word)).code == 250
+    assert client.command("NOOP").text.startswith("2.0.0 ok")
+    for user, n in want.items():
+        assert len(server.mail(user)) == before[user] + n
 
 
 def test_progress(client):
@@ -590,6 +766,60 @@ def test_fails_and_only_marks(make_server, name):
                    "none" in why(server, reply), what="line of the trail")
     finally:
         fake.close()
+
+
+def test_each_that_is_silent_is_in_the_trail(make_server):
+    """on_failure = mark, and neither answers: both are named."""
+    fakes = [Fake(play_until(b"M", closes)), Fake(play_until(b"E", closes))]
+    try:
+        server = make_server(checks="".join(
+            section(fake, "on_failure = mark") for fake in fakes))
+        has_trail(server)
+        reply = server.deliver("alice@example.org", asks())
+        assert reply.code == 250
+        trail_has(server, reply, *(fake.endpoint for fake in fakes))
+        assert len(server.mail("alice")) == 1
+        # both within one answer, too
+        for fake in fakes:
+            fake.talk = play_until(b"E", closes)
+        reply = server.deliver("alice@example.org", asks())
+        trail_has(server, reply, *(fake.endpoint for fake in fakes))
+        assert len(server.events("marked", stage="data",
+                                 session=reply.id)) == 2
+    finally:
+        for fake in fakes:
+            fake.close()
+
+
+def makes_progress(connection):
+    """For ever, as far as the other side lets it."""
+    while True:
+        send_packet(connection, b"p")
+        nap(0.3)
+
+
+@pytest.mark.parametrize("keys, want", [
+    ("", SILENT), ("on_failure = mark", "451 4.3.0 checks took too long")])
+def test_progress_has_an_end(make_server, keys, want):
+    """Several that report progress have the time of all checks together,
+    not one after the other (with faults 5 s, otherwise 60)."""
+    fakes = [Fake(play_until(b"E", makes_progress)) for _ in range(3)]
+    try:
+        server = make_server(start=False, faults=True, checks="".join(
+            section(fake, "timeout = 3s " + keys) for fake in fakes))
+        server.environment["POSTERN_SHORT_CHECKS"] = "1"
+        server.start()
+        has_trail(server)
+        began = time.monotonic()
+        reply = server.deliver("alice@example.org", asks())
+        assert said(reply, want), reply
+        assert 3 < time.monotonic() - began < 25
+        assert server.all_files() == []
+        if keys:
+            trail_has(server, reply, *(fake.endpoint for fake in fakes))
+    finally:
+        for fake in fakes:
+            fake.close()
 
 
 def test_down_and_up_again(make_server):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Our own users' mail: who may send as whom, what is refused at once, what is
 completed and signed, and how it leaves."""
+import contextlib
 import email
 import email.utils
 import os
@@ -13,6 +14,7 @@ import time
 import dkim
 import pytest
 
+from filters import Program
 from nameserver import Nameserver
 from postern import wait_until
 from relay_lab import Sink
@@ -191,6 +193,51 @@ def test_a_message_for_us_alone_does_not_touch_the_queue(lab):
     assert code == 250 and b"queued" not in said
     assert len(lab.server.mail("bob")) == before + 1
     assert len(lab.sink.messages) == n
+
+
+# ---- what milters want ----
+
+@pytest.fixture(name="filtered", scope="module")
+def fixture_filtered():
+    """One with a milter that discards and holds, for a word each."""
+    with contextlib.closing(Program()) as milter, \
+            Lab(checks='milter "%s" {{ }}' % milter.endpoint) as junk, \
+            Lab(checks='milter "%s" {{ discard = drop }}' %
+                milter.endpoint) as drop:
+        yield {"junk": junk, "drop": drop}
+
+
+@pytest.mark.parametrize("what", ["X-End: discard", "X-Do: hold odd",
+                                  "X-Do: unrcpt x@remote.example"])
+@pytest.mark.parametrize("to", [["x@remote.example"],
+                                ["x@remote.example", "bob@example.org"]])
+def test_what_a_milter_keeps_back_does_not_leave(filtered, what, to):
+    lab = filtered["junk"]
+    before, n = lab.server.all_files(), len(lab.sink.messages)
+    if "unrcpt" in what and len(to) == 2:
+        assert lab.send(to, message(more=what + "\r\n"))[0] == 250
+        assert len(lab.server.all_files()) == len(before) + 1
+    else:
+        code, said = lab.send(to, message(more=what + "\r\n"))
+        assert code == 550 and said.startswith(
+            b"5.7.1 a filter keeps it back"), said
+        assert lab.server.all_files() == before
+    # the next message is the first that arrives
+    assert lab.send("y@remote.example", message())[0] == 250
+    assert "y@remote.example" in str(lab.taken(n + 1)[n].recipients)
+
+
+def test_what_a_milter_drops_goes_nowhere(filtered):
+    lab = filtered["drop"]
+    before = lab.server.all_files()
+    code, said = lab.send(["x@remote.example", "bob@example.org"],
+                          message(more="X-End: discard\r\n"))
+    assert code == 250 and b"queued" not in said, said
+    assert lab.server.all_files() == before
+    assert lab.server.wait_event("delivered", discarded="2", copies="0",
+                                 queued="0")
+    assert lab.send("y@remote.example", message())[0] == 250
+    assert "y@remote.example" in str(lab.taken()[0].recipients)
 
 
 # ---- who may ----

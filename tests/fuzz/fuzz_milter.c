@@ -114,7 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    sizeof(text) - 1);
 	}
 	input = (struct slice){ (const char *)data + 1, size - 1 };
-	talk_init(&talk);
+	talk_init(&talk, "unix:/m", DISPOSAL_JUNK + data[0] % 3);
 	REQUIRE(draft_open(&draft, fd, sizeof(text) - 1, 1 << 20) == 0);
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
 		stage_run(&talk, stages[i], &input, data[0] + 1u,

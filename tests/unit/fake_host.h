@@ -33,8 +33,8 @@ struct host_fake {		/* how the next of a kind is answered */
 	unsigned which;		/* recipient or entry */
 	unsigned n_left;	/* COMMIT: left behind */
 	unsigned state;		/* RECORDS: of that entry */
-	char change;		/* MILTERS: 'j'unk, 'a'dd bob, 'r'emove bob,
-				 * 'm'essage and sender */
+	char change;		/* MILTERS: 'j'unk, 'd'rop, 'a'dd bob,
+				 * 'r'emove bob, 'm'essage and sender */
 };
 
 struct host {
@@ -404,7 +404,9 @@ host_milters(const struct host_fake *fake, const struct milters_ask *ask,
 	m->verdict = fake->verdict;
 	if (ask->stage != TALK_MESSAGE)
 		return;
-	m->changes.is_junk = fake->change == 'j';
+	if (fake->change == 'j' || fake->change == 'd')
+		milter_changes_dispose(&m->changes, fake->change == 'j' ?
+		    DISPOSAL_JUNK : DISPOSAL_DROP, "unix:/m", SLICE("odd"));
 	if (fake->change == 'a' || fake->change == 'r')
 		host_change_recipient(&m->changes, fake->change == 'r');
 	if (fake->change == 'm')

@@ -134,6 +134,7 @@ test_sample_top(void **state)
 	assert_string_equal(c->milters[0].path, "/run/rspamd/milter.sock");
 	assert_false(c->milters[0].marks_failure);
 	assert_int_equal(c->milters[0].timeout_s, 30);
+	assert_int_equal(c->milters[0].discard, DISPOSAL_JUNK);
 	assert_ptr_equal(config_find_endpoint(c, CONFIG_ENDPOINT_CLAMD),
 	    &c->clamds[0]);
 	assert_ptr_equal(config_find_endpoint(c, CONFIG_ENDPOINT_MILTERS),
@@ -287,6 +288,22 @@ test_settings(void **state)
 }
 
 static void
+test_discard(void **state)
+{
+	struct config *c = parse_good(BASE
+	    "checks { milter \"unix:/a\" { discard = drop }\n"
+	    " milter \"unix:/b\" { discard = refuse }\n"
+	    " milter \"unix:/c\" { discard = junk } }\n", 0);
+
+	(void)state;
+	assert_int_equal(c->n_milters, 3);
+	assert_int_equal(c->milters[0].discard, DISPOSAL_DROP);
+	assert_int_equal(c->milters[1].discard, DISPOSAL_REFUSE);
+	assert_int_equal(c->milters[2].discard, DISPOSAL_JUNK);
+	config_free(&c);
+}
+
+static void
 test_networks(void **state)
 {
 	char *items[] = { "10.0.0.0/8", "192.0.2.1", "2001:db8::/33" };
@@ -416,6 +433,7 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_default_checks),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_discard),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_manual),
 	};

@@ -259,6 +259,11 @@ static const struct {
 	    "inet:PORT@ADDRESS", 3, false },
 	{ "checks {\n clamd \"unix:/c\" { timeout = 2m }\n}\n",
 	    "timeout = 2m: out of range, 1s to 1m", 3, false },
+	{ "checks {\n milter \"unix:/c\" { discard = accept }\n}\n",
+	    "discard = accept: not one of junk|drop|refuse", 3, false },
+	{ "checks {\n clamd \"unix:/c\" { discard = drop }\n}\n",
+	    "discard does not stand in the section clamd of line 3, but in a "
+	    "section milter", 3, false },
 	{ "checks {\n milter \"unix:/c\" { on_failure = accept }\n}\n",
 	    "on_failure = accept: not one of tempfail|mark", 3, false },
 	{ "checks {\n milter \"unix:/m\" { }\n milter \"unix:/m\" { }\n}\n",

@@ -223,7 +223,7 @@ fixture_open(struct fixture *f)
 	static const char message[] = MESSAGE;
 
 	memset(f, 0, sizeof(*f));
-	talk_init(&f->talk);
+	talk_init(&f->talk, "unix:/m", DISPOSAL_JUNK);
 	f->facts.host = SLICE("mx");
 	f->facts.client_name = SLICE("[192.0.2.1]");
 	f->facts.client_ip = SLICE("192.0.2.1");
@@ -440,7 +440,8 @@ test_envelope(void **state)
 	assert_true(f.changes.recipients[1].is_removed);
 	assert_string_equal(f.changes.recipients[2].address, "e@f");
 	assert_string_equal(f.changes.sender, "");
-	assert_true(f.changes.is_junk);
+	assert_int_equal(f.changes.disposal, DISPOSAL_JUNK);
+	assert_string_equal(f.changes.milter, "unix:/m");
 	assert_string_equal(f.changes.reason, "why");
 	assert_false(f.draft.is_changed);
 	fixture_close(&f);
@@ -459,10 +460,57 @@ test_discard(void **state)
 	fixture_open(&f);
 	talk_through(&f, &s, false);
 	assert_int_equal(f.talk.state, TALK_PASSED);
-	assert_true(f.changes.is_junk);
-	assert_string_equal(f.changes.reason, "discarded by a milter");
+	assert_int_equal(f.changes.disposal, DISPOSAL_JUNK);
+	assert_string_equal(f.changes.milter, "unix:/m");
+	assert_string_equal(f.changes.reason, "discard");
 	assert_string_equal(f.said, "ODDM");
 	fixture_close(&f);
+}
+
+/* As a refusal it is this stage's, but of RCPT, which is one recipient. */
+static void
+test_discard_that_refuses(void **state)
+{
+	static const struct answer at_mail[] = { OPTIONS(ALL SHORT),
+		SAYS('M', "\0\0\0\1d"), { 0, NULL, 0 } };
+	static const struct answer at_rcpt[] = { OPTIONS(ALL SHORT),
+		GOES_ON('M'), SAYS('R', "\0\0\0\1d"), { 0, NULL, 0 } };
+	struct script s = { .stage = TALK_MAIL };
+	struct fixture f;
+
+	(void)state;
+	memcpy(s.answers, at_mail, sizeof(at_mail));
+	fixture_open(&f);
+	f.talk.discard = DISPOSAL_REFUSE;
+	talk_through(&f, &s, false);
+	assert_int_equal(f.talk.state, TALK_REFUSED);
+	assert_int_equal(f.talk.verdict.code, 550);
+	fixture_close(&f);
+
+	memcpy(s.answers, at_rcpt, sizeof(at_rcpt));
+	fixture_open(&f);
+	f.talk.discard = DISPOSAL_REFUSE;
+	talk_through(&f, &s, false);
+	talk_begin(&f.talk, TALK_RCPT, &f.facts, NULL, &f.changes);
+	play(&f, s.answers, false);
+	assert_int_equal(f.talk.state, TALK_PASSED);
+	assert_int_equal(f.changes.disposal, DISPOSAL_REFUSE);
+	fixture_close(&f);
+}
+
+static void
+test_the_strictest_disposal_holds(void **state)
+{
+	struct milter_changes changes = { 0 };
+
+	(void)state;
+	milter_changes_dispose(&changes, DISPOSAL_JUNK, "a", SLICE("one"));
+	milter_changes_dispose(&changes, DISPOSAL_DROP, "b", SLICE("two"));
+	milter_changes_dispose(&changes, DISPOSAL_JUNK, "c", SLICE("three"));
+	assert_int_equal(changes.disposal, DISPOSAL_DROP);
+	assert_string_equal(changes.milter, "b");
+	assert_string_equal(changes.reason, "two");
+	milter_changes_free(&changes);
 }
 
 /* A large body goes in pieces of at most 65535, with CR LF, in order. */
@@ -525,6 +573,8 @@ main(void)
 		cmocka_unit_test(test_next_session),
 		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_discard),
+		cmocka_unit_test(test_discard_that_refuses),
+		cmocka_unit_test(test_the_strictest_disposal_holds),
 		cmocka_unit_test(test_large_body),
 	};
 
