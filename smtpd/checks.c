@@ -422,7 +422,8 @@ checks_accepted(struct session *s)
 {
 	struct slice rest, key;
 
-	if (s->checks == NULL || s->tx->is_junk)
+	if (s->checks == NULL || s->tx->is_junk ||
+	    s->tx->changes.disposal != DISPOSAL_NONE)
 		return;
 	rest = buf_slice(&s->checks->if_accepted);
 	while (rest.size > 0) {

@@ -26,7 +26,8 @@ struct scanner {
 	void *arg;
 	int fd;				/* lent */
 	uint64_t size_bytes, at;	/* at: what was sent of it */
-	bool is_sent;			/* the last piece, too */
+	bool is_sent;			/* there is no more to write, */
+	bool is_whole;			/* and the last piece was written */
 	struct stream stream;
 	bool is_open;
 	uint32_t opening;
@@ -79,12 +80,22 @@ scanner_fail(struct scanner *s, const char *problem, int error)
 	scanner_done(s, CLAMD_ERROR);
 }
 
+/* A word about a message that it has not seen whole is none. */
+static bool
+has_seen_all(const struct scanner *s)
+{
+	return s->is_whole && !stream_has_output(&s->stream);
+}
+
 static void
 scanner_read_answer(struct scanner *s)
 {
 	enum clamd_result result = clamd_read(buf_slice(&s->in),
 	    s->answer.name);
 
+	if (!has_seen_all(s) && (result == CLAMD_CLEAN ||
+	    result == CLAMD_FOUND))
+		result = CLAMD_RUBBISH;
 	switch (result) {
 	case CLAMD_MORE:
 		break;
@@ -135,6 +146,7 @@ send_piece(struct scanner *s)
 {
 	static char piece[4 + PIECE_MAX];
 	ssize_t n = pread(s->fd, piece + 4, PIECE_MAX, (off_t)s->at);
+	int error;
 
 	if (n < 0 || (n == 0 && s->at != s->size_bytes))
 		return -EIO;
@@ -143,9 +155,11 @@ send_piece(struct scanner *s)
 	piece[2] = (char)(n >> 8);
 	piece[3] = (char)n;
 	s->at += (uint64_t)n;
-	s->is_sent = n == 0;
-	return stream_write(&s->stream, (struct slice){ piece,
+	error = stream_write(&s->stream, (struct slice){ piece,
 	    4 + (size_t)n });
+	s->is_sent = n == 0;
+	s->is_whole = n == 0 && error == 0;
+	return error;
 }
 
 /* As much as the socket takes now. */
@@ -179,7 +193,7 @@ scanner_begin(struct scanner *s)
 			return;
 		}
 	} else {
-		s->is_sent = true;
+		s->is_sent = s->is_whole = true;
 		error = stream_write(&s->stream, (struct slice){
 		    by_descriptor, sizeof(by_descriptor) });
 		if (error == 0)
@@ -266,7 +280,7 @@ scanner_ask(struct scanner *s, int fd, uint64_t size_bytes,
 	s->fd = fd;
 	s->size_bytes = size_bytes;
 	s->at = 0;
-	s->is_sent = false;
+	s->is_sent = s->is_whole = false;
 	s->in.maximum = CLAMD_ANSWER_MAX + 1;
 	memset(&s->answer, 0, sizeof(s->answer));
 	loop_timer_start(s->c->loop, &s->timer, timeout_ms < deadline_ms ?

@@ -38,6 +38,13 @@ def accepts(path):
         return False
 
 
+def endpoint(where):
+    """A path or a port as it stands in postern.conf."""
+    if isinstance(where, int):
+        return "inet:%d@127.0.0.1" % where
+    return "unix:" + where
+
+
 class Daemon:
     """A process with a socket, in a folder that everybody may enter."""
 
@@ -104,10 +111,7 @@ class Daemon:
 
     @property
     def endpoint(self):
-        """As it stands in postern.conf."""
-        if isinstance(self.socket, int):
-            return "inet:%d@127.0.0.1" % self.socket
-        return "unix:" + self.socket
+        return endpoint(self.socket)
 
 
 class Program(Daemon):
@@ -172,15 +176,19 @@ SelfCheck 0
 
 
 class Fake:
-    """A unix socket on which talk(connection) plays clamd or a milter."""
+    """A socket on which talk(connection) plays clamd or a milter."""
 
-    def __init__(self, talk):
+    def __init__(self, talk, tcp=False):
         self.folder = make_folder()
-        self.socket = os.path.join(self.folder, "socket")
         self.talk = talk
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.socket)
-        os.chmod(self.socket, 0o777)
+        if tcp:
+            self.socket = free_port()
+            self.listener = socket.create_server(("127.0.0.1", self.socket))
+        else:
+            self.socket = os.path.join(self.folder, "socket")
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.socket)
+            os.chmod(self.socket, 0o777)
         self.listener.listen(50)
         self.n = 0
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -188,7 +196,7 @@ class Fake:
 
     @property
     def endpoint(self):
-        return "unix:" + self.socket
+        return endpoint(self.socket)
 
     def serve(self):
         while True:

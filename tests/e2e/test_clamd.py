@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import signal
+import socket
 import threading
 import time
 import zipfile
@@ -13,7 +14,7 @@ import zipfile
 import pytest
 
 from client import new_message, wire
-from filters import EICAR, Clamd, Fake, Program, read_fildes
+from filters import EICAR, Clamd, Fake, Program, read_exactly, read_fildes
 from postern import wait_until
 
 CLEAN = "Nothing to see here.\n"
@@ -258,6 +259,31 @@ RUBBISH = {
     "endless": says(b"x" * 100000),
     "empty": says(b"\0"),
 }
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_ok_before_it_has_seen_all(make_server, closes):
+    """As a balancer in front of nobody: over TCP that is no answer."""
+    def talk(connection):
+        read_exactly(connection, 100000)
+        connection.sendall(b"stream: OK\0")
+        if closes:
+            # what comes now breaks the connection behind the answer
+            connection.shutdown(socket.SHUT_RD)
+        else:
+            time.sleep(20)
+    fake = Fake(talk, tcp=True)
+    fake.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    try:
+        server = make_server(checks=section(fake, "timeout = 10s"))
+        reply = server.deliver("alice@example.org",
+                               new_message(body=CLEAN * 500000))
+        assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+        assert server.all_files() == []
+        problems = [e["problem"] for e in server.events("clamd_failed")]
+        assert "what it said is no answer" in problems or closes
+    finally:
+        fake.close()
 
 
 @pytest.mark.parametrize("name", sorted(RUBBISH))
