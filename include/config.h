@@ -142,6 +142,7 @@ struct config_checks {
 	unsigned dnsbl_refuse_at;
 	struct config_dnsbl *dnsbls;
 	size_t n_dnsbls;
+	struct config_strings dnsbl_exempt;	/* networks */
 	unsigned greylist_delay_s;	/* default 300 */
 	unsigned greylist_window_s;	/* default 1 day */
 	unsigned greylist_lifetime_s;	/* default 35 days */

@@ -248,6 +248,9 @@ check_bare_lf(const struct config *config, struct config_problems *problems)
 	    config->bare_lf_exempt.n == 0)
 		config_warn(problems, 0, "checks: bare_lf = normalize does "
 		    "nothing without bare_lf_exempt");
+	if (config->checks.n_dnsbls == 0 && config->checks.dnsbl_exempt.n > 0)
+		config_warn(problems, 0, "checks: dnsbl_exempt does nothing "
+		    "without dnsbl");
 	if (config->bare_lf == BARE_LF_REFUSE && config->bare_lf_exempt.n > 0)
 		config_warn(problems, 0, "checks: bare_lf_exempt does nothing "
 		    "without bare_lf = normalize");

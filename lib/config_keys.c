@@ -432,6 +432,10 @@ const struct config_key config_keys[] = {
 	    HELP("The sum of scores at which a client is refused: with 450 "
 	    "at its first contact, then with 550. 0 means one more than the "
 	    "highest score of a list, so that none refuses alone.") },
+	{ "checks", "dnsbl_exempt", CONFIG_NETWORK_LIST, 0,
+	    IN(config, checks.dnsbl_exempt),
+	    HELP("Clients and networks whose mail is wanted whatever the "
+	    "lists say. They are not asked about.") },
 	{ "checks", "untagged_bounces", CONFIG_WORD, KEY_LATER,
 	    DEFAULT("prove"), WORDS("prove|refuse"),
 	    HELP("Whether a bounce without our tag may prove by its content "

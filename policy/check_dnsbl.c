@@ -172,6 +172,8 @@ check_dnsbl(struct check *c)
 	if (slice_equals(check_told(c, FACT_IS_EXEMPT), SLICE("1")) ||
 	    !check_client_ip(c, ip, sizeof ip))
 		return SAID_NOTHING;
+	if (config_networks_contain(&c->config->checks.dnsbl_exempt, ip))
+		return check_good(c, "%s is in dnsbl_exempt", ip);
 	is_known = tally_all(c, ip, &t);
 	check_note(c, "score %d of %d%s%s", t.score, limit,
 	    t.said.size ? ": " : "", t.said.size ? t.said.data : "");

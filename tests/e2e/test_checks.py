@@ -159,6 +159,26 @@ def test_lists(listing):
     assert listing.mail("alice") == []
 
 
+def test_who_is_exempt_from_the_lists(make_server, nameserver):
+    """What the postmaster says wins, also over a list that is dead."""
+    keys = 'dnsbl "dead.example" {{ }}\n' + \
+        LISTS.replace("{", "{{").replace("}", "}}") + \
+        "dnsbl_refuse_at = 1\n"
+    server = make_server(checks=keys,
+                         more=nameserver.config("timeout = 3s"))
+    assert rcpt(server, "alice@example.org", "127.0.0.2").code == 450
+    server.write_config(checks=keys +
+                        'dnsbl_exempt = {{ "127.0.0.2", "127.8.0.0/16" }}')
+    server.reload()
+    for source in ("127.0.0.2", "127.8.9.1"):
+        began = time.monotonic()
+        assert rcpt(server, "alice@example.org", source).code == 250
+        assert time.monotonic() - began < 2     # nobody was asked
+    assert rcpt(server, "alice@example.org", "127.9.0.1").says("451 4.4.3")
+    status, text = explain(server, ip="127.0.0.2")
+    assert "127.0.0.2 is in dnsbl_exempt" in text, text
+
+
 def test_silent_lists(make_server, nameserver):
     server = make_server(checks='dnsbl "dead.example" {{ }}\n'
                          'dnsbl_refuse_at = 1',

@@ -275,6 +275,9 @@ lists_are_weighed(void **state)
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("FAILED"))
 		    "dnsbl temporary 451 4.3" },
 		LISTED("exempt 1") "" },
+		{ LISTS "dnsbl_exempt = { \"192.0.2.8/31\" }\n", JUDGE_RCPT,
+		    { "ip 192.0.2.9", B("127.0.0.2"), C("127.0.0.1") }, NULL,
+		    "dnsbl accept" },
 		{ LISTS "dnsbl_refuse_at = 1", JUDGE_RCPT, { "ip 192.0.2.9",
 		    B("NXDOMAIN"), C("127.0.0.1"), W("NXDOMAIN"),
 		    "TXT 9.2.0.192.c.example x", SEEN "1" }, NULL,

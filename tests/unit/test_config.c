@@ -414,8 +414,10 @@ test_checks_dnsbl(void **state)
 	assert_int_equal(k->dnsbls[2].score, 1);
 	assert_int_equal(k->dnsbl_refuse_at, 4);	/* never one alone */
 	config_free(&c);
-	c = parse_checks("dnsbl \"a.example\" { }\ndnsbl_refuse_at = 1", 0);
+	c = parse_checks("dnsbl \"a.example\" { }\ndnsbl_refuse_at = 1\n"
+	    "dnsbl_exempt = { \"192.0.2.0/24\", \"2001:db8::/32\" }", 0);
 	assert_int_equal(c->checks.dnsbl_refuse_at, 1);
+	assert_int_equal(c->checks.dnsbl_exempt.n, 2);
 	config_free(&c);
 	c = parse_checks("dnsbl \"a.example\" { }", 1);	/* never */
 	config_free(&c);

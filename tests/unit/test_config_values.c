@@ -185,6 +185,8 @@ static const struct {
 	    "quarter of memory_messages that one client can have", 0, true },
 	{ "checks { bare_lf = normalize }\n", "checks: bare_lf = normalize "
 	    "does nothing without bare_lf_exempt", 0, true },
+	{ "checks { dnsbl_exempt = { \"10.0.0.1\" } }\n", "checks: "
+	    "dnsbl_exempt does nothing without dnsbl", 0, true },
 	{ "checks { bare_lf_exempt = { \"10.0.0.1\" } }\n", "checks: "
 	    "bare_lf_exempt does nothing without bare_lf = normalize", 0,
 	    true },
