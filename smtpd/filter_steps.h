@@ -26,6 +26,12 @@ enum step milters_message(struct session *s, session_then_fn *then);
 /* The transaction is over. */
 void milters_end(struct session *s);
 
+/*
+ * Whom a milter added cannot be delivered to: *v is what the client is told,
+ * who did not name him; the log has the rest.
+ */
+void milters_added_cannot(const struct session *s, const char *address,
+    const char *why, struct verdict *v);
 /* Make what tx->changes says, then go on (milter_changes.c). */
 enum step milters_change_envelope(struct session *s);
 /*

@@ -130,14 +130,14 @@ finish_delivered(struct session *s)
 
 /* ---- failures of PREPARE and COMMIT ---- */
 
-static const char *
-recipient_address(const struct transaction *tx, uint16_t index)
+static const struct recipient *
+recipient_find(const struct transaction *tx, uint16_t index)
 {
 	uint16_t i;
 
 	for (i = 0; i < tx->n_recipients; i++)
 		if (tx->recipients[i].index == index)
-			return tx->recipients[i].address;
+			return &tx->recipients[i];
 	return NULL;
 }
 
@@ -145,18 +145,19 @@ recipient_address(const struct transaction *tx, uint16_t index)
 static void
 failure_remember(struct session *s, const struct outcome_failure *from)
 {
-	const char *address = recipient_address(s->tx, from->recipient);
+	const struct recipient *r = recipient_find(s->tx, from->recipient);
 	char network[LIMITS_NETWORK_SIZE];
 	struct failure failure;
 	struct question q = { .kind = QUESTION_FAILED, .fd = -1,
 		.as.failure = &failure };
 
-	if (!from->is_own || address == NULL || s->tx->n_recipients < 2)
+	if (!from->is_own || r == NULL || r->is_added ||
+	    s->tx->n_recipients < 2)
 		return;
 	limits_network(network, s->ip);
 	failure.client_network = slice_of(network);
 	failure.reverse_path = slice_of(s->tx->key);
-	failure.recipient = slice_of(address);
+	failure.recipient = slice_of(r->address);
 	failure.verdict = from->verdict;
 	session_tell(s, &q);
 }
@@ -167,20 +168,26 @@ failure_remember(struct session *s, const struct outcome_failure *from)
  * given to its own RCPT on the retry.
  */
 static void
-refusal_set(struct transaction *tx, const struct outcome_failure *failure)
+refusal_set(struct session *s, const struct outcome_failure *failure)
 {
-	const char *address = recipient_address(tx, failure->recipient);
+	struct transaction *tx = s->tx;
+	const struct recipient *r = recipient_find(tx, failure->recipient);
 	const struct verdict *verdict = &failure->verdict;
 	uint16_t code = verdict->code;
 
 	tx->refusal = malloc(sizeof(*tx->refusal));
 	if (tx->refusal == NULL)
 		return;
+	if (r != NULL && r->is_added) {
+		milters_added_cannot(s, r->address, verdict->text,
+		    tx->refusal);
+		return;
+	}
 	if (tx->n_recipients > 1 && code >= 500)
 		code = code == 552 ? 452 : 451;
 	verdict_set(tx->refusal, code, verdict->subject, verdict->detail,
-	    "%s%.200s%s%s", address != NULL ? "<" : "",
-	    address != NULL ? address : "", address != NULL ? ">: " : "",
+	    "%s%.200s%s%s", r != NULL ? "<" : "",
+	    r != NULL ? r->address : "", r != NULL ? ">: " : "",
 	    verdict->text);
 }
 
@@ -192,7 +199,7 @@ finish_failed(struct session *s, const struct outcome *outcome,
 
 	for (i = 0; i < outcome->n_failures; i++)
 		failure_remember(s, &outcome->failures[i]);
-	refusal_set(s->tx, &outcome->failures[0]);
+	refusal_set(s, &outcome->failures[0]);
 	return finish_refuse(s, reply);
 }
 
@@ -240,7 +247,7 @@ commit_failed(struct session *s, const struct outcome *outcome)
 {
 	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
 	if (outcome->n_left_behind > 0) {
-		refusal_set(s->tx, &outcome->failures[0]);
+		refusal_set(s, &outcome->failures[0]);
 		return finish_unknown(s, REPLY_NOT_COMMITTED);
 	}
 	if (s->tx->is_cancelled)

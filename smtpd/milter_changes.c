@@ -35,18 +35,26 @@ has_recipient(const struct transaction *tx, const char *address)
 	return false;
 }
 
+void
+milters_added_cannot(const struct session *s, const char *address,
+    const char *why, struct verdict *v)
+{
+	log_error("alarm", LOG_S("session", s->id),
+	    LOG_S("recipient", address),
+	    LOG_S("text", "a milter adds a recipient that cannot be "
+	    "delivered to"), LOG_S("why", why), LOG_END);
+	note_told("%s: %s", address, why);
+	verdict_set(v, 451, 3, 0, "a filter adds a recipient who cannot be "
+	    "delivered to now, try again later");
+}
+
 static enum step
 added_cannot(struct session *s, const char *why)
 {
 	struct verdict v;
 
-	log_error("alarm", LOG_S("session", s->id),
-	    LOG_S("recipient", s->tx->rcpt.text),
-	    LOG_S("text", "a milter adds a recipient that cannot be "
-	    "delivered to"), LOG_S("why", why), LOG_END);
+	milters_added_cannot(s, s->tx->rcpt.text, why, &v);
 	transaction_drop_rcpt(s->tx);
-	verdict_set(&v, 451, 3, 0, "a filter adds a recipient who cannot be "
-	    "delivered to now, try again later");
 	return finish_refuse_with(s, &v, "milter");
 }
 
@@ -175,6 +183,7 @@ added_accept(struct session *s, enum route_kind kind)
 
 	if (error < 0)
 		return added_cannot(s, "it cannot be kept");
+	s->tx->recipients[s->tx->n_recipients - 1].is_added = true;
 	transaction_drop_rcpt(s->tx);
 	return add_next(s);
 }

@@ -48,6 +48,7 @@ def zone(policy, sub=""):
 ZONES = {
     "reject.example": zone("v=DMARC1; p=reject; sp=quarantine"),
     "junk.example": zone("v=DMARC1; p=quarantine"),
+    "pct.example": zone("v=DMARC1; p=reject; pct=0"),
     "lax.example": zone("v=DMARC1; p=none"),
     "strict.example": zone("v=DMARC1; p=reject; adkim=s"),
     "plain.example": zone(""),
@@ -223,6 +224,18 @@ def test_quarantine_goes_into_junk(server):
         server.maildir("bob") + "/.Junk"), 10, "the mail in .Junk")
     assert "dmarc=fail (p=quarantine)" in results(junk[0])
     assert len(server.mail("bob")) == before
+
+
+def test_percentage(server):
+    """pct=0 of reject is quarantine (RFC 7489 6.6.4); sp= for what is below
+    a domain."""
+    def in_junk():
+        return len(maildir_mail(server.maildir("carol") + "/.Junk"))
+    for n, domain in enumerate(("pct.example", "sub.reject.example"), 1):
+        reply = server.deliver("carol@example.org", message(domain))
+        assert reply.code == 250, reply
+        assert server.mail("carol") == [] and in_junk() == n
+    refused(server, message("reject.example"), "550 5.7.26")
 
 
 def test_none(server):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Attachments and the limits of header and MIME, and what the greylist
 keeps: real messages, made as mail programs make them."""
+import base64
 import email.message
 import email.policy
 import email.utils
@@ -59,6 +60,49 @@ def test_attachments_by_name(server, name):
     assert shown in reply.text, reply
     why = server.ctl("why", reply.id)
     assert "attachments" in why and "part 2" in why
+
+
+def word(charset, text, codec=None):
+    """An encoded word (RFC 2047)."""
+    return "=?%s?B?%s?=" % (charset, base64.b64encode(
+        text.encode(codec or charset)).decode())
+
+
+@pytest.mark.parametrize("disposition", [
+    # RFC 2231: in pieces, encoded, in a charset
+    'attachment; filename*0="set"; filename*1="up."; filename*2=exe',
+    "attachment; filename*0*=utf-8''se%74up; filename*1*=%2eex%65",
+    "attachment; filename*1=exe; filename*0=setup.",
+    "attachment; filename*=koi8-r'ru'%c1%c2.exe",
+    "attachment; filename*=x-nobody-knows''setup.exe",
+    "attachment; filename*=utf-16be''%00.%00e%00x%00e",
+    # RFC 2047, where it is not allowed
+    'attachment; filename="%s"' % word("utf-8", "setup.exe"),
+    'attachment; filename="=?utf-8?Q?setup=2E?= =?utf-8?Q?exe?="',
+    'attachment; filename="%s"' % word("utf-16", "setup.exe"),
+    'attachment; filename="%s"' % word("utf-7", "\u00fc.exe"),
+    'attachment; filename="=?utf-7?Q?setup+AC4-exe?="',
+    'attachment; filename="%s"' % word("iso-2022-jp", "\u3042.exe"),
+    'attachment; filename="%s"' % word("hz-gb-2312", "\u4e2d.exe", "hz"),
+    'attachment; filename="%s"' % word("ibm037", "setup.exe", "cp037"),
+    'attachment; filename="%s"' % word("koi8-r", "\u0434.exe"),
+    # and as mail programs forgive it
+    'attachment; filename="setup.exe. . "',
+    'attachment; filename="setup.exe',
+    "attachment; filename=two words.exe",
+    'attachment (x; filename=a.pdf); FileName = (y) "set\\up.exe"',
+    'attachment; filename=a.pdf; filename=setup.exe',
+    'attachment;\n\tfilename=setup.exe',
+], ids=lambda d: d[-30:].replace("/", "_"))
+def test_attachments_by_odd_names(server, disposition):
+    message = "From: a@elsewhere.example\nDate: %s\nSubject: x\n" \
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" \
+        "--b\n\nx\n--b\nContent-Type: application/octet-stream\n" \
+        "Content-Disposition: %s\n\nhello\n--b--\n" % (
+            email.utils.formatdate(), disposition)
+    reply = refused(server, message, "part 2")
+    assert reply.says("554 5.7.1") and reply.text.count("."), reply
+    assert "attachments" in server.ctl("why", reply.id)
 
 
 def test_attachments_by_type_and_content(server):
@@ -158,6 +202,26 @@ def test_content_that_costs(server):
 
 
 # ---- what the greylist keeps ----
+
+def test_the_greylist_knows_networks(make_server):
+    """/24 (DESIGN 9): large senders try again from another host. For the
+    /64 of IPv6 see test_checks.c: there is but one ::1."""
+    server = make_server(checks="greylist = refuse  greylist_delay = 1s")
+
+    def rcpt(source, want, host="127.0.0.1"):
+        with server.connect(host, source=source) as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<list+%d=x.example@elsewhere.example>" %
+                     len(source), "250")
+            c.expect("RCPT TO:<alice@example.org>", want)
+    rcpt("127.3.4.5", "451 4.7.1")
+    rcpt("::1", "451 4.7.1", "::1")
+    time.sleep(1.1)
+    rcpt("127.3.4.99", "250")       # with another tag of the sender (VERP)
+    rcpt("127.3.5.5", "451 4.7.1")
+    rcpt("::1", "250", "::1")
+    assert server.mail("alice") == []
+
 
 def counts(server):
     """What store counts, from posternctl status."""

@@ -376,6 +376,28 @@ def test_added_recipient_that_cannot_be(server, client, address):
     assert server.events("alarm", recipient=address)
 
 
+def test_added_recipient_whose_mailbox_is_full(make_server):
+    """It is there and does not prepare: nobody has it, nobody is told of an
+    address that he did not name."""
+    program = Program()
+    try:
+        server = make_server(checks=section(program),
+                             users="alice\ntiny quota=4K\n")
+        has_trail(server)
+        for size in (0, 30000):
+            reply = server.deliver("alice@example.org", asks(
+                "X-Do: rcpt tiny@example.org", body="x" * 70 + "\n" +
+                "y" * 60 * (size > 0) + "\n" * size))
+            assert reply.code == (451 if size else 250), reply
+            assert "tiny" not in reply.text, reply
+        assert len(server.all_files()) == 2
+        text = why(server, reply)
+        assert "tiny@example.org: the message is larger" in text, text
+        assert server.events("alarm", recipient="tiny@example.org")
+    finally:
+        program.close()
+
+
 def test_recipient_is_removed(server, client):
     before = len(server.mail("bob"))
     message = asks("X-Do: unrcpt bob@example.org")
@@ -731,6 +753,23 @@ def talk_to(server, at):
             return reply
         assert reply.code == 250, reply
         return c.data(asks())
+
+
+def test_shuts_the_session_down(make_server):
+    """SMFIR_SHUTDOWN, which libmilter has no word for."""
+    fake = Fake(play_until(b"M", lambda c: send_packet(c, b"4")))
+    try:
+        server = make_server(checks=section(fake))
+        with server.connect() as c:
+            c.ehlo()
+            reply = expect(c, "MAIL FROM:<s@x.example>",
+                           "421 4.3.2 a filter ends this session")
+            assert c.is_closed()
+        if not reply.id.startswith("zzz"):      # store was there in time
+            assert fake.endpoint in why(server, reply)
+        assert server.all_files() == []
+    finally:
+        fake.close()
 
 
 @pytest.mark.parametrize("name", sorted(FAILURES))
