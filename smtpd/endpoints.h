@@ -4,7 +4,8 @@
  *
  * smtpd cannot connect. It names an endpoint of the configuration by number
  * (config_find_endpoint) and is given a descriptor that is connected or on
- * its way to be; or, where that fails at once, a negative errno.
+ * its way to be; or, where that fails at once, a negative errno. One that
+ * is only busy is tried until the owner forgets it: his is the time limit.
  */
 #ifndef POSTERN_SMTPD_ENDPOINTS_H
 #define POSTERN_SMTPD_ENDPOINTS_H

@@ -14,7 +14,7 @@
 struct recipient {
 	uint16_t index;			/* its number at deliver */
 	bool is_discarded;		/* on purpose: nobody has it */
-	bool is_added;			/* by a milter; the client knows nothing */
+	bool is_added;			/* by a milter */
 	bool is_remote;			/* queue's: not a mailbox here */
 	unsigned notify;		/* enum dsn_notify; 0: not given */
 	char *orcpt;			/* as given, or NULL */

@@ -453,6 +453,13 @@ listen "[::1]:{port}" {{ role = mx }}
             client.quit()
             return reply
 
+    def await_trail(self):
+        """Wait until a session has one: right after the start store may not
+        be there in time for it. Returns the server."""
+        wait_until(lambda: not self.rcpt("nobody@example.org").id.startswith(
+            "zzz"), what="a trail")
+        return self
+
     def ctl(self, *arguments, check=True):
         """posternctl: what it prints; (status, text) with check=False."""
         result = subprocess.run(

@@ -20,14 +20,6 @@ from postern import wait_until
 CLEAN = "Nothing to see here.\n"
 
 
-def has_trail(server):
-    """Wait until a session has one: right after the start it may not."""
-    def session_has_one():
-        return not server.rcpt("nobody@example.org").id.startswith("zzz")
-    wait_until(session_has_one, what="trail")
-    return server
-
-
 def section(clamd, keys="timeout = 10s", virus="refuse"):
     """A section of postern.conf."""
     return '%sclamd "%s" {{ %s }}\n' % (
@@ -184,7 +176,7 @@ def test_tcp(make_server):
 def test_gone_and_back(make_server):
     daemon = Clamd()
     try:
-        server = has_trail(make_server(checks=section(daemon)))
+        server = make_server(checks=section(daemon)).await_trail()
         daemon.kill()
         reply = server.deliver("alice@example.org", new_message(body=CLEAN))
         assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
@@ -346,7 +338,7 @@ def test_name_is_cleaned(make_server):
 
 def test_mark_and_off(make_server, clamd):
     virus = new_message(body=EICAR + "\n")
-    server = has_trail(make_server(checks=section(clamd, virus="mark")))
+    server = make_server(checks=section(clamd, virus="mark")).await_trail()
     reply = server.deliver("alice@example.org", virus)
     assert reply.code == 250, reply
     wait_until(lambda: "Test.Eicar" in trail(server, reply), what="trail")

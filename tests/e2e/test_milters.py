@@ -383,7 +383,7 @@ def test_added_recipient_whose_mailbox_is_full(make_server):
     try:
         server = make_server(checks=section(program),
                              users="alice\ntiny quota=4K\n")
-        has_trail(server)
+        server.await_trail()
         for size in (0, 30000):
             reply = server.deliver("alice@example.org", asks(
                 "X-Do: rcpt tiny@example.org", body="x" * 70 + "\n" +
@@ -446,15 +446,9 @@ def disposing(make_module_server, program):
             servers[word] = make_module_server(
                 checks=section(program, "discard = " + word),
                 limits="errors_per_session = 0")
-            has_trail(servers[word])
+            servers[word].await_trail()
         return servers[word]
     return make
-
-
-def has_trail(server):
-    """Wait until a session has one: right after the start it may not."""
-    wait_until(lambda: not server.rcpt("nobody@example.org").id.startswith(
-        "zzz"), what="trail")
 
 
 def trail_has(server, reply, *words):
@@ -813,7 +807,7 @@ def test_each_that_is_silent_is_in_the_trail(make_server):
     try:
         server = make_server(checks="".join(
             section(fake, "on_failure = mark") for fake in fakes))
-        has_trail(server)
+        server.await_trail()
         reply = server.deliver("alice@example.org", asks())
         assert reply.code == 250
         trail_has(server, reply, *(fake.endpoint for fake in fakes))
@@ -848,7 +842,7 @@ def test_progress_has_an_end(make_server, keys, want):
             section(fake, "timeout = 3s " + keys) for fake in fakes))
         server.environment["POSTERN_SHORT_CHECKS"] = "1"
         server.start()
-        has_trail(server)
+        server.await_trail()
         began = time.monotonic()
         reply = server.deliver("alice@example.org", asks())
         assert said(reply, want), reply
@@ -875,6 +869,44 @@ def test_down_and_up_again(make_server):
         assert server.deliver("alice@example.org", asks()).code == 250
     finally:
         milter.close()
+
+
+class Busy(Fake):
+    """It has no room for connections for a while."""
+
+    def serve(self):
+        nap(3)
+        super().serve()
+
+
+def test_busy_is_not_down(make_server):
+    """The queue of its socket is full: those who wait are served in the
+    end, and one whose time is over reads 451."""
+    fake = Busy(play_until(b"?", closes))
+    fake.listener.listen(0)
+    try:
+        server = make_server(checks=section(fake, "timeout = 20s"))
+        clients = [server.connect() for _ in range(8)]
+        for c in clients:
+            c.send(b"EHLO x.example\r\nMAIL FROM:<s@x.example>\r\n")
+        for c in clients:
+            assert [r.code for r in c.replies(2)] == [250, 250]
+            c.close()
+        assert not server.events("milter_failed")
+    finally:
+        fake.close()
+    fake = Busy(play_until(b"?", closes))
+    fake.listener.listen(0)
+    try:
+        server = make_server(checks=section(fake, "timeout = 1s"))
+        clients = [server.connect() for _ in range(8)]
+        for c in clients:
+            c.send(b"EHLO x.example\r\nMAIL FROM:<s@x.example>\r\n")
+        assert {c.replies(2)[1].code for c in clients} == {451}
+        for c in clients:
+            c.close()
+    finally:
+        fake.close()
 
 
 def test_tcp_down(make_server):

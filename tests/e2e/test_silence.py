@@ -134,7 +134,7 @@ def run(case, how):
     """(reply, its command, seconds, copies meanwhile, the trail of it)."""
     with contextlib.ExitStack() as stack:
         house = House(case, stack)
-        server, message = house.server, new_message()
+        server, message = house.server.await_trail(), new_message()
         end = house.silence(how)
         try:
             began = time.monotonic()
