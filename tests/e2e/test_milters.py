@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -31,8 +32,11 @@ def asks(*lines, body="Hello.\n"):
 
 
 def why(server, reply):
-    """What posternctl says about the id in a reply."""
-    return server.ctl("why", reply.id)
+    """What posternctl says about the id in a reply, once it is there."""
+    def found():
+        status, text = server.ctl("why", reply.id, check=False)
+        return text if status == 0 else None
+    return wait_until(found, what="trail of %r" % reply)
 
 
 def said(reply, want):
@@ -872,23 +876,33 @@ def test_down_and_up_again(make_server):
 
 
 class Busy(Fake):
-    """It has no room for connections for a while."""
+    """It has no room for connections until it is free."""
+
+    def __init__(self, talk):
+        self.free = threading.Event()
+        super().__init__(talk)
+        self.listener.listen(0)
 
     def serve(self):
-        nap(3)
+        self.free.wait()
         super().serve()
+
+    def close(self):
+        super().close()
+        self.free.set()
 
 
 def test_busy_is_not_down(make_server):
     """The queue of its socket is full: those who wait are served in the
     end, and one whose time is over reads 451."""
     fake = Busy(play_until(b"?", closes))
-    fake.listener.listen(0)
     try:
-        server = make_server(checks=section(fake, "timeout = 20s"))
+        server = make_server(checks=section(fake, "timeout = 60s"))
         clients = [server.connect() for _ in range(8)]
         for c in clients:
             c.send(b"EHLO x.example\r\nMAIL FROM:<s@x.example>\r\n")
+        nap(1)
+        fake.free.set()
         for c in clients:
             assert [r.code for r in c.replies(2)] == [250, 250]
             c.close()
@@ -896,7 +910,6 @@ def test_busy_is_not_down(make_server):
     finally:
         fake.close()
     fake = Busy(play_until(b"?", closes))
-    fake.listener.listen(0)
     try:
         server = make_server(checks=section(fake, "timeout = 1s"))
         clients = [server.connect() for _ in range(8)]
