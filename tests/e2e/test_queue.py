@@ -32,6 +32,7 @@ def test_message_goes_out(lab):
     assert lab.ledger == [("m1@example.org", "bob@example.net")]
     lab.wait(lab.is_empty)
     assert lab.mailboxes == {}
+    lab.wait(lambda: lab.queue.events("sent"))
     assert lab.queue.events("sent")[0]["queue"] == queue_id
 
 
@@ -144,7 +145,7 @@ def test_null_reverse_path_has_no_bounce(lab):
     lab.submit(["bob@example.net"], reverse_path="")
     lab.wait(lab.is_empty)
     assert lab.jobs[0].reverse_path == ""
-    assert lab.queue.events("failed")
+    lab.wait(lambda: lab.queue.events("failed"))
     assert lab.mailboxes == {} and lab.asked_mailboxes == []
 
 
