@@ -54,7 +54,8 @@ struct spool_visitor {
 /*
  * At start: tell every message that is to be sent or reported, drop what was
  * never committed, set aside what cannot be read, remove spare files and
- * bodies without an envelope. 0, or a negative errno when a folder cannot be read.
+ * bodies without an envelope. 0, or a negative errno when a folder cannot be
+ * read.
  */
 int spool_load(struct spool *spool, const struct spool_visitor *visitor);
 
