@@ -17,9 +17,7 @@ MESSAGES = 100000
 START_GOAL_S = 5
 LIST_GOAL_S = 1
 MEMORY_GOAL_MIB = 64
-# Of what it is with an empty queue. The file system asks something for
-# folders of so many names: each name that comes or goes is in another block.
-RATE_GOAL = 0.75
+RATE_GOAL = 0.9             # of what it is with an empty queue
 
 
 class BacklogPostern(outbound.OutboundPostern):
