@@ -96,7 +96,7 @@ $(BUILD)/bench/%_drive: $(BUILD)/obj/tests/bench/%_drive.o $(ARCHIVES)
 unit: $(patsubst %,$(BUILD)/unit/%,$(UNIT_TESTS))
 
 # Postern beside Postfix; tests/bench/run.py says how.
-bench: all $(BUILD)/bench/judge_drive
+bench: all $(patsubst %,$(BUILD)/bench/%_drive,judge spool)
 	tests/bench/run.py $(BUILD)
 	/usr/bin/python3 tests/bench/guesses.py $(BUILD)
 

@@ -123,6 +123,14 @@ state_dir_open(struct supervisor *s)
 	folder(s, "spool", ROLE_QUEUE, ROLE_QUEUE, 0700);
 }
 
+/* Files that are of no message any more (queue/spares.h). */
+static bool
+is_spare(const FTSENT *entry)
+{
+	return entry->fts_info == FTS_F && entry->fts_level == 2 &&
+	    strcmp(entry->fts_parent->fts_name, "spare") == 0;
+}
+
 /*
  * queue makes one folder per state of a message; one that holds nothing has
  * empty folders, or none.
@@ -139,7 +147,7 @@ state_dir_has_queued(const struct supervisor *s)
 	snprintf(path, sizeof path, "%s/spool", s->current->config->state_dir);
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
 	while (tree != NULL && !has_any && (entry = fts_read(tree)) != NULL)
-		has_any = entry->fts_info == FTS_F;
+		has_any = entry->fts_info == FTS_F && !is_spare(entry);
 	if (tree != NULL)
 		fts_close(tree);
 	return has_any;

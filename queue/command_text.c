@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "command_text.h"
+#include "file_io.h"
 #include "mail_date.h"
 #include "messages.h"
+
+#define KEEP_MAX 65536		/* octets of a listing in memory */
 
 bool
 command_duration(struct slice text, uint32_t *seconds)
@@ -37,6 +40,7 @@ command_duration(struct slice text, uint32_t *seconds)
 struct list {
 	struct slice filter;
 	struct slice user;		/* "" is everybody */
+	int fd;
 	struct queued **messages;
 	size_t n;
 };
@@ -155,6 +159,16 @@ put_message(struct buf *out, const struct queued *m)
 	return error ? error : buf_puts(out, "\n");
 }
 
+/* A listing of all would take more memory than all that is listed. */
+static int
+put_aside(struct buf *out, int fd)
+{
+	int error = file_write(fd, buf_slice(out));
+
+	out->size = 0;
+	return error;
+}
+
 static int
 put_list(struct buf *out, const struct list *list)
 {
@@ -168,6 +182,8 @@ put_list(struct buf *out, const struct list *list)
 	for (size_t i = 0; i < list->n && !error; i++) {
 		bytes += list->messages[i]->size_bytes;
 		error = put_message(out, list->messages[i]);
+		if (!error && out->size > KEEP_MAX)
+			error = put_aside(out, list->fd);
 	}
 	return error ? error : buf_printf(out,
 	    "-- %llu Kbytes in %zu Request%s.\n",
@@ -192,17 +208,18 @@ write_list(struct buf *out, struct queue *q, struct list *list)
 }
 
 int
-listing_write(struct buf *out, struct queue *q, struct slice filter)
+listing_write(struct buf *out, int fd, struct queue *q, struct slice filter)
 {
-	struct list list = { .filter = filter };
+	struct list list = { .fd = fd, .filter = filter };
 
 	return write_list(out, q, &list);
 }
 
 int
-listing_write_own(struct buf *out, struct queue *q, struct slice user)
+listing_write_own(struct buf *out, int fd, struct queue *q,
+    struct slice user)
 {
-	struct list list = { .user = user };
+	struct list list = { .fd = fd, .user = user };
 
 	return write_list(out, q, &list);
 }

@@ -10,11 +10,14 @@
 /*
  * The queue as mailq shows it, oldest first: in the columns of Postfix,
  * which people and scripts know. filter is "", a destination, or a sender.
- * 0, -ENOBUFS or -ENOMEM.
+ * The end of it is in out, what comes before is written to fd. 0 or a
+ * negative errno.
  */
-int listing_write(struct buf *out, struct queue *q, struct slice filter);
+int listing_write(struct buf *out, int fd, struct queue *q,
+    struct slice filter);
 /* The same of one account's messages; "" is everybody's. */
-int listing_write_own(struct buf *out, struct queue *q, struct slice user);
+int listing_write_own(struct buf *out, int fd, struct queue *q,
+    struct slice user);
 /* All about one message, whose envelope is open. */
 int show_write(struct buf *out, const struct queue *q,
     const struct queued *m);

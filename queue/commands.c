@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "command_text.h"
+#include "file_io.h"
 #include "log.h"
 #include "message.h"
 #include "messages.h"
@@ -22,6 +23,7 @@ struct command {
 	const struct queue_command *ask;
 	struct slice word, rest;	/* of its argument */
 	struct buf *out;
+	int fd;				/* of the answer, before out */
 	bool is_good;
 	int64_t until_s;		/* hold */
 	uint32_t n;			/* messages that it was done to */
@@ -247,7 +249,8 @@ command_flush(struct command *c)
 static void
 command_list(struct command *c)
 {
-	c->is_good = listing_write(c->out, c->queue, c->word) == 0;
+	c->is_good = listing_write(c->out, c->fd, c->queue,
+	    c->word) == 0;
 }
 
 static void
@@ -305,43 +308,22 @@ static void (*const handlers[QUEUE_VERB_COUNT])(struct command *c) = {
 
 /* ---- the answer ---- */
 
-static int
-seal(const struct buf *text)
-{
-	int fd = message_create("queue");
-	size_t at = 0;
-
-	while (fd >= 0 && at < text->size) {
-		ssize_t n = write(fd, text->data + at, text->size - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			close(fd);
-			return -1;
-		}
-		at += (size_t)n;
-	}
-	if (fd >= 0 && message_seal(fd) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* Whoever cannot be answered hears nothing: "it does not answer". */
+/*
+ * What is in fd already, and text; closes fd. Whoever cannot be answered
+ * hears nothing: "it does not answer".
+ */
 static void
-answer(struct channel *ch, uint32_t question, const struct buf *text,
+answer(struct channel *ch, uint32_t question, int fd, const struct buf *text,
     bool is_good)
 {
 	static struct ipc_writer w;	/* large */
-	int fd = seal(text);
 
-	if (fd < 0)
-		return;
-	ipc_writer_init(&w);
-	ipc_put_u8(&w, is_good);
-	(void)channel_answer(ch, question, QUEUE_COMMAND_ANSWER, &w, fd);
+	if (file_write(fd, buf_slice(text)) == 0 && message_seal(fd) == 0) {
+		ipc_writer_init(&w);
+		ipc_put_u8(&w, is_good);
+		(void)channel_answer(ch, question, QUEUE_COMMAND_ANSWER, &w,
+		    fd);
+	}
 	close(fd);
 }
 
@@ -352,7 +334,7 @@ queue_on_own(struct channel *ch, struct ipc_message *m, void *arg)
 	struct buf out = { .maximum = TEXT_MAX };
 	struct voucher v;
 	bool is_good;
-	int error;
+	int error, fd;
 
 	if (m->id == 0 || !get_voucher(&m->body, &v) ||
 	    !ipc_reader_is_done(&m->body))
@@ -361,9 +343,12 @@ queue_on_own(struct channel *ch, struct ipc_message *m, void *arg)
 	    (uint64_t)clock_wall_s());
 	if (error == -EACCES)
 		return false;
-	is_good = error == 0 && listing_write_own(&out, peer->queue,
+	fd = message_create("queue");
+	if (fd < 0)
+		return true;
+	is_good = error == 0 && listing_write_own(&out, fd, peer->queue,
 	    slice_equals(v.user, SLICE("root")) ? SLICE("") : v.user) == 0;
-	answer(ch, m->id, &out, is_good);
+	answer(ch, m->id, fd, &out, is_good);
 	buf_free(&out);
 	return true;
 }
@@ -384,8 +369,11 @@ on_command(struct channel *ch, struct ipc_message *m, void *arg)
 	n += n < ask.argument.size;
 	c.rest = (struct slice){ ask.argument.data + n,
 		ask.argument.size - n };
+	c.fd = message_create("queue");
+	if (c.fd < 0)
+		return true;
 	handlers[ask.verb](&c);
-	answer(ch, m->id, &out, c.is_good);
+	answer(ch, m->id, c.fd, &out, c.is_good);
 	buf_free(&out);
 	return true;
 }

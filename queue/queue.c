@@ -32,6 +32,7 @@
 #include "sending.h"
 
 #define REMOVALS_MS 200		/* until removed names are durable */
+#define TRIM_MS 1000		/* spare files that nobody needed go then */
 #define SLEEP_MOST_S 600
 #define STOP_MS 15000		/* for what relay has under way */
 
@@ -50,6 +51,15 @@ queue_want_work(struct queue *q)
 {
 	if (!loop_timer_is_running(&q->work))
 		loop_timer_start(q->c.loop, &q->work, 0, on_work, q);
+}
+
+static void
+on_trim(struct loop_timer *timer, void *arg)
+{
+	struct queue *q = arg;
+
+	if (spool_trim(q->spool))
+		loop_timer_start(q->c.loop, timer, TRIM_MS, on_trim, q);
 }
 
 static void
@@ -103,6 +113,7 @@ stop_now(struct queue *q)
 {
 	flush_all_changes(q);
 	spool_flush(q->spool);
+	spool_drop_spares(q->spool);
 	loop_stop(q->c.loop);
 }
 
@@ -114,6 +125,8 @@ on_work(struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	messages_tick(q);
+	if (spool_has_removed(q->spool) && !loop_timer_is_running(&q->trim))
+		loop_timer_start(q->c.loop, &q->trim, TRIM_MS, on_trim, q);
 	flush_all_changes(q);
 	if (!q->is_stopping)
 		jobs_start(q);

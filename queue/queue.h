@@ -77,7 +77,7 @@ struct queue {
 	struct job *jobs;
 	uint32_t n_jobs, last_job;
 	uint64_t last_delivery;		/* transaction at deliver */
-	struct loop_timer work, sleep, removals, saves, stop_limit;
+	struct loop_timer work, sleep, removals, trim, saves, stop_limit;
 	bool is_stopping;
 	/* since the start */
 	uint64_t n_taken, n_sent, n_failed, n_reports, n_damaged;

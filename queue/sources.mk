@@ -15,6 +15,7 @@ QUEUE_SRCS = \
 	queue/reports.c \
 	queue/results.c \
 	queue/schedule.c \
+	queue/spares.c \
 	queue/spool.c \
 	queue/spool_load.c \
 	queue/tags.c \

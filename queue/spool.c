@@ -18,9 +18,10 @@
 #include "spool_files.h"
 
 #define CHUNK_MAX (1u << 30)
+#define FLUSH_EARLY_MIN 65536	/* smaller ones go with the others */
 
 const char *const spool_folder_names[SPOOL_N_FOLDERS] = {
-	"prepared", "active", "failed", "bodies", "damaged",
+	"prepared", "active", "failed", "bodies", "damaged", "spare",
 };
 
 /* ---- opening ---- */
@@ -68,6 +69,7 @@ spool_open(struct spool **to)
 	}
 	if (error == 0)
 		error = learn_device(spool);
+	spares_init(&spool->spares, spool->folders[SPOOL_SPARE]);
 	if (error)
 		spool_close(&spool);
 	*to = spool;
@@ -79,6 +81,7 @@ spool_close(struct spool **spool)
 {
 	if (*spool == NULL)
 		return;
+	spares_clear(&(*spool)->spares);
 	for (int i = 0; i < SPOOL_N_FOLDERS; i++)
 		if ((*spool)->folders[i] >= 0)
 			close((*spool)->folders[i]);
@@ -89,18 +92,39 @@ spool_close(struct spool **spool)
 
 /* ---- files ---- */
 
+/* A new file, or a spare one: then its octets are still there. */
 static int
-create(const struct spool *spool, enum spool_folder folder, const char *name,
+create(struct spool *spool, enum spool_folder folder, const char *name,
     int flags)
 {
 	int error = FAULT("queue.create");
-	int fd;
+	int fd = -1;
 
 	if (error)
 		return -error;
+	if (folder == SPOOL_BODIES)
+		fd = spares_take(&spool->spares, SPARE_BODY,
+		    spool->folders[folder], name);
+	else if (folder == SPOOL_PREPARED)
+		fd = spares_take(&spool->spares, SPARE_ENVELOPE,
+		    spool->folders[folder], name);
+	if (fd >= 0)
+		return fd;
 	fd = openat(spool->folders[folder], name, O_WRONLY | O_CREAT |
 	    O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Off with what a spare file had behind our octets. */
+static int
+cut_at(int fd, uint64_t size_bytes)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || ((uint64_t)st.st_size > size_bytes &&
+	    ftruncate(fd, (off_t)size_bytes) < 0))
+		return -errno;
+	return 0;
 }
 
 static int
@@ -141,6 +165,8 @@ write_envelope(struct spool *spool, const struct envelope *e,
 	if (!error)
 		error = file_write(fd, buf_slice(&spool->text));
 	if (!error)
+		error = cut_at(fd, spool->text.size);
+	if (!error)
 		return fd;
 	close(fd);
 	(void)unlinkat(spool->folders[folder], name, 0);
@@ -156,6 +182,8 @@ write_body(struct spool *spool, const char *name, int message_fd,
 	if (fd < 0)
 		return fd;
 	error = copy_message(fd, message_fd, size_bytes);
+	if (!error)
+		error = cut_at(fd, size_bytes);
 	if (!error)
 		return fd;
 	close(fd);
@@ -177,15 +205,28 @@ move(struct spool *spool, enum spool_folder from, const char *old,
 	return -error;
 }
 
+/* Where it may be, the file is kept for another message. */
 static int
-drop(struct spool *spool, enum spool_folder folder, const char *name)
+remove_file(struct spool *spool, enum spool_folder folder, const char *name,
+    bool is_kept)
 {
+	enum spare_kind kind = folder == SPOOL_BODIES ? SPARE_BODY :
+	    SPARE_ENVELOPE;
 	int error = FAULT("queue.unlink");
 
+	if (!error && is_kept && spares_keep(&spool->spares, kind,
+	    spool->folders[folder], name))
+		return 0;
 	if (!error && unlinkat(spool->folders[folder], name, 0) < 0 &&
 	    errno != ENOENT)
 		error = errno;
 	return -error;
+}
+
+static int
+drop(struct spool *spool, enum spool_folder folder, const char *name)
+{
+	return remove_file(spool, folder, name, false);
 }
 
 static void
@@ -231,7 +272,8 @@ spool_prepare(struct spool *spool, const struct envelope *e,
 		(void)drop(spool, SPOOL_BODIES, name);
 		return fd;
 	}
-	flush_begin(body_fd);
+	if (e->size_bytes >= FLUSH_EARLY_MIN)
+		flush_begin(body_fd);
 	change = change_new(spool, SPOOL_STEP_PREPARE, e->id, SPOOL_PREPARED);
 	change->body_fd = body_fd;
 	change->envelope_fd = fd;
@@ -383,6 +425,7 @@ spool_flush(struct spool *spool)
 	FAULT_STEP("queue.after-files");
 	rename_replaced(spool);
 	error = flush_folders(spool);
+	spares_settle(&spool->spares, error == 0);
 	FAULT_STEP("queue.after-flush");
 	spool->has_removed = false;
 	/* done may ask for more: that is the next batch */
@@ -431,17 +474,31 @@ spool_fail(struct spool *spool, uint64_t id)
 int
 spool_remove(struct spool *spool, uint64_t id, enum spool_folder folder)
 {
+	/* a flush makes it durable that the message has gone, see spares.h */
+	bool is_kept = folder != SPOOL_PREPARED;
 	char name[ENVELOPE_ID_SIZE];
 	int error;
 
 	envelope_id_write(name, id);
-	error = drop(spool, folder, name);
+	error = remove_file(spool, folder, name, is_kept);
 	if (error)
 		return error;
 	if (folder != SPOOL_PREPARED)
 		spool->has_removed = spool->is_dirty[folder] = true;
 	FAULT_STEP("queue.half-removed");
-	return drop(spool, SPOOL_BODIES, name);
+	return remove_file(spool, SPOOL_BODIES, name, is_kept);
+}
+
+bool
+spool_trim(struct spool *spool)
+{
+	return spares_trim(&spool->spares);
+}
+
+void
+spool_drop_spares(struct spool *spool)
+{
+	spares_clear(&spool->spares);
 }
 
 int

@@ -6,6 +6,7 @@
  *	     \--> (dropped)           \--> (gone)
  *	bodies/ID    one for each envelope, from PREPARE until it is gone
  *	damaged/     what start found and could not read; nobody looks in there
+ *	spare/       files of messages that are gone (spares.h), for seconds
  *
  * An envelope (envelope.h) moves from folder to folder; its body stays where
  * it is, so that each step is one rename. failed/ is where a message waits
@@ -34,7 +35,7 @@
 struct spool;
 
 enum spool_folder { SPOOL_PREPARED, SPOOL_ACTIVE, SPOOL_FAILED, SPOOL_BODIES,
-	SPOOL_DAMAGED, SPOOL_N_FOLDERS };
+	SPOOL_DAMAGED, SPOOL_SPARE, SPOOL_N_FOLDERS };
 
 /* error is 0 or a negative errno: then it is as if it had not been asked. */
 typedef void spool_done_fn(void *arg, int error);
@@ -52,8 +53,9 @@ struct spool_visitor {
 };
 /*
  * At start: tell every message that is to be sent or reported, drop what was
- * never committed, set aside what cannot be read, remove bodies without an
- * envelope. 0, or a negative errno when a folder cannot be read.
+ * never committed, set aside what cannot be read, remove spare files and
+ * bodies without an envelope. 0, or a negative errno when a folder cannot be
+ * read.
  */
 int spool_load(struct spool *spool, const struct spool_visitor *visitor);
 
@@ -82,8 +84,16 @@ bool spool_has_removed(const struct spool *spool);
 
 /* From active/ to failed/: every recipient has its answer. */
 int spool_fail(struct spool *spool, uint64_t id);
-/* Envelope and body. 0 or a negative errno; -ENOENT is success. */
+/*
+ * Envelope and body. 0 or a negative errno; -ENOENT is success. Their files
+ * may stay in spare/, to be written over by the next message.
+ */
 int spool_remove(struct spool *spool, uint64_t id, enum spool_folder folder);
+/* Each second or so: remove the spare files that nobody needed since the
+ * last time. False: there are none left. */
+bool spool_trim(struct spool *spool);
+/* All of them. */
+void spool_drop_spares(struct spool *spool);
 /* -EBADMSG when it is damaged: it has been set aside then. */
 int spool_read(struct spool *spool, uint64_t id, enum spool_folder folder,
     struct envelope **e);

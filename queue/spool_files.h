@@ -6,6 +6,7 @@
 #define QUEUE_SPOOL_FILES_H
 
 #include <sys/types.h>
+#include "spares.h"
 #include "spool.h"
 
 #define SPOOL_BATCH 256			/* changes of one flush */
@@ -32,6 +33,7 @@ struct spool {
 	struct spool_change rooms[2][SPOOL_BATCH];
 	struct spool_change *changes;	/* one of the rooms */
 	size_t n_changes;
+	struct spares spares;
 	struct buf text;		/* kept for its memory */
 };
 

@@ -194,11 +194,11 @@ load_envelope(struct load *load, const char *name)
 	load->visitor->found(e, load->folder, load->visitor->arg);
 }
 
-/* Never committed: its submitter has not been told yes. */
+/* Never committed: its submitter has not been told yes. Or a spare file. */
 static void
-load_prepared(struct load *load, const char *name)
+load_nothing(struct load *load, const char *name)
 {
-	(void)unlinkat(load->spool->folders[SPOOL_PREPARED], name, 0);
+	(void)unlinkat(load->spool->folders[load->folder], name, 0);
 }
 
 static void
@@ -305,7 +305,9 @@ spool_load(struct spool *spool, const struct spool_visitor *visitor)
 	if (!error)
 		error = each_name(&load, SPOOL_FAILED, load_envelope);
 	if (!error)
-		error = each_name(&load, SPOOL_PREPARED, load_prepared);
+		error = each_name(&load, SPOOL_PREPARED, load_nothing);
+	if (!error)
+		error = each_name(&load, SPOOL_SPARE, load_nothing);
 	if (!error && load.known.n > 0)
 		qsort(load.known.ids, load.known.n, sizeof *load.known.ids,
 		    compare);

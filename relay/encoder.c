@@ -82,6 +82,27 @@ encode(struct encoder *e, char *to, const char *from, size_t size)
 	return to;
 }
 
+/* A converted message says so only when it is asked for more. */
+static bool
+is_last(const struct encoder *e, ssize_t n)
+{
+	return n == 0 || (e->seven_bit == NULL && e->at == e->source->size);
+}
+
+static char *
+finish(struct encoder *e, char *to)
+{
+	if (e->is_in_line || e->has_cr)
+		to = line_end(e, to);
+	if (e->form == ENCODER_DATA) {
+		*to++ = '.';
+		to = line_end(e, to);
+	}
+	e->has_cr = false;
+	e->is_over = true;
+	return to;
+}
+
 int
 encoder_next(struct encoder *e, struct buf *out)
 {
@@ -92,15 +113,7 @@ encoder_next(struct encoder *e, struct buf *out)
 	if (n < 0)
 		return (int)n;
 	end = encode(e, end, from, (size_t)n);
-	if (n == 0) {
-		if (e->is_in_line || e->has_cr)
-			end = line_end(e, end);
-		if (e->form == ENCODER_DATA) {
-			*end++ = '.';
-			end = line_end(e, end);
-		}
-		e->has_cr = false;
-		e->is_over = true;
-	}
+	if (is_last(e, n))
+		end = finish(e, end);
 	return buf_append(out, to, (size_t)(end - to));
 }

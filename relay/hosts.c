@@ -43,7 +43,8 @@ net_address_equals(const struct net_address *a, const struct net_address *b)
 /* ---- MX ---- */
 
 static void
-host_add(struct hosts *h, uint16_t preference, const char *name)
+host_add(struct hosts *h, uint16_t preference, uint32_t order,
+    const char *name)
 {
 	struct host *host;
 
@@ -56,7 +57,7 @@ host_add(struct hosts *h, uint16_t preference, const char *name)
 	memset(host, 0, sizeof *host);
 	(void)slice_copy(host->name, sizeof host->name, slice_of(name));
 	host->preference = preference;
-	host->order = arc4random();
+	host->order = order;
 	host->is_own = strcasecmp(name, h->settings->hostname) == 0;
 }
 
@@ -89,11 +90,12 @@ add_sorted(struct hosts *h, const struct dns_answer *a)
 		    name.size == 0 || slice_has_control(name) ||
 		    !dns_name(all[n].name, name))
 			continue;
-		all[n++].order = arc4random();
+		/* a system call each: not where there is nothing to choose */
+		all[n++].order = a->n_records > 1 ? arc4random() : 0;
 	}
 	qsort(all, n, sizeof *all, compare_mx);
 	for (size_t i = 0; i < n; i++)
-		host_add(h, all[i].preference, all[i].name);
+		host_add(h, all[i].preference, all[i].order, all[i].name);
 }
 
 /* "." alone: the domain takes no mail (RFC 7505). */
@@ -122,7 +124,7 @@ hosts_take_mx(struct hosts *h, const struct dns_answer *a)
 	case DNS_NO_DATA:
 		h->is_implicit = true;
 		h->is_secure = a->is_secure;
-		host_add(h, 0, h->domain);
+		host_add(h, 0, 0, h->domain);
 		return;
 	case DNS_OK:
 		break;
@@ -225,7 +227,7 @@ hosts_of_address(struct hosts *h, const struct hosts_settings *settings,
 		return false;
 	(void)slice_copy(h->domain, sizeof h->domain, slice_of(text));
 	h->is_implicit = true;
-	host_add(h, 0, text);
+	host_add(h, 0, 0, text);
 	h->list[0].addresses[0] = a;
 	h->list[0].n_addresses = 1;
 	h->list[0].n_v4 = a.family == AF_INET;

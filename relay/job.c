@@ -43,7 +43,8 @@ job_free(struct job *job)
 		job->next->previous = job->previous;
 	r->n_jobs--;
 	hosts_forget(&job->hosts);
-	sts_forget(r->sts, job);
+	if (job->waits_for_sts)
+		sts_forget(r->sts, job);
 	sts_release(&job->sts);
 	connector_stop(&job->connector);
 	loop_timer_stop(r->c.loop, &job->deadline);
@@ -254,6 +255,7 @@ on_sts(void *arg, struct sts_policy *policy)
 {
 	struct job *job = arg;
 
+	job->waits_for_sts = false;
 	sts_release(&job->sts);
 	job->sts = policy;
 	all_known(job);
@@ -357,6 +359,7 @@ look_up(struct job *job)
 	} else {
 		/* both may answer from within, and the last one may free */
 		job->n_waits = 2;
+		job->waits_for_sts = true;
 		sts_find(r->sts, name, job, on_sts);
 		hosts_find(&job->hosts, &r->settings.hosts, r->resolver,
 		    name, on_hosts, job);

@@ -53,6 +53,7 @@ struct job {
 	struct hosts hosts;
 	struct sts_policy *sts;		/* NULL: none */
 	unsigned n_waits;		/* hosts, policy */
+	bool waits_for_sts;
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target, n_tried;
 	bool is_waiting;		/* for a place at its target */

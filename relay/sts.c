@@ -16,6 +16,7 @@
 #include "sts.h"
 
 #define DNS_MS 15000		/* of one question: mail waits for it */
+#define BUCKETS 1024		/* a power of two */
 
 struct sts_policy {
 	unsigned n_owners;
@@ -32,7 +33,7 @@ struct waiter {
 };
 
 struct entry {
-	struct entry *next;
+	struct entry *next, *next_in_bucket;
 	struct sts *sts;
 	enum entry_state state;
 	char domain[DNS_NAME_MAX + 1];
@@ -49,6 +50,7 @@ struct sts {
 	struct relay *relay;
 	struct fetcher *fetcher;
 	struct entry *entries;
+	struct entry *buckets[BUCKETS];	/* the same, by their domain */
 	size_t n_entries;
 };
 
@@ -82,6 +84,16 @@ sts_has_host(const struct sts_policy *p, const char *host)
 
 /* ---- entries ---- */
 
+static struct entry **
+bucket_of(struct sts *s, const char *domain)
+{
+	uint32_t h = 2166136261u;	/* FNV-1a */
+
+	for (; *domain != '\0'; domain++)
+		h = (h ^ (unsigned char)*domain) * 16777619u;
+	return &s->buckets[h & (BUCKETS - 1)];
+}
+
 static void
 entry_free(struct sts *s, struct entry *e)
 {
@@ -90,6 +102,10 @@ entry_free(struct sts *s, struct entry *e)
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
+	at = bucket_of(s, e->domain);
+	while (*at != e)
+		at = &(*at)->next_in_bucket;
+	*at = e->next_in_bucket;
 	s->n_entries--;
 	sts_release(&e->policy);
 	free(e);
@@ -112,10 +128,10 @@ evict(struct sts *s)
 static struct entry *
 entry_of(struct sts *s, const char *domain)
 {
-	struct entry *e = s->entries;
+	struct entry **bucket = bucket_of(s, domain), *e = *bucket;
 
 	while (e != NULL && strcmp(e->domain, domain) != 0)
-		e = e->next;
+		e = e->next_in_bucket;
 	if (e != NULL)
 		return e;
 	if (s->n_entries >= STS_DOMAINS_MAX)
@@ -128,6 +144,8 @@ entry_of(struct sts *s, const char *domain)
 	(void)slice_copy(e->domain, sizeof e->domain, slice_of(domain));
 	e->next = s->entries;
 	s->entries = e;
+	e->next_in_bucket = *bucket;
+	*bucket = e;
 	s->n_entries++;
 	return e;
 }

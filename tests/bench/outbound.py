@@ -14,7 +14,6 @@ from servers import HERE, write
 SINK = "192.0.2.25"
 SINK_PORT = 25
 SENDER = "user0@example.test"
-NSD_PORT = {"postfix": 5304, "postern": 5305}
 ZONE = """* MX 10 mx
 mx A %s
 """ % SINK
@@ -38,10 +37,12 @@ START_UNBOUND = \
 class Outbound:
     """What both have. Comes before the server in the list of bases."""
 
+    nsd_port = None     # where its name server listens
+
     def prepare(self):
         super().prepare()
         servers.unpack(self.root)
-        folder, port = self.folder + "/checks", NSD_PORT[self.name]
+        folder, port = self.folder + "/checks", self.nsd_port
         write(folder + "/dest.example.zone",
               ZONE_HEAD % "dest.example" + ZONE)
         write(folder + "/nsd.conf", NSD % port +
@@ -52,6 +53,7 @@ class Outbound:
 
 class OutboundPostfix(Outbound, servers.Postfix):
     instance = "postfix-outbound"
+    nsd_port = 5304
 
     def prepare(self):
         super().prepare()
@@ -67,9 +69,10 @@ class OutboundPostfix(Outbound, servers.Postfix):
 
 class OutboundPostern(Outbound, servers.Postern):
     instance = "postern-outbound"
+    nsd_port = 5305
 
     def _complete(self, text):
-        text = text.replace("@DNS@", "127.0.0.1@%d" % NSD_PORT[self.name])
+        text = text.replace("@DNS@", "127.0.0.1@%d" % self.nsd_port)
         text += """
 listen "127.0.0.1:%d" { role = submission  tls = off }
 submitter "127.0.0.0/8" { as = "%s" }

@@ -3,6 +3,7 @@
 
 import statistics
 
+import backlog
 import cases
 
 
@@ -95,6 +96,8 @@ def check_goals(results):
         found.append(("p99 of a verdict at %s that needs no fact, ms" %
                       stage, p99_ms, "< %g" % cases.VERDICT_P99_GOAL_MS,
                       p99_ms < cases.VERDICT_P99_GOAL_MS))
+    if "backlog" in results:
+        found += backlog.goals(results["backlog"])
     return found
 
 
@@ -168,6 +171,8 @@ def print_checks(results):
         runs = [run[stage] for run in results["verdicts"]]
         print("a verdict at %s, all facts given: p50 %.0f us, p99 %.0f us" %
               (stage, median(runs, "p50_us"), median(runs, "p99_us")))
+    if "backlog" in results:
+        print(backlog.describe(results["backlog"]))
 
 
 def print_goals(found):

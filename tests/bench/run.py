@@ -6,7 +6,7 @@ usage: run.py BUILD
 
 Environment: ROUNDS (3), QUICK=1 (one round, fewer messages), ONLY=postfix
 or ONLY=postern, CASES="new20 one" (see cases.py; "waiting" is for sessions
-that wait for DNS, and verdicts).
+that wait for DNS, and verdicts; "backlog" for 100,000 queued messages).
 
 Everything happens below BUILD/bench. Exit status 0 if the goals are met, 1
 if not, 2 if the bench could not run. Needs root (Postfix wants its uids).
@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 
+import backlog
 import cases
 import checked
 import measure
@@ -28,7 +29,9 @@ import servers
 
 PORTS = {"postfix": 2621, "postern": 2622, "sink": 2623,
          "checked postfix": 2624, "checked postern": 2625,
-         "outbound postfix": 2626, "outbound postern": 2627}
+         "outbound postfix": 2626, "outbound postern": 2627,
+         "backlog empty": 2628, "backlog full": 2629}
+OTHER_CASES = {"waiting", "backlog"}
 BUSY_SHARE = 0.15  # of the machine's CPU time, used by others
 TRIES = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -154,9 +157,15 @@ def run_waiting(bench, who, rounds, results):
             server.stop()
 
 
+def run_backlog(bench, who, rounds, results):
+    note("%d queued messages" % backlog.MESSAGES)
+    case = next(c for c in cases.CASES if c.key == "relay1")
+    results["backlog"] = backlog.measure(bench, *who, case, rounds)
+
+
 def select():
     names = os.environ.get("CASES", "").split()
-    unknown = set(names) - {case.key for case in cases.CASES} - {"waiting"}
+    unknown = set(names) - {case.key for case in cases.CASES} - OTHER_CASES
     if unknown:
         sys.exit("no such case: " + " ".join(sorted(unknown)))
     return [c for c in cases.CASES if not names or c.key in names]
@@ -165,7 +174,7 @@ def select():
 def prepare(build):
     """The tools, and the servers, in a network of their own: {False:
     without checks, True: with all, "waiting": with dead DNS, "outbound":
-    mail for elsewhere}."""
+    mail for elsewhere, "backlog": an empty queue and a full one}."""
     tools = os.path.join(build, "bench", "bin")
     subprocess.run(["make", "-s", "-C", HERE, "BIN=" + tools], check=True)
     only = os.environ.get("ONLY", "")
@@ -180,7 +189,10 @@ def prepare(build):
         "outbound": [
             outbound.OutboundPostfix(build, PORTS["outbound postfix"], tools),
             outbound.OutboundPostern(build, PORTS["outbound postern"],
-                                     tools)]}
+                                     tools)],
+        "backlog": [backlog.BacklogPostern(build, PORTS["backlog " + name],
+                                           tools, name == "full")
+                    for name in ("empty", "full")]}
     for kind, who in everybody.items():
         everybody[kind] = [s for s in who if only in ("", s.name)]
         for server in everybody[kind]:
@@ -206,6 +218,8 @@ def run_all(build, results):
     if not names or "waiting" in names:
         results["verdicts"] = [bench.verdicts(build) for _ in range(rounds)]
         run_waiting(bench, everybody["waiting"], rounds, results)
+    if everybody["backlog"] and (not names or "backlog" in names):
+        run_backlog(bench, everybody["backlog"], rounds, results)
 
 
 def main():

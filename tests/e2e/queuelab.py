@@ -383,9 +383,9 @@ class QueueLab:
     # ---- what there is ----
 
     def files(self):
-        """{folder: sorted names}"""
+        """{folder: sorted names} of messages"""
         return {f: sorted(os.listdir(os.path.join(self.spool, f)))
-                for f in os.listdir(self.spool)}
+                for f in os.listdir(self.spool) if f != "spare"}
 
     def envelope(self, queue_id, folder="active"):
         """Its text."""

@@ -54,9 +54,10 @@ class Outbound(Submission):
             return reply
 
     def waiting(self):
-        """Files of the spool."""
+        """Files of messages in the spool."""
         return [os.path.join(folder, name) for folder, _, names in
-                os.walk(self.folder + "/state/spool") for name in names]
+                os.walk(self.folder + "/state/spool")
+                if os.path.basename(folder) != "spare" for name in names]
 
     def wait_sent(self):
         """Until nothing is left to send."""

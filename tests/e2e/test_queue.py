@@ -4,6 +4,7 @@ import email
 import email.policy
 import hashlib
 import os
+import re
 import struct
 import time
 
@@ -32,6 +33,7 @@ def test_message_goes_out(lab):
     assert lab.ledger == [("m1@example.org", "bob@example.net")]
     lab.wait(lab.is_empty)
     assert lab.mailboxes == {}
+    lab.wait(lambda: lab.queue.events("sent"))
     assert lab.queue.events("sent")[0]["queue"] == queue_id
 
 
@@ -144,7 +146,7 @@ def test_null_reverse_path_has_no_bounce(lab):
     lab.submit(["bob@example.net"], reverse_path="")
     lab.wait(lab.is_empty)
     assert lab.jobs[0].reverse_path == ""
-    assert lab.queue.events("failed")
+    lab.wait(lambda: lab.queue.events("failed"))
     assert lab.mailboxes == {} and lab.asked_mailboxes == []
 
 
@@ -291,6 +293,17 @@ def test_lease_ends_by_itself(lab):
     time.sleep(1)
     assert not lab.jobs
     lab.wait(lab.is_empty)
+
+
+def test_long_listing(lab):
+    """More than is kept in memory at a time: all of it, in order, once."""
+    lab.results = lambda job: {"all": (450, "later " + 200 * "x")}
+    ids = [lab.submit(["bob@example.net"]) for _ in range(300)]
+    lab.wait(lambda: lab.command("list")[1].count("(later ") == len(ids))
+    is_good, listing = lab.command("list")
+    assert is_good and len(listing) > 65536
+    assert re.findall(r"^([0-9A-Z]{10}) ", listing, re.M) == ids
+    assert listing.endswith(" in 300 Requests.\n")
 
 
 def test_remove(lab):

@@ -4,6 +4,7 @@
  * one, and a start finds what was committed and nothing else. Faults of the
  * disk and kills are in tests/e2e/test_queue_kill.py.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -250,6 +251,175 @@ test_short_body(void **state)
 	assert_false(spool_is_waiting(spool));
 }
 
+/* ---- spare files ---- */
+
+static ino_t
+inode(const char *place, uint64_t id)
+{
+	char name[ENVELOPE_ID_SIZE], path[64];
+	struct stat st;
+
+	envelope_id_write(name, id);
+	snprintf(path, sizeof path, "%s/%s", place, name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+static unsigned
+count_spares(void)
+{
+	DIR *dir = opendir("spare");
+	unsigned n = 0;
+
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+static void
+body_is(uint64_t id, const char *want)
+{
+	char octets[128];
+	int fd = spool_open_body(spool, id);
+	ssize_t n = read(fd, octets, sizeof octets);
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(octets, want, (size_t)n);
+	close(fd);
+}
+
+/* A long message and a long address, where short ones come after it. */
+static void
+commit_long(uint64_t id)
+{
+	static const char text[] = "Subject: long\n\nhello hello hello\n";
+	struct envelope *e = envelope(id);
+	int fd = memfd_create("long", 0);
+
+	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+	e->size_bytes = sizeof text - 1;
+	e->recipients[0].address = SLICE("a-much-longer-name@example.net");
+	assert_int_equal(spool_prepare(spool, e, fd, done, NULL), 0);
+	spool_flush(spool);
+	assert_int_equal(spool_commit(spool, id, done, NULL), 0);
+	spool_flush(spool);
+	assert_int_equal(last_error, 0);
+	envelope_free(&e);
+	close(fd);
+}
+
+/* The next message has the files of one that is gone, and nothing of it. */
+static void
+test_spare_is_used(void **state)
+{
+	struct envelope *e;
+	ino_t body, head;
+
+	(void)state;
+	commit_long(1);
+	body = inode("bodies", 1);
+	head = inode("active", 1);
+	assert_int_equal(spool_remove(spool, 1, SPOOL_ACTIVE), 0);
+	assert_int_equal(count_spares(), 2);
+	spool_flush(spool);
+	commit(2);
+	assert_true(inode("bodies", 2) == body);
+	assert_true(inode("active", 2) == head);
+	body_is(2, "Subject: x\n\nhello\n");
+	assert_int_equal(spool_read(spool, 2, SPOOL_ACTIVE, &e), 0);
+	assert_true(slice_equals(e->recipients[0].address,
+	    SLICE("bob@example.net")));
+	envelope_free(&e);
+	assert_int_equal(count_spares(), 0);
+}
+
+/* Until the removal is durable a power cut could bring the message back. */
+static void
+test_spare_waits_for_flush(void **state)
+{
+	ino_t body;
+
+	(void)state;
+	commit(1);
+	body = inode("bodies", 1);
+	assert_int_equal(spool_remove(spool, 1, SPOOL_ACTIVE), 0);
+	commit(2);
+	assert_false(inode("bodies", 2) == body);
+	commit(3);
+	assert_true(inode("bodies", 3) == body);
+}
+
+/* Relay has it open still: what it reads must stay the same. */
+static void
+test_spare_is_open(void **state)
+{
+	char octets[64];
+	int fd;
+
+	(void)state;
+	commit_long(1);
+	fd = spool_open_body(spool, 1);
+	assert_int_equal(spool_remove(spool, 1, SPOOL_ACTIVE), 0);
+	spool_flush(spool);
+	commit(2);
+	assert_int_equal(read(fd, octets, sizeof octets), 33);
+	assert_memory_equal(octets, "Subject: long\n", 14);
+	body_is(2, "Subject: x\n\nhello\n");
+	close(fd);
+	assert_int_equal(count_spares(), 0);
+}
+
+/* Some are needed again and again, the others go; all of them at the end. */
+static void
+test_spares_go(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= 10; i++)
+		commit(i);
+	for (uint64_t i = 1; i <= 10; i++)
+		assert_int_equal(spool_remove(spool, i, SPOOL_ACTIVE), 0);
+	spool_flush(spool);
+	assert_int_equal(count_spares(), 20);
+	assert_true(spool_trim(spool));
+	assert_int_equal(count_spares(), 20);
+	commit(11);
+	commit(12);
+	assert_int_equal(spool_remove(spool, 11, SPOOL_ACTIVE), 0);
+	spool_flush(spool);
+	assert_true(spool_trim(spool));
+	assert_int_equal(count_spares(), 2);
+	assert_false(spool_trim(spool));
+	assert_int_equal(count_spares(), 0);
+	assert_int_equal(spool_remove(spool, 12, SPOOL_ACTIVE), 0);
+	spool_drop_spares(spool);
+	assert_int_equal(count_spares(), 0);
+}
+
+/* They are nobody's at a start; and a large one is not kept at all. */
+static void
+test_spares_at_start(void **state)
+{
+	struct envelope *e = envelope(2);
+
+	(void)state;
+	commit(1);
+	assert_int_equal(spool_remove(spool, 1, SPOOL_ACTIVE), 0);
+	load();
+	assert_int_equal(n_found + n_damaged, 0);
+	assert_int_equal(count_spares(), 0);
+	assert_int_equal(ftruncate(body_fd, 1 << 20), 0);
+	e->size_bytes = 1 << 20;
+	assert_int_equal(spool_prepare(spool, e, body_fd, done, NULL), 0);
+	spool_flush(spool);
+	assert_int_equal(spool_commit(spool, 2, done, NULL), 0);
+	spool_flush(spool);
+	envelope_free(&e);
+	assert_int_equal(spool_remove(spool, 2, SPOOL_ACTIVE), 0);
+	assert_int_equal(count_spares(), 1);
+	assert_int_equal(access("spare/b1", F_OK), -1);
+}
+
 int
 main(void)
 {
@@ -260,6 +430,11 @@ main(void)
 		TEST(test_start),
 		TEST(test_damaged),
 		TEST(test_short_body),
+		TEST(test_spare_is_used),
+		TEST(test_spare_waits_for_flush),
+		TEST(test_spare_is_open),
+		TEST(test_spares_go),
+		TEST(test_spares_at_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
