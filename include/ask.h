@@ -163,6 +163,11 @@ enum ask_type {
 	DNS_ANSWER,		/* slice: the octets of put_dns_answer */
 	RESOLVER_STATUS,	/* nothing -> RESOLVER_STATUS: text, one line
 				 * of key=value (control only) */
+	/* relay -> resolver */
+	DNS_ASK_SECURE = 264,	/* struct dns_ask -> DNS_ANSWER, with what is
+				 * known of its security: bogus is DNS_FAILED
+				 * here even while everybody else is given
+				 * answers that were not validated */
 	/* smtpd -> vault */
 	VAULT_SIGN = 288,	/* struct vault_sign -> VAULT_SIGNATURE */
 	VAULT_SIGNATURE,	/* string of octets; empty: refused */
@@ -423,6 +428,7 @@ struct dns_ask {
 	enum dns_type type;
 	struct slice name;		/* as dns_name makes it; "" is root */
 	struct slice network;		/* whose share it counts in; "" none */
+	bool wants_proof;		/* not sent: DNS_ASK_SECURE */
 };
 
 /* ---- policy ---- */

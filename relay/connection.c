@@ -13,6 +13,7 @@
 #include "tls.h"
 
 #define READ_SIZE 16384
+#define DANE_OFF ", DANE is off"
 
 static void step(struct connection *c);
 
@@ -49,8 +50,6 @@ over(struct connection *c)
 	end.address = c->address;
 	end.was_reused = c->is_reused && !c->dialogue.has_answered &&
 	    c->is_delivering;
-	if (job != NULL)
-		job_take_tls(job, c->tls);
 	connection_close(c);
 	if (job != NULL)
 		job_connection_over(job, &end);
@@ -147,8 +146,9 @@ secured(struct connection *c)
 
 	report(c, TLS_RESULT_OK);
 	c->is_authenticated = c->security.tls.check != TLS_CHECK_NOTHING;
-	snprintf(c->tls, sizeof c->tls, "%s %s%s", facts->version,
-	    facts->cipher, proved[c->security.tls.check]);
+	snprintf(c->tls, sizeof c->tls, "%s %s%s%s", facts->version,
+	    facts->cipher, proved[c->security.tls.check],
+	    c->security.is_dane_off ? DANE_OFF : "");
 	dialogue_secured(&c->dialogue);
 }
 
@@ -197,7 +197,6 @@ delivered(struct connection *c)
 	struct job *job = c->job;
 	struct verdict why = c->dialogue.failure;
 
-	job_take_tls(job, c->tls);
 	c->job = NULL;
 	c->is_delivering = false;
 	if (c->dialogue.n_deliveries >= RELAY_MESSAGES_PER_CONNECTION ||
@@ -323,6 +322,8 @@ connection_new(struct relay *r, int fd,
 	(void)slice_copy(c->destination, sizeof c->destination,
 	    slice_of(target->destination));
 	(void)slice_copy(c->host, sizeof c->host, slice_of(target->host));
+	if (c->security.is_dane_off)
+		snprintf(c->tls, sizeof c->tls, "none" DANE_OFF);
 	dialogue_start(&c->dialogue, &c->settings);
 	if (stream_open(&c->stream, r->c.loop, fd, on_event, c) < 0) {
 		free(c);

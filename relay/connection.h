@@ -25,6 +25,7 @@ struct relay;
 struct security {
 	bool wants_tls, requires_tls;
 	struct tls_wanted tls;		/* points into its host */
+	bool is_dane_off;		/* resolver does not validate */
 	enum tls_policy policy;
 };
 

@@ -14,6 +14,22 @@ report(struct job *job, enum tls_policy policy, enum tls_result result)
 	tls_report_add(&job->relay->report, policy, result);
 }
 
+/*
+ * RFC 7672 3.2.2, for usage 2 (with 3 no name matters): the base domain, and
+ * the names that a secure MX was found by.
+ */
+static void
+want_dane_names(const struct hosts *hosts, const struct host *host,
+    struct security *s)
+{
+	s->tls.names[s->tls.n_names++] = host_tlsa_base(host);
+	if (hosts->is_implicit)
+		return;
+	s->tls.names[s->tls.n_names++] = hosts->domain;
+	if (*hosts->canonical != '\0')
+		s->tls.names[s->tls.n_names++] = hosts->canonical;
+}
+
 /* RFC 7672 2.2: records that cannot be used still ask for TLS. */
 static bool
 secure_dane(struct job *job, struct host *host, struct security *s,
@@ -22,13 +38,14 @@ secure_dane(struct job *job, struct host *host, struct security *s,
 	unsigned n_usable = 0;
 
 	s->policy = TLS_POLICY_TLSA;
-	if (host->is_unknown) {
+	if (host->dane == HOST_DANE_UNKNOWN) {
 		report(job, TLS_POLICY_TLSA, TLS_RESULT_DNSSEC_INVALID);
 		verdict_set(why, 451, 7, 5, "the DNS does not answer for the "
 		    "TLSA records of %s", host->name);
 		return false;
 	}
 	s->requires_tls = true;
+	s->tls.sni = host_tlsa_base(host);	/* RFC 7672 8.1 */
 	for (size_t i = 0; i < host->n_tlsa; i++)
 		n_usable += tls_tlsa_is_usable(&host->tlsa[i]);
 	if (n_usable == 0) {
@@ -38,10 +55,7 @@ secure_dane(struct job *job, struct host *host, struct security *s,
 	s->tls.check = TLS_CHECK_DANE;
 	s->tls.tlsa = host->tlsa;
 	s->tls.n_tlsa = host->n_tlsa;
-	s->tls.names[s->tls.n_names++] = host->name;
-	/* RFC 7672 3.2.2: the next hop's name too, as the MX is secure */
-	if (!job->is_smart_host && !job->hosts.is_implicit)
-		s->tls.names[s->tls.n_names++] = job->hosts.domain;
+	want_dane_names(&job->hosts, host, s);
 	return true;
 }
 
@@ -108,7 +122,8 @@ job_secure(struct job *job, struct host *host, struct security *s,
 	if (!net_address_parse(&literal, host->name))
 		s->tls.sni = host->name;
 	if (mode == RELAY_TLS_DANE || mode == RELAY_TLS_REQUIRED) {
-		if (host->has_tlsa)
+		s->is_dane_off = job->hosts.is_unchecked;
+		if (host->dane != HOST_DANE_NONE)
 			is_ok = secure_dane(job, host, s, why);
 		else if (job->sts != NULL)
 			is_ok = secure_sts(job, host, s, why);

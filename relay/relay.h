@@ -35,7 +35,7 @@ struct relay_settings {
 
 struct relay_counts {
 	uint64_t jobs, connections, reused, delivered, deferred, refused;
-	uint64_t hosts_skipped;
+	uint64_t hosts_skipped, dane_off;
 };
 
 struct relay {
@@ -53,6 +53,7 @@ struct relay {
 	size_t n_connections;
 	struct penalties *penalties;
 	struct relay_counts counts;
+	int64_t dane_warned_us;
 	struct tls_report report;
 	struct loop_timer wake;		/* those that wait for a place */
 	bool is_stopping;

@@ -12,6 +12,7 @@ RELAY_SRCS = \
 	relay/hosts_ask.c \
 	relay/job.c \
 	relay/job_security.c \
+	relay/net_address.c \
 	relay/own.c \
 	relay/peers.c \
 	relay/penalties.c \

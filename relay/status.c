@@ -33,13 +33,15 @@ put_status(struct buf *to, const struct relay *r)
 	(void)buf_printf(to, "jobs=%llu jobs_now=%zu jobs_waiting=%u "
 	    "connections=%llu connections_now=%zu connections_idle=%u "
 	    "reused=%llu delivered=%llu deferred=%llu refused=%llu "
-	    "bad_hosts=%zu skipped=%llu", (unsigned long long)n->jobs,
+	    "bad_hosts=%zu skipped=%llu dane_off=%llu",
+	    (unsigned long long)n->jobs,
 	    r->n_jobs, count_waiting(r), (unsigned long long)n->connections,
 	    r->n_connections, count_idle(r), (unsigned long long)n->reused,
 	    (unsigned long long)n->delivered,
 	    (unsigned long long)n->deferred, (unsigned long long)n->refused,
 	    penalties_count(r->penalties, loop_now_us(r->c.loop)),
-	    (unsigned long long)n->hosts_skipped);
+	    (unsigned long long)n->hosts_skipped,
+	    (unsigned long long)n->dane_off);
 	tls_report_put(to, &r->report);
 }
 

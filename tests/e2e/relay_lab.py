@@ -21,7 +21,7 @@ import time
 
 from compartment import ASK, Compartment, enum_of, slice_of
 
-TYPES = {1: "A", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
+TYPES = {1: "A", 5: "CNAME", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
 OK, NO_DATA, NO_NAME, FAILED = range(4)
 STAGES = {v: k.removeprefix("RELAY_AT_").lower()
           for k, v in enum_of("ask_outbound.h", "relay_stage").items()}

@@ -305,7 +305,7 @@ static void
 put_dns(struct ipc_writer *w)
 {
 	struct dns_ask q = { DNS_MX, SLICE("example.org"),
-		SLICE("192.0.2.0/24") };
+		SLICE("192.0.2.0/24"), false };
 
 	put_dns_ask(w, &q);
 }
@@ -1033,7 +1033,8 @@ test_dns_names(void **state)
 	};
 	struct ipc_writer w;
 	struct ipc_reader r;
-	struct dns_ask q = { (enum dns_type)255, SLICE("org"), SLICE("") };
+	struct dns_ask q = { (enum dns_type)255, SLICE("org"), SLICE(""),
+		false };
 
 	(void)state;
 	for (size_t i = 0; i <= sizeof rows / sizeof *rows; i++) {
