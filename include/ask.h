@@ -211,6 +211,8 @@ enum ask_type {
 	/* control -> relay */
 	RELAY_STATUS,		/* nothing -> RELAY_STATUS: text, one line of
 				 * key=value */
+	RELAY_TLS,		/* u8 yesterday -> RELAY_TLS: nothing;
+				 * descriptor: sealed memfd of text */
 };
 
 struct setup_self {

@@ -305,37 +305,13 @@ static void (*const handlers[QUEUE_VERB_COUNT])(struct command *c) = {
 
 /* ---- the answer ---- */
 
-static int
-seal(const struct buf *text)
-{
-	int fd = message_create("queue");
-	size_t at = 0;
-
-	while (fd >= 0 && at < text->size) {
-		ssize_t n = write(fd, text->data + at, text->size - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			close(fd);
-			return -1;
-		}
-		at += (size_t)n;
-	}
-	if (fd >= 0 && message_seal(fd) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 /* Whoever cannot be answered hears nothing: "it does not answer". */
 static void
 answer(struct channel *ch, uint32_t question, const struct buf *text,
     bool is_good)
 {
 	static struct ipc_writer w;	/* large */
-	int fd = seal(text);
+	int fd = message_of_text("queue", buf_slice(text));
 
 	if (fd < 0)
 		return;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include "clock.h"
 #include "log.h"
 #include "relay.h"
 #include "tls.h"
@@ -38,6 +39,18 @@ connection_close(struct connection *c)
 	jobs_wake(r);
 }
 
+/* For RFC 8460. */
+static void
+report(struct connection *c, enum tls_result result)
+{
+	const struct tls_report_key key = { c->security.policy,
+		c->destination, c->host };
+
+	if (c->security.result != TLS_RESULT_OK)
+		result = c->security.result;
+	tls_report_add(c->relay->report, &key, result, clock_wall_s());
+}
+
 /* Its socket is of no use any more. c is gone after this. */
 static void
 over(struct connection *c)
@@ -45,6 +58,9 @@ over(struct connection *c)
 	struct job *job = c->job;
 	struct connection_end end = c->end;
 
+	if (c->dialogue.failure_stage == RELAY_AT_TLS && !c->has_begun_tls &&
+	    c->dialogue.failure.code != 0)
+		report(c, TLS_RESULT_NO_STARTTLS);
 	end.why = c->dialogue.failure;
 	end.stage = c->dialogue.failure_stage;
 	end.address = c->address;
@@ -121,20 +137,26 @@ result_of(enum tls_fault fault)
 }
 
 static void
-report(struct connection *c, enum tls_result result)
-{
-	tls_report_add(&c->relay->report, c->security.policy, result);
-}
-
-static void
 begin_tls(struct connection *c)
 {
 	c->has_begun_tls = true;
 	if (stream_start_tls_client(&c->stream, c->relay->tls,
 	    &c->security.tls) == 0)
 		return;
+	report(c, TLS_RESULT_VALIDATION);
 	c->end.has_tls_failed = true;
 	lost(c, "TLS could not be begun");
+}
+
+/* A policy in mode testing would have forbidden it (RFC 8461 5). */
+static void
+note_unproved(struct connection *c)
+{
+	report(c, result_of(stream_tls_fault(&c->stream)));
+	log_notice("tls_unproved", LOG_S("domain", c->destination),
+	    LOG_S("host", c->host), LOG_S("why",
+	    stream_tls_failure(&c->stream)), LOG_S("effect",
+	    "none: the MTA-STS policy is in mode testing"), LOG_END);
 }
 
 static void
@@ -143,11 +165,19 @@ secured(struct connection *c)
 	static const char *const proved[] = { [TLS_CHECK_NOTHING] = "",
 		[TLS_CHECK_NAMES] = " verified", [TLS_CHECK_DANE] = " dane" };
 	const struct tls_facts *facts = stream_tls_facts(&c->stream);
+	enum tls_check check = c->security.tls.check;
 
-	report(c, TLS_RESULT_OK);
-	c->is_authenticated = c->security.tls.check != TLS_CHECK_NOTHING;
+	if (c->security.tls.may_fail &&
+	    stream_tls_fault(&c->stream) != TLS_FAULT_NONE) {
+		note_unproved(c);
+		check = TLS_CHECK_NOTHING;
+	} else {
+		report(c, TLS_RESULT_OK);
+	}
+	c->is_authenticated = check != TLS_CHECK_NOTHING &&
+	    !c->security.tls.may_fail;
 	snprintf(c->tls, sizeof c->tls, "%s %s%s%s", facts->version,
-	    facts->cipher, proved[c->security.tls.check],
+	    facts->cipher, proved[check],
 	    c->security.is_dane_off ? DANE_OFF : "");
 	dialogue_secured(&c->dialogue);
 }

@@ -27,6 +27,8 @@ struct security {
 	struct tls_wanted tls;		/* points into its host */
 	bool is_dane_off;		/* resolver does not validate */
 	enum tls_policy policy;
+	/* what is wrong already, and does not forbid to send; or OK */
+	enum tls_result result;
 };
 
 struct connection_end {			/* of a connection */

@@ -5,13 +5,22 @@
  * override DANE).
  */
 #include <string.h>
+#include "clock.h"
 #include "relay.h"
 #include "sts.h"
 
+/* A host that is not tried counts as one session, whatever addresses it has. */
 static void
-report(struct job *job, enum tls_policy policy, enum tls_result result)
+report(struct job *job, struct host *host, enum tls_policy policy,
+    enum tls_result result)
 {
-	tls_report_add(&job->relay->report, policy, result);
+	const struct tls_report_key key = { policy, job->destination,
+		host->name };
+
+	if (!host->is_reported)
+		tls_report_add(job->relay->report, &key, result,
+		    clock_wall_s());
+	host->is_reported = true;
 }
 
 /*
@@ -39,7 +48,8 @@ secure_dane(struct job *job, struct host *host, struct security *s,
 
 	s->policy = TLS_POLICY_TLSA;
 	if (host->dane == HOST_DANE_UNKNOWN) {
-		report(job, TLS_POLICY_TLSA, TLS_RESULT_DNSSEC_INVALID);
+		report(job, host, TLS_POLICY_TLSA,
+		    TLS_RESULT_DNSSEC_INVALID);
 		verdict_set(why, 451, 7, 5, "the DNS does not answer for the "
 		    "TLSA records of %s", host->name);
 		return false;
@@ -49,7 +59,7 @@ secure_dane(struct job *job, struct host *host, struct security *s,
 	for (size_t i = 0; i < host->n_tlsa; i++)
 		n_usable += tls_tlsa_is_usable(&host->tlsa[i]);
 	if (n_usable == 0) {
-		report(job, TLS_POLICY_TLSA, TLS_RESULT_TLSA_INVALID);
+		s->result = TLS_RESULT_TLSA_INVALID;
 		return true;
 	}
 	s->tls.check = TLS_CHECK_DANE;
@@ -60,14 +70,29 @@ secure_dane(struct job *job, struct host *host, struct security *s,
 }
 
 static void
-want_names(struct host *host, struct security *s)
+look_at_names(struct host *host, struct security *s)
 {
-	s->requires_tls = true;
 	s->tls.check = TLS_CHECK_NAMES;
 	s->tls.names[0] = host->name;
 	s->tls.n_names = 1;
+	s->tls.may_fail = true;
 }
 
+static void
+want_names(struct host *host, struct security *s)
+{
+	look_at_names(host, s);
+	s->tls.may_fail = false;
+	s->requires_tls = true;
+}
+
+static bool
+is_proved(const struct security *s)
+{
+	return s->tls.check != TLS_CHECK_NOTHING && !s->tls.may_fail;
+}
+
+/* RFC 8461 5: testing is as enforce, but that mail is delivered. */
 static bool
 secure_sts(struct job *job, struct host *host, struct security *s,
     struct verdict *why)
@@ -75,17 +100,19 @@ secure_sts(struct job *job, struct host *host, struct security *s,
 	bool is_enforced = sts_is_enforced(job->sts);
 
 	s->policy = TLS_POLICY_STS;
-	if (!sts_has_host(job->sts, host->name)) {
-		report(job, TLS_POLICY_STS, TLS_RESULT_VALIDATION);
-		if (!is_enforced)
-			return true;
-		verdict_set(why, 451, 7, 5, "the MTA-STS policy of %s does "
-		    "not have the host %s", job->hosts.domain, host->name);
-		return false;
-	}
 	if (is_enforced)
 		want_names(host, s);
-	return true;
+	else
+		look_at_names(host, s);
+	if (sts_has_host(job->sts, host->name))
+		return true;
+	s->result = TLS_RESULT_VALIDATION;
+	if (!is_enforced)
+		return true;
+	report(job, host, TLS_POLICY_STS, TLS_RESULT_VALIDATION);
+	verdict_set(why, 451, 7, 5, "the MTA-STS policy of %s does not have "
+	    "the host %s", job->hosts.domain, host->name);
+	return false;
 }
 
 /*
@@ -96,7 +123,7 @@ static bool
 secure_required(struct job *job, struct host *host, struct security *s,
     struct verdict *why)
 {
-	if (s->tls.check != TLS_CHECK_NOTHING)
+	if (is_proved(s))
 		return true;
 	if (job->hosts.is_secure || job->is_smart_host) {
 		want_names(host, s);
@@ -128,10 +155,12 @@ job_secure(struct job *job, struct host *host, struct security *s,
 		else if (job->sts != NULL)
 			is_ok = secure_sts(job, host, s, why);
 	}
+	/* what the configuration promises, also without a policy */
+	if (is_ok && mode == RELAY_TLS_REQUIRED && !is_proved(s))
+		want_names(host, s);
 	/* a password goes to nobody else than to whom it is for */
 	if (is_ok && job->is_smart_host &&
-	    job->relay->settings.smart_host_user != NULL &&
-	    s->tls.check == TLS_CHECK_NOTHING)
+	    job->relay->settings.smart_host_user != NULL && !is_proved(s))
 		want_names(host, s);
 	if (is_ok && job->errand.requires_tls) {
 		s->wants_tls = s->requires_tls = true;

@@ -182,7 +182,9 @@ forget_queue(struct relay *r)
 
 static const struct channel_rule control_rules[] = {
 	{ RELAY_STATUS, CHANNEL_NO_FD, relay_on_status },
+	{ RELAY_TLS, CHANNEL_NO_FD, relay_on_tls },
 };
+#define N_CONTROL_RULES (sizeof control_rules / sizeof *control_rules)
 
 static struct channel **
 slot_of(struct relay *r, enum role role)
@@ -225,8 +227,8 @@ open_channel(struct relay *r, enum role role, int fd)
 		return channel_new(r->c.loop, fd, name, queue_rules,
 		    N_QUEUE_RULES, on_closed, r);
 	if (role == ROLE_CONTROL)
-		return channel_new(r->c.loop, fd, name, control_rules, 1,
-		    on_closed, r);
+		return channel_new(r->c.loop, fd, name, control_rules,
+		    N_CONTROL_RULES, on_closed, r);
 	return channel_new(r->c.loop, fd, name, NULL, 0, on_closed, r);
 }
 

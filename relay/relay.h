@@ -54,7 +54,7 @@ struct relay {
 	struct penalties *penalties;
 	struct relay_counts counts;
 	int64_t dane_warned_us;
-	struct tls_report report;
+	struct tls_report *report;
 	struct loop_timer wake;		/* those that wait for a place */
 	bool is_stopping;
 	bool is_draining;		/* there is a successor */
@@ -69,8 +69,9 @@ void relay_job_gone(struct relay *r);
 void relay_settings_read(struct relay *r);
 
 /* ---- status.c ---- */
-/* RELAY_STATUS: control's question. */
+/* RELAY_STATUS, RELAY_TLS: control's questions. */
 bool relay_on_status(struct channel *ch, struct ipc_message *m, void *arg);
+bool relay_on_tls(struct channel *ch, struct ipc_message *m, void *arg);
 
 /* ---- peers.c ---- */
 void relay_on_peer(struct compartment *c, enum role role, uint16_t index,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "clock.h"
 #include "fetch.h"
 #include "log.h"
 #include "mta_sts.h"
@@ -198,7 +199,9 @@ read_answer(struct ipc_message *m, struct dns_answer *a)
 static void
 failed(struct entry *e, enum tls_result result, const char *why)
 {
-	tls_report_add(&e->sts->relay->report, TLS_POLICY_STS, result);
+	const struct tls_report_key key = { TLS_POLICY_STS, e->domain, "" };
+
+	tls_report_add(e->sts->relay->report, &key, result, clock_wall_s());
 	log_warning("mta_sts", LOG_S("domain", e->domain), LOG_S("why", why),
 	    LOG_S("effect", e->policy != NULL ? "the old policy holds" :
 	    "no policy"), LOG_END);

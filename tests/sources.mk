@@ -78,6 +78,7 @@ UNIT_TESTS = \
 	test_tables \
 	test_tag_list \
 	test_tls \
+	test_tls_report \
 	test_trail \
 	test_users \
 	test_utf8 \

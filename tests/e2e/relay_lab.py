@@ -9,6 +9,7 @@ between it and a real resolver.
 
 A Sink is an SMTP server that does what a test says, at each stage.
 """
+import array
 import collections
 import os
 import select
@@ -229,6 +230,23 @@ class Lab:
     def send(self, *args, timeout=30, **kwargs):
         """begin and wait."""
         return self.wait(self.begin(*args, **kwargs), timeout)
+
+    def tls_report(self, yesterday=False):
+        """The rows of `posternctl tls`, {(policy, domain, mx): {key: n}}."""
+        control = self.relay.peer("control")
+        control.ask(ASK["RELAY_TLS"], bytes([yesterday]))
+        _, extra, _, _ = control.socket.recvmsg(4096, 64)
+        fd = array.array("i", extra[0][2])[0]
+        rows = {}
+        for line in os.pread(fd, 1 << 20, 0).decode().splitlines():
+            row = dict(word.split("=") for word in line.split())
+            assert row.pop("day") == time.strftime(
+                "%Y-%m-%d", time.gmtime(time.time() - 86400 * yesterday))
+            key = tuple(row.pop(k).strip('"')
+                        for k in ("policy", "domain", "mx"))
+            rows[key] = {k: int(v) for k, v in row.items()}
+        os.close(fd)
+        return rows
 
     def close(self):
         """End it."""

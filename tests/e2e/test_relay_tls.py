@@ -187,6 +187,73 @@ def test_sts(ca):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="port 443")
+def test_sts_testing(ca):
+    """Mode testing looks at what enforce would, counts and logs it, and the
+    mail goes on."""
+    web = ca.sign("mta-sts.example.net")
+    other, old = ca.sign("other.example"), ca.sign(NAME, -1)
+    stranger = Authority(ca.folder + "/stranger").sign(NAME)
+    good = ca.sign(NAME)
+    for pair, hosts, result in (
+            (good, [NAME], "successful"),
+            (other, [NAME], "certificate-host-mismatch"),
+            (old, [NAME], "certificate-expired"),
+            (stranger, [NAME], "certificate-not-trusted"),
+            (None, [NAME], "starttls-not-supported"),
+            (good, ["mx.example.com"], "validation-failure")):
+        with Sink(tls=pair) as sink, \
+                PolicyHost(web, policy("testing", *hosts)), \
+                sts_lab(sink, ca) as lab:
+            r = lab.send("example.net", [BOB], TEXT)
+            assert r.codes == [250] and len(sink.messages) == 1, result
+            is_good = result == "successful"
+            want = {"successful": int(is_good), "failed": int(not is_good)}
+            want[result] = 1
+            assert lab.tls_report() == {
+                ("sts", "example.net", NAME): want}, result
+            assert r.tls.endswith(" verified") == (pair == good)
+            is_logged = pair not in (good, None)
+            assert bool(lab.relay.events("tls_unproved")) == is_logged
+            assert lab.tls_report(True) == {}
+
+
+def test_report(ca):
+    """What each session counts as, once."""
+    good, other = ca.sign(NAME), ca.sign("other.example")
+    bad = ["3 1 1 " + "ab" * 32]
+    for pair, records, mode, secure, key, result in (
+            (good, [ca.tlsa(good[0])], "dane", True, "tlsa", "successful"),
+            (good, bad, "dane", True, "tlsa", "validation-failure"),
+            (None, bad, "dane", True, "tlsa", "starttls-not-supported"),
+            (good, ["1 1 1 " + "ab" * 32], "dane", True, "tlsa",
+             "tlsa-invalid"),
+            (other, [ca.tlsa(ca.path, 2, 0, 1)], "dane", True, "tlsa",
+             "certificate-host-mismatch"),
+            (good, FAILED, "dane", True, "tlsa", "dnssec-invalid"),
+            (good, None, "dane", True, "none", "successful"),
+            (None, None, "dane", (), "none", "starttls-not-supported"),
+            (None, None, "required", (), "none", "starttls-not-supported"),
+            (other, None, "required", (), "none",
+             "certificate-host-mismatch")):
+        with Sink(tls=pair) as sink, lab_for(
+                sink, ca, records, mode, secure) as lab:
+            lab.send("example.net", [BOB], TEXT)
+            is_good = result == "successful"
+            want = {"successful": int(is_good), "failed": int(not is_good)}
+            want[result] = 1
+            assert lab.tls_report() == {
+                (key, "example.net", NAME): want}, (key, result)
+
+
+def test_required_has_a_name(ca):
+    """tls = required: not to whom shows another's certificate."""
+    for name, code in ((NAME, 250), ("other.example", 451)):
+        with Sink(tls=ca.sign(name)) as sink, \
+                lab_for(sink, ca, mode="required", secure=()) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [code]
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="port 443")
 def test_sts_host_is_false(ca):
     """No policy from a host without the right certificate, with another
     type or status: and no redirection is followed."""

@@ -15,6 +15,7 @@ class Authority:
 
     def __init__(self, folder):
         self.folder = str(folder)
+        os.makedirs(self.folder, exist_ok=True)
         self.path = self.make("ca", "-x509", "-subj", "/CN=test CA")
         self.number = 0
 
