@@ -25,6 +25,7 @@
  *	queue ----> relay ----> resolver send it there
  *	queue ----> directory, deliver   bring a DSN home
  *	queue ----> store, vault         note and tag what leaves
+ *	relay ----> store                keep MTA-STS policies over restarts
  *	everyone -> supervisor           on descriptor 3
  */
 #ifndef POSTERN_ASK_H
@@ -152,6 +153,13 @@ enum ask_type {
 	/* queue -> store */
 	LEDGER_PUT = 208,	/* struct ledger_entry -> LEDGER_OK */
 	LEDGER_OK,		/* nothing: it is durable */
+	/* relay -> store */
+	STS_NEXT,		/* string domain: the one behind it, "" the
+				 * first -> STS_ENTRY */
+	STS_ENTRY,		/* struct sts_kept; domain "": no more */
+	STS_KEEP,		/* struct sts_kept -> STS_KEPT; without text
+				 * it is forgotten */
+	STS_KEPT,		/* nothing: it is durable */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed

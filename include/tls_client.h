@@ -3,8 +3,9 @@
  * tls_client.h - TLS for streams that we have opened (stream.h).
  *
  * What the other side must prove is said before the handshake, and checked
- * within it: a stream that is secured has proved it, unless it may fail. Without a check any
- * certificate will do, which keeps out who only listens (RFC 7435).
+ * within it: a stream that is secured has proved it, unless it may fail.
+ * Without a check any certificate will do, which keeps out who only listens
+ * (RFC 7435).
  *
  *	tls_init -> tls_client_new -> (sandbox) -> stream_start_tls_client
  *	    -> STREAM_SECURED or STREAM_INSECURE

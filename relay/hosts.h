@@ -51,8 +51,7 @@ struct host {
 	uint32_t order;			/* random, among equals */
 	bool is_secure, has_insecure;	/* its addresses, by DNSSEC */
 	bool is_unknown;		/* an answer is missing */
-	bool is_own;
-	bool is_reported;		/* as one that TLS forbids */
+	bool is_own, is_reported;	/* as one that TLS forbids */
 	char canonical[DNS_NAME_MAX + 1];	/* where CNAMEs lead, or "" */
 	struct net_address addresses[HOSTS_ADDRESSES_MAX];
 	uint8_t n_v4, n_addresses;

@@ -256,8 +256,9 @@ all_known(struct job *job)
 {
 	if (--job->n_waits > 0)
 		return;
-	if (job->hosts.verdict.code != 0) {
-		note_failure(job, RELAY_AT_DNS, &job->hosts.verdict);
+	if (job->hosts.verdict.code != 0 || job->sts_unknown.code != 0) {
+		note_failure(job, RELAY_AT_DNS, job->hosts.verdict.code != 0 ?
+		    &job->hosts.verdict : &job->sts_unknown);
 		answer(job);
 		return;
 	}
@@ -274,9 +275,14 @@ on_hosts(void *arg)
 }
 
 static void
-on_sts(void *arg, struct sts_policy *policy)
+on_sts(void *arg, struct sts_policy *policy, bool is_known)
 {
 	struct job *job = arg;
+
+	if (!is_known)
+		verdict_set(&job->sts_unknown, 451, 4, 3, "it cannot be told "
+		    "now whether %s has an MTA-STS policy",
+		    job->destination);
 
 	sts_release(&job->sts);
 	job->sts = policy;

@@ -52,6 +52,7 @@ struct job {
 	/* where it goes */
 	struct hosts hosts;
 	struct sts_policy *sts;		/* NULL: none */
+	struct verdict sts_unknown;	/* code 0: it is known */
 	unsigned n_waits;		/* hosts, policy */
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target, n_tried;

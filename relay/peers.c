@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * peers.c - what queue asks relay, and the channel to resolver.
+ * peers.c - what queue asks relay, and the channels to resolver and store.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "log.h"
 #include "relay.h"
+#include "sts.h"
 
 /* ---- recipients that were told ---- */
 
@@ -190,14 +191,15 @@ static struct channel **
 slot_of(struct relay *r, enum role role)
 {
 	return role == ROLE_QUEUE ? &r->queue : role == ROLE_RESOLVER ?
-	    &r->resolver : role == ROLE_CONTROL ? &r->control : NULL;
+	    &r->resolver : role == ROLE_STORE ? &r->store :
+	    role == ROLE_CONTROL ? &r->control : NULL;
 }
 
 static enum role
 role_of(const struct relay *r, const struct channel *ch)
 {
 	return ch == r->queue ? ROLE_QUEUE : ch == r->resolver ?
-	    ROLE_RESOLVER : ROLE_CONTROL;
+	    ROLE_RESOLVER : ch == r->store ? ROLE_STORE : ROLE_CONTROL;
 }
 
 static void
@@ -252,4 +254,6 @@ relay_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 	*slot = open_channel(r, role, fd);
 	if (*slot == NULL)
 		log_error("peer", LOG_E("error", errno), LOG_END);
+	else if (role == ROLE_STORE)
+		sts_read(r->sts);
 }

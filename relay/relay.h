@@ -44,7 +44,7 @@ struct relay {
 	struct own_addresses *own;
 	struct tls_client *tls;
 	struct sts *sts;
-	struct channel *queue, *resolver, *control;
+	struct channel *queue, *resolver, *store, *control;
 	struct job *jobs;
 	size_t n_jobs;
 	struct recipient_list *lists;	/* told, waiting for their SEND */

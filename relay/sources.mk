@@ -22,4 +22,6 @@ RELAY_SRCS = \
 	relay/seven_bit.c \
 	relay/status.c \
 	relay/sts.c \
+	relay/sts_entries.c \
+	relay/sts_keep.c \
 	relay/tls_report.c

@@ -27,6 +27,7 @@ UNIT_TESTS = \
 	test_spf \
 	test_spf_record \
 	test_stream \
+	test_sts \
 	test_ledger \
 	test_limits \
 	test_dkim \

@@ -112,6 +112,47 @@ class FakeResolver(threading.Thread):
                 return
 
 
+class FakeStore(threading.Thread):
+    """Keeps policies in a dictionary, {domain: octets of a sts_kept}.
+    is_silent: it does not answer."""
+
+    def __init__(self, channel, kept):
+        super().__init__(daemon=True)
+        self.channel, self.kept = channel, kept
+        self.is_silent = False
+
+    def answer(self, kind, payload):
+        """(type, payload) of the answer."""
+        domain = Reader(payload).slice().decode()
+        if kind == ASK["STS_NEXT"]:
+            later = sorted(d for d in self.kept if d > domain)
+            return ASK["STS_ENTRY"], self.kept[later[0]] if later else \
+                kept("", "", 0, 0, "")
+        assert kind == ASK["STS_KEEP"], kind
+        self.kept[domain] = payload
+        if payload.endswith(b"\0\0"):
+            del self.kept[domain]
+        return ASK["STS_KEPT"], b""
+
+    def run(self):
+        while True:
+            try:
+                message = self.channel.receive(3600)
+                if message is None:
+                    return
+                if not self.is_silent:
+                    kind, payload = self.answer(message[0], message[2])
+                    self.channel.send(kind, payload, number=message[1])
+            except OSError:
+                return
+
+
+def kept(domain, identity, fetched, expires, text):
+    """A struct sts_kept."""
+    return slice_of(domain) + slice_of(identity) + struct.pack(
+        "!QQ", int(fetched), int(expires)) + slice_of(text)
+
+
 Result = collections.namedtuple(
     "Result", "index stage code enhanced text host passes_dsn")
 
@@ -156,17 +197,25 @@ class Results:
 
 
 class Lab:
-    """See the top of the file. resolver: a started Compartment to use
-    instead of a table."""
+    """See the top of the file. resolver, store: started Compartments to use
+    instead of a table and a dictionary; kept: of policies."""
 
     def __init__(self, table=None, port=None, config="", secure=(),
-                 resolver=None, hostname=None):
+                 resolver=None, hostname=None, store=None, kept=None):
         text = 'relay {\n    port = %d\n%s\n}\n' % (port or 25, config)
         self.relay = Compartment("relay", text)
         if hostname:
             self.relay.text = self.relay.text.replace(
                 'hostname = "mx.example.org"', 'hostname = "%s"' % hostname)
-        self.queue, channel = self.relay.start([("queue",), ("resolver",)])
+        self.queue, channel, to_store = self.relay.start(
+            [("queue",), ("resolver",), ("store",)])
+        self.kept = {} if kept is None else kept
+        if store is None:
+            self.store = FakeStore(to_store, self.kept)
+            self.store.is_silent = kept == "silent"
+        else:
+            self.store = Bridge(to_store, store.peer("relay"))
+        self.store.start()
         self.dns = None
         if resolver is None:
             self.dns = FakeResolver(channel, table or {}, secure)

@@ -6,6 +6,7 @@ import os
 import ssl
 import subprocess
 import threading
+import time
 
 HTTPS = "127.0.0.77"
 
@@ -77,6 +78,7 @@ class PolicyHost:
         host = self
         self.text, self.status, self.kind = text, status, kind
         self.n = 0
+        self.delay = 0
 
         class Handler(http.server.BaseHTTPRequestHandler):
             """One document."""
@@ -85,6 +87,7 @@ class PolicyHost:
                 """Whatever is asked for."""
                 host.n += 1
                 host.path = self.path
+                time.sleep(host.delay)
                 self.send_response(host.status)
                 self.send_header("Content-Type", host.kind)
                 self.send_header("Location", "https://evil.example/")
