@@ -61,6 +61,17 @@ enter_sandbox(const struct auth *a)
 	sandbox_enter(&sandbox);
 }
 
+/* Which of its users can use SCRAM is Dovecot's to know. */
+static void
+on_dovecot(bool has_scram, void *arg)
+{
+	unsigned offers = 1u << AUTH_PLAIN | 1u << AUTH_LOGIN;
+
+	if (has_scram)
+		offers |= 1u << AUTH_SCRAM_SHA_256;
+	desk_set_offers(arg, offers);
+}
+
 /* ---- the table ---- */
 
 static void
@@ -184,7 +195,7 @@ make_desk(struct auth *a)
 	if (a->desk.guesses == NULL)
 		fatal("the table of failures: %s", strerror(errno));
 	if (settings->dovecot != NULL) {
-		a->desk.dovecot = dovecot_new(&a->c);
+		a->desk.dovecot = dovecot_new(&a->c, on_dovecot, &a->desk);
 		if (a->desk.dovecot == NULL)
 			fatal("out of memory");
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "ask.h"
+#include "base64.h"
 #include "clock.h"
 #include "dovecot.h"
 #include "dovecot_line.h"
@@ -21,6 +22,7 @@
 #define OPEN_MS 5000
 #define AGAIN_MS 1000			/* after a connection that ended */
 #define ANSWER_MS 20000			/* it delays failures by 2 s and more */
+#define CLIENT_MS 60000			/* for a client's next word */
 #define MAX_PENDING 1024
 #define IN_MAX 65536
 
@@ -28,6 +30,7 @@ struct pending {
 	struct dovecot *dovecot;
 	uint32_t id;
 	bool is_sent;
+	bool is_scram, is_between;	/* the client has the word */
 	struct buf line;		/* until it is sent */
 	dovecot_answered_fn *answered;
 	void *arg;
@@ -42,7 +45,9 @@ struct dovecot {
 	enum state state;
 	struct stream stream;
 	struct buf in;
-	bool has_plain;
+	bool has_plain, has_scram;
+	dovecot_ready_fn *ready;
+	void *arg;
 	struct loop_timer again;
 	struct pending *pending;
 	size_t n_pending;
@@ -72,13 +77,24 @@ pending_free(struct pending *p)
 }
 
 static void
-pending_end(struct pending *p, enum dovecot_result result, struct slice user)
+pending_end(struct pending *p, const struct dovecot_answer *answer)
 {
 	dovecot_answered_fn *answered = p->answered;
+	bool is_awaited = !p->is_between;
 	void *arg = p->arg;
 
 	pending_free(p);
-	answered(result, user, arg);
+	if (is_awaited)
+		answered(answer, arg);
+}
+
+static void
+pending_give_up(struct pending *p)
+{
+	const struct dovecot_answer answer = { .result =
+		DOVECOT_UNAVAILABLE };
+
+	pending_end(p, &answer);
 }
 
 static struct pending *
@@ -103,7 +119,7 @@ end_all(struct dovecot *d)
 			p = p->next;
 			continue;
 		}
-		pending_end(p, DOVECOT_UNAVAILABLE, SLICE(""));
+		pending_give_up(p);
 		p = d->pending;
 	}
 }
@@ -114,8 +130,12 @@ on_limit(struct loop_timer *timer, void *arg)
 	struct pending *p = arg;
 
 	(void)timer;
+	if (p->is_between) {
+		dovecot_forget(p->dovecot, p->id);
+		return;
+	}
 	log_warning("dovecot_silent", LOG_U("after_ms", ANSWER_MS), LOG_END);
-	pending_end(p, DOVECOT_UNAVAILABLE, SLICE(""));
+	pending_give_up(p);
 }
 
 /* ---- the connection ---- */
@@ -171,9 +191,20 @@ become_ready(struct dovecot *d)
 	d->state = READY;
 	log_info("dovecot", LOG_S("state", "connected"), LOG_END);
 	d->is_down_logged = false;
+	d->ready(d->has_scram, d->arg);
 	for (p = d->pending; p != NULL; p = p->next)
 		if (!p->is_sent && !send_pending(d, p))
 			return;
+}
+
+static enum dovecot_result
+result_of(const struct dovecot_line *line)
+{
+	if (line->kind == DOVECOT_LINE_OK)
+		return DOVECOT_OK;
+	if (line->kind == DOVECOT_LINE_CONT)
+		return DOVECOT_MORE;
+	return line->is_temporary ? DOVECOT_UNAVAILABLE : DOVECOT_REFUSED;
 }
 
 /* False: the connection was closed. */
@@ -181,16 +212,29 @@ static bool
 take_answer(struct dovecot *d, const struct dovecot_line *line)
 {
 	struct pending *p = pending_find(d, line->number);
+	struct buf text = { .maximum = DOVECOT_LINE_MAX };
+	struct dovecot_answer answer = { .result = result_of(line),
+		.user = slice_of(line->user) };
 
 	if (p == NULL)
 		return true;		/* forgotten meanwhile */
-	if (!p->is_sent || line->kind == DOVECOT_LINE_CONT) {
+	if (!p->is_sent || p->is_between || (!p->is_scram &&
+	    line->kind == DOVECOT_LINE_CONT) ||
+	    base64_decode(&text, line->data) != 0) {
+		buf_free(&text);
 		disconnect(d, "it breaks its protocol", -EPROTO);
 		return false;
 	}
-	pending_end(p, line->kind == DOVECOT_LINE_OK ? DOVECOT_OK :
-	    line->is_temporary ? DOVECOT_UNAVAILABLE : DOVECOT_REFUSED,
-	    slice_of(line->user));
+	answer.text = buf_slice(&text);
+	if (answer.result == DOVECOT_MORE) {
+		p->is_between = true;
+		loop_timer_start(d->c->loop, &p->limit, CLIENT_MS, on_limit,
+		    p);
+		p->answered(&answer, p->arg);
+	} else {
+		pending_end(p, &answer);
+	}
+	buf_free(&text);
 	return d->state != CLOSED;
 }
 
@@ -203,6 +247,7 @@ take_line(struct dovecot *d, struct slice text)
 	switch (line.kind) {
 	case DOVECOT_LINE_MECH:
 		d->has_plain |= line.is_plain;
+		d->has_scram |= line.is_scram;
 		return true;
 	case DOVECOT_LINE_DONE:
 		if (d->state == GREETING)
@@ -288,7 +333,7 @@ begin(struct dovecot *d, int fd)
 		return;
 	}
 	d->state = GREETING;
-	d->has_plain = false;
+	d->has_plain = d->has_scram = false;
 	d->in.maximum = IN_MAX;
 	error = dovecot_put_greeting(&greeting, (uint32_t)getpid());
 	if (!error)
@@ -334,18 +379,38 @@ dovecot_connect(struct dovecot *d)
 }
 
 struct dovecot *
-dovecot_new(struct compartment *c)
+dovecot_new(struct compartment *c, dovecot_ready_fn *ready, void *arg)
 {
 	struct dovecot *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return NULL;
 	d->c = c;
+	d->ready = ready;
+	d->arg = arg;
 	loop_timer_start(c->loop, &d->again, 0, on_again, d);
 	return d;
 }
 
 /* ---- asking ---- */
+
+static int
+put_question(struct pending *p, const struct dovecot_ask *ask)
+{
+	return ask->is_scram ? dovecot_put_scram(&p->line, p->id, ask->first,
+	    ask->client) : dovecot_put_auth(&p->line, p->id,
+	    &ask->credentials, ask->client);
+}
+
+/* A connection that is broken says so itself, and not in here. */
+static void
+write_line(struct pending *p)
+{
+	p->is_sent = true;
+	(void)stream_write(&p->dovecot->stream, buf_slice(&p->line));
+	explicit_bzero(p->line.data, p->line.capacity);
+	buf_free(&p->line);
+}
 
 uint32_t
 dovecot_ask(struct dovecot *d, const struct dovecot_ask *ask,
@@ -367,20 +432,33 @@ dovecot_ask(struct dovecot *d, const struct dovecot_ask *ask,
 	p->next = d->pending;
 	d->pending = p;
 	d->n_pending++;
-	if (dovecot_put_auth(&p->line, p->id, &ask->credentials,
-	    ask->client) < 0) {
+	p->is_scram = ask->is_scram;
+	if (put_question(p, ask) < 0) {
 		pending_free(p);
 		return 0;
 	}
 	loop_timer_start(d->c->loop, &p->limit, ANSWER_MS, on_limit, p);
-	/* a connection that is broken says so itself, and not in here */
-	if (d->state == READY) {
-		p->is_sent = true;
-		(void)stream_write(&d->stream, buf_slice(&p->line));
-		explicit_bzero(p->line.data, p->line.capacity);
-		buf_free(&p->line);
-	}
+	if (d->state == READY)
+		write_line(p);
 	return p->id;
+}
+
+bool
+dovecot_go_on(struct dovecot *d, uint32_t id, struct slice response)
+{
+	struct pending *p = pending_find(d, id);
+
+	if (p == NULL || d->state != READY)
+		return false;
+	p->line.maximum = DOVECOT_LINE_MAX;
+	if (dovecot_put_continue(&p->line, id, response) < 0) {
+		dovecot_forget(d, id);
+		return false;
+	}
+	p->is_between = false;
+	loop_timer_start(d->c->loop, &p->limit, ANSWER_MS, on_limit, p);
+	write_line(p);
+	return true;
 }
 
 void

@@ -41,13 +41,16 @@ take_user(struct dovecot_line *to, struct slice value)
 static bool
 take_fields(struct dovecot_line *to, struct slice rest)
 {
-	const struct slice user = SLICE("user=");
+	const struct slice user = SLICE("user="), data = SLICE("resp=");
 	struct slice word;
 
 	while (rest.size > 0) {
 		word = take_word(&rest);
 		if (slice_equals(word, SLICE("temp")))
 			to->is_temporary = true;
+		else if (slice_starts_nocase(word, data))
+			to->data = (struct slice){ word.data + data.size,
+				word.size - data.size };
 		else if (slice_starts_nocase(word, user) &&
 		    to->kind == DOVECOT_LINE_OK &&
 		    !take_user(to, (struct slice){ word.data + user.size,
@@ -55,6 +58,13 @@ take_fields(struct dovecot_line *to, struct slice rest)
 			return false;
 	}
 	return to->kind != DOVECOT_LINE_OK || to->user[0] != '\0';
+}
+
+static void
+take_mechanism(struct dovecot_line *to, struct slice name)
+{
+	to->is_plain = slice_equals_nocase(name, SLICE("PLAIN"));
+	to->is_scram = slice_equals_nocase(name, SLICE("SCRAM-SHA-256"));
 }
 
 static const struct {
@@ -83,8 +93,9 @@ parse(struct dovecot_line *to, struct slice rest)
 		if (lines[i].has_number && !take_number(&rest, &to->number))
 			return false;
 		if (to->kind == DOVECOT_LINE_MECH)
-			to->is_plain = slice_equals_nocase(take_word(&rest),
-			    SLICE("PLAIN"));
+			take_mechanism(to, take_word(&rest));
+		if (to->kind == DOVECOT_LINE_CONT)
+			to->data = take_word(&rest);
 		if (to->kind == DOVECOT_LINE_OK ||
 		    to->kind == DOVECOT_LINE_FAIL)
 			return take_fields(to, rest);
@@ -141,21 +152,53 @@ put_plain(struct buf *to, const struct sasl_credentials *c)
 	return error;
 }
 
-int
-dovecot_put_auth(struct buf *to, uint32_t id,
-    const struct sasl_credentials *c, struct slice client)
+/* Up to the response, which Dovecot takes all behind it for. */
+static int
+put_head(struct buf *to, uint32_t id, const char *mechanism,
+    struct slice client)
 {
-	int error = buf_printf(to, "AUTH\t%u\tPLAIN\tservice=smtp\tnologin\t"
-	    "secured", (unsigned)id);
+	int error = buf_printf(to, "AUTH\t%u\t%s\tservice=smtp\tnologin\t"
+	    "secured", (unsigned)id, mechanism);
 
 	if (!error && is_address(client))
 		error = buf_printf(to, "\trip=%.*s", (int)client.size,
 		    client.data);
-	/* the last one: Dovecot takes all behind it for the response */
+	return error;
+}
+
+int
+dovecot_put_auth(struct buf *to, uint32_t id,
+    const struct sasl_credentials *c, struct slice client)
+{
+	int error = put_head(to, id, "PLAIN", client);
+
 	if (!error)
 		error = buf_puts(to, "\tresp=");
 	if (!error)
 		error = put_plain(to, c);
+	return error ? error : buf_puts(to, "\n");
+}
+
+int
+dovecot_put_scram(struct buf *to, uint32_t id, struct slice first,
+    struct slice client)
+{
+	int error = put_head(to, id, "SCRAM-SHA-256", client);
+
+	if (!error)
+		error = buf_puts(to, "\tfinal-resp-ok\tresp=");
+	if (!error)
+		error = base64_encode(to, first);
+	return error ? error : buf_puts(to, "\n");
+}
+
+int
+dovecot_put_continue(struct buf *to, uint32_t id, struct slice response)
+{
+	int error = buf_printf(to, "CONT\t%u\t", (unsigned)id);
+
+	if (!error)
+		error = base64_encode(to, response);
 	return error ? error : buf_puts(to, "\n");
 }
 

@@ -16,11 +16,11 @@
 
 enum dovecot_line_kind {
 	DOVECOT_LINE_VERSION,		/* number: the major one */
-	DOVECOT_LINE_MECH,		/* is_plain */
+	DOVECOT_LINE_MECH,		/* is_plain, is_scram */
 	DOVECOT_LINE_DONE,		/* of its greeting */
-	DOVECOT_LINE_OK,		/* number: id; user */
+	DOVECOT_LINE_OK,		/* number: id; user, data */
 	DOVECOT_LINE_FAIL,		/* number: id; is_temporary */
-	DOVECOT_LINE_CONT,		/* number: id: not of PLAIN, ever */
+	DOVECOT_LINE_CONT,		/* number: id; data: not of PLAIN */
 	DOVECOT_LINE_OTHER,		/* known to us or not, of no meaning */
 	DOVECOT_LINE_BAD,
 };
@@ -28,9 +28,10 @@ enum dovecot_line_kind {
 struct dovecot_line {
 	enum dovecot_line_kind kind;
 	uint32_t number;
-	bool is_plain;
+	bool is_plain, is_scram;	/* SCRAM-SHA-256 */
 	bool is_temporary;		/* not the password's fault */
 	char user[SASL_NAME_MAX + 1];	/* "" where none is given */
+	struct slice data;		/* base64; points into the line */
 };
 
 /* Without its line end. */
@@ -41,6 +42,11 @@ int dovecot_put_greeting(struct buf *to, uint32_t pid);
 /* AUTH PLAIN; client: an address, or "" or a network (left out). */
 int dovecot_put_auth(struct buf *to, uint32_t id,
     const struct sasl_credentials *c, struct slice client);
+/* AUTH SCRAM-SHA-256 with the client's first message. */
+int dovecot_put_scram(struct buf *to, uint32_t id, struct slice first,
+    struct slice client);
+/* What the client says next. */
+int dovecot_put_continue(struct buf *to, uint32_t id, struct slice response);
 int dovecot_put_cancel(struct buf *to, uint32_t id);
 
 #endif

@@ -16,7 +16,7 @@
 #define VOUCHER_LIFE_S 86400
 
 enum stage { STAGE_BEGIN, STAGE_PLAIN, STAGE_NAME, STAGE_PASSWORD,
-	STAGE_SCRAM };
+	STAGE_SCRAM, STAGE_DOVECOT };
 
 struct exchange {
 	struct desk *desk;
@@ -30,6 +30,8 @@ struct exchange {
 	bool is_known;			/* has an entry, or Dovecot says so */
 	struct scram *scram;
 	uint32_t asked;			/* of Dovecot, or 0 */
+	bool has_begun;			/* SCRAM, with Dovecot */
+	char nonce[SASL_SCRAM_FIRST_MAX];
 	exchange_done_fn *done;		/* of the step that is out */
 	void *arg;
 };
@@ -214,32 +216,56 @@ judge_here(struct exchange *e, struct slice password, bool is_one)
 
 /* Dovecot's own name for the account, which may be another. */
 static void
-granted_by_dovecot(struct exchange *e, struct slice user)
+granted_by_dovecot(struct exchange *e, const struct dovecot_answer *a)
 {
 	struct account account;
 
-	if (!account_of_login(&account, e->desk->config, user)) {
+	if (!account_of_login(&account, e->desk->config, a->user)) {
 		refuse(e, "Dovecot's user is in no domain of this server");
 		return;
 	}
 	e->account = account;
 	e->is_known = true;
-	grant(e, SLICE(""));
+	grant(e, a->text);
+}
+
+/*
+ * Dovecot says no to a name at once if it has no keys for it. Whoever asks
+ * does not see that: he is given a challenge that nobody can answer.
+ */
+static void
+refused_by_dovecot(struct exchange *e)
+{
+	struct buf out = { .maximum = AUTH_RESPONSE_MAX };
+	bool is_first = e->mechanism == AUTH_SCRAM_SHA_256 && !e->has_begun;
+
+	if (is_first && scram_decoy(&out, e->desk->key, e->account.key,
+	    e->nonce) == 0)
+		challenge(e, STAGE_DOVECOT, buf_slice(&out));
+	else
+		refuse(e, "Dovecot says no");
+	e->has_begun = true;
+	buf_free(&out);
 }
 
 static void
-on_dovecot(enum dovecot_result result, struct slice user, void *arg)
+on_dovecot(const struct dovecot_answer *a, void *arg)
 {
 	struct exchange *e = arg;
 
-	e->asked = 0;
-	switch (result) {
+	if (a->result != DOVECOT_MORE)
+		e->asked = 0;
+	switch (a->result) {
 	case DOVECOT_OK:
 		settle(e, true);
-		granted_by_dovecot(e, user);
+		granted_by_dovecot(e, a);
+		break;
+	case DOVECOT_MORE:
+		e->has_begun = true;
+		challenge(e, STAGE_DOVECOT, a->text);
 		break;
 	case DOVECOT_REFUSED:
-		refuse(e, "Dovecot says no");
+		refused_by_dovecot(e);
 		break;
 	case DOVECOT_UNAVAILABLE:
 		settle(e, false);
@@ -249,17 +275,15 @@ on_dovecot(enum dovecot_result result, struct slice user, void *arg)
 }
 
 static void
-judge_there(struct exchange *e, const struct sasl_credentials *c)
+ask_dovecot(struct exchange *e, const struct dovecot_ask *ask)
 {
 	const struct guesses_who who = who_of(e);
-	struct dovecot_ask ask = { .credentials = *c,
-		.client = slice_of(e->network) };
 
 	if (!guesses_charge(e->desk->guesses, &who)) {
 		limited(e);
 		return;
 	}
-	e->asked = dovecot_ask(e->desk->dovecot, &ask, on_dovecot, e);
+	e->asked = dovecot_ask(e->desk->dovecot, ask, on_dovecot, e);
 	if (e->asked != 0)
 		return;
 	settle(e, false);
@@ -269,10 +293,12 @@ judge_there(struct exchange *e, const struct sasl_credentials *c)
 static void
 judge(struct exchange *e, const struct sasl_credentials *c)
 {
+	const struct dovecot_ask ask = { .credentials = *c,
+		.client = slice_of(e->network) };
 	bool is_one = account_of_login(&e->account, e->desk->config, c->name);
 
 	if (e->desk->dovecot != NULL)
-		judge_there(e, c);
+		ask_dovecot(e, &ask);
 	else if (e->desk->table == NULL)
 		unavailable(e, "there is no table of passwords yet");
 	else
@@ -361,12 +387,48 @@ take_scram(struct exchange *e, struct slice response)
 	buf_free(&out);
 }
 
+/* Dovecot's, of which we read the name alone: it is what is counted. */
+static void
+begin_there(struct exchange *e, struct slice response)
+{
+	const struct dovecot_ask ask = { .is_scram = true, .first = response,
+		.client = slice_of(e->network) };
+	struct slice nonce;
+
+	if (!sasl_parse_scram_first(response, e->name, &nonce) ||
+	    !slice_copy(e->nonce, sizeof(e->nonce), nonce)) {
+		refuse(e, "malformed response");
+		return;
+	}
+	(void)account_of_login(&e->account, e->desk->config,
+	    slice_of(e->name));
+	ask_dovecot(e, &ask);
+}
+
+static void
+take_there(struct exchange *e, struct slice response)
+{
+	if (!e->has_begun) {
+		begin_there(e, response);
+	} else if (e->asked == 0) {
+		refuse(e, "Dovecot says no");
+	} else if (!dovecot_go_on(e->desk->dovecot, e->asked, response)) {
+		e->asked = 0;
+		settle(e, false);
+		unavailable(e, "Dovecot has gone");
+	}
+}
+
 /* ---- steps ---- */
 
 static void
 begin_scram(struct exchange *e)
 {
-	if (e->desk->dovecot != NULL || e->desk->table == NULL) {
+	if (e->desk->dovecot != NULL) {
+		challenge(e, STAGE_DOVECOT, SLICE(""));
+		return;
+	}
+	if (e->desk->table == NULL) {
 		unavailable(e, "there is no table of passwords");
 		return;
 	}
@@ -406,6 +468,9 @@ take(struct exchange *e, struct slice response)
 		break;
 	case STAGE_SCRAM:
 		take_scram(e, response);
+		break;
+	case STAGE_DOVECOT:
+		take_there(e, response);
 		break;
 	default:
 		take_plain(e, response);

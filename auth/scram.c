@@ -182,3 +182,35 @@ scram_step(struct scram *scram, struct slice response, struct buf *out)
 	return result == GSASL_OK && scram->is_real ? SCRAM_DONE :
 	    SCRAM_WRONG;
 }
+
+/* ---- for a name that Dovecot does not know ---- */
+
+#define DECOY_SALT 16		/* octets, and rounds, as doveadm makes them */
+#define DECOY_ROUNDS 4096
+#define DECOY_NONCE 64		/* as Dovecot's are: printable ASCII */
+
+int
+scram_decoy(struct buf *out, const uint8_t key[MAC_KEY_SIZE],
+    const char *name, const char *nonce)
+{
+	char ours[DECOY_NONCE + 1];
+	uint8_t mac[MAC_SIZE];
+	struct buf text = { .maximum = 1024 };
+	int error = buf_printf(&text, "scram decoy %s", name);
+
+	if (!error)
+		error = mac_compute(mac, key, text.data, text.size);
+	buf_free(&text);
+	for (size_t i = 0; i < DECOY_NONCE; i++) {
+		ours[i] = (char)('!' + arc4random_uniform('~' - '!'));
+		if (ours[i] == ',')
+			ours[i] = '~';
+	}
+	ours[DECOY_NONCE] = '\0';
+	if (!error)
+		error = buf_printf(out, "r=%s%s,s=", nonce, ours);
+	if (!error)
+		error = base64_encode(out, (struct slice){
+		    (const char *)mac, DECOY_SALT });
+	return error ? error : buf_printf(out, ",i=%d", DECOY_ROUNDS);
+}

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include "buf.h"
+#include "mac.h"
 #include "sasl.h"
 
 /* Before the sandbox: the library looks for what it needs. False: it has no
@@ -44,5 +45,12 @@ bool scram_is_limited(const struct scram *scram);
 /* Appends to out. */
 enum scram_result scram_step(struct scram *scram, struct slice response,
     struct buf *out);
+
+/*
+ * A challenge to a client with this nonce whose name has no keys elsewhere:
+ * one name has one salt while the key stays. 0 or a negative errno.
+ */
+int scram_decoy(struct buf *out, const uint8_t key[MAC_KEY_SIZE],
+    const char *name, const char *nonce);
 
 #endif

@@ -39,6 +39,7 @@ usage(void)
 	    "  retry ID|all     try it now; flush [DOMAIN] tries all\n"
 	    "  remove ID|all    forget it, and tell nobody\n"
 	    "  relay            what was sent to other hosts, and how\n"
+	    "  tls [yesterday]  what became of TLS, by domain and host\n"
 	    "  dns NAME TYPE    look a name up, as the checks do\n"
 	    "  explain --ip ADDRESS --helo NAME --from SENDER --to RECIPIENT\n"
 	    "          [--file FILE] [--json]\n"

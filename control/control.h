@@ -105,6 +105,7 @@ void request_run(struct client *client);
 void request_queue(struct client *client);
 /* ---- relay_status.c: what relay has sent, and by which TLS ---- */
 void request_relay(struct client *client);
+void request_tls(struct client *client);
 
 /* ---- dns.c: a name is looked up, `dns NAME TYPE` ---- */
 void request_dns(struct client *client);

@@ -96,6 +96,7 @@ put_record(struct buf *out, enum dns_type type, struct slice data)
 		buf_puts(out, "\"");
 		break;
 	case DNS_PTR:
+	case DNS_CNAME:
 		put_shown(out, data);
 		break;
 	}

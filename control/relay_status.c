@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * relay_status.c - `posternctl relay`: relay's counters, one a line.
+ * relay_status.c - `posternctl relay`: relay's counters, one a line; and
+ * `tls`: its results of TLS, one line for a policy and a host.
  */
 #include "control.h"
 
@@ -43,4 +44,34 @@ request_relay(struct client *client)
 	ipc_writer_init(&w);
 	client_ask(client, client->control->relay, "The relay", RELAY_STATUS,
 	    &w, relay_answered);
+}
+
+static void
+tls_answered(struct channel *ch, struct ipc_message *answer, void *arg)
+{
+	struct client *client = arg;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, RELAY_TLS) ||
+	    !ipc_reader_is_done(&answer->body) || answer->fd < 0)
+		client_silent(client, "The relay");
+	else
+		client_answer_file(client, CONTROL_OK, answer->fd);
+}
+
+void
+request_tls(struct client *client)
+{
+	bool is_yesterday = client->n_words > 1;
+	struct ipc_writer w;
+
+	if (is_yesterday && !slice_equals(client->words[1],
+	    SLICE("yesterday"))) {
+		client_say(client, CONTROL_FAILED, "tls [yesterday]");
+		return;
+	}
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, is_yesterday);
+	client_ask(client, client->control->relay, "The relay", RELAY_TLS,
+	    &w, tls_answered);
 }

@@ -430,6 +430,7 @@ static const struct request {
 	{ { "remove", 6 }, 1, 1, request_queue, "remove ID|all" },
 	{ { "flush", 5 }, 0, 1, request_queue, "flush [DOMAIN]" },
 	{ { "relay", 5 }, 0, 0, request_relay, "relay" },
+	{ { "tls", 3 }, 0, 1, request_tls, "tls [yesterday]" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
 	{ { "explain", 7 }, 4, 5, request_explain, "explain --ip ADDRESS "
 	    "--helo NAME --from SENDER --to RECIPIENT [--file FILE] "

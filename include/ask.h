@@ -25,6 +25,7 @@
  *	queue ----> relay ----> resolver send it there
  *	queue ----> directory, deliver   bring a DSN home
  *	queue ----> store, vault         note and tag what leaves
+ *	relay ----> store                keep MTA-STS policies over restarts
  *	everyone -> supervisor           on descriptor 3
  */
 #ifndef POSTERN_ASK_H
@@ -152,6 +153,13 @@ enum ask_type {
 	/* queue -> store */
 	LEDGER_PUT = 208,	/* struct ledger_entry -> LEDGER_OK */
 	LEDGER_OK,		/* nothing: it is durable */
+	/* relay -> store */
+	STS_NEXT,		/* string domain: the one behind it, "" the
+				 * first -> STS_ENTRY */
+	STS_ENTRY,		/* struct sts_kept; domain "": no more */
+	STS_KEEP,		/* struct sts_kept -> STS_KEPT; without text
+				 * it is forgotten */
+	STS_KEPT,		/* nothing: it is durable */
 	/* smtpd, control -> policy */
 	JUDGE_MORE = 224,	/* struct judge_more. Told, before JUDGE_ASK */
 	JUDGE_ASK,		/* struct judge_ask; descriptor: the sealed
@@ -163,6 +171,11 @@ enum ask_type {
 	DNS_ANSWER,		/* slice: the octets of put_dns_answer */
 	RESOLVER_STATUS,	/* nothing -> RESOLVER_STATUS: text, one line
 				 * of key=value (control only) */
+	/* relay -> resolver */
+	DNS_ASK_SECURE = 264,	/* struct dns_ask -> DNS_ANSWER, with what is
+				 * known of its security: bogus is DNS_FAILED
+				 * here even while everybody else is given
+				 * answers that were not validated */
 	/* smtpd -> vault */
 	VAULT_SIGN = 288,	/* struct vault_sign -> VAULT_SIGNATURE */
 	VAULT_SIGNATURE,	/* string of octets; empty: refused */
@@ -206,6 +219,8 @@ enum ask_type {
 	/* control -> relay */
 	RELAY_STATUS,		/* nothing -> RELAY_STATUS: text, one line of
 				 * key=value */
+	RELAY_TLS,		/* u8 yesterday -> RELAY_TLS: nothing;
+				 * descriptor: sealed memfd of text */
 };
 
 struct setup_self {
@@ -423,6 +438,7 @@ struct dns_ask {
 	enum dns_type type;
 	struct slice name;		/* as dns_name makes it; "" is root */
 	struct slice network;		/* whose share it counts in; "" none */
+	bool wants_proof;		/* not sent: DNS_ASK_SECURE */
 };
 
 /* ---- policy ---- */

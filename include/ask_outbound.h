@@ -242,8 +242,22 @@ struct ledger_entry {
 	struct slice queue_id;
 };
 
+/* An MTA-STS policy that relay has fetched (RFC 8461). */
+#define STS_KEPT_TEXT_MAX 14000
+#define STS_KEPT_ID_MAX 32
+#define STS_KEPT_MAX 1000		/* of store */
+struct sts_kept {
+	struct slice domain;		/* as dns_name makes it */
+	struct slice id;		/* of its record */
+	uint64_t fetched_s, expires_s;	/* wall-clock time */
+	struct slice text;		/* a policy (mta_sts.h) */
+};
+
 void put_ledger_entry(struct ipc_writer *w, const struct ledger_entry *e);
 bool get_ledger_entry(struct ipc_reader *r, struct ledger_entry *e);
+void put_sts_kept(struct ipc_writer *w, const struct sts_kept *p);
+/* The end of a list (all of it empty) counts as one. */
+bool get_sts_kept(struct ipc_reader *r, struct sts_kept *p);
 
 /* ---- vault ---- */
 

@@ -14,7 +14,8 @@
  *	TXT		the strings of one record joined (RFC 7208 3.3)
  *	TLSA		usage, selector, matching type, then the data
  *
- * CNAMEs are followed by the resolver; records of other types are dropped.
+ * CNAMEs are followed by the resolver, unless they are what is asked for;
+ * records of other types are dropped.
  * Pure, no I/O.
  */
 #ifndef POSTERN_DNS_H
@@ -29,8 +30,8 @@
 #define DNS_RECORDS_MAX 100		/* of one answer; more are dropped */
 #define DNS_ANSWER_BYTES_MAX 8192	/* of all records of one answer */
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16,
-	DNS_AAAA = 28, DNS_TLSA = 52 };
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15,
+	DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
 
 enum dns_status {
 	DNS_OK,			/* at least one record */
@@ -47,6 +48,10 @@ struct dns_answer {
 	enum dns_status status;
 	bool is_secure;			/* validated by DNSSEC */
 	bool is_cut;			/* records did not fit */
+	/* of DNS_ASK_SECURE alone: */
+	bool is_unchecked;		/* nothing can be secure: validation
+					 * is off here */
+	struct slice canonical;		/* where CNAMEs led, or "" */
 	uint32_t ttl_s;
 	size_t n_records;
 	struct dns_record records[DNS_RECORDS_MAX];

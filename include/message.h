@@ -12,6 +12,7 @@
 #define POSTERN_MESSAGE_H
 
 #include <stddef.h>
+#include "buf.h"
 
 struct message {
 	int fd;			/* owned */
@@ -22,6 +23,8 @@ struct message {
 int message_create(const char *session_id);
 /* Seal it. 0 or a negative errno. */
 int message_seal(int fd);
+/* A sealed one of this text. -errno on failure. */
+int message_of_text(const char *name, struct slice text);
 /*
  * Take a descriptor from another compartment. -EBADMSG if it is not a sealed
  * memfd of exactly size_bytes. On success the message owns fd.

@@ -33,6 +33,9 @@ struct mta_sts_policy {
 bool mta_sts_record(struct slice txt, char id[MTA_STS_ID_MAX + 1]);
 /* False: it is no policy. */
 bool mta_sts_parse(struct mta_sts_policy *policy, struct slice text);
+const char *mta_sts_mode_name(enum mta_sts_mode mode);
+/* The same policy as text, which mta_sts_parse reads. 0 or -ENOMEM. */
+int mta_sts_write(struct buf *to, const struct mta_sts_policy *policy);
 /* "mx1.example.net" or "*.example.net", which is one label more (4.1). */
 bool mta_sts_has_host(const struct mta_sts_policy *policy, const char *host);
 

@@ -31,6 +31,16 @@ struct sasl_credentials {
  * here. False for that and for all that is malformed or too long.
  */
 bool sasl_parse_plain(struct slice response, struct sasl_credentials *c);
+/*
+ * The name and nonce in a client's first message of SCRAM (RFC 5802 7),
+ * for who lets somebody else judge it. The name is written to name, without
+ * escapes; the nonce points into message. False for what is malformed or too
+ * long, wants a channel binding that nobody has offered, or has an
+ * authorization identity other than the name.
+ */
+#define SASL_SCRAM_FIRST_MAX 2048
+bool sasl_parse_scram_first(struct slice message,
+    char name[SASL_NAME_MAX + 1], struct slice *nonce);
 /* Whether this may be a name, a password (LOGIN's two responses). */
 bool sasl_is_name(struct slice text);
 bool sasl_is_password(struct slice text);

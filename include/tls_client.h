@@ -3,8 +3,9 @@
  * tls_client.h - TLS for streams that we have opened (stream.h).
  *
  * What the other side must prove is said before the handshake, and checked
- * within it: a stream that is secured has proved it. Without a check any
- * certificate will do, which keeps out who only listens (RFC 7435).
+ * within it: a stream that is secured has proved it, unless it may fail.
+ * Without a check any certificate will do, which keeps out who only listens
+ * (RFC 7435).
  *
  *	tls_init -> tls_client_new -> (sandbox) -> stream_start_tls_client
  *	    -> STREAM_SECURED or STREAM_INSECURE
@@ -43,6 +44,8 @@ struct tls_wanted {
 	enum tls_check check;
 	const char *names[TLS_CLIENT_NAMES_MAX];
 	size_t n_names;				/* "*.example.org" too */
+	/* of TLS_CHECK_NAMES: goes on without; stream_tls_fault says so */
+	bool may_fail;
 	const struct tls_tlsa *tlsa;
 	size_t n_tlsa;
 };
@@ -73,7 +76,7 @@ bool tls_tlsa_is_usable(const struct tls_tlsa *tlsa);
  */
 int stream_start_tls_client(struct stream *stream,
     const struct tls_client *client, const struct tls_wanted *wanted);
-/* After STREAM_INSECURE. */
+/* After STREAM_INSECURE; after STREAM_SECURED what may_fail has let pass. */
 enum tls_fault stream_tls_fault(const struct stream *stream);
 
 #endif

@@ -9,7 +9,8 @@ static bool
 is_dns_type(uint16_t type)
 {
 	return type == DNS_A || type == DNS_PTR || type == DNS_MX ||
-	    type == DNS_TXT || type == DNS_AAAA || type == DNS_TLSA;
+	    type == DNS_TXT || type == DNS_AAAA || type == DNS_TLSA ||
+	    type == DNS_CNAME;
 }
 
 /* What dns_name makes is one: lower case, no final dot, labels 1 to 63. */
@@ -49,6 +50,7 @@ get_dns_ask(struct ipc_reader *r, struct dns_ask *q)
 	uint16_t type = ipc_get_u16(r);
 
 	q->type = (enum dns_type)type;
+	q->wants_proof = false;
 	q->name = ipc_get_slice(r);
 	q->network = ipc_get_slice(r);
 	if (!is_dns_type(type) || (!r->failed && !is_dns_name(q->name)) ||

@@ -233,3 +233,36 @@ get_ledger_entry(struct ipc_reader *r, struct ledger_entry *e)
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }
+
+/* ---- MTA-STS policies ---- */
+
+void
+put_sts_kept(struct ipc_writer *w, const struct sts_kept *p)
+{
+	ipc_put_slice(w, p->domain);
+	ipc_put_slice(w, p->id);
+	ipc_put_u64(w, p->fetched_s);
+	ipc_put_u64(w, p->expires_s);
+	ipc_put_slice(w, p->text);
+}
+
+bool
+get_sts_kept(struct ipc_reader *r, struct sts_kept *p)
+{
+	char name[DNS_NAME_MAX + 1];
+
+	p->domain = ipc_get_slice(r);
+	p->id = ipc_get_slice(r);
+	p->fetched_s = ipc_get_u64(r);
+	p->expires_s = ipc_get_u64(r);
+	p->text = ipc_get_slice(r);
+	/* one that dns_name would change is not as it made it */
+	if (!r->failed && (!dns_name(name, p->domain) ||
+	    !slice_equals(p->domain, slice_of(name))))
+		r->failed = true;
+	if (p->id.size > STS_KEPT_ID_MAX || p->text.size > STS_KEPT_TEXT_MAX ||
+	    p->expires_s > INT64_MAX || p->fetched_s > p->expires_s ||
+	    (p->domain.size == 0 && p->text.size > 0))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}

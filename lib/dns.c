@@ -12,7 +12,19 @@
 
 #define IS_SECURE 1
 #define IS_CUT 2
+#define IS_UNCHECKED 4
+#define IS_ALIAS 8
+#define FLAGS (IS_SECURE | IS_CUT | IS_UNCHECKED | IS_ALIAS)
 #define LABEL_MAX 63		/* RFC 1035 2.3.4 */
+
+static uint8_t
+flags_of(const struct dns_answer *a)
+{
+	return (uint8_t)((a->is_secure ? IS_SECURE : 0) |
+	    (a->is_cut ? IS_CUT : 0) |
+	    (a->is_unchecked ? IS_UNCHECKED : 0) |
+	    (a->canonical.size > 0 ? IS_ALIAS : 0));
+}
 
 int
 put_dns_answer(struct buf *to, const struct dns_answer *a)
@@ -23,8 +35,7 @@ put_dns_answer(struct buf *to, const struct dns_answer *a)
 	if (a->n_records > DNS_RECORDS_MAX)
 		return -ENOBUFS;
 	pack_u8(&p, (uint8_t)a->status);
-	pack_u8(&p, (uint8_t)((a->is_secure ? IS_SECURE : 0) |
-	    (a->is_cut ? IS_CUT : 0)));
+	pack_u8(&p, flags_of(a));
 	pack_u32(&p, a->ttl_s);
 	pack_u16(&p, (uint16_t)a->n_records);
 	for (size_t i = 0; i < a->n_records; i++) {
@@ -33,6 +44,8 @@ put_dns_answer(struct buf *to, const struct dns_answer *a)
 			p.error = -ENOBUFS;
 		pack_slice(&p, a->records[i].data);
 	}
+	if (a->canonical.size > 0)
+		pack_slice(&p, a->canonical);
 	if (p.error)
 		to->size = size;
 	return p.error;
@@ -45,15 +58,17 @@ get_dns_answer(struct slice from, struct dns_answer *a)
 	size_t octets = 0, n;
 	uint8_t flags;
 
+	*a = (struct dns_answer){ .status = DNS_FAILED };
 	ipc_reader_init(&r, from.data, from.size);
 	a->status = ipc_get_u8(&r);
 	flags = ipc_get_u8(&r);
 	a->is_secure = flags & IS_SECURE;
 	a->is_cut = flags & IS_CUT;
+	a->is_unchecked = flags & IS_UNCHECKED;
 	a->ttl_s = ipc_get_u32(&r);
 	a->n_records = 0;
 	n = ipc_get_u16(&r);
-	if (a->status > DNS_FAILED || (flags & ~(IS_SECURE | IS_CUT)) ||
+	if (a->status > DNS_FAILED || (flags & ~FLAGS) ||
 	    n > DNS_RECORDS_MAX || (n > 0) != (a->status == DNS_OK))
 		r.failed = true;
 	while (!r.failed && a->n_records < n) {
@@ -62,11 +77,18 @@ get_dns_answer(struct slice from, struct dns_answer *a)
 		octets += data.size;
 		a->records[a->n_records++].data = data;
 	}
+	if (flags & IS_ALIAS) {
+		a->canonical = ipc_get_slice(&r);
+		if (a->canonical.size == 0 ||
+		    a->canonical.size > DNS_NAME_MAX)
+			r.failed = true;
+	}
 	if (ipc_reader_is_done(&r) && octets <= DNS_ANSWER_BYTES_MAX)
 		return true;
 	a->status = DNS_FAILED;
 	a->n_records = 0;
-	a->is_secure = a->is_cut = false;
+	a->is_secure = a->is_cut = a->is_unchecked = false;
+	a->canonical = (struct slice){ NULL, 0 };
 	return false;
 }
 

@@ -36,6 +36,29 @@ message_seal(int fd)
 }
 
 int
+message_of_text(const char *name, struct slice text)
+{
+	int error = 0, fd = message_create(name);
+	size_t at = 0;
+
+	while (fd >= 0 && !error && at < text.size) {
+		ssize_t n = write(fd, text.data + at, text.size - at);
+
+		if (n > 0)
+			at += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			error = n == 0 ? -EIO : -errno;
+	}
+	if (fd >= 0 && !error)
+		error = message_seal(fd);
+	if (fd >= 0 && error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int
 message_accept(struct message *message, int fd, size_t size_bytes)
 {
 	/* what is no memfd has no seals, or lacks some: EINVAL or bits */

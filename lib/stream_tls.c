@@ -287,6 +287,19 @@ keep_name(struct tls_facts *facts, const char *name)
 	facts->name[i] = '\0';
 }
 
+/* As a client that does not insist. */
+static void
+note_unproved(struct stream_tls *tls)
+{
+	long result = SSL_get_verify_result(tls->ssl);
+
+	if (SSL_is_server(tls->ssl) || result == X509_V_OK)
+		return;
+	tls->fault = tls_fault_of(result);
+	slice_copy(tls->failure, sizeof tls->failure, slice_of(
+	    X509_verify_cert_error_string(result)));
+}
+
 static void
 secured(struct stream *stream)
 {
@@ -300,13 +313,14 @@ secured(struct stream *stream)
 	    NULL);
 	keep_name(&tls->facts, SSL_get_servername(tls->ssl,
 	    TLSEXT_NAMETYPE_host_name));
+	note_unproved(tls);
 	stream->wants_input = true;
 	stream_set_events(stream, EPOLLIN);
 	stream_tls_wake(stream);
 	stream->fn(stream, STREAM_SECURED, stream->arg);
 }
 
-/* As a client: what the other side could not prove. */
+/* As a client that insists: what the other side could not prove. */
 static bool
 has_unproved(struct stream_tls *tls, char *why, size_t size)
 {

@@ -143,7 +143,9 @@ want(SSL *ssl, const struct tls_wanted *wanted)
 		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
 		return true;
 	}
-	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+	/* without SSL_VERIFY_PEER all is checked too, and only noted */
+	SSL_set_verify(ssl, wanted->may_fail ? SSL_VERIFY_NONE :
+	    SSL_VERIFY_PEER, NULL);
 	if (wanted->check == TLS_CHECK_DANE)
 		return want_dane(ssl, wanted);
 	return wanted->n_names > 0 && add_names(ssl, wanted, 0);

@@ -71,12 +71,12 @@ take_host(struct mta_sts_policy *p, struct slice value)
 	return true;
 }
 
+static const char *const modes[] = { [MTA_STS_NONE] = "none",
+	[MTA_STS_TESTING] = "testing", [MTA_STS_ENFORCE] = "enforce" };
+
 static bool
 take_mode(struct mta_sts_policy *p, struct slice value)
 {
-	static const char *const modes[] = { [MTA_STS_NONE] = "none",
-		[MTA_STS_TESTING] = "testing", [MTA_STS_ENFORCE] = "enforce" };
-
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		if (!slice_equals(value, slice_of(modes[i])))
 			continue;
@@ -140,6 +140,24 @@ mta_sts_parse(struct mta_sts_policy *p, struct slice text)
 	}
 	return has == (KEY_VERSION | KEY_MODE | KEY_AGE) &&
 	    (p->mode == MTA_STS_NONE || p->n_hosts > 0);
+}
+
+const char *
+mta_sts_mode_name(enum mta_sts_mode mode)
+{
+	return modes[mode];
+}
+
+int
+mta_sts_write(struct buf *to, const struct mta_sts_policy *p)
+{
+	int error = buf_printf(to, "version: STSv1\nmode: %s\n",
+	    modes[p->mode]);
+
+	for (unsigned i = 0; !error && i < p->n_hosts; i++)
+		error = buf_printf(to, "mx: %s\n", p->hosts[i]);
+	return error ? error : buf_printf(to, "max_age: %u\n",
+	    (unsigned)p->max_age_s);
 }
 
 bool

@@ -77,8 +77,6 @@ sasl_parse_plain(struct slice response, struct sasl_credentials *c)
 	    (as.size == 0 || slice_equals(as, c->name));
 }
 
-/* ---- stored keys ---- */
-
 static struct slice
 take_field(struct slice *rest)
 {
@@ -89,6 +87,62 @@ take_field(struct slice *rest)
 	rest->size -= taken;
 	return field;
 }
+
+/* ---- SCRAM's first message ---- */
+
+/* "=2C" is a comma, "=3D" an equals sign, and no other "=" may be there. */
+static bool
+take_saslname(char to[SASL_NAME_MAX + 1], struct slice from)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < from.size; i++) {
+		struct slice rest = { from.data + i, from.size - i };
+		char c = from.data[i];
+
+		if (c == '=' && slice_starts_nocase(rest, SLICE("=2C")))
+			c = ',';
+		else if (c == '=' && !slice_starts_nocase(rest,
+		    SLICE("=3D")))
+			return false;
+		i += from.data[i] == '=' ? 2 : 0;
+		if (used == SASL_NAME_MAX)
+			return false;
+		to[used++] = c;
+	}
+	to[used] = '\0';
+	return sasl_is_name((struct slice){ to, used });
+}
+
+bool
+sasl_parse_scram_first(struct slice message, char name[SASL_NAME_MAX + 1],
+    struct slice *nonce)
+{
+	struct slice binding, as, user;
+
+	*name = '\0';
+	if (message.size > SASL_SCRAM_FIRST_MAX || slice_has_control(message))
+		return false;
+	binding = take_field(&message);
+	as = take_field(&message);
+	user = take_field(&message);
+	*nonce = take_field(&message);
+	if ((!slice_equals(binding, SLICE("n")) &&
+	    !slice_equals(binding, SLICE("y"))) ||
+	    !slice_starts_nocase(user, SLICE("n=")) ||
+	    !slice_starts_nocase(*nonce, SLICE("r=")) || nonce->size == 2)
+		return false;
+	nonce->data += 2;
+	nonce->size -= 2;
+	user.data += 2;
+	user.size -= 2;
+	if (as.size > 0 && (!slice_starts_nocase(as, SLICE("a=")) ||
+	    !slice_equals((struct slice){ as.data + 2, as.size - 2 }, user)))
+		return false;
+	return take_saslname(name, user);
+}
+
+/* ---- stored keys ---- */
 
 /* Its octets, at most room; 0: it is no base64, or longer. */
 static size_t

@@ -8,11 +8,13 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include "clock.h"
 #include "log.h"
 #include "relay.h"
 #include "tls.h"
 
 #define READ_SIZE 16384
+#define DANE_OFF ", DANE is off"
 
 static void step(struct connection *c);
 
@@ -37,6 +39,18 @@ connection_close(struct connection *c)
 	jobs_wake(r);
 }
 
+/* For RFC 8460. */
+static void
+report(struct connection *c, enum tls_result result)
+{
+	const struct tls_report_key key = { c->security.policy,
+		c->destination, c->host };
+
+	if (c->security.result != TLS_RESULT_OK)
+		result = c->security.result;
+	tls_report_add(c->relay->report, &key, result, clock_wall_s());
+}
+
 /* Its socket is of no use any more. c is gone after this. */
 static void
 over(struct connection *c)
@@ -44,13 +58,14 @@ over(struct connection *c)
 	struct job *job = c->job;
 	struct connection_end end = c->end;
 
+	if (c->dialogue.failure_stage == RELAY_AT_TLS && !c->has_begun_tls &&
+	    c->dialogue.failure.code != 0)
+		report(c, TLS_RESULT_NO_STARTTLS);
 	end.why = c->dialogue.failure;
 	end.stage = c->dialogue.failure_stage;
 	end.address = c->address;
 	end.was_reused = c->is_reused && !c->dialogue.has_answered &&
 	    c->is_delivering;
-	if (job != NULL)
-		job_take_tls(job, c->tls);
 	connection_close(c);
 	if (job != NULL)
 		job_connection_over(job, &end);
@@ -122,20 +137,26 @@ result_of(enum tls_fault fault)
 }
 
 static void
-report(struct connection *c, enum tls_result result)
-{
-	tls_report_add(&c->relay->report, c->security.policy, result);
-}
-
-static void
 begin_tls(struct connection *c)
 {
 	c->has_begun_tls = true;
 	if (stream_start_tls_client(&c->stream, c->relay->tls,
 	    &c->security.tls) == 0)
 		return;
+	report(c, TLS_RESULT_VALIDATION);
 	c->end.has_tls_failed = true;
 	lost(c, "TLS could not be begun");
+}
+
+/* A policy in mode testing would have forbidden it (RFC 8461 5). */
+static void
+note_unproved(struct connection *c)
+{
+	report(c, result_of(stream_tls_fault(&c->stream)));
+	log_notice("tls_unproved", LOG_S("domain", c->destination),
+	    LOG_S("host", c->host), LOG_S("why",
+	    stream_tls_failure(&c->stream)), LOG_S("effect",
+	    "none: the MTA-STS policy is in mode testing"), LOG_END);
 }
 
 static void
@@ -144,11 +165,20 @@ secured(struct connection *c)
 	static const char *const proved[] = { [TLS_CHECK_NOTHING] = "",
 		[TLS_CHECK_NAMES] = " verified", [TLS_CHECK_DANE] = " dane" };
 	const struct tls_facts *facts = stream_tls_facts(&c->stream);
+	enum tls_check check = c->security.tls.check;
 
-	report(c, TLS_RESULT_OK);
-	c->is_authenticated = c->security.tls.check != TLS_CHECK_NOTHING;
-	snprintf(c->tls, sizeof c->tls, "%s %s%s", facts->version,
-	    facts->cipher, proved[c->security.tls.check]);
+	if (c->security.tls.may_fail &&
+	    stream_tls_fault(&c->stream) != TLS_FAULT_NONE) {
+		note_unproved(c);
+		check = TLS_CHECK_NOTHING;
+	} else {
+		report(c, TLS_RESULT_OK);
+	}
+	c->is_authenticated = check != TLS_CHECK_NOTHING &&
+	    !c->security.tls.may_fail;
+	snprintf(c->tls, sizeof c->tls, "%s %s%s%s", facts->version,
+	    facts->cipher, proved[check],
+	    c->security.is_dane_off ? DANE_OFF : "");
 	dialogue_secured(&c->dialogue);
 }
 
@@ -197,7 +227,6 @@ delivered(struct connection *c)
 	struct job *job = c->job;
 	struct verdict why = c->dialogue.failure;
 
-	job_take_tls(job, c->tls);
 	c->job = NULL;
 	c->is_delivering = false;
 	if (c->dialogue.n_deliveries >= RELAY_MESSAGES_PER_CONNECTION ||
@@ -323,6 +352,8 @@ connection_new(struct relay *r, int fd,
 	(void)slice_copy(c->destination, sizeof c->destination,
 	    slice_of(target->destination));
 	(void)slice_copy(c->host, sizeof c->host, slice_of(target->host));
+	if (c->security.is_dane_off)
+		snprintf(c->tls, sizeof c->tls, "none" DANE_OFF);
 	dialogue_start(&c->dialogue, &c->settings);
 	if (stream_open(&c->stream, r->c.loop, fd, on_event, c) < 0) {
 		free(c);

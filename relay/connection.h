@@ -25,7 +25,10 @@ struct relay;
 struct security {
 	bool wants_tls, requires_tls;
 	struct tls_wanted tls;		/* points into its host */
+	bool is_dane_off;		/* resolver does not validate */
 	enum tls_policy policy;
+	/* what is wrong already, and does not forbid to send; or OK */
+	enum tls_result result;
 };
 
 struct connection_end {			/* of a connection */

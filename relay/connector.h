@@ -7,7 +7,7 @@
 #ifndef RELAY_CONNECTOR_H
 #define RELAY_CONNECTOR_H
 
-#include "hosts.h"
+#include "net_address.h"
 #include "loop.h"
 
 #define CONNECTOR_HEAD_START_MS 250

@@ -62,23 +62,56 @@ struct fetch {
 	void *arg;
 };
 
-static void
-fetch_end(struct fetcher *f, struct fetch *fetch, CURLcode code)
+/* "text/plain" with parameters or without (RFC 8461 3.2). */
+static bool
+is_plain_text(const char *type)
 {
-	const char *type = NULL, *why = NULL;
+	static const char wanted[] = "text/plain";
+	size_t size = sizeof wanted - 1;
+
+	return type != NULL && strncasecmp(type, wanted, size) == 0 &&
+	    strchr("; \t", type[size]) != NULL;
+}
+
+static bool
+is_certificate(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION ||
+	    code == CURLE_SSL_ISSUER_ERROR ||
+	    code == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
+static const char *
+why_not(const struct fetch *fetch, CURLcode code)
+{
+	const char *type = NULL;
 	long status = 0;
 
 	curl.easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl.easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, &type);
+	if (code == CURLE_WRITE_ERROR || code == CURLE_FILESIZE_EXCEEDED)
+		return "it is too large";
 	if (code != CURLE_OK)
-		why = *fetch->error != '\0' ? fetch->error :
+		return *fetch->error != '\0' ? fetch->error :
 		    curl.easy_strerror(code);
-	else if (status != 200)
-		why = "the answer is not 200";
-	else if (type == NULL || strncasecmp(type, "text/plain", 10) != 0)
-		why = "it is not text/plain";	/* RFC 8461 3.2 */
+	if (status / 100 == 3)		/* RFC 8461 3.3 */
+		return "it redirects, which no policy may";
+	if (status != 200)
+		return "the answer is not 200";
+	return is_plain_text(type) ? NULL : "it is not text/plain";
+}
+
+static void
+fetch_end(struct fetcher *f, struct fetch *fetch, CURLcode code)
+{
+	struct fetched got = { .why = why_not(fetch, code),
+		.text = buf_slice(&fetch->text) };
+
+	if (got.why != NULL)
+		got.fault = is_certificate(code) ? FETCH_CERTIFICATE :
+		    FETCH_FAILED;
 	curl.multi_remove_handle(f->multi, fetch->easy);
-	fetch->done(fetch->arg, buf_slice(&fetch->text), why);
+	fetch->done(fetch->arg, &got);
 	curl.easy_cleanup(fetch->easy);
 	curl.slist_free_all(fetch->resolve);
 	buf_free(&fetch->text);

@@ -18,8 +18,20 @@
 struct fetcher;
 struct fetch;
 
-/* why is NULL, or says why there is no text. Called once. */
-typedef void fetch_done_fn(void *arg, struct slice text, const char *why);
+enum fetch_fault {
+	FETCH_OK,
+	FETCH_CERTIFICATE,	/* of that host, or of another */
+	FETCH_FAILED,		/* anything else */
+};
+
+struct fetched {
+	enum fetch_fault fault;
+	const char *why;	/* there is no text */
+	struct slice text;
+};
+
+/* Called once; what it is given is good in the call. */
+typedef void fetch_done_fn(void *arg, const struct fetched *fetched);
 
 /* Before the sandbox. NULL without memory. */
 struct fetcher *fetcher_new(struct loop *loop, struct slice ca);

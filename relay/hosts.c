@@ -2,43 +2,10 @@
 /*
  * hosts.c - see hosts.h: what the answers amount to. hosts_ask.c asks.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include "hosts.h"
-
-/* ---- addresses ---- */
-
-bool
-net_address_parse(struct net_address *a, const char *text)
-{
-	memset(a, 0, sizeof *a);
-	if (inet_pton(AF_INET, text, &a->as.v4) == 1)
-		a->family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &a->as.v6) == 1)
-		a->family = AF_INET6;
-	return a->family != 0;
-}
-
-struct address_text
-net_address_text(const struct net_address *a)
-{
-	struct address_text t = { "" };
-
-	(void)inet_ntop(a->family, &a->as, t.text, sizeof t.text);
-	return t;
-}
-
-bool
-net_address_equals(const struct net_address *a, const struct net_address *b)
-{
-	if (a->family != b->family)
-		return false;
-	return a->family == AF_INET ?
-	    a->as.v4.s_addr == b->as.v4.s_addr :
-	    memcmp(&a->as.v6, &b->as.v6, sizeof a->as.v6) == 0;
-}
 
 /* ---- MX ---- */
 
@@ -112,6 +79,11 @@ is_null_mx(const struct dns_answer *a)
 void
 hosts_take_mx(struct hosts *h, const struct dns_answer *a)
 {
+	h->is_secure = a->is_secure;
+	h->is_unchecked = a->is_unchecked;
+	if (!a->is_secure || slice_has_control(a->canonical) ||
+	    !dns_name(h->canonical, a->canonical))
+		h->canonical[0] = '\0';
 	switch (a->status) {
 	case DNS_FAILED:
 		verdict_set(&h->verdict, 451, 4, 3, "the DNS does not answer "
@@ -123,13 +95,11 @@ hosts_take_mx(struct hosts *h, const struct dns_answer *a)
 		return;
 	case DNS_NO_DATA:
 		h->is_implicit = true;
-		h->is_secure = a->is_secure;
 		host_add(h, 0, 0, h->domain);
 		return;
 	case DNS_OK:
 		break;
 	}
-	h->is_secure = a->is_secure;
 	if (is_null_mx(a)) {
 		verdict_set(&h->verdict, 556, 1, 10, "the domain %s takes no "
 		    "mail (null MX)", h->domain);
@@ -198,8 +168,7 @@ hosts_finish(struct hosts *h)
 	}
 	for (size_t i = 0; i < h->n; i++) {
 		is_unknown |= h->list[i].is_unknown;
-		has_any |= h->list[i].n_addresses > 0 &&
-		    !(h->list[i].is_unknown && h->list[i].has_tlsa);
+		has_any |= h->list[i].n_addresses > 0;
 	}
 	if (has_any)
 		return;
@@ -212,6 +181,12 @@ hosts_finish(struct hosts *h)
 	else
 		verdict_set(&h->verdict, 550, 4, 4, "no host of %s has an "
 		    "address", h->domain);
+}
+
+const char *
+host_tlsa_base(const struct host *host)
+{
+	return host->is_base_canonical ? host->canonical : host->name;
 }
 
 bool

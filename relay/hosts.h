@@ -5,6 +5,12 @@
  *
  *	hosts_find -> MX -> addresses of all, at once (and TLSA) -> done
  *
+ * TLSA records (RFC 7672 2.2) are looked for where the names of the hosts
+ * and their addresses are secure: below where CNAMEs lead, then below the
+ * name itself. Addresses that are not secure behind a CNAME that is: below
+ * the name itself. Where such a question has no answer nobody knows what the
+ * host has to prove, and it is of no use now.
+ *
  * Answers come from resolver: a value that is silence makes the result
  * temporary, never "no such host". When it is done there are hosts in the
  * order in which to try them, or a verdict. Ourselves, and what is behind
@@ -13,8 +19,8 @@
 #ifndef RELAY_HOSTS_H
 #define RELAY_HOSTS_H
 
-#include <netinet/in.h>
 #include "dns.h"
+#include "net_address.h"
 #include "own.h"
 #include "tls_client.h"
 #include "verdict.h"
@@ -25,18 +31,6 @@
 struct channel;
 struct hosts;
 
-struct address_text {
-	char text[INET6_ADDRSTRLEN];
-};
-
-struct net_address {			/* v4 or v6, without a port */
-	int family;
-	union {
-		struct in_addr v4;
-		struct in6_addr v6;
-	} as;
-};
-
 struct host_lookup {
 	struct hosts *hosts;
 	enum dns_type type;
@@ -45,20 +39,27 @@ struct host_lookup {
 	uint32_t id;
 };
 
+enum host_dane {
+	HOST_DANE_NONE,			/* no records, or none that bind */
+	HOST_DANE_RECORDS,		/* as they came, usable or not */
+	HOST_DANE_UNKNOWN,		/* no answer: not to be used */
+};
+
 struct host {
 	char name[DNS_NAME_MAX + 1];
 	uint16_t preference;
 	uint32_t order;			/* random, among equals */
 	bool is_secure, has_insecure;	/* its addresses, by DNSSEC */
 	bool is_unknown;		/* an answer is missing */
-	bool is_own;
+	bool is_own, is_reported;	/* as one that TLS forbids */
+	char canonical[DNS_NAME_MAX + 1];	/* where CNAMEs lead, or "" */
 	struct net_address addresses[HOSTS_ADDRESSES_MAX];
 	uint8_t n_v4, n_addresses;
-	/* TLSA records: as they came; is_unknown if they did not */
-	bool has_tlsa;
+	enum host_dane dane;
+	bool is_base_canonical;		/* that is where they are */
 	struct tls_tlsa tlsa[TLS_TLSA_MAX];
 	uint8_t n_tlsa;
-	struct host_lookup a, aaaa, lookup_tlsa;
+	struct host_lookup a, aaaa, proof;	/* CNAME, then TLSA */
 };
 
 typedef void hosts_done_fn(void *arg);
@@ -80,6 +81,8 @@ struct hosts {
 	struct host list[HOSTS_MAX];
 	uint8_t n;
 	bool is_secure;			/* the names in it */
+	bool is_unchecked;		/* validation is off in resolver */
+	char canonical[DNS_NAME_MAX + 1];	/* of domain, securely; or "" */
 	bool is_implicit;		/* no MX: the domain itself */
 	bool is_starting;
 	unsigned n_out;
@@ -110,10 +113,7 @@ void hosts_forget(struct hosts *h);
 void hosts_take_mx(struct hosts *h, const struct dns_answer *a);
 /* Pure: sorted, without us; the verdict if nothing is left. */
 void hosts_finish(struct hosts *h);
-
-bool net_address_parse(struct net_address *a, const char *text);
-struct address_text net_address_text(const struct net_address *a);
-bool net_address_equals(const struct net_address *a,
-    const struct net_address *b);
+/* The TLSA base domain (RFC 7672 2.2.3) of a host with records. */
+const char *host_tlsa_base(const struct host *host);
 
 #endif

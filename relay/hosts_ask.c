@@ -29,13 +29,94 @@ ask(struct hosts *h, struct host_lookup *lookup, enum dns_type type,
 		return false;
 	ipc_writer_init(&w);
 	put_dns_ask(&w, &q);
-	lookup->id = channel_ask(h->resolver, DNS_ASK, &w, -1,
+	lookup->id = channel_ask(h->resolver, h->settings->wants_tlsa ?
+	    DNS_ASK_SECURE : DNS_ASK, &w, -1,
 	    h->settings->timeout_ms, answered, lookup);
 	if (lookup->id == 0)
 		return false;
 	lookup->is_out = true;
 	h->n_out++;
 	return true;
+}
+
+/* ---- TLSA ---- */
+
+/* Below where CNAMEs lead, or below the name itself. */
+static void
+ask_tlsa(struct hosts *h, uint8_t i, bool is_canonical)
+{
+	struct host *host = &h->list[i];
+	char name[DNS_NAME_MAX + 16];
+
+	host->is_base_canonical = is_canonical;
+	if (snprintf(name, sizeof name, "_%u._tcp.%s", (unsigned)h->port,
+	    host_tlsa_base(host)) > DNS_NAME_MAX)
+		return;
+	if (!ask(h, &host->proof, DNS_TLSA, i, name))
+		host->dane = HOST_DANE_UNKNOWN;
+}
+
+/*
+ * Only where the name is signed can TLSA records bind (RFC 7672 2.2.2); a
+ * zone that is not signed often does not answer such a question at all. The
+ * name of an implicit MX is the domain's own, and nobody had to say it.
+ */
+static void
+addresses_known(struct hosts *h, uint8_t i)
+{
+	struct host *host = &h->list[i];
+
+	if (!h->settings->wants_tlsa || host->n_addresses == 0 ||
+	    (!h->is_secure && !h->is_implicit))
+		return;
+	if (host->is_secure)
+		ask_tlsa(h, i, *host->canonical != '\0');
+	else if (*host->canonical != '\0' && !h->is_unchecked &&
+	    !ask(h, &host->proof, DNS_CNAME, i, host->name))
+		host->dane = HOST_DANE_UNKNOWN;
+}
+
+/* The alias itself is signed, whatever it leads to. */
+static void
+take_cname(struct hosts *h, uint8_t i, const struct dns_answer *a)
+{
+	if (a->status == DNS_FAILED)
+		h->list[i].dane = HOST_DANE_UNKNOWN;
+	else if (a->status == DNS_OK && a->is_secure)
+		ask_tlsa(h, i, false);
+}
+
+static void
+add_tlsa(struct host *host, struct slice r)
+{
+	char *data;
+
+	if (r.size < 4 || r.size > 3 + TLS_TLSA_WHOLE_MAX)
+		return;
+	data = malloc(r.size - 3);
+	if (data == NULL)
+		return;
+	memcpy(data, r.data + 3, r.size - 3);
+	host->tlsa[host->n_tlsa++] = (struct tls_tlsa){ (uint8_t)r.data[0],
+		(uint8_t)r.data[1], (uint8_t)r.data[2],
+		{ data, r.size - 3 } };
+}
+
+static void
+take_tlsa(struct hosts *h, uint8_t i, const struct dns_answer *a)
+{
+	struct host *host = &h->list[i];
+
+	if (a->status == DNS_FAILED) {
+		host->dane = HOST_DANE_UNKNOWN;
+	} else if (a->status == DNS_OK && a->is_secure) {
+		host->dane = HOST_DANE_RECORDS;
+		for (size_t k = 0; k < a->n_records &&
+		    host->n_tlsa < TLS_TLSA_MAX; k++)
+			add_tlsa(host, a->records[k].data);
+	} else if (host->is_base_canonical) {
+		ask_tlsa(h, i, false);
+	}
 }
 
 /* ---- one host ---- */
@@ -63,29 +144,10 @@ take_addresses(struct host *host, enum dns_type type,
 }
 
 static void
-ask_tlsa(struct hosts *h, uint8_t i)
-{
-	struct host *host = &h->list[i];
-	char name[DNS_NAME_MAX + 16];
-
-	if (snprintf(name, sizeof name, "_%u._tcp.%s", (unsigned)h->port,
-	    host->name) > DNS_NAME_MAX)
-		return;
-	if (!ask(h, &host->lookup_tlsa, DNS_TLSA, i, name))
-		host->is_unknown = host->has_tlsa = true;
-}
-
-/*
- * Only where name and addresses are signed can TLSA records bind (RFC 7672
- * 2.2.2); a zone of addresses that is not signed often does not answer such
- * a question at all.
- */
-static void
 take_host(struct hosts *h, const struct host_lookup *lookup,
     const struct dns_answer *a)
 {
 	struct host *host = &h->list[lookup->host];
-	bool is_first = host->a.is_out || host->aaaa.is_out;
 
 	if (a->status == DNS_FAILED)
 		host->is_unknown = true;
@@ -93,37 +155,12 @@ take_host(struct hosts *h, const struct host_lookup *lookup,
 	if (a->status == DNS_OK) {
 		host->is_secure = a->is_secure && !host->has_insecure;
 		host->has_insecure |= !a->is_secure;
+		if (a->canonical.size > 0 &&
+		    !slice_has_control(a->canonical))
+			(void)dns_name(host->canonical, a->canonical);
 	}
-	if (!is_first && host->is_secure && h->is_secure &&
-	    h->settings->wants_tlsa)
-		ask_tlsa(h, lookup->host);
-}
-
-static void
-take_tlsa(struct host *host, const struct dns_answer *a)
-{
-	if (a->status == DNS_FAILED)
-		host->is_unknown = host->has_tlsa = true;
-	if (a->status != DNS_OK || !a->is_secure)
-		return;
-	host->has_tlsa = true;
-	for (size_t i = 0; i < a->n_records && host->n_tlsa < TLS_TLSA_MAX;
-	     i++) {
-		struct slice r = a->records[i].data;
-		struct tls_tlsa *t = &host->tlsa[host->n_tlsa];
-		char *data;
-
-		if (r.size < 4 || r.size > 3 + TLS_TLSA_WHOLE_MAX)
-			continue;
-		data = malloc(r.size - 3);
-		if (data == NULL)
-			continue;
-		memcpy(data, r.data + 3, r.size - 3);
-		*t = (struct tls_tlsa){ (uint8_t)r.data[0],
-			(uint8_t)r.data[1], (uint8_t)r.data[2],
-			{ data, r.size - 3 } };
-		host->n_tlsa++;
-	}
+	if (!host->a.is_out && !host->aaaa.is_out)
+		addresses_known(h, lookup->host);
 }
 
 static void
@@ -131,7 +168,7 @@ ask_host(struct hosts *h, uint8_t i)
 {
 	struct host *host = &h->list[i];
 
-	/* both are marked first: the second answer asks for TLSA */
+	/* both are out before one is answered: the second asks for TLSA */
 	if (h->settings->has_ipv4 &&
 	    !ask(h, &host->a, DNS_A, i, host->name))
 		host->is_unknown = true;
@@ -181,7 +218,9 @@ answered(struct channel *ch, struct ipc_message *m, void *arg)
 	if (lookup->type == DNS_MX)
 		take_mx(h, &a);
 	else if (lookup->type == DNS_TLSA)
-		take_tlsa(&h->list[lookup->host], &a);
+		take_tlsa(h, lookup->host, &a);
+	else if (lookup->type == DNS_CNAME)
+		take_cname(h, lookup->host, &a);
 	else
 		take_host(h, lookup, &a);
 	took(h);
@@ -245,7 +284,7 @@ hosts_forget(struct hosts *h)
 
 		forget(h, &host->a);
 		forget(h, &host->aaaa);
-		forget(h, &host->lookup_tlsa);
+		forget(h, &host->proof);
 		for (size_t k = 0; k < host->n_tlsa; k++)
 			free((void *)(uintptr_t)host->tlsa[k].data.data);
 		host->n_tlsa = 0;

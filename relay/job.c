@@ -12,6 +12,7 @@
 #include "sts.h"
 
 #define DEADLINE_MARGIN_MS 3000		/* before queue gives up on us */
+#define DANE_WARN_US INT64_C(3600000000)
 
 static void next_target(struct job *job);
 static void look_up(struct job *job);
@@ -127,6 +128,9 @@ job_report(struct job *job, const struct connection *c)
 {
 	struct errand *d = &job->errand;
 
+	if (c != NULL)
+		(void)slice_copy(job->tls, sizeof job->tls,
+		    slice_of(c->tls));
 	for (uint16_t i = 0; i < d->n_recipients; i++) {
 		struct errand_recipient *to = &d->recipients[i];
 
@@ -229,16 +233,37 @@ add_host_targets(struct job *job, uint8_t h)
 	}
 }
 
+/* Resolver has found that it cannot validate: said once an hour. */
+static void
+note_dane(struct job *job)
+{
+	struct relay *r = job->relay;
+	int64_t now_us = loop_now_us(r->c.loop);
+
+	if (!job->hosts.is_unchecked)
+		return;
+	if (r->counts.dane_off++ == 0 ||
+	    now_us - r->dane_warned_us >= DANE_WARN_US) {
+		r->dane_warned_us = now_us;
+		log_warning("dane_off", LOG_S("why", "resolver cannot "
+		    "validate: see dnssec in posternctl status"),
+		    LOG_S("effect", "TLSA records are not looked for"),
+		    LOG_U("jobs", r->counts.dane_off), LOG_END);
+	}
+}
+
 static void
 all_known(struct job *job)
 {
 	if (--job->n_waits > 0)
 		return;
-	if (job->hosts.verdict.code != 0) {
-		note_failure(job, RELAY_AT_DNS, &job->hosts.verdict);
+	if (job->hosts.verdict.code != 0 || job->sts_unknown.code != 0) {
+		note_failure(job, RELAY_AT_DNS, job->hosts.verdict.code != 0 ?
+		    &job->hosts.verdict : &job->sts_unknown);
 		answer(job);
 		return;
 	}
+	note_dane(job);
 	for (uint8_t i = 0; i < job->hosts.n; i++)
 		add_host_targets(job, i);
 	next_target(job);
@@ -251,11 +276,15 @@ on_hosts(void *arg)
 }
 
 static void
-on_sts(void *arg, struct sts_policy *policy)
+on_sts(void *arg, struct sts_policy *policy, bool is_known)
 {
 	struct job *job = arg;
 
 	job->waits_for_sts = false;
+	if (!is_known)
+		verdict_set(&job->sts_unknown, 451, 4, 3, "it cannot be told "
+		    "now whether %s has an MTA-STS policy",
+		    job->destination);
 	sts_release(&job->sts);
 	job->sts = policy;
 	all_known(job);
@@ -579,12 +608,6 @@ struct errand *
 job_errand(struct job *job)
 {
 	return &job->errand;
-}
-
-void
-job_take_tls(struct job *job, const char *tls)
-{
-	(void)slice_copy(job->tls, sizeof job->tls, slice_of(tls));
 }
 
 void

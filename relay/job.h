@@ -52,6 +52,7 @@ struct job {
 	/* where it goes */
 	struct hosts hosts;
 	struct sts_policy *sts;		/* NULL: none */
+	struct verdict sts_unknown;	/* code 0: it is known */
 	unsigned n_waits;		/* hosts, policy */
 	bool waits_for_sts;
 	struct job_target targets[JOB_TARGETS_MAX];
@@ -85,9 +86,8 @@ void recipient_list_free(struct recipient_list *list);
 
 /* ---- for connections ---- */
 struct errand *job_errand(struct job *job);
-/* Tell what is settled. */
+/* Tell what is settled; c is the connection under way, or NULL. */
 void job_report(struct job *job, const struct connection *c);
-void job_take_tls(struct job *job, const char *tls);
 void job_host_is_good(struct job *job);
 /* The delivery has ended; why has code 0, or what OPEN ones are told. */
 void job_delivered(struct job *job, const struct verdict *why);

@@ -5,13 +5,38 @@
  * override DANE).
  */
 #include <string.h>
+#include "clock.h"
 #include "relay.h"
 #include "sts.h"
 
+/* A host that is not tried counts as one session, whatever addresses it has. */
 static void
-report(struct job *job, enum tls_policy policy, enum tls_result result)
+report(struct job *job, struct host *host, enum tls_policy policy,
+    enum tls_result result)
 {
-	tls_report_add(&job->relay->report, policy, result);
+	const struct tls_report_key key = { policy, job->destination,
+		host->name };
+
+	if (!host->is_reported)
+		tls_report_add(job->relay->report, &key, result,
+		    clock_wall_s());
+	host->is_reported = true;
+}
+
+/*
+ * RFC 7672 3.2.2, for usage 2 (with 3 no name matters): the base domain, and
+ * the names that a secure MX was found by.
+ */
+static void
+want_dane_names(const struct hosts *hosts, const struct host *host,
+    struct security *s)
+{
+	s->tls.names[s->tls.n_names++] = host_tlsa_base(host);
+	if (hosts->is_implicit)
+		return;
+	s->tls.names[s->tls.n_names++] = hosts->domain;
+	if (*hosts->canonical != '\0')
+		s->tls.names[s->tls.n_names++] = hosts->canonical;
 }
 
 /* RFC 7672 2.2: records that cannot be used still ask for TLS. */
@@ -22,38 +47,52 @@ secure_dane(struct job *job, struct host *host, struct security *s,
 	unsigned n_usable = 0;
 
 	s->policy = TLS_POLICY_TLSA;
-	if (host->is_unknown) {
-		report(job, TLS_POLICY_TLSA, TLS_RESULT_DNSSEC_INVALID);
+	if (host->dane == HOST_DANE_UNKNOWN) {
+		report(job, host, TLS_POLICY_TLSA,
+		    TLS_RESULT_DNSSEC_INVALID);
 		verdict_set(why, 451, 7, 5, "the DNS does not answer for the "
 		    "TLSA records of %s", host->name);
 		return false;
 	}
 	s->requires_tls = true;
+	s->tls.sni = host_tlsa_base(host);	/* RFC 7672 8.1 */
 	for (size_t i = 0; i < host->n_tlsa; i++)
 		n_usable += tls_tlsa_is_usable(&host->tlsa[i]);
 	if (n_usable == 0) {
-		report(job, TLS_POLICY_TLSA, TLS_RESULT_TLSA_INVALID);
+		s->result = TLS_RESULT_TLSA_INVALID;
 		return true;
 	}
 	s->tls.check = TLS_CHECK_DANE;
 	s->tls.tlsa = host->tlsa;
 	s->tls.n_tlsa = host->n_tlsa;
-	s->tls.names[s->tls.n_names++] = host->name;
-	/* RFC 7672 3.2.2: the next hop's name too, as the MX is secure */
-	if (!job->is_smart_host && !job->hosts.is_implicit)
-		s->tls.names[s->tls.n_names++] = job->hosts.domain;
+	want_dane_names(&job->hosts, host, s);
 	return true;
+}
+
+static void
+look_at_names(struct host *host, struct security *s)
+{
+	s->tls.check = TLS_CHECK_NAMES;
+	s->tls.names[0] = host->name;
+	s->tls.n_names = 1;
+	s->tls.may_fail = true;
 }
 
 static void
 want_names(struct host *host, struct security *s)
 {
+	look_at_names(host, s);
+	s->tls.may_fail = false;
 	s->requires_tls = true;
-	s->tls.check = TLS_CHECK_NAMES;
-	s->tls.names[0] = host->name;
-	s->tls.n_names = 1;
 }
 
+static bool
+is_proved(const struct security *s)
+{
+	return s->tls.check != TLS_CHECK_NOTHING && !s->tls.may_fail;
+}
+
+/* RFC 8461 5: testing is as enforce, but that mail is delivered. */
 static bool
 secure_sts(struct job *job, struct host *host, struct security *s,
     struct verdict *why)
@@ -61,17 +100,19 @@ secure_sts(struct job *job, struct host *host, struct security *s,
 	bool is_enforced = sts_is_enforced(job->sts);
 
 	s->policy = TLS_POLICY_STS;
-	if (!sts_has_host(job->sts, host->name)) {
-		report(job, TLS_POLICY_STS, TLS_RESULT_VALIDATION);
-		if (!is_enforced)
-			return true;
-		verdict_set(why, 451, 7, 5, "the MTA-STS policy of %s does "
-		    "not have the host %s", job->hosts.domain, host->name);
-		return false;
-	}
 	if (is_enforced)
 		want_names(host, s);
-	return true;
+	else
+		look_at_names(host, s);
+	if (sts_has_host(job->sts, host->name))
+		return true;
+	s->result = TLS_RESULT_VALIDATION;
+	if (!is_enforced)
+		return true;
+	report(job, host, TLS_POLICY_STS, TLS_RESULT_VALIDATION);
+	verdict_set(why, 451, 7, 5, "the MTA-STS policy of %s does not have "
+	    "the host %s", job->hosts.domain, host->name);
+	return false;
 }
 
 /*
@@ -82,7 +123,7 @@ static bool
 secure_required(struct job *job, struct host *host, struct security *s,
     struct verdict *why)
 {
-	if (s->tls.check != TLS_CHECK_NOTHING)
+	if (is_proved(s))
 		return true;
 	if (job->hosts.is_secure || job->is_smart_host) {
 		want_names(host, s);
@@ -108,15 +149,18 @@ job_secure(struct job *job, struct host *host, struct security *s,
 	if (!net_address_parse(&literal, host->name))
 		s->tls.sni = host->name;
 	if (mode == RELAY_TLS_DANE || mode == RELAY_TLS_REQUIRED) {
-		if (host->has_tlsa)
+		s->is_dane_off = job->hosts.is_unchecked;
+		if (host->dane != HOST_DANE_NONE)
 			is_ok = secure_dane(job, host, s, why);
 		else if (job->sts != NULL)
 			is_ok = secure_sts(job, host, s, why);
 	}
+	/* what the configuration promises, also without a policy */
+	if (is_ok && mode == RELAY_TLS_REQUIRED && !is_proved(s))
+		want_names(host, s);
 	/* a password goes to nobody else than to whom it is for */
 	if (is_ok && job->is_smart_host &&
-	    job->relay->settings.smart_host_user != NULL &&
-	    s->tls.check == TLS_CHECK_NOTHING)
+	    job->relay->settings.smart_host_user != NULL && !is_proved(s))
 		want_names(host, s);
 	if (is_ok && job->errand.requires_tls) {
 		s->wants_tls = s->requires_tls = true;

@@ -6,7 +6,7 @@
 #include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
-#include "hosts.h"
+#include "net_address.h"
 #include "own.h"
 
 struct listener {

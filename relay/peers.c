@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * peers.c - what queue asks relay, and the channel to resolver.
+ * peers.c - what queue asks relay, and the channels to resolver and store.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "log.h"
 #include "relay.h"
+#include "sts.h"
 
 /* ---- recipients that were told ---- */
 
@@ -182,20 +183,23 @@ forget_queue(struct relay *r)
 
 static const struct channel_rule control_rules[] = {
 	{ RELAY_STATUS, CHANNEL_NO_FD, relay_on_status },
+	{ RELAY_TLS, CHANNEL_NO_FD, relay_on_tls },
 };
+#define N_CONTROL_RULES (sizeof control_rules / sizeof *control_rules)
 
 static struct channel **
 slot_of(struct relay *r, enum role role)
 {
 	return role == ROLE_QUEUE ? &r->queue : role == ROLE_RESOLVER ?
-	    &r->resolver : role == ROLE_CONTROL ? &r->control : NULL;
+	    &r->resolver : role == ROLE_STORE ? &r->store :
+	    role == ROLE_CONTROL ? &r->control : NULL;
 }
 
 static enum role
 role_of(const struct relay *r, const struct channel *ch)
 {
 	return ch == r->queue ? ROLE_QUEUE : ch == r->resolver ?
-	    ROLE_RESOLVER : ROLE_CONTROL;
+	    ROLE_RESOLVER : ch == r->store ? ROLE_STORE : ROLE_CONTROL;
 }
 
 static void
@@ -225,8 +229,8 @@ open_channel(struct relay *r, enum role role, int fd)
 		return channel_new(r->c.loop, fd, name, queue_rules,
 		    N_QUEUE_RULES, on_closed, r);
 	if (role == ROLE_CONTROL)
-		return channel_new(r->c.loop, fd, name, control_rules, 1,
-		    on_closed, r);
+		return channel_new(r->c.loop, fd, name, control_rules,
+		    N_CONTROL_RULES, on_closed, r);
 	return channel_new(r->c.loop, fd, name, NULL, 0, on_closed, r);
 }
 
@@ -250,4 +254,6 @@ relay_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 	*slot = open_channel(r, role, fd);
 	if (*slot == NULL)
 		log_error("peer", LOG_E("error", errno), LOG_END);
+	else if (role == ROLE_STORE)
+		sts_read(r->sts);
 }

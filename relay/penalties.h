@@ -7,7 +7,9 @@
 #ifndef RELAY_PENALTIES_H
 #define RELAY_PENALTIES_H
 
-#include "hosts.h"
+#include <stdint.h>
+#include "net_address.h"
+#include "verdict.h"
 
 #define PENALTIES_MAX 1024
 #define PENALTY_FIRST_S 60

@@ -88,7 +88,8 @@ relay_main(void)
 		fatal("relay: OpenSSL does not start");
 	relay_settings_read(r);
 	r->penalties = penalties_new();
-	if (r->penalties == NULL)
+	r->report = tls_report_new();
+	if (r->penalties == NULL || r->report == NULL)
 		fatal("no memory");
 	enter_sandbox(r);
 	compartment_ready(&r->c);

@@ -35,7 +35,7 @@ struct relay_settings {
 
 struct relay_counts {
 	uint64_t jobs, connections, reused, delivered, deferred, refused;
-	uint64_t hosts_skipped;
+	uint64_t hosts_skipped, dane_off;
 };
 
 struct relay {
@@ -44,7 +44,7 @@ struct relay {
 	struct own_addresses *own;
 	struct tls_client *tls;
 	struct sts *sts;
-	struct channel *queue, *resolver, *control;
+	struct channel *queue, *resolver, *store, *control;
 	struct job *jobs;
 	size_t n_jobs;
 	struct recipient_list *lists;	/* told, waiting for their SEND */
@@ -53,7 +53,8 @@ struct relay {
 	size_t n_connections;
 	struct penalties *penalties;
 	struct relay_counts counts;
-	struct tls_report report;
+	int64_t dane_warned_us;
+	struct tls_report *report;
 	struct loop_timer wake;		/* those that wait for a place */
 	bool is_stopping;
 	bool is_draining;		/* there is a successor */
@@ -68,8 +69,9 @@ void relay_job_gone(struct relay *r);
 void relay_settings_read(struct relay *r);
 
 /* ---- status.c ---- */
-/* RELAY_STATUS: control's question. */
+/* RELAY_STATUS, RELAY_TLS: control's questions. */
 bool relay_on_status(struct channel *ch, struct ipc_message *m, void *arg);
+bool relay_on_tls(struct channel *ch, struct ipc_message *m, void *arg);
 
 /* ---- peers.c ---- */
 void relay_on_peer(struct compartment *c, enum role role, uint16_t index,

@@ -12,6 +12,7 @@ RELAY_SRCS = \
 	relay/hosts_ask.c \
 	relay/job.c \
 	relay/job_security.c \
+	relay/net_address.c \
 	relay/own.c \
 	relay/peers.c \
 	relay/penalties.c \
@@ -21,4 +22,6 @@ RELAY_SRCS = \
 	relay/seven_bit.c \
 	relay/status.c \
 	relay/sts.c \
+	relay/sts_entries.c \
+	relay/sts_keep.c \
 	relay/tls_report.c

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * status.c - relay's counters, for `posternctl relay`.
+ * status.c - relay's counters, for `posternctl relay` and `tls`.
  */
+#include <unistd.h>
+#include "clock.h"
+#include "message.h"
 #include "relay.h"
+
+#define TLS_TEXT_MAX (16u << 20)	/* of all rows of a day, and more */
 
 static unsigned
 count_idle(const struct relay *r)
@@ -33,14 +38,16 @@ put_status(struct buf *to, const struct relay *r)
 	(void)buf_printf(to, "jobs=%llu jobs_now=%zu jobs_waiting=%u "
 	    "connections=%llu connections_now=%zu connections_idle=%u "
 	    "reused=%llu delivered=%llu deferred=%llu refused=%llu "
-	    "bad_hosts=%zu skipped=%llu", (unsigned long long)n->jobs,
+	    "bad_hosts=%zu skipped=%llu dane_off=%llu",
+	    (unsigned long long)n->jobs,
 	    r->n_jobs, count_waiting(r), (unsigned long long)n->connections,
 	    r->n_connections, count_idle(r), (unsigned long long)n->reused,
 	    (unsigned long long)n->delivered,
 	    (unsigned long long)n->deferred, (unsigned long long)n->refused,
 	    penalties_count(r->penalties, loop_now_us(r->c.loop)),
-	    (unsigned long long)n->hosts_skipped);
-	tls_report_put(to, &r->report);
+	    (unsigned long long)n->hosts_skipped,
+	    (unsigned long long)n->dane_off);
+	tls_report_put_sums(to, r->report);
 }
 
 bool
@@ -57,5 +64,27 @@ relay_on_status(struct channel *ch, struct ipc_message *m, void *arg)
 	ipc_put_slice(&w, buf_slice(&line));
 	(void)channel_answer(ch, m->id, RELAY_STATUS, &w, -1);
 	buf_free(&line);
+	return true;
+}
+
+/* Who cannot be answered hears nothing: "it does not answer". */
+bool
+relay_on_tls(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct relay *r = arg;
+	struct buf text = { .maximum = TLS_TEXT_MAX };
+	uint8_t is_yesterday = ipc_get_u8(&m->body);
+	int fd = -1;
+
+	if (!ipc_reader_is_done(&m->body) || is_yesterday > 1)
+		return false;
+	if (tls_report_put_day(&text, r->report, clock_wall_s(),
+	    is_yesterday) == 0)
+		fd = message_of_text("tls", buf_slice(&text));
+	if (fd >= 0) {
+		(void)channel_answer(ch, m->id, RELAY_TLS, NULL, fd);
+		close(fd);
+	}
+	buf_free(&text);
 	return true;
 }

@@ -4,161 +4,28 @@
  *
  *	IDLE --find--> RECORD --new id--> ADDRESSES --> FETCHING --> IDLE
  *
- * Everybody who asks meanwhile waits for the same answer.
+ * Everybody who asks meanwhile waits for the same answer, except that a
+ * policy that is only fetched again, with the same id, holds meanwhile.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "fetch.h"
+#include "clock.h"
 #include "log.h"
-#include "mta_sts.h"
-#include "relay.h"
-#include "sts.h"
+#include "sts_entry.h"
 
 #define DNS_MS 15000		/* of one question: mail waits for it */
-#define BUCKETS 1024		/* a power of two */
-
-struct sts_policy {
-	unsigned n_owners;
-	struct mta_sts_policy policy;
-};
-
-enum entry_state { ENTRY_IDLE, ENTRY_RECORD, ENTRY_ADDRESSES,
-	ENTRY_FETCHING };
-
-struct waiter {
-	struct waiter *next;
-	void *arg;
-	sts_found_fn *found;
-};
-
-struct entry {
-	struct entry *next, *next_in_bucket;
-	struct sts *sts;
-	enum entry_state state;
-	char domain[DNS_NAME_MAX + 1];
-	char id[MTA_STS_ID_MAX + 1];	/* of the policy; "" none */
-	char new_id[MTA_STS_ID_MAX + 1];
-	struct sts_policy *policy;	/* NULL: none */
-	int64_t expires_us, checked_us, failed_us;
-	struct waiter *waiters;
-	unsigned n_out;			/* questions for addresses */
-	char addresses[512];
-};
-
-struct sts {
-	struct relay *relay;
-	struct fetcher *fetcher;
-	struct entry *entries;
-	struct entry *buckets[BUCKETS];	/* the same, by their domain */
-	size_t n_entries;
-};
-
-static int64_t
-now_us(const struct sts *s)
-{
-	return loop_now_us(s->relay->c.loop);
-}
-
-/* ---- policies ---- */
-
-void
-sts_release(struct sts_policy **p)
-{
-	if (*p != NULL && --(*p)->n_owners == 0)
-		free(*p);
-	*p = NULL;
-}
-
-bool
-sts_is_enforced(const struct sts_policy *p)
-{
-	return p->policy.mode == MTA_STS_ENFORCE;
-}
-
-bool
-sts_has_host(const struct sts_policy *p, const char *host)
-{
-	return mta_sts_has_host(&p->policy, host);
-}
-
-/* ---- entries ---- */
-
-static struct entry **
-bucket_of(struct sts *s, const char *domain)
-{
-	uint32_t h = 2166136261u;	/* FNV-1a */
-
-	for (; *domain != '\0'; domain++)
-		h = (h ^ (unsigned char)*domain) * 16777619u;
-	return &s->buckets[h & (BUCKETS - 1)];
-}
-
-static void
-entry_free(struct sts *s, struct entry *e)
-{
-	struct entry **at = &s->entries;
-
-	while (*at != e)
-		at = &(*at)->next;
-	*at = e->next;
-	at = bucket_of(s, e->domain);
-	while (*at != e)
-		at = &(*at)->next_in_bucket;
-	*at = e->next_in_bucket;
-	s->n_entries--;
-	sts_release(&e->policy);
-	free(e);
-}
-
-/* Make room: the one that was looked at longest ago and that nobody needs. */
-static void
-evict(struct sts *s)
-{
-	struct entry *oldest = NULL;
-
-	for (struct entry *e = s->entries; e != NULL; e = e->next)
-		if (e->state == ENTRY_IDLE && (oldest == NULL ||
-		    e->checked_us < oldest->checked_us))
-			oldest = e;
-	if (oldest != NULL)
-		entry_free(s, oldest);
-}
-
-static struct entry *
-entry_of(struct sts *s, const char *domain)
-{
-	struct entry **bucket = bucket_of(s, domain), *e = *bucket;
-
-	while (e != NULL && strcmp(e->domain, domain) != 0)
-		e = e->next_in_bucket;
-	if (e != NULL)
-		return e;
-	if (s->n_entries >= STS_DOMAINS_MAX)
-		evict(s);
-	e = s->n_entries < STS_DOMAINS_MAX ? calloc(1, sizeof *e) : NULL;
-	if (e == NULL)
-		return NULL;
-	e->sts = s;
-	e->checked_us = e->failed_us = INT64_MIN / 2;
-	(void)slice_copy(e->domain, sizeof e->domain, slice_of(domain));
-	e->next = s->entries;
-	s->entries = e;
-	e->next_in_bucket = *bucket;
-	*bucket = e;
-	s->n_entries++;
-	return e;
-}
+#define HOLD_MS 10000		/* for store, at the start */
+#define UPKEEP_MS 5000
+#define REFRESHES_AT_ONCE 5
 
 /* The one that holds now, for one more owner; NULL: none. */
 static struct sts_policy *
 policy_of(struct entry *e)
 {
-	if (e->policy != NULL && e->expires_us <= now_us(e->sts)) {
-		sts_release(&e->policy);
-		e->id[0] = '\0';
-	}
-	if (e->policy == NULL || e->policy->policy.mode == MTA_STS_NONE)
+	const struct mta_sts_policy *p = entry_policy(e);
+
+	if (p == NULL || p->mode == MTA_STS_NONE)
 		return NULL;
 	e->policy->n_owners++;
 	return e->policy;
@@ -170,13 +37,15 @@ settle(struct entry *e)
 {
 	struct waiter *w;
 
-	e->state = ENTRY_IDLE;
+	/* whoever is called may ask for others: e must stay */
+	e->state = ENTRY_SETTLING;
 	while ((w = e->waiters) != NULL) {
 		e->waiters = w->next;
 		if (w->found != NULL)
-			w->found(w->arg, policy_of(e));
+			w->found(w->arg, policy_of(e), true);
 		free(w);
 	}
+	e->state = ENTRY_IDLE;
 }
 
 /* ---- questions ---- */
@@ -216,39 +85,45 @@ read_answer(struct ipc_message *m, struct dns_answer *a)
 static void
 failed(struct entry *e, enum tls_result result, const char *why)
 {
-	tls_report_add(&e->sts->relay->report, TLS_POLICY_STS, result);
+	const struct tls_report_key key = { TLS_POLICY_STS, e->domain, "" };
+
+	tls_report_add(e->sts->relay->report, &key, result, clock_wall_s());
 	log_warning("mta_sts", LOG_S("domain", e->domain), LOG_S("why", why),
 	    LOG_S("effect", e->policy != NULL ? "the old policy holds" :
 	    "no policy"), LOG_END);
-	e->failed_us = now_us(e->sts);
+	e->failed_us = sts_now_us(e->sts);
 	settle(e);
 }
 
-static void
-on_fetched(void *arg, struct slice text, const char *why)
+static enum tls_result
+result_of(enum fetch_fault fault)
 {
-	struct entry *e = arg;
-	struct sts_policy *p;
+	return fault == FETCH_CERTIFICATE ? TLS_RESULT_STS_WEBPKI :
+	    TLS_RESULT_STS_FETCH;
+}
 
-	if (why != NULL) {
-		failed(e, TLS_RESULT_STS_FETCH, why);
+static void
+on_fetched(void *arg, const struct fetched *got)
+{
+	static struct mta_sts_policy policy;	/* large */
+	struct entry *e = arg;
+
+	if (got->fault != FETCH_OK) {
+		failed(e, result_of(got->fault), got->why);
 		return;
 	}
-	p = calloc(1, sizeof *p);
-	if (p == NULL || !mta_sts_parse(&p->policy, text)) {
-		free(p);
+	if (!mta_sts_parse(&policy, got->text)) {
 		failed(e, TLS_RESULT_STS_INVALID, "it is no policy");
 		return;
 	}
-	p->n_owners = 1;
-	sts_release(&e->policy);
-	e->policy = p;
-	e->expires_us = now_us(e->sts) +
-	    (int64_t)p->policy.max_age_s * 1000000;
-	memcpy(e->id, e->new_id, sizeof e->id);
+	if (!entry_set_policy(e, &policy, e->new_id)) {
+		failed(e, TLS_RESULT_STS_FETCH, "no memory");
+		return;
+	}
 	log_info("mta_sts", LOG_S("domain", e->domain), LOG_S("id", e->id),
-	    LOG_U("mode", p->policy.mode), LOG_U("max_age",
-	    p->policy.max_age_s), LOG_END);
+	    LOG_S("mode", mta_sts_mode_name(policy.mode)),
+	    LOG_U("max_age", policy.max_age_s), LOG_END);
+	sts_keep_entry(e);
 	settle(e);
 }
 
@@ -325,18 +200,47 @@ find_id(const struct dns_answer *a, char id[MTA_STS_ID_MAX + 1])
 	return n == 1;
 }
 
+/*
+ * There is something to be fetched. A DNS that is silent does not keep an
+ * old policy from being fetched again.
+ */
+static bool
+wants_fetch(struct entry *e, const struct dns_answer *a)
+{
+	bool has_policy = entry_policy(e) != NULL;
+	bool has_id = find_id(a, e->new_id);
+
+	if (sts_now_us(e->sts) - e->failed_us <
+	    (int64_t)STS_RETRY_S * 1000000)
+		return false;
+	if (has_id && (!has_policy || strcmp(e->id, e->new_id) != 0))
+		return true;
+	if (!has_id && a->status != DNS_FAILED)
+		return false;
+	memcpy(e->new_id, e->id, sizeof e->id);
+	return entry_is_due(e);
+}
+
+static bool
+is_refresh(struct entry *e)
+{
+	return entry_policy(e) != NULL && strcmp(e->id, e->new_id) == 0;
+}
+
 static void
 on_record(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	static struct dns_answer a;	/* large */
 	struct entry *e = arg;
+	bool wants;
 
 	(void)ch;
-	if (!read_answer(m, &a) || !find_id(&a, e->new_id) ||
-	    (e->policy != NULL && strcmp(e->id, e->new_id) == 0) ||
-	    now_us(e->sts) - e->failed_us < (int64_t)STS_RETRY_S * 1000000)
+	if (!read_answer(m, &a))
+		a = (struct dns_answer){ .status = DNS_FAILED };
+	wants = wants_fetch(e, &a);
+	if (!wants || is_refresh(e))
 		settle(e);
-	else
+	if (wants)
 		ask_addresses(e);
 }
 
@@ -344,33 +248,112 @@ static void
 look(struct entry *e)
 {
 	e->state = ENTRY_RECORD;
-	e->checked_us = now_us(e->sts);
+	e->checked_us = sts_now_us(e->sts);
 	if (!ask(e, DNS_TXT, "_mta-sts.", on_record))
 		settle(e);
 }
 
 /* ---- for jobs ---- */
 
-void
-sts_find(struct sts *s, const char *domain, void *arg, sts_found_fn *found)
+static bool
+is_used(const struct sts *s)
 {
 	enum config_relay_tls mode = s->relay->settings.tls;
-	struct entry *e = NULL;
-	struct waiter *w = NULL;
 
-	if (mode == RELAY_TLS_DANE || mode == RELAY_TLS_REQUIRED)
-		e = entry_of(s, domain);
-	if (e != NULL && (e->state != ENTRY_IDLE || now_us(s) -
-	    e->checked_us >= (int64_t)STS_CHECK_S * 1000000))
-		w = calloc(1, sizeof *w);
+	return mode == RELAY_TLS_DANE || mode == RELAY_TLS_REQUIRED;
+}
+
+static bool
+must_wait(struct entry *e)
+{
+	bool is_fetching = e->state == ENTRY_ADDRESSES ||
+	    e->state == ENTRY_FETCHING;
+
+	if (e->state == ENTRY_IDLE)
+		return sts_now_us(e->sts) - e->checked_us >=
+		    (int64_t)STS_CHECK_S * 1000000;
+	return !is_fetching || !is_refresh(e);
+}
+
+static void
+find(struct sts *s, const char *domain, void *arg, sts_found_fn *found)
+{
+	struct entry *e = entry_of(s, domain);
+	struct waiter *w;
+
+	if (e != NULL && !must_wait(e)) {
+		found(arg, policy_of(e), true);
+		return;
+	}
+	w = e != NULL ? calloc(1, sizeof *w) : NULL;
 	if (w == NULL) {
-		found(arg, e != NULL ? policy_of(e) : NULL);
+		found(arg, NULL, false);
 		return;
 	}
 	*w = (struct waiter){ e->waiters, arg, found };
 	e->waiters = w;
 	if (e->state == ENTRY_IDLE)
 		look(e);
+}
+
+/* Store does not answer: nobody knows what it keeps. */
+static void
+on_hold_over(struct loop_timer *timer, void *arg)
+{
+	struct sts *s = arg;
+	struct held *h;
+
+	(void)timer;
+	while ((h = s->held) != NULL) {
+		s->held = h->next;
+		if (h->found != NULL)
+			h->found(h->arg, NULL, false);
+		free(h);
+	}
+}
+
+static void
+hold(struct sts *s, const char *domain, void *arg, sts_found_fn *found)
+{
+	struct held *h = calloc(1, sizeof *h);
+
+	if (h == NULL) {
+		found(arg, NULL, false);
+		return;
+	}
+	(void)slice_copy(h->domain, sizeof h->domain, slice_of(domain));
+	h->arg = arg;
+	h->found = found;
+	h->next = s->held;
+	s->held = h;
+	if (!loop_timer_is_running(&s->hold))
+		loop_timer_start(s->relay->c.loop, &s->hold, HOLD_MS,
+		    on_hold_over, s);
+}
+
+void
+sts_begin(struct sts *s)
+{
+	struct held *h;
+
+	loop_timer_stop(s->relay->c.loop, &s->hold);
+	while ((h = s->held) != NULL) {
+		s->held = h->next;
+		if (h->found != NULL)
+			find(s, h->domain, h->arg, h->found);
+		free(h);
+	}
+}
+
+void
+sts_find(struct sts *s, const char *domain, void *arg, sts_found_fn *found)
+{
+	if (!is_used(s))
+		found(arg, NULL, true);
+	else if (s->has_read)
+		find(s, domain, arg, found);
+	else
+		hold(s, domain, arg, found);
 }
 
 void
@@ -380,6 +363,49 @@ sts_forget(struct sts *s, const void *arg)
 		for (struct waiter *w = e->waiters; w != NULL; w = w->next)
 			if (w->arg == arg)
 				w->found = NULL;
+	for (struct held *h = s->held; h != NULL; h = h->next)
+		if (h->arg == arg)
+			h->found = NULL;
+}
+
+/* ---- without mail ---- */
+
+/* Often enough for a policy that lives shortly, at most once an hour. */
+static int64_t
+interval_us(const struct mta_sts_policy *p)
+{
+	uint32_t s = p->max_age_s / 8;
+
+	return (int64_t)(s > 3600 ? 3600 : s) * 1000000;
+}
+
+static void
+refresh(struct sts *s)
+{
+	unsigned n = 0;
+
+	for (struct entry *e = s->entries; e != NULL &&
+	    n < REFRESHES_AT_ONCE; e = e->next) {
+		if (e->state != ENTRY_IDLE || !entry_is_due(e) ||
+		    sts_now_us(s) - e->checked_us <
+		    interval_us(entry_policy(e)))
+			continue;
+		look(e);
+		n++;
+	}
+}
+
+static void
+on_upkeep(struct loop_timer *timer, void *arg)
+{
+	struct sts *s = arg;
+
+	loop_timer_start(s->relay->c.loop, timer, UPKEEP_MS, on_upkeep, s);
+	sts_read(s);
+	if (!s->has_read || s->relay->is_draining)
+		return;
+	sts_keep_all(s);
+	refresh(s);
 }
 
 struct sts *
@@ -395,5 +421,8 @@ sts_new(struct relay *relay, struct slice ca)
 		free(s);
 		return NULL;
 	}
+	if (is_used(s))
+		loop_timer_start(relay->c.loop, &s->upkeep, UPKEEP_MS,
+		    on_upkeep, s);
 	return s;
 }

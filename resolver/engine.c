@@ -22,6 +22,7 @@
 struct engine {
 	struct ub_ctx *ctx;
 	FILE *log;
+	bool validates;
 };
 
 /* One question, until its call-back. */
@@ -200,6 +201,7 @@ engine_new(struct ub_event_base *base, const struct settings *settings,
 
 	if (engine == NULL)
 		return NULL;
+	engine->validates = validates;
 	engine->log = open_log();
 	engine->ctx = ub_ctx_create_ub_event(base);
 	if (engine->ctx == NULL ||
@@ -210,6 +212,12 @@ engine_new(struct ub_event_base *base, const struct settings *settings,
 	    !warm_up(engine, settings))
 		engine_free(&engine);
 	return engine;
+}
+
+bool
+engine_validates(const struct engine *engine)
+{
+	return engine->validates;
 }
 
 void

@@ -34,6 +34,8 @@ typedef void engine_answered_fn(void *arg, const struct engine_result *r);
  */
 struct engine *engine_new(struct ub_event_base *base,
     const struct settings *settings, bool validates);
+/* As engine_new was told. */
+bool engine_validates(const struct engine *engine);
 /* Questions that are out are forgotten without a call. */
 void engine_free(struct engine **engine);
 

@@ -44,6 +44,7 @@ on_dns_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (!get_dns_ask(&m->body, &q) || m->deadline_ms == 0)
 		return false;
+	q.wants_proof = m->type == DNS_ASK_SECURE;
 	questions_ask(peer->resolver->questions, peer, m->id, &q,
 	    m->deadline_ms);
 	return true;
@@ -97,12 +98,15 @@ on_status(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
-/* control may ask for the status too, so it stands last */
+/* of smtpd; of control, which may ask for the status; of relay */
 static const struct channel_rule rules[] = {
 	{ DNS_ASK, CHANNEL_NO_FD, on_dns_ask },
 	{ RESOLVER_STATUS, CHANNEL_NO_FD, on_status },
 };
-#define N_RULES (sizeof rules / sizeof *rules)
+static const struct channel_rule relay_rules[] = {
+	{ DNS_ASK, CHANNEL_NO_FD, on_dns_ask },
+	{ DNS_ASK_SECURE, CHANNEL_NO_FD, on_dns_ask },
+};
 
 /* ---- coming and going ---- */
 
@@ -142,7 +146,7 @@ resolver_on_peer(struct compartment *c, enum role role, uint16_t index,
 {
 	struct resolver *r = c->arg;
 	struct peer *peer = calloc(1, sizeof *peer);
-	size_t n_rules = role == ROLE_CONTROL ? N_RULES : N_RULES - 1;
+	size_t n_rules = role == ROLE_SMTPD ? 1 : 2;
 
 	if (peer == NULL || (role != ROLE_CONTROL && role != ROLE_SMTPD &&
 	    role != ROLE_RELAY)) {
@@ -154,8 +158,9 @@ resolver_on_peer(struct compartment *c, enum role role, uint16_t index,
 	*peer = (struct peer){ .next = r->peers, .resolver = r, .role = role,
 		.index = index };
 	r->peers = peer;
-	peer->ch = channel_new(c->loop, fd, role_name(role), rules, n_rules,
-	    on_closed, peer);
+	peer->ch = channel_new(c->loop, fd, role_name(role),
+	    role == ROLE_RELAY ? relay_rules : rules, n_rules, on_closed,
+	    peer);
 	if (peer->ch == NULL) {
 		log_error("peer", LOG_E("error", errno), LOG_END);
 		peer_free(peer);

@@ -19,7 +19,7 @@
 #define WATCH_US 5000000
 #define BOGUS_MANY 5		/* since the last test: test again */
 
-enum state { TESTING, ON, OFF };
+enum state { TESTING, ON, OFF, FAILING };
 
 struct probe {
 	struct alarms *alarms;
@@ -37,10 +37,10 @@ struct probe {
 };
 
 static void
-use(struct probe *probe, struct engine *engine)
+use(struct probe *probe, struct engine *engine, struct engine *proving)
 {
 	alarm_stop(probe->alarms, &probe->hold);
-	questions_use(probe->questions, engine);
+	questions_use(probe->questions, engine, proving);
 }
 
 static void ask_validating(void *arg);
@@ -83,14 +83,21 @@ watch_on(struct probe *probe)
 static void
 note_off(struct probe *probe, const struct engine_result *result)
 {
-	if (!rdata_has_type(result->packet, TYPE_RRSIG))
+	enum state now = rdata_has_type(result->packet, TYPE_RRSIG) ?
+	    FAILING : OFF;
+
+	if (now == OFF)
 		snprintf(probe->why, sizeof probe->why, "the name servers "
 		    "leave out signatures");
-	if (probe->state != OFF)
+	if (probe->state != now)
 		log_warning("dnssec_off", LOG_S("why", probe->why),
-		    LOG_S("effect", "answers are not validated"), LOG_END);
-	probe->state = OFF;
-	use(probe, probe->plain);
+		    LOG_S("effect", now == OFF ? "answers are not validated, "
+		    "and DANE is off" : "answers are not validated; mail to "
+		    "other hosts waits where DANE could protect it"),
+		    LOG_END);
+	probe->state = now;
+	use(probe, probe->plain, now == OFF ? probe->plain :
+	    probe->validating);
 	(void)alarm_start(probe->alarms, &probe->next, AGAIN_US,
 	    ask_signatures, probe);
 }
@@ -105,7 +112,7 @@ note_silence(struct probe *probe)
 		    LOG_END);
 	probe->has_warned = true;
 	if (probe->state == TESTING)
-		use(probe, probe->validating);
+		use(probe, probe->validating, probe->validating);
 	try_again(probe, SILENT_US);
 }
 
@@ -145,7 +152,7 @@ validating_answered(void *arg, const struct engine_result *result)
 		    probe->name : "."), LOG_END);
 		probe->state = ON;
 		*probe->why = '\0';
-		use(probe, probe->validating);
+		use(probe, probe->validating, probe->validating);
 		watch_on(probe);
 		return;
 	}
@@ -208,7 +215,8 @@ on_hold_over(void *arg)
 {
 	struct probe *probe = arg;
 
-	questions_use(probe->questions, probe->validating);
+	questions_use(probe->questions, probe->validating,
+	    probe->validating);
 }
 
 /* ---- life ---- */
@@ -244,7 +252,7 @@ probe_new(struct alarms *alarms, struct questions *questions,
 		snprintf(probe->why, sizeof probe->why, "%s",
 		    settings->why_insecure ? settings->why_insecure :
 		    "the trust anchor cannot be used");
-		use(probe, plain);
+		use(probe, plain, plain);
 		return probe;
 	}
 	find_name(probe, settings);
@@ -270,8 +278,10 @@ probe_free(struct probe **probe)
 const char *
 probe_state(const struct probe *probe)
 {
-	return probe->state == ON ? "on" : probe->state == OFF ? "off" :
-	    "testing";
+	static const char *const words[] = { [TESTING] = "testing",
+		[ON] = "on", [OFF] = "off", [FAILING] = "failing" };
+
+	return words[probe->state];
 }
 
 const char *

@@ -2,10 +2,11 @@
 /*
  * probe.h - whether answers can be validated here, for this folder only.
  *
- *	TESTING --keys validate------------------> ON --no signatures
- *	   |  ^--no answer at all, again in 5 s                |
- *	   +--an answer, but it does not validate-> OFF <------+
- *	      ^----------- signatures are back -----+
+ *	TESTING --keys validate-----------------> ON --no signatures
+ *	 | |  ^--no answer at all, again in 5 s               |
+ *	 | +--an answer without signatures------> OFF <-------+
+ *	 +----signatures that do not validate---> FAILING
+ *	      ^---- signatures are back, again in 60 s ---+
  *
  * The keys of the first trust anchor are looked up. Name servers that leave
  * signatures out would make every answer bogus, and that is all of our mail
@@ -14,6 +15,11 @@
  * soon as bogus answers pile up, a name that is in no cache is asked for below
  * the anchor: that there is none must be signed.
  * Nothing that is accepted depends on validation alone.
+ *
+ * Who wants a proof (DNS_ASK_SECURE) is served by the same engine but while
+ * it is FAILING: signatures that are wrong, be it for a clock or an anchor of
+ * ours or because somebody forges them, turn nobody's DANE off (RFC 7672
+ * 2.1.1). Those answers are bogus, and that mail waits.
  */
 #ifndef RESOLVER_PROBE_H
 #define RESOLVER_PROBE_H

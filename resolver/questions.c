@@ -36,13 +36,14 @@ struct question {
 	bool is_deserted;
 	struct alarm life;
 	enum dns_type type;
+	bool wants_proof;
 	size_t size;
 	char name[];
 };
 
 struct questions {
 	struct alarms *alarms;
-	struct engine *engine;
+	struct engine *engine, *proving;
 	questions_answered_fn *answered;
 	struct questions_limits limits;
 	struct questions_counts counts;
@@ -87,6 +88,7 @@ find(struct questions *all, const struct dns_ask *ask)
 	struct question *q = *chain_of(all, ask->name, ask->type);
 
 	while (q != NULL && (q->type != ask->type ||
+	    q->wants_proof != ask->wants_proof ||
 	    !slice_equals((struct slice){ q->name, q->size }, ask->name)))
 		q = q->next;
 	return q;
@@ -141,6 +143,7 @@ question_new(struct questions *all, const struct dns_ask *ask)
 	}
 	q->all = all;
 	q->type = ask->type;
+	q->wants_proof = ask->wants_proof;
 	q->size = ask->name.size;
 	if (q->size > 0)
 		memcpy(q->name, ask->name.data, q->size);
@@ -302,6 +305,10 @@ on_result(void *arg, const struct engine_result *result)
 	}
 	data.answer.is_secure = result->security == ENGINE_SECURE &&
 	    data.answer.status != DNS_FAILED;
+	if (q->wants_proof)
+		data.answer.is_unchecked = !engine_validates(q->engine);
+	else
+		data.answer.canonical = (struct slice){ NULL, 0 };
 	finish(q, &data.answer);
 }
 
@@ -314,8 +321,8 @@ begin(struct question *q)
 	struct questions *all = q->all;
 	struct lookup *lookup;
 
-	q->engine = all->engine;
-	if (engine_ask(all->engine, name, (uint16_t)q->type, on_result, q,
+	q->engine = q->wants_proof ? all->proving : all->engine;
+	if (engine_ask(q->engine, name, (uint16_t)q->type, on_result, q,
 	    &lookup) != 0)
 		finish(q, &failed);
 	else if (lookup != NULL)
@@ -377,9 +384,11 @@ questions_ask(struct questions *all, void *peer, uint32_t id,
 }
 
 void
-questions_use(struct questions *all, struct engine *engine)
+questions_use(struct questions *all, struct engine *engine,
+    struct engine *proving)
 {
 	all->engine = engine;
+	all->proving = proving;
 	for (size_t i = 0; engine != NULL && i < N_CHAINS; i++) {
 		struct question *q = all->chains[i];
 

@@ -2,9 +2,9 @@
 /*
  * questions.h - what is out, and who waits for it; for this folder only.
  *
- *	asker --ask--> look-up of {name, type} --> engine
- *	asker --ask------^ (joins)                  |
- *	askers <--- answered, each once ------------+
+ *	asker --ask--> look-up of {name, type, proof} --> engine
+ *	asker --ask------^ (joins)                         |
+ *	askers <--- answered, each once -------------------+
  *	asker <---- DNS_FAILED at its own deadline; the look-up goes on
  *
  * Identical questions are looked up once. A look-up whose askers have all
@@ -49,10 +49,12 @@ struct questions *questions_new(struct alarms *alarms,
 /* Nobody is answered any more. */
 void questions_free(struct questions **questions);
 /*
- * Look up with this engine from now on; what was asked before there was one
- * begins now. NULL: hold new questions back.
+ * Look up with this engine from now on, and what wants a proof with the
+ * other; what was asked before there were any begins now. NULL both: hold
+ * new questions back.
  */
-void questions_use(struct questions *questions, struct engine *engine);
+void questions_use(struct questions *questions, struct engine *engine,
+    struct engine *proving);
 /* Answers from within where it can: from the cache, or over a limit. */
 void questions_ask(struct questions *questions, void *peer, uint32_t id,
     const struct dns_ask *ask, uint32_t deadline_ms);

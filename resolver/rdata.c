@@ -194,7 +194,7 @@ read_mx(struct rdata *to, struct cursor *c)
 }
 
 static bool
-read_ptr(struct rdata *to, struct cursor *c)
+read_name(struct rdata *to, struct cursor *c)
 {
 	struct name name;
 
@@ -255,7 +255,8 @@ read_data(struct rdata *to, enum dns_type type, struct slice packet,
 	case DNS_MX:
 		return read_mx(to, &c);
 	case DNS_PTR:
-		return read_ptr(to, &c);
+	case DNS_CNAME:
+		return read_name(to, &c);
 	case DNS_TXT:
 		return read_txt(to, &c);
 	case DNS_TLSA:
@@ -354,23 +355,36 @@ read_answers(struct rdata *to, enum dns_type type, const struct message *m,
 	return true;
 }
 
+/* Whatever stands at the end of the chain, and where that is. */
+static bool
+read_chain(struct rdata *to, enum dns_type type, const struct message *m)
+{
+	struct dns_answer *a = &to->answer;
+	struct name name = m->question;
+	unsigned i = 0;
+
+	while (type != DNS_CNAME && i < RDATA_CHAIN_MAX &&
+	    follow_cname(m, &name, a))
+		i++;
+	if (i > 0 && name.size > 0) {
+		memcpy(to->canonical, name.text, name.size);
+		a->canonical = (struct slice){ to->canonical, name.size };
+	}
+	return read_answers(to, type, m, &name);
+}
+
 void
 rdata_read(struct rdata *to, enum dns_type type, struct slice packet)
 {
 	struct dns_answer *a = &to->answer;
 	struct message m;
-	struct name name;
 	bool is_good;
 
 	*a = (struct dns_answer){ .status = DNS_FAILED, .ttl_s = UINT32_MAX };
 	to->used = 0;
 	is_good = get_message(&m, packet) &&
 	    (m.rcode == 0 || m.rcode == RCODE_NXDOMAIN);
-	name = m.question;
-	for (unsigned i = 0; is_good && i < RDATA_CHAIN_MAX &&
-	    follow_cname(&m, &name, a); i++)
-		;
-	is_good = is_good && read_answers(to, type, &m, &name);
+	is_good = is_good && read_chain(to, type, &m);
 	/* nothing fits: that is not "there is nothing" */
 	if (a->n_records == 0 && a->is_cut)
 		is_good = false;

@@ -16,12 +16,14 @@ struct rdata {
 	struct dns_answer answer;	/* points into text */
 	size_t used;
 	char text[DNS_ANSWER_BYTES_MAX];
+	char canonical[DNS_NAME_MAX + 1];
 };
 
 /*
  * The records of type that the answer section has for the name in the
- * question, over CNAMEs. A name that dns.h cannot hold is left out; whatever
- * else is malformed makes all of it DNS_FAILED. is_secure is left false.
+ * question, over CNAMEs (unless it is they that are wanted). A name that
+ * dns.h cannot hold is left out; whatever else is malformed makes all of it
+ * DNS_FAILED. is_secure is left false.
  */
 void rdata_read(struct rdata *to, enum dns_type type, struct slice packet);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "log.h"
+#include "rules.h"
 #include "store.h"
 #include "why.h"
 

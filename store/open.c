@@ -73,7 +73,10 @@ open_kv(struct store *s)
 		error = grey_open(&s->grey, s->kv, s->hmac);
 	if (!error)
 		error = ledger_open(&s->ledger, s->kv, s->hmac);
+	if (!error)
+		error = sts_open(&s->sts, s->kv, s->hmac);
 	if (error) {
+		sts_close(&s->sts);
 		grey_close(&s->grey);
 		notes_close(&s->seen);
 		ended_close(&s->ended);
@@ -154,6 +157,7 @@ store_close(struct store *s)
 	grey_close(&s->grey);
 	notes_close(&s->seen);
 	ledger_close(&s->ledger);
+	sts_close(&s->sts);
 	hmac_free(&s->hmac);
 	ended_close(&s->ended);
 	kv_close(&s->kv);

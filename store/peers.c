@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "log.h"
+#include "rules.h"
 #include "store.h"
 #include "trail.h"
 
@@ -92,6 +93,9 @@ rules_of(enum role role, const struct channel_rule **rules, size_t *n)
 	} else if (role == ROLE_QUEUE) {
 		*rules = store_queue_rules;
 		*n = store_n_queue_rules;
+	} else if (role == ROLE_RELAY) {
+		*rules = store_relay_rules;
+		*n = store_n_relay_rules;
 	} else if (role == ROLE_CONTROL) {
 		*rules = store_control_rules;
 		*n = store_n_control_rules;

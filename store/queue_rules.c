@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "log.h"
+#include "rules.h"
 #include "store.h"
 
 #define TIME_OFF_S 86400	/* an asker's clock is this host's */
@@ -32,7 +33,7 @@ on_ledger_put(struct channel *ch, struct ipc_message *m, void *arg)
 	    ledger_put(s->ledger, &entry) : -EBUSY;
 	if (error == 0)
 		s->unanswered[s->n_unanswered++] = (struct unanswered){ peer,
-			m->id };
+			m->id, LEDGER_OK };
 	else
 		log_error("ledger", LOG_SL("queue_id", entry.queue_id),
 		    LOG_E("error", error), LOG_S("effect",
@@ -46,7 +47,8 @@ store_ledger_committed(struct store *s, int error)
 	for (size_t i = 0; i < s->n_unanswered; i++)
 		if (error == 0 && s->unanswered[i].peer != NULL)
 			(void)channel_answer(s->unanswered[i].peer->ch,
-			    s->unanswered[i].id, LEDGER_OK, NULL, -1);
+			    s->unanswered[i].id, s->unanswered[i].answer,
+			    NULL, -1);
 	s->n_unanswered = 0;
 }
 

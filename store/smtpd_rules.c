@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "fault.h"
 #include "log.h"
+#include "rules.h"
 #include "store.h"
 #include "trail.h"
 

@@ -15,10 +15,12 @@ STORE_SRCS = \
 	store/queue_rules.c \
 	store/record_index.c \
 	store/records.c \
+	store/relay_rules.c \
 	store/resolve.c \
 	store/segments.c \
 	store/slots.c \
 	store/smtpd_rules.c \
 	store/store.c \
+	store/sts.c \
 	store/upkeep.c \
 	store/why.c

@@ -19,14 +19,15 @@
 #include "records.h"
 #include "segments.h"
 #include "slots.h"
+#include "sts.h"
 
 #define RESOLVES_AT_ONCE 64
 #define WHYS_AT_ONCE 8
-#define LEDGER_AT_ONCE 4096	/* entries of one round */
+#define LEDGER_AT_ONCE 4096	/* entries of one round, and policies */
 struct store;
 struct why_job;
 
-/* One channel: to an smtpd, a deliver, queue or control. */
+/* One channel: to an smtpd, a deliver, queue, relay or control. */
 struct peer {
 	struct peer *next;
 	struct store *store;
@@ -43,7 +44,11 @@ struct resolving {
 	uint32_t slot;			/* SLOT_NONE: free */
 };
 
-struct unanswered { struct peer *peer; uint32_t id; };	/* NULL: gone */
+struct unanswered {
+	struct peer *peer;		/* NULL: gone */
+	uint32_t id;
+	enum ask_type answer;
+};
 
 struct store {
 	struct compartment c;
@@ -56,8 +61,9 @@ struct store {
 	struct grey *grey;
 	struct notes *seen;		/* what was seen before */
 	struct ledger *ledger;
+	struct sts_table *sts;		/* policies of MTA-STS */
 	struct unanswered unanswered[LEDGER_AT_ONCE];
-	size_t n_unanswered;		/* not durable yet: the ledger's */
+	size_t n_unanswered;		/* not durable yet */
 	struct segments *segments;
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
@@ -82,13 +88,7 @@ void store_tell_failures(struct store *s);
 /* Whether an smtpd is still there, whose records may yet change. */
 bool store_has_smtpd(const struct store *s);
 
-/* ---- smtpd_rules.c, control_rules.c ---- */
-extern const struct channel_rule store_smtpd_rules[];
-extern const size_t store_n_smtpd_rules;
-extern const struct channel_rule store_control_rules[];
-extern const size_t store_n_control_rules;
-extern const struct channel_rule store_queue_rules[];
-extern const size_t store_n_queue_rules;
+/* ---- control_rules.c ---- */
 /* Forget what this peer has asked about. */
 void store_whys_end(struct peer *peer);
 
@@ -96,9 +96,6 @@ void store_whys_end(struct peer *peer);
 /* How kv_commit went: what is durable is answered. */
 void store_ledger_committed(struct store *s, int error);
 void store_ledger_peer_gone(struct store *s, const struct peer *peer);
-
-/* ---- notes_rules.c: for both ---- */
-channel_handler_fn store_on_grey_ask, store_on_seen_ask;
 
 /* ---- resolve.c ---- */
 void store_resolve_init(struct store *s);

@@ -27,6 +27,7 @@ UNIT_TESTS = \
 	test_spf \
 	test_spf_record \
 	test_stream \
+	test_sts \
 	test_ledger \
 	test_limits \
 	test_dkim \
@@ -78,6 +79,7 @@ UNIT_TESTS = \
 	test_tables \
 	test_tag_list \
 	test_tls \
+	test_tls_report \
 	test_trail \
 	test_users \
 	test_utf8 \

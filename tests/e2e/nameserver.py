@@ -31,6 +31,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
+LAST_YEAR = ("-i", "20250101000000", "-e", "20250201000000")
+
 NSD = shutil.which("nsd", path="/usr/sbin:/sbin:/usr/bin")
 
 
@@ -76,8 +78,9 @@ def complete(origin, text):
     return "\n".join(lines) + "\n" + text.rstrip("\n") + "\n"
 
 
-def sign(folder, origin, text, algorithm="ECDSAP256SHA256"):
-    """(signed zone, its DS records) of a complete zone; see ldns-signzone."""
+def sign(folder, origin, text, algorithm="ECDSAP256SHA256", times=()):
+    """(signed zone, its DS records) of a complete zone; see ldns-signzone.
+    times: its -i and -e."""
     origin = origin.rstrip(".") + "."
     label = origin.rstrip(".") or "root"
     plain = os.path.join(folder, label + ".plain")
@@ -91,7 +94,7 @@ def sign(folder, origin, text, algorithm="ECDSAP256SHA256"):
             cwd=folder, stdout=subprocess.PIPE, check=True, text=True)
         keys.append(result.stdout.strip())
     signed = os.path.join(folder, label + ".signed")
-    subprocess.run(["ldns-signzone", "-n", "-o", origin, "-f", signed, plain,
+    subprocess.run(["ldns-signzone", "-n", *times, "-o", origin, "-f", signed, plain,
                     *keys], cwd=folder, check=True,
                    stdout=subprocess.DEVNULL)
     with open(signed, encoding="ascii") as f:
@@ -378,17 +381,20 @@ class _Front:
 
 class Nameserver:
     """See the top of the file. signed: True, or origins to sign; the trust
-    anchor is that of the root zone if it is signed, else of each."""
+    anchor is that of the root zone if it is signed, else of each. expired:
+    those whose signatures are of last year."""
 
     def __init__(self, zones, behaviours=None, signed=(), front=None,
-                 change_signed=None):
+                 change_signed=None, expired=()):
         self.folder = tempfile.mkdtemp(prefix="postern-dns-", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.asked = collections.Counter()
         self.anchors = ""
         zones = {o: complete(o, t) for o, t in zones.items()}
         for origin in zones if signed is True else signed:
-            zones[origin], ds = sign(self.folder, origin, zones[origin])
+            zones[origin], ds = sign(
+                self.folder, origin, zones[origin],
+                times=LAST_YEAR if origin in expired else ())
             self.anchors += ds
         if change_signed is not None:
             zones = {o: change_signed(o, t) for o, t in zones.items()}

@@ -9,6 +9,7 @@ between it and a real resolver.
 
 A Sink is an SMTP server that does what a test says, at each stage.
 """
+import array
 import collections
 import os
 import select
@@ -21,7 +22,7 @@ import time
 
 from compartment import ASK, Compartment, enum_of, slice_of
 
-TYPES = {1: "A", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
+TYPES = {1: "A", 5: "CNAME", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
 OK, NO_DATA, NO_NAME, FAILED = range(4)
 STAGES = {v: k.removeprefix("RELAY_AT_").lower()
           for k, v in enum_of("ask_outbound.h", "relay_stage").items()}
@@ -111,6 +112,47 @@ class FakeResolver(threading.Thread):
                 return
 
 
+class FakeStore(threading.Thread):
+    """Keeps policies in a dictionary, {domain: octets of a sts_kept}.
+    is_silent: it does not answer."""
+
+    def __init__(self, channel, kept):
+        super().__init__(daemon=True)
+        self.channel, self.kept = channel, kept
+        self.is_silent = False
+
+    def answer(self, kind, payload):
+        """(type, payload) of the answer."""
+        domain = Reader(payload).slice().decode()
+        if kind == ASK["STS_NEXT"]:
+            later = sorted(d for d in self.kept if d > domain)
+            return ASK["STS_ENTRY"], self.kept[later[0]] if later else \
+                kept("", "", 0, 0, "")
+        assert kind == ASK["STS_KEEP"], kind
+        self.kept[domain] = payload
+        if payload.endswith(b"\0\0"):
+            del self.kept[domain]
+        return ASK["STS_KEPT"], b""
+
+    def run(self):
+        while True:
+            try:
+                message = self.channel.receive(3600)
+                if message is None:
+                    return
+                if not self.is_silent:
+                    kind, payload = self.answer(message[0], message[2])
+                    self.channel.send(kind, payload, number=message[1])
+            except OSError:
+                return
+
+
+def kept(domain, identity, fetched, expires, text):
+    """A struct sts_kept."""
+    return slice_of(domain) + slice_of(identity) + struct.pack(
+        "!QQ", int(fetched), int(expires)) + slice_of(text)
+
+
 Result = collections.namedtuple(
     "Result", "index stage code enhanced text host passes_dsn")
 
@@ -155,17 +197,25 @@ class Results:
 
 
 class Lab:
-    """See the top of the file. resolver: a started Compartment to use
-    instead of a table."""
+    """See the top of the file. resolver, store: started Compartments to use
+    instead of a table and a dictionary; kept: of policies."""
 
     def __init__(self, table=None, port=None, config="", secure=(),
-                 resolver=None, hostname=None):
+                 resolver=None, hostname=None, store=None, kept=None):
         text = 'relay {\n    port = %d\n%s\n}\n' % (port or 25, config)
         self.relay = Compartment("relay", text)
         if hostname:
             self.relay.text = self.relay.text.replace(
                 'hostname = "mx.example.org"', 'hostname = "%s"' % hostname)
-        self.queue, channel = self.relay.start([("queue",), ("resolver",)])
+        self.queue, channel, to_store = self.relay.start(
+            [("queue",), ("resolver",), ("store",)])
+        self.kept = {} if kept is None else kept
+        if store is None:
+            self.store = FakeStore(to_store, self.kept)
+            self.store.is_silent = kept == "silent"
+        else:
+            self.store = Bridge(to_store, store.peer("relay"))
+        self.store.start()
         self.dns = None
         if resolver is None:
             self.dns = FakeResolver(channel, table or {}, secure)
@@ -229,6 +279,23 @@ class Lab:
     def send(self, *args, timeout=30, **kwargs):
         """begin and wait."""
         return self.wait(self.begin(*args, **kwargs), timeout)
+
+    def tls_report(self, yesterday=False):
+        """The rows of `posternctl tls`, {(policy, domain, mx): {key: n}}."""
+        control = self.relay.peer("control")
+        control.ask(ASK["RELAY_TLS"], bytes([yesterday]))
+        _, extra, _, _ = control.socket.recvmsg(4096, 64)
+        fd = array.array("i", extra[0][2])[0]
+        rows = {}
+        for line in os.pread(fd, 1 << 20, 0).decode().splitlines():
+            row = dict(word.split("=") for word in line.split())
+            assert row.pop("day") == time.strftime(
+                "%Y-%m-%d", time.gmtime(time.time() - 86400 * yesterday))
+            key = tuple(row.pop(k).strip('"')
+                        for k in ("policy", "domain", "mx"))
+            rows[key] = {k: int(v) for k, v in row.items()}
+        os.close(fd)
+        return rows
 
     def close(self):
         """End it."""

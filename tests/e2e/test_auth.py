@@ -764,7 +764,7 @@ userdb {{
   driver = static
   args = uid=65534 gid=65534 home=/nonexistent
 }}
-auth_mechanisms = plain login
+auth_mechanisms = plain login{scram}
 auth_failure_delay = 0
 service auth {{
   unix_listener {folder}/auth.sock {{
@@ -777,9 +777,8 @@ service stats {{
 """
 
 
-@pytest.fixture(name="dovecot")
-def fixture_dovecot():
-    """A real Dovecot and a server that asks it."""
+def real_dovecot(passwords, scram=""):
+    """A real Dovecot and a server that asks it: a generator."""
     if not IS_ROOT:
         pytest.skip("Dovecot needs root")
     server = Submission("alice\nbob\n", more="auth {{ dovecot = "
@@ -787,9 +786,9 @@ def fixture_dovecot():
                         "failures_per_client = 5 }}\n")
     os.mkdir(server.folder + "/run")
     server.write("dovecot.passwd", "alice:%s\nbob@example.org:%s\n"
-                 "stranger@example.net:%s\n" % ((hash_of(PASSWORD),) * 3))
-    config = server.write("dovecot.conf",
-                          DOVECOT.format(folder=server.folder))
+                 "stranger@example.net:%s\n" % passwords)
+    config = server.write("dovecot.conf", DOVECOT.format(
+        folder=server.folder, scram=scram))
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
         server.dovecots = []
@@ -817,6 +816,94 @@ def fixture_dovecot():
         run()
         server.start()
         yield server
+
+
+@pytest.fixture(name="dovecot")
+def fixture_dovecot():
+    """One with hashes of crypt."""
+    yield from real_dovecot((hash_of(PASSWORD),) * 3)
+
+
+@pytest.fixture(name="scram_dovecot")
+def fixture_scram_dovecot():
+    """One with keys of SCRAM, as doveadm makes them, which offers that."""
+    yield from real_dovecot(tuple(subprocess.run(
+        ["doveadm", "pw", "-s", "SCRAM-SHA-256", "-p", PASSWORD], check=True,
+        capture_output=True, text=True).stdout.strip()
+        for _ in range(3)), " scram-sha-256")
+
+
+def scram_challenge(client, name):
+    """The fields of the answer to a client's first message."""
+    code, text = client.docmd("AUTH", "SCRAM-SHA-256 " + base64.b64encode(
+        ("n,,n=%s,r=abcdef" % name).encode()).decode())
+    assert code == 334
+    return dict(f.split("=", 1)
+                for f in base64.b64decode(text).decode().split(","))
+
+
+def test_dovecot_scram(scram_dovecot):
+    """Dovecot's own exchange, through us."""
+    server = scram_dovecot
+    assert wait_until(lambda: server.mechanisms() == {
+        "PLAIN", "LOGIN", "SCRAM-SHA-256"}, 20, "SCRAM")
+    for name, address in (("alice", ALICE), ("bob@example.org",
+                                             "bob@example.org")):
+        with server.submit() as client:
+            assert scram_login(client, name, PASSWORD)[0] == 235
+            assert client.docmd("MAIL FROM:<%s>" % address)[0] == 250
+    with server.submit() as client:
+        assert scram_login(client, "alice", "wrong")[0] == 535
+        assert scram_login(client, "stranger@example.net",
+                           PASSWORD)[0] == 535
+        # without an initial response, then left, then once more
+        assert client.docmd("AUTH SCRAM-SHA-256") == (334, b"")
+        assert client.docmd("*")[0] == 501
+        scram_challenge(client, "alice")
+        assert client.docmd("*")[0] == 501
+        assert scram_login(client, "alice", PASSWORD)[0] == 235
+    with server.submit() as client:
+        for first in (b"", b"n,,n=alice", b"p=tls-unique,,n=alice,r=x",
+                      b"n,a=bob,n=alice,r=x", b"n,,n=al=ice,r=x",
+                      b"n,,n=,r=x", b"n,,n=alice,r="):
+            code, _ = client.docmd("AUTH", "SCRAM-SHA-256 " + (
+                base64.b64encode(first).decode() or "="))
+            assert code in (535, 454), first
+
+
+def test_dovecot_scram_tells_no_names(scram_dovecot):
+    """A name that Dovecot does not know has a challenge like any other."""
+    server = scram_dovecot
+    wait_until(lambda: "SCRAM-SHA-256" in server.mechanisms(), 20, "SCRAM")
+    challenges = []
+    for name in ("alice", "nobody", "nobody"):
+        with server.submit() as client:
+            challenges.append(scram_challenge(client, name))
+            assert client.docmd(base64.b64encode(
+                b"c=biws,r=%s,p=AAAA" % challenges[-1]["r"].encode()
+                ).decode())[0] == 535
+    real, decoy, again = challenges
+    assert list(real) == list(decoy)
+    for key in real:
+        assert len(real[key]) == len(decoy[key]), key
+    assert real["i"] == decoy["i"] and decoy["s"] == again["s"]
+    assert decoy["s"] != real["s"] and decoy["r"] != again["r"]
+    # each was one guess
+    with server.submit() as client:
+        codes = [scram_login(client, "nobody%d" % n, "x")[0]
+                 for n in range(6)]
+        assert codes[-1] == 454
+
+
+def test_dovecot_goes_in_the_middle(scram_dovecot):
+    server = scram_dovecot
+    wait_until(lambda: "SCRAM-SHA-256" in server.mechanisms(), 20, "SCRAM")
+    with server.submit() as client:
+        fields = scram_challenge(client, "alice")
+        server.stop_dovecot()
+        assert client.docmd(base64.b64encode(
+            b"c=biws,r=%s,p=AAAA" % fields["r"].encode()
+            ).decode())[0] in (454, 535)
 
 
 def test_dovecot(dovecot):

@@ -109,6 +109,23 @@ def test_from_a_program_on_this_host(start):
     assert message.text.endswith(b"\r\n\r\nHello.\r\n")
 
 
+def test_what_became_of_tls(start):
+    """By domain and host; and what store keeps is read."""
+    server, sink = start()
+    server.wait_event("mta_sts_read")
+    assert server.ctl("tls").strip() == ""
+    text, _ = server.text(sender="root@example.org")
+    assert server.send_local(REMOTE, text).code == 250
+    server.wait_sent()
+    lines = server.ctl("tls").splitlines()
+    assert len(lines) == 1 and re.fullmatch(
+        r'day=\d{4}-\d\d-\d\d policy=none domain="?smtp:\[127\.0\.0\.1\]:%d"?'
+        r" mx=127\.0\.0\.1 successful=0 failed=1 starttls-not-supported=1" %
+        sink.port, lines[0]), lines
+    assert server.ctl("tls", "yesterday").strip() == ""
+    assert server.ctl("tls", "tomorrow", check=False)[0] == 1
+
+
 def test_with_a_password(start):
     server, sink = start()
     text, name = server.text()

@@ -2,82 +2,17 @@
 """relay and TLS: opportunistic, DANE, MTA-STS, REQUIRETLS, a password for
 the smart host; and that nothing leaves where a proof fails."""
 import base64
-import hashlib
-import http.server
-import os
-import ssl
-import subprocess
-import threading
 import time
 
 import pytest
 
 from postern import IS_ROOT
 from relay_lab import FAILED, FEATURES, Lab, Sink
+from tls_lab import HTTPS, Authority, PolicyHost, policy
 
 TEXT = b"Subject: x\n\nsecret\n"
 BOB = "bob@example.net"
 NAME = "mx.example.net"
-HTTPS = "127.0.0.77"
-
-
-class Authority:
-    """A CA and what it signs."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-        self.path = self.make("ca", "-x509", "-subj", "/CN=test CA")
-        self.number = 0
-
-    def run(self, *args):
-        """openssl."""
-        return subprocess.run(["openssl", *args], check=True,
-                              capture_output=True, cwd=self.folder).stdout
-
-    def make(self, stem, *args):
-        """A new key, and a self-signed certificate."""
-        self.run("req", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                 stem + ".key", "-out", stem + ".pem", "-days", "30", *args)
-        return os.path.join(self.folder, stem + ".pem")
-
-    def sign(self, name, days=30):
-        """(certificate with chain, key) for a name."""
-        self.number += 1
-        stem = "c%d" % self.number
-        with open(os.path.join(self.folder, stem + ".ext"), "w",
-                  encoding="ascii") as f:
-            f.write("subjectAltName=DNS:%s\n" % name)
-        self.run("req", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                 stem + ".key", "-out", stem + ".csr", "-subj", "/CN=x")
-        self.run("x509", "-req", "-in", stem + ".csr", "-CA", "ca.pem",
-                 "-CAkey", "ca.key", "-CAcreateserial", "-out",
-                 stem + ".crt", "-days", str(days), "-extfile",
-                 stem + ".ext")
-        with open(os.path.join(self.folder, stem + ".pem"), "wb") as f:
-            for part in (stem + ".crt", "ca.pem"):
-                with open(os.path.join(self.folder, part), "rb") as g:
-                    f.write(g.read())
-        return tuple(os.path.join(self.folder, stem + end)
-                     for end in (".pem", ".key"))
-
-    def tlsa(self, pem, usage=3, selector=1, matching=1):
-        """A TLSA record of the first certificate in a file."""
-        der = self.run("x509", "-in", pem, "-outform", "DER") \
-            if selector == 0 else self.run(
-                "pkey", "-pubin", "-outform", "DER", "-in",
-                self.public(pem))
-        data = {0: lambda d: d, 1: lambda d: hashlib.sha256(d).digest(),
-                2: lambda d: hashlib.sha512(d).digest()}[matching](der)
-        return "%d %d %d %s" % (usage, selector, matching, data.hex())
-
-    def public(self, pem):
-        """The file of its public key."""
-        path = pem + ".pub"
-        with open(path, "wb") as f:
-            f.write(self.run("x509", "-in", pem, "-noout", "-pubkey"))
-        return path
 
 
 @pytest.fixture(scope="module", name="ca")
@@ -216,52 +151,6 @@ def test_dane_unknown(ca):
 
 # ---- MTA-STS ----
 
-class PolicyHost:
-    """https://mta-sts.example.net, on HTTPS port 443."""
-
-    def __init__(self, pair, text, status=200, kind="text/plain"):
-        host = self
-        self.text, self.status, self.kind = text, status, kind
-        self.n = 0
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            """One document."""
-
-            def do_GET(self):
-                """Whatever is asked for."""
-                host.n += 1
-                host.path = self.path
-                self.send_response(host.status)
-                self.send_header("Content-Type", host.kind)
-                self.send_header("Location", "https://evil.example/")
-                self.end_headers()
-                self.wfile.write(host.text)
-
-            def log_message(self, *_):
-                """Quiet."""
-        self.server = http.server.ThreadingHTTPServer((HTTPS, 443), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*pair)
-        self.server.socket = context.wrap_socket(
-            self.server.socket, server_side=True,
-            do_handshake_on_connect=False)
-        threading.Thread(target=self.server.serve_forever,
-                         daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def policy(mode, *hosts, age=86400):
-    """A policy's text."""
-    return ("version: STSv1\r\nmode: %s\r\n" % mode + "".join(
-        "mx: %s\r\n" % h for h in hosts) + "max_age: %d\r\n" % age).encode()
-
-
 def sts_lab(sink, ca):
     """A relay, and a domain with a record."""
     lab = lab_for(sink, ca, secure=())
@@ -295,6 +184,73 @@ def test_sts(ca):
             assert len(sink.messages) == (code == 250)
             assert host.n == 1 and host.path == "/.well-known/mta-sts.txt"
             assert r.tls.endswith(tls) or not tls
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="port 443")
+def test_sts_testing(ca):
+    """Mode testing looks at what enforce would, counts and logs it, and the
+    mail goes on."""
+    web = ca.sign("mta-sts.example.net")
+    other, old = ca.sign("other.example"), ca.sign(NAME, -1)
+    stranger = Authority(ca.folder + "/stranger").sign(NAME)
+    good = ca.sign(NAME)
+    for pair, hosts, result in (
+            (good, [NAME], "successful"),
+            (other, [NAME], "certificate-host-mismatch"),
+            (old, [NAME], "certificate-expired"),
+            (stranger, [NAME], "certificate-not-trusted"),
+            (None, [NAME], "starttls-not-supported"),
+            (good, ["mx.example.com"], "validation-failure")):
+        with Sink(tls=pair) as sink, \
+                PolicyHost(web, policy("testing", *hosts)), \
+                sts_lab(sink, ca) as lab:
+            r = lab.send("example.net", [BOB], TEXT)
+            assert r.codes == [250] and len(sink.messages) == 1, result
+            is_good = result == "successful"
+            want = {"successful": int(is_good), "failed": int(not is_good)}
+            want[result] = 1
+            assert lab.tls_report() == {
+                ("sts", "example.net", NAME): want}, result
+            assert r.tls.endswith(" verified") == (pair == good)
+            is_logged = pair not in (good, None)
+            assert bool(lab.relay.events("tls_unproved")) == is_logged
+            assert lab.tls_report(True) == {}
+
+
+def test_report(ca):
+    """What each session counts as, once."""
+    good, other = ca.sign(NAME), ca.sign("other.example")
+    bad = ["3 1 1 " + "ab" * 32]
+    for pair, records, mode, secure, key, result in (
+            (good, [ca.tlsa(good[0])], "dane", True, "tlsa", "successful"),
+            (good, bad, "dane", True, "tlsa", "validation-failure"),
+            (None, bad, "dane", True, "tlsa", "starttls-not-supported"),
+            (good, ["1 1 1 " + "ab" * 32], "dane", True, "tlsa",
+             "tlsa-invalid"),
+            (other, [ca.tlsa(ca.path, 2, 0, 1)], "dane", True, "tlsa",
+             "certificate-host-mismatch"),
+            (good, FAILED, "dane", True, "tlsa", "dnssec-invalid"),
+            (good, None, "dane", True, "none", "successful"),
+            (None, None, "dane", (), "none", "starttls-not-supported"),
+            (None, None, "required", (), "none", "starttls-not-supported"),
+            (other, None, "required", (), "none",
+             "certificate-host-mismatch")):
+        with Sink(tls=pair) as sink, lab_for(
+                sink, ca, records, mode, secure) as lab:
+            lab.send("example.net", [BOB], TEXT)
+            is_good = result == "successful"
+            want = {"successful": int(is_good), "failed": int(not is_good)}
+            want[result] = 1
+            assert lab.tls_report() == {
+                (key, "example.net", NAME): want}, (key, result)
+
+
+def test_required_has_a_name(ca):
+    """tls = required: not to whom shows another's certificate."""
+    for name, code in ((NAME, 250), ("other.example", 451)):
+        with Sink(tls=ca.sign(name)) as sink, \
+                lab_for(sink, ca, mode="required", secure=()) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [code]
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="port 443")

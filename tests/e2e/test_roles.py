@@ -159,7 +159,8 @@ def test_strangers_have_no_way_to_passwords_and_queue(make_server):
         "relay", "directory", "deliver", "store", "vault", "control",
         "smtpd"}
     [relay] = server.children("relay")
-    assert peers_of(server, relay) == {"queue", "resolver", "control"}
+    assert peers_of(server, relay) == {
+        "queue", "resolver", "store", "control"}
     for auth in server.children("auth"):
         assert peers_of(server, auth) == {"smtpd"}
 

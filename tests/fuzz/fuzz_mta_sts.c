@@ -10,7 +10,8 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct mta_sts_policy p;
+	static struct mta_sts_policy p, again;
+	struct buf copy = { 0 };
 	struct slice text = { (const char *)data, size };
 	char id[MTA_STS_ID_MAX + 1];
 
@@ -30,5 +31,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(*host == '*' || mta_sts_has_host(&p, host));
 		REQUIRE(!has_control_octet(slice_of(host)));
 	}
+	REQUIRE(mta_sts_write(&copy, &p) == 0);
+	REQUIRE(mta_sts_parse(&again, buf_slice(&copy)));
+	REQUIRE(memcmp(&p, &again, sizeof p) == 0);
+	buf_free(&copy);
 	return 0;
 }

@@ -302,10 +302,71 @@ get_fail(struct ipc_reader *r)
 }
 
 static void
+put_policy(struct ipc_writer *w)
+{
+	const struct sts_kept p = { SLICE("example.org"), SLICE("1"), 100, 200,
+		SLICE("version: STSv1") };
+
+	put_sts_kept(w, &p);
+}
+
+static bool
+get_policy(struct ipc_reader *r)
+{
+	struct sts_kept p;
+
+	if (!get_sts_kept(r, &p))
+		return false;
+	same(p.domain, "example.org");
+	same(p.id, "1");
+	assert_int_equal(p.fetched_s, 100);
+	assert_int_equal(p.expires_s, 200);
+	same(p.text, "version: STSv1");
+	return true;
+}
+
+static void
+test_kept_policies(void **state)
+{
+	static char text[STS_KEPT_TEXT_MAX + 1];
+	const struct {
+		struct sts_kept p;
+		bool is_good;
+	} rows[] = {
+		{ { SLICE(""), SLICE(""), 0, 0, SLICE("") }, true },
+		{ { SLICE("a.b"), SLICE(""), 0, 0, SLICE("") }, true },
+		{ { SLICE("a.b"), SLICE("1"), 1, 2, { text, sizeof text - 1 }
+		    }, true },
+		{ { SLICE("a.b"), SLICE("1"), 1, 2, { text, sizeof text } },
+		    false },
+		{ { SLICE(""), SLICE(""), 1, 2, SLICE("x") }, false },
+		{ { SLICE("A.b"), SLICE("1"), 1, 2, SLICE("x") }, false },
+		{ { SLICE("a.b."), SLICE("1"), 1, 2, SLICE("x") }, false },
+		{ { SLICE("a..b"), SLICE("1"), 1, 2, SLICE("x") }, false },
+		{ { SLICE("a.b"), SLICE("1"), 2, 1, SLICE("x") }, false },
+		{ { SLICE("a.b"), { text, 33 }, 1, 2, SLICE("x") }, false },
+		{ { SLICE("a.b"), SLICE("1"), 1, UINT64_MAX, SLICE("x") },
+		    false },
+	};
+	struct ipc_writer w;
+	struct ipc_reader r;
+	struct sts_kept p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		ipc_writer_init(&w);
+		put_sts_kept(&w, &rows[i].p);
+		ipc_reader_init(&r, w.data, w.size);
+		if (get_sts_kept(&r, &p) != rows[i].is_good)
+			fail_msg("row %zu", i);
+	}
+}
+
+static void
 put_dns(struct ipc_writer *w)
 {
 	struct dns_ask q = { DNS_MX, SLICE("example.org"),
-		SLICE("192.0.2.0/24") };
+		SLICE("192.0.2.0/24"), false };
 
 	put_dns_ask(w, &q);
 }
@@ -897,6 +958,7 @@ static const struct {
 	{ "judge_more", put_more, get_more },
 	{ "judge_ask", put_judge, get_judge },
 	{ "judge_answer", put_judge_reply, get_judge_reply },
+	{ "sts_kept", put_policy, get_policy },
 	{ "dns_ask", put_dns, get_dns },
 	{ "grey_ask", put_grey, get_grey },
 	{ "grey_answer", put_grey_reply, get_grey_reply },
@@ -1033,7 +1095,8 @@ test_dns_names(void **state)
 	};
 	struct ipc_writer w;
 	struct ipc_reader r;
-	struct dns_ask q = { (enum dns_type)255, SLICE("org"), SLICE("") };
+	struct dns_ask q = { (enum dns_type)255, SLICE("org"), SLICE(""),
+		false };
 
 	(void)state;
 	for (size_t i = 0; i <= sizeof rows / sizeof *rows; i++) {
@@ -1135,6 +1198,7 @@ main(void)
 		cmocka_unit_test(test_auth_steps_out_of_bounds),
 		cmocka_unit_test(test_values_out_of_bounds),
 		cmocka_unit_test(test_dns_names),
+		cmocka_unit_test(test_kept_policies),
 		cmocka_unit_test(test_vault_out_of_bounds),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_no_cycle),

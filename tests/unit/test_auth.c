@@ -730,6 +730,8 @@ static const struct {
 	{ "VERSION\tx\t2", DOVECOT_LINE_BAD, 0, "", false },
 	{ "MECH\tPLAIN\tplaintext", DOVECOT_LINE_MECH, 0, "", true },
 	{ "MECH\tLOGIN\tplaintext", DOVECOT_LINE_MECH, 0, "", false },
+	{ "MECH\tSCRAM-SHA-256\tmutual-auth", DOVECOT_LINE_MECH, 0, "", true },
+	{ "MECH\tSCRAM-SHA-256-PLUS", DOVECOT_LINE_MECH, 0, "", false },
 	{ "SPID\t123", DOVECOT_LINE_OTHER, 0, "", false },
 	{ "COOKIE\tabc", DOVECOT_LINE_OTHER, 0, "", false },
 	{ "", DOVECOT_LINE_OTHER, 0, "", false },
@@ -761,9 +763,80 @@ test_dovecot_lines(void **state)
 			continue;
 		CHECK(lines[i].text, line.number == lines[i].number);
 		CHECK_STRING(lines[i].text, line.user, lines[i].user);
-		CHECK(lines[i].text, (line.is_plain || line.is_temporary) ==
-		    lines[i].is_flagged);
+		CHECK(lines[i].text, (line.is_plain || line.is_scram ||
+		    line.is_temporary) == lines[i].is_flagged);
 	}
+	dovecot_line_parse(&line, SLICE("CONT\t7\tYWJj"));
+	assert_true(slice_equals(line.data, SLICE("YWJj")));
+	dovecot_line_parse(&line, SLICE("OK\t7\tuser=a\tresp=dj0=\tx"));
+	assert_true(slice_equals(line.data, SLICE("dj0=")));
+	dovecot_line_parse(&line, SLICE("OK\t7\tuser=a"));
+	assert_int_equal(line.data.size, 0);
+}
+
+static void
+test_dovecot_scram(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	assert_int_equal(dovecot_put_scram(&text, 7, SLICE("n,,n=a,r=b"),
+	    SLICE("192.0.2.1")), 0);
+	assert_int_equal(dovecot_put_continue(&text, 7, SLICE("c=biws")), 0);
+	assert_int_equal(dovecot_put_continue(&text, 7, SLICE("")), 0);
+	assert_string_equal(text.data, "AUTH\t7\tSCRAM-SHA-256\tservice=smtp"
+	    "\tnologin\tsecured\trip=192.0.2.1\tfinal-resp-ok\t"
+	    "resp=biwsbj1hLHI9Yg==\nCONT\t7\tYz1iaXdz\nCONT\t7\t\n");
+	buf_free(&text);
+}
+
+/* The name in a client's first message, which somebody else judges. */
+static void
+test_scram_first(void **state)
+{
+	static const struct {
+		const char *text, *name, *nonce;	/* NULL: malformed */
+	} rows[] = {
+		{ "n,,n=alice,r=abc", "alice", "abc" },
+		{ "y,,n=alice,r=abc,x=more", "alice", "abc" },
+		{ "n,a=alice,n=alice,r=abc", "alice", "abc" },
+		{ "n,,n=a=2Cb=3Dc@d,r=x=y", "a,b=c@d", "x=y" },
+		{ "n,a=bob,n=alice,r=abc", NULL, NULL },
+		{ "p=tls-unique,,n=alice,r=abc", NULL, NULL },
+		{ "n,,n=al=ice,r=abc", NULL, NULL },
+		{ "n,,n=alice=2,r=abc", NULL, NULL },
+		{ "n,,n=,r=abc", NULL, NULL }, { "n,,n=alice,r=", NULL, NULL },
+		{ "n,,n=alice", NULL, NULL }, { "n,,r=abc,n=alice", NULL, NULL },
+		{ "n,,m=x,n=alice,r=abc", NULL, NULL }, { "", NULL, NULL },
+		{ "n,,n=al\tice,r=abc", NULL, NULL }, { "n,,,", NULL, NULL },
+	};
+	static char large[SASL_SCRAM_FIRST_MAX + 2];
+	char name[SASL_NAME_MAX + 1];
+	struct slice nonce;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		bool is_good = sasl_parse_scram_first(slice_of(rows[i].text),
+		    name, &nonce);
+
+		CHECK(rows[i].text, is_good == (rows[i].name != NULL));
+		if (is_good) {
+			CHECK_STRING(rows[i].text, name, rows[i].name);
+			CHECK(rows[i].text, slice_equals(nonce,
+			    slice_of(rows[i].nonce)));
+		}
+	}
+	/* names and messages that are too long */
+	memset(large, 'x', sizeof large - 1);
+	memcpy(large, "n,,n=", 5);
+	memcpy(large + 5 + SASL_NAME_MAX, ",r=", 3);
+	large[SASL_SCRAM_FIRST_MAX] = '\0';
+	assert_true(sasl_parse_scram_first(slice_of(large), name, &nonce));
+	large[SASL_SCRAM_FIRST_MAX] = 'x';
+	assert_false(sasl_parse_scram_first(slice_of(large), name, &nonce));
+	large[SASL_SCRAM_FIRST_MAX] = '\0';
+	memcpy(large + 5 + SASL_NAME_MAX, "x,r=", 4);
+	assert_false(sasl_parse_scram_first(slice_of(large), name, &nonce));
 }
 
 static void
@@ -808,6 +881,8 @@ main(void)
 		cmocka_unit_test(test_submitter),
 		cmocka_unit_test(test_dovecot_lines),
 		cmocka_unit_test(test_dovecot_auth),
+		cmocka_unit_test(test_dovecot_scram),
+		cmocka_unit_test(test_scram_first),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -113,12 +113,14 @@ answers_survive_the_wire(void **state)
 	struct buf wire = { 0 };
 
 	(void)state;
-	a.is_cut = true;
+	a.is_cut = a.is_unchecked = true;
+	a.canonical = SLICE("mx.example.org");
 	assert_int_equal(put_dns_answer(&wire, &a), 0);
 	assert_true(get_dns_answer(buf_slice(&wire), &b));
 	assert_int_equal(b.status, DNS_OK);
 	assert_int_equal(b.ttl_s, 300);
-	assert_true(b.is_secure && b.is_cut);
+	assert_true(b.is_secure && b.is_cut && b.is_unchecked);
+	assert_true(slice_equals(b.canonical, SLICE("mx.example.org")));
 	assert_int_equal(b.n_records, 2);
 	assert_true(slice_equals(b.records[0].data, SLICE("v=spf1 -all")));
 	assert_true(slice_equals(b.records[1].data, SLICE("other")));
@@ -128,6 +130,7 @@ answers_survive_the_wire(void **state)
 		    &b));
 		assert_int_equal(b.status, DNS_FAILED);
 		assert_int_equal(b.n_records, 0);
+		assert_int_equal(b.canonical.size, 0);
 	}
 	buf_append(&wire, "", 1);
 	assert_false(get_dns_answer(buf_slice(&wire), &b));
@@ -141,8 +144,9 @@ answers_that_contradict_themselves(void **state)
 		{ DNS_OK, 0, 0, 0, 0, 0, 0, 0 },	/* no record */
 		{ DNS_NO_NAME, 0, 0, 0, 0, 0, 0, 1, 0, 0 },
 		{ DNS_FAILED + 1, 0, 0, 0, 0, 0, 0, 0 },
-		{ DNS_NO_DATA, 4, 0, 0, 0, 0, 0, 0 },
+		{ DNS_NO_DATA, 16, 0, 0, 0, 0, 0, 0 },
 		{ DNS_OK, 0, 0, 0, 0, 0, 0, 101, 0, 0 },
+		{ DNS_NO_DATA, 8, 0, 0, 0, 0, 0, 0 },	/* no alias */
 	};
 	static const uint8_t nothing[] = { DNS_NO_DATA, 0, 0, 0, 0, 9, 0, 0 };
 	struct dns_answer a;

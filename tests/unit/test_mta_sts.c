@@ -136,6 +136,32 @@ test_many_hosts(void **state)
 	buf_free(&text);
 }
 
+/* What is written is read as the same, whatever was passed over. */
+static void
+test_written(void **state)
+{
+	static struct mta_sts_policy p, again;
+	static const char *const texts[] = {
+		HEAD "mx: a.example\nmx: *.b.example\n"
+		    "max_age: 86400\n",
+		"other: x\r\nmax_age: 9999999999\r\nmode: testing\r\n"
+		    "mx: A.Example.\r\nversion: STSv1\r\n",
+		"version: STSv1\nmode: none\nmax_age: 0\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct buf text = { 0 };
+
+		if (!mta_sts_parse(&p, slice_of(texts[i])))
+			fail_msg("text %zu", i);
+		assert_int_equal(mta_sts_write(&text, &p), 0);
+		assert_true(mta_sts_parse(&again, buf_slice(&text)));
+		assert_memory_equal(&p, &again, sizeof p);
+		buf_free(&text);
+	}
+}
+
 int
 main(void)
 {
@@ -144,6 +170,7 @@ main(void)
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_many_hosts),
+		cmocka_unit_test(test_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,10 @@ static const struct row rows[] = {
 	    OCTETS("") },
 	{ "CNAME to itself", DNS_A, 1, OCTETS(OWNER CNAME "\0\2" OWNER),
 	    DNS_NO_DATA, 0, OCTETS("") },
+	{ "the CNAME itself", DNS_CNAME, 2, OCTETS(OWNER CNAME "\0\3\1c\0"
+	    "\1c\0" CNAME "\0\3\1D\0"), DNS_OK, 1, OCTETS("c") },
+	{ "no CNAME", DNS_CNAME, 1, OCTETS(OWNER A "\0\4\1\2\3\4"),
+	    DNS_NO_DATA, 0, OCTETS("") },
 	{ "fewer records than said", DNS_A, 2, OCTETS(OWNER A
 	    "\0\4\1\2\3\4"), DNS_FAILED, 0, OCTETS("") },
 	{ "data longer than the message", DNS_A, 1, OCTETS(OWNER A
@@ -155,6 +159,39 @@ test_rows(void **state)
 			    row->first, row->first_size);
 			assert_int_equal(data.answer.ttl_s, 60);
 		}
+		release(packet);
+	}
+}
+
+/* Where the chain of CNAMEs led, records or not. */
+static void
+test_canonical(void **state)
+{
+	static struct rdata data;
+	static const struct {
+		enum dns_type type;
+		unsigned n;
+		const char *text;
+		size_t size;
+		const char *want;
+	} chains[] = {
+		{ DNS_A, 1, OCTETS(OWNER A "\0\4\1\2\3\4"), "" },
+		{ DNS_A, 3, OCTETS(OWNER CNAME "\0\3\1D\0" "\1d\0" CNAME
+		    "\0\3\1C\0" "\1c\0" A "\0\4\1\2\3\4"), "c" },
+		{ DNS_AAAA, 1, OCTETS(OWNER CNAME "\0\3\1C\0"), "c" },
+		{ DNS_CNAME, 1, OCTETS(OWNER CNAME "\0\3\1C\0"), "" },
+		{ DNS_A, 1, OCTETS(OWNER CNAME "\0\1\0"), "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+		struct slice packet = message(0, chains[i].n, chains[i].text,
+		    chains[i].size);
+
+		rdata_read(&data, chains[i].type, packet);
+		if (!slice_equals(data.answer.canonical,
+		    slice_of(chains[i].want)))
+			fail_msg("chain %zu", i);
 		release(packet);
 	}
 }
@@ -331,6 +368,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_canonical),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_headers),

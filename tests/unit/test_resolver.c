@@ -209,11 +209,12 @@ struct lookup {
 
 static struct fake {
 	struct lookup lookups[16];
-	unsigned n_asked, n_cancelled;
+	unsigned n_asked, n_cancelled, n_proving;
 	bool fails, answers_at_once;
 } engine;
 
 #define ENGINE ((struct engine *)&engine)
+#define PROVING ((struct engine *)&engine.n_proving)	/* another */
 
 /* "a.b A 1.2.3.4" with id 0. */
 static const char packet[] = "\0\0\x81\x80\0\1\0\1\0\0\0\0"
@@ -229,7 +230,8 @@ engine_ask(struct engine *e, struct slice name, uint16_t type,
 
 	(void)name;
 	(void)type;
-	assert_ptr_equal(e, ENGINE);
+	assert_true(e == ENGINE || e == PROVING);
+	engine.n_proving += e == PROVING;
 	*lookup = NULL;
 	if (engine.fails)
 		return -EIO;
@@ -241,6 +243,12 @@ engine_ask(struct engine *e, struct slice name, uint16_t type,
 	*l = (struct lookup){ answered, arg, true };
 	*lookup = l;
 	return 0;
+}
+
+bool
+engine_validates(const struct engine *e)
+{
+	return e == PROVING;
 }
 
 void
@@ -268,7 +276,8 @@ static struct {
 	uint32_t id;
 	void *peer;
 	enum dns_status status;
-	bool is_secure;
+	bool is_secure, is_unchecked;
+	char canonical[64];
 	struct loop *stops;		/* when n is wanted */
 	unsigned wanted;
 } got;
@@ -281,6 +290,9 @@ on_answer(void *peer, uint32_t id, const struct dns_answer *answer)
 	got.peer = peer;
 	got.status = answer->status;
 	got.is_secure = answer->is_secure;
+	got.is_unchecked = answer->is_unchecked;
+	(void)slice_copy(got.canonical, sizeof got.canonical,
+	    answer->canonical);
 	if (got.stops != NULL && got.n == got.wanted)
 		loop_stop(got.stops);
 }
@@ -325,7 +337,7 @@ static void
 ask(struct fixture *f, uint32_t id, const char *name, const char *network)
 {
 	const struct dns_ask q = { DNS_A, slice_of(name),
-		slice_of(network) };
+		slice_of(network), false };
 
 	questions_ask(f->questions, &f->peers[id / 100], id, &q, 10000);
 }
@@ -353,9 +365,10 @@ static void
 test_asked_once_and_answered_each(void **state)
 {
 	struct fixture *f = *state;
-	const struct dns_ask other = { DNS_MX, SLICE("a.b"), SLICE("") };
+	const struct dns_ask other = { DNS_MX, SLICE("a.b"), SLICE(""),
+		false };
 
-	questions_use(f->questions, ENGINE);
+	questions_use(f->questions, ENGINE, ENGINE);
 	ask(f, 1, "a.b", "n");
 	ask(f, 2, "a.b", "n");
 	ask(f, 101, "a.b", "m");
@@ -380,7 +393,7 @@ test_bogus_is_silence(void **state)
 	const struct engine_result nothing = { .is_answered = false };
 
 	bogus.security = ENGINE_BOGUS;
-	questions_use(f->questions, ENGINE);
+	questions_use(f->questions, ENGINE, ENGINE);
 	ask(f, 1, "a.b", "");
 	engine_answers(0, &bogus);
 	assert_int_equal(got.n, 1);
@@ -397,12 +410,44 @@ test_bogus_is_silence(void **state)
 	assert_int_equal(questions_count(f->questions).n_lookups, 0);
 }
 
+/* Who wants a proof has an engine of his own, and is told more. */
+static void
+test_proof(void **state)
+{
+	static const char alias[] = "\0\0\x81\x80\0\1\0\2\0\0\0\0"
+	    "\1a\1b\0\0\1\0\1" "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1c\xc0\x0e"
+	    "\xc0\x21\0\1\0\1\0\0\0\x3c\0\4\1\2\3\4";
+	const struct engine_result chain = { .is_answered = true,
+		.security = ENGINE_INSECURE, .packet = { alias,
+		sizeof alias - 1 } };
+	struct fixture *f = *state;
+	const struct dns_ask proof = { DNS_A, SLICE("a.b"), SLICE(""), true };
+
+	questions_use(f->questions, ENGINE, PROVING);
+	ask(f, 1, "a.b", "");
+	questions_ask(f->questions, &f->peers[0], 2, &proof, 10000);
+	assert_int_equal(engine.n_asked, 2);	/* they do not join */
+	assert_int_equal(engine.n_proving, 1);
+	engine_answers(0, &chain);
+	assert_int_equal(got.id, 1);
+	assert_int_equal(got.status, DNS_OK);
+	assert_string_equal(got.canonical, "");
+	engine_answers(1, &chain);
+	assert_int_equal(got.id, 2);
+	assert_string_equal(got.canonical, "c.b");
+	assert_false(got.is_unchecked);
+	questions_use(f->questions, ENGINE, ENGINE);
+	questions_ask(f->questions, &f->peers[0], 3, &proof, 10000);
+	engine_answers(2, &chain);
+	assert_true(got.is_unchecked && !got.is_secure);
+}
+
 static void
 test_limits(void **state)
 {
 	struct fixture *f = *state;
 
-	questions_use(f->questions, ENGINE);
+	questions_use(f->questions, ENGINE, ENGINE);
 	ask(f, 1, "a.b", "n");
 	ask(f, 2, "a.b", "n");		/* joining counts too */
 	ask(f, 3, "c.b", "n");
@@ -430,7 +475,7 @@ test_deadline_and_the_deserted(void **state)
 {
 	struct fixture *f = *state;
 
-	questions_use(f->questions, ENGINE);
+	questions_use(f->questions, ENGINE, ENGINE);
 	ask(f, 1, "a.b", "n");
 	ask(f, 2, "c.b", "n");
 	ask(f, 3, "d.b", "n");
@@ -466,14 +511,14 @@ test_held_until_there_is_an_engine(void **state)
 	questions_forget_peer(f->questions, &f->peers[1]);
 	assert_int_equal(questions_count(f->questions).n_lookups, 2);
 	engine.answers_at_once = true;
-	questions_use(f->questions, ENGINE);
+	questions_use(f->questions, ENGINE, ENGINE);
 	assert_int_equal(engine.n_asked, 2);
 	assert_int_equal(got.n, 2);
 	assert_int_equal(got.status, DNS_OK);
 	assert_int_equal(questions_count(f->questions).cached, 2);
 	assert_int_equal(questions_count(f->questions).n_lookups, 0);
 	/* one that nobody waits for any more is not even begun */
-	questions_use(f->questions, NULL);
+	questions_use(f->questions, NULL, NULL);
 	ask(f, 3, "e.b", "n");
 	run_until(f, 3);
 	assert_int_equal(got.n, 3);
@@ -487,7 +532,7 @@ test_peer_is_gone(void **state)
 {
 	struct fixture *f = *state;
 
-	questions_use(f->questions, ENGINE);
+	questions_use(f->questions, ENGINE, ENGINE);
 	ask(f, 1, "a.b", "n");
 	ask(f, 101, "a.b", "n");
 	ask(f, 102, "c.b", "n");
@@ -519,6 +564,7 @@ main(void)
 		cmocka_unit_test(test_anchors),
 		WITH_FIXTURE(test_asked_once_and_answered_each),
 		WITH_FIXTURE(test_bogus_is_silence),
+		WITH_FIXTURE(test_proof),
 		WITH_FIXTURE(test_limits),
 		WITH_FIXTURE(test_deadline_and_the_deserted),
 		WITH_FIXTURE(test_held_until_there_is_an_engine),

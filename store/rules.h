@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rules.h - what each peer may ask, for this folder only. The handlers'
+ * argument is its struct peer.
+ */
+#ifndef STORE_RULES_H
+#define STORE_RULES_H
+
+#include <stddef.h>
+#include "ipc.h"
+
+extern const struct channel_rule store_smtpd_rules[];
+extern const size_t store_n_smtpd_rules;
+extern const struct channel_rule store_queue_rules[];
+extern const size_t store_n_queue_rules;
+extern const struct channel_rule store_relay_rules[];
+extern const size_t store_n_relay_rules;
+extern const struct channel_rule store_control_rules[];
+extern const size_t store_n_control_rules;
+
+/* ---- notes_rules.c: of smtpd and control ---- */
+channel_handler_fn store_on_grey_ask, store_on_seen_ask;
+
+#endif
