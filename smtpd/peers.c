@@ -553,6 +553,14 @@ peers_forget(struct peers *peers, uint32_t id)
 	want_next_judge(peers);
 }
 
+/* Without these store asks deliver, or keeps the record. END, which leaves at
+ * once, takes along what waits. */
+static bool
+may_wait(enum question_kind kind)
+{
+	return kind == QUESTION_DONE || kind == QUESTION_CONFIRM;
+}
+
 /*
  * What is told must arrive: deliver keeps a mailbox's room, and store an open
  * record, until it hears of the end, or until this channel ends. With a
@@ -570,7 +578,7 @@ peers_tell(struct peers *peers, const struct question *q)
 		return;
 	ipc_writer_init(&w);
 	question_put(&w, q);
-	error = wire->may_wait ? channel_tell_later(ch, wire->type, &w) :
+	error = may_wait(q->kind) ? channel_tell_later(ch, wire->type, &w) :
 	    channel_tell(ch, wire->type, &w, -1);
 	if (error == 0 || error == -EPIPE)
 		return;

@@ -240,11 +240,10 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_trace },
 	[QUESTION_DKIM] = { ROLE_VAULT, VAULT_DKIM, VAULT_DKIM_SIGNED,
 	    get_dkim },
-	/* without these three store asks deliver, or keeps the record */
-	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL, true },
-	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL, true },
-	[QUESTION_END] = { ROLE_STORE, RECORD_END, 0, NULL, true },
+	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
+	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
+	[QUESTION_END] = { ROLE_STORE, RECORD_END, 0, NULL },
 	[QUESTION_FAILED] = { ROLE_STORE, FAILURE_PUT, 0, NULL },
 };
 

@@ -13,7 +13,6 @@ struct question_wire {
 	enum role role;			/* whom to ask */
 	uint16_t type, answer;		/* answer 0: told, not asked */
 	bool (*get)(struct ipc_reader *r, struct answer *a);
-	bool may_wait;			/* told: channel_tell_later */
 };
 extern const struct question_wire question_wires[QUESTION_COUNT];
 

@@ -154,6 +154,7 @@ local_is(const struct route_ask *ask, const char *name)
 	return slice_starts_nocase(ask->local, slice_of(name));
 }
 
+/* Bob's mailbox is of another owner than all others. */
 static void
 host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
 {
@@ -164,10 +165,11 @@ host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
 		.recipient = ask->recipient, .session = ask->session,
 		.expires_s = 4000000000, .leaves = leaves,
 		.n_leaves = is_list ? 100 : 1 };
+	uid_t uid = local_is(ask, "bob") ? 1001 : 1000;
 	size_t i;
 
 	for (i = 0; i < route.n_leaves; i++)
-		leaves[i] = (struct route_leaf){ .uid = 1000, .gid = 1000,
+		leaves[i] = (struct route_leaf){ .uid = uid, .gid = uid,
 			.user = ask->local, .home = SLICE("/home/x"),
 			.maildir = SLICE("/home/x/Maildir"),
 			.delivered_to = ask->recipient };
