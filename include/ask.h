@@ -199,7 +199,7 @@ enum ask_type {
 	QUEUE_PREPARE,		/* struct queue_prepare; descriptor: the sealed
 				 * message -> QUEUE_PREPARED */
 	QUEUE_PREPARED,		/* struct queue_prepared: durable in the spool,
-				 * not runnable yet */
+				 * not runnable yet; with is_alone it is */
 	QUEUE_COMMIT,		/* u64 transaction -> QUEUE_COMMITTED */
 	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
 	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel

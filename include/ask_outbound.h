@@ -134,6 +134,8 @@ struct queue_prepare {
 	enum dsn_ret ret;
 	struct slice envid;
 	bool is_8bit, is_utf8, requires_tls;
+	bool is_alone;			/* nobody else has a part in it: commit
+					 * it, too */
 	uint64_t message_size;		/* of the descriptor */
 	uint16_t n_recipients;
 };

@@ -43,7 +43,7 @@ get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q)
 	return ipc_reader_is_done(r);
 }
 
-enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4 };
+enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4, IS_ALONE = 8 };
 
 void
 put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
@@ -55,7 +55,8 @@ put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 	ipc_put_slice(w, q->envid);
 	ipc_put_u8(w, (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
 	    (q->is_utf8 ? IS_UTF8 : 0) |
-	    (q->requires_tls ? REQUIRES_TLS : 0)));
+	    (q->requires_tls ? REQUIRES_TLS : 0) |
+	    (q->is_alone ? IS_ALONE : 0)));
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_recipients);
 }
@@ -78,7 +79,8 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	q->is_8bit = flags & IS_8BIT;
 	q->is_utf8 = flags & IS_UTF8;
 	q->requires_tls = flags & REQUIRES_TLS;
-	if (ret > DSN_RET_HDRS || flags > (IS_8BIT | IS_UTF8 | REQUIRES_TLS) ||
+	q->is_alone = flags & IS_ALONE;
+	if (ret > DSN_RET_HDRS || flags >= 2 * IS_ALONE ||
 	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
 	    slice_has_control(q->reverse_path) ||
 	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||

@@ -4,6 +4,7 @@
  *
  *	RECIPIENT ... -> PREPARE (voucher checked) -> PREPARED: in prepared/
  *	    -> COMMIT -> COMMITTED: in active/, runnable
+ *	... -> PREPARE of one that is alone -> PREPARED: both at once
  *	    -> ABORT, or the channel ends: dropped
  *
  * A voucher with a wrong MAC, a recipient that is none, a number that is not
@@ -186,6 +187,8 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 
 /* ---- PREPARE ---- */
 
+static void on_taken(void *arg, int error);
+
 static void
 answer_prepared(struct channel *ch, uint32_t question,
     const struct queue_prepared *a)
@@ -211,29 +214,39 @@ refuse_prepare(struct channel *ch, uint32_t question, int error)
 }
 
 static void
-on_prepared(void *arg, int error)
+not_prepared(struct intake *in, int error)
 {
-	struct intake *in = arg;
+	log_error("not_prepared", LOG_SL("session", in->e->session),
+	    LOG_E("error", error), LOG_END);
+	if (!in->is_aborted)
+		refuse_prepare(in->peer->ch, in->question, error);
+	intake_free(in);
+}
+
+static void
+answer_id(struct intake *in)
+{
 	char id[ENVELOPE_ID_SIZE];
 	struct queue_prepared a = { 0 };
 
-	FAULT_STEP("queue.prepared");
-	in->state = INTAKE_PREPARED;
-	if (error) {
-		log_error("not_prepared", LOG_SL("session", in->e->session),
-		    LOG_E("error", error), LOG_END);
-		if (!in->is_aborted)
-			refuse_prepare(in->peer->ch, in->question, error);
-		intake_free(in);
-		return;
-	}
-	if (in->is_aborted) {
-		intake_drop(in->queue, in);
-		return;
-	}
 	envelope_id_write(id, in->e->id);
 	a.queue_id = slice_of(id);
 	answer_prepared(in->peer->ch, in->question, &a);
+}
+
+static void
+on_prepared(void *arg, int error)
+{
+	struct intake *in = arg;
+
+	FAULT_STEP("queue.prepared");
+	in->state = INTAKE_PREPARED;
+	if (error)
+		not_prepared(in, error);
+	else if (in->is_aborted)
+		intake_drop(in->queue, in);
+	else
+		answer_id(in);
 }
 
 /* Unique for ever, as long as the clock is not set back before a start. */
@@ -315,8 +328,10 @@ prepare(struct peer *peer, struct intake *in,
 	if (!error)
 		error = FAULT("queue.prepare") ? -EIO : 0;
 	if (!error)
-		error = spool_prepare(q->spool, in->e, message.fd,
-		    on_prepared, in);
+		error = ask->is_alone ?
+		    spool_take(q->spool, in->e, message.fd, on_taken, in) :
+		    spool_prepare(q->spool, in->e, message.fd, on_prepared,
+		    in);
 	message_close(&message);
 	return error;
 }
@@ -341,7 +356,8 @@ on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 	if (error == -EACCES)
 		return false;
 	if (error == 0) {
-		in->state = INTAKE_PREPARING;
+		in->state = ask.is_alone ? INTAKE_COMMITTING :
+		    INTAKE_PREPARING;
 		in->question = m->id;
 		queue_want_work(peer->queue);
 		return true;
@@ -395,6 +411,25 @@ take_over(struct queue *q, struct intake *in)
 	in->e = NULL;
 	m->next_fresh = q->fresh;
 	q->fresh = m;
+}
+
+static void
+on_taken(void *arg, int error)
+{
+	struct intake *in = arg;
+
+	FAULT_STEP("queue.taken");
+	if (error) {
+		not_prepared(in, error);
+		return;
+	}
+	if (in->is_aborted) {
+		(void)spool_remove(in->queue->spool, in->e->id, SPOOL_ACTIVE);
+	} else {
+		answer_id(in);
+		take_over(in->queue, in);
+	}
+	intake_free(in);
 }
 
 /*

@@ -52,6 +52,8 @@ void signing_free(struct signing **signing);
 
 /* All local copies are prepared, or there are none. */
 enum step submit_prepare(struct session *s, session_then_fn *then);
+/* There are none: both steps at once. */
+enum step submit_take(struct session *s, session_then_fn *then);
 /* All local copies are in new/, or there are none. */
 enum step submit_commit(struct session *s, session_then_fn *then);
 /* The transaction ends: queue forgets what it has not committed. */

@@ -9,6 +9,10 @@
  *	                                                     QUEUE_COMMIT
  *	                                                     (queue) 250
  *
+ * A message without local copies has nobody to agree with:
+ *
+ *	client still there? --> QUEUE, which commits it, too --> 250
+ *
  * A crash here, or at queue, before QUEUE_COMMIT has reached the disk leaves
  * nothing to send: the end of the channel aborts. Between COMMIT and
  * QUEUE_COMMIT local copies are in new/ and the client hears 451: their
@@ -72,8 +76,17 @@ queue_answered(struct session *s, struct answer *a)
 	return s->tx->then(s);
 }
 
+/* After it nothing can fail, as after COMMIT. */
 static enum step
-queue_ask(struct session *s)
+queue_taken(struct session *s, struct answer *a)
+{
+	if (a->is_known && a->as.queued.verdict.code == 0)
+		s->tx->is_at_queue = false;
+	return queue_answered(s, a);
+}
+
+static enum step
+queue_ask(struct session *s, bool is_alone)
 {
 	const struct transaction *tx = s->tx;
 	struct queue_prepare ask = {
@@ -85,16 +98,17 @@ queue_ask(struct session *s)
 		.is_8bit = tx->params.body == COMMAND_BODY_8BITMIME,
 		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,
 		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0,
+		.is_alone = is_alone,
 		.message_size = tx->message_bytes,
 		.n_recipients = tx->n_remote,
 	};
 	struct question q = { .kind = QUESTION_QUEUE, .fd = tx->message_fd,
-		.deadline_ms = transaction_time_left_ms(tx),
-		.as.queue = &ask };
+		.deadline_ms = is_alone ? COMMIT_DEADLINE_MS :
+		transaction_time_left_ms(tx), .as.queue = &ask };
 
-	if (q.deadline_ms == 0)
+	if (transaction_time_left_ms(tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
-	return session_ask(s, &q, queue_answered);
+	return session_ask(s, &q, is_alone ? queue_taken : queue_answered);
 }
 
 enum step
@@ -106,7 +120,17 @@ submit_prepare(struct session *s, session_then_fn *then)
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
 	tell_recipients(s);
-	return queue_ask(s);
+	return queue_ask(s, false);
+}
+
+enum step
+submit_take(struct session *s, session_then_fn *then)
+{
+	FAULT_STEP("smtpd.before-queue");
+	s->tx->then = then;
+	s->tx->is_at_queue = true;
+	tell_recipients(s);
+	return queue_ask(s, true);
 }
 
 /* ---- commit ---- */

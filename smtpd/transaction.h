@@ -48,7 +48,6 @@ struct transaction {
 	bool is_finishing;
 	bool is_each;			/* PRDR: each recipient by itself */
 	bool is_whole;			/* DELIVER, in one step */
-	bool has_prepared;		/* deliver has copies in tmp/ */
 	bool is_committed;
 	bool is_delivering;		/* DELIVER is out */
 	bool is_cancelled;		/* ... and the client has left */

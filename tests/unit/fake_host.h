@@ -278,8 +278,8 @@ host_queue(struct host *h, const struct question *q,
 	    (int)p->reverse_path.size, p->reverse_path.data,
 	    (int)p->voucher.user.size, p->voucher.user.data,
 	    p->n_recipients);
-	buf_printf(&h->envelope, "%s%s%s ret %u envid %.*s",
-	    p->is_8bit ? " 8bit" : "", p->is_utf8 ? " utf8" : "",
+	buf_printf(&h->envelope, "%s%s%s%s ret %u envid %.*s",
+	    p->is_alone ? " alone" : "", p->is_8bit ? " 8bit" : "", p->is_utf8 ? " utf8" : "",
 	    p->requires_tls ? " tls" : "", (unsigned)p->ret,
 	    (int)p->envid.size, p->envid.data);
 	h->queued.size = 0;

@@ -774,6 +774,7 @@ put_kept(struct ipc_writer *w)
 	    .session = SLICE("k3f9q2m7t"), .expires_s = 99 },
 	    .reverse_path = SLICE("alice@example.org"), .ret = DSN_RET_HDRS,
 	    .envid = SLICE("QQ"), .is_8bit = true, .requires_tls = true,
+	    .is_alone = true,
 	    .message_size = 1ull << 33, .n_recipients = 4 };
 
 	put_queue_prepare(w, &q);
@@ -791,7 +792,7 @@ get_kept(struct ipc_reader *r)
 	same(q.reverse_path, "alice@example.org");
 	assert_int_equal(q.ret, DSN_RET_HDRS);
 	same(q.envid, "QQ");
-	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls);
+	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls && q.is_alone);
 	assert_true(q.message_size == 1ull << 33);
 	assert_int_equal(q.n_recipients, 4);
 	return true;
