@@ -16,6 +16,9 @@ RELAY_SRCS = \
 	relay/own.c \
 	relay/peers.c \
 	relay/penalties.c \
+	relay/probe.c \
+	relay/probe_cache.c \
+	relay/probe_limits.c \
 	relay/relay.c \
 	relay/response.c \
 	relay/settings.c \
