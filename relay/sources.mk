@@ -23,6 +23,7 @@ RELAY_SRCS = \
 	relay/response.c \
 	relay/settings.c \
 	relay/seven_bit.c \
+	relay/smart_host.c \
 	relay/status.c \
 	relay/sts.c \
 	relay/sts_entries.c \
