@@ -20,9 +20,10 @@
  *	smtpd[submission, local] --> auth
  *	                                 who is this?
  *	smtpd[submission, local] --> queue
- *	                                 keep and send our user's message
+ *	                                 keep and send our user's message; would
+ *	                                 the next hop take this recipient?
  *	control --> queue                posternctl's commands
- *	queue ----> relay ----> resolver send it there
+ *	queue ----> relay ----> resolver send it there; ask there
  *	queue ----> directory, deliver   bring a DSN home
  *	queue ----> store, vault         note and tag what leaves
  *	relay ----> store                keep MTA-STS policies over restarts
@@ -206,6 +207,8 @@ enum ask_type {
 				 * aborts all that is not committed. */
 	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
 				 * its user has in the queue; root: everybody */
+	QUEUE_PROBE,		/* struct queue_probe -> QUEUE_PROBED */
+	QUEUE_PROBED,		/* struct hop_reply */
 	/* control -> queue */
 	QUEUE_COMMAND = 352,	/* struct queue_command ->
 				 * QUEUE_COMMAND_ANSWER */
@@ -221,6 +224,10 @@ enum ask_type {
 				 * key=value */
 	RELAY_TLS,		/* u8 yesterday -> RELAY_TLS: nothing;
 				 * descriptor: sealed memfd of text */
+	/* queue -> relay */
+	RELAY_PROBE,		/* struct relay_probe -> RELAY_PROBED, within
+				 * the question's deadline */
+	RELAY_PROBED,		/* struct hop_reply */
 };
 
 struct setup_self {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "ask_hop.h"
 #include "buf.h"
 #include "ipc_cursor.h"
 #include "verdict.h"
@@ -195,13 +196,6 @@ struct relay_send {
 	uint16_t n_recipients;		/* told before, of this job */
 	bool is_asked_for;		/* by hand: also at hosts that are left
 					 * alone because they were bad */
-};
-
-enum relay_stage {
-	RELAY_AT_DNS, RELAY_AT_CONNECT, RELAY_AT_GREETING, RELAY_AT_TLS,
-	RELAY_AT_HELLO, RELAY_AT_AUTH, RELAY_AT_MAIL, RELAY_AT_RCPT,
-	RELAY_AT_DATA, RELAY_AT_END,
-	RELAY_STAGE_COUNT
 };
 
 struct relay_result {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ask_queue.c - questions to queue; see ask_outbound.h.
+ * ask_queue.c - questions to queue; see ask_outbound.h and ask_hop.h.
  */
 #include "ask.h"
 
@@ -127,6 +127,33 @@ get_queue_command(struct ipc_reader *r, struct queue_command *q)
 	if (verb >= QUEUE_VERB_COUNT || q->argument.size > ARGUMENT_MAX ||
 	    q->owner.size == 0 || q->owner.size >= VOUCHER_USER_MAX ||
 	    slice_has_control(q->argument) || slice_has_control(q->owner))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_queue_probe(struct ipc_writer *w, const struct queue_probe *q)
+{
+	put_voucher(w, &q->voucher);
+	ipc_put_slice(w, q->reverse_path);
+	ipc_put_slice(w, q->address);
+	ipc_put_u8(w, q->is_utf8);
+	ipc_put_u8(w, q->requires_tls);
+}
+
+bool
+get_queue_probe(struct ipc_reader *r, struct queue_probe *q)
+{
+	if (!get_voucher(r, &q->voucher))
+		r->failed = true;
+	q->reverse_path = ipc_get_slice(r);
+	q->address = ipc_get_slice(r);
+	q->is_utf8 = ipc_get_bool(r);
+	q->requires_tls = ipc_get_bool(r);
+	if (q->reverse_path.size >= ASK_ADDRESS_MAX ||
+	    q->address.size == 0 || q->address.size >= ASK_ADDRESS_MAX ||
+	    slice_has_control(q->reverse_path) ||
+	    slice_has_control(q->address))
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

@@ -502,7 +502,14 @@ const struct config_key config_keys[] = {
 	    IN(config, submission.probes),
 	    HELP("Whether the server of a recipient elsewhere is asked at "
 	    "RCPT, so that an address that it refuses is refused in the "
-	    "mail program and not by a bounce.") },
+	    "mail program and not by a bounce. Where it does not answer, "
+	    "or says that it cannot tell, the recipient is accepted and the "
+	    "message queued as without a probe.") },
+	{ "submission", "probe_timeout", CONFIG_DURATION, 0, RANGE(1, 60),
+	    DEFAULT("5s"), IN(config, submission.probe_timeout_s),
+	    HELP("How long such a server may take, from the connection to "
+	    "its answer. All recipients of a message together wait for at "
+	    "most three times as long.") },
 	{ "auth", "users", CONFIG_PATH, KEY_EMPTY, IN(config, auth.users),
 	    HELP("A file with the passwords, in the form of a users table "
 	    "with the field password alone; names may have a domain. The "

@@ -144,8 +144,8 @@ room_for_one(struct intake *in)
 	return true;
 }
 
-static bool
-is_address(struct slice text)
+bool
+intake_is_address(struct slice text)
 {
 	static struct address a;
 
@@ -163,7 +163,8 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 	bool failed = false;
 
 	(void)ch;
-	if (!get_queue_recipient(&m->body, &told) || !is_address(told.address))
+	if (!get_queue_recipient(&m->body, &told) ||
+	    !intake_is_address(told.address))
 		return false;
 	in = intake_find(peer, told.transaction);
 	if (in == NULL)
@@ -346,7 +347,7 @@ on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 
 	if (m->id == 0 || !get_queue_prepare(&m->body, &ask))
 		return false;
-	if (ask.reverse_path.size > 0 && !is_address(ask.reverse_path))
+	if (ask.reverse_path.size > 0 && !intake_is_address(ask.reverse_path))
 		return false;
 	in = intake_find(peer, ask.transaction);
 	if (in != NULL && (in->state != INTAKE_OPEN ||
@@ -504,5 +505,6 @@ const struct channel_rule intake_rules[] = {
 	{ QUEUE_COMMIT, CHANNEL_NO_FD, on_commit },
 	{ QUEUE_ABORT, CHANNEL_NO_FD, on_abort },
 	{ QUEUE_OWN, CHANNEL_NO_FD, queue_on_own },
+	{ QUEUE_PROBE, CHANNEL_NO_FD, queue_on_probe },
 };
 const size_t intake_n_rules = sizeof intake_rules / sizeof *intake_rules;

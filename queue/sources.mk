@@ -11,6 +11,7 @@ QUEUE_SRCS = \
 	queue/lanes.c \
 	queue/messages.c \
 	queue/peers.c \
+	queue/probes.c \
 	queue/queue.c \
 	queue/reports.c \
 	queue/results.c \

@@ -61,6 +61,7 @@ struct question {
 		const struct queue_prepare *queue;
 		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
+		const struct queue_probe *hop;
 		struct slice octets;	/* TRACE */
 		const struct vault_dkim *dkim;
 		struct auth_question *auth_step;	/* and FORGET */
@@ -93,6 +94,7 @@ struct answer {
 		enum may_answer may;
 		bool is_ok;		/* QUEUE_OWN */
 		struct queue_prepared queued;
+		struct hop_reply hop;
 		struct vault_dkim_signed dkim;
 		struct auth_answer auth;
 		struct grey_answer grey;

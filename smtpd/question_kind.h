@@ -30,6 +30,7 @@ enum question_kind {
 	QUESTION_QUEUE,		/* queue -> answer.as.queued */
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
 	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
+	QUESTION_HOP,		/* queue -> answer.as.hop */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */

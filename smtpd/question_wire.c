@@ -79,6 +79,9 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_QUEUE_OWN:
 		put_voucher(w, q->as.voucher);
 		break;
+	case QUESTION_HOP:
+		put_queue_probe(w, q->as.hop);
+		break;
 	case QUESTION_TRACE:
 		ipc_put_slice(w, q->as.octets);
 		break;
@@ -171,6 +174,12 @@ get_queued(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_hop(struct ipc_reader *r, struct answer *a)
+{
+	return get_hop_reply(r, &a->as.hop);
+}
+
+static bool
 get_list(struct ipc_reader *r, struct answer *a)
 {
 	uint8_t is_ok = ipc_get_u8(r);
@@ -231,6 +240,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_code },
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
 	    get_list },
+	[QUESTION_HOP] = { ROLE_QUEUE, QUEUE_PROBE, QUEUE_PROBED, get_hop },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
 	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
 	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
@@ -272,6 +282,7 @@ question_transaction(const struct question *q)
 	case QUESTION_AUTH_STEP:
 	case QUESTION_AUTH_FORGET:
 	case QUESTION_QUEUE_OWN:
+	case QUESTION_HOP:
 	case QUESTION_TRACE:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:

@@ -5,6 +5,7 @@
  *
  *	MAIL  who is it? may he write as this address?	submit.c
  *	RCPT  elsewhere? does that domain take mail?	submit_rcpt.c
+ *	      does its host take that recipient?	submit_hop.c
  *	data  whose From is it? complete the header	submit_message.c
  *	      sign it, put our trace on top		submit_sign.c
  *	end   queue prepares, then commits, as deliver	submit_queue.c
@@ -43,6 +44,8 @@ enum step submit_ask_may(struct session *s, struct slice address,
 
 /* tx->rcpt is in no domain of ours: does its domain take mail? */
 enum step submit_rcpt(struct session *s);
+/* With probe: ask the next hop; refuses, or goes on in then. */
+enum step submit_ask_hop(struct session *s, session_then_fn *then);
 
 /* The sealed message: From, completion; then goes on. */
 enum step submit_message(struct session *s, session_then_fn *then);

@@ -70,10 +70,9 @@ struct transaction {
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
 	finish_fn *after_may;		/* once directory has said yes */
-	/* of the From field: one address a line, and the one asked about */
-	struct buf authors;
+	struct buf authors;		/* of the From field, one a line */
 	size_t at_author;
-	struct slice author;
+	struct slice author;		/* the one asked about */
 	struct signing *signing;	/* of submit_sign.c, or NULL */
 	/* what to do when all is undone, or queue has answered */
 	finish_fn *then;
@@ -81,11 +80,13 @@ struct transaction {
 	struct verdict *refusal;
 	const char *refusal_check;	/* who decided; NULL: delivery */
 	struct noted *noted;		/* what it was decided on */
+	int64_t hop_us;			/* waited for next hops' replies */
 	/* the RCPT under way */
 	struct address rcpt;
 	bool rcpt_is_discarded;
 	unsigned rcpt_notify;
 	char *rcpt_orcpt;		/* owned, or NULL */
+	finish_fn *after_hop;		/* the next hop has not refused it */
 	struct slice rcpt_sealed;	/* owned */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };
@@ -103,7 +104,7 @@ void transaction_end(struct session *s);
  * -EMSGSIZE: too many routes for one transaction.
  */
 int transaction_accept(struct transaction *tx, enum route_kind kind);
-/* The same for one elsewhere: queue takes it. 0, -ENOMEM. */
+/* One elsewhere: queue takes it. 0, -ENOMEM. */
 int transaction_accept_remote(struct transaction *tx);
 /* Take the recipient at this place out again, at deliver too. */
 void transaction_remove(struct session *s, uint16_t at);

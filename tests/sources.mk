@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	test_aliases \
 	test_ask \
 	test_auth \
+	test_ask_hop \
 	test_ask_relay \
 	test_author \
 	test_authres \
@@ -63,6 +64,7 @@ UNIT_TESTS = \
 	test_rdata \
 	test_relay_dialogue \
 	test_relay_hosts \
+	test_relay_probe \
 	test_reply \
 	test_resolver \
 	test_route \

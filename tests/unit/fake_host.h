@@ -467,6 +467,24 @@ host_auth(struct host *h, const struct auth_step *step,
 		answer->result = AUTH_LIMITED;
 }
 
+/* which 1: the next hop said nothing; n_left: seconds that it took. */
+static void
+host_hop(const struct queue_probe *ask, const struct host_fake *fake,
+    struct answer *a)
+{
+	struct hop_reply *hop = &a->as.hop;
+
+	if (ask->voucher.user.size == 0 || ask->address.size == 0)
+		abort();
+	a->took_us = fake->n_left * 1000000;
+	hop->is_said = fake->which != 1;
+	hop->stage = RELAY_AT_RCPT;
+	hop->remote_host = SLICE("mx.a.net[192.0.2.1]");
+	hop->verdict = fake->verdict;
+	if (hop->verdict.code == 0)
+		verdict_set(&hop->verdict, 250, 1, 5, "fine");
+}
+
 /* Work the answer out now, while what the question points to is there. */
 static void
 host_think(struct host *h, const struct question *q)
@@ -519,6 +537,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_QUEUE_COMMIT:
 		a->as.verdict = fake->verdict;
+		break;
+	case QUESTION_HOP:
+		host_hop(q->as.hop, fake, a);
 		break;
 	case QUESTION_DKIM:
 		host_dkim(h, q->as.dkim, a);
