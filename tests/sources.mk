@@ -64,6 +64,7 @@ UNIT_TESTS = \
 	test_relay_dialogue \
 	test_relay_hosts \
 	test_reply \
+	test_report \
 	test_resolver \
 	test_route \
 	test_sandbox \
@@ -107,6 +108,7 @@ FUZZ_TARGETS = \
 	fuzz_content \
 	fuzz_mime \
 	fuzz_reply \
+	fuzz_report \
 	fuzz_short_id \
 	fuzz_route \
 	fuzz_aliases \
