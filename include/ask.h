@@ -186,6 +186,9 @@ enum ask_type {
 	VAULT_TRACED,		/* string: a MAC, 10 characters of base32 */
 	VAULT_DKIM,		/* struct vault_dkim -> VAULT_DKIM_SIGNED */
 	VAULT_DKIM_SIGNED,	/* struct vault_dkim_signed */
+	/* smtpd -> vault */
+	VAULT_TAG_CHECK,	/* string: an address -> VAULT_TAG_CHECKED */
+	VAULT_TAG_CHECKED,	/* struct vault_tag_checked */
 	/* smtpd[submission, local] -> auth */
 	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
 	AUTH_PEER,		/* struct auth_peer; descriptor: the client's

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "batv.h"
 #include "buf.h"
 #include "ipc_cursor.h"
 #include "verdict.h"
@@ -293,8 +294,19 @@ struct vault_dkim_signed {
 	} signatures[VAULT_DKIM_MAX];
 };
 
+/* What the tag of an address is worth that mail is for. */
+struct vault_tag_checked {
+	enum batv_result result;
+	struct slice plain;		/* local part without the tag; "" for
+					 * NONE and UNKNOWN */
+};
+
 void put_vault_tag(struct ipc_writer *w, const struct vault_tag *q);
 bool get_vault_tag(struct ipc_reader *r, struct vault_tag *q);
+void put_vault_tag_checked(struct ipc_writer *w,
+    const struct vault_tag_checked *a);
+bool get_vault_tag_checked(struct ipc_reader *r,
+    struct vault_tag_checked *a);
 void put_vault_dkim(struct ipc_writer *w, const struct vault_dkim *q);
 bool get_vault_dkim(struct ipc_reader *r, struct vault_dkim *q);
 void put_vault_dkim_signed(struct ipc_writer *w,

@@ -134,6 +134,8 @@ struct config_dnsbl {
 	char *text;			/* for the reply; NULL: its TXT */
 };
 
+enum config_untagged { UNTAGGED_PROVE, UNTAGGED_REFUSE, UNTAGGED_ACCEPT };
+
 struct config_checks {
 	enum config_action actions[CHECK_COUNT];
 	enum config_action fallback;	/* "default", where it is set */
@@ -146,6 +148,7 @@ struct config_checks {
 	unsigned greylist_delay_s;	/* default 300 */
 	unsigned greylist_window_s;	/* default 1 day */
 	unsigned greylist_lifetime_s;	/* default 35 days */
+	enum config_untagged untagged_bounces;
 	/* patterns; none: those that are built in */
 	struct config_strings attachment_names, attachment_types;
 };

@@ -124,6 +124,14 @@ read_part(struct reading *r, const struct mime_part *part)
 	}
 }
 
+/* Most mail is not looked into: it costs more than its header. */
+static bool
+may_be_bounce(const struct reading *r)
+{
+	return r->has_null_reverse_path || r->is_daemon || r->has_status ||
+	    strcmp(r->type, "multipart/report") == 0;
+}
+
 /* All parts, but nothing of what the report returns except its header. */
 static void
 read_parts(struct reading *r, struct slice message)
@@ -140,6 +148,8 @@ read_parts(struct reading *r, struct slice message)
 			returned = 0;
 		if (walk.n_parts == 1)
 			read_header(r, &part);
+		if (!may_be_bounce(r))
+			return;
 		if (is_returned)
 			report_text_header(&r->text, part.header);
 		else if (returned == 0)
@@ -202,7 +212,7 @@ report_read(struct report *report, struct slice message,
 	report->format = "";
 	report_text_start(&r.text, report);
 	read_parts(&r, message);
-	if (!r.has_leaf)
+	if (!r.has_leaf && may_be_bounce(&r))
 		read_raw(&r, message);
 	report_text_end(&r.text);
 	if (r.has_status)

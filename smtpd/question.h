@@ -61,7 +61,7 @@ struct question {
 		const struct queue_prepare *queue;
 		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
-		struct slice octets;	/* TRACE */
+		struct slice octets;	/* TRACE, TAG_CHECK */
 		const struct vault_dkim *dkim;
 		struct auth_question *auth_step;	/* and FORGET */
 		const struct auth_peer *auth_peer;
@@ -94,6 +94,7 @@ struct answer {
 		bool is_ok;		/* QUEUE_OWN */
 		struct queue_prepared queued;
 		struct vault_dkim_signed dkim;
+		struct vault_tag_checked tag;
 		struct auth_answer auth;
 		struct grey_answer grey;
 		struct seen_answer seen;

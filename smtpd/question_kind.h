@@ -32,6 +32,7 @@ enum question_kind {
 	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
+	QUESTION_TAG_CHECK,	/* vault -> answer.as.tag */
 	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
 	/* told */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */

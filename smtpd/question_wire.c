@@ -80,6 +80,7 @@ question_put(struct ipc_writer *w, const struct question *q)
 		put_voucher(w, q->as.voucher);
 		break;
 	case QUESTION_TRACE:
+	case QUESTION_TAG_CHECK:
 		ipc_put_slice(w, q->as.octets);
 		break;
 	case QUESTION_DKIM:
@@ -193,6 +194,12 @@ get_dkim(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_tag(struct ipc_reader *r, struct answer *a)
+{
+	return get_vault_tag_checked(r, &a->as.tag);
+}
+
+static bool
 get_nothing(struct ipc_reader *r, struct answer *a)
 {
 	(void)a;
@@ -240,6 +247,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_trace },
 	[QUESTION_DKIM] = { ROLE_VAULT, VAULT_DKIM, VAULT_DKIM_SIGNED,
 	    get_dkim },
+	[QUESTION_TAG_CHECK] = { ROLE_VAULT, VAULT_TAG_CHECK,
+	    VAULT_TAG_CHECKED, get_tag },
 	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
 	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
@@ -273,6 +282,7 @@ question_transaction(const struct question *q)
 	case QUESTION_AUTH_FORGET:
 	case QUESTION_QUEUE_OWN:
 	case QUESTION_TRACE:
+	case QUESTION_TAG_CHECK:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
 	case QUESTION_FAILURE:

@@ -35,6 +35,7 @@ SMTPD_SRCS = \
 	smtpd/prdr.c \
 	smtpd/question_wire.c \
 	smtpd/rcpt.c \
+	smtpd/rcpt_bounce.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
 	smtpd/scan_step.c \

@@ -82,9 +82,10 @@ struct transaction {
 	struct verdict *refusal;
 	const char *refusal_check;	/* who decided; NULL: delivery */
 	struct noted *noted;		/* what it was decided on */
+	bool has_tag;			/* a recipient had a valid one */
 	/* the RCPT under way */
-	struct address rcpt;
-	bool rcpt_is_discarded;
+	struct address rcpt;		/* its tag taken off */
+	bool rcpt_has_tag, rcpt_is_discarded;
 	unsigned rcpt_notify;
 	char *rcpt_orcpt;		/* owned, or NULL */
 	struct slice rcpt_sealed;	/* owned */

@@ -51,6 +51,21 @@ tags_make(const struct secrets *secrets, const struct vault_tag *q,
 	    slice_copy(to, ASK_ADDRESS_MAX, q->address);
 }
 
+bool
+tags_check(const struct secrets *secrets, struct slice address,
+    uint32_t today, enum batv_result *result, char *plain)
+{
+	struct address a;
+
+	plain[0] = '\0';
+	if (address_parse(&a, address, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return false;
+	*result = batv_check(secrets->batv, secrets->n_batv, &a, today,
+	    plain);
+	return true;
+}
+
 void
 tags_trace(const struct secrets *secrets, struct slice text,
     char to[TAGS_TRACE_SIZE + 1])

@@ -21,6 +21,13 @@ int tags_read(struct secrets *secrets, int fd);
  */
 bool tags_make(const struct secrets *secrets, const struct vault_tag *q,
     uint32_t today, char to[ASK_ADDRESS_MAX]);
+/*
+ * What is the tag of this address worth? plain has room for
+ * ADDRESS_LONG_LOCAL_MAX + 1 octets, "" where the result has none. False: it
+ * is no address.
+ */
+bool tags_check(const struct secrets *secrets, struct slice address,
+    uint32_t today, enum batv_result *result, char *plain);
 /* A MAC of any text; "" when the library fails. */
 void tags_trace(const struct secrets *secrets, struct slice text,
     char to[TAGS_TRACE_SIZE + 1]);

@@ -136,6 +136,29 @@ def test_only_queue_tags(vault):
                          tag("alice@example.org", today())) is None
 
 
+@pytest.mark.parametrize("role", [MX, SUBMISSION, LOCAL])
+def test_any_smtpd_has_tags_checked(vault, role):
+    _, answer = vault.ask(vault.peer("queue"), "VAULT_TAG",
+                          tag("alice@example.org", today()))
+    tagged = answer[2:].decode()
+    smtpd = vault.peer("smtpd", 6, role)
+    kind, answer = vault.ask(smtpd, "VAULT_TAG_CHECK", slice_of(tagged))
+    assert kind == ASK["VAULT_TAG_CHECKED"]
+    assert answer == b"\1" + slice_of("alice")
+    for address, want in (
+            (tagged.replace("alice", "carol"), b"\3" + slice_of("carol")),
+            ("prvs=9" + tagged[6:], b"\4" + slice_of("")),
+            ("alice@example.org", b"\0" + slice_of(""))):
+        assert vault.ask(smtpd, "VAULT_TAG_CHECK",
+                         slice_of(address))[1] == want
+    assert vault.ask(smtpd, "VAULT_TAG_CHECK", slice_of("a b c")) is None
+
+
+def test_queue_has_none_checked(vault):
+    assert vault.ask(vault.peer("queue"), "VAULT_TAG_CHECK",
+                     slice_of("alice@example.org")) is None
+
+
 def test_queue_signs_nothing(vault):
     assert vault.ask(vault.peer("queue"), "VAULT_DKIM",
                      dkim("example.org", RSA)) is None

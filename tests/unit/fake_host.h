@@ -467,6 +467,25 @@ host_auth(struct host *h, const struct auth_step *step,
 		answer->result = AUTH_LIMITED;
 }
 
+/* Generation 0 is unknown; of others aaaaaa is good, eeeeee has expired. */
+static void
+host_tag(struct slice address, struct answer *a)
+{
+	static char plain[ADDRESS_LONG_LOCAL_MAX + 1];
+	struct vault_tag_checked *checked = &a->as.tag;
+	struct batv_tag tag;
+
+	address.size = slice_find(address, '@');
+	if (!batv_parse(address, &tag))
+		abort();	/* why did it ask? */
+	checked->result = tag.generation == 0 ? BATV_UNKNOWN :
+	    tag.mac == 0xaaaaaa ? BATV_VALID : tag.mac == 0xeeeeee ?
+	    BATV_EXPIRED : BATV_WRONG;
+	if (checked->result != BATV_UNKNOWN &&
+	    slice_copy(plain, sizeof(plain), tag.local))
+		checked->plain = slice_of(plain);
+}
+
 /* Work the answer out now, while what the question points to is there. */
 static void
 host_think(struct host *h, const struct question *q)
@@ -525,6 +544,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_AUTH_STEP:
 		host_auth(h, &q->as.auth_step->step, fake, a);
+		break;
+	case QUESTION_TAG_CHECK:
+		host_tag(q->as.octets, a);
 		break;
 	case QUESTION_TRACE:
 		a->as.octets = SLICE("MACMACMACM");

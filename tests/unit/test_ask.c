@@ -616,6 +616,26 @@ get_tag(struct ipc_reader *r)
 }
 
 static void
+put_tag_checked(struct ipc_writer *w)
+{
+	const struct vault_tag_checked a = { BATV_VALID, SLICE("alice") };
+
+	put_vault_tag_checked(w, &a);
+}
+
+static bool
+get_tag_checked(struct ipc_reader *r)
+{
+	struct vault_tag_checked a;
+
+	if (!get_vault_tag_checked(r, &a))
+		return false;
+	assert_int_equal(a.result, BATV_VALID);
+	same(a.plain, "alice");
+	return true;
+}
+
+static void
 put_dkim(struct ipc_writer *w)
 {
 	const struct vault_dkim q = { SLICE("example.org"), SLICE("text") };
@@ -972,6 +992,7 @@ static const struct {
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
 	{ "vault_tag", put_tag, get_tag },
+	{ "vault_tag_checked", put_tag_checked, get_tag_checked },
 	{ "vault_dkim", put_dkim, get_dkim },
 	{ "vault_dkim_signed", put_signed, get_signed },
 	{ "ledger_entry", put_entry, get_entry },

@@ -92,7 +92,7 @@ parse_good(const char *text, size_t n_warnings)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -147,7 +147,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 	const struct config_domain *d = c->domains;
 
 	(void)state;

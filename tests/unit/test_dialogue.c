@@ -59,6 +59,7 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_MAY] = "may",
 	[QUESTION_QUEUE] = "queue",
 	[QUESTION_QUEUE_COMMIT] = "queue-commit",
+	[QUESTION_TAG_CHECK] = "tag-check",
 	[QUESTION_TRACE] = "vault-trace",
 	[QUESTION_DKIM] = "dkim",
 	[QUESTION_AUTH_PEER] = "auth-peer",

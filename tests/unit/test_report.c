@@ -84,7 +84,7 @@ static const struct {
 	{ "a person quotes one", HEAD("bob@x.test") "\n> Hi. This is the "
 	    "qmail-send program at x.\n> --- Below this line is a copy of "
 	    "the message.\n>\n> Message-ID: <1@x>\n", false,
-	    "none qmail text behind a line 0 1@x 0: 1@x /" },
+	    "none  nowhere 0  0: /" },
 	{ "postmaster writes", HEAD("postmaster@x.test") "\nHello\n", false,
 	    "none  nowhere 0  0: /" },
 	{ "a vacation", HEAD("bob@x.test") "Auto-Submitted: auto-replied\n"
