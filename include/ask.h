@@ -146,6 +146,11 @@ enum ask_type {
 	SEEN_ASK,		/* struct seen_ask -> SEEN_ANSWER */
 	SEEN_ANSWER,		/* struct seen_answer */
 	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told smtpd */
+	PROOF_ASK,		/* struct proof_ask -> PROOF_ANSWER */
+	PROOF_ANSWER,		/* struct proof_answer */
+	PROOF_TAKE,		/* struct proof_ask: the bounce that it was
+				 * claimed for was delivered. Told. */
+	PROOF_DROP,		/* u64 transaction: its claims. Told. */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
@@ -189,6 +194,8 @@ enum ask_type {
 	/* smtpd -> vault */
 	VAULT_TAG_CHECK,	/* string: an address -> VAULT_TAG_CHECKED */
 	VAULT_TAG_CHECKED,	/* struct vault_tag_checked */
+	VAULT_TRACE_CHECK,	/* struct vault_trace -> VAULT_TRACE_CHECKED */
+	VAULT_TRACE_CHECKED,	/* u8 whether it is ours, and not too old */
 	/* smtpd[submission, local] -> auth */
 	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
 	AUTH_PEER,		/* struct auth_peer; descriptor: the client's

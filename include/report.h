@@ -71,6 +71,9 @@ struct report {
 	char traces[REPORT_TRACES_MAX][REPORT_TRACE_MAX];
 };
 
+/* Does this field of its header let a message with a reverse-path be a
+ * bounce? Where none does report_read finds none. */
+bool report_is_hint(struct slice name, struct slice value);
 /*
  * Read a whole message (LF lines). Without a null reverse-path it takes more
  * to be a bounce: a delivery-status part, or a mailer-daemon as its author.

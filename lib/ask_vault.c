@@ -123,6 +123,24 @@ get_vault_tag_checked(struct ipc_reader *r, struct vault_tag_checked *a)
 }
 
 void
+put_vault_trace(struct ipc_writer *w, const struct vault_trace *q)
+{
+	ipc_put_slice(w, q->id);
+	ipc_put_slice(w, q->sender);
+}
+
+bool
+get_vault_trace(struct ipc_reader *r, struct vault_trace *q)
+{
+	q->id = ipc_get_slice(r);
+	q->sender = ipc_get_slice(r);
+	if (q->id.size == 0 || q->id.size >= PROOF_TRACE_MAX ||
+	    q->sender.size >= ASK_ADDRESS_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
 put_vault_dkim(struct ipc_writer *w, const struct vault_dkim *q)
 {
 	ipc_put_slice(w, q->domain);

@@ -15,6 +15,7 @@ struct reading {
 	char type[MIME_TYPE_MAX];	/* of the whole */
 	enum report_kind other;		/* than a bounce */
 	bool has_null_reverse_path;
+	bool is_hinted;
 	bool is_daemon, is_subject;	/* its author, its subject */
 	bool is_feedback;		/* a field of the whole says so */
 	bool has_status, has_leaf;
@@ -41,11 +42,23 @@ report_where_name(enum report_where where)
 
 /* ---- the header of the whole ---- */
 
+bool
+report_is_hint(struct slice name, struct slice value)
+{
+	char type[MIME_TYPE_MAX];
+
+	if (slice_equals_nocase(name, SLICE("From")))
+		return report_is_daemon(slice_trim(value));
+	return slice_equals_nocase(name, SLICE("Content-Type")) &&
+	    mime_type(value, type) && strcmp(type, "multipart/report") == 0;
+}
+
 static void
 read_field(struct reading *r, const struct mime_field *field)
 {
 	char text[256];
 
+	r->is_hinted |= report_is_hint(field->name, field->value);
 	if (slice_equals_nocase(field->name, SLICE("From")))
 		r->is_daemon |= report_is_daemon(slice_trim(field->value));
 	if (slice_equals_nocase(field->name, SLICE("Subject"))) {
@@ -119,7 +132,7 @@ read_part(struct reading *r, const struct mime_part *part)
 	} else if (is_type(part, header_types) ||
 	    is_type(part, message_types)) {
 		report_text_body(&r->text, part, REPORT_IN_PART);
-	} else if (strcmp(part->type, "text/html") != 0) {
+	} else if (strcmp(part->type, "text/html") != 0 || part->depth == 0) {
 		report_text_body(&r->text, part, REPORT_IN_TEXT);
 	}
 }
@@ -128,8 +141,7 @@ read_part(struct reading *r, const struct mime_part *part)
 static bool
 may_be_bounce(const struct reading *r)
 {
-	return r->has_null_reverse_path || r->is_daemon || r->has_status ||
-	    strcmp(r->type, "multipart/report") == 0;
+	return r->has_null_reverse_path || r->is_hinted;
 }
 
 /* All parts, but nothing of what the report returns except its header. */

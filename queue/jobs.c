@@ -443,10 +443,16 @@ ask_ledger(struct job *job, const struct envelope_recipient *r)
 
 /* BATV breaks some lists and hosts, which are named in the configuration. */
 static bool
-is_exempt(const struct queue *q, struct slice domain)
+is_exempt(const struct queue *q, struct slice address)
 {
 	const struct config_strings *exempt = &q->c.config->batv_exempt;
+	struct address a;
+	struct slice domain;
 
+	if (exempt->n == 0 || address_parse(&a, address, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return false;
+	domain = slice_of(a.domain);
 	for (size_t i = 0; i < exempt->n; i++)
 		if (slice_equals_nocase(domain, slice_of(exempt->items[i])))
 			return true;
@@ -459,9 +465,13 @@ job_ask(struct job *job)
 	struct queue *q = job->queue;
 
 	job->n_outstanding = 1;		/* this function */
-	for (uint16_t i = 0; i < job->n; i++)
+	job->is_untagged = false;
+	for (uint16_t i = 0; i < job->n; i++) {
 		ask_ledger(job, job_recipient(job, i));
-	job->is_untagged = is_exempt(q, part_destination(job->part));
+		/* by a smart host mail of many domains goes in one job */
+		if (is_exempt(q, job_recipient(job, i)->address))
+			job->is_untagged = true;
+	}
 	if (!job->is_untagged && tag_is_wanted(q, job->message->open)) {
 		if (tag_ask(q, job->message->open, on_tag, job) != 0)
 			job->n_outstanding++;

@@ -83,6 +83,13 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_TAG_CHECK:
 		ipc_put_slice(w, q->as.octets);
 		break;
+	case QUESTION_TRACE_CHECK:
+		put_vault_trace(w, q->as.trace_check);
+		break;
+	case QUESTION_PROOF:
+	case QUESTION_PROOF_TAKE:
+		put_proof_ask(w, q->as.proof);
+		break;
 	case QUESTION_DKIM:
 		put_vault_dkim(w, q->as.dkim);
 		break;
@@ -172,7 +179,7 @@ get_queued(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
-get_list(struct ipc_reader *r, struct answer *a)
+get_yes_or_no(struct ipc_reader *r, struct answer *a)
 {
 	uint8_t is_ok = ipc_get_u8(r);
 
@@ -197,6 +204,12 @@ static bool
 get_tag(struct ipc_reader *r, struct answer *a)
 {
 	return get_vault_tag_checked(r, &a->as.tag);
+}
+
+static bool
+get_proof(struct ipc_reader *r, struct answer *a)
+{
+	return get_proof_answer(r, &a->as.proof);
 }
 
 static bool
@@ -237,7 +250,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
 	    get_code },
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
-	    get_list },
+	    get_yes_or_no },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
 	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
 	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
@@ -249,6 +262,11 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_dkim },
 	[QUESTION_TAG_CHECK] = { ROLE_VAULT, VAULT_TAG_CHECK,
 	    VAULT_TAG_CHECKED, get_tag },
+	[QUESTION_TRACE_CHECK] = { ROLE_VAULT, VAULT_TRACE_CHECK,
+	    VAULT_TRACE_CHECKED, get_yes_or_no },
+	[QUESTION_PROOF] = { ROLE_STORE, PROOF_ASK, PROOF_ANSWER, get_proof },
+	[QUESTION_PROOF_TAKE] = { ROLE_STORE, PROOF_TAKE, 0, NULL },
+	[QUESTION_PROOF_DROP] = { ROLE_STORE, PROOF_DROP, 0, NULL },
 	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
 	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
@@ -265,6 +283,9 @@ question_transaction(const struct question *q)
 	case QUESTION_PREPARE:
 	case QUESTION_DELIVER:
 		return q->as.prepare->transaction;
+	case QUESTION_PROOF:
+	case QUESTION_PROOF_TAKE:
+		return q->as.proof->transaction;
 	case QUESTION_RECORDS:
 		return q->as.records->transaction;
 	case QUESTION_WITHDRAW:
@@ -283,6 +304,7 @@ question_transaction(const struct question *q)
 	case QUESTION_QUEUE_OWN:
 	case QUESTION_TRACE:
 	case QUESTION_TAG_CHECK:
+	case QUESTION_TRACE_CHECK:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
 	case QUESTION_FAILURE:

@@ -9,6 +9,7 @@ SMTPD_SRCS = \
 	smtpd/checks.c \
 	smtpd/checks_end.c \
 	smtpd/checks_facts.c \
+	smtpd/checks_proof.c \
 	smtpd/connection.c \
 	smtpd/copies.c \
 	smtpd/data.c \

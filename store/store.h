@@ -16,6 +16,7 @@
 #include "kv.h"
 #include "ledger.h"
 #include "notes.h"
+#include "proofs.h"
 #include "records.h"
 #include "segments.h"
 #include "slots.h"
@@ -62,6 +63,7 @@ struct store {
 	struct notes *seen;		/* what was seen before */
 	struct ledger *ledger;
 	struct sts_table *sts;		/* policies of MTA-STS */
+	struct proofs *proofs;
 	struct unanswered unanswered[LEDGER_AT_ONCE];
 	size_t n_unanswered;		/* not durable yet */
 	struct segments *segments;
@@ -96,6 +98,10 @@ void store_whys_end(struct peer *peer);
 /* How kv_commit went: what is durable is answered. */
 void store_ledger_committed(struct store *s, int error);
 void store_ledger_peer_gone(struct store *s, const struct peer *peer);
+
+/* ---- proofs_rules.c ---- */
+channel_handler_fn store_on_proof_ask, store_on_proof_take,
+    store_on_proof_drop;
 
 /* ---- resolve.c ---- */
 void store_resolve_init(struct store *s);

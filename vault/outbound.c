@@ -69,6 +69,24 @@ outbound_on_trace(struct outbound *o, struct channel *ch,
 }
 
 bool
+outbound_on_trace_check(struct outbound *o, struct channel *ch,
+    struct ipc_message *m)
+{
+	struct ipc_writer w;
+	struct vault_trace q;
+
+	if (!get_vault_trace(&m->body, &q))
+		return false;
+	if (o->secrets.n_batv == 0)
+		return true;
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, tags_is_trace(&o->secrets, &q,
+	    (uint32_t)(clock_wall_s() / DAY_S)));
+	(void)channel_answer(ch, m->id, VAULT_TRACE_CHECKED, &w, -1);
+	return true;
+}
+
+bool
 outbound_on_dkim(struct outbound *o, struct channel *ch,
     struct ipc_message *m)
 {

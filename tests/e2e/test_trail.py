@@ -227,7 +227,7 @@ def test_json_log_of_a_wrong_configuration(make_server):
 def test_json_log_of_a_wrong_reload(make_server):
     server = make_server(start=False, settings='log_format = "json"\n',
                          more='domain "front.test" '
-                         '{ next_hop = "smtp:[127.0.0.1]:26" }\n')
+                         '{{ next_hop = "smtp:[127.0.0.1]:26" }}\n')
     server.launch()
     wait_until(lambda: '"ready"' in server.log_text(), 30, "ready")
     (level, event, _, problem), = config_lines(server)

@@ -486,6 +486,19 @@ host_tag(struct slice address, struct answer *a)
 		checked->plain = slice_of(plain);
 }
 
+/* A policy that has nothing to say. */
+static void
+host_judge(struct answer *a)
+{
+	static struct buf octets;
+	const struct judgement nothing = { .is_complete = true };
+
+	octets.size = 0;
+	if (put_judgement(&octets, &nothing) < 0)
+		abort();
+	a->as.judge.judgement = buf_slice(&octets);
+}
+
 /* Work the answer out now, while what the question points to is there. */
 static void
 host_think(struct host *h, const struct question *q)
@@ -544,6 +557,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_AUTH_STEP:
 		host_auth(h, &q->as.auth_step->step, fake, a);
+		break;
+	case QUESTION_JUDGE:
+		host_judge(a);
 		break;
 	case QUESTION_TAG_CHECK:
 		host_tag(q->as.octets, a);

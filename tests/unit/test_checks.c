@@ -521,6 +521,9 @@ stages_agree_with_the_table(void **state)
 	for (size_t i = 0; i < check_n_rows; i++) {
 		struct config_checks checks = { 0 };
 
+		/* smtpd itself finds out what may be a bounce */
+		if (check_rows[i].action == CHECK_BOUNCE)
+			continue;
 		for (size_t k = 0; k < CHECK_COUNT; k++)
 			checks.actions[k] = ACTION_OFF;
 		assert_false(judge_is_wanted(&checks, check_rows[i].stage));
