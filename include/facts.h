@@ -42,7 +42,7 @@ enum fact_kind {
 	FACT_N_RECIPIENTS,	/* decimal, accepted so far */
 	FACT_IS_EXEMPT,		/* "1": postmaster or abuse */
 	FACT_SESSION,		/* id, for texts */
-	FACT_IS_TAGGED,		/* "1": a recipient had a valid tag of ours */
+	FACT_IS_TAGGED,		/* "1": a recipient had a valid tag */
 	/* asked of resolver: key a name, value put_dns_answer's form */
 	FACT_DNS_A = 32, FACT_DNS_AAAA, FACT_DNS_MX, FACT_DNS_TXT,
 	FACT_DNS_PTR,
@@ -54,8 +54,9 @@ enum fact_kind {
 				 * seconds since it was first noted;
 				 * "unknown": store is silent */
 	FACT_PROOF,		/* key: action, sender, Message-ID, recipient
-				 * and trace of proof_ask, a line each; "none", "good SECONDS",
-				 * "used", "busy", "unknown" */
+				 * and trace of proof_ask, a line each;
+				 * "none", "good SECONDS", "used", "busy",
+				 * "unknown" */
 	/* asked of vault */
 	FACT_TRACE,		/* key: "TRACE\nSENDER"; "good", "wrong",
 				 * "unknown": vault is silent */

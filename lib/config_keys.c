@@ -442,7 +442,8 @@ const struct config_key config_keys[] = {
 	    HELP("What a bounce without our tag must do: prove by what it "
 	    "returns that it is about mail of ours; refuse takes nothing at "
 	    "all without a reverse-path and a tag, but for postmaster and "
-	    "abuse; accept only notes that it proves nothing.") },
+	    "abuse; accept only notes that it proves nothing, and is for "
+	    "domains whose mail leaves by other servers too.") },
 	{ "dnsbl", "score", CONFIG_COUNT, 0, RANGE(1, 1000), DEFAULT("1"),
 	    IN(config_dnsbl, score), HELP("What a hit counts.") },
 	{ "dnsbl", "allow", CONFIG_BOOL, 0, DEFAULT("false"),

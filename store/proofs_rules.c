@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "log.h"
+#include "rules.h"
 #include "store.h"
 
 bool

@@ -14,7 +14,6 @@
 #include "grey.h"
 #include "hmac.h"
 #include "kv.h"
-#include "ledger.h"
 #include "notes.h"
 #include "proofs.h"
 #include "records.h"
@@ -70,15 +69,13 @@ struct store {
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
 	struct resolving resolving[RESOLVES_AT_ONCE];
-	unsigned n_whys;
+	unsigned n_whys, n_ticks;
 	bool has_told_failures;		/* that there are some */
-	bool is_sweeping;		/* ended is looked through */
-	bool is_sweeping_ledger;
+	bool is_sweeping, is_sweeping_ledger;	/* ended, the ledger */
 	bool is_stopping;
 	int status;			/* of the process */
 	int64_t hold_until_us;		/* the disk failed: not before then */
 	uint64_t n_refused_logged;
-	unsigned n_ticks;
 	struct loop_timer tick, stop_limit;
 };
 
@@ -98,10 +95,6 @@ void store_whys_end(struct peer *peer);
 /* How kv_commit went: what is durable is answered. */
 void store_ledger_committed(struct store *s, int error);
 void store_ledger_peer_gone(struct store *s, const struct peer *peer);
-
-/* ---- proofs_rules.c ---- */
-channel_handler_fn store_on_proof_ask, store_on_proof_take,
-    store_on_proof_drop;
 
 /* ---- resolve.c ---- */
 void store_resolve_init(struct store *s);

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import re
+import threading
 import time
 
 import pytest
@@ -379,6 +380,39 @@ def test_what_was_not_delivered_may_come_again():
         assert reply.enhanced != "5.7.1", reply
         taken(server, original.bounce())
         refused(server, original.bounce())
+    sink.close()
+
+
+def test_many_at_a_time_are_believed_once(server):
+    """The same bounce in ten sessions."""
+    original = Original(server)
+    text = original.bounce()
+    replies = []
+    threads = [threading.Thread(target=lambda: replies.append(
+        server.bounce(ALICE, text))) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    codes = sorted(r.code for r in replies)
+    assert codes.count(250) == 1 and set(codes) <= {250, 451, 550}, replies
+    name = re.search("<bounce[0-9]+@remote.example>", text).group()
+    assert [m.get("Message-ID") for m in
+            server.mail("alice")].count(name) == 1
+
+
+def test_a_killed_store_knows_what_was_believed():
+    sink = Sink()
+    with Bounces(sink, more='batv {{ exempt = {{ "remote.example" }} }}\n') \
+            as server:
+        original = Original(server)
+        taken(server, original.bounce())
+        time.sleep(0.5)
+        [store] = server.children("store")
+        os.kill(store, 9)
+        server.wait_event("compartment_died")
+        wait_until(lambda: server.bounce(ALICE, original.bounce()).says(
+            "550 5.7.1"), 30, "store, and what it knew")
     sink.close()
 
 

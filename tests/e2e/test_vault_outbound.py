@@ -154,6 +154,32 @@ def test_any_smtpd_has_tags_checked(vault, role):
     assert vault.ask(smtpd, "VAULT_TAG_CHECK", slice_of("a b c")) is None
 
 
+@pytest.mark.parametrize("role", [MX, SUBMISSION, LOCAL])
+def test_any_smtpd_has_traces_checked(vault, role):
+    def made(days, sender="alice@example.org"):
+        text = "k3f9q2m7t-1-%d" % (today() - days)
+        _, mac = vault.ask(vault.peer("smtpd", 7, SUBMISSION), "VAULT_TRACE",
+                           slice_of("%s\n%s" % (text, sender)))
+        return text + "-" + mac[2:].decode()
+
+    def check(trace, sender="alice@example.org"):
+        kind, answer = vault.ask(smtpd, "VAULT_TRACE_CHECK",
+                                 slice_of(trace) + slice_of(sender))
+        assert kind == ASK["VAULT_TRACE_CHECKED"]
+        return answer
+
+    smtpd = vault.peer("smtpd", 8, role)
+    good = made(0)
+    assert check(good) == check(made(35)) == b"\1"
+    assert check(good, "carol@example.org") == b"\0"
+    assert check(good[:-1] + ("b" if good[-1] == "a" else "a")) == b"\0"
+    assert check(made(36)) == check(made(-2)) == b"\0"
+    for nonsense in ("x", "-", "-" * 11, "a-b-c-" + "d" * 10, "x" * 79):
+        assert check(nonsense) == b"\0"
+    assert vault.ask(smtpd, "VAULT_TRACE_CHECK",
+                     slice_of("x" * 80) + slice_of("a@b")) is None
+
+
 def test_queue_has_none_checked(vault):
     assert vault.ask(vault.peer("queue"), "VAULT_TAG_CHECK",
                      slice_of("alice@example.org")) is None
