@@ -461,6 +461,7 @@ checks_free(struct session *s)
 	if (s->checks == NULL)
 		return;
 	run_clear(s);
+	checks_drop_claims(s);
 	facts_free(&s->checks->connection);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
