@@ -16,7 +16,8 @@ struct reading {
 	enum report_kind other;		/* than a bounce */
 	bool has_null_reverse_path;
 	bool is_hinted;
-	bool is_daemon, is_subject;	/* its author, its subject */
+	enum report_author author;
+	bool is_subject;		/* is one of bounces */
 	bool is_feedback;		/* a field of the whole says so */
 	bool has_status, has_leaf;
 };
@@ -48,7 +49,7 @@ report_is_hint(struct slice name, struct slice value)
 	char type[MIME_TYPE_MAX];
 
 	if (slice_equals_nocase(name, SLICE("From")))
-		return report_is_daemon(slice_trim(value));
+		return report_author(slice_trim(value)) != REPORT_PERSON;
 	return slice_equals_nocase(name, SLICE("Content-Type")) &&
 	    mime_type(value, type) && strcmp(type, "multipart/report") == 0;
 }
@@ -60,7 +61,7 @@ read_field(struct reading *r, const struct mime_field *field)
 
 	r->is_hinted |= report_is_hint(field->name, field->value);
 	if (slice_equals_nocase(field->name, SLICE("From")))
-		r->is_daemon |= report_is_daemon(slice_trim(field->value));
+		r->author = report_author(slice_trim(field->value));
 	if (slice_equals_nocase(field->name, SLICE("Subject"))) {
 		mime_words_decode(field->value, text, sizeof text);
 		r->is_subject |= report_is_subject(slice_of(text));
@@ -193,25 +194,36 @@ read_raw(struct reading *r, struct slice message)
 
 /* ---- what it is ---- */
 
+/*
+ * A mailer-daemon writes nothing but bounces. Of a postmaster it takes the
+ * words or the subject of one too, of anybody else a null reverse-path and
+ * some of the rest.
+ */
+static bool
+is_bounce(const struct reading *r, const struct report *report)
+{
+	bool is_worded = report->format[0] != '\0' || r->is_subject;
+	bool is_returned = report->where > REPORT_IN_TEXT;
+
+	if (r->has_status)
+		return true;
+	if (r->has_null_reverse_path)
+		return is_worded || is_returned ||
+		    r->author == REPORT_DAEMON ||
+		    (r->author == REPORT_POSTMASTER &&
+		    report->where == REPORT_IN_TEXT);
+	return r->author == REPORT_DAEMON ? is_worded || is_returned :
+	    r->author == REPORT_POSTMASTER && is_worded;
+}
+
 static enum report_kind
 kind_of(const struct reading *r, const struct report *report)
 {
-	bool is_written = report->format[0] != '\0';
-	bool is_returned = report->where > (r->is_daemon ? REPORT_NOWHERE :
-	    REPORT_IN_TEXT);
-
 	if (r->other != REPORT_NONE)
 		return r->other;
 	if (r->is_feedback)
 		return REPORT_FEEDBACK;
-	if (r->has_status)
-		return REPORT_BOUNCE;
-	if (r->has_null_reverse_path && (is_written || r->is_subject ||
-	    is_returned))
-		return REPORT_BOUNCE;
-	if (r->is_daemon && (is_written || r->is_subject))
-		return REPORT_BOUNCE;
-	return REPORT_NONE;
+	return is_bounce(r, report) ? REPORT_BOUNCE : REPORT_NONE;
 }
 
 void

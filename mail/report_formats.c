@@ -97,10 +97,18 @@ static const char *const announcements[] = {
 };
 
 /* Local parts of the authors of bounces. */
-static const char *const daemons[] = {
-	"mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon",
-	"maildaemon", "post_master", "poostmaster", "daemon", "mta",
-	"mailer_daemon", "postoffice", "bounce", "mdaemon", "mail-delivery",
+static const struct {
+	const char *local;
+	enum report_author author;
+} authors[] = {
+	{ "mailer-daemon", REPORT_DAEMON }, { "mailerdaemon", REPORT_DAEMON },
+	{ "mailer_daemon", REPORT_DAEMON }, { "mail-daemon", REPORT_DAEMON },
+	{ "maildaemon", REPORT_DAEMON }, { "postmaster", REPORT_POSTMASTER },
+	{ "post_master", REPORT_POSTMASTER },
+	{ "poostmaster", REPORT_POSTMASTER }, { "daemon", REPORT_POSTMASTER },
+	{ "mta", REPORT_POSTMASTER }, { "postoffice", REPORT_POSTMASTER },
+	{ "bounce", REPORT_POSTMASTER }, { "mdaemon", REPORT_POSTMASTER },
+	{ "mail-delivery", REPORT_POSTMASTER },
 };
 
 static const struct {
@@ -174,8 +182,8 @@ report_announces(struct slice line)
 }
 
 /* "NAME <LOCAL@DOMAIN>", "LOCAL@DOMAIN", "LOCAL (NAME)", "<>". */
-bool
-report_is_daemon(struct slice from)
+enum report_author
+report_author(struct slice from)
 {
 	size_t open = slice_find(from, '<');
 	struct slice local = open < from.size ?
@@ -186,14 +194,14 @@ report_is_daemon(struct slice from)
 	    strchr("-_.", local.data[size]) != NULL))
 		size++;
 	if (size < local.size && !strchr("@>( \t\r\n", local.data[size]))
-		return false;
+		return REPORT_PERSON;
 	if (open < from.size && local.size > 0 && *local.data == '>')
-		return true;
+		return REPORT_DAEMON;
 	local.size = size;
-	for (size_t i = 0; i < N_OF(daemons); i++)
-		if (slice_equals_nocase(local, slice_of(daemons[i])))
-			return true;
-	return false;
+	for (size_t i = 0; i < N_OF(authors); i++)
+		if (slice_equals_nocase(local, slice_of(authors[i].local)))
+			return authors[i].author;
+	return REPORT_PERSON;
 }
 
 enum report_kind

@@ -87,6 +87,18 @@ static const struct {
 	    "none  nowhere 0  0: /" },
 	{ "postmaster writes", HEAD("postmaster@x.test") "\nHello\n", false,
 	    "none  nowhere 0  0: /" },
+	{ "mailer-daemon in another language", HEAD("MAILER-DAEMON@x.test")
+	    "\nVot Napaka.\n", true, "bounce  nowhere 0  0: /" },
+	{ "the same with a reverse-path says too little",
+	    HEAD("MAILER-DAEMON@x.test") "\nVot Napaka.\n", false,
+	    "none  nowhere 0  0: /" },
+	{ "unless it returns something", HEAD("MAILER-DAEMON@x.test")
+	    "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+	    "Content-Type: message/rfc822\n\n" OURS "\n--b--\n", false,
+	    "bounce  part 0 1@ours.test 0: bob@theirs.test carol@else.test / "
+	    "k3f9q2m7t-1-20750-abcdefghij" },
+	{ "postmaster is away", HEAD("postmaster@x.test")
+	    "\nI am away.\n", true, "none  nowhere 0  0: /" },
 	{ "a vacation", HEAD("bob@x.test") "Auto-Submitted: auto-replied\n"
 	    "\nI am away.\n", true, "none  nowhere 0  0: /" },
 	{ "a receipt", HEAD("bob@x.test") "Content-Type: multipart/report; "
