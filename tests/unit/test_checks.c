@@ -394,7 +394,7 @@ accepted_domains_are_noted_if_nothing_refuses(void **state)
 
 #define NOW "time 1700000000"		/* Tue, 14 Nov 2023 22:13:20 +0000 */
 #define DATE(text) { "date = refuse", JUDGE_DATA, { NOW }, text,
-#define FROM(text) { "from = refuse", JUDGE_DATA, { NOW }, text,
+#define FROM(text) { "from = refuse", JUDGE_DATA, { NOW, FROM_X }, text,
 
 static void
 date_and_from_are_there_once(void **state)
