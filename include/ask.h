@@ -147,6 +147,11 @@ enum ask_type {
 	SEEN_ASK,		/* struct seen_ask -> SEEN_ANSWER */
 	SEEN_ANSWER,		/* struct seen_answer */
 	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told smtpd */
+	PROOF_ASK,		/* struct proof_ask -> PROOF_ANSWER */
+	PROOF_ANSWER,		/* struct proof_answer */
+	PROOF_TAKE,		/* struct proof_ask: the bounce that it was
+				 * claimed for was delivered. Told. */
+	PROOF_DROP,		/* u64 transaction: its claims. Told. */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
@@ -187,6 +192,11 @@ enum ask_type {
 	VAULT_TRACED,		/* string: a MAC, 10 characters of base32 */
 	VAULT_DKIM,		/* struct vault_dkim -> VAULT_DKIM_SIGNED */
 	VAULT_DKIM_SIGNED,	/* struct vault_dkim_signed */
+	/* smtpd -> vault */
+	VAULT_TAG_CHECK,	/* string: an address -> VAULT_TAG_CHECKED */
+	VAULT_TAG_CHECKED,	/* struct vault_tag_checked */
+	VAULT_TRACE_CHECK,	/* struct vault_trace -> VAULT_TRACE_CHECKED */
+	VAULT_TRACE_CHECKED,	/* u8 whether it is ours, and not too old */
 	/* smtpd[submission, local] -> auth */
 	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
 	AUTH_PEER,		/* struct auth_peer; descriptor: the client's

@@ -436,10 +436,14 @@ const struct config_key config_keys[] = {
 	    IN(config, checks.dnsbl_exempt),
 	    HELP("Clients and networks whose mail is wanted whatever the "
 	    "lists say. They are not asked about.") },
-	{ "checks", "untagged_bounces", CONFIG_WORD, KEY_LATER,
-	    DEFAULT("prove"), WORDS("prove|refuse"),
-	    HELP("Whether a bounce without our tag may prove by its content "
-	    "that it returns something that we sent.") },
+	{ "checks", "untagged_bounces", CONFIG_WORD, 0,
+	    DEFAULT("prove"), WORDS("prove|refuse|accept"),
+	    IN(config, checks.untagged_bounces),
+	    HELP("What a bounce without our tag must do: prove by what it "
+	    "returns that it is about mail of ours; refuse takes nothing at "
+	    "all without a reverse-path and a tag, but for postmaster and "
+	    "abuse; accept only notes that it proves nothing, and is for "
+	    "domains whose mail leaves by other servers too.") },
 	{ "dnsbl", "score", CONFIG_COUNT, 0, RANGE(1, 1000), DEFAULT("1"),
 	    IN(config_dnsbl, score), HELP("What a hit counts.") },
 	{ "dnsbl", "allow", CONFIG_BOOL, 0, DEFAULT("false"),

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "address.h"
 #include "config.h"
 #include "fault.h"
 #include "log.h"
@@ -447,9 +446,13 @@ job_ask(struct job *job)
 	struct queue *q = job->queue;
 
 	job->n_outstanding = 1;		/* this function */
-	for (uint16_t i = 0; i < job->n; i++)
+	job->is_untagged = false;
+	for (uint16_t i = 0; i < job->n; i++) {
 		ask_ledger(job, job_recipient(job, i));
-	job->is_untagged = tag_is_exempt(q, part_destination(job->part));
+		/* by a smart host mail of many domains goes in one job */
+		if (tag_is_exempt(q, job_recipient(job, i)->address))
+			job->is_untagged = true;
+	}
 	if (!job->is_untagged && tag_is_wanted(q, job->message->open)) {
 		if (tag_ask(q, job->message->open->from, TAG_MS, on_tag,
 		    job) != 0)

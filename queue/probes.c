@@ -154,7 +154,7 @@ begin(struct probe *p)
 	if (p->destination[0] == '\0')
 		probe_end(p, "nobody knows where it goes");
 	else if (!tag_is_for(q, slice_of(p->reverse_path)) ||
-	    tag_is_exempt(q, slice_of(p->destination)))
+	    tag_is_exempt(q, slice_of(p->address)))
 		ask_relay(p, p->reverse_path);
 	else if (tag_ask(q, slice_of(p->reverse_path), time_left_ms(p) / 2,
 	    on_tag, p) == 0)

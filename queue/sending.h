@@ -47,7 +47,7 @@ void report_drop(struct queue *q, struct queued *m);
 /* Is it an address of ours, which can have a tag? */
 bool tag_is_for(const struct queue *q, struct slice from);
 /* BATV breaks some lists and hosts, which are named in the configuration. */
-bool tag_is_exempt(const struct queue *q, struct slice destination);
+bool tag_is_exempt(const struct queue *q, struct slice recipient);
 /* The reverse-path is ours and there is no tag that will do. */
 bool tag_is_wanted(const struct queue *q, const struct envelope *e);
 /* Ask vault; 0 when it cannot be asked. */

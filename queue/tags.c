@@ -31,13 +31,18 @@ tag_is_for(const struct queue *q, struct slice from)
 }
 
 bool
-tag_is_exempt(const struct queue *q, struct slice destination)
+tag_is_exempt(const struct queue *q, struct slice recipient)
 {
 	const struct config_strings *exempt = &q->c.config->batv_exempt;
+	struct address a;
+	struct slice domain;
 
+	if (exempt->n == 0 || address_parse(&a, recipient, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return false;
+	domain = slice_of(a.domain);
 	for (size_t i = 0; i < exempt->n; i++)
-		if (slice_equals_nocase(destination,
-		    slice_of(exempt->items[i])))
+		if (slice_equals_nocase(domain, slice_of(exempt->items[i])))
 			return true;
 	return false;
 }

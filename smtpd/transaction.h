@@ -81,9 +81,10 @@ struct transaction {
 	const char *refusal_check;	/* who decided; NULL: delivery */
 	struct noted *noted;		/* what it was decided on */
 	int64_t hop_us;			/* waited for next hops' replies */
+	bool has_tag;			/* a recipient had a valid one */
 	/* the RCPT under way */
-	struct address rcpt;
-	bool rcpt_is_discarded;
+	struct address rcpt;		/* its tag taken off */
+	bool rcpt_has_tag, rcpt_is_discarded;
 	unsigned rcpt_notify;
 	char *rcpt_orcpt;		/* owned, or NULL */
 	finish_fn *after_hop;		/* the next hop has not refused it */

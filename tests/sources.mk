@@ -66,6 +66,7 @@ UNIT_TESTS = \
 	test_relay_hosts \
 	test_relay_probe \
 	test_reply \
+	test_report \
 	test_resolver \
 	test_route \
 	test_sandbox \
@@ -109,6 +110,7 @@ FUZZ_TARGETS = \
 	fuzz_content \
 	fuzz_mime \
 	fuzz_reply \
+	fuzz_report \
 	fuzz_short_id \
 	fuzz_route \
 	fuzz_aliases \

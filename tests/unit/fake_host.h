@@ -485,6 +485,38 @@ host_hop(const struct queue_probe *ask, const struct host_fake *fake,
 		verdict_set(&hop->verdict, 250, 1, 5, "fine");
 }
 
+/* Generation 0 is unknown; of others aaaaaa is good, eeeeee has expired. */
+static void
+host_tag(struct slice address, struct answer *a)
+{
+	static char plain[ADDRESS_LONG_LOCAL_MAX + 1];
+	struct vault_tag_checked *checked = &a->as.tag;
+	struct batv_tag tag;
+
+	address.size = slice_find(address, '@');
+	if (!batv_parse(address, &tag))
+		abort();	/* why did it ask? */
+	checked->result = tag.generation == 0 ? BATV_UNKNOWN :
+	    tag.mac == 0xaaaaaa ? BATV_VALID : tag.mac == 0xeeeeee ?
+	    BATV_EXPIRED : BATV_WRONG;
+	if (checked->result != BATV_UNKNOWN &&
+	    slice_copy(plain, sizeof(plain), tag.local))
+		checked->plain = slice_of(plain);
+}
+
+/* A policy that has nothing to say. */
+static void
+host_judge(struct answer *a)
+{
+	static struct buf octets;
+	const struct judgement nothing = { .is_complete = true };
+
+	octets.size = 0;
+	if (put_judgement(&octets, &nothing) < 0)
+		abort();
+	a->as.judge.judgement = buf_slice(&octets);
+}
+
 /* Work the answer out now, while what the question points to is there. */
 static void
 host_think(struct host *h, const struct question *q)
@@ -546,6 +578,12 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_AUTH_STEP:
 		host_auth(h, &q->as.auth_step->step, fake, a);
+		break;
+	case QUESTION_JUDGE:
+		host_judge(a);
+		break;
+	case QUESTION_TAG_CHECK:
+		host_tag(q->as.octets, a);
 		break;
 	case QUESTION_TRACE:
 		a->as.octets = SLICE("MACMACMACM");

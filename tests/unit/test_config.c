@@ -110,7 +110,7 @@ test_probe(void **state)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -165,7 +165,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 	const struct config_domain *d = c->domains;
 
 	(void)state;
