@@ -93,7 +93,7 @@ static void
 test_probe(void **state)
 {
 	char text[sizeof sample + 80];
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 
 	(void)state;
 	assert_false(c->submission.probes);
@@ -101,7 +101,7 @@ test_probe(void **state)
 	config_free(&c);
 	snprintf(text, sizeof text, "%ssubmission { probe = true  "
 	    "probe_timeout = 1m }\n", sample);
-	c = parse_good(text, 3);
+	c = parse_good(text, 2);
 	assert_true(c->submission.probes);
 	assert_int_equal(c->submission.probe_timeout_s, 60);
 	config_free(&c);
