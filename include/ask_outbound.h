@@ -125,6 +125,9 @@ struct queue_recipient {
 	struct slice address;
 	unsigned notify;		/* enum dsn_notify; 0: not given */
 	struct slice orcpt;		/* "" or as given */
+	bool is_here;			/* nobody sends to him: a mailbox here
+					 * has it before QUEUE_COMMIT, and his
+					 * sender wants to be told so */
 };
 
 struct queue_prepare {

@@ -23,6 +23,7 @@ enum dsn_action {		/* RFC 3464 2.3.3 */
 	DSN_FAILED,
 	DSN_DELAYED,
 	DSN_RELAYED,		/* to a host that cannot tell more */
+	DSN_DELIVERED,		/* into a mailbox here */
 };
 
 struct dsn_recipient {
@@ -51,7 +52,8 @@ struct dsn {
 	int64_t when_s;			/* now */
 	bool is_utf8;			/* SMTPUTF8 was asked for */
 	const struct dsn_recipient *recipients;
-	size_t n_recipients;		/* at least 1, all of one action */
+	size_t n_recipients;		/* at least 1, all of one action, or
+					 * RELAYED and DELIVERED */
 };
 
 /* The whole of it, LF lines. 0, -ENOBUFS, -ENOMEM; -EINVAL without one. */

@@ -17,6 +17,7 @@ put_queue_recipient(struct ipc_writer *w, const struct queue_recipient *q)
 	ipc_put_slice(w, q->address);
 	ipc_put_u8(w, (uint8_t)q->notify);
 	ipc_put_slice(w, q->orcpt);
+	ipc_put_u8(w, q->is_here);
 }
 
 /* RFC 3461 4.1: NEVER stands alone. */
@@ -35,6 +36,7 @@ get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q)
 	q->address = ipc_get_slice(r);
 	q->notify = ipc_get_u8(r);
 	q->orcpt = ipc_get_slice(r);
+	q->is_here = ipc_get_bool(r);
 	if (q->index >= RECIPIENTS_MAX || q->address.size == 0 ||
 	    q->address.size >= ASK_ADDRESS_MAX || !is_notify(q->notify) ||
 	    q->orcpt.size > ORCPT_MAX || slice_has_control(q->orcpt) ||

@@ -129,8 +129,21 @@ put_date(struct dsn_writer *w, const char *name, int64_t when_s)
 static const char *
 action_word(enum dsn_action action)
 {
-	return action == DSN_FAILED ? "failed" :
-	    action == DSN_DELAYED ? "delayed" : "relayed";
+	static const char *const words[] = { [DSN_FAILED] = "failed",
+		[DSN_DELAYED] = "delayed", [DSN_RELAYED] = "relayed",
+		[DSN_DELIVERED] = "delivered" };
+
+	return words[action];
+}
+
+/* Delivered is only what all have in their mailboxes. */
+enum dsn_action
+dsn_headline(const struct dsn *dsn)
+{
+	for (size_t i = 1; i < dsn->n_recipients; i++)
+		if (dsn->recipients[i].action != dsn->recipients[0].action)
+			return DSN_RELAYED;
+	return dsn->recipients[0].action;
 }
 
 void
@@ -142,7 +155,7 @@ dsn_status(char to[DSN_STATUS_SIZE], const struct dsn_recipient *r)
 	unsigned subject = r->is_expired ? 4 : r->subject;
 	unsigned detail = r->is_expired ? 7 : r->detail;
 
-	if (r->action == DSN_RELAYED)
+	if (class == 2)
 		subject = detail = 0;
 	snprintf(to, DSN_STATUS_SIZE, "%u.%u.%u", class, subject, detail);
 }
@@ -282,6 +295,7 @@ put_top(struct dsn_writer *w, const char *boundary)
 		"Your message could not be delivered",
 		"Your message is delayed",
 		"Your message has been sent on",
+		"Your message has been delivered",
 	};
 	const struct dsn *dsn = w->dsn;
 	char date[MAIL_DATE_SIZE];
@@ -291,8 +305,8 @@ put_top(struct dsn_writer *w, const char *boundary)
 	    "To: <", date, (int)dsn->host.size, dsn->host.data);
 	dsn_put_slice(w, dsn->to);
 	dsn_put(w, ">\nSubject: %s\nMessage-ID: <%.*s@%.*s>\n",
-	    subjects[dsn->recipients[0].action], (int)dsn->id.size,
-	    dsn->id.data, (int)dsn->host.size, dsn->host.data);
+	    subjects[dsn_headline(dsn)], (int)dsn->id.size, dsn->id.data,
+	    (int)dsn->host.size, dsn->host.data);
 	put_message_id_of(w);
 	dsn_put(w, "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
 	    "Content-Type: multipart/report; report-type=%sdelivery-status;\n"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "address.h"
 #include "clock.h"
+#include "dsn.h"
 #include "fault.h"
 #include "header.h"
 #include "log.h"
@@ -175,6 +176,8 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 		return true;	/* PREPARE counts them */
 	r = &in->e->recipients[in->e->n_recipients++];
 	*r = (struct envelope_recipient){ .notify = told.notify,
+		.state = told.is_here ? RECIPIENT_DELIVERED :
+		RECIPIENT_WAITING,
 		.address = envelope_keep(in->e, told.address,
 		told.address.size, &failed),
 		.orcpt = envelope_keep(in->e, told.orcpt, told.orcpt.size,
@@ -265,6 +268,24 @@ find_message_id(int fd, char room[HEADER_LOOKED_AT])
 	return SLICE("");
 }
 
+/*
+ * Who has it here already is told of at once. Where nobody else is left the
+ * header will do: a report of success has no more of the message.
+ */
+static void
+own_success(struct envelope *e)
+{
+	for (size_t i = 0; i < e->n_recipients; i++) {
+		struct envelope_recipient *r = &e->recipients[i];
+
+		if (r->state == RECIPIENT_DELIVERED &&
+		    recipient_wants(e, r, REPORT_SUCCESS))
+			r->owes = REPORT_SUCCESS;
+	}
+	if (!envelope_is_waiting(e) && e->size_bytes > DSN_HEADER_MAX + 1)
+		e->size_bytes = DSN_HEADER_MAX + 1;
+}
+
 static bool
 fill_envelope(struct queue *q, struct envelope *e,
     const struct queue_prepare *ask, int fd)
@@ -290,6 +311,7 @@ fill_envelope(struct queue *q, struct envelope *e,
 	e->is_utf8 = ask->is_utf8;
 	e->requires_tls = ask->requires_tls;
 	e->size_bytes = ask->message_size;
+	own_success(e);
 	return !failed;
 }
 
@@ -395,6 +417,8 @@ take_over(struct queue *q, struct intake *in)
 	in->e = NULL;
 	m->next_fresh = q->fresh;
 	q->fresh = m;
+	if (m->n_parts == 0 && !m->owes_report)
+		queued_remove(q, m);
 }
 
 /*

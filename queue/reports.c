@@ -349,10 +349,11 @@ ask_mailbox(struct report *report)
 /* ---- the text ---- */
 
 static enum dsn_action
-action_of(enum report_kind kind)
+action_of(enum report_kind kind, const struct envelope_recipient *r)
 {
-	return kind == REPORT_FAILURE ? DSN_FAILED :
-	    kind == REPORT_DELAY ? DSN_DELAYED : DSN_RELAYED;
+	if (kind != REPORT_SUCCESS)
+		return kind == REPORT_FAILURE ? DSN_FAILED : DSN_DELAYED;
+	return r->state == RECIPIENT_DELIVERED ? DSN_DELIVERED : DSN_RELAYED;
 }
 
 static size_t
@@ -367,7 +368,7 @@ list_recipients(const struct report *report, struct dsn_recipient *to)
 		if (r->owes != report->kind)
 			continue;
 		to[n++] = (struct dsn_recipient){ .address = r->address,
-			.orcpt = r->orcpt, .action = action_of(report->kind),
+			.orcpt = r->orcpt, .action = action_of(report->kind, r),
 			.code = r->last.code, .subject = r->last.subject,
 			.detail = r->last.detail, .text = r->last.text,
 			.host = r->host, .last_s = r->last.when_s,

@@ -36,6 +36,7 @@ struct errand {
 	char *envid;			/* "" none */
 	enum dsn_ret ret;
 	bool is_8bit, is_utf8, requires_tls;
+	bool is_for_smart_host;
 	struct encoder_source source;
 	struct errand_recipient *recipients;
 	uint16_t n_recipients;

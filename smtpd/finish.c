@@ -335,8 +335,8 @@ finish_hand_out(struct transaction *tx)
 static enum step
 finish_no_copies(struct session *s)
 {
-	return s->tx->n_remote == 0 ? finish_delivered(s) :
-	    submit_prepare(s, finish_commit);
+	return submit_is_for_queue(s->tx) ?
+	    submit_prepare(s, finish_commit) : finish_delivered(s);
 }
 
 enum step
@@ -514,7 +514,7 @@ static bool
 is_whole(const struct transaction *tx, size_t size)
 {
 	return tx->has_records && !tx->is_each && !tx->is_junk &&
-	    copies_are_one_job(tx, size);
+	    !submit_is_for_queue(tx) && copies_are_one_job(tx, size);
 }
 
 /* Nobody but deliver is going to look at it. */

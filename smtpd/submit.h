@@ -50,6 +50,11 @@ enum step submit_message(struct session *s, session_then_fn *then);
 enum step submit_sign(struct session *s, session_then_fn *then);
 void signing_free(struct signing **signing);
 
+/*
+ * Queue has a part in this transaction: recipients elsewhere, or here but
+ * with NOTIFY=SUCCESS, of whom it brings the DSN.
+ */
+bool submit_is_for_queue(const struct transaction *tx);
 /* All local copies are prepared, or there are none. */
 enum step submit_prepare(struct session *s, session_then_fn *then);
 /* All local copies are in new/, or there are none. */

@@ -13,14 +13,20 @@
  * nothing to send: the end of the channel aborts. Between COMMIT and
  * QUEUE_COMMIT local copies are in new/ and the client hears 451: their
  * delivery records see to it that the retry brings no second ones.
+ *
+ * With nobody elsewhere queue has nothing but a DSN of success to bring. That
+ * is no part of what a 250 promises: whatever becomes of it, the message is
+ * delivered as if it had not been asked for, and the log says so.
  */
 #include <string.h>
 #include "commands.h"
 #include "fault.h"
 #include "finish.h"
+#include "log.h"
 #include "submit.h"
 
 #define COMMIT_DEADLINE_MS 60000
+#define REPORT_DEADLINE_MS 5000
 
 void
 submit_abort(struct session *s)
@@ -36,7 +42,26 @@ submit_abort(struct session *s)
 
 /* ---- prepare ---- */
 
-static void
+/* A null reverse-path has nobody to be told (RFC 3461 6.1). */
+static bool
+is_told_of_success(const struct transaction *tx, const struct recipient *r)
+{
+	return recipient_is_mailbox(r) && (r->notify & NOTIFY_SUCCESS) != 0 &&
+	    tx->reverse_path[0] != '\0';
+}
+
+bool
+submit_is_for_queue(const struct transaction *tx)
+{
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		if (tx->recipients[i].is_remote ||
+		    is_told_of_success(tx, &tx->recipients[i]))
+			return true;
+	return false;
+}
+
+/* How many there were. */
+static uint16_t
 tell_recipients(struct session *s)
 {
 	const struct transaction *tx = s->tx;
@@ -47,7 +72,8 @@ tell_recipients(struct session *s)
 	for (uint16_t i = 0; i < tx->n_recipients; i++) {
 		const struct recipient *r = &tx->recipients[i];
 
-		if (!r->is_remote)
+		told.is_here = is_told_of_success(tx, r);
+		if (!r->is_remote && !told.is_here)
 			continue;
 		told.address = slice_of(r->address);
 		told.notify = r->notify;
@@ -55,6 +81,18 @@ tell_recipients(struct session *s)
 		session_tell(s, &q);
 		told.index++;
 	}
+	return told.index;
+}
+
+/* The DSN of success is lost, and nothing else. */
+static enum step
+go_on_without(struct session *s, const struct verdict *v)
+{
+	log_warning("not_reported", LOG_S("session", s->id),
+	    LOG_S("what", "success"), LOG_S("why", v != NULL ? v->text :
+	    "the queue did not answer"), LOG_END);
+	submit_abort(s);
+	return s->tx->then(s);
 }
 
 static enum step
@@ -64,6 +102,8 @@ queue_answered(struct session *s, struct answer *a)
 
 	FAULT_STEP("smtpd.after-queue");
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (s->tx->n_remote == 0 && (!a->is_known || p->verdict.code != 0))
+		return go_on_without(s, a->is_known ? &p->verdict : NULL);
 	if (!a->is_known)
 		return finish_refuse(s, REPLY_QUEUE_SILENT);
 	if (p->verdict.code != 0)
@@ -72,8 +112,18 @@ queue_answered(struct session *s, struct answer *a)
 	return s->tx->then(s);
 }
 
+/* Who waits for his 250 waits for a DSN of success only so long. */
+static uint32_t
+queue_deadline_ms(const struct transaction *tx)
+{
+	uint32_t left_ms = transaction_time_left_ms(tx);
+
+	return tx->n_remote > 0 || left_ms < REPORT_DEADLINE_MS ? left_ms :
+	    REPORT_DEADLINE_MS;
+}
+
 static enum step
-queue_ask(struct session *s)
+queue_ask(struct session *s, uint16_t n_recipients)
 {
 	const struct transaction *tx = s->tx;
 	struct queue_prepare ask = {
@@ -86,10 +136,10 @@ queue_ask(struct session *s)
 		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,
 		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0,
 		.message_size = tx->message_bytes,
-		.n_recipients = tx->n_remote,
+		.n_recipients = n_recipients,
 	};
 	struct question q = { .kind = QUESTION_QUEUE, .fd = tx->message_fd,
-		.deadline_ms = transaction_time_left_ms(tx),
+		.deadline_ms = queue_deadline_ms(tx),
 		.as.queue = &ask };
 
 	if (q.deadline_ms == 0)
@@ -100,13 +150,12 @@ queue_ask(struct session *s)
 enum step
 submit_prepare(struct session *s, session_then_fn *then)
 {
-	if (s->tx->n_remote == 0)
+	if (!submit_is_for_queue(s->tx))
 		return then(s);
 	FAULT_STEP("smtpd.before-queue");
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
-	tell_recipients(s);
-	return queue_ask(s);
+	return queue_ask(s, tell_recipients(s));
 }
 
 /* ---- commit ---- */
@@ -131,6 +180,9 @@ queue_committed(struct session *s, struct answer *a)
 {
 	FAULT_STEP("smtpd.after-queue-commit");
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (s->tx->n_remote == 0 && (!a->is_known ||
+	    a->as.verdict.code != 0))
+		return go_on_without(s, a->is_known ? &a->as.verdict : NULL);
 	if (!a->is_known || a->as.verdict.code != 0) {
 		note_told("%s", a->is_known ? a->as.verdict.text : "nothing");
 		return queue_not_committed(s);
@@ -143,10 +195,10 @@ enum step
 submit_commit(struct session *s, session_then_fn *then)
 {
 	struct question q = { .kind = QUESTION_QUEUE_COMMIT, .fd = -1,
-		.deadline_ms = COMMIT_DEADLINE_MS,
-		.as.transaction = s->tx->number };
+		.deadline_ms = s->tx->n_remote > 0 ? COMMIT_DEADLINE_MS :
+		REPORT_DEADLINE_MS, .as.transaction = s->tx->number };
 
-	if (s->tx->n_remote == 0)
+	if (!s->tx->is_at_queue)
 		return then(s);
 	FAULT_STEP("smtpd.before-queue-commit");
 	s->tx->then = then;

@@ -315,13 +315,15 @@ class QueueLab:
 
     def prepare(self, recipients, message=MESSAGE, reverse_path=
                 "alice@example.org", voucher=None, notify=0, ret=0,
-                envid="", orcpt="", flags=0):
+                envid="", orcpt="", flags=0, here=()):
         """The transaction and the number of the question."""
         self.serial += 1
         for i, address in enumerate(recipients):
             self.smtpd.send(ASK["QUEUE_RECIPIENT"], struct.pack(
                 "!QH", self.serial, i) + slice_of(address) +
-                struct.pack("!B", notify) + slice_of(orcpt))
+                struct.pack("!B", notify.get(address, 0) if isinstance(
+                    notify, dict) else notify) + slice_of(orcpt) +
+                struct.pack("!B", address in here))
         fd = sealed(message)
         payload = struct.pack("!Q", self.serial) + \
             (voucher or self.voucher()) + slice_of(reverse_path) + \

@@ -45,6 +45,16 @@ class Outbound(Submission):
             client.login("alice@example.org", PASSWORD)
             return client.sendmail(sender, recipients, text)
 
+    def send_asking(self, asked, text, mail=()):
+        """{recipient: words of RCPT}; the reply to the dot."""
+        with self.submit() as client:
+            client.login("alice@example.org", PASSWORD)
+            client.mail(ALICE, list(mail))
+            for address, words in asked.items():
+                code, said = client.rcpt(address, words.split())
+                assert code == 250, said
+            return client.data(text)[0]
+
     def send_local(self, recipients, text, sender="root@example.org"):
         """By a program on this host; the reply to the dot."""
         with Client(self.folder + "/submit") as client:
@@ -283,6 +293,78 @@ def test_one_of_two(start):
     assert REMOTE in report
     assert "Final-Recipient: rfc822;carla@remote.example" not in \
         report.replace("; ", ";")
+
+
+def actions(mail):
+    """{recipient: action} of a DSN."""
+    return dict(re.findall(r"(?s)Final-Recipient: rfc822; (\S+)\s+"
+                           r"Action: (\S+)", mail.raw.decode()))
+
+
+def test_success_here_and_elsewhere(start):
+    """RFC 3461: delivered, relayed, and nothing about who never wants it."""
+    server, sink = start()
+    text, name = server.text()
+    sink.features = ("PIPELINING",)
+    assert server.send_asking({
+        "carol@example.org": "NOTIFY=SUCCESS ORCPT=rfc822;c@else.example",
+        "alice@example.org": "NOTIFY=NEVER",
+        REMOTE: "NOTIFY=SUCCESS,FAILURE",
+        "eve@remote.example": "NOTIFY=NEVER"}, text, ["ENVID=QQ7"]) == 250
+    server.wait_sent()
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    told = {}
+    reports = [m for m in server.mail("alice") if
+               m.get("Return-Path") == "<>"]
+    for report in reports:
+        told.update(actions(report))
+        assert "Original-Envelope-Id: QQ7" in report.raw.decode()
+        assert re.match(r"<prvs=\d{4}[0-9a-f]{6}=alice@example\.org>$",
+                        report.get("To"))
+    assert told == {"carol@example.org": "delivered", REMOTE: "relayed"}
+    assert "rfc822;c@else.example" in "".join(
+        m.raw.decode() for m in reports)
+
+
+@pytest.mark.parametrize("words", ["", "NOTIFY=FAILURE", "NOTIFY=NEVER"])
+def test_no_success_unasked(start, words):
+    server, _ = start()
+    text, name = server.text()
+    assert server.send_asking({"carol@example.org": words}, text) == 250
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    assert server.mail("alice") == [] and server.waiting() == []
+
+
+def test_success_without_a_queue(start):
+    """The 250 is as true as ever; that nobody is told is in the log."""
+    server, _ = start()
+    server.may_crash = True
+    [queue] = server.children("queue")
+    os.kill(queue, signal.SIGSTOP)
+    try:
+        text, name = server.text()
+        assert server.send_asking({"carol@example.org": "NOTIFY=SUCCESS"},
+                                  text) == 250
+        assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+        assert server.wait_event("not_reported")["what"] == "success"
+    finally:
+        os.kill(queue, signal.SIGCONT)
+    server.wait_sent()
+    assert server.mail("alice") == []
+
+
+def test_success_without_room(start):
+    """The spool cannot be written: 250, delivered, logged."""
+    server, _ = start()
+    text, name = server.text()
+    # a folder that is held open and gone takes no file
+    for folder in ("prepared", "bodies"):
+        os.rmdir(server.folder + "/state/spool/" + folder)
+    assert server.send_asking({"carol@example.org": "NOTIFY=SUCCESS"},
+                              text) == 250
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    server.wait_event("not_reported")
+    assert server.mail("alice") == []
 
 
 # ---- a relay with other settings ----

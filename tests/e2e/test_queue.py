@@ -169,6 +169,83 @@ def test_notify(lab, notify, code, passes, what):
     assert lab.jobs[0].recipients[0][1] == notify
 
 
+def actions_of(text):
+    """{recipient: action} of a DSN."""
+    report = email.message_from_bytes(text, policy=email.policy.default)
+    return {str(b["Final-Recipient"]).split(" ")[1]: str(b["Action"])
+            for b in fields_of(report)[1:]}
+
+
+def test_never_goes_by_itself(lab):
+    """Its sender may have to be left out (RFC 3461 5.2.2 d)."""
+    transaction, question = lab.prepare(
+        ["a@example.net", "b@example.net", "c@example.net"],
+        notify={"b@example.net": 1, "c@example.net": 4})
+    assert lab.prepared(question)[0] == 0
+    assert lab.commit(transaction) == 0
+    lab.wait(lab.is_empty)
+    assert sorted([r[0] for r in j.recipients] for j in lab.jobs) == [
+        ["a@example.net", "c@example.net"], ["b@example.net"]]
+
+
+def test_delivered_here(lab):
+    """Nobody is sent to; the header comes home, tagged, from no address."""
+    body = MESSAGE + b"x" * 80 + b"\n" + b"y" * 200000
+    lab.submit(["bob@example.org", "eve@example.org"], message=body,
+               notify=2, here=["bob@example.org", "eve@example.org"],
+               envid="QQ1", orcpt="rfc822;b@example.org")
+    report = report_of(lab)
+    assert report["To"] == "prvs=0123abcdef=alice@example.org"
+    assert report["Subject"] == "Your message has been delivered"
+    first, bob, eve = fields_of(report)
+    assert first["Original-Envelope-Id"] == "QQ1"
+    assert (bob["Action"], bob["Status"]) == ("delivered", "2.0.0")
+    assert bob["Original-Recipient"] == "rfc822;b@example.org"
+    assert eve["Final-Recipient"] == "rfc822; eve@example.org"
+    assert b"yyy" not in lab.mailboxes["alice"][0]
+    lab.wait(lab.is_empty)
+    assert not lab.jobs and not lab.ledger
+
+
+def test_delivered_here_and_elsewhere(lab):
+    """Each his own action; who is here is never sent to."""
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.submit(["bob@example.org", "eve@example.net"], notify=2,
+               here=["bob@example.org"])
+    lab.wait(lab.is_empty)
+    told = {}
+    for text in lab.mailboxes["alice"]:
+        told.update(actions_of(text))
+    assert told == {"bob@example.org": "delivered",
+                    "eve@example.net": "relayed"}
+    assert [r[0] for j in lab.jobs for r in j.recipients] == \
+        ["eve@example.net"]
+
+
+@pytest.mark.parametrize("options", [
+    {"notify": 4}, {"notify": 1}, {"notify": 0},
+    {"notify": 2, "reverse_path": ""}])
+def test_delivered_here_and_nobody_asks(lab, options):
+    """Nothing is written, and nothing stays."""
+    lab.submit(["bob@example.org"], here=["bob@example.org"], **options)
+    lab.wait(lab.is_empty)
+    assert lab.mailboxes == {} and not lab.jobs
+
+
+def test_delivered_here_survives_a_kill():
+    """The DSN is owed from COMMIT on."""
+    with QueueLab(QUICK) as lab:
+        lab.refusals["alice"] = (452, "full")
+        queue_id = lab.submit(["bob@example.org"], notify=2,
+                              here=["bob@example.org"])
+        lab.wait(lambda: lab.files()["failed"] == [queue_id])
+        lab.kill()
+        lab.refusals.clear()
+        lab.start()
+        assert fields_of(report_of(lab))[1]["Action"] == "delivered"
+        lab.wait(lab.is_empty)
+
+
 def test_many_recipients_are_grouped():
     """50 a job, by domain; each is sent once."""
     with QueueLab(QUICK) as lab:

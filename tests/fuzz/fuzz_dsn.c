@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	how = data[0];
 	rest.data++;
 	rest.size--;
-	to.action = (enum dsn_action)(how % 3);
+	to.action = (enum dsn_action)(how % 4);
 	to.is_expired = how & 4;
 	dsn.is_utf8 = how & 8;
 	to.address = piece(&rest);

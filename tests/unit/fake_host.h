@@ -250,7 +250,7 @@ host_dkim(struct host *h, const struct vault_dkim *q, struct answer *a)
 	made->signatures[0].signature = buf_slice(&h->octets);
 }
 
-/* "<address> NOTIFY ORCPT;" for each */
+/* "<address> NOTIFY ORCPT here;" for each */
 static void
 host_queue_recipient(struct host *h, const struct queue_recipient *r)
 {
@@ -263,7 +263,7 @@ host_queue_recipient(struct host *h, const struct queue_recipient *r)
 	if (r->orcpt.size > 0)
 		buf_printf(&h->envelope, " %.*s", (int)r->orcpt.size,
 		    r->orcpt.data);
-	buf_puts(&h->envelope, "; ");
+	buf_puts(&h->envelope, r->is_here ? " here; " : "; ");
 }
 
 static void

@@ -748,7 +748,7 @@ put_kept_recipient(struct ipc_writer *w)
 	put_queue_recipient(w, &(struct queue_recipient){ .transaction = 7,
 	    .index = 3, .address = SLICE("b@example.net"),
 	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
-	    .orcpt = SLICE("rfc822;b@example.net") });
+	    .orcpt = SLICE("rfc822;b@example.net"), .is_here = true });
 }
 
 static bool
@@ -763,6 +763,7 @@ get_kept_recipient(struct ipc_reader *r)
 	same(q.address, "b@example.net");
 	assert_int_equal(q.notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
 	same(q.orcpt, "rfc822;b@example.net");
+	assert_true(q.is_here);
 	return true;
 }
 

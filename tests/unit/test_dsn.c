@@ -120,6 +120,35 @@ test_delay_and_success(void **state)
 	to.code = 250;
 	assert_int_equal(dsn_write(&out, &dsn), 0);
 	has("Action: relayed\nStatus: 2.0.0\n");
+	has("Subject: Your message has been sent on\n");
+}
+
+/* What is in a mailbox here, alone and beside what is not. */
+static void
+test_delivered(void **state)
+{
+	struct dsn_recipient two[2];
+
+	(void)state;
+	to.action = DSN_DELIVERED;
+	to.code = 0;
+	to.text = to.host = SLICE("");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Subject: Your message has been delivered\n");
+	has("It is in the mailbox.\n");
+	has("Action: delivered\nStatus: 2.0.0\n");
+	has_not("Remote-MTA");
+	has_not("Diagnostic-Code");
+	buf_free(&out);
+	two[0] = two[1] = to;
+	two[1].action = DSN_RELAYED;
+	two[1].host = SLICE("mx.example.net[192.0.2.1]");
+	dsn.recipients = two;
+	dsn.n_recipients = 2;
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Subject: Your message has been sent on\n");
+	has("Action: delivered\nStatus: 2.0.0\n");
+	has("Action: relayed\nStatus: 2.0.0\n");
 }
 
 static void
@@ -176,6 +205,7 @@ main(void)
 		TEST(test_expired),
 		TEST(test_no_host),
 		TEST(test_delay_and_success),
+		TEST(test_delivered),
 		TEST(test_global),
 		TEST(test_hostile),
 		TEST(test_refused),
