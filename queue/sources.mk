@@ -12,6 +12,7 @@ QUEUE_SRCS = \
 	queue/messages.c \
 	queue/peers.c \
 	queue/queue.c \
+	queue/report_text.c \
 	queue/reports.c \
 	queue/results.c \
 	queue/schedule.c \

@@ -144,11 +144,12 @@ class Deliver(Asked):
         if kind == ASK["PROBE_ASK"]:
             transaction = body.number("Q")
             body.number("H")
-            body.number("Q")
+            size = body.number("Q")
             session, (bound, user) = body.slice(), body.slice().split(" ")
             assert session == bound
             self.routes[transaction] = user
-            code, text = self.lab.refusals.get(user, (0, ""))
+            refusal = self.lab.refusals.get(user, (0, ""))
+            code, text = refusal(size) if callable(refusal) else refusal
             self.answer("PROBE_ANSWER", number, verdict(code, text, 2, 0))
         elif kind == ASK["PREPARE_ASK"]:
             transaction, size = body.number("Q"), body.number("Q")

@@ -268,6 +268,19 @@ def test_refused_for_good(start):
     assert sink.messages == []
 
 
+def test_comes_back_whole(start):
+    """RET=FULL (RFC 3461 4.3)."""
+    server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})
+    text, name = server.text(body="The secret body.\n")
+    assert server.send_asking({REMOTE: ""}, text, ["RET=FULL"]) == 250
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    [mail] = server.mail("alice")
+    assert mail.get("Return-Path") == "<>"
+    whole = mail.raw.decode().split("Content-Type: message/rfc822\n")[1]
+    assert name in whole and "\n\nThe secret body.\n" in whole
+    server.wait_sent()
+
+
 def test_of_an_account_without_mailbox(start):
     """root's goes to postmaster: never to where root's mail would lead."""
     server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})

@@ -176,6 +176,59 @@ def actions_of(text):
             for b in fields_of(report)[1:]}
 
 
+WHOLE = MESSAGE + "Grüße, and a line.\n".encode()
+
+
+@pytest.mark.parametrize("ret, code, flags, padding, kind", [
+    (1, 550, 0, 0, "message/rfc822"),
+    (1, 550, 2, 0, "message/global"),
+    (2, 550, 0, 0, "text/rfc822-headers"),
+    (0, 550, 0, 0, "text/rfc822-headers"),
+    (0, 550, 2, 0, "message/global-headers"),
+    (1, 250, 0, 0, "text/rfc822-headers"),      # only what has failed
+    (1, 550, 1, 900000, "message/rfc822"),
+    (1, 550, 0, 1 << 20, "text/rfc822-headers"),
+])
+def test_ret(lab, ret, code, flags, padding, kind):
+    """RFC 3461 4.3: whole or the header; bounded."""
+    lab.results = lambda job: {"all": (code, "said")}
+    message = WHOLE + b"x" * padding
+    lab.submit(["bob@example.net"], message=message, ret=ret, flags=flags,
+               notify=6)
+    report = report_of(lab)
+    part = list(report.iter_parts())[2]
+    assert part.get_content_type() == kind
+    text = lab.mailboxes["alice"][0]
+    assert (b"Hello" in text) == ("headers" not in kind)
+    assert ("headers" in kind) or b"\n\n" + message + b"\n--" in text
+    lab.wait(lab.is_empty)
+
+
+def test_ret_of_a_size():
+    """return_full; 0 is never."""
+    for size, is_whole in (("0", False), ("1K", True)):
+        with QueueLab(QUICK.replace("}", "return_full = %s }" % size)) as lab:
+            lab.results = lambda job: {"all": (550, "no")}
+            for n, want in ((1024, is_whole), (1025, False)):
+                lab.submit(["bob@example.net"], ret=1, message=MESSAGE +
+                           b"x" * (n - len(MESSAGE)))
+                lab.wait(lab.is_empty)
+                assert (b"xxx" in lab.mailboxes["alice"].pop()) == want
+
+
+def test_whole_does_not_fit(lab):
+    """The mailbox refuses the large one: then the header, to the same."""
+    lab.refusals["alice"] = lambda size: (552, "too large") \
+        if size > 100000 else (0, "")
+    lab.results = lambda job: {"all": (550, "no")}
+    lab.submit(["bob@example.net"], ret=1, message=MESSAGE + b"x" * 200000)
+    report = report_of(lab)
+    assert list(report.iter_parts())[2].get_content_type() == \
+        "text/rfc822-headers"
+    lab.wait(lab.is_empty)
+    assert lab.asked_mailboxes == ["alice", "alice"]
+
+
 def test_never_goes_by_itself(lab):
     """Its sender may have to be left out (RFC 3461 5.2.2 d)."""
     transaction, question = lab.prepare(
