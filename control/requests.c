@@ -310,6 +310,9 @@ route_answered(struct channel *ch, struct ipc_message *m, void *arg)
 		put_verdict_text(&client->out, &answer.verdict);
 	else if (answer.kind == ROUTE_DISCARD)
 		buf_puts(&client->out, "Mail for it is discarded.\n");
+	else if (answer.kind == ROUTE_LIST)
+		buf_puts(&client->out, "It is a list with members elsewhere: "
+		    "mail of our own users only.\n");
 	client_answer(client, answer.kind == ROUTE_REFUSE ? CONTROL_FAILED :
 	    CONTROL_OK);
 }

@@ -3,6 +3,7 @@
  * ask_queue.c - questions to queue; see ask_outbound.h.
  */
 #include "ask.h"
+#include "list_route.h"
 
 #define RECIPIENTS_MAX 1000
 #define ENVID_MAX 400		/* octets */
@@ -45,6 +46,26 @@ get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q)
 	return ipc_reader_is_done(r);
 }
 
+void
+put_queue_members(struct ipc_writer *w, const struct queue_members *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_slice(w, q->sealed);
+	ipc_put_u32(w, q->sealed_size);
+}
+
+bool
+get_queue_members(struct ipc_reader *r, struct queue_members *q)
+{
+	q->transaction = ipc_get_u64(r);
+	q->sealed = ipc_get_slice(r);
+	q->sealed_size = ipc_get_u32(r);
+	if ((q->sealed.size == 0) == (q->sealed_size == 0) ||
+	    q->sealed_size > LIST_ROUTE_MAX_BYTES)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
 enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4 };
 
 void
@@ -60,6 +81,7 @@ put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 	    (q->requires_tls ? REQUIRES_TLS : 0)));
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_recipients);
+	ipc_put_u16(w, q->n_lists);
 }
 
 bool
@@ -76,6 +98,7 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	flags = ipc_get_u8(r);
 	q->message_size = ipc_get_u64(r);
 	q->n_recipients = ipc_get_u16(r);
+	q->n_lists = ipc_get_u16(r);
 	q->ret = (enum dsn_ret)ret;
 	q->is_8bit = flags & IS_8BIT;
 	q->is_utf8 = flags & IS_UTF8;
@@ -84,7 +107,8 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
 	    slice_has_control(q->reverse_path) ||
 	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||
-	    q->n_recipients == 0 || q->n_recipients > RECIPIENTS_MAX)
+	    q->n_recipients + q->n_lists == 0 ||
+	    q->n_recipients > RECIPIENTS_MAX || q->n_lists > RECIPIENTS_MAX)
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

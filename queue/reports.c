@@ -22,7 +22,6 @@
 #include "clock.h"
 #include "config.h"
 #include "fault.h"
-#include "file_io.h"
 #include "log.h"
 #include "message.h"
 #include "messages.h"
@@ -367,26 +366,6 @@ ask_mailbox(struct report *report)
 
 /* ---- the text ---- */
 
-/* A sealed memfd, as deliver takes it. */
-static int
-seal(struct report *report, const struct buf *text)
-{
-	int error, fd = message_create(report->id);
-
-	if (fd < 0)
-		return fd;
-	error = file_write(fd, buf_slice(text));
-	if (!error)
-		error = message_seal(fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	report->fd = fd;
-	report->size_bytes = text->size;
-	return 0;
-}
-
 static void
 report_write(struct report *report)
 {
@@ -395,8 +374,11 @@ report_write(struct report *report)
 	    report->is_whole);
 
 	if (!error)
-		error = seal(report, &text);
+		report->fd = message_of_text(report->id, buf_slice(&text));
+	report->size_bytes = text.size;
 	buf_free(&text);
+	if (!error && report->fd < 0)
+		error = report->fd;
 	if (error)
 		report_later(report, strerror(-error));
 	else

@@ -7,6 +7,7 @@ QUEUE_SRCS = \
 	queue/envelope_parse.c \
 	queue/heap.c \
 	queue/intake.c \
+	queue/intake_told.c \
 	queue/jobs.c \
 	queue/lanes.c \
 	queue/messages.c \

@@ -116,7 +116,7 @@ finish_delivered(struct session *s)
 		finish_await_confirmation(s);
 	if (s->tx->is_each) {
 		step = prdr_reply(s);
-	} else if (s->tx->n_remote > 0) {
+	} else if (submit_goes_elsewhere(s->tx)) {
 		note_delivered(s);
 		step = session_reply_with(s, REPLY_QUEUED,
 		    slice_of(s->tx->queue_id));

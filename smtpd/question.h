@@ -61,6 +61,7 @@ struct question {
 		const struct queue_prepare *queue;
 		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
+		const struct queue_members *queue_members;
 		struct slice octets;	/* TRACE */
 		const struct vault_dkim *dkim;
 		struct auth_question *auth_step;	/* and FORGET */

@@ -42,6 +42,7 @@ enum question_kind {
 	QUESTION_FAILED,	/* store: remember this recipient's failure */
 	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUEUE */
+	QUESTION_QUEUE_MEMBERS,	/* queue: a list of the next QUEUE */
 	QUESTION_QUEUE_ABORT,	/* queue: forget the transaction */
 	QUESTION_AUTH_FORGET,	/* auth: the exchange is over */
 	QUESTION_COUNT,

@@ -76,6 +76,9 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_QUEUE_RECIPIENT:
 		put_queue_recipient(w, q->as.queue_recipient);
 		break;
+	case QUESTION_QUEUE_MEMBERS:
+		put_queue_members(w, q->as.queue_members);
+		break;
 	case QUESTION_QUEUE_OWN:
 		put_voucher(w, q->as.voucher);
 		break;
@@ -232,6 +235,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
 	    get_list },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
+	[QUESTION_QUEUE_MEMBERS] = { ROLE_QUEUE, QUEUE_MEMBERS, 0, NULL },
 	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
 	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
 	[QUESTION_AUTH_FORGET] = { ROLE_AUTH, AUTH_FORGET, 0, NULL },
@@ -267,6 +271,8 @@ question_transaction(const struct question *q)
 		return q->as.queue->transaction;
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
+	case QUESTION_QUEUE_MEMBERS:
+		return q->as.queue_members->transaction;
 	case QUESTION_AUTH_PEER:
 	case QUESTION_MAY:
 	case QUESTION_AUTH_STEP:

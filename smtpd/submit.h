@@ -5,6 +5,7 @@
  *
  *	MAIL  who is it? may he write as this address?	submit.c
  *	RCPT  elsewhere? does that domain take mail?	submit_rcpt.c
+ *	      a list with members elsewhere?		submit_list.c
  *	data  whose From is it? complete the header	submit_message.c
  *	      sign it, put our trace on top		submit_sign.c
  *	end   queue prepares, then commits, as deliver	submit_queue.c
@@ -44,6 +45,11 @@ enum step submit_ask_may(struct session *s, struct slice address,
 /* tx->rcpt is in no domain of ours: does its domain take mail? */
 enum step submit_rcpt(struct session *s);
 
+/* tx->rcpt is a list: its members elsewhere are kept, then it goes on. */
+enum step submit_list(struct session *s, session_then_fn *then);
+/* Queue hears of all of them. */
+void submit_tell_lists(struct session *s);
+
 /* The sealed message: From, completion; then goes on. */
 enum step submit_message(struct session *s, session_then_fn *then);
 /* The message as it goes out and in: signed, our trace field on top. */
@@ -55,6 +61,8 @@ void signing_free(struct signing **signing);
  * with NOTIFY=SUCCESS, of whom it brings the DSN.
  */
 bool submit_is_for_queue(const struct transaction *tx);
+/* The same, and it is more than a DSN. */
+bool submit_goes_elsewhere(const struct transaction *tx);
 /* All local copies are prepared, or there are none. */
 enum step submit_prepare(struct session *s, session_then_fn *then);
 /* All local copies are in new/, or there are none. */

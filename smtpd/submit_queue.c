@@ -46,18 +46,23 @@ submit_abort(struct session *s)
 static bool
 is_told_of_success(const struct transaction *tx, const struct recipient *r)
 {
-	return recipient_is_mailbox(r) && (r->notify & NOTIFY_SUCCESS) != 0 &&
-	    tx->reverse_path[0] != '\0';
+	return (recipient_is_mailbox(r) || r->members.size > 0) &&
+	    (r->notify & NOTIFY_SUCCESS) != 0 && *tx->reverse_path != '\0';
+}
+
+bool
+submit_goes_elsewhere(const struct transaction *tx)
+{
+	return tx->n_remote > 0 || tx->n_lists > 0;
 }
 
 bool
 submit_is_for_queue(const struct transaction *tx)
 {
 	for (uint16_t i = 0; i < tx->n_recipients; i++)
-		if (tx->recipients[i].is_remote ||
-		    is_told_of_success(tx, &tx->recipients[i]))
+		if (is_told_of_success(tx, &tx->recipients[i]))
 			return true;
-	return false;
+	return submit_goes_elsewhere(tx);
 }
 
 /* How many there were. */
@@ -102,7 +107,8 @@ queue_answered(struct session *s, struct answer *a)
 
 	FAULT_STEP("smtpd.after-queue");
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
-	if (s->tx->n_remote == 0 && (!a->is_known || p->verdict.code != 0))
+	if (!submit_goes_elsewhere(s->tx) &&
+	    (!a->is_known || p->verdict.code != 0))
 		return go_on_without(s, a->is_known ? &p->verdict : NULL);
 	if (!a->is_known)
 		return finish_refuse(s, REPLY_QUEUE_SILENT);
@@ -118,8 +124,8 @@ queue_deadline_ms(const struct transaction *tx)
 {
 	uint32_t left_ms = transaction_time_left_ms(tx);
 
-	return tx->n_remote > 0 || left_ms < REPORT_DEADLINE_MS ? left_ms :
-	    REPORT_DEADLINE_MS;
+	return submit_goes_elsewhere(tx) || left_ms < REPORT_DEADLINE_MS ?
+	    left_ms : REPORT_DEADLINE_MS;
 }
 
 static enum step
@@ -136,7 +142,7 @@ queue_ask(struct session *s, uint16_t n_recipients)
 		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,
 		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0,
 		.message_size = tx->message_bytes,
-		.n_recipients = n_recipients,
+		.n_recipients = n_recipients, .n_lists = tx->n_lists,
 	};
 	struct question q = { .kind = QUESTION_QUEUE, .fd = tx->message_fd,
 		.deadline_ms = queue_deadline_ms(tx),
@@ -155,6 +161,7 @@ submit_prepare(struct session *s, session_then_fn *then)
 	FAULT_STEP("smtpd.before-queue");
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
+	submit_tell_lists(s);
 	return queue_ask(s, tell_recipients(s));
 }
 
@@ -180,8 +187,8 @@ queue_committed(struct session *s, struct answer *a)
 {
 	FAULT_STEP("smtpd.after-queue-commit");
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
-	if (s->tx->n_remote == 0 && (!a->is_known ||
-	    a->as.verdict.code != 0))
+	if (!submit_goes_elsewhere(s->tx) &&
+	    (!a->is_known || a->as.verdict.code != 0))
 		return go_on_without(s, a->is_known ? &a->as.verdict : NULL);
 	if (!a->is_known || a->as.verdict.code != 0) {
 		note_told("%s", a->is_known ? a->as.verdict.text : "nothing");
@@ -195,8 +202,9 @@ enum step
 submit_commit(struct session *s, session_then_fn *then)
 {
 	struct question q = { .kind = QUESTION_QUEUE_COMMIT, .fd = -1,
-		.deadline_ms = s->tx->n_remote > 0 ? COMMIT_DEADLINE_MS :
-		REPORT_DEADLINE_MS, .as.transaction = s->tx->number };
+		.deadline_ms = submit_goes_elsewhere(s->tx) ?
+		COMMIT_DEADLINE_MS : REPORT_DEADLINE_MS,
+		.as.transaction = s->tx->number };
 
 	if (!s->tx->is_at_queue)
 		return then(s);

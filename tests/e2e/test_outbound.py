@@ -380,6 +380,116 @@ def test_success_without_room(start):
     assert server.mail("alice") == []
 
 
+# ---- a list of ours with members elsewhere ----
+
+LISTS = """postmaster: alice
+abuse: alice
+root: alice
+team: alice, m1@far.example, m2@far.example
+owner-team: carol
+away: m3@far.example
+owner-away: carol
+plain: alice, m4@far.example
+"""
+
+
+def start_lists(start, replies=None):
+    """A server that has them."""
+    server, sink = start(replies)
+    server.write("aliases", LISTS)
+    server.ctl("tables", "compile")
+    wait_until(lambda: "list with members" in server.ctl(
+        "route", "team@example.org", check=False)[1], 15, "the new aliases")
+    return server, sink
+
+
+def senders(sink):
+    """{recipient: reverse-path, without its tag}"""
+    return {r.split()[0][4:-1]: re.sub(r"^FROM:<prvs=\w{10}=|^FROM:<|>.*$",
+                                       "", m.sender)
+            for m in sink.messages for r in m.recipients}
+
+
+def test_list_copies(start):
+    """Those here are delivered to before the 250; the others have the owner
+    for a sender, and the one who was named besides has ours."""
+    server, sink = start_lists(start)
+    text, name = server.text()
+    assert server.send(["team@example.org", "away@example.org", REMOTE],
+                       text) == {}
+    [mail] = server.mail("alice")
+    assert mail.get("Message-ID") == name
+    assert mail.get("Return-Path") == "<%s>" % ALICE
+    server.wait_sent()
+    assert senders(sink) == {
+        "m1@far.example": "owner-team@example.org",
+        "m2@far.example": "owner-team@example.org",
+        "m3@far.example": "owner-away@example.org", REMOTE: ALICE}
+    assert all(m.sender.startswith("FROM:<prvs=") for m in sink.messages)
+    assert len(server.mail("alice")) == 1 and server.mail("carol") == []
+
+
+def test_list_bounces_to_its_owner(start):
+    """P4, P5: in his mailbox, not the submitter's, not the list's."""
+    server, sink = start_lists(start, {
+        "rcpt": lambda _, arg: "550 5.1.1 gone" if "far.example" in arg else
+                "250 2.1.5 ok"})
+    text, name = server.text()
+    assert server.send_asking({"team@example.org": "NOTIFY=SUCCESS",
+                               "away@example.org": "NOTIFY=NEVER"},
+                              text) == 250
+    wait_until(lambda: len(server.mail("carol")) == 2, 30, "two bounces")
+    server.wait_sent()
+    said = "".join(m.raw.decode() for m in server.mail("carol"))
+    for member in ("m1", "m2", "m3"):
+        assert "Final-Recipient: rfc822; %s@far.example" % member in said
+    assert sorted(re.sub("prvs=.{10}=", "", m.get("To"))
+                  for m in server.mail("carol")) == [
+        "<owner-away@example.org>", "<owner-team@example.org>"]
+    assert sink.messages == []
+    # the submitter hears that the list has it, and nothing of its members
+    reports = [m for m in server.mail("alice") if
+               m.get("Return-Path") == "<>"]
+    assert [actions(m) for m in reports] == [
+        {"team@example.org": "delivered"}]
+
+
+def test_list_without_queue(start):
+    """All or nobody: with no queue nobody has it."""
+    server, sink = start_lists(start)
+    server.may_crash = True
+    text, name = server.text()
+    for folder in ("prepared", "bodies"):
+        os.rmdir(server.folder + "/state/spool/" + folder)
+    assert server.send_asking({"team@example.org": ""}, text) == 451
+    assert server.mail("alice") == [] and sink.messages == []
+
+
+def test_lists_from_outside(start):
+    """Nothing from outside is ever queued."""
+    server, sink = start_lists(start)
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@stranger.example>", "250")
+        c.expect("RCPT TO:<team@example.org>", "451 4.3.5")
+        c.expect("RCPT TO:<away@example.org>", "451 4.3.5")
+        c.expect("RCPT TO:<carol@example.org>", "250")
+    assert server.waiting() == [] and sink.sessions == []
+
+
+def test_no_list(start):
+    """Without an owner it is a forward, which is not built."""
+    server, sink = start_lists(start)
+    with server.submit() as client:
+        client.login("alice@example.org", PASSWORD)
+        client.mail(ALICE)
+        code, said = client.rcpt("plain@example.org")
+        assert code == 451 and said.startswith(b"4.3.5")
+    assert server.wait_event("alarm")["text"].endswith(
+        "a list needs an alias owner-NAME")
+    assert sink.sessions == []
+
+
 # ---- a relay with other settings ----
 
 def test_settings_change_in_the_middle(start):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """queue by itself: in, out, tried again, failed, reported, held."""
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -297,6 +298,79 @@ def test_delivered_here_survives_a_kill():
         lab.start()
         assert fields_of(report_of(lab))[1]["Action"] == "delivered"
         lab.wait(lab.is_empty)
+
+
+# ---- lists ----
+
+def test_list_copies_have_an_owner(lab):
+    """They leave in his name, and what fails comes home to him."""
+    lab.results = lambda job: {"all": (550, "no such user")}
+    lab.submit(["bob@example.net"], lists=[lab.members(
+        ["m1@far.example", "m2@far.example"])], notify=6, ret=1, envid="E1")
+    lab.wait(lab.is_empty)
+    by = {j.domain: j for j in lab.jobs}
+    assert by["example.net"].reverse_path == \
+        "prvs=0123abcdef=alice@example.org"
+    copies = by["far.example"]
+    assert copies.reverse_path == "prvs=0123abcdef=owner-team@example.org"
+    # the submitter's wishes are not the owner's
+    assert copies.recipients == [("m1@far.example", 0, ""),
+                                 ("m2@far.example", 0, "")]
+    assert (copies.ret, copies.envid, copies.body) == (0, "", MESSAGE)
+    assert sorted(lab.asked_mailboxes) == ["alice", "carol"]
+    report = report_of(lab, "carol")
+    assert report["To"] == "prvs=0123abcdef=owner-team@example.org"
+    assert [b["Final-Recipient"] for b in fields_of(report)[1:]] == [
+        "rfc822; m1@far.example", "rfc822; m2@far.example"]
+    assert len(lab.mailboxes["alice"]) == 1
+    assert ("m1@example.org", "m1@far.example") in lab.ledger
+
+
+def test_list_alone_and_large(lab):
+    """Nobody else is named; it comes as a descriptor."""
+    to = ["member-%d@d%d.example" % (i, i % 7) for i in range(1000)]
+    lab.submit([], lists=[lab.members(to), lab.members(
+        ["x@far.example"], owner="owner-b@example.org", account="dave")])
+    lab.wait(lab.is_empty, 30)
+    assert lab.arrived == {**{a: 1 for a in to}, "x@far.example": 1}
+    assert {j.reverse_path.split("=")[-1] for j in lab.jobs} == {
+        "owner-team@example.org", "owner-b@example.org"}
+
+
+def test_list_is_dropped_with_its_transaction(lab):
+    """Not committed: nothing is sent, and nothing stays."""
+    transaction, question = lab.prepare(["bob@example.net"], lists=[
+        lab.members(["m1@far.example"])])
+    assert lab.prepared(question)[0] == 0
+    assert len(lab.files()["prepared"]) == len(lab.files()["bodies"]) == 2
+    lab.smtpd.send(ASK["QUEUE_ABORT"], struct.pack("!Q", transaction))
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+
+
+@pytest.mark.parametrize("forged", [
+    {"key": b"v" * 32}, {"key": b"\0" * 32}, {"session": "another"},
+    {"addresses": ["no address"]}, {"addresses": ["a@b\r\nRCPT TO:<x@y"]},
+    {"owner": "x"}, {"addresses": []}])
+def test_forged_list(lab, forged):
+    """A break-in: the channel is closed, and nothing is sent."""
+    octets = lab.members(**{"addresses": ["m1@far.example"], **forged})
+    with contextlib.suppress(ConnectionError):      # it may be closed already
+        lab.prepare(["bob@example.net"], lists=[octets])
+        lab.smtpd.socket.settimeout(10)
+        assert lab.smtpd.socket.recv(100) == b""
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+    lab.queue.wait_event("suspected_break_in")
+
+
+def test_expired_list(lab):
+    """Older than any transaction: 451, as if it had not come."""
+    _, question = lab.prepare(["bob@example.net"], lists=[lab.members(
+        ["m1@far.example"], expires=1)])
+    assert lab.prepared(question)[0] == 451
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
 
 
 def test_many_recipients_are_grouped():

@@ -62,7 +62,7 @@ static void
 put_route_question(struct ipc_writer *w)
 {
 	struct route_ask q = { SLICE("sess"), SLICE("alice"),
-		SLICE("example.org"), SLICE("Alice@example.org"), true };
+		SLICE("example.org"), SLICE("Alice@example.org"), true, true };
 
 	put_route_ask(w, &q);
 }
@@ -78,7 +78,7 @@ get_route_question(struct ipc_reader *r)
 	same(q.local, "alice");
 	same(q.domain, "example.org");
 	same(q.recipient, "Alice@example.org");
-	assert_true(q.explains);
+	assert_true(q.explains && q.wants_list);
 	return true;
 }
 
@@ -768,6 +768,26 @@ get_kept_recipient(struct ipc_reader *r)
 }
 
 static void
+put_kept_members(struct ipc_writer *w)
+{
+	put_queue_members(w, &(struct queue_members){ .transaction = 9,
+	    .sealed = SLICE("sealed") });
+}
+
+static bool
+get_kept_members(struct ipc_reader *r)
+{
+	struct queue_members q;
+
+	if (!get_queue_members(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 9);
+	same(q.sealed, "sealed");
+	assert_int_equal(q.sealed_size, 0);
+	return true;
+}
+
+static void
 put_kept(struct ipc_writer *w)
 {
 	struct queue_prepare q = { .transaction = 8, .voucher = {
@@ -775,7 +795,7 @@ put_kept(struct ipc_writer *w)
 	    .session = SLICE("k3f9q2m7t"), .expires_s = 99 },
 	    .reverse_path = SLICE("alice@example.org"), .ret = DSN_RET_HDRS,
 	    .envid = SLICE("QQ"), .is_8bit = true, .requires_tls = true,
-	    .message_size = 1ull << 33, .n_recipients = 4 };
+	    .message_size = 1ull << 33, .n_recipients = 4, .n_lists = 2 };
 
 	put_queue_prepare(w, &q);
 }
@@ -795,6 +815,7 @@ get_kept(struct ipc_reader *r)
 	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls);
 	assert_true(q.message_size == 1ull << 33);
 	assert_int_equal(q.n_recipients, 4);
+	assert_int_equal(q.n_lists, 2);
 	return true;
 }
 
@@ -969,6 +990,7 @@ static const struct {
 	{ "sign", put_sign, get_sign },
 	{ "signature", put_signature, get_signature },
 	{ "queue_recipient", put_kept_recipient, get_kept_recipient },
+	{ "queue_members", put_kept_members, get_kept_members },
 	{ "queue_prepare", put_kept, get_kept },
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
