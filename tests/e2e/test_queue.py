@@ -373,6 +373,37 @@ def test_expired_list(lab):
     assert not lab.jobs
 
 
+def test_figures(lab):
+    """What posternctl status shows."""
+    assert lab.status() == dict.fromkeys(lab.status(), 0)
+    answer = {"slow.example": (2, {"all": (250, "ok")}),
+              "later.example": {"all": (450, "later"), "delay": 1},
+              "no.example": {"all": (550, "no")}}
+    lab.results = lambda job: answer[job.domain]
+    lab.refusals["alice"] = (452, "full")
+    held = lab.submit(["a@later.example"])
+    lab.wait(lambda: lab.status()["deferred"] == 1)
+    assert lab.command("hold", held)[0]
+    lab.submit(["a@slow.example", "b@slow.example"])
+    lab.submit(["a@no.example"])
+    lab.wait(lambda: lab.status()["reports_owed"] == 1)
+    got = lab.status()
+    assert {k: got[k] for k in (
+        "messages", "recipients", "active", "deferred", "held",
+        "size_bytes", "taken", "failed")} == {
+            "messages": 3, "recipients": 3, "active": 1, "deferred": 1,
+            "held": 1, "size_bytes": 3 * len(MESSAGE), "taken": 3,
+            "failed": 1}
+    lab.wait(lambda: lab.status()["oldest_s"] >= 2)
+    lab.refusals.clear()
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.command("release", held)
+    lab.wait(lab.is_empty)
+    got = lab.status()
+    assert (got["messages"], got["oldest_s"], got["size_bytes"]) == (0, 0, 0)
+    assert (got["sent"], got["reports"]) == (3, 1)
+
+
 def test_many_recipients_are_grouped():
     """50 a job, by domain; each is sent once."""
     with QueueLab(QUICK) as lab:
