@@ -21,7 +21,8 @@
 #include "complete.h"
 #include "transaction.h"
 
-/* Does this instance take our own users' mail? (A self-test is a stranger.) */
+/* Does this instance take our own users' mail? (A self-test is a stranger,
+ * but for the part that tries to write without a login.) */
 bool session_is_own(const struct session *s);
 
 /* What MAIL and RCPT offer beyond an mx's (enum command_param). */
