@@ -423,15 +423,15 @@ ask_ledger(struct job *job, const struct envelope_recipient *r)
 	struct queue *q = job->queue;
 	const struct envelope *e = job->message->open;
 	char id[ENVELOPE_ID_SIZE];
-	const struct ledger_entry entry = { .recipient = r->address,
+	struct ledger_entry entry = { .recipient = r->address,
 		.message_id = without_brackets(e->message_id),
-		.sender = e->from, .time_s = (uint64_t)queue_now_s(q),
-		.queue_id = slice_of(id) };
+		.sender = e->from, .time_s = (uint64_t)queue_now_s(q) };
 
 	/* it was noted before the first try */
 	if (r->tries > 0 || entry.message_id.size == 0)
 		return;
 	envelope_id_write(id, e->id);
+	entry.queue_id = slice_of(id);
 	ipc_writer_init(&w);
 	put_ledger_entry(&w, &entry);
 	if (q->store != NULL && channel_ask(q->store, LEDGER_PUT, &w, -1,

@@ -107,6 +107,8 @@ class Store(Asked):
     def take(self, kind, number, body, fds):
         assert kind == ASK["LEDGER_PUT"], kind
         self.lab.ledger.append((body.slice(), body.slice()))
+        body.slice(), body.number("Q")
+        self.lab.ledger_ids.append(body.slice())
         self.answer("LEDGER_OK", number)
 
 
@@ -250,6 +252,7 @@ class QueueLab:
         self.environment = environment or {}
         self.serial = 0
         self.ledger, self.asked_mailboxes, self.jobs = [], [], []
+        self.ledger_ids = []
         self.mailboxes = collections.defaultdict(list)
         self.arrived = collections.Counter()
         self.refusals = {}

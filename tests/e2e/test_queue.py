@@ -32,6 +32,7 @@ def test_message_goes_out(lab):
     assert job.body == MESSAGE
     assert job.reverse_path == "prvs=0123abcdef=alice@example.org"
     assert lab.ledger == [("m1@example.org", "bob@example.net")]
+    assert lab.ledger_ids == [queue_id]
     lab.wait(lab.is_empty)
     assert lab.mailboxes == {}
     lab.wait(lambda: lab.queue.events("sent"))
