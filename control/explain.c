@@ -98,6 +98,7 @@ write_value(struct buf *value, const struct fact *fact,
 	static struct dns_answer failed = { .status = DNS_FAILED }, a;
 	struct grey_answer grey = { .state = GREY_UNKNOWN };
 	struct seen_answer seen = { .state = SEEN_UNKNOWN };
+	struct proof_answer proof = { .state = PROOF_UNKNOWN };
 	struct slice text;
 
 	if (fact_dns_type(fact->kind) != 0) {
@@ -114,6 +115,12 @@ write_value(struct buf *value, const struct fact *fact,
 		buf_puts(value, words[grey.state]);
 		if (grey.state != GREY_UNKNOWN && grey.wait_s > 0)
 			buf_printf(value, " %u", grey.wait_s);
+	} else if (fact->kind != FACT_SEEN) {
+		/* nobody asks vault for control: a trace stays unknown */
+		if (m == NULL || m->type != PROOF_ANSWER ||
+		    !get_proof_answer(&m->body, &proof))
+			proof.state = PROOF_UNKNOWN;
+		proof_answer_write(value, &proof);
 	} else {
 		if (m == NULL || m->type != SEEN_ANSWER ||
 		    !get_seen_answer(&m->body, &seen))
@@ -167,6 +174,7 @@ put_question(const struct explain *e, const struct fact *fact,
 		.window_s = checks->greylist_window_s,
 		.lifetime_s = checks->greylist_lifetime_s };
 	struct slice rest = fact->key;
+	struct proof_ask proof;
 
 	if (dns.type != 0) {
 		put_dns_ask(w, &dns);
@@ -175,6 +183,11 @@ put_question(const struct explain *e, const struct fact *fact,
 	if (fact->kind == FACT_SEEN) {
 		put_seen_ask(w, &seen);
 		return SEEN_ASK;
+	}
+	if (fact->kind == FACT_PROOF && proof_ask_read(fact->key, &proof)) {
+		proof.transaction = 0;
+		put_proof_ask(w, &proof);
+		return PROOF_ASK;
 	}
 	grey.network = take_line(&rest);
 	grey.sender = take_line(&rest);
@@ -189,9 +202,13 @@ ask_one(struct explain *e, size_t i)
 	const struct fact *fact = &e->wanted.wanted[i];
 	struct control *control = e->client->control;
 	struct asked *asked = &e->asked[i];
+	struct proof_ask proof;
 	struct ipc_writer w;
 	enum ask_type type;
 
+	if (fact->kind == FACT_TRACE ||
+	    (fact->kind == FACT_PROOF && !proof_ask_read(fact->key, &proof)))
+		return;
 	ipc_writer_init(&w);
 	type = put_question(e, fact, &w);
 	*asked = (struct asked){ .explain = e, .at = i,

@@ -33,7 +33,8 @@ write_asked(struct buf *text, const struct fact *fact)
 		{ FACT_DNS_A, "A" }, { FACT_DNS_AAAA, "AAAA" },
 		{ FACT_DNS_MX, "MX" }, { FACT_DNS_TXT, "TXT" },
 		{ FACT_DNS_PTR, "PTR" }, { FACT_GREYLIST, "greylist" },
-		{ FACT_SEEN, "seen" },
+		{ FACT_SEEN, "seen" }, { FACT_PROOF, "ledger" },
+		{ FACT_TRACE, "trace" },
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)

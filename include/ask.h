@@ -20,9 +20,10 @@
  *	smtpd[submission, local] --> auth
  *	                                 who is this?
  *	smtpd[submission, local] --> queue
- *	                                 keep and send our user's message
+ *	                                 keep and send our user's message; would
+ *	                                 the next hop take this recipient?
  *	control --> queue                posternctl's commands
- *	queue ----> relay ----> resolver send it there
+ *	queue ----> relay ----> resolver send it there; ask there
  *	queue ----> directory, deliver   bring a DSN home
  *	queue ----> store, vault         note and tag what leaves
  *	relay ----> store                keep MTA-STS policies over restarts
@@ -146,6 +147,11 @@ enum ask_type {
 	SEEN_ASK,		/* struct seen_ask -> SEEN_ANSWER */
 	SEEN_ANSWER,		/* struct seen_answer */
 	DIGEST_KEY,		/* 32 octets: see smtpd/digest.h. Told smtpd */
+	PROOF_ASK,		/* struct proof_ask -> PROOF_ANSWER */
+	PROOF_ANSWER,		/* struct proof_answer */
+	PROOF_TAKE,		/* struct proof_ask: the bounce that it was
+				 * claimed for was delivered. Told. */
+	PROOF_DROP,		/* u64 transaction: its claims. Told. */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
@@ -186,6 +192,11 @@ enum ask_type {
 	VAULT_TRACED,		/* string: a MAC, 10 characters of base32 */
 	VAULT_DKIM,		/* struct vault_dkim -> VAULT_DKIM_SIGNED */
 	VAULT_DKIM_SIGNED,	/* struct vault_dkim_signed */
+	/* smtpd -> vault */
+	VAULT_TAG_CHECK,	/* string: an address -> VAULT_TAG_CHECKED */
+	VAULT_TAG_CHECKED,	/* struct vault_tag_checked */
+	VAULT_TRACE_CHECK,	/* struct vault_trace -> VAULT_TRACE_CHECKED */
+	VAULT_TRACE_CHECKED,	/* u8 whether it is ours, and not too old */
 	/* smtpd[submission, local] -> auth */
 	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
 	AUTH_PEER,		/* struct auth_peer; descriptor: the client's
@@ -199,7 +210,7 @@ enum ask_type {
 	QUEUE_PREPARE,		/* struct queue_prepare; descriptor: the sealed
 				 * message -> QUEUE_PREPARED */
 	QUEUE_PREPARED,		/* struct queue_prepared: durable in the spool,
-				 * not runnable yet */
+				 * not runnable yet; with is_alone it is */
 	QUEUE_COMMIT,		/* u64 transaction -> QUEUE_COMMITTED */
 	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
 	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel
@@ -208,6 +219,8 @@ enum ask_type {
 				 * descriptor. Told, before PREPARE */
 	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
 				 * its user has in the queue; root: everybody */
+	QUEUE_PROBE,		/* struct queue_probe -> QUEUE_PROBED */
+	QUEUE_PROBED,		/* struct hop_reply */
 	/* control -> queue */
 	QUEUE_COMMAND = 352,	/* struct queue_command ->
 				 * QUEUE_COMMAND_ANSWER */
@@ -223,6 +236,10 @@ enum ask_type {
 				 * key=value */
 	RELAY_TLS,		/* u8 yesterday -> RELAY_TLS: nothing;
 				 * descriptor: sealed memfd of text */
+	/* queue -> relay */
+	RELAY_PROBE,		/* struct relay_probe -> RELAY_PROBED, within
+				 * the question's deadline */
+	RELAY_PROBED,		/* struct hop_reply */
 };
 
 struct setup_self {

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "ask_hop.h"
+#include "batv.h"
 #include "buf.h"
 #include "ipc_cursor.h"
 #include "verdict.h"
@@ -145,6 +147,8 @@ struct queue_prepare {
 	enum dsn_ret ret;
 	struct slice envid;
 	bool is_8bit, is_utf8, requires_tls;
+	bool is_alone;			/* nobody else has a part in it: commit
+					 * it, too */
 	uint64_t message_size;		/* of the descriptor */
 	uint16_t n_recipients, n_lists;	/* told before; not both are 0 */
 };
@@ -208,13 +212,6 @@ struct relay_send {
 					 * alone because they were bad */
 };
 
-enum relay_stage {
-	RELAY_AT_DNS, RELAY_AT_CONNECT, RELAY_AT_GREETING, RELAY_AT_TLS,
-	RELAY_AT_HELLO, RELAY_AT_AUTH, RELAY_AT_MAIL, RELAY_AT_RCPT,
-	RELAY_AT_DATA, RELAY_AT_END,
-	RELAY_STAGE_COUNT
-};
-
 struct relay_result {
 	uint32_t job;
 	uint16_t index;
@@ -272,6 +269,47 @@ void put_sts_kept(struct ipc_writer *w, const struct sts_kept *p);
 /* The end of a list (all of it empty) counts as one. */
 bool get_sts_kept(struct ipc_reader *r, struct sts_kept *p);
 
+/*
+ * What a bounce says that it returns: a message that has left and a recipient
+ * of it, or the trace id of our Received field, whose MAC vault has checked.
+ * What is good is claimed for the transaction until TAKE or DROP, so that
+ * nobody else is believed the same meanwhile.
+ */
+#define PROOF_ID_MAX 1000
+#define PROOF_TRACE_MAX 80
+enum proof_action { PROOF_FAILED, PROOF_DELAYED, PROOF_DELIVERED,
+	PROOF_ACTION_COUNT };
+struct proof_ask {
+	uint64_t transaction;		/* 0: only look */
+	enum proof_action action;	/* each is believed by itself */
+	struct slice sender;		/* to whom it comes, as keys of records
+					 * write him: he must have sent it */
+	struct slice message_id;	/* "": by its trace */
+	struct slice recipient;		/* reported on; "" if none is told */
+	struct slice trace;		/* "" unless message_id is */
+};
+enum proof_state {
+	PROOF_UNKNOWN,		/* the disk failed, or too many claims */
+	PROOF_NONE,		/* nothing of the kind has left */
+	PROOF_GOOD,		/* it did */
+	PROOF_USED,		/* it did, and was reported on */
+	PROOF_BUSY,		/* ... and another has claimed it */
+	PROOF_STATE_COUNT
+};
+struct proof_answer {
+	enum proof_state state;
+	uint64_t time_s;		/* when it left; 0 for a trace */
+};
+
+void put_proof_ask(struct ipc_writer *w, const struct proof_ask *q);
+bool get_proof_ask(struct ipc_reader *r, struct proof_ask *q);
+/* The key of FACT_PROOF; false: it is none. Its value; 0 or what buf_puts
+ * returns. */
+bool proof_ask_read(struct slice key, struct proof_ask *q);
+int proof_answer_write(struct buf *value, const struct proof_answer *a);
+void put_proof_answer(struct ipc_writer *w, const struct proof_answer *a);
+bool get_proof_answer(struct ipc_reader *r, struct proof_answer *a);
+
 /* ---- vault ---- */
 
 enum vault_tag_kind { VAULT_TAG_BATV, VAULT_TAG_KIND_COUNT };
@@ -306,8 +344,28 @@ struct vault_dkim_signed {
 	} signatures[VAULT_DKIM_MAX];
 };
 
+/* What the tag of an address is worth that mail is for. */
+struct vault_tag_checked {
+	enum batv_result result;
+	struct slice plain;		/* local part without the tag; "" for
+					 * NONE and UNKNOWN */
+};
+
+/* The id of a Received field, and the reverse-path of that mail as keys of
+ * records write it. */
+struct vault_trace {
+	struct slice id;		/* SESSION-NUMBER-DAY-MAC */
+	struct slice sender;
+};
+
+void put_vault_trace(struct ipc_writer *w, const struct vault_trace *q);
+bool get_vault_trace(struct ipc_reader *r, struct vault_trace *q);
 void put_vault_tag(struct ipc_writer *w, const struct vault_tag *q);
 bool get_vault_tag(struct ipc_reader *r, struct vault_tag *q);
+void put_vault_tag_checked(struct ipc_writer *w,
+    const struct vault_tag_checked *a);
+bool get_vault_tag_checked(struct ipc_reader *r,
+    struct vault_tag_checked *a);
 void put_vault_dkim(struct ipc_writer *w, const struct vault_dkim *q);
 bool get_vault_dkim(struct ipc_reader *r, struct vault_dkim *q);
 void put_vault_dkim_signed(struct ipc_writer *w,

@@ -44,6 +44,7 @@ enum batv_result {
 	BATV_EXPIRED,		/* ours, and too old */
 	BATV_WRONG,		/* of a generation that we know, and forged */
 	BATV_UNKNOWN,		/* of a generation that we do not know */
+	BATV_RESULT_COUNT
 };
 
 /*

@@ -122,6 +122,7 @@ enum config_bare_lf { BARE_LF_REFUSE, BARE_LF_NORMALIZE };
 enum config_check { CHECK_HELO, CHECK_FCRDNS, CHECK_SENDER_DOMAIN, CHECK_SPF,
 	CHECK_DNSBL, CHECK_GREYLIST, CHECK_DATE, CHECK_FROM, CHECK_DKIM,
 	CHECK_DMARC, CHECK_VIRUS, CHECK_CONTENT, CHECK_ATTACHMENTS,
+	CHECK_BOUNCE,			/* by untagged_bounces */
 	CHECK_COUNT };
 enum config_action { ACTION_REFUSE, ACTION_MARK, ACTION_OFF };
 
@@ -133,6 +134,8 @@ struct config_dnsbl {
 	struct config_strings answers;	/* networks; none: 127.0.0.0/8 */
 	char *text;			/* for the reply; NULL: its TXT */
 };
+
+enum config_untagged { UNTAGGED_PROVE, UNTAGGED_REFUSE, UNTAGGED_ACCEPT };
 
 struct config_checks {
 	enum config_action actions[CHECK_COUNT];
@@ -146,6 +149,7 @@ struct config_checks {
 	unsigned greylist_delay_s;	/* default 300 */
 	unsigned greylist_window_s;	/* default 1 day */
 	unsigned greylist_lifetime_s;	/* default 35 days */
+	enum config_untagged untagged_bounces;
 	/* patterns; none: those that are built in */
 	struct config_strings attachment_names, attachment_types;
 };

@@ -71,6 +71,7 @@ struct config_relay {
 
 struct config_submission {
 	bool probes;			/* ask the next hop at RCPT */
+	unsigned probe_timeout_s;
 };
 
 #endif

@@ -42,6 +42,7 @@ enum fact_kind {
 	FACT_N_RECIPIENTS,	/* decimal, accepted so far */
 	FACT_IS_EXEMPT,		/* "1": postmaster or abuse */
 	FACT_SESSION,		/* id, for texts */
+	FACT_IS_TAGGED,		/* "1": a recipient had a valid tag */
 	/* asked of resolver: key a name, value put_dns_answer's form */
 	FACT_DNS_A = 32, FACT_DNS_AAAA, FACT_DNS_MX, FACT_DNS_TXT,
 	FACT_DNS_PTR,
@@ -52,6 +53,13 @@ enum fact_kind {
 	FACT_SEEN,		/* key: anything; "" never, or decimal
 				 * seconds since it was first noted;
 				 * "unknown": store is silent */
+	FACT_PROOF,		/* key: action, sender, Message-ID, recipient
+				 * and trace of proof_ask, a line each;
+				 * "none", "good SECONDS", "used", "busy",
+				 * "unknown" */
+	/* asked of vault */
+	FACT_TRACE,		/* key: "TRACE\nSENDER"; "good", "wrong",
+				 * "unknown": vault is silent */
 	/* results of an earlier stage, handed back as they were given */
 	FACT_RESULT = 96,	/* key: check name; value: that check's */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ask_queue.c - questions to queue; see ask_outbound.h.
+ * ask_queue.c - questions to queue; see ask_outbound.h and ask_hop.h.
  */
 #include "ask.h"
 #include "list_route.h"
@@ -66,7 +66,7 @@ get_queue_members(struct ipc_reader *r, struct queue_members *q)
 	return ipc_reader_is_done(r);
 }
 
-enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4 };
+enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4, IS_ALONE = 8 };
 
 void
 put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
@@ -78,7 +78,8 @@ put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 	ipc_put_slice(w, q->envid);
 	ipc_put_u8(w, (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
 	    (q->is_utf8 ? IS_UTF8 : 0) |
-	    (q->requires_tls ? REQUIRES_TLS : 0)));
+	    (q->requires_tls ? REQUIRES_TLS : 0) |
+	    (q->is_alone ? IS_ALONE : 0)));
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_recipients);
 	ipc_put_u16(w, q->n_lists);
@@ -103,7 +104,8 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	q->is_8bit = flags & IS_8BIT;
 	q->is_utf8 = flags & IS_UTF8;
 	q->requires_tls = flags & REQUIRES_TLS;
-	if (ret > DSN_RET_HDRS || flags > (IS_8BIT | IS_UTF8 | REQUIRES_TLS) ||
+	q->is_alone = flags & IS_ALONE;
+	if (ret > DSN_RET_HDRS || flags >= 2 * IS_ALONE ||
 	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
 	    slice_has_control(q->reverse_path) ||
 	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||
@@ -151,6 +153,33 @@ get_queue_command(struct ipc_reader *r, struct queue_command *q)
 	if (verb >= QUEUE_VERB_COUNT || q->argument.size > ARGUMENT_MAX ||
 	    q->owner.size == 0 || q->owner.size >= VOUCHER_USER_MAX ||
 	    slice_has_control(q->argument) || slice_has_control(q->owner))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_queue_probe(struct ipc_writer *w, const struct queue_probe *q)
+{
+	put_voucher(w, &q->voucher);
+	ipc_put_slice(w, q->reverse_path);
+	ipc_put_slice(w, q->address);
+	ipc_put_u8(w, q->is_utf8);
+	ipc_put_u8(w, q->requires_tls);
+}
+
+bool
+get_queue_probe(struct ipc_reader *r, struct queue_probe *q)
+{
+	if (!get_voucher(r, &q->voucher))
+		r->failed = true;
+	q->reverse_path = ipc_get_slice(r);
+	q->address = ipc_get_slice(r);
+	q->is_utf8 = ipc_get_bool(r);
+	q->requires_tls = ipc_get_bool(r);
+	if (q->reverse_path.size >= ASK_ADDRESS_MAX ||
+	    q->address.size == 0 || q->address.size >= ASK_ADDRESS_MAX ||
+	    slice_has_control(q->reverse_path) ||
+	    slice_has_control(q->address))
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

@@ -2,6 +2,7 @@
 /*
  * ask_store.c - questions to store; see ask.h.
  */
+#include <inttypes.h>
 #include "ask.h"
 
 static void
@@ -264,5 +265,98 @@ get_sts_kept(struct ipc_reader *r, struct sts_kept *p)
 	    p->expires_s > INT64_MAX || p->fetched_s > p->expires_s ||
 	    (p->domain.size == 0 && p->text.size > 0))
 		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+/* ---- proofs of bounces ---- */
+
+static bool
+is_proof(const struct proof_ask *q)
+{
+	return q->sender.size < ASK_ADDRESS_MAX &&
+	    q->message_id.size < PROOF_ID_MAX &&
+	    q->recipient.size < ASK_ADDRESS_MAX &&
+	    q->trace.size < PROOF_TRACE_MAX &&
+	    (q->message_id.size > 0) != (q->trace.size > 0);
+}
+
+bool
+proof_ask_read(struct slice key, struct proof_ask *q)
+{
+	static const char *const actions[PROOF_ACTION_COUNT] = {
+		[PROOF_FAILED] = "failed", [PROOF_DELAYED] = "delayed",
+		[PROOF_DELIVERED] = "delivered",
+	};
+	struct slice action = slice_next_line(&key);
+	unsigned i = 0;
+
+	while (i < PROOF_ACTION_COUNT &&
+	    !slice_equals(action, slice_of(actions[i])))
+		i++;
+	q->action = (enum proof_action)i;
+	q->sender = slice_next_line(&key);
+	q->message_id = slice_next_line(&key);
+	q->recipient = slice_next_line(&key);
+	q->trace = key;
+	return i < PROOF_ACTION_COUNT && is_proof(q);
+}
+
+int
+proof_answer_write(struct buf *value, const struct proof_answer *a)
+{
+	static const char *const words[PROOF_STATE_COUNT] = {
+		[PROOF_UNKNOWN] = "unknown", [PROOF_NONE] = "none",
+		[PROOF_GOOD] = "good", [PROOF_USED] = "used",
+		[PROOF_BUSY] = "busy",
+	};
+
+	return a->state == PROOF_GOOD ? buf_printf(value, "good %" PRIu64,
+	    a->time_s) : buf_puts(value, words[a->state]);
+}
+
+void
+put_proof_ask(struct ipc_writer *w, const struct proof_ask *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_u8(w, (uint8_t)q->action);
+	ipc_put_slice(w, q->sender);
+	ipc_put_slice(w, q->message_id);
+	ipc_put_slice(w, q->recipient);
+	ipc_put_slice(w, q->trace);
+}
+
+bool
+get_proof_ask(struct ipc_reader *r, struct proof_ask *q)
+{
+	uint8_t action;
+
+	q->transaction = ipc_get_u64(r);
+	action = ipc_get_u8(r);
+	q->sender = ipc_get_slice(r);
+	q->message_id = ipc_get_slice(r);
+	q->recipient = ipc_get_slice(r);
+	q->trace = ipc_get_slice(r);
+	if (action >= PROOF_ACTION_COUNT || !is_proof(q))
+		r->failed = true;
+	q->action = (enum proof_action)action;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_proof_answer(struct ipc_writer *w, const struct proof_answer *a)
+{
+	ipc_put_u8(w, (uint8_t)a->state);
+	ipc_put_u64(w, a->time_s);
+}
+
+bool
+get_proof_answer(struct ipc_reader *r, struct proof_answer *a)
+{
+	uint8_t state = ipc_get_u8(r);
+
+	a->time_s = ipc_get_u64(r);
+	if (state >= PROOF_STATE_COUNT)
+		r->failed = true;
+	a->state = (enum proof_state)state;
 	return ipc_reader_is_done(r);
 }

@@ -100,6 +100,47 @@ get_vault_tag(struct ipc_reader *r, struct vault_tag *q)
 }
 
 void
+put_vault_tag_checked(struct ipc_writer *w,
+    const struct vault_tag_checked *a)
+{
+	ipc_put_u8(w, (uint8_t)a->result);
+	ipc_put_slice(w, a->plain);
+}
+
+bool
+get_vault_tag_checked(struct ipc_reader *r, struct vault_tag_checked *a)
+{
+	uint8_t result = ipc_get_u8(r);
+
+	a->plain = ipc_get_slice(r);
+	if (result >= BATV_RESULT_COUNT ||
+	    a->plain.size > ADDRESS_LONG_LOCAL_MAX ||
+	    slice_has_control(a->plain) ||
+	    (result == BATV_VALID && a->plain.size == 0))
+		r->failed = true;
+	a->result = (enum batv_result)result;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_vault_trace(struct ipc_writer *w, const struct vault_trace *q)
+{
+	ipc_put_slice(w, q->id);
+	ipc_put_slice(w, q->sender);
+}
+
+bool
+get_vault_trace(struct ipc_reader *r, struct vault_trace *q)
+{
+	q->id = ipc_get_slice(r);
+	q->sender = ipc_get_slice(r);
+	if (q->id.size == 0 || q->id.size >= PROOF_TRACE_MAX ||
+	    q->sender.size >= ASK_ADDRESS_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
 put_vault_dkim(struct ipc_writer *w, const struct vault_dkim *q)
 {
 	ipc_put_slice(w, q->domain);

@@ -94,6 +94,8 @@ config_check_section(struct config *config,
 	check_required(frame, problems);
 	if (strcmp(frame->section->name, "checks") == 0)
 		apply_default(config, frame);
+	if (config->checks.untagged_bounces == UNTAGGED_ACCEPT)
+		config->checks.actions[CHECK_BOUNCE] = ACTION_MARK;
 	switch (frame->section->target) {
 	case TARGET_LISTEN:
 		return config_check_listen(config, frame, problems);

@@ -436,10 +436,14 @@ const struct config_key config_keys[] = {
 	    IN(config, checks.dnsbl_exempt),
 	    HELP("Clients and networks whose mail is wanted whatever the "
 	    "lists say. They are not asked about.") },
-	{ "checks", "untagged_bounces", CONFIG_WORD, KEY_LATER,
-	    DEFAULT("prove"), WORDS("prove|refuse"),
-	    HELP("Whether a bounce without our tag may prove by its content "
-	    "that it returns something that we sent.") },
+	{ "checks", "untagged_bounces", CONFIG_WORD, 0,
+	    DEFAULT("prove"), WORDS("prove|refuse|accept"),
+	    IN(config, checks.untagged_bounces),
+	    HELP("What a bounce without our tag must do: prove by what it "
+	    "returns that it is about mail of ours; refuse takes nothing at "
+	    "all without a reverse-path and a tag, but for postmaster and "
+	    "abuse; accept only notes that it proves nothing, and is for "
+	    "domains whose mail leaves by other servers too.") },
 	{ "dnsbl", "score", CONFIG_COUNT, 0, RANGE(1, 1000), DEFAULT("1"),
 	    IN(config_dnsbl, score), HELP("What a hit counts.") },
 	{ "dnsbl", "allow", CONFIG_BOOL, 0, DEFAULT("false"),
@@ -502,7 +506,14 @@ const struct config_key config_keys[] = {
 	    IN(config, submission.probes),
 	    HELP("Whether the server of a recipient elsewhere is asked at "
 	    "RCPT, so that an address that it refuses is refused in the "
-	    "mail program and not by a bounce.") },
+	    "mail program and not by a bounce. Where it does not answer, "
+	    "or says that it cannot tell, the recipient is accepted and the "
+	    "message queued as without a probe.") },
+	{ "submission", "probe_timeout", CONFIG_DURATION, 0, RANGE(1, 60),
+	    DEFAULT("5s"), IN(config, submission.probe_timeout_s),
+	    HELP("How long such a server may take, from the connection to "
+	    "its answer. All recipients of a message together wait for at "
+	    "most three times as long.") },
 	{ "auth", "users", CONFIG_PATH, KEY_EMPTY, IN(config, auth.users),
 	    HELP("A file with the passwords, in the form of a users table "
 	    "with the field password alone; names may have a domain. The "

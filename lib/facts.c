@@ -17,9 +17,10 @@
 static bool
 is_kind(unsigned kind)
 {
-	return (kind >= FACT_TIME && kind <= FACT_SESSION) ||
+	return (kind >= FACT_TIME && kind <= FACT_IS_TAGGED) ||
 	    (kind >= FACT_DNS_A && kind <= FACT_DNS_PTR) ||
-	    kind == FACT_GREYLIST || kind == FACT_SEEN || kind == FACT_RESULT;
+	    (kind >= FACT_GREYLIST && kind <= FACT_TRACE) ||
+	    kind == FACT_RESULT;
 }
 
 static bool

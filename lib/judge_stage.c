@@ -22,6 +22,7 @@ static const unsigned stages_of[CHECK_COUNT] = {
 	[CHECK_DMARC] = AT(JUDGE_MAIL) | AT(JUDGE_DATA),
 	[CHECK_CONTENT] = AT(JUDGE_DATA),
 	[CHECK_ATTACHMENTS] = AT(JUDGE_DATA),
+	/* CHECK_BOUNCE: at DATA, where smtpd finds that it may be one */
 };
 
 bool

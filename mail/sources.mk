@@ -28,6 +28,9 @@ MAIL_SRCS = \
 	mail/mta_sts.c \
 	mail/received.c \
 	mail/reply.c \
+	mail/report.c \
+	mail/report_formats.c \
+	mail/report_text.c \
 	mail/sasl.c \
 	mail/smtp_command.c \
 	mail/smtp_params.c \

@@ -46,6 +46,8 @@ struct check {
 	enum judge_stage stage;
 	struct facts *facts;
 	struct slice message;		/* DATA: all of it, LF lines */
+	bool is_proven;			/* a bounce of our own mail: set by
+					 * check_bounce for those behind it */
 	bool others_wait;		/* a check before it wants facts: this
 					 * is not the last round */
 	/* for a check that has more to give than a word: fields, cuts,
@@ -94,6 +96,6 @@ void check_dmarc_warm_up(void);
 check_fn check_helo, check_fcrdns, check_sender, check_dnsbl,
     check_greylist, check_accepted, check_date, check_from, check_dkim,
     check_dmarc, check_authres, check_content, check_attachments, check_spf,
-    check_spf_trace;
+    check_spf_trace, check_bounce;
 
 #endif

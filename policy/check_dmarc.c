@@ -53,7 +53,7 @@ static enum check_said
 failed(struct check *c, const struct dmarc_result *result)
 {
 	bool is_heard = c->config->checks.actions[CHECK_DMARC] ==
-	    ACTION_REFUSE;
+	    ACTION_REFUSE && !c->is_proven;
 
 	if (result->applied == DMARC_REJECT)
 		return check_bad(c, 550, 7, 26, "%s asks to refuse mail in "

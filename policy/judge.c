@@ -16,39 +16,42 @@
 
 const struct check_row check_rows[] = {
 	{ "helo", JUDGE_MAIL, true, 0, check_helo, CHECK_HELO,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "fcrdns", JUDGE_MAIL, true, 0, check_fcrdns, CHECK_FCRDNS,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "sender_domain", JUDGE_MAIL, false, 0, check_sender,
-	    CHECK_SENDER_DOMAIN, SILENCE_TEMPORARY },
+	    CHECK_SENDER_DOMAIN, SILENCE_TEMPORARY, BOUNCES_TOO },
 	/* greylist, DMARC and Authentication-Results want its result */
 	{ "spf", JUDGE_MAIL, false, BIT(DMARC) | BIT(GREYLIST),
-	    check_spf, CHECK_SPF, SILENCE_TEMPORARY },
+	    check_spf, CHECK_SPF, SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "dnsbl", JUDGE_RCPT, true, 0, check_dnsbl, CHECK_DNSBL,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "greylist", JUDGE_RCPT, false, 0, check_greylist,
-	    CHECK_GREYLIST, SILENCE_TEMPORARY },
+	    CHECK_GREYLIST, SILENCE_TEMPORARY, BOUNCES_TOO },
+	/* before those that let it pass for it */
+	{ "bounce", JUDGE_DATA, false, 0, check_bounce, CHECK_BOUNCE,
+	    SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "spf", JUDGE_DATA, false, 0, check_spf_trace, CHECK_SPF,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_NOT },
 	{ "content", JUDGE_DATA, false, 0, check_content, CHECK_CONTENT,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "attachments", JUDGE_DATA, false, 0, check_attachments,
-	    CHECK_ATTACHMENTS, SILENCE_TEMPORARY },
+	    CHECK_ATTACHMENTS, SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "date", JUDGE_DATA, false, 0, check_date, CHECK_DATE,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_NOT },
 	{ "from", JUDGE_DATA, false, 0, check_from, CHECK_FROM,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_NOT },
 	{ "dkim", JUDGE_DATA, false, BIT(DMARC), check_dkim, CHECK_DKIM,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_TOO },
 	{ "dmarc", JUDGE_DATA, false, 0, check_dmarc, CHECK_DMARC,
-	    SILENCE_TEMPORARY },
+	    SILENCE_TEMPORARY, BOUNCES_NOT },
 	/* behind those whose results it writes down; forged fields are cut
 	 * whatever is on */
 	{ "authres", JUDGE_DATA, false, ALWAYS, check_authres,
-	    CHECK_DMARC, SILENCE_TEMPORARY },
+	    CHECK_DMARC, SILENCE_TEMPORARY, BOUNCES_TOO },
 	/* after all others: it looks at what they said */
 	{ "greylist", JUDGE_DATA, false, 0, check_accepted,
-	    CHECK_GREYLIST, SILENCE_TEMPORARY },
+	    CHECK_GREYLIST, SILENCE_TEMPORARY, BOUNCES_TOO },
 };
 const size_t check_n_rows = sizeof check_rows / sizeof *check_rows;
 
@@ -75,14 +78,15 @@ is_to_run(const struct check_row *row, const struct config_checks *checks)
 
 static enum finding_kind
 kind_of(const struct check_row *row, enum config_action action,
-    enum check_said said, const struct verdict *verdict)
+    enum check_said said, const struct check *c)
 {
 	if (said == SAID_GOOD)
 		return FINDING_ACCEPT;
 	if (said == SAID_MARK || action != ACTION_REFUSE ||
+	    (c->is_proven && row->bounces == BOUNCES_NOT) ||
 	    (said == SAID_SILENCE && row->silence == SILENCE_MARKS))
 		return FINDING_MARK;
-	return verdict->code < 500 ? FINDING_TEMPORARY : FINDING_REFUSE;
+	return c->verdict.code < 500 ? FINDING_TEMPORARY : FINDING_REFUSE;
 }
 
 static void
@@ -98,7 +102,7 @@ add_finding(const struct check_row *row, enum check_said said,
 	f = &j->findings[j->n_findings++];
 	snprintf(f->check, sizeof f->check, "%s", row->name);
 	memcpy(f->detail, c->detail, sizeof f->detail);
-	f->kind = kind_of(row, action, said, &c->verdict);
+	f->kind = kind_of(row, action, said, c);
 	if (f->kind >= FINDING_TEMPORARY)
 		f->verdict = c->verdict;
 }
@@ -133,6 +137,7 @@ static bool
 run_all(struct check *c, struct judgement *j, bool is_last)
 {
 	c->others_wait = false;
+	c->is_proven = false;
 	for (size_t i = 0; i < check_n_rows; i++) {
 		const struct check_row *row = &check_rows[i];
 

@@ -10,6 +10,9 @@
 /* What a check's silence means where it refuses. */
 enum silence { SILENCE_TEMPORARY, SILENCE_MARKS };
 
+/* Whether a bounce that is proven is refused for it all the same. */
+enum bounces { BOUNCES_TOO, BOUNCES_NOT };
+
 struct check_row {
 	const char *name;		/* as in configuration and trail */
 	enum judge_stage stage;		/* at which it is answered */
@@ -21,6 +24,7 @@ struct check_row {
 	check_fn *fn;
 	enum config_check action;	/* index into config->checks.actions */
 	enum silence silence;
+	enum bounces bounces;
 };
 extern const struct check_row check_rows[];
 extern const size_t check_n_rows;

@@ -4,6 +4,7 @@ POLICY_SRCS = \
 	policy/check.c \
 	policy/check_attachments.c \
 	policy/check_authres.c \
+	policy/check_bounce.c \
 	policy/check_content.c \
 	policy/check_dkim.c \
 	policy/check_dmarc.c \

@@ -5,6 +5,7 @@
  *	RECIPIENT ..., LIST ... -> PREPARE (voucher checked)
  *	    -> PREPARED: in prepared/
  *	    -> COMMIT -> COMMITTED: in active/, runnable
+ *	... -> PREPARE of one that is alone -> PREPARED: both at once
  *	    -> ABORT, or the channel ends: dropped
  *
  * A voucher with a wrong MAC, a number that is not known: smtpd does not do
@@ -163,16 +164,14 @@ refuse_prepare(struct channel *ch, uint32_t question, int error)
 	answer_prepared(ch, question, &a);
 }
 
-/* All of its messages are durable, or one is not. */
-static void
-prepared(struct intake *in)
+/* The id of its first message, or a refusal: then it is gone. */
+static bool
+is_answered(struct intake *in)
 {
 	char id[ENVELOPE_ID_SIZE];
 	const struct intake_message *m = &in->first;
 	struct queue_prepared a = { 0 };
 
-	FAULT_STEP("queue.prepared");
-	in->state = INTAKE_PREPARED;
 	if (in->error)
 		log_error("not_prepared", LOG_SL("session",
 		    in->first.e->session), LOG_E("error", in->error), LOG_END);
@@ -180,13 +179,65 @@ prepared(struct intake *in)
 		refuse_prepare(in->peer->ch, in->question, in->error);
 	if (in->error || in->is_aborted) {
 		intake_remove(in);
-		return;
+		return false;
 	}
 	while (!m->is_prepared)
 		m = m->next;
 	envelope_id_write(id, m->e->id);
 	a.queue_id = slice_of(id);
 	answer_prepared(in->peer->ch, in->question, &a);
+	return true;
+}
+
+/* All of its messages are durable, or one is not. */
+static void
+prepared(struct intake *in)
+{
+	FAULT_STEP("queue.prepared");
+	in->state = INTAKE_PREPARED;
+	(void)is_answered(in);
+}
+
+/* It is ours now, whether or not the submitter hears of it. */
+static void
+take_over(struct queue *q, struct intake_message *in)
+{
+	struct queued *m = queued_add(q, in->e, SPOOL_ACTIVE);
+	char id[ENVELOPE_ID_SIZE];
+
+	envelope_id_write(id, in->e->id);
+	log_info("queued", LOG_S("queue", id),
+	    LOG_SL("session", in->e->session), LOG_SL("user", in->e->user),
+	    LOG_SL("from", in->e->from),
+	    LOG_U("recipients", in->e->n_recipients),
+	    LOG_U("size", in->e->size_bytes), LOG_END);
+	q->n_taken++;
+	if (m == NULL) {
+		log_error("alarm", LOG_S("problem", "no memory for a queued "
+		    "message"), LOG_S("queue", id), LOG_S("effect", "it is "
+		    "on disk and is sent after the next start"), LOG_END);
+		return;
+	}
+	/* it is needed at once, most likely */
+	m->open = in->e;
+	in->e = NULL;
+	m->next_fresh = q->fresh;
+	q->fresh = m;
+	if (m->n_parts == 0 && !m->owes_report)
+		queued_remove(q, m);
+}
+
+/* The same of all of them, in one step. */
+static void
+taken(struct intake *in)
+{
+	FAULT_STEP("queue.taken");
+	if (!is_answered(in))
+		return;
+	for (struct intake_message *m = &in->first; m != NULL; m = m->next)
+		if (m->is_active)
+			take_over(in->queue, m);
+	intake_free(in);
 }
 
 /* Also once for whoever has asked for all of them. */
@@ -195,7 +246,11 @@ note_prepared(struct intake *in, int error)
 {
 	if (error && in->error == 0)
 		in->error = error;
-	if (--in->n_waiting == 0)
+	if (--in->n_waiting > 0)
+		return;
+	if (in->is_alone)
+		taken(in);
+	else
 		prepared(in);
 }
 
@@ -205,6 +260,7 @@ on_prepared(void *arg, int error)
 	struct intake_message *m = arg;
 
 	m->is_prepared = error == 0;
+	m->is_active = m->is_prepared && m->in->is_alone;
 	note_prepared(m->in, error);
 }
 
@@ -308,15 +364,16 @@ put_down(struct intake *in, int fd)
 {
 	int error = FAULT("queue.prepare") ? -EIO : 0;
 
-	in->state = INTAKE_PREPARING;
+	in->state = in->is_alone ? INTAKE_COMMITTING : INTAKE_PREPARING;
 	in->n_waiting = 1;		/* this function */
 	for (struct intake_message *m = &in->first; m != NULL && !error;
 	     m = m->next) {
 		if (m->e->n_recipients == 0)
 			continue;
 		in->n_waiting++;
-		error = spool_prepare(in->queue->spool, m->e, fd,
-		    on_prepared, m);
+		error = in->is_alone ?
+		    spool_take(in->queue->spool, m->e, fd, on_prepared, m) :
+		    spool_prepare(in->queue->spool, m->e, fd, on_prepared, m);
 		in->n_waiting -= error != 0;
 	}
 	note_prepared(in, error);
@@ -357,6 +414,7 @@ prepare(struct peer *peer, struct intake *in,
 		error = -ENOMEM;
 	if (!error) {
 		in->question = m->id;
+		in->is_alone = ask->is_alone;
 		put_down(in, message.fd);
 		queue_want_work(q);
 	}
@@ -407,35 +465,6 @@ answer_committed(struct channel *ch, uint32_t question, int error)
 	ipc_writer_init(&w);
 	put_verdict(&w, &v);
 	(void)channel_answer(ch, question, QUEUE_COMMITTED, &w, -1);
-}
-
-/* It is ours now, whether or not the submitter hears of it. */
-static void
-take_over(struct queue *q, struct intake_message *in)
-{
-	struct queued *m = queued_add(q, in->e, SPOOL_ACTIVE);
-	char id[ENVELOPE_ID_SIZE];
-
-	envelope_id_write(id, in->e->id);
-	log_info("queued", LOG_S("queue", id),
-	    LOG_SL("session", in->e->session), LOG_SL("user", in->e->user),
-	    LOG_SL("from", in->e->from),
-	    LOG_U("recipients", in->e->n_recipients),
-	    LOG_U("size", in->e->size_bytes), LOG_END);
-	q->n_taken++;
-	if (m == NULL) {
-		log_error("alarm", LOG_S("problem", "no memory for a queued "
-		    "message"), LOG_S("queue", id), LOG_S("effect", "it is "
-		    "on disk and is sent after the next start"), LOG_END);
-		return;
-	}
-	/* it is needed at once, most likely */
-	m->open = in->e;
-	in->e = NULL;
-	m->next_fresh = q->fresh;
-	q->fresh = m;
-	if (m->n_parts == 0 && !m->owes_report)
-		queued_remove(q, m);
 }
 
 /*
@@ -532,5 +561,6 @@ const struct channel_rule intake_rules[] = {
 	{ QUEUE_COMMIT, CHANNEL_NO_FD, on_commit },
 	{ QUEUE_ABORT, CHANNEL_NO_FD, on_abort },
 	{ QUEUE_OWN, CHANNEL_NO_FD, queue_on_own },
+	{ QUEUE_PROBE, CHANNEL_NO_FD, queue_on_probe },
 };
 const size_t intake_n_rules = sizeof intake_rules / sizeof *intake_rules;

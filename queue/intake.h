@@ -34,6 +34,7 @@ struct intake {
 	uint32_t question;		/* answered when all is durable */
 	enum intake_state state;
 	bool is_aborted;
+	bool is_alone;			/* taken over by its PREPARE */
 	int error;			/* the first one of its messages */
 	uint16_t n_waiting;		/* of these, for the spool */
 	uint16_t n_lists;
@@ -46,7 +47,6 @@ struct intake *intake_find(const struct peer *peer, uint64_t transaction);
 struct intake *intake_open(struct peer *peer, uint64_t transaction);
 
 /* ---- intake_told.c ---- */
-bool intake_is_address(struct slice text);
 bool intake_on_recipient(struct channel *ch, struct ipc_message *m,
     void *arg);
 bool intake_on_list(struct channel *ch, struct ipc_message *m, void *arg);

@@ -17,6 +17,7 @@
 #include "list_route.h"
 #include "log.h"
 #include "message.h"
+#include "sending.h"
 
 static bool
 room_for_one(struct intake_message *m)

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "address.h"
 #include "config.h"
 #include "fault.h"
 #include "log.h"
@@ -401,7 +400,7 @@ static void
 on_tag(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct job *job = arg;
-	bool is_good = tag_take(job->queue, job->message->open, m);
+	bool is_good = tag_take(job->message->open, m);
 
 	(void)ch;
 	one_is_done(job, is_good);
@@ -441,29 +440,22 @@ ask_ledger(struct job *job, const struct envelope_recipient *r)
 		job->has_failed = true;
 }
 
-/* BATV breaks some lists and hosts, which are named in the configuration. */
-static bool
-is_exempt(const struct queue *q, struct slice domain)
-{
-	const struct config_strings *exempt = &q->c.config->batv_exempt;
-
-	for (size_t i = 0; i < exempt->n; i++)
-		if (slice_equals_nocase(domain, slice_of(exempt->items[i])))
-			return true;
-	return false;
-}
-
 static void
 job_ask(struct job *job)
 {
 	struct queue *q = job->queue;
 
 	job->n_outstanding = 1;		/* this function */
-	for (uint16_t i = 0; i < job->n; i++)
+	job->is_untagged = false;
+	for (uint16_t i = 0; i < job->n; i++) {
 		ask_ledger(job, job_recipient(job, i));
-	job->is_untagged = is_exempt(q, part_destination(job->part));
+		/* by a smart host mail of many domains goes in one job */
+		if (tag_is_exempt(q, job_recipient(job, i)->address))
+			job->is_untagged = true;
+	}
 	if (!job->is_untagged && tag_is_wanted(q, job->message->open)) {
-		if (tag_ask(q, job->message->open, on_tag, job) != 0)
+		if (tag_ask(q, job->message->open->from, TAG_MS, on_tag,
+		    job) != 0)
 			job->n_outstanding++;
 		else
 			job->has_failed = true;

@@ -114,9 +114,8 @@ messages_init(struct queue *q)
 
 /* ---- parts ---- */
 
-/* Where mail for this address goes; "" if it is no address. */
-static void
-destination_of(const struct queue *q, struct slice text,
+void
+queue_destination_of(const struct queue *q, struct slice text,
     char to[ADDRESS_DOMAIN_MAX + 1])
 {
 	const char *smart_host = q->c.config->relay.smart_host;
@@ -173,7 +172,7 @@ sort_recipient(struct queue *q, struct queued *m,
 	char destination[ADDRESS_DOMAIN_MAX + 1];
 	struct part *part;
 
-	destination_of(q, r->address, destination);
+	queue_destination_of(q, r->address, destination);
 	part = part_find(m, slice_of(destination));
 	if (part == NULL)
 		part = part_add(q, m, slice_of(destination));
@@ -229,7 +228,7 @@ part_due_s(const struct queue *q, const struct part *part,
 
 		if (r->state != RECIPIENT_WAITING || r->next_s >= due)
 			continue;
-		destination_of(q, r->address, destination);
+		queue_destination_of(q, r->address, destination);
 		if (slice_equals(part_destination(part),
 		    slice_of(destination)))
 			due = r->next_s;

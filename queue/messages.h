@@ -6,6 +6,7 @@
 #ifndef QUEUE_MESSAGES_H
 #define QUEUE_MESSAGES_H
 
+#include "address.h"
 #include "queue.h"
 
 /* ---- messages.c ---- */
@@ -18,6 +19,9 @@ struct queued *queued_add(struct queue *q, const struct envelope *e,
     enum spool_folder folder);
 /* Nothing is left to do: out of memory and spool. */
 void queued_remove(struct queue *q, struct queued *m);
+/* Where mail for this address goes; "" if it is no address. */
+void queue_destination_of(const struct queue *q, struct slice address,
+    char to[ADDRESS_DOMAIN_MAX + 1]);
 /* Sort its recipients into parts; those that run must have ended. */
 int queued_make_parts(struct queue *q, struct queued *m,
     const struct envelope *e);

@@ -30,6 +30,7 @@ on_asker_closed(struct channel *ch, bool misbehaved, void *arg)
 	if (misbehaved)
 		say_misbehaved(peer->role, peer->index);
 	intake_forget(peer);
+	probes_forget(peer);
 	free(peer);
 }
 

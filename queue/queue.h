@@ -8,6 +8,7 @@
  *	results.c   what relay told goes into the envelope
  *	reports.c   a DSN is brought home
  *	commands.c  posternctl's
+ *	probes.c    smtpd: would the next hop take this recipient?
  *
  * A message is a struct queued of some hundred octets; its envelope is read
  * from the spool as long as somebody needs it, and all who do share it.
@@ -27,6 +28,7 @@
 
 struct intake;
 struct job;
+struct probe;
 struct report;
 
 struct queued {
@@ -76,6 +78,8 @@ struct queue {
 	unsigned next_directory;
 	struct job *jobs;
 	uint32_t n_jobs, last_job;
+	struct probe *probes;
+	uint32_t n_probes;
 	uint64_t last_delivery;		/* transaction at deliver */
 	struct loop_timer work, sleep, removals, trim, saves, stop_limit;
 	bool is_stopping;

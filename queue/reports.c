@@ -391,7 +391,7 @@ static void
 on_tag(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct report *report = arg;
-	bool is_good = tag_take(report->queue, report->message->open, m);
+	bool is_good = tag_take(report->message->open, m);
 
 	(void)ch;
 	report->question = 0;
@@ -441,7 +441,7 @@ report_start(struct queue *q, struct queued *m)
 		return;
 	}
 	report->ch = q->vault;
-	report->question = tag_ask(q, e, on_tag, report);
+	report->question = tag_ask(q, e->from, TAG_MS, on_tag, report);
 	if (report->question == 0)
 		report_later(report, "the vault is not there");
 }

@@ -13,6 +13,8 @@ extern const struct channel_rule intake_rules[];
 extern const size_t intake_n_rules;
 /* The channel has ended: what is not committed is dropped. */
 void intake_forget(struct peer *peer);
+/* Would it do for RCPT? */
+bool intake_is_address(struct slice text);
 
 /* ---- jobs.c ---- */
 /* Start everything that may run now. */
@@ -48,14 +50,26 @@ int report_compose(struct buf *out, const struct queued *m,
     enum report_kind kind, bool is_whole);
 
 /* ---- tags.c ---- */
+#define TAG_MS 20000		/* for vault, where nobody waits */
+/* Is it an address of ours, which can have a tag? */
+bool tag_is_for(const struct queue *q, struct slice from);
+/* BATV breaks some lists and hosts, which are named in the configuration. */
+bool tag_is_exempt(const struct queue *q, struct slice recipient);
 /* The reverse-path is ours and there is no tag that will do. */
 bool tag_is_wanted(const struct queue *q, const struct envelope *e);
 /* Ask vault; 0 when it cannot be asked. */
-uint32_t tag_ask(struct queue *q, const struct envelope *e,
+uint32_t tag_ask(struct queue *q, struct slice from, uint32_t deadline_ms,
     channel_answered_fn *answered, void *arg);
-/* Note the answer in the envelope. False: there was no good one. */
-bool tag_take(const struct queue *q, struct envelope *e,
-    struct ipc_message *answer);
+/* The tagged address of the answer. False: there was no good one. */
+bool tag_read(struct ipc_message *answer, char tagged[ASK_ADDRESS_MAX]);
+/* Note it in the envelope. False: there was no good one. */
+bool tag_take(struct envelope *e, struct ipc_message *answer);
+
+/* ---- probes.c ---- */
+/* QUEUE_PROBE: smtpd's question. */
+bool queue_on_probe(struct channel *ch, struct ipc_message *m, void *arg);
+/* The channel has ended: nobody waits for the answers any more. */
+void probes_forget(struct peer *peer);
 
 /* ---- commands.c ---- */
 /* mailq of an ordinary user, by smtpd: his own. */

@@ -12,6 +12,7 @@ QUEUE_SRCS = \
 	queue/lanes.c \
 	queue/messages.c \
 	queue/peers.c \
+	queue/probes.c \
 	queue/queue.c \
 	queue/report_text.c \
 	queue/reports.c \

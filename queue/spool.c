@@ -254,9 +254,9 @@ change_new(struct spool *spool, enum spool_step step, uint64_t id,
 	return change;
 }
 
-int
-spool_prepare(struct spool *spool, const struct envelope *e,
-    int message_fd, spool_done_fn *done, void *arg)
+static int
+put_down(struct spool *spool, enum spool_step step, const struct envelope *e,
+    int message_fd, struct spool_change **to)
 {
 	char name[ENVELOPE_ID_SIZE];
 	struct spool_change *change;
@@ -274,9 +274,37 @@ spool_prepare(struct spool *spool, const struct envelope *e,
 	}
 	if (e->size_bytes >= FLUSH_EARLY_MIN)
 		flush_begin(body_fd);
-	change = change_new(spool, SPOOL_STEP_PREPARE, e->id, SPOOL_PREPARED);
+	change = change_new(spool, step, e->id, SPOOL_PREPARED);
 	change->body_fd = body_fd;
 	change->envelope_fd = fd;
+	*to = change;
+	return 0;
+}
+
+int
+spool_prepare(struct spool *spool, const struct envelope *e,
+    int message_fd, spool_done_fn *done, void *arg)
+{
+	struct spool_change *change;
+	int error = put_down(spool, SPOOL_STEP_PREPARE, e, message_fd,
+	    &change);
+
+	if (error)
+		return error;
+	change->done = done;
+	change->arg = arg;
+	return 0;
+}
+
+int
+spool_take(struct spool *spool, const struct envelope *e, int message_fd,
+    spool_done_fn *done, void *arg)
+{
+	struct spool_change *change;
+	int error = put_down(spool, SPOOL_STEP_TAKE, e, message_fd, &change);
+
+	if (error)
+		return error;
 	change->done = done;
 	change->arg = arg;
 	return 0;
@@ -358,23 +386,43 @@ flush_files(struct spool *spool)
 }
 
 static void
-rename_replaced(struct spool *spool)
+rename_replaced(struct spool *spool, struct spool_change *c)
 {
 	char name[ENVELOPE_ID_SIZE], fresh[SPOOL_NAME_SIZE];
 
+	envelope_id_write(name, c->id);
+	name_new(fresh, c->id);
+	FAULT_STEP("queue.before-replace");
+	if (!c->error)
+		c->error = move(spool, c->folder, fresh, c->folder, name);
+	if (c->error)
+		(void)unlinkat(spool->folders[c->folder], fresh, 0);
+}
+
+static void
+rename_taken(struct spool *spool, struct spool_change *c)
+{
+	char name[ENVELOPE_ID_SIZE];
+
+	envelope_id_write(name, c->id);
+	FAULT_STEP("queue.before-take");
+	if (!c->error)
+		c->error = move(spool, SPOOL_PREPARED, name, SPOOL_ACTIVE,
+		    name);
+	spool->is_dirty[SPOOL_BODIES] = true;
+}
+
+/* What has become durable and goes where it counts. */
+static void
+rename_all(struct spool *spool)
+{
 	for (size_t i = 0; i < spool->n_changes; i++) {
 		struct spool_change *c = &spool->changes[i];
 
-		if (c->step != SPOOL_STEP_REPLACE)
-			continue;
-		envelope_id_write(name, c->id);
-		name_new(fresh, c->id);
-		FAULT_STEP("queue.before-replace");
-		if (!c->error)
-			c->error = move(spool, c->folder, fresh, c->folder,
-			    name);
-		if (c->error)
-			(void)unlinkat(spool->folders[c->folder], fresh, 0);
+		if (c->step == SPOOL_STEP_REPLACE)
+			rename_replaced(spool, c);
+		else if (c->step == SPOOL_STEP_TAKE)
+			rename_taken(spool, c);
 	}
 }
 
@@ -405,7 +453,9 @@ undo(struct spool *spool, const struct spool_change *c)
 	char name[ENVELOPE_ID_SIZE];
 
 	envelope_id_write(name, c->id);
-	if (c->step == SPOOL_STEP_PREPARE) {
+	if (c->step == SPOOL_STEP_PREPARE || c->step == SPOOL_STEP_TAKE) {
+		if (c->step == SPOOL_STEP_TAKE)
+			(void)drop(spool, SPOOL_ACTIVE, name);
 		(void)drop(spool, SPOOL_PREPARED, name);
 		(void)drop(spool, SPOOL_BODIES, name);
 	} else if (c->step == SPOOL_STEP_COMMIT) {
@@ -423,7 +473,7 @@ spool_flush(struct spool *spool)
 
 	flush_files(spool);
 	FAULT_STEP("queue.after-files");
-	rename_replaced(spool);
+	rename_all(spool);
 	error = flush_folders(spool);
 	spares_settle(&spool->spares, error == 0);
 	FAULT_STEP("queue.after-flush");

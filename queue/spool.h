@@ -16,7 +16,8 @@
  *
  * Changes are put down one by one and made durable together:
  *
- *	spool_prepare, spool_commit, spool_replace ... -> spool_flush
+ *	spool_prepare, spool_commit, spool_take, spool_replace ...
+ *	    -> spool_flush
  *	    -> each one's done() with 0 or a negative errno
  *
  * Only queue uses this, in its working directory; functions block for as
@@ -71,6 +72,9 @@ int spool_prepare(struct spool *spool, const struct envelope *e,
 /* Make it active. 0 or a negative errno, as above. */
 int spool_commit(struct spool *spool, uint64_t id, spool_done_fn *done,
     void *arg);
+/* Both in one. */
+int spool_take(struct spool *spool, const struct envelope *e, int message_fd,
+    spool_done_fn *done, void *arg);
 /* Replace the envelope in active/ or failed/. */
 int spool_replace(struct spool *spool, const struct envelope *e,
     enum spool_folder folder, spool_done_fn *done, void *arg);

@@ -12,7 +12,8 @@
 #define SPOOL_BATCH 256			/* changes of one flush */
 #define SPOOL_NAME_SIZE (ENVELOPE_ID_SIZE + 8)
 
-enum spool_step { SPOOL_STEP_PREPARE, SPOOL_STEP_COMMIT, SPOOL_STEP_REPLACE };
+enum spool_step { SPOOL_STEP_PREPARE, SPOOL_STEP_COMMIT, SPOOL_STEP_TAKE,
+	SPOOL_STEP_REPLACE };
 
 struct spool_change {
 	enum spool_step step;

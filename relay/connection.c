@@ -220,6 +220,14 @@ wait_on(struct connection *c)
 	    RELAY_IDLE_MS : dialogue_timeout_ms(&c->dialogue), on_timer, c);
 }
 
+/* Servers count faults of a connection, and get slow, or close it. */
+static bool
+is_spoiled(const struct errand *errand)
+{
+	return errand->is_probe && errand->recipients[0].is_said &&
+	    errand->recipients[0].verdict.code != 250;
+}
+
 /* Back in READY: the job has its answers. Last thing that is done with c. */
 static void
 delivered(struct connection *c)
@@ -230,7 +238,8 @@ delivered(struct connection *c)
 	c->job = NULL;
 	c->is_delivering = false;
 	if (c->dialogue.n_deliveries >= RELAY_MESSAGES_PER_CONNECTION ||
-	    c->relay->is_stopping || c->relay->is_draining)
+	    is_spoiled(job_errand(job)) || c->relay->is_stopping ||
+	    c->relay->is_draining)
 		dialogue_quit(&c->dialogue);
 	flush(c);
 	if (c->dialogue.phase == DIALOGUE_OVER)

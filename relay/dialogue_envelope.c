@@ -5,7 +5,8 @@
  * With PIPELINING all commands go at once (RFC 2920) and the replies are
  * matched to them in order; without, one at a time. A host that takes no
  * recipient but answers DATA with 354 gets an empty message, whose reply
- * means nothing (RFC 2920 3.1).
+ * means nothing (RFC 2920 3.1). A probe ends with RSET in place of DATA, so
+ * that no transaction is left open.
  */
 #include <errno.h>
 #include <string.h>
@@ -133,7 +134,7 @@ send_mail(struct dialogue *d)
 
 	(void)buf_printf(out, "MAIL FROM:<%s>", is_sender_kept_back(d) ? "" :
 	    q->reverse_path);
-	if (has(d, FEATURE_SIZE))
+	if (has(d, FEATURE_SIZE) && !q->is_probe)
 		(void)buf_printf(out, " SIZE=%llu",
 		    (unsigned long long)q->source.size);
 	if (q->is_8bit && has(d, FEATURE_8BITMIME))
@@ -186,6 +187,14 @@ send_rcpt(struct dialogue *d, uint16_t i)
 }
 
 static void
+send_reset(struct dialogue *d)
+{
+	(void)buf_puts(&d->out, "RSET\r\n");
+	expect(d, EXPECT_RSET, 0);
+	d->needs_reset = false;
+}
+
+static void
 send_next(struct dialogue *d)
 {
 	uint16_t next = d->next++, last = d->errand->n_recipients;
@@ -195,6 +204,8 @@ send_next(struct dialogue *d)
 	} else if (next <= last) {
 		if (d->errand->recipients[next - 1].state == ERRAND_OPEN)
 			send_rcpt(d, (uint16_t)(next - 1));
+	} else if (d->errand->is_probe) {
+		send_reset(d);
 	} else {
 		(void)buf_puts(&d->out, "DATA\r\n");
 		expect(d, EXPECT_DATA, 0);
@@ -212,6 +223,8 @@ may_send(const struct dialogue *d)
 		return false;
 	if (d->next <= last)
 		return true;
+	if (d->errand->is_probe)
+		return d->next == last + 1;
 	return d->next == last + 1 && !has(d, FEATURE_CHUNKING) &&
 	    (pipelines || errand_count(d->errand, ERRAND_TAKEN) > 0);
 }
@@ -235,10 +248,8 @@ dialogue_deliver(struct dialogue *d, struct errand *errand)
 	d->phase = DIALOGUE_ENVELOPE;
 	encoder_start(&d->encoder, &errand->source, d->seven_bit,
 	    has(d, FEATURE_CHUNKING) ? ENCODER_CHUNKS : ENCODER_DATA);
-	if (d->needs_reset) {
-		(void)buf_puts(&d->out, "RSET\r\n");
-		expect(d, EXPECT_RSET, 0);
-	}
+	if (d->needs_reset)
+		send_reset(d);
 	d->needs_reset = true;
 	envelope_send(d);
 }
@@ -359,13 +370,16 @@ rcpt_reply(struct dialogue *d, uint16_t i)
 
 	if (d->is_mail_refused)
 		return;
-	if (d->response.code / 100 == 2) {
+	if (d->response.code / 100 == 2 && !d->errand->is_probe) {
 		d->errand->recipients[i].state = ERRAND_TAKEN;
 		return;
 	}
 	response_verdict(&d->response, &v);
+	if (v.code / 100 == 2)
+		v.code = 250;
 	if (v.code == 552 && v.subject == 0)
 		v.code = 452;
+	d->errand->recipients[i].is_said = true;
 	errand_settle(d->errand, i, RELAY_AT_RCPT, &v);
 }
 

@@ -9,6 +9,9 @@
  *
  * A recipient that is OPEN when a connection ends may be tried at the next
  * host; one whose dot was sent never is: it may have it.
+ *
+ * An errand that only asks (is_probe) has no message: the reply to RCPT,
+ * whatever it is, settles.
  */
 #ifndef RELAY_ERRAND_H
 #define RELAY_ERRAND_H
@@ -27,6 +30,7 @@ struct errand_recipient {
 	unsigned notify;
 	enum errand_state state;
 	bool is_told, passes_dsn;
+	bool is_said;			/* by the host, to his RCPT */
 	enum relay_stage stage;
 	struct verdict verdict;		/* when settled */
 };
@@ -37,6 +41,7 @@ struct errand {
 	enum dsn_ret ret;
 	bool is_8bit, is_utf8, requires_tls;
 	bool is_for_smart_host;
+	bool is_probe;			/* MAIL, RCPT, RSET; source is empty */
 	struct encoder_source source;
 	struct errand_recipient *recipients;
 	uint16_t n_recipients;

@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include "log.h"
 #include "relay.h"
+#include "smart_host.h"
 #include "sts.h"
 
-#define DEADLINE_MARGIN_MS 3000		/* before queue gives up on us */
 #define DANE_WARN_US INT64_C(3600000000)
 
 static void next_target(struct job *job);
@@ -52,7 +52,9 @@ job_free(struct job *job)
 	recipient_list_free(job->list);
 	free(job->errand.reverse_path);
 	free(job->errand.envid);
-	close(job->fd);
+	if (job->fd >= 0)
+		close(job->fd);
+	job->asker->gone(job);
 	free(job);
 	relay_job_gone(r);
 }
@@ -70,22 +72,23 @@ add_last(struct relay *r, struct job *job)
 	else
 		r->jobs = job;
 	r->n_jobs++;
-	r->counts.jobs++;
 }
 
 struct job *
 job_new(struct relay *r, const struct relay_send *send,
-    struct recipient_list *list, int fd)
+    struct recipient_list *list, int fd, const struct job_asker *asker)
 {
 	struct job *job = calloc(1, sizeof *job);
 	struct errand *d;
 
 	if (job == NULL) {
 		recipient_list_free(list);
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return NULL;
 	}
 	job->relay = r;
+	job->asker = asker;
 	job->number = send->job;
 	job->fd = fd;
 	job->list = list;
@@ -139,7 +142,7 @@ job_report(struct job *job, const struct connection *c)
 		to->is_told = true;
 		to->passes_dsn = c != NULL &&
 		    (c->dialogue.features.has & FEATURE_DSN) != 0;
-		relay_tell_result(job, to);
+		job->asker->told(job, to);
 	}
 }
 
@@ -153,7 +156,7 @@ answer(struct job *job)
 	errand_settle_all(&job->errand, ERRAND_OPEN,
 	    job->failure_stage, &job->failure);
 	job_report(job, NULL);
-	relay_answer(job, is_host_bad, job->tls, job->delay_s);
+	job->asker->answered(job, is_host_bad);
 	job_free(job);
 }
 
@@ -173,6 +176,7 @@ static void
 on_deadline(struct loop_timer *timer, void *arg)
 {
 	struct job *job = arg;
+	enum relay_stage stage = RELAY_AT_CONNECT;
 	struct verdict v;
 
 	(void)timer;
@@ -182,11 +186,13 @@ on_deadline(struct loop_timer *timer, void *arg)
 
 		/* settles who may have it already */
 		dialogue_lost(&c->dialogue, "the time for this try was over");
+		v = c->dialogue.failure;
+		stage = c->dialogue.failure_stage;
 		job_report(job, c);
 		connection_close(c);
 		job->connection = NULL;
 	}
-	note_failure(job, RELAY_AT_CONNECT, &v);
+	note_failure(job, stage, &v);
 	answer(job);
 }
 
@@ -290,36 +296,6 @@ on_sts(void *arg, struct sts_policy *policy, bool is_known)
 	all_known(job);
 }
 
-/* "smtp:[host]:port": its parts. False: it is none. */
-static bool
-smart_host_split(const char *text, char name[DNS_NAME_MAX + 1],
-    uint16_t *port)
-{
-	struct slice s = slice_of(text), host;
-	unsigned long long number = 25;
-	size_t end;
-
-	if (!slice_starts_nocase(s, SLICE("smtp:")))
-		return false;
-	s = (struct slice){ s.data + 5, s.size - 5 };
-	if (s.size > 0 && *s.data == '[') {
-		end = slice_find(s, ']');
-		if (end == s.size)
-			return false;
-		host = (struct slice){ s.data + 1, end - 1 };
-		s = (struct slice){ s.data + end + 1, s.size - end - 1 };
-	} else {
-		end = slice_find(s, ':');
-		host = (struct slice){ s.data, end };
-		s = (struct slice){ s.data + end, s.size - end };
-	}
-	if (s.size > 0 && (*s.data != ':' || !slice_number((struct slice){
-	    s.data + 1, s.size - 1 }, 65535, &number)))
-		return false;
-	*port = (uint16_t)number;
-	return host.size > 0 && dns_name(name, host);
-}
-
 static void
 no_such_destination(struct job *job)
 {
@@ -396,15 +372,13 @@ look_up(struct job *job)
 }
 
 void
-job_begin(struct job *job, uint32_t deadline_ms)
+job_begin(struct job *job, uint32_t limit_ms)
 {
 	struct relay *r = job->relay;
 	struct connection *c = connection_find_destination(r,
 	    job->destination, job->errand.requires_tls);
 
-	if (deadline_ms > 2 * DEADLINE_MARGIN_MS)
-		deadline_ms -= DEADLINE_MARGIN_MS;
-	loop_timer_start(r->c.loop, &job->deadline, deadline_ms, on_deadline,
+	loop_timer_start(r->c.loop, &job->deadline, limit_ms, on_deadline,
 	    job);
 	if (c == NULL) {
 		look_up(job);
@@ -438,6 +412,16 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 		    job->relay->settings.smart_host_user != NULL };
 }
 
+/* A probe has no say in that: what it meets may be about probes. */
+static void
+penalise(struct job *job, const struct net_address *address,
+    const struct verdict *why)
+{
+	if (!job->errand.is_probe)
+		penalties_add(job->relay->penalties, address, job->port, why,
+		    loop_now_us(job->relay->c.loop));
+}
+
 static void
 on_connected(void *arg, int fd, unsigned which)
 {
@@ -460,9 +444,7 @@ on_connected(void *arg, int fd, unsigned which)
 	verdict_set(&v, 451, 4, 1, "cannot connect to %s: %s", job->remote,
 	    strerror(-fd));
 	for (i = 0; i < job->connector.n; i++)
-		penalties_add(r->penalties, address_at(job,
-		    job->connecting + i), job->port, &v,
-		    loop_now_us(r->c.loop));
+		penalise(job, address_at(job, job->connecting + i), &v);
 	note_failure(job, RELAY_AT_CONNECT, &v);
 	jobs_wake(r);
 	next_target(job);
@@ -479,6 +461,7 @@ connect_to(struct job *job, unsigned i)
 		.source_v6 = r->settings.source_v6, .done = on_connected,
 		.arg = job };
 	c->addresses[0] = *address_at(job, i);
+	set_remote(job, i);
 	job->connecting = i;
 	if (i + 1 < job->n_targets && !target(job, i)->is_plain &&
 	    target(job, i + 1)->host == target(job, i)->host &&
@@ -532,13 +515,15 @@ may_try(struct job *job, unsigned i)
 	return true;
 }
 
-/* Those that are being connected count too. */
+/* Those that are being connected count too. Probes leave half of the places
+ * to messages. */
 static bool
 is_full(struct job *job, unsigned i)
 {
 	struct relay *r = job->relay;
 	const struct net_address *address = address_at(job, i);
 	size_t n = connection_count(r, address, job->port), n_all = 0;
+	size_t share = job->errand.is_probe ? 2 : 1;
 
 	for (struct job *other = r->jobs; other != NULL;
 	    other = other->next) {
@@ -548,8 +533,23 @@ is_full(struct job *job, unsigned i)
 		n += other->port == job->port && net_address_equals(address,
 		    &other->connector.addresses[0]);
 	}
-	return r->n_connections + n_all >= RELAY_CONNECTIONS_MAX ||
-	    n >= RELAY_CONNECTIONS_PER_HOST;
+	return r->n_connections + n_all >= RELAY_CONNECTIONS_MAX / share ||
+	    n >= RELAY_CONNECTIONS_PER_HOST / share;
+}
+
+/* A message waits for its turn; a probe does not get in its way. */
+static void
+wait_for_place(struct job *job, unsigned i)
+{
+	struct verdict v;
+
+	job->is_waiting = true;
+	if (!job->errand.is_probe)
+		return;
+	set_remote(job, i);
+	verdict_set(&v, 451, 4, 5, "no connection is free for a question");
+	note_failure(job, RELAY_AT_CONNECT, &v);
+	answer(job);
 }
 
 static void
@@ -575,7 +575,7 @@ next_target(struct job *job)
 		job->has_reached_host = true;
 		connection_deliver(c, job);
 	} else if (is_full(job, i)) {
-		job->is_waiting = true;
+		wait_for_place(job, i);
 	} else {
 		connect_to(job, i);
 	}
@@ -651,7 +651,6 @@ retries_plain(struct job *job, const struct connection_end *end,
 void
 job_connection_over(struct job *job, const struct connection_end *end)
 {
-	struct relay *r = job->relay;
 	bool is_early = end->stage <= RELAY_AT_HELLO && !end->is_loop;
 
 	job->connection = NULL;
@@ -673,8 +672,7 @@ job_connection_over(struct job *job, const struct connection_end *end)
 		return;
 	}
 	if (is_early && !end->has_tls_failed)
-		penalties_add(r->penalties, &end->address, job->port,
-		    &end->why, loop_now_us(r->c.loop));
+		penalise(job, &end->address, &end->why);
 	note_failure(job, end->stage, &end->why);
 	next_target(job);
 }

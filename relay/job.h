@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * job.h - one RELAY_SEND: from the question to its answer; for this folder
- * only.
+ * job.h - one RELAY_SEND, or what a probe asks: from the question to its
+ * answer; for this folder only.
  *
  *	hosts (and the MTA-STS policy) -> targets in their order
  *	    -> connect -> deliver -> answered
@@ -22,7 +22,18 @@
 #define JOB_TARGETS_MAX 12		/* addresses that are tried */
 #define JOB_DESTINATION_MAX 320
 
+struct job;
 struct sts_policy;
+
+/* Who wanted it: queue's messages (peers.c), a probe (probe.c). */
+struct job_asker {
+	/* A recipient is settled. */
+	void (*told)(struct job *job, const struct errand_recipient *to);
+	/* All of them are; is_host_bad: by no word of theirs. */
+	void (*answered)(struct job *job, bool is_host_bad);
+	/* It is freed, answered or not. */
+	void (*gone)(struct job *job);
+};
 
 /* Recipients that were told, until their SEND comes. */
 struct recipient_list {
@@ -40,9 +51,11 @@ struct job_target {
 struct job {
 	struct job *next, *previous;
 	struct relay *relay;
+	const struct job_asker *asker;
+	void *arg;			/* the asker's */
 	uint32_t id;			/* of queue's question */
 	uint32_t number;
-	int fd;
+	int fd;				/* the message, or -1 */
 	struct loop_timer deadline;
 	char destination[JOB_DESTINATION_MAX];
 	bool is_asked_for;
@@ -74,12 +87,12 @@ struct job {
 
 /*
  * Takes list and fd over. NULL without memory (list and fd are then gone
- * too). The caller calls job_begin.
+ * too, and nobody was told). The caller calls job_begin.
  */
 struct job *job_new(struct relay *relay, const struct relay_send *send,
-    struct recipient_list *list, int fd);
-/* May answer, and free it, from within. */
-void job_begin(struct job *job, uint32_t deadline_ms);
+    struct recipient_list *list, int fd, const struct job_asker *asker);
+/* It may take so long. May answer, and free it, from within. */
+void job_begin(struct job *job, uint32_t limit_ms);
 /* Nobody waits for it: connections are closed where they are. */
 void job_abandon(struct job *job);
 void recipient_list_free(struct recipient_list *list);

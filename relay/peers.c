@@ -9,6 +9,10 @@
 #include "relay.h"
 #include "sts.h"
 
+#define DEADLINE_MARGIN_MS 3000		/* before queue gives up on us */
+
+static const struct job_asker queue_asker;
+
 /* ---- recipients that were told ---- */
 
 static struct recipient_list **
@@ -75,6 +79,13 @@ list_take(struct relay *r, uint32_t job)
 
 /* ---- jobs ---- */
 
+static uint32_t
+limit_of(uint32_t deadline_ms)
+{
+	return deadline_ms > 2 * DEADLINE_MARGIN_MS ?
+	    deadline_ms - DEADLINE_MARGIN_MS : deadline_ms;
+}
+
 static bool
 on_send(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -91,22 +102,24 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 		recipient_list_free(list);
 		return false;
 	}
-	if (r->n_jobs >= RELAY_JOBS_MAX || r->is_stopping) {
+	if (r->n_jobs - r->n_probes >= RELAY_JOBS_MAX || r->is_stopping) {
 		recipient_list_free(list);
 		return true;		/* no answer: "unknown" */
 	}
-	job = job_new(r, &q, list, m->fd);
+	job = job_new(r, &q, list, m->fd, &queue_asker);
 	m->fd = -1;
 	if (job == NULL)
 		return true;
+	r->counts.jobs++;
 	job->id = m->id;
-	job_begin(job, m->deadline_ms);
+	job_begin(job, limit_of(m->deadline_ms));
 	return true;
 }
 
 static const struct channel_rule queue_rules[] = {
 	{ RELAY_RECIPIENT, CHANNEL_NO_FD, on_recipient },
 	{ RELAY_SEND, CHANNEL_WANTS_FD, on_send },
+	{ RELAY_PROBE, CHANNEL_NO_FD, relay_on_probe },
 };
 #define N_QUEUE_RULES (sizeof queue_rules / sizeof *queue_rules)
 
@@ -127,8 +140,8 @@ count(struct relay *r, const struct verdict *v)
 	r->counts.refused += v->code / 100 == 5;
 }
 
-void
-relay_tell_result(struct job *job, const struct errand_recipient *to)
+static void
+tell_result(struct job *job, const struct errand_recipient *to)
 {
 	struct relay *r = job->relay;
 	struct ipc_writer w;
@@ -149,15 +162,14 @@ relay_tell_result(struct job *job, const struct errand_recipient *to)
 	(void)channel_tell(r->queue, RELAY_RESULT, &w, -1);
 }
 
-void
-relay_answer(struct job *job, bool is_host_bad, const char *tls,
-    uint32_t delay_s)
+static void
+answer(struct job *job, bool is_host_bad)
 {
 	struct relay *r = job->relay;
 	struct ipc_writer w;
 	const struct relay_results a = { .job = job->number,
-		.is_host_bad = is_host_bad, .tls = slice_of(tls),
-		.delay_s = delay_s };
+		.is_host_bad = is_host_bad, .tls = slice_of(job->tls),
+		.delay_s = job->delay_s };
 
 	if (r->queue == NULL)
 		return;
@@ -165,6 +177,15 @@ relay_answer(struct job *job, bool is_host_bad, const char *tls,
 	put_relay_results(&w, &a);
 	(void)channel_answer(r->queue, job->id, RELAY_RESULTS, &w, -1);
 }
+
+static void
+gone(struct job *job)
+{
+	(void)job;
+}
+
+static const struct job_asker queue_asker = { .told = tell_result,
+	.answered = answer, .gone = gone };
 
 /* ---- coming and going ---- */
 

@@ -2,7 +2,8 @@
 /*
  * relay.c - the compartment that speaks SMTP to other hosts.
  *
- * It does: carry queue's messages to the next hop, and report what it said.
+ * It does: carry queue's messages to the next hop, and report what it said;
+ * ask there, for somebody who waits, whether a recipient would be taken.
  * It holds: outgoing TCP connections, and the message under way.
  * It can never: open a file, listen, reach a unix socket, start a program,
  * become another user. A relay that is taken over can read and change mail
@@ -89,7 +90,10 @@ relay_main(void)
 	relay_settings_read(r);
 	r->penalties = penalties_new();
 	r->report = tls_report_new();
-	if (r->penalties == NULL || r->report == NULL)
+	r->probe_cache = probe_cache_new();
+	r->probe_limits = probe_limits_new();
+	if (r->penalties == NULL || r->report == NULL ||
+	    r->probe_cache == NULL || r->probe_limits == NULL)
 		fatal("no memory");
 	enter_sandbox(r);
 	compartment_ready(&r->c);

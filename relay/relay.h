@@ -3,6 +3,7 @@
  * relay.h - what relay owns, for this folder only.
  *
  *	job		one RELAY_SEND: hosts, targets in their order, results
+ *	probe		one RELAY_PROBE: kept replies, limits, else a job
  *	connection	one socket with its dialogue; of a job, or idle
  *	penalties	hosts that were bad, and until when
  */
@@ -14,9 +15,12 @@
 #include "hosts.h"
 #include "job.h"
 #include "penalties.h"
+#include "probe_cache.h"
+#include "probe_limits.h"
 #include "tls_report.h"
 
 #define RELAY_JOBS_MAX 2000
+#define RELAY_PROBES_MAX 100		/* at a time; not among the jobs */
 #define RELAY_CONNECTIONS_MAX 1000
 #define RELAY_CONNECTIONS_PER_HOST 20
 #define RELAY_IDLE_MS 5000
@@ -36,6 +40,9 @@ struct relay_settings {
 struct relay_counts {
 	uint64_t jobs, connections, reused, delivered, deferred, refused;
 	uint64_t hosts_skipped, dane_off;
+	/* refused: of those that were asked; skipped: not asked at all */
+	uint64_t probes, probes_refused, probes_silent, probes_kept;
+	uint64_t probes_skipped;
 };
 
 struct relay {
@@ -45,8 +52,10 @@ struct relay {
 	struct tls_client *tls;
 	struct sts *sts;
 	struct channel *queue, *resolver, *store, *control;
-	struct job *jobs;
-	size_t n_jobs;
+	struct job *jobs;		/* with those of probes */
+	size_t n_jobs, n_probes;
+	struct probe_cache *probe_cache;
+	struct probe_limits *probe_limits;
 	struct recipient_list *lists;	/* told, waiting for their SEND */
 	size_t n_lists;
 	struct connection *connections;
@@ -76,10 +85,9 @@ bool relay_on_tls(struct channel *ch, struct ipc_message *m, void *arg);
 /* ---- peers.c ---- */
 void relay_on_peer(struct compartment *c, enum role role, uint16_t index,
     int fd);
-/* A recipient of a job is settled; all of them are. */
-void relay_tell_result(struct job *job,
-    const struct errand_recipient *recipient);
-void relay_answer(struct job *job, bool is_host_bad, const char *tls,
-    uint32_t delay_s);
+
+/* ---- probe.c ---- */
+/* RELAY_PROBE: queue's question. */
+bool relay_on_probe(struct channel *ch, struct ipc_message *m, void *arg);
 
 #endif

@@ -16,10 +16,14 @@ RELAY_SRCS = \
 	relay/own.c \
 	relay/peers.c \
 	relay/penalties.c \
+	relay/probe.c \
+	relay/probe_cache.c \
+	relay/probe_limits.c \
 	relay/relay.c \
 	relay/response.c \
 	relay/settings.c \
 	relay/seven_bit.c \
+	relay/smart_host.c \
 	relay/status.c \
 	relay/sts.c \
 	relay/sts_entries.c \

@@ -47,6 +47,13 @@ put_status(struct buf *to, const struct relay *r)
 	    penalties_count(r->penalties, loop_now_us(r->c.loop)),
 	    (unsigned long long)n->hosts_skipped,
 	    (unsigned long long)n->dane_off);
+	(void)buf_printf(to, " probes=%llu probes_now=%zu probes_refused=%llu "
+	    "probes_silent=%llu probes_kept=%llu probes_skipped=%llu",
+	    (unsigned long long)n->probes, r->n_probes,
+	    (unsigned long long)n->probes_refused,
+	    (unsigned long long)n->probes_silent,
+	    (unsigned long long)n->probes_kept,
+	    (unsigned long long)n->probes_skipped);
 	tls_report_put_sums(to, r->report);
 }
 

@@ -59,6 +59,7 @@ struct body_header {
 	unsigned n_received;		/* hops */
 	bool has_date;
 	bool has_message_id;
+	bool may_be_bounce;		/* report.h: report_is_hint */
 	bool has_results;		/* Authentication-Results, anybody's */
 	bool has_many_delivered_to;	/* more than are remembered: a loop */
 	struct buf delivered_to;	/* values, one a line */

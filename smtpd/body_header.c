@@ -6,6 +6,7 @@
  */
 #include "body.h"
 #include "header.h"
+#include "report.h"
 
 static void
 header_note_loops(struct body_header *header, const struct header_facts *facts)
@@ -41,6 +42,8 @@ body_header_read(struct body *b, struct slice text, bool is_whole)
 		if (header_is(&field, "Authentication-Results") ||
 		    header_is(&field, "Received-SPF"))
 			b->header.has_results = true;
+		if (report_is_hint(field.name, field.value))
+			b->header.may_be_bounce = true;
 		if (!header_changes_on_retry(&field))
 			digest_update(b->digest, text.data + field.offset,
 			    field.size);

@@ -291,8 +291,7 @@ checks_hello(struct session *s)
 	bool is_first = s->checks == NULL;
 
 	checks_free(s);
-	if (!is_wanted(s, JUDGE_HELO) && !is_wanted(s, JUDGE_MAIL) &&
-	    !is_wanted(s, JUDGE_RCPT) && !is_wanted(s, JUDGE_DATA))
+	if (s->is_self_test || session_is_own(s))
 		return;
 	s->checks = calloc(1, sizeof *s->checks);
 	if (s->checks == NULL)
@@ -327,8 +326,7 @@ checks_mail(struct session *s, const struct address *sender, finish_fn *then)
 {
 	struct checks *c = s->checks;
 
-	if (c == NULL && !is_wanted(s, JUDGE_MAIL) &&
-	    !is_wanted(s, JUDGE_RCPT) && !is_wanted(s, JUDGE_DATA))
+	if (s->is_self_test || session_is_own(s))
 		return then(s);
 	if (c == NULL || checks_tell_sender(s, sender) < 0)
 		return stage_unknown(s, JUDGE_MAIL);
@@ -370,22 +368,19 @@ data_after_hello(struct session *s)
 }
 
 /*
- * With every check off a message may still have results in our name, and
- * readers would believe them: policy cuts them.
+ * With every check off a message may still have results in our name, which
+ * readers would believe: policy cuts them. And it may be a bounce.
  */
 bool
 checks_data_are_wanted(struct session *s)
 {
+	const struct transaction *tx = s->tx;
+
 	if (is_wanted(s, JUDGE_DATA))
 		return true;
-	if (s->is_self_test || !s->tx->body.header.has_results)
-		return false;
-	if (s->checks != NULL)
-		return true;
-	s->checks = calloc(1, sizeof *s->checks);
-	if (s->checks != NULL && checks_tell_connection(s) < 0)
-		checks_free(s);
-	return true;
+	return !s->is_self_test && !session_is_own(s) &&
+	    (tx->body.header.has_results || tx->body.header.may_be_bounce ||
+	    tx->reverse_path[0] == '\0');
 }
 
 enum step
@@ -398,7 +393,8 @@ checks_data(struct session *s, finish_fn *then)
 	c = s->checks;
 	if (c == NULL)
 		return stage_unknown(s, JUDGE_DATA);
-	facts_free(&c->own);
+	if (checks_tell_tag(s) < 0)
+		return stage_unknown(s, JUDGE_DATA);
 	if (!c->run.is_running)
 		return run_begin(s, JUDGE_DATA, then);
 	c->mail_then = then;
@@ -422,8 +418,10 @@ checks_accepted(struct session *s)
 {
 	struct slice rest, key;
 
-	if (s->checks == NULL || s->tx->is_junk ||
-	    s->tx->changes.disposal != DISPOSAL_NONE)
+	if (s->checks == NULL)
+		return;
+	checks_take_proof(s);
+	if (s->tx->is_junk || s->tx->changes.disposal != DISPOSAL_NONE)
 		return;
 	rest = buf_slice(&s->checks->if_accepted);
 	while (rest.size > 0) {
@@ -451,6 +449,7 @@ checks_end_transaction(struct session *s)
 		return;
 	if (checks_are_awaited(s))
 		run_clear(s);
+	checks_drop_claims(s);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);
 	buf_free(&s->checks->if_accepted);
@@ -462,6 +461,7 @@ checks_free(struct session *s)
 	if (s->checks == NULL)
 		return;
 	run_clear(s);
+	checks_drop_claims(s);
 	facts_free(&s->checks->connection);
 	facts_free(&s->checks->transaction);
 	facts_free(&s->checks->own);

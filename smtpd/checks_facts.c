@@ -103,6 +103,26 @@ checks_tell_recipient(struct session *s, bool is_exempt)
 	return tell(f, FACT_IS_EXEMPT, is_exempt ? "1" : "0", error);
 }
 
+int
+checks_tell_tag(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	struct facts *f = &s->checks->own;
+	char key[ADDRESS_TEXT_MAX + 1];
+	struct address rcpt;
+	int error;
+
+	facts_free(f);
+	error = tell(f, FACT_IS_TAGGED, tx->has_tag ? "1" : "0", 0);
+	if (tx->n_recipients != 1 || address_parse(&rcpt,
+	    slice_of(tx->recipients->address), ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL | ADDRESS_ALLOW_BARE_LOCAL) !=
+	    ADDRESS_OK)
+		return error;
+	address_write_key(key, &rcpt);
+	return tell(f, FACT_RECIPIENT_KEY, key, error);
+}
+
 /* ---- asked ---- */
 
 static uint32_t
@@ -179,6 +199,8 @@ checks_ask(struct session *s, const struct fact *wanted, uint32_t deadline_ms)
 		return ask_dns(s, wanted, deadline_ms);
 	if (wanted->kind == FACT_GREYLIST)
 		return ask_greylist(s, wanted);
+	if (wanted->kind == FACT_PROOF || wanted->kind == FACT_TRACE)
+		return checks_ask_proof(s, wanted, deadline_ms);
 	return ask_seen(s, wanted->key, false);
 }
 
@@ -211,6 +233,8 @@ write_value(struct buf *value, const struct fact *wanted,
 		    a->as.grey.state : GREY_UNKNOWN]);
 		if (a->is_known && a->as.grey.wait_s > 0)
 			(void)buf_printf(value, " %u", a->as.grey.wait_s);
+	} else if (wanted->kind != FACT_SEEN) {
+		checks_write_proof(value, wanted, a);
 	} else if (!a->is_known || a->as.seen.state == SEEN_UNKNOWN) {
 		(void)buf_puts(value, "unknown");
 	} else if (a->as.seen.state == SEEN_BEFORE) {
@@ -256,6 +280,12 @@ static const char *const dns_words[] = {
 	[DNS_NO_NAME] = "no such name", [DNS_FAILED] = "no answer",
 };
 
+static const char *const proof_words[PROOF_STATE_COUNT] = {
+	[PROOF_UNKNOWN] = "cannot tell", [PROOF_NONE] = "not sent",
+	[PROOF_GOOD] = "sent", [PROOF_USED] = "reported on before",
+	[PROOF_BUSY] = "being reported on",
+};
+
 static const char *
 kind_word(enum fact_kind kind)
 {
@@ -272,6 +302,10 @@ kind_word(enum fact_kind kind)
 		return "PTR ";
 	case FACT_GREYLIST:
 		return "greylist ";
+	case FACT_PROOF:
+		return "ledger ";
+	case FACT_TRACE:
+		return "trace ";
 	default:
 		return "seen ";
 	}
@@ -286,6 +320,10 @@ answer_word(const struct fact *wanted, const struct answer *a)
 		return "no answer";
 	if (wanted->kind == FACT_GREYLIST)
 		return grey_words[a->as.grey.state];
+	if (wanted->kind == FACT_PROOF)
+		return proof_words[a->as.proof.state];
+	if (wanted->kind == FACT_TRACE)
+		return a->as.is_ok ? "ours" : "not ours";
 	if (wanted->kind == FACT_SEEN)
 		return a->as.seen.state == SEEN_BEFORE ? "before" :
 		    a->as.seen.state == SEEN_NEVER ? "never" : "unknown";

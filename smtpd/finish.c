@@ -226,8 +226,6 @@ finish_commit(struct session *s)
 		return copies_undo(s, finish_gone);
 	if (transaction_time_left_ms(s->tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
-	if (!s->tx->has_prepared)
-		return submit_commit(s, finish_delivered);
 	return session_ask(s, &q, commit_answered);
 }
 
@@ -335,8 +333,11 @@ finish_hand_out(struct transaction *tx)
 static enum step
 finish_no_copies(struct session *s)
 {
-	return submit_is_for_queue(s->tx) ?
-	    submit_prepare(s, finish_commit) : finish_delivered(s);
+	if (!submit_is_for_queue(s->tx))
+		return finish_delivered(s);
+	if (client_is_gone(s))
+		return copies_undo(s, finish_gone);
+	return submit_take(s, finish_delivered);
 }
 
 enum step
@@ -419,7 +420,6 @@ prepare_answered(struct session *s, struct answer *a)
 		return finish_refuse(s, REPLY_NOT_PREPARED);
 	if (outcome->n_failures > 0 && !tx->is_each)
 		return finish_failed(s, outcome, REPLY_NOT_PREPARED);
-	tx->has_prepared = true;
 	if (outcome->n_failures == 0)
 		return submit_prepare(s, copies_intend);
 	if (prdr_note_failures(tx, outcome) == 0)

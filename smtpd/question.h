@@ -47,6 +47,8 @@ struct question {
 		const struct route_ask *route;
 		const struct probe_ask *probe;
 		const struct failure *failure;
+		const struct proof_ask *proof;	/* and TAKE */
+		const struct vault_trace *trace_check;
 		const struct prepare_ask *prepare;	/* and DELIVER */
 		const struct record_begin *records;
 		struct judge_question *judge;
@@ -62,13 +64,14 @@ struct question {
 		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
 		const struct queue_members *queue_members;
-		struct slice octets;	/* TRACE */
+		const struct queue_probe *hop;
+		struct slice octets;	/* TRACE, TAG_CHECK */
 		const struct vault_dkim *dkim;
 		struct auth_question *auth_step;	/* and FORGET */
 		const struct auth_peer *auth_peer;
 		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
 					 * CONFIRM, END, QUEUE_COMMIT,
-					 * QUEUE_ABORT */
+					 * QUEUE_ABORT, PROOF_DROP */
 	} as;
 };
 
@@ -92,9 +95,12 @@ struct answer {
 		struct judge_answer judge;
 		struct slice octets;	/* DNS: put_dns_answer's form; TRACE */
 		enum may_answer may;
-		bool is_ok;		/* QUEUE_OWN */
+		bool is_ok;		/* QUEUE_OWN, TRACE_CHECK */
 		struct queue_prepared queued;
+		struct hop_reply hop;
 		struct vault_dkim_signed dkim;
+		struct vault_tag_checked tag;
+		struct proof_answer proof;
 		struct auth_answer auth;
 		struct grey_answer grey;
 		struct seen_answer seen;

@@ -30,8 +30,12 @@ enum question_kind {
 	QUESTION_QUEUE,		/* queue -> answer.as.queued */
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
 	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
+	QUESTION_HOP,		/* queue -> answer.as.hop */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
+	QUESTION_PROOF,		/* store -> answer.as.proof */
+	QUESTION_TRACE_CHECK,	/* vault -> answer.as.is_ok */
+	QUESTION_TAG_CHECK,	/* vault -> answer.as.tag */
 	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
 	/* told */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
@@ -40,6 +44,8 @@ enum question_kind {
 	QUESTION_CONFIRM,	/* store: the client has read the reply */
 	QUESTION_END,		/* store: it may not have */
 	QUESTION_FAILED,	/* store: remember this recipient's failure */
+	QUESTION_PROOF_TAKE,	/* store: the bounce was delivered */
+	QUESTION_PROOF_DROP,	/* store: the transaction's claims */
 	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUEUE */
 	QUESTION_QUEUE_MEMBERS,	/* queue: a list of the next QUEUE */

@@ -27,9 +27,34 @@ put_judge(struct ipc_writer *w, const struct judge_question *q)
 	put_judge_ask(w, &ask);
 }
 
+/* Those to queue. */
+static bool
+put_to_queue(struct ipc_writer *w, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_QUEUE:
+		put_queue_prepare(w, q->as.queue);
+		break;
+	case QUESTION_QUEUE_RECIPIENT:
+		put_queue_recipient(w, q->as.queue_recipient);
+		break;
+	case QUESTION_QUEUE_MEMBERS:
+		put_queue_members(w, q->as.queue_members);
+		break;
+	case QUESTION_QUEUE_OWN:
+		put_voucher(w, q->as.voucher);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 void
 question_put(struct ipc_writer *w, const struct question *q)
 {
+	if (put_to_queue(w, q))
+		return;
 	switch (q->kind) {
 	case QUESTION_ROUTE:
 		put_route_ask(w, q->as.route);
@@ -70,20 +95,19 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_MAY:
 		put_may_ask(w, q->as.may);
 		break;
-	case QUESTION_QUEUE:
-		put_queue_prepare(w, q->as.queue);
-		break;
-	case QUESTION_QUEUE_RECIPIENT:
-		put_queue_recipient(w, q->as.queue_recipient);
-		break;
-	case QUESTION_QUEUE_MEMBERS:
-		put_queue_members(w, q->as.queue_members);
-		break;
-	case QUESTION_QUEUE_OWN:
-		put_voucher(w, q->as.voucher);
+	case QUESTION_HOP:
+		put_queue_probe(w, q->as.hop);
 		break;
 	case QUESTION_TRACE:
+	case QUESTION_TAG_CHECK:
 		ipc_put_slice(w, q->as.octets);
+		break;
+	case QUESTION_TRACE_CHECK:
+		put_vault_trace(w, q->as.trace_check);
+		break;
+	case QUESTION_PROOF:
+	case QUESTION_PROOF_TAKE:
+		put_proof_ask(w, q->as.proof);
 		break;
 	case QUESTION_DKIM:
 		put_vault_dkim(w, q->as.dkim);
@@ -174,7 +198,13 @@ get_queued(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
-get_list(struct ipc_reader *r, struct answer *a)
+get_hop(struct ipc_reader *r, struct answer *a)
+{
+	return get_hop_reply(r, &a->as.hop);
+}
+
+static bool
+get_yes_or_no(struct ipc_reader *r, struct answer *a)
 {
 	uint8_t is_ok = ipc_get_u8(r);
 
@@ -193,6 +223,18 @@ static bool
 get_dkim(struct ipc_reader *r, struct answer *a)
 {
 	return get_vault_dkim_signed(r, &a->as.dkim);
+}
+
+static bool
+get_tag(struct ipc_reader *r, struct answer *a)
+{
+	return get_vault_tag_checked(r, &a->as.tag);
+}
+
+static bool
+get_proof(struct ipc_reader *r, struct answer *a)
+{
+	return get_proof_answer(r, &a->as.proof);
 }
 
 static bool
@@ -233,7 +275,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
 	    get_code },
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
-	    get_list },
+	    get_yes_or_no },
+	[QUESTION_HOP] = { ROLE_QUEUE, QUEUE_PROBE, QUEUE_PROBED, get_hop },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
 	[QUESTION_QUEUE_MEMBERS] = { ROLE_QUEUE, QUEUE_MEMBERS, 0, NULL },
 	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
@@ -244,6 +287,13 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_trace },
 	[QUESTION_DKIM] = { ROLE_VAULT, VAULT_DKIM, VAULT_DKIM_SIGNED,
 	    get_dkim },
+	[QUESTION_TAG_CHECK] = { ROLE_VAULT, VAULT_TAG_CHECK,
+	    VAULT_TAG_CHECKED, get_tag },
+	[QUESTION_TRACE_CHECK] = { ROLE_VAULT, VAULT_TRACE_CHECK,
+	    VAULT_TRACE_CHECKED, get_yes_or_no },
+	[QUESTION_PROOF] = { ROLE_STORE, PROOF_ASK, PROOF_ANSWER, get_proof },
+	[QUESTION_PROOF_TAKE] = { ROLE_STORE, PROOF_TAKE, 0, NULL },
+	[QUESTION_PROOF_DROP] = { ROLE_STORE, PROOF_DROP, 0, NULL },
 	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
 	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
@@ -260,6 +310,9 @@ question_transaction(const struct question *q)
 	case QUESTION_PREPARE:
 	case QUESTION_DELIVER:
 		return q->as.prepare->transaction;
+	case QUESTION_PROOF:
+	case QUESTION_PROOF_TAKE:
+		return q->as.proof->transaction;
 	case QUESTION_RECORDS:
 		return q->as.records->transaction;
 	case QUESTION_WITHDRAW:
@@ -278,7 +331,10 @@ question_transaction(const struct question *q)
 	case QUESTION_AUTH_STEP:
 	case QUESTION_AUTH_FORGET:
 	case QUESTION_QUEUE_OWN:
+	case QUESTION_HOP:
 	case QUESTION_TRACE:
+	case QUESTION_TAG_CHECK:
+	case QUESTION_TRACE_CHECK:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:
 	case QUESTION_FAILURE:

@@ -2,7 +2,8 @@
 /*
  * RCPT, the whole story:
  *
- *	cmd_rcpt -> [FAILURE: has it failed by itself lately?] -> ROUTE: who is
+ *	cmd_rcpt -> [tag: is it one of ours? (rcpt_bounce.c)]
+ *	-> [FAILURE: has it failed by itself lately?] -> ROUTE: who is
  *	that? -> [checks] -> PROBE: can its mailboxes take it, now frozen?
  *	-> 250
  *
@@ -30,6 +31,7 @@
 #define PROBE_DEADLINE_MS 20000
 #define FAILURE_DEADLINE_MS 5000
 
+static enum step rcpt_untagged(struct session *s);
 static enum step rcpt_routed(struct session *s, struct answer *a);
 static enum step rcpt_probed(struct session *s, struct answer *a);
 static enum step rcpt_join(struct session *s);
@@ -173,8 +175,17 @@ cmd_rcpt(struct session *s, struct slice argument)
 	limit = rcpt_rate(s);
 	if (limit != REPLY_COUNT)
 		return session_reply(s, limit);
-	if (rcpt_is_there(tx))
+	return rcpt_untag(s, rcpt_untagged);
+}
+
+/* From here on the recipient is known by its plain address. */
+static enum step
+rcpt_untagged(struct session *s)
+{
+	if (rcpt_is_there(s->tx))
 		return session_reply(s, REPLY_RCPT_OK);
+	if (rcpt_is_second_of_bounce(s))
+		return session_reply(s, REPLY_ONE_BOUNCE);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
 	return rcpt_ask_route(s, rcpt_routed);
@@ -294,6 +305,7 @@ rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 static enum step
 rcpt_add(struct session *s, enum route_kind kind)
 {
+	bool has_tag = s->tx->rcpt_has_tag;
 	int error = transaction_accept(s->tx, kind);
 
 	transaction_drop_rcpt(s->tx);
@@ -304,6 +316,7 @@ rcpt_add(struct session *s, enum route_kind kind)
 	if (error < 0)
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	s->phase = PHASE_RCPT;
+	s->tx->has_tag |= has_tag;
 	if (!session_is_own(s))
 		limits_note_recipient(s->settings->limits, s->client, false);
 	return session_reply(s, REPLY_RCPT_OK);
@@ -331,6 +344,7 @@ rcpt_routed(struct session *s, struct answer *a)
 {
 	const struct route_answer *route = &a->as.route;
 	struct transaction *tx = s->tx;
+	bool is_exempt;
 
 	FAULT_STEP("smtpd.after-route");
 	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
@@ -346,6 +360,9 @@ rcpt_routed(struct session *s, struct answer *a)
 		return rcpt_unknown(s, route);
 	if (route->kind == ROUTE_LIST && !session_is_own(s))
 		return session_reply(s, REPLY_LIST_FROM_OUTSIDE);
+	is_exempt = route->is_exempt || rcpt_is_exempt(&tx->rcpt);
+	if (!is_exempt && rcpt_needs_tag(s))
+		return session_reply(s, REPLY_UNTAGGED);
 	if (!fate_joins(&tx->fate, route->kind))
 		return session_reply(s, REPLY_OTHER_FATE);
 	tx->rcpt_is_discarded = route->kind == ROUTE_DISCARD;
@@ -355,8 +372,7 @@ rcpt_routed(struct session *s, struct answer *a)
 	}
 	if (route->kind == ROUTE_LIST)
 		return submit_list(s, rcpt_checked);
-	return checks_rcpt(s, route->is_exempt || rcpt_is_exempt(&tx->rcpt),
-	    rcpt_checked);
+	return checks_rcpt(s, is_exempt || rcpt_is_proven(s), rcpt_checked);
 }
 
 /* Deliver froze a route that does not join after all. */

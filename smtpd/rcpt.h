@@ -9,6 +9,19 @@
 
 #include "transaction.h"
 
+/*
+ * Has the recipient a tag of ours? One that is valid is taken off, and then
+ * goes on; others are refused. Of another site, or of a key that we do not
+ * know: none (rcpt_bounce.c).
+ */
+enum step rcpt_untag(struct session *s, finish_fn *then);
+/* A bounce returns the mail of one sender (RFC 5321 4.5.5). */
+bool rcpt_is_second_of_bounce(const struct session *s);
+/* It is a bounce to one of ours, and untagged_bounces = refuse. */
+bool rcpt_needs_tag(const struct session *s);
+/* It is a bounce with a valid tag. */
+bool rcpt_is_proven(const struct session *s);
+
 /* Who is that? Strings are the transaction's. */
 struct route_ask rcpt_question(const struct session *s);
 enum step rcpt_ask_route(struct session *s, session_answered_fn *answered);

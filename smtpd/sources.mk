@@ -9,6 +9,7 @@ SMTPD_SRCS = \
 	smtpd/checks.c \
 	smtpd/checks_end.c \
 	smtpd/checks_facts.c \
+	smtpd/checks_proof.c \
 	smtpd/connection.c \
 	smtpd/copies.c \
 	smtpd/data.c \
@@ -35,6 +36,7 @@ SMTPD_SRCS = \
 	smtpd/prdr.c \
 	smtpd/question_wire.c \
 	smtpd/rcpt.c \
+	smtpd/rcpt_bounce.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
 	smtpd/scan_step.c \
@@ -45,6 +47,7 @@ SMTPD_SRCS = \
 	smtpd/smtpd.c \
 	smtpd/starttls.c \
 	smtpd/submit.c \
+	smtpd/submit_hop.c \
 	smtpd/submit_list.c \
 	smtpd/submit_message.c \
 	smtpd/submit_queue.c \

@@ -5,6 +5,7 @@
  *
  *	MAIL  who is it? may he write as this address?	submit.c
  *	RCPT  elsewhere? does that domain take mail?	submit_rcpt.c
+ *	      does its host take that recipient?	submit_hop.c
  *	      a list with members elsewhere?		submit_list.c
  *	data  whose From is it? complete the header	submit_message.c
  *	      sign it, put our trace on top		submit_sign.c
@@ -45,6 +46,8 @@ enum step submit_ask_may(struct session *s, struct slice address,
 
 /* tx->rcpt is in no domain of ours: does its domain take mail? */
 enum step submit_rcpt(struct session *s);
+/* With probe: ask the next hop; refuses, or goes on in then. */
+enum step submit_ask_hop(struct session *s, session_then_fn *then);
 
 /* tx->rcpt is a list: its members elsewhere are kept, then it goes on. */
 enum step submit_list(struct session *s, session_then_fn *then);
@@ -66,6 +69,8 @@ bool submit_is_for_queue(const struct transaction *tx);
 bool submit_goes_elsewhere(const struct transaction *tx);
 /* All local copies are prepared, or there are none. */
 enum step submit_prepare(struct session *s, session_then_fn *then);
+/* There are none: both steps at once. */
+enum step submit_take(struct session *s, session_then_fn *then);
 /* All local copies are in new/, or there are none. */
 enum step submit_commit(struct session *s, session_then_fn *then);
 /* The transaction ends: queue forgets what it has not committed. */

@@ -9,6 +9,10 @@
  *	                                                     QUEUE_COMMIT
  *	                                                     (queue) 250
  *
+ * A message without local copies has nobody to agree with:
+ *
+ *	client still there? --> QUEUE, which commits it, too --> 250
+ *
  * A crash here, or at queue, before QUEUE_COMMIT has reached the disk leaves
  * nothing to send: the end of the channel aborts. Between COMMIT and
  * QUEUE_COMMIT local copies are in new/ and the client hears 451: their
@@ -118,18 +122,28 @@ queue_answered(struct session *s, struct answer *a)
 	return s->tx->then(s);
 }
 
+/* After it nothing can fail, as after COMMIT. */
+static enum step
+queue_taken(struct session *s, struct answer *a)
+{
+	if (a->is_known && a->as.queued.verdict.code == 0)
+		s->tx->is_at_queue = false;
+	return queue_answered(s, a);
+}
+
 /* Who waits for his 250 waits for a DSN of success only so long. */
 static uint32_t
-queue_deadline_ms(const struct transaction *tx)
+queue_deadline_ms(const struct transaction *tx, bool is_alone)
 {
-	uint32_t left_ms = transaction_time_left_ms(tx);
+	uint32_t left_ms = is_alone ? COMMIT_DEADLINE_MS :
+	    transaction_time_left_ms(tx);
 
 	return submit_goes_elsewhere(tx) || left_ms < REPORT_DEADLINE_MS ?
 	    left_ms : REPORT_DEADLINE_MS;
 }
 
 static enum step
-queue_ask(struct session *s, uint16_t n_recipients)
+queue_ask(struct session *s, uint16_t n_recipients, bool is_alone)
 {
 	const struct transaction *tx = s->tx;
 	struct queue_prepare ask = {
@@ -141,16 +155,17 @@ queue_ask(struct session *s, uint16_t n_recipients)
 		.is_8bit = tx->params.body == COMMAND_BODY_8BITMIME,
 		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,
 		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0,
+		.is_alone = is_alone,
 		.message_size = tx->message_bytes,
 		.n_recipients = n_recipients, .n_lists = tx->n_lists,
 	};
 	struct question q = { .kind = QUESTION_QUEUE, .fd = tx->message_fd,
-		.deadline_ms = queue_deadline_ms(tx),
+		.deadline_ms = queue_deadline_ms(tx, is_alone),
 		.as.queue = &ask };
 
-	if (q.deadline_ms == 0)
+	if (transaction_time_left_ms(tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
-	return session_ask(s, &q, queue_answered);
+	return session_ask(s, &q, is_alone ? queue_taken : queue_answered);
 }
 
 enum step
@@ -162,7 +177,17 @@ submit_prepare(struct session *s, session_then_fn *then)
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
 	submit_tell_lists(s);
-	return queue_ask(s, tell_recipients(s));
+	return queue_ask(s, tell_recipients(s), false);
+}
+
+enum step
+submit_take(struct session *s, session_then_fn *then)
+{
+	FAULT_STEP("smtpd.before-queue");
+	s->tx->then = then;
+	s->tx->is_at_queue = true;
+	submit_tell_lists(s);
+	return queue_ask(s, tell_recipients(s), true);
 }
 
 /* ---- commit ---- */

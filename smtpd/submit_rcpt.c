@@ -2,11 +2,11 @@
 /*
  * A recipient elsewhere, see submit.h:
  *
- *	MX -> [none: A -> AAAA] -> milters -> 250, for queue
+ *	MX -> [none: A -> AAAA] -> [probe] -> milters -> 250, for queue
  *
  * What is sure to fail is refused now, in the user's own program. Where DNS
- * is silent the message is taken: it is our own user's, it can be tried
- * again, and if it fails its bounce comes home.
+ * is silent the message is taken, and no next hop is asked: it is our own
+ * user's, it can be tried again, and if it fails its bounce comes home.
  */
 #include "commands.h"
 #include "dns.h"
@@ -47,6 +47,12 @@ static enum step
 remote_takes_mail(struct session *s)
 {
 	return milters_rcpt(s, remote_add);
+}
+
+static enum step
+remote_has_host(struct session *s)
+{
+	return submit_ask_hop(s, remote_takes_mail);
 }
 
 static enum step
@@ -92,7 +98,7 @@ mx_answered(struct session *s, struct answer *a)
 	case DNS_OK:
 		if (is_null_mx(&dns))
 			return remote_refuse(s, REPLY_NULL_MX);
-		return remote_takes_mail(s);
+		return remote_has_host(s);
 	case DNS_NO_NAME:
 		note_told("DNS: no such name");
 		return remote_refuse(s, REPLY_NO_DOMAIN);
@@ -112,7 +118,7 @@ a_answered(struct session *s, struct answer *a)
 
 	if (status == DNS_NO_DATA || status == DNS_NO_NAME)
 		return remote_ask(s, DNS_AAAA, aaaa_answered);
-	return remote_takes_mail(s);
+	return status == DNS_OK ? remote_has_host(s) : remote_takes_mail(s);
 }
 
 static enum step
@@ -121,7 +127,9 @@ aaaa_answered(struct session *s, struct answer *a)
 	static struct dns_answer dns;	/* large */
 	enum dns_status status = remote_answer(s, a, &dns);
 
-	if (status == DNS_OK || status == DNS_FAILED)
+	if (status == DNS_OK)
+		return remote_has_host(s);
+	if (status == DNS_FAILED)
 		return remote_takes_mail(s);
 	note_told("DNS: neither MX nor address");
 	return remote_refuse(s, REPLY_NO_DOMAIN);
@@ -139,6 +147,6 @@ enum step
 submit_rcpt(struct session *s)
 {
 	if (!is_asked_about(s))
-		return remote_takes_mail(s);
+		return remote_has_host(s);
 	return remote_ask(s, DNS_MX, mx_answered);
 }

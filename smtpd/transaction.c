@@ -40,6 +40,7 @@ transaction_drop_rcpt(struct transaction *tx)
 	free(tx->rcpt_orcpt);
 	tx->rcpt_orcpt = NULL;
 	tx->rcpt_notify = 0;
+	tx->rcpt_has_tag = false;
 }
 
 static void

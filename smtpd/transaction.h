@@ -49,7 +49,6 @@ struct transaction {
 	bool is_finishing;
 	bool is_each;			/* PRDR: each recipient by itself */
 	bool is_whole;			/* DELIVER, in one step */
-	bool has_prepared;		/* deliver has copies in tmp/ */
 	bool is_committed;
 	bool is_delivering;		/* DELIVER is out */
 	bool is_cancelled;		/* ... and the client has left */
@@ -71,23 +70,24 @@ struct transaction {
 	unsigned n_asked;		/* of these, in the last message */
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
-	/* once directory has said yes, or who is on a list */
-	finish_fn *after_may, *after_members;
-	/* of the From field: one address a line, and the one asked about */
-	struct buf authors;
+	finish_fn *after_may, *after_members;	/* directory has answered */
+	struct buf authors;		/* of the From field, one a line */
 	size_t at_author;
-	struct slice author;
+	struct slice author;		/* the one asked about */
 	struct signing *signing;	/* of submit_sign.c, or NULL */
 	finish_fn *then;		/* all is undone, or queue answered */
 	enum reply_name reply;
 	struct verdict *refusal;
 	const char *refusal_check;	/* who decided; NULL: delivery */
 	struct noted *noted;		/* what it was decided on */
+	int64_t hop_us;			/* waited for next hops' replies */
+	bool has_tag;			/* a recipient had a valid one */
 	/* the RCPT under way */
-	struct address rcpt;
-	bool rcpt_is_discarded;
+	struct address rcpt;		/* its tag taken off */
+	bool rcpt_has_tag, rcpt_is_discarded;
 	unsigned rcpt_notify;
 	char *rcpt_orcpt;		/* owned, or NULL */
+	finish_fn *after_hop;		/* the next hop has not refused it */
 	struct slice rcpt_sealed, rcpt_members;	/* owned (recipient.h) */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };
@@ -105,7 +105,7 @@ void transaction_end(struct session *s);
  * -EMSGSIZE: too many routes for one transaction.
  */
 int transaction_accept(struct transaction *tx, enum route_kind kind);
-/* The same for one elsewhere: queue takes it. 0, -ENOMEM. */
+/* One elsewhere: queue takes it. 0, -ENOMEM. */
 int transaction_accept_remote(struct transaction *tx);
 /* Take the recipient at this place out again, at deliver too. */
 void transaction_remove(struct session *s, uint16_t at);

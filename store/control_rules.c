@@ -133,6 +133,7 @@ const struct channel_rule store_control_rules[] = {
 	{ WHY_ASK, CHANNEL_NO_FD, on_why_ask },
 	{ GREY_ASK, CHANNEL_NO_FD, store_on_grey_ask },
 	{ SEEN_ASK, CHANNEL_NO_FD, store_on_seen_ask },
+	{ PROOF_ASK, CHANNEL_NO_FD, store_on_proof_ask },
 };
 const size_t store_n_control_rules =
     sizeof store_control_rules / sizeof *store_control_rules;

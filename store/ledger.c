@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "address.h"
 #include "big_endian.h"
 #include "ledger.h"
 
@@ -56,23 +57,29 @@ make_half(struct ledger *ledger, const char *purpose, struct slice text,
 }
 
 static int
-make_key(struct ledger *ledger, struct slice message_id,
-    struct slice recipient, uint8_t key[2 * HALF])
+make_lower_half(struct ledger *ledger, struct slice address, uint8_t *to)
 {
 	char lower[ASK_ADDRESS_MAX];
-	int error = make_half(ledger, "ledger message", message_id, key);
 
-	if (!slice_copy(lower, sizeof lower, recipient))
+	if (!slice_copy(lower, sizeof lower, address))
 		return -EINVAL;
 	for (char *c = lower; *c != '\0'; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c += 'a' - 'A';
-	return error ? error : make_half(ledger, "ledger recipient",
-	    slice_of(lower), key + HALF);
+	return make_half(ledger, "ledger recipient", slice_of(lower), to);
 }
 
 static int
-put_found(struct ledger *ledger, const uint8_t key[2 * HALF],
+make_key(struct ledger *ledger, struct slice message_id,
+    struct slice recipient, uint8_t key[LEDGER_KEY_SIZE])
+{
+	int error = make_half(ledger, "ledger message", message_id, key);
+
+	return error ? error : make_lower_half(ledger, recipient, key + HALF);
+}
+
+static int
+put_found(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
     const struct ledger_found *found)
 {
 	char value[KV_VALUE_MAX];
@@ -82,11 +89,11 @@ put_found(struct ledger *ledger, const uint8_t key[2 * HALF],
 	if (size > sizeof value)
 		return -EINVAL;
 	big_endian_put((uint8_t *)value, found->time_s, 8);
-	value[8] = found->is_reported;
+	value[8] = (char)found->reports;
 	memcpy(value + FIXED, found->queue_id, id);
 	memcpy(value + FIXED + id, found->sender, strlen(found->sender));
 	return kv_put(ledger->table,
-	    (struct slice){ (const char *)key, 2 * HALF },
+	    (struct slice){ (const char *)key, LEDGER_KEY_SIZE },
 	    (struct slice){ value, size },
 	    (int64_t)found->time_s + LEDGER_LIFE_S);
 }
@@ -95,7 +102,7 @@ int
 ledger_put(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	struct ledger_found found = { .time_s = entry->time_s };
-	uint8_t key[2 * HALF];
+	uint8_t key[LEDGER_KEY_SIZE];
 	int error = make_key(ledger, entry->message_id, entry->recipient,
 	    key);
 
@@ -107,14 +114,14 @@ ledger_put(struct ledger *ledger, const struct ledger_entry *entry)
 }
 
 static int
-get_found(struct ledger *ledger, const uint8_t key[2 * HALF],
+get_found(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
     struct ledger_found *found)
 {
 	char value[KV_VALUE_MAX];
 	struct slice rest;
 	size_t size, id;
 	int error = kv_get(ledger->table,
-	    (struct slice){ (const char *)key, 2 * HALF }, value,
+	    (struct slice){ (const char *)key, LEDGER_KEY_SIZE }, value,
 	    sizeof value, &size);
 
 	if (error)
@@ -124,7 +131,7 @@ get_found(struct ledger *ledger, const uint8_t key[2 * HALF],
 	rest = (struct slice){ value + FIXED, size - FIXED };
 	id = slice_find(rest, '\0');
 	found->time_s = big_endian_get((const uint8_t *)value, 8);
-	found->is_reported = value[8] != 0;
+	found->reports = (uint8_t)value[8];
 	if (id == rest.size || !slice_copy(found->queue_id,
 	    sizeof found->queue_id, (struct slice){ rest.data, id }) ||
 	    !slice_copy(found->sender, sizeof found->sender,
@@ -137,26 +144,173 @@ int
 ledger_find(struct ledger *ledger, struct slice message_id,
     struct slice recipient, struct ledger_found *found)
 {
-	uint8_t key[2 * HALF];
+	uint8_t key[LEDGER_KEY_SIZE];
 	int error = make_key(ledger, message_id, recipient, key);
 
 	return error ? error : get_found(ledger, key, found);
 }
 
-int
-ledger_report(struct ledger *ledger, struct slice message_id,
-    struct slice recipient)
+/* ---- bounces ---- */
+
+enum { REPORT_IS_FAILED = 1, REPORT_IS_DELIVERED = 2, REPORT_DELAY = 4 };
+
+static bool
+is_used(uint8_t reports, enum proof_action action)
 {
-	struct ledger_found found;
-	uint8_t key[2 * HALF];
-	int error = make_key(ledger, message_id, recipient, key);
+	switch (action) {
+	case PROOF_DELAYED:
+		return reports / REPORT_DELAY >= LEDGER_DELAYS_MAX;
+	case PROOF_DELIVERED:
+		return (reports & REPORT_IS_DELIVERED) != 0;
+	default:
+		return (reports & REPORT_IS_FAILED) != 0;
+	}
+}
+
+static uint8_t
+with_report(uint8_t reports, enum proof_action action)
+{
+	switch (action) {
+	case PROOF_DELAYED:
+		return (uint8_t)(reports + REPORT_DELAY);
+	case PROOF_DELIVERED:
+		return reports | REPORT_IS_DELIVERED;
+	default:
+		return reports | REPORT_IS_FAILED;
+	}
+}
+
+static int
+make_proof_key(struct ledger *ledger, const struct proof_ask *q,
+    uint8_t key[LEDGER_KEY_SIZE])
+{
+	int error;
+
+	if (q->message_id.size > 0)
+		return make_key(ledger, q->message_id, q->recipient, key);
+	error = make_half(ledger, "ledger trace", q->trace, key);
+	return error ? error : make_lower_half(ledger, q->recipient,
+	    key + HALF);
+}
+
+/* All bounces that a trace has proven are counted. */
+static int
+make_count_key(struct ledger *ledger, const struct proof_ask *q,
+    uint8_t key[LEDGER_KEY_SIZE])
+{
+	int error = make_half(ledger, "ledger trace", q->trace, key);
+
+	memset(key + HALF, 0, HALF);
+	return error;
+}
+
+/* It was sent by him to whom the bounce comes. */
+static bool
+is_sender(const struct ledger_found *found, struct slice sender)
+{
+	char key[ADDRESS_TEXT_MAX + 1];
+	struct address a;
+
+	if (address_parse(&a, slice_of(found->sender), ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return false;
+	address_write_key(key, &a);
+	return slice_equals_nocase(slice_of(key), sender);
+}
+
+/* A trace that was never used is as good as a new one. */
+static int
+get_used(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
+    struct ledger_found *found)
+{
+	int error = get_found(ledger, key, found);
+
+	if (error == -ENOENT) {
+		memset(found, 0, sizeof *found);
+		return 0;
+	}
+	return error;
+}
+
+static int
+prove_by_trace(struct ledger *ledger, const struct proof_ask *q,
+    struct proof_answer *a, const uint8_t key[LEDGER_KEY_SIZE])
+{
+	uint8_t count_key[LEDGER_KEY_SIZE];
+	struct ledger_found found, count;
+	int error = make_count_key(ledger, q, count_key);
 
 	if (!error)
-		error = get_found(ledger, key, &found);
+		error = get_used(ledger, key, &found);
+	if (!error)
+		error = get_used(ledger, count_key, &count);
 	if (error)
 		return error;
-	found.is_reported = true;
-	return put_found(ledger, key, &found);
+	a->state = is_used(found.reports, q->action) ||
+	    count.reports >= LEDGER_TRACED_MAX ? PROOF_USED : PROOF_GOOD;
+	return 0;
+}
+
+int
+ledger_prove(struct ledger *ledger, const struct proof_ask *q,
+    struct proof_answer *a, uint8_t key[LEDGER_KEY_SIZE])
+{
+	struct ledger_found found;
+	int error = make_proof_key(ledger, q, key);
+
+	*a = (struct proof_answer){ .state = PROOF_UNKNOWN };
+	if (error)
+		return error;
+	if (q->message_id.size == 0)
+		return prove_by_trace(ledger, q, a, key);
+	error = get_found(ledger, key, &found);
+	if (error == -ENOENT || (!error && !is_sender(&found, q->sender))) {
+		a->state = PROOF_NONE;
+		return 0;
+	}
+	if (error)
+		return error;
+	a->state = is_used(found.reports, q->action) ? PROOF_USED :
+	    PROOF_GOOD;
+	a->time_s = found.time_s;
+	return 0;
+}
+
+static int
+count_trace(struct ledger *ledger, const struct proof_ask *q, int64_t now_s)
+{
+	uint8_t key[LEDGER_KEY_SIZE];
+	struct ledger_found count;
+	int error = make_count_key(ledger, q, key);
+
+	if (!error)
+		error = get_used(ledger, key, &count);
+	if (error || count.reports == UINT8_MAX)
+		return error;
+	count.reports++;
+	count.time_s = (uint64_t)now_s;
+	return put_found(ledger, key, &count);
+}
+
+int
+ledger_report(struct ledger *ledger, const struct proof_ask *q,
+    int64_t now_s)
+{
+	struct ledger_found found;
+	uint8_t key[LEDGER_KEY_SIZE];
+	bool is_trace = q->message_id.size == 0;
+	int error = make_proof_key(ledger, q, key);
+
+	if (!error)
+		error = is_trace ? get_used(ledger, key, &found) :
+		    get_found(ledger, key, &found);
+	if (error || is_used(found.reports, q->action))
+		return error;
+	found.reports = with_report(found.reports, q->action);
+	if (is_trace)
+		found.time_s = (uint64_t)now_s;
+	error = put_found(ledger, key, &found);
+	return error || !is_trace ? error : count_trace(ledger, q, now_s);
 }
 
 int

@@ -7,7 +7,10 @@
  * the file learns when somebody has written, not to whom nor what.
  *
  *	key	16 octets of HMAC(Message-ID), 16 of HMAC(recipient)
- *	value	u64 time, u8 reported, queue id, NUL, sender
+ *	value	u64 time, u8 reports, queue id, NUL, sender
+ *
+ * A trace that has proven a bounce is noted alike, by its own two MACs, and
+ * once more without a recipient, where reports counts all of its bounces.
  *
  * An entry is durable before the first octet of its message leaves: what is
  * put here counts once kv_commit has succeeded. Nothing here logs.
@@ -22,12 +25,16 @@
 #include "kv.h"
 
 #define LEDGER_LIFE_S (35 * 86400)
+#define LEDGER_DELAYS_MAX 8	/* reports of a delay, of one recipient */
+#define LEDGER_TRACED_MAX 20	/* bounces that one trace proves */
+#define LEDGER_KEY_SIZE 32
 
 struct ledger;
 
 struct ledger_found {
 	uint64_t time_s;
-	bool is_reported;
+	uint8_t reports;	/* bit 0 failed, bit 1 delivered, the others
+				 * count delays; 0: nothing was reported */
 	char queue_id[QUEUE_ID_MAX];
 	char sender[ASK_ADDRESS_MAX];
 };
@@ -42,9 +49,15 @@ int ledger_put(struct ledger *ledger, const struct ledger_entry *entry);
  * does not matter, that of the Message-ID does. */
 int ledger_find(struct ledger *ledger, struct slice message_id,
     struct slice recipient, struct ledger_found *found);
-/* A bounce of it was let in: the next one is not. */
-int ledger_report(struct ledger *ledger, struct slice message_id,
-    struct slice recipient);
+/*
+ * What the claim of a bounce is worth (NONE, GOOD or USED), and by which key.
+ * 0 or -errno, with PROOF_UNKNOWN.
+ */
+int ledger_prove(struct ledger *ledger, const struct proof_ask *q,
+    struct proof_answer *a, uint8_t key[LEDGER_KEY_SIZE]);
+/* A bounce that says so was let in: the next one is not. 0 or -errno. */
+int ledger_report(struct ledger *ledger, const struct proof_ask *q,
+    int64_t now_s);
 /* As kv_expire. */
 int ledger_expire(struct ledger *ledger, int64_t now_s, unsigned n_most);
 

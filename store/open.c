@@ -75,8 +75,13 @@ open_kv(struct store *s)
 		error = ledger_open(&s->ledger, s->kv, s->hmac);
 	if (!error)
 		error = sts_open(&s->sts, s->kv, s->hmac);
+	if (!error) {
+		s->proofs = proofs_new(s->ledger);
+		error = s->proofs != NULL ? 0 : -ENOMEM;
+	}
 	if (error) {
 		sts_close(&s->sts);
+		ledger_close(&s->ledger);
 		grey_close(&s->grey);
 		notes_close(&s->seen);
 		ended_close(&s->ended);
@@ -156,6 +161,7 @@ store_close(struct store *s)
 	slots_close(&s->slots);
 	grey_close(&s->grey);
 	notes_close(&s->seen);
+	proofs_free(&s->proofs);
 	ledger_close(&s->ledger);
 	sts_close(&s->sts);
 	hmac_free(&s->hmac);

@@ -70,6 +70,7 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 	if (misbehaved)
 		compartment_accuse(peer->role, peer->index);
 	store_ledger_peer_gone(s, peer);
+	proofs_owner_gone(s->proofs, peer);
 	if (was_smtpd) {
 		records_peer_gone(s->records, peer);
 		if (peer->segment != TRAIL_SEGMENT_NONE)

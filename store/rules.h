@@ -18,7 +18,8 @@ extern const size_t store_n_relay_rules;
 extern const struct channel_rule store_control_rules[];
 extern const size_t store_n_control_rules;
 
-/* ---- notes_rules.c: of smtpd and control ---- */
-channel_handler_fn store_on_grey_ask, store_on_seen_ask;
+/* ---- notes_rules.c, proofs_rules.c: of smtpd and control ---- */
+channel_handler_fn store_on_grey_ask, store_on_seen_ask, store_on_proof_ask,
+    store_on_proof_take, store_on_proof_drop;
 
 #endif

@@ -227,6 +227,9 @@ const struct channel_rule store_smtpd_rules[] = {
 	{ TRAIL_SEGMENT_ASK, CHANNEL_NO_FD, on_trail_segment_ask },
 	{ GREY_ASK, CHANNEL_NO_FD, store_on_grey_ask },
 	{ SEEN_ASK, CHANNEL_NO_FD, store_on_seen_ask },
+	{ PROOF_ASK, CHANNEL_NO_FD, store_on_proof_ask },
+	{ PROOF_TAKE, CHANNEL_NO_FD, store_on_proof_take },
+	{ PROOF_DROP, CHANNEL_NO_FD, store_on_proof_drop },
 };
 const size_t store_n_smtpd_rules =
     sizeof store_smtpd_rules / sizeof *store_smtpd_rules;

@@ -14,6 +14,8 @@ STORE_SRCS = \
 	store/peers.c \
 	store/queue_rules.c \
 	store/record_index.c \
+	store/proofs.c \
+	store/proofs_rules.c \
 	store/records.c \
 	store/relay_rules.c \
 	store/resolve.c \

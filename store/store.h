@@ -14,8 +14,8 @@
 #include "grey.h"
 #include "hmac.h"
 #include "kv.h"
-#include "ledger.h"
 #include "notes.h"
+#include "proofs.h"
 #include "records.h"
 #include "segments.h"
 #include "slots.h"
@@ -62,21 +62,20 @@ struct store {
 	struct notes *seen;		/* what was seen before */
 	struct ledger *ledger;
 	struct sts_table *sts;		/* policies of MTA-STS */
+	struct proofs *proofs;
 	struct unanswered unanswered[LEDGER_AT_ONCE];
 	uint64_t n_unanswered, n_noted;	/* not durable yet; in the ledger */
 	struct segments *segments;
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
 	struct resolving resolving[RESOLVES_AT_ONCE];
-	unsigned n_whys;
+	unsigned n_whys, n_ticks;
 	bool has_told_failures;		/* that there are some */
-	bool is_sweeping;		/* ended is looked through */
-	bool is_sweeping_ledger;
+	bool is_sweeping, is_sweeping_ledger;	/* ended, the ledger */
 	bool is_stopping;
 	int status;			/* of the process */
 	int64_t hold_until_us;		/* the disk failed: not before then */
 	uint64_t n_refused_logged;
-	unsigned n_ticks;
 	struct loop_timer tick, stop_limit;
 };
 

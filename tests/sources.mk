@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	test_aliases \
 	test_ask \
 	test_auth \
+	test_ask_hop \
 	test_ask_relay \
 	test_author \
 	test_authres \
@@ -65,7 +66,9 @@ UNIT_TESTS = \
 	test_rdata \
 	test_relay_dialogue \
 	test_relay_hosts \
+	test_relay_probe \
 	test_reply \
+	test_report \
 	test_resolver \
 	test_route \
 	test_sandbox \
@@ -109,6 +112,7 @@ FUZZ_TARGETS = \
 	fuzz_content \
 	fuzz_mime \
 	fuzz_reply \
+	fuzz_report \
 	fuzz_short_id \
 	fuzz_route \
 	fuzz_aliases \

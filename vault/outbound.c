@@ -28,6 +28,28 @@ outbound_on_tag(struct outbound *o, struct channel *ch,
 	return true;
 }
 
+/* Without secrets no answer: nobody can tell. */
+bool
+outbound_on_tag_check(struct outbound *o, struct channel *ch,
+    struct ipc_message *m)
+{
+	char plain[ADDRESS_LONG_LOCAL_MAX + 1];
+	struct slice address = ipc_get_slice(&m->body);
+	struct vault_tag_checked answer;
+	struct ipc_writer w;
+
+	if (!ipc_reader_is_done(&m->body) || !tags_check(&o->secrets, address,
+	    (uint32_t)(clock_wall_s() / DAY_S), &answer.result, plain))
+		return false;
+	if (o->secrets.n_batv == 0)
+		return true;
+	answer.plain = slice_of(plain);
+	ipc_writer_init(&w);
+	put_vault_tag_checked(&w, &answer);
+	(void)channel_answer(ch, m->id, VAULT_TAG_CHECKED, &w, -1);
+	return true;
+}
+
 bool
 outbound_on_trace(struct outbound *o, struct channel *ch,
     struct ipc_message *m)
@@ -43,6 +65,24 @@ outbound_on_trace(struct outbound *o, struct channel *ch,
 	ipc_writer_init(&w);
 	ipc_put_string(&w, mac);
 	(void)channel_answer(ch, m->id, VAULT_TRACED, &w, -1);
+	return true;
+}
+
+bool
+outbound_on_trace_check(struct outbound *o, struct channel *ch,
+    struct ipc_message *m)
+{
+	struct ipc_writer w;
+	struct vault_trace q;
+
+	if (!get_vault_trace(&m->body, &q))
+		return false;
+	if (o->secrets.n_batv == 0)
+		return true;
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, tags_is_trace(&o->secrets, &q,
+	    (uint32_t)(clock_wall_s() / DAY_S)));
+	(void)channel_answer(ch, m->id, VAULT_TRACE_CHECKED, &w, -1);
 	return true;
 }
 

@@ -18,6 +18,10 @@ struct outbound {
 /* Answer one question; false: it breaks the rules of ask.h. */
 bool outbound_on_tag(struct outbound *o, struct channel *ch,
     struct ipc_message *m);
+bool outbound_on_tag_check(struct outbound *o, struct channel *ch,
+    struct ipc_message *m);
+bool outbound_on_trace_check(struct outbound *o, struct channel *ch,
+    struct ipc_message *m);
 bool outbound_on_trace(struct outbound *o, struct channel *ch,
     struct ipc_message *m);
 bool outbound_on_dkim(struct outbound *o, struct channel *ch,

@@ -4,11 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "buf.h"
 #include "tags.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
@@ -51,6 +53,21 @@ tags_make(const struct secrets *secrets, const struct vault_tag *q,
 	    slice_copy(to, ASK_ADDRESS_MAX, q->address);
 }
 
+bool
+tags_check(const struct secrets *secrets, struct slice address,
+    uint32_t today, enum batv_result *result, char *plain)
+{
+	struct address a;
+
+	plain[0] = '\0';
+	if (address_parse(&a, address, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return false;
+	*result = batv_check(secrets->batv, secrets->n_batv, &a, today,
+	    plain);
+	return true;
+}
+
 void
 tags_trace(const struct secrets *secrets, struct slice text,
     char to[TAGS_TRACE_SIZE + 1])
@@ -70,4 +87,48 @@ tags_trace(const struct secrets *secrets, struct slice text,
 	for (size_t i = 0; i < TAGS_TRACE_SIZE; i++, bits <<= 5)
 		to[i] = digits[bits >> 59];
 	to[TAGS_TRACE_SIZE] = '\0';
+}
+
+/* The number behind the last '-' of text. */
+static bool
+read_day(struct slice text, uint32_t *day)
+{
+	unsigned long long number;
+	size_t at = text.size;
+
+	while (at > 0 && text.data[at - 1] != '-')
+		at--;
+	if (at == 0 || !slice_number((struct slice){ text.data + at,
+	    text.size - at }, UINT32_MAX, &number))
+		return false;
+	*day = (uint32_t)number;
+	return true;
+}
+
+bool
+tags_is_trace(const struct secrets *secrets, const struct vault_trace *trace,
+    uint32_t today)
+{
+	char mac[TAGS_TRACE_SIZE + 1];
+	struct slice text = trace->id;
+	struct buf source = { 0 };
+	uint32_t day;
+	bool is_ours;
+
+	if (text.size <= TAGS_TRACE_SIZE + 1)
+		return false;
+	text.size -= TAGS_TRACE_SIZE + 1;
+	if (text.data[text.size] != '-' || !read_day(text, &day) ||
+	    day > today + 1 || today > day + TAGS_TRACE_DAYS ||
+	    buf_append_slice(&source, text) < 0 ||
+	    buf_puts(&source, "\n") < 0 ||
+	    buf_append_slice(&source, trace->sender) < 0) {
+		buf_free(&source);
+		return false;
+	}
+	tags_trace(secrets, buf_slice(&source), mac);
+	buf_free(&source);
+	is_ours = mac[0] != '\0' && CRYPTO_memcmp(mac, text.data + text.size +
+	    1, TAGS_TRACE_SIZE) == 0;
+	return is_ours;
 }

@@ -9,6 +9,7 @@
 #include "secrets.h"
 
 #define TAGS_TRACE_SIZE 10		/* characters of base32: 50 bits */
+#define TAGS_TRACE_DAYS 35		/* as long as the ledger keeps it */
 #define TAGS_DAYS_OFF 30		/* an asker's clock may differ by so
 					 * much, or it asks for a later day */
 
@@ -21,6 +22,17 @@ int tags_read(struct secrets *secrets, int fd);
  */
 bool tags_make(const struct secrets *secrets, const struct vault_tag *q,
     uint32_t today, char to[ASK_ADDRESS_MAX]);
+/*
+ * What is the tag of this address worth? plain has room for
+ * ADDRESS_LONG_LOCAL_MAX + 1 octets, "" where the result has none. False: it
+ * is no address.
+ */
+bool tags_check(const struct secrets *secrets, struct slice address,
+    uint32_t today, enum batv_result *result, char *plain);
+/* Is this the id of a Received field of ours, in mail of this sender, which
+ * left at most TAGS_TRACE_DAYS ago? */
+bool tags_is_trace(const struct secrets *secrets,
+    const struct vault_trace *trace, uint32_t today);
 /* A MAC of any text; "" when the library fails. */
 void tags_trace(const struct secrets *secrets, struct slice text,
     char to[TAGS_TRACE_SIZE + 1]);

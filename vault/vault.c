@@ -3,7 +3,8 @@
  * vault.c - the compartment that keeps private keys.
  *
  * It does: signatures for the TLS handshakes of smtpd, DKIM signatures and
- * trace MACs for the smtpd of our own users, BATV tags for queue.
+ * trace MACs for the smtpd of our own users, BATV tags for queue; it tells
+ * any smtpd whether a tag or a trace is one of them.
  * It holds: the private keys of all certificates, of this and of the
  * previous configuration, those of DKIM, and the secrets of tags and traces;
  * they come as sealed memfds from the supervisor.
@@ -96,6 +97,20 @@ on_dkim(struct channel *ch, struct ipc_message *m, void *arg)
 	    m);
 }
 
+static bool
+on_tag_check(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	return outbound_on_tag_check(&((struct peer *)arg)->vault->outbound,
+	    ch, m);
+}
+
+static bool
+on_trace_check(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	return outbound_on_trace_check(&((struct peer *)arg)->vault->outbound,
+	    ch, m);
+}
+
 /* Who has no business with it and asks has been taken over. */
 static bool
 on_forbidden(struct channel *ch, struct ipc_message *m, void *arg)
@@ -112,6 +127,8 @@ static const struct channel_rule mx_rules[] = {
 	{ VAULT_TRACE, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_DKIM, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_tag_check },
+	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_trace_check },
 };
 
 static const struct channel_rule own_rules[] = {
@@ -119,6 +136,8 @@ static const struct channel_rule own_rules[] = {
 	{ VAULT_TRACE, CHANNEL_NO_FD, on_trace },
 	{ VAULT_DKIM, CHANNEL_NO_FD, on_dkim },
 	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_tag_check },
+	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_trace_check },
 };
 
 static const struct channel_rule queue_rules[] = {
@@ -126,6 +145,8 @@ static const struct channel_rule queue_rules[] = {
 	{ VAULT_TRACE, CHANNEL_NO_FD, on_trace },
 	{ VAULT_DKIM, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_TAG, CHANNEL_NO_FD, on_tag },
+	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_forbidden },
 };
 #define N_RULES (sizeof mx_rules / sizeof *mx_rules)
 

@@ -184,6 +184,9 @@ class Relay(Asked):
             assert index == len(self.told[job])
             self.told[job].append((address, notify, orcpt))
             return
+        if kind == ASK["RELAY_PROBE"]:
+            self.probe(number, body)
+            return
         assert kind == ASK["RELAY_SEND"], kind
         job, domain = body.number("I"), body.slice()
         body.number("B")
@@ -204,6 +207,17 @@ class Relay(Asked):
         else:
             threading.Thread(target=self.later, daemon=True,
                              args=(number, job, results)).start()
+
+    def probe(self, number, body):
+        """lab.replies: by address, the octets of a hop_reply, or None."""
+        domain, smart, sender = body.slice(), body.number("B"), body.slice()
+        utf8, tls = body.number("B"), body.number("B")
+        address = body.slice()
+        self.lab.probes.append((domain, bool(smart), sender, address,
+                                bool(utf8), bool(tls)))
+        reply = self.lab.replies.get(address)
+        if reply is not None:
+            self.answer("RELAY_PROBED", number, reply)
 
     def later(self, number, job, results):
         """results is (seconds, results)."""
@@ -256,6 +270,7 @@ class QueueLab:
         self.mailboxes = collections.defaultdict(list)
         self.arrived = collections.Counter()
         self.refusals = {}
+        self.probes, self.replies = [], {}
         self.results = lambda job: {"all": (250, "ok")}
         self.began = lambda job: None
         self.asked = {}
@@ -372,6 +387,17 @@ class QueueLab:
         body.number("H")
         text = body.slice()
         return code, body.slice() or text
+
+    def probe(self, address, sender="alice@example.org", flags=(0, 0),
+              deadline_ms=5000, voucher=None):
+        """Ask as smtpd would: (is said, code, text, host)."""
+        number = self.smtpd.ask(
+            ASK["QUEUE_PROBE"], (voucher or self.voucher()) +
+            slice_of(sender) + slice_of(address) + bytes(flags), deadline_ms)
+        body = Cursor(self.smtpd.answers(
+            [number], deadline_ms / 1000)[number][1])
+        said, _, code, _ = (body.number(f) for f in "BBHH")
+        return bool(said), code, body.slice(), body.slice()
 
     def commit(self, transaction, timeout=10):
         """Its code: 0 is yes."""

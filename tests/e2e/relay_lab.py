@@ -25,7 +25,7 @@ from compartment import ASK, Compartment, enum_of, slice_of
 TYPES = {1: "A", 5: "CNAME", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
 OK, NO_DATA, NO_NAME, FAILED = range(4)
 STAGES = {v: k.removeprefix("RELAY_AT_").lower()
-          for k, v in enum_of("ask_outbound.h", "relay_stage").items()}
+          for k, v in enum_of("ask_hop.h", "relay_stage").items()}
 NOTIFY = {"NEVER": 1, "SUCCESS": 2, "FAILURE": 4, "DELAY": 8}
 
 
@@ -155,6 +155,8 @@ def kept(domain, identity, fetched, expires, text):
 
 Result = collections.namedtuple(
     "Result", "index stage code enhanced text host passes_dsn")
+Reply = collections.namedtuple(
+    "Reply", "is_said stage code enhanced text host age_s")
 
 
 class Results:
@@ -224,7 +226,7 @@ class Lab:
             self.bridge = Bridge(channel, resolver.peer("relay"))
             self.bridge.start()
         self.serial = 0
-        self.jobs, self.questions = {}, {}
+        self.jobs, self.probes = {}, {}
         self.messages = []
 
     def begin(self, domain, recipients, text, sender="a@example.org",
@@ -252,6 +254,30 @@ class Lab:
         self.jobs[job] = Results()
         return job
 
+    def ask(self, domain, recipient, sender="prvs=1=a@example.org",
+            smart=False, utf8=False, tls=False, deadline_ms=5000):
+        """Begin a probe; its number."""
+        self.serial += 1
+        payload = slice_of(domain) + bytes([smart]) + slice_of(sender) + \
+            bytes([utf8, tls]) + slice_of(recipient)
+        self.queue.send(ASK["RELAY_PROBE"], payload, number=self.serial,
+                        deadline_ms=deadline_ms)
+        self.probes[self.serial] = None
+        return self.serial
+
+    def heard(self, number, timeout=30):
+        """The Reply to a probe."""
+        end = time.monotonic() + timeout
+        while self.probes[number] is None:
+            left = end - time.monotonic()
+            assert left > 0 and self.take(left), "no answer:\n" + \
+                self.relay.log_text()
+        return self.probes[number]
+
+    def probe(self, *args, **kwargs):
+        """ask and heard."""
+        return self.heard(self.ask(*args, **kwargs))
+
     def take(self, timeout):
         """One message of relay's. False: none came."""
         message = self.queue.receive(timeout)
@@ -259,6 +285,11 @@ class Lab:
             return False
         kind, number, payload = message
         reader = Reader(payload)
+        if kind == ASK["RELAY_PROBED"]:
+            assert self.probes[number] is None, "two answers"
+            self.probes[number] = self.reply(reader)
+            assert reader.at == len(payload)
+            return True
         job = reader.number("I")
         if kind == ASK["RELAY_RESULT"]:
             self.jobs[job].add(reader)
@@ -267,6 +298,15 @@ class Lab:
             self.jobs[job].end(reader)
         assert reader.at == len(payload)
         return True
+
+    @staticmethod
+    def reply(reader):
+        """A hop_reply."""
+        said, stage = bool(reader.number("B")), STAGES[reader.number("B")]
+        code, subject, detail = (reader.number(f) for f in "HBB")
+        text, host = reader.slice().decode(), reader.slice().decode()
+        return Reply(said, stage, code, "%d.%d.%d" % (
+            code // 100, subject, detail), text, host, reader.number("I"))
 
     def wait(self, job, timeout=30):
         """Results of a job that is over."""

@@ -39,6 +39,14 @@ queue.half-removed sent
 """.strip().splitlines()]
 
 
+# of a message without local copies: PREPARE commits it
+ALONE = """
+queue.write_body queue.write maildir.fdatasync queue.after-files
+queue.before-take queue.rename maildir.fsync_dir queue.after-flush queue.taken
+""".split()
+IS_ALONE = 8
+
+
 @pytest.fixture(name="lab")
 def fixture_lab(tmp_path):
     os.chmod(tmp_path, 0o755)
@@ -54,12 +62,13 @@ def fixture_lab(tmp_path):
     os.environ.pop("POSTERN_FAULTS")
 
 
-def try_to_submit(lab, recipients):
+def try_to_submit(lab, recipients, is_alone=False):
     """Whether it was told that it is committed."""
     try:
-        transaction, question = lab.prepare(recipients)
+        transaction, question = lab.prepare(
+            recipients, flags=IS_ALONE if is_alone else 0)
         code, _ = lab.prepared(question)
-        return code == 0 and lab.commit(transaction) == 0
+        return code == 0 and (is_alone or lab.commit(transaction) == 0)
     except (AssertionError, OSError):
         return False
 
@@ -102,6 +111,24 @@ def test_killed(lab, point, told):
     assert lab.mailboxes == {}
 
 
+@pytest.mark.parametrize("point", ALONE)
+def test_killed_alone(lab, point):
+    """All of it or nothing, and what was told is kept."""
+    lab.start()
+    lab.faults.set(point, "kill", role="queue")
+    yes = try_to_submit(lab, ["bob@example.net"], True)
+    lab.ended()
+    assert not yes and lab.arrived["bob@example.net"] == 0
+    lab.faults.clear()
+    lab.start()
+    lab.wait(lab.is_empty)
+    after = point in ("maildir.fsync_dir", "queue.after-flush", "queue.taken")
+    assert lab.arrived["bob@example.net"] == after
+    assert try_to_submit(lab, ["eve@example.net"], True)
+    lab.wait(lab.is_empty)
+    assert lab.arrived["eve@example.net"] == 1
+
+
 @pytest.mark.parametrize("point", [
     "queue.result", "queue.results", "queue.create", "queue.write",
     "maildir.fdatasync", "queue.before-replace", "queue.rename",
@@ -136,13 +163,14 @@ def test_killed_with_a_report_owed(lab, point):
     "queue.create", "queue.write_body", "queue.write", "maildir.fdatasync",
     "queue.rename", "maildir.fsync_dir"])
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
-def test_disk_refuses_at_submission(lab, point, error):
+@pytest.mark.parametrize("flags", [0, IS_ALONE], ids=["", "alone"])
+def test_disk_refuses_at_submission(lab, point, error, flags):
     """452 or 451, nothing is left, and the next one goes."""
     lab.start()
     lab.faults.set(point, "errno", error, role="queue")
-    transaction, question = lab.prepare(["bob@example.net"])
+    transaction, question = lab.prepare(["bob@example.net"], flags=flags)
     code, _ = lab.prepared(question)
-    if point in ("queue.rename", "maildir.fsync_dir"):
+    if not flags and point in ("queue.rename", "maildir.fsync_dir"):
         assert code == 0
         code = lab.commit(transaction)
     assert code == (452 if error == errno.ENOSPC else 451)

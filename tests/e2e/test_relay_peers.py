@@ -94,7 +94,7 @@ class Peer:
 class Exim(Peer):
     """Debian's exim4."""
 
-    def __init__(self):
+    def __init__(self, routers="", transports=""):
         super().__init__()
         spool = self.folder + "/spool"
         os.mkdir(spool)
@@ -126,6 +126,7 @@ data:
        message = we do not want\\nthis
   accept
 begin routers
+%(routers)s
 all:
   driver = accept
   transport = file
@@ -134,14 +135,16 @@ file:
   driver = appendfile
   file = %(d)s/box
   user = Debian-exim
-""" % {"d": self.folder, "p": self.port})
+%(transports)s
+""" % {"d": self.folder, "p": self.port, "routers": routers,
+       "transports": transports})
         self.run(["/usr/sbin/exim4", "-C", config, "-bdf"])
 
 
 class Postfix(Peer):
     """Debian's package, unpacked: it cannot be installed beside Exim."""
 
-    def __init__(self, more=""):
+    def __init__(self, more="", services=""):
         super().__init__()
         root = self.unpack()
         for name in ("queue", "data", "box"):
@@ -193,7 +196,8 @@ anvil unix - - n - 1 anvil
 virtual unix - n n - - virtual
 error unix - - n - - error
 scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd""".splitlines():
+postlog unix-dgram n - n - 1 postlogd
+""".splitlines() + services.splitlines():
             lines.append(line)
         self.file("master.cf", "\n".join(lines) + "\n")
         env = dict(os.environ, LD_LIBRARY_PATH=root + "/usr/lib/postfix",

@@ -146,7 +146,8 @@ def peers_of(server, pid):
 @pytest.mark.needs_root
 def test_strangers_have_no_way_to_passwords_and_queue(make_server):
     server = make_server(start=False)
-    one_each(server, LOCAL + submission(free_port()))
+    one_each(server, LOCAL + submission(free_port()) +
+             "submission {{ probe = true }}\n")
     server.start()
     wanted = {"directory", "deliver", "store", "vault", "policy", "resolver"}
     found = {}
@@ -158,6 +159,7 @@ def test_strangers_have_no_way_to_passwords_and_queue(make_server):
     assert peers_of(server, queue) == {
         "relay", "directory", "deliver", "store", "vault", "control",
         "smtpd"}
+    # nobody who parses what a client says reaches what connects
     [relay] = server.children("relay")
     assert peers_of(server, relay) == {
         "queue", "resolver", "store", "control"}

@@ -55,8 +55,9 @@ def make_keys(folder):
 class Lab:
     """A server, the names of the world, and a host that takes its mail."""
 
-    def __init__(self, more="", users=None, replies=None, **options):
-        self.names = Nameserver(ZONES, behaviours={})
+    def __init__(self, more="", users=None, replies=None, zones=None,
+                 **options):
+        self.names = Nameserver({**ZONES, **(zones or {})}, behaviours={})
         self.sink = Sink(replies)
         self.server = Submission(
             users or user_lines(alice=hash_of(PASSWORD),

@@ -226,13 +226,14 @@ def test_json_log_of_a_wrong_configuration(make_server):
 
 def test_json_log_of_a_wrong_reload(make_server):
     server = make_server(start=False, settings='log_format = "json"\n',
-                         checks="untagged_bounces = refuse")
+                         more='domain "front.test" '
+                         '{{ next_hop = "smtp:[127.0.0.1]:26" }}\n')
     server.launch()
     wait_until(lambda: '"ready"' in server.log_text(), 30, "ready")
     (level, event, _, problem), = config_lines(server)
     assert (level, event) == ("warning", "config_warning"), problem
-    assert "untagged_bounces" in problem
-    server.write_config(checks="", more="nonsense = 1\n")
+    assert "next_hop" in problem
+    server.write_config(more="nonsense = 1\n")
     server.process.send_signal(signal.SIGHUP)
     wait_until(lambda: '"reload_failed"' in server.log_text(), 30, "failure")
     assert [x[:2] for x in config_lines(server)] == [

@@ -136,6 +136,55 @@ def test_only_queue_tags(vault):
                          tag("alice@example.org", today())) is None
 
 
+@pytest.mark.parametrize("role", [MX, SUBMISSION, LOCAL])
+def test_any_smtpd_has_tags_checked(vault, role):
+    _, answer = vault.ask(vault.peer("queue"), "VAULT_TAG",
+                          tag("alice@example.org", today()))
+    tagged = answer[2:].decode()
+    smtpd = vault.peer("smtpd", 6, role)
+    kind, answer = vault.ask(smtpd, "VAULT_TAG_CHECK", slice_of(tagged))
+    assert kind == ASK["VAULT_TAG_CHECKED"]
+    assert answer == b"\1" + slice_of("alice")
+    for address, want in (
+            (tagged.replace("alice", "carol"), b"\3" + slice_of("carol")),
+            ("prvs=9" + tagged[6:], b"\4" + slice_of("")),
+            ("alice@example.org", b"\0" + slice_of(""))):
+        assert vault.ask(smtpd, "VAULT_TAG_CHECK",
+                         slice_of(address))[1] == want
+    assert vault.ask(smtpd, "VAULT_TAG_CHECK", slice_of("a b c")) is None
+
+
+@pytest.mark.parametrize("role", [MX, SUBMISSION, LOCAL])
+def test_any_smtpd_has_traces_checked(vault, role):
+    def made(days, sender="alice@example.org"):
+        text = "k3f9q2m7t-1-%d" % (today() - days)
+        _, mac = vault.ask(vault.peer("smtpd", 7, SUBMISSION), "VAULT_TRACE",
+                           slice_of("%s\n%s" % (text, sender)))
+        return text + "-" + mac[2:].decode()
+
+    def check(trace, sender="alice@example.org"):
+        kind, answer = vault.ask(smtpd, "VAULT_TRACE_CHECK",
+                                 slice_of(trace) + slice_of(sender))
+        assert kind == ASK["VAULT_TRACE_CHECKED"]
+        return answer
+
+    smtpd = vault.peer("smtpd", 8, role)
+    good = made(0)
+    assert check(good) == check(made(35)) == b"\1"
+    assert check(good, "carol@example.org") == b"\0"
+    assert check(good[:-1] + ("b" if good[-1] == "a" else "a")) == b"\0"
+    assert check(made(36)) == check(made(-2)) == b"\0"
+    for nonsense in ("x", "-", "-" * 11, "a-b-c-" + "d" * 10, "x" * 79):
+        assert check(nonsense) == b"\0"
+    assert vault.ask(smtpd, "VAULT_TRACE_CHECK",
+                     slice_of("x" * 80) + slice_of("a@b")) is None
+
+
+def test_queue_has_none_checked(vault):
+    assert vault.ask(vault.peer("queue"), "VAULT_TAG_CHECK",
+                     slice_of("alice@example.org")) is None
+
+
 def test_queue_signs_nothing(vault):
     assert vault.ask(vault.peer("queue"), "VAULT_DKIM",
                      dkim("example.org", RSA)) is None

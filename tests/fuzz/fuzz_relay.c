@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_relay.c - input: flags (1 octet: size of the pieces, TLS), then all
- * that a server says. Whatever that is: each recipient has at most one
- * result with a code that a queue can act on; 250 only after the end of the
- * message was sent; nothing is sent but commands and the message.
+ * fuzz_relay.c - input: flags (1 octet: size of the pieces, probe, TLS),
+ * then all that a server says. Whatever that is: each recipient has at most
+ * one result with a code that a queue can act on; 250 only after the end of
+ * the message was sent, or as the reply to a probe, which never sends one;
+ * nothing is sent but commands and the message.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -16,17 +17,16 @@
 static const char text[] = "Subject: x\n\n.dot\nend";
 
 static void
-check_result(const struct dialogue *d, const struct errand_recipient *r,
-    bool had_end)
+check_result(const struct errand_recipient *r, bool is_probe, bool had_end)
 {
 	if (r->state != ERRAND_SETTLED)
 		return;
 	REQUIRE(r->verdict.code == 250 || (r->verdict.code >= 400 &&
 	    r->verdict.code <= 599));
-	REQUIRE(r->verdict.code != 250 || had_end);
+	REQUIRE(r->verdict.code != 250 || (is_probe ? r->is_said : had_end));
+	REQUIRE(!is_probe || !had_end);
 	REQUIRE(!has_control_octet(slice_of(r->verdict.text)));
 	REQUIRE(r->verdict.text[0] != '\0');
-	(void)d;
 }
 
 static void
@@ -69,10 +69,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    sizeof text - 1);
 	}
 	errand.source = (struct encoder_source){ fd, 0, sizeof text - 1 };
-	errand.is_8bit = data[0] & 64;
+	errand.is_probe = data[0] & 32;
+	errand.is_8bit = (data[0] & 64) && !errand.is_probe;
 	settings.wants_tls = data[0] & 128;
 	settings.user = (data[0] & 192) == 192 ? "u" : NULL;
-	piece = (data[0] & 63) + 1u;
+	piece = (data[0] & 31) + 1u;
 	for (unsigned i = 0; i < N; i++)
 		recipients[i] = (struct errand_recipient){ .address = address,
 			.orcpt = none };
@@ -86,7 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	dialogue_lost(&d, "closed");
 	for (unsigned i = 0; i < N; i++)
-		check_result(&d, &recipients[i], had_end);
+		check_result(&recipients[i], errand.is_probe, had_end);
 	REQUIRE(d.phase == DIALOGUE_OVER);
 	dialogue_free(&d);
 	return 0;

@@ -29,7 +29,8 @@ static const struct {
 	{ "A", FACT_DNS_A }, { "AAAA", FACT_DNS_AAAA }, { "MX", FACT_DNS_MX },
 	{ "TXT", FACT_DNS_TXT }, { "PTR", FACT_DNS_PTR },
 	{ "grey", FACT_GREYLIST }, { "seen", FACT_SEEN },
-	{ "result", FACT_RESULT },
+	{ "proof", FACT_PROOF }, { "trace", FACT_TRACE },
+	{ "tagged", FACT_IS_TAGGED }, { "result", FACT_RESULT },
 };
 
 /* One record of a type, from its text. */

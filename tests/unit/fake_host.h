@@ -296,8 +296,8 @@ host_queue(struct host *h, const struct question *q,
 	    (int)p->reverse_path.size, p->reverse_path.data,
 	    (int)p->voucher.user.size, p->voucher.user.data,
 	    p->n_recipients);
-	buf_printf(&h->envelope, "%s%s%s ret %u envid %.*s",
-	    p->is_8bit ? " 8bit" : "", p->is_utf8 ? " utf8" : "",
+	buf_printf(&h->envelope, "%s%s%s%s ret %u envid %.*s",
+	    p->is_alone ? " alone" : "", p->is_8bit ? " 8bit" : "", p->is_utf8 ? " utf8" : "",
 	    p->requires_tls ? " tls" : "", (unsigned)p->ret,
 	    (int)p->envid.size, p->envid.data);
 	if (p->n_lists > 0)
@@ -502,6 +502,56 @@ host_auth(struct host *h, const struct auth_step *step,
 		answer->result = AUTH_LIMITED;
 }
 
+/* which 1: the next hop said nothing; n_left: seconds that it took. */
+static void
+host_hop(const struct queue_probe *ask, const struct host_fake *fake,
+    struct answer *a)
+{
+	struct hop_reply *hop = &a->as.hop;
+
+	if (ask->voucher.user.size == 0 || ask->address.size == 0)
+		abort();
+	a->took_us = fake->n_left * 1000000;
+	hop->is_said = fake->which != 1;
+	hop->stage = RELAY_AT_RCPT;
+	hop->remote_host = SLICE("mx.a.net[192.0.2.1]");
+	hop->verdict = fake->verdict;
+	if (hop->verdict.code == 0)
+		verdict_set(&hop->verdict, 250, 1, 5, "fine");
+}
+
+/* Generation 0 is unknown; of others aaaaaa is good, eeeeee has expired. */
+static void
+host_tag(struct slice address, struct answer *a)
+{
+	static char plain[ADDRESS_LONG_LOCAL_MAX + 1];
+	struct vault_tag_checked *checked = &a->as.tag;
+	struct batv_tag tag;
+
+	address.size = slice_find(address, '@');
+	if (!batv_parse(address, &tag))
+		abort();	/* why did it ask? */
+	checked->result = tag.generation == 0 ? BATV_UNKNOWN :
+	    tag.mac == 0xaaaaaa ? BATV_VALID : tag.mac == 0xeeeeee ?
+	    BATV_EXPIRED : BATV_WRONG;
+	if (checked->result != BATV_UNKNOWN &&
+	    slice_copy(plain, sizeof(plain), tag.local))
+		checked->plain = slice_of(plain);
+}
+
+/* A policy that has nothing to say. */
+static void
+host_judge(struct answer *a)
+{
+	static struct buf octets;
+	const struct judgement nothing = { .is_complete = true };
+
+	octets.size = 0;
+	if (put_judgement(&octets, &nothing) < 0)
+		abort();
+	a->as.judge.judgement = buf_slice(&octets);
+}
+
 /* Work the answer out now, while what the question points to is there. */
 static void
 host_think(struct host *h, const struct question *q)
@@ -555,11 +605,20 @@ host_think(struct host *h, const struct question *q)
 	case QUESTION_QUEUE_COMMIT:
 		a->as.verdict = fake->verdict;
 		break;
+	case QUESTION_HOP:
+		host_hop(q->as.hop, fake, a);
+		break;
 	case QUESTION_DKIM:
 		host_dkim(h, q->as.dkim, a);
 		break;
 	case QUESTION_AUTH_STEP:
 		host_auth(h, &q->as.auth_step->step, fake, a);
+		break;
+	case QUESTION_JUDGE:
+		host_judge(a);
+		break;
+	case QUESTION_TAG_CHECK:
+		host_tag(q->as.octets, a);
 		break;
 	case QUESTION_TRACE:
 		a->as.octets = SLICE("MACMACMACM");

@@ -616,6 +616,90 @@ get_tag(struct ipc_reader *r)
 }
 
 static void
+put_tag_checked(struct ipc_writer *w)
+{
+	const struct vault_tag_checked a = { BATV_VALID, SLICE("alice") };
+
+	put_vault_tag_checked(w, &a);
+}
+
+static bool
+get_tag_checked(struct ipc_reader *r)
+{
+	struct vault_tag_checked a;
+
+	if (!get_vault_tag_checked(r, &a))
+		return false;
+	assert_int_equal(a.result, BATV_VALID);
+	same(a.plain, "alice");
+	return true;
+}
+
+static void
+put_trace_check(struct ipc_writer *w)
+{
+	const struct vault_trace q = { SLICE("s-1-20750-abcdefghij"),
+		SLICE("alice@example.org") };
+
+	put_vault_trace(w, &q);
+}
+
+static bool
+get_trace_check(struct ipc_reader *r)
+{
+	struct vault_trace q;
+
+	if (!get_vault_trace(r, &q))
+		return false;
+	same(q.id, "s-1-20750-abcdefghij");
+	same(q.sender, "alice@example.org");
+	return true;
+}
+
+static void
+put_proof(struct ipc_writer *w)
+{
+	const struct proof_ask q = { 12, PROOF_DELAYED, SLICE("a@e.org"),
+		SLICE("1@e.org"), SLICE("bob@b.net"), SLICE("") };
+
+	put_proof_ask(w, &q);
+}
+
+static bool
+get_proof(struct ipc_reader *r)
+{
+	struct proof_ask q;
+
+	if (!get_proof_ask(r, &q))
+		return false;
+	assert_true(q.transaction == 12 && q.action == PROOF_DELAYED);
+	same(q.sender, "a@e.org");
+	same(q.message_id, "1@e.org");
+	same(q.recipient, "bob@b.net");
+	same(q.trace, "");
+	return true;
+}
+
+static void
+put_proven(struct ipc_writer *w)
+{
+	const struct proof_answer a = { PROOF_GOOD, 1792922400 };
+
+	put_proof_answer(w, &a);
+}
+
+static bool
+get_proven(struct ipc_reader *r)
+{
+	struct proof_answer a;
+
+	if (!get_proof_answer(r, &a))
+		return false;
+	assert_true(a.state == PROOF_GOOD && a.time_s == 1792922400);
+	return true;
+}
+
+static void
 put_dkim(struct ipc_writer *w)
 {
 	const struct vault_dkim q = { SLICE("example.org"), SLICE("text") };
@@ -795,6 +879,7 @@ put_kept(struct ipc_writer *w)
 	    .session = SLICE("k3f9q2m7t"), .expires_s = 99 },
 	    .reverse_path = SLICE("alice@example.org"), .ret = DSN_RET_HDRS,
 	    .envid = SLICE("QQ"), .is_8bit = true, .requires_tls = true,
+	    .is_alone = true,
 	    .message_size = 1ull << 33, .n_recipients = 4, .n_lists = 2 };
 
 	put_queue_prepare(w, &q);
@@ -812,7 +897,7 @@ get_kept(struct ipc_reader *r)
 	same(q.reverse_path, "alice@example.org");
 	assert_int_equal(q.ret, DSN_RET_HDRS);
 	same(q.envid, "QQ");
-	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls);
+	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls && q.is_alone);
 	assert_true(q.message_size == 1ull << 33);
 	assert_int_equal(q.n_recipients, 4);
 	assert_int_equal(q.n_lists, 2);
@@ -995,6 +1080,10 @@ static const struct {
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
 	{ "vault_tag", put_tag, get_tag },
+	{ "vault_trace", put_trace_check, get_trace_check },
+	{ "proof_ask", put_proof, get_proof },
+	{ "proof_answer", put_proven, get_proven },
+	{ "vault_tag_checked", put_tag_checked, get_tag_checked },
 	{ "vault_dkim", put_dkim, get_dkim },
 	{ "vault_dkim_signed", put_signed, get_signed },
 	{ "ledger_entry", put_entry, get_entry },

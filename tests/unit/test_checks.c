@@ -394,7 +394,7 @@ accepted_domains_are_noted_if_nothing_refuses(void **state)
 
 #define NOW "time 1700000000"		/* Tue, 14 Nov 2023 22:13:20 +0000 */
 #define DATE(text) { "date = refuse", JUDGE_DATA, { NOW }, text,
-#define FROM(text) { "from = refuse", JUDGE_DATA, { NOW }, text,
+#define FROM(text) { "from = refuse", JUDGE_DATA, { NOW, FROM_X }, text,
 
 static void
 date_and_from_are_there_once(void **state)
@@ -426,6 +426,80 @@ date_and_from_are_there_once(void **state)
 		FROM("From: \"a\n\n") "from refuse 550 6.0" },
 		FROM("From: x <\n\n") "from refuse 550 6.0" },
 		FROM("Subject: x\n\n") "from refuse 550 6.0" },
+	};
+
+	(void)state;
+	CHECK_ROWS(rows);
+}
+
+/* ---- bounces ---- */
+
+#define DSN(fields) "From: MAILER-DAEMON\nContent-Type: multipart/report; " \
+	"report-type=delivery-status; boundary=b\n\n--b\nContent-Type: " \
+	"message/delivery-status\n\nReporting-MTA: dns; x\n\n" \
+	"Final-Recipient: rfc822; b@t\nAction: failed\n--b\nContent-Type: " \
+	"text/rfc822-headers\n\n" fields "\n--b--\n"
+#define TRACE "k3f9q2m7t-1-20750-abcdefghij"
+#define RETURNED "Received: by x id " TRACE "\nMessage-ID: <1@ours>\nTo: c@t\n"
+#define TO_A "recipient_key a@ours.example"
+#define PAIR "proof failed|a@ours.example|1@ours|b@t| "
+#define PAIR_C "proof failed|a@ours.example|1@ours|c@t| "
+#define OURS "trace " TRACE "|a@ours.example "
+#define TRACED "proof failed|a@ours.example||b@t|" TRACE " "
+#define BOUNCE(...) { "", JUDGE_DATA, { "sender ", TO_A, __VA_ARGS__ }, \
+	DSN(RETURNED),
+
+static void
+bounces_prove_themselves(void **state)
+{
+	static const struct row rows[] = {
+		/* all is asked for at once */
+		BOUNCE(NULL) "wants proof failed|a@ours.example|1@ours|b@t|, "
+		    "wants proof failed|a@ours.example|1@ours|c@t|, "
+		    "wants trace " TRACE "|a@ours.example" },
+		BOUNCE(PAIR "good 5", PAIR_C "none", OURS "wrong")
+		    "bounce accept" },
+		BOUNCE(PAIR "none", PAIR_C "good 5", OURS "wrong")
+		    "bounce accept" },
+		BOUNCE(PAIR "none", PAIR_C "none", OURS "wrong")
+		    "bounce refuse 550 7.1" },
+		BOUNCE(PAIR "none", PAIR_C "none", OURS "good")
+		    "wants proof failed|a@ours.example||b@t|" TRACE },
+		BOUNCE(PAIR "none", PAIR_C "none", OURS "good",
+		    TRACED "good 0") "bounce accept" },
+		BOUNCE(PAIR "none", PAIR_C "none", OURS "good", TRACED "used")
+		    "bounce refuse 550 7.1" },
+		/* a proof that is spent is no reason to look for another */
+		BOUNCE(PAIR "used", PAIR_C "good 5", OURS "good")
+		    "bounce refuse 550 7.1" },
+		BOUNCE(PAIR "busy", PAIR_C "none", OURS "wrong")
+		    "bounce temporary 451 7.1" },
+		BOUNCE(PAIR "unknown", PAIR_C "none", OURS "wrong")
+		    "bounce temporary 451 7.1" },
+		BOUNCE(PAIR "none", PAIR_C "none", OURS "unknown")
+		    "bounce temporary 451 7.1" },
+		BOUNCE(PAIR "good 5", PAIR_C "none", OURS "unknown")
+		    "bounce accept" },
+		BOUNCE("tagged 1") "bounce accept" },
+		/* with a reverse-path too; then a tag is none */
+		{ "", JUDGE_DATA, { "sender x@y", TO_A, PAIR "none",
+		    PAIR_C "none", OURS "wrong" }, DSN(RETURNED),
+		    "bounce refuse 550 7.1" },
+		{ "", JUDGE_DATA, { "sender x@y", TO_A, "tagged 1" },
+		    DSN(RETURNED), "" },
+		{ "", JUDGE_DATA, { "sender ", TO_A }, DSN(""),
+		    "bounce refuse 550 7.1" },
+		{ "", JUDGE_DATA, { "sender ", TO_A }, "Subject: away\n\nx\n",
+		    "" },
+		{ "untagged_bounces = accept", JUDGE_DATA, { "sender ", TO_A },
+		    DSN(""), "bounce mark" },
+		/* a proof is one for those that judge senders, and no other */
+		{ "from = refuse\ndate = refuse", JUDGE_DATA, { NOW, "sender ",
+		    TO_A, "tagged 1" }, DSN(RETURNED),
+		    "bounce accept, date mark, from mark" },
+		{ "content = refuse", JUDGE_DATA, { NOW, "sender ", TO_A,
+		    "tagged 1" }, DSN(RETURNED),
+		    "bounce accept, content accept" },
 	};
 
 	(void)state;
@@ -521,6 +595,9 @@ stages_agree_with_the_table(void **state)
 	for (size_t i = 0; i < check_n_rows; i++) {
 		struct config_checks checks = { 0 };
 
+		/* smtpd itself finds out what may be a bounce */
+		if (check_rows[i].action == CHECK_BOUNCE)
+			continue;
 		for (size_t k = 0; k < CHECK_COUNT; k++)
 			checks.actions[k] = ACTION_OFF;
 		assert_false(judge_is_wanted(&checks, check_rows[i].stage));
@@ -533,6 +610,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bounces_prove_themselves),
 		cmocka_unit_test(helo_is_a_host_name),
 		cmocka_unit_test(names_lead_back_to_the_address),
 		cmocka_unit_test(the_domain_of_the_sender_takes_mail),

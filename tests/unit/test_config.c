@@ -90,9 +90,27 @@ parse_good(const char *text, size_t n_warnings)
 }
 
 static void
+test_probe(void **state)
+{
+	char text[sizeof sample + 80];
+	struct config *c = parse_good(sample, 3);
+
+	(void)state;
+	assert_false(c->submission.probes);
+	assert_int_equal(c->submission.probe_timeout_s, 5);
+	config_free(&c);
+	snprintf(text, sizeof text, "%ssubmission { probe = true  "
+	    "probe_timeout = 1m }\n", sample);
+	c = parse_good(text, 3);
+	assert_true(c->submission.probes);
+	assert_int_equal(c->submission.probe_timeout_s, 60);
+	config_free(&c);
+}
+
+static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -147,7 +165,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 3);
+	struct config *c = parse_good(sample, 2);
 	const struct config_domain *d = c->domains;
 
 	(void)state;
@@ -430,6 +448,7 @@ main(void)
 		cmocka_unit_test(test_checks_built_in),
 		cmocka_unit_test(test_checks_default),
 		cmocka_unit_test(test_checks_dnsbl),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_sample_top),
 		cmocka_unit_test(test_sample_domains),
 		cmocka_unit_test(test_defaults),

@@ -44,6 +44,10 @@ static const struct {
 	    "of the units s, m, h, d; did you mean 30s?" },
 	{ "limits { data_total = 0s }", "data_total = 0s: out of range, 1s "
 	    "to 1d" },
+	{ "submission { probe = perhaps }", "probe = perhaps: not one of "
+	    "false|true" },
+	{ "submission { probe_timeout = 61s }", "probe_timeout = 61s: out of "
+	    "range, 1s to 1m" },
 	{ "log = sylog", "log = sylog: not one of stderr|syslog; did you "
 	    "mean syslog?" },
 	{ "log = 5", "log needs one of stderr|syslog" },

@@ -31,7 +31,8 @@ static bool
 is_of_checks(enum question_kind kind)
 {
 	return kind == QUESTION_JUDGE || kind == QUESTION_DNS ||
-	    kind == QUESTION_GREY || kind == QUESTION_SEEN;
+	    kind == QUESTION_GREY || kind == QUESTION_SEEN ||
+	    kind == QUESTION_PROOF;
 }
 
 static uint32_t
@@ -404,6 +405,67 @@ a_judgement_changes_the_message(void **state)
 	end();
 }
 
+#define PROOF "failed\nalice@example.org\n1@ours\nbob@theirs\n"
+
+/* Up to the verdict on a bounce whose proof was claimed. */
+static void
+bounce(void)
+{
+	struct judgement j = { .is_complete = false };
+	struct answer a = { .is_known = true, .fd = -1,
+		.as.proof.state = PROOF_GOOD };
+	struct slice none;
+
+	begin(CHECK_BOUNCE);
+	host.config->checks.actions[CHECK_BOUNCE] = ACTION_OFF;
+	say("EHLO x.example\r\nMAIL FROM:<>\r\n"
+	    "RCPT TO:<alice@example.org>\r\nDATA\r\n");
+	say("Date: x\r\nMessage-ID: <2@x>\r\n\r\nno\r\n.\r\n");
+	facts_get(&j.facts, FACT_PROOF, SLICE(PROOF), &none);
+	answer_judge(JUDGE_DATA, &j);
+	assert_non_null(find_out(QUESTION_PROOF));
+	give(find_out(QUESTION_PROOF), &a);
+	assert_int_equal(host.asked[QUESTION_PROOF_DROP], 0);
+	host.sent.size = 0;
+}
+
+static void
+a_proof_is_taken_when_its_bounce_is_delivered(void **state)
+{
+	struct judgement j = { .is_complete = true };
+
+	(void)state;
+	bounce();
+	assert_int_equal(facts_add(&j.facts, FACT_RESULT, SLICE("bounce"),
+	    (struct slice){ PROOF "\0" PROOF, 2 * sizeof PROOF - 1 }), 0);
+	answer_judge(JUDGE_DATA, &j);
+	hears("250");
+	assert_int_equal(host.asked[QUESTION_PROOF_TAKE], 2);
+	assert_int_equal(host.asked[QUESTION_PROOF_DROP], 1);
+	end();
+}
+
+static void
+a_proof_is_not_taken_when_it_is_not(void **state)
+{
+	(void)state;
+	bounce();
+	answer_judge(JUDGE_DATA, NULL);
+	hears("451");
+	assert_int_equal(host.asked[QUESTION_PROOF_TAKE], 0);
+	assert_int_equal(host.asked[QUESTION_PROOF_DROP], 1);
+	end();
+	/* the client leaves */
+	bounce();
+	session_hang_up(host.s);
+	assert_non_null(host.s);	/* until it knows what became of it */
+	answer_accept(JUDGE_DATA);
+	assert_null(host.s);
+	assert_int_equal(host.asked[QUESTION_PROOF_TAKE], 0);
+	assert_int_equal(host.asked[QUESTION_PROOF_DROP], 1);
+	end();
+}
+
 static void
 cuts_beyond_the_message_are_no_accept(void **state)
 {
@@ -434,6 +496,9 @@ main(void)
 		cmocka_unit_test(nonsense_is_silence),
 		cmocka_unit_test(the_strictest_refuses),
 		cmocka_unit_test(a_judgement_changes_the_message),
+		cmocka_unit_test(
+		    a_proof_is_taken_when_its_bounce_is_delivered),
+		cmocka_unit_test(a_proof_is_not_taken_when_it_is_not),
 		cmocka_unit_test(cuts_beyond_the_message_are_no_accept),
 	};
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "clock.h"
-#include "../../store/ledger.h"
+#include "../../store/proofs.h"
 
 #define NOW 2000000000
 
@@ -95,7 +95,7 @@ test_found(void **state)
 	open_all();
 	assert_int_equal(find("1@e.org", "bob@b.NET", &found), 0);
 	assert_int_equal(found.time_s, NOW);
-	assert_false(found.is_reported);
+	assert_int_equal(found.reports, 0);
 	assert_string_equal(found.queue_id, "q1w2e3");
 	assert_string_equal(found.sender, "alice@example.org");
 	assert_int_equal(find("1@E.org", "bob@b.net", &found), -ENOENT);
@@ -103,27 +103,169 @@ test_found(void **state)
 	assert_int_equal(find("bob@b.net", "1@e.org", &found), -ENOENT);
 }
 
+static struct proof_ask
+pair(enum proof_action action, const char *message_id, const char *recipient)
+{
+	return (struct proof_ask){ 1, action, SLICE("Alice@example.org"),
+		slice_of(message_id), slice_of(recipient), SLICE("") };
+}
+
+static struct proof_ask
+trace(enum proof_action action, const char *id, const char *recipient)
+{
+	return (struct proof_ask){ 1, action, SLICE("alice@example.org"),
+		SLICE(""), slice_of(recipient), slice_of(id) };
+}
+
+static enum proof_state
+state_of(struct proof_ask q)
+{
+	uint8_t key[LEDGER_KEY_SIZE];
+	struct proof_answer a;
+
+	assert_int_equal(ledger_prove(ledger, &q, &a, key), 0);
+	return a.state;
+}
+
+static void
+report(struct proof_ask q)
+{
+	assert_int_equal(ledger_report(ledger, &q, NOW), 0);
+}
+
 static void
 test_believed_once(void **state)
 {
+	struct proof_ask bob = pair(PROOF_FAILED, "1@e.org", "bob@b.net");
+	struct proof_ask other = pair(PROOF_FAILED, "2@e.org", "bob@b.net");
 	struct ledger_found found;
 
 	(void)state;
 	put("1@e.org", "bob@b.net", NOW);
 	put("1@e.org", "carol@b.net", NOW);
-	assert_int_equal(ledger_report(ledger, SLICE("1@e.org"),
-	    SLICE("bob@b.net")), 0);
+	assert_int_equal(state_of(bob), PROOF_GOOD);
+	report(bob);
+	assert_int_equal(state_of(bob), PROOF_USED);
+	assert_int_equal(state_of(pair(PROOF_FAILED, "1@e.org",
+	    "Bob@B.net")), PROOF_USED);
+	assert_int_equal(state_of(pair(PROOF_FAILED, "1@e.org",
+	    "carol@b.net")), PROOF_GOOD);
 	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
-	assert_true(found.is_reported);
+	assert_int_equal(found.reports, 1);
 	assert_string_equal(found.queue_id, "q1w2e3");
-	assert_int_equal(find("1@e.org", "carol@b.net", &found), 0);
-	assert_false(found.is_reported);
+	/* a proof of another's mail */
+	bob = pair(PROOF_FAILED, "1@e.org", "carol@b.net");
+	bob.sender = SLICE("mallory@example.org");
+	assert_int_equal(state_of(bob), PROOF_NONE);
+	bob = pair(PROOF_FAILED, "1@e.org", "bob@b.net");
 	/* sent again: it may come back again */
 	put("1@e.org", "bob@b.net", NOW + 1);
-	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
-	assert_false(found.is_reported);
-	assert_int_equal(ledger_report(ledger, SLICE("2@e.org"),
-	    SLICE("bob@b.net")), -ENOENT);
+	assert_int_equal(state_of(bob), PROOF_GOOD);
+	assert_int_equal(state_of(other), PROOF_NONE);
+	assert_int_equal(ledger_report(ledger, &other, NOW), -ENOENT);
+}
+
+/* Late, late, failed: each is news; but not without end. */
+static void
+test_each_report_by_itself(void **state)
+{
+	struct proof_ask delay = pair(PROOF_DELAYED, "1@e.org", "b@b.net");
+	struct proof_ask failed = pair(PROOF_FAILED, "1@e.org", "b@b.net");
+
+	(void)state;
+	put("1@e.org", "b@b.net", NOW);
+	for (int i = 0; i < LEDGER_DELAYS_MAX; i++) {
+		assert_int_equal(state_of(delay), PROOF_GOOD);
+		report(delay);
+	}
+	assert_int_equal(state_of(delay), PROOF_USED);
+	assert_int_equal(state_of(failed), PROOF_GOOD);
+	report(failed);
+	assert_int_equal(state_of(failed), PROOF_USED);
+	report(pair(PROOF_DELIVERED, "1@e.org", "b@b.net"));
+	assert_int_equal(state_of(pair(PROOF_DELIVERED, "1@e.org",
+	    "b@b.net")), PROOF_USED);
+	assert_int_equal(state_of(delay), PROOF_USED);
+}
+
+static void
+test_traces(void **state)
+{
+	char recipient[32];
+
+	(void)state;
+	assert_int_equal(state_of(trace(PROOF_FAILED, "t1", "b@b.net")),
+	    PROOF_GOOD);
+	report(trace(PROOF_FAILED, "t1", "b@b.net"));
+	assert_int_equal(state_of(trace(PROOF_FAILED, "t1", "b@b.net")),
+	    PROOF_USED);
+	assert_int_equal(state_of(trace(PROOF_FAILED, "t1", "")), PROOF_GOOD);
+	assert_int_equal(state_of(trace(PROOF_DELAYED, "t1", "b@b.net")),
+	    PROOF_GOOD);
+	/* nobody invents recipients without end */
+	for (int i = 1; i < LEDGER_TRACED_MAX; i++) {
+		snprintf(recipient, sizeof recipient, "%d@b.net", i);
+		report(trace(PROOF_FAILED, "t1", recipient));
+	}
+	assert_int_equal(state_of(trace(PROOF_FAILED, "t1", "new@b.net")),
+	    PROOF_USED);
+	assert_int_equal(state_of(trace(PROOF_FAILED, "t2", "b@b.net")),
+	    PROOF_GOOD);
+}
+
+static void
+test_claims(void **state)
+{
+	struct proofs *proofs = proofs_new(ledger);
+	struct proof_ask bob = pair(PROOF_FAILED, "1@e.org", "bob@b.net");
+	struct proof_answer a;
+	int one, other;
+
+	(void)state;
+	assert_non_null(proofs);
+	put("1@e.org", "bob@b.net", NOW);
+	bob.transaction = 0;
+	assert_int_equal(proofs_ask(proofs, &one, &bob, &a), 0);
+	assert_int_equal(a.state, PROOF_GOOD);
+	assert_int_equal(a.time_s, NOW);
+	bob.transaction = 7;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(proofs_ask(proofs, &one, &bob, &a), 0);
+		assert_int_equal(a.state, PROOF_GOOD);
+		assert_int_equal(proofs_ask(proofs, &other, &bob, &a), 0);
+		assert_int_equal(a.state, PROOF_BUSY);
+	}
+	proofs_drop(proofs, &other, 7);
+	proofs_drop(proofs, &one, 8);
+	assert_int_equal(proofs_ask(proofs, &other, &bob, &a), 0);
+	assert_int_equal(a.state, PROOF_BUSY);
+	proofs_drop(proofs, &one, 7);
+	assert_int_equal(proofs_ask(proofs, &other, &bob, &a), 0);
+	assert_int_equal(a.state, PROOF_GOOD);
+	proofs_owner_gone(proofs, &other);
+	assert_int_equal(proofs_ask(proofs, &one, &bob, &a), 0);
+	assert_int_equal(a.state, PROOF_GOOD);
+	proofs_free(&proofs);
+}
+
+static void
+test_claims_have_a_limit(void **state)
+{
+	struct proofs *proofs = proofs_new(ledger);
+	struct proof_answer a;
+	struct proof_ask q;
+	char id[32];
+
+	(void)state;
+	for (int i = 0; i <= PROOFS_OF_TRANSACTION_MAX; i++) {
+		snprintf(id, sizeof id, "t%d", i);
+		q = trace(PROOF_FAILED, id, "");
+		assert_int_equal(proofs_ask(proofs, &q, &q, &a), i <
+		    PROOFS_OF_TRANSACTION_MAX ? 0 : -EBUSY);
+		assert_int_equal(a.state, i < PROOFS_OF_TRANSACTION_MAX ?
+		    PROOF_GOOD : PROOF_UNKNOWN);
+	}
+	proofs_free(&proofs);
 }
 
 static void
@@ -190,6 +332,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_believed_once, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_each_report_by_itself,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_traces, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_claims_have_a_limit,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expires, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_names_nobody, setup,

@@ -221,6 +221,98 @@ test_what_is_sent(void **state)
 	end(&w);
 }
 
+/* ---- probes: MAIL, RCPT, RSET, and no message ---- */
+
+struct probe_script {
+	const char *name;
+	const char *ehlo;
+	const char *replies;		/* to MAIL, RCPT, RSET */
+	unsigned code;			/* of the recipient; 0: open */
+	bool is_said, is_over;
+};
+
+static const struct probe_script probes[] = {
+	{ "taken", ALL, "250 a\r\n250 b\r\n250 c\r\n", 250, true, false },
+	{ "251", ALL, "250 a\r\n251 b\r\n250 c\r\n", 250, true, false },
+	{ "refused", ALL, "250 a\r\n550 b\r\n250 c\r\n", 550, true, false },
+	{ "later", ALL, "250 a\r\n450 b\r\n250 c\r\n", 450, true, false },
+	{ "too many", ALL, "250 a\r\n552 b\r\n250 c\r\n", 452, true, false },
+	{ "one by one", "250 mx\r\n", "250 a\r\n550 b\r\n250 c\r\n", 550,
+	    true, false },
+	{ "with CHUNKING", "250-mx\r\n250 CHUNKING\r\n",
+	    "250 a\r\n250 b\r\n250 c\r\n", 250, true, false },
+	/* what RCPT is told after that is about MAIL */
+	{ "MAIL refused", ALL, "550 a\r\n503 b\r\n250 c\r\n", 550, false,
+	    false },
+	{ "MAIL deferred", ALL, "450 a\r\n503 b\r\n250 c\r\n", 0, false,
+	    false },
+	{ "MAIL refused, one by one", "250 mx\r\n", "550 a\r\n", 550,
+	    false, false },
+	{ "421 to RCPT", ALL, "250 a\r\n421 b\r\n", 0, false, true },
+	{ "354 to RCPT", ALL, "250 a\r\n354 b\r\n", 0, false, true },
+	{ "RSET refused", ALL, "250 a\r\n550 b\r\n500 c\r\n", 550, true,
+	    true },
+	{ "no reply", ALL, "250 a\r\n", 0, false, false },
+};
+
+static void
+run_probe(const struct probe_script *s, bool is_split)
+{
+	struct world w;
+
+	begin(&w, &plain, "", is_split);
+	w.errand.is_probe = true;
+	w.errand.n_recipients = 1;
+	says(&w, "220 x\r\n");
+	says(&w, s->ehlo);
+	says(&w, s->replies);
+	if (code_of(&w, 0) != s->code ||
+	    w.recipients[0].is_said != s->is_said)
+		fail_msg("%s: %u", s->name, code_of(&w, 0));
+	if ((w.d.phase == DIALOGUE_OVER) != s->is_over)
+		fail_msg("%s: phase %d", s->name, (int)w.d.phase);
+	assert_null(memmem(w.sent.data, w.sent.size, "DATA", 4));
+	assert_null(memmem(w.sent.data, w.sent.size, "BDAT", 4));
+	assert_null(memmem(w.sent.data, w.sent.size, "SIZE", 4));
+	end(&w);
+}
+
+static void
+test_probes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
+		run_probe(&probes[i], false);
+		run_probe(&probes[i], true);
+	}
+}
+
+/* The next one in the same connection needs no RSET before it. */
+static void
+test_after_a_probe(void **state)
+{
+	static const char wanted[] = "EHLO me.example\r\n"
+	    "MAIL FROM:<s@x>\r\nRCPT TO:<r0@y>\r\nRSET\r\n"
+	    "MAIL FROM:<s@x> SIZE=3\r\nRCPT TO:<r0@y>\r\nDATA\r\n";
+	struct world w;
+
+	(void)state;
+	begin(&w, &plain, "abc", false);
+	w.errand.is_probe = true;
+	w.errand.n_recipients = 1;
+	says(&w, "220 x\r\n");
+	says(&w, ALL);
+	says(&w, "250 a\r\n250 b\r\n250 c\r\n");
+	assert_int_equal(w.d.phase, DIALOGUE_READY);
+	w.recipients[0].state = ERRAND_OPEN;
+	w.errand.is_probe = false;
+	dialogue_deliver(&w.d, &w.errand);
+	go_on(&w);
+	assert_int_equal(w.sent.size, sizeof wanted - 1);
+	assert_memory_equal(w.sent.data, wanted, sizeof wanted - 1);
+	end(&w);
+}
+
 /* A connection that ends after n octets of what the server says. */
 static void
 cut(const char *whole, size_t n, size_t all)
@@ -467,6 +559,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scripts),
 		cmocka_unit_test(test_what_is_sent),
+		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_after_a_probe),
 		cmocka_unit_test(test_closed_anywhere),
 		cmocka_unit_test(test_long_lines_and_replies),
 		cmocka_unit_test(test_server_that_speaks_ahead),

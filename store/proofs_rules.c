@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * proofs_rules.c - what an smtpd asks about bounces, and control for explain.
+ */
+#include <errno.h>
+#include "clock.h"
+#include "fault.h"
+#include "log.h"
+#include "rules.h"
+#include "store.h"
+
+bool
+store_on_proof_ask(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct proof_answer answer;
+	struct proof_ask q;
+	struct ipc_writer w;
+	int error;
+
+	if (!get_proof_ask(&m->body, &q) ||
+	    (peer->role != ROLE_SMTPD && q.transaction != 0))
+		return false;
+	error = proofs_ask(peer->store->proofs, peer, &q, &answer);
+	if (error < 0)
+		log_warning("proof", LOG_E("error", error), LOG_S("effect",
+		    "the bounce is refused for now"), LOG_END);
+	ipc_writer_init(&w);
+	put_proof_answer(&w, &answer);
+	(void)channel_answer(ch, m->id, PROOF_ANSWER, &w, -1);
+	return true;
+}
+
+/* Durable with the round; a crash before that lets a second one in. A store
+ * that was started anew knows no claims, so none is asked for. */
+bool
+store_on_proof_take(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct proof_ask q;
+	int error;
+
+	(void)ch;
+	if (!get_proof_ask(&m->body, &q))
+		return false;
+	FAULT_STEP("store.before-proof");
+	error = ledger_report(peer->store->ledger, &q, clock_wall_s());
+	if (error < 0 && error != -ENOENT)
+		log_error("proof", LOG_E("error", error), LOG_S("effect",
+		    "the same bounce may come in once more"), LOG_END);
+	return true;
+}
+
+bool
+store_on_proof_drop(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	uint64_t transaction = ipc_get_u64(&m->body);
+
+	(void)ch;
+	if (!ipc_reader_is_done(&m->body))
+		return false;
+	proofs_drop(peer->store->proofs, peer, transaction);
+	return true;
+}
