@@ -86,17 +86,77 @@ get_text(struct ipc_message *answer, struct slice *text)
 
 /* ---- status ---- */
 
+static bool read_all(int fd, struct buf *to);
+
 static void
-status_end(struct client *client, struct slice store)
+status_end(struct client *client)
 {
 	if (client->n_words > 1)
-		status_json_store(&client->out, store);
-	else
-		status_text_store(&client->out, store);
+		status_json_end(&client->out);
 	client_answer(client, CONTROL_OK);
 }
 
-/* The rest is worth showing though the store is silent. */
+/* The rest is worth showing though one of them is silent. */
+static void
+status_add(struct client *client, const char *name, const char *prefix,
+    struct slice line)
+{
+	if (client->n_words > 1)
+		status_json_more(&client->out, name, line);
+	else
+		status_text_more(&client->out, name, prefix, line);
+}
+
+static void
+status_queue_answered(struct channel *ch, struct ipc_message *answer,
+    void *arg)
+{
+	struct client *client = arg;
+	struct buf line = { 0 };
+
+	(void)ch;
+	if (client_is_answered(client, answer, QUEUE_COMMAND_ANSWER) &&
+	    ipc_get_u8(&answer->body) == 1 &&
+	    ipc_reader_is_done(&answer->body) && answer->fd >= 0)
+		(void)read_all(answer->fd, &line);
+	if (line.size > 0 && line.data[line.size - 1] == '\n')
+		line.size--;
+	status_add(client, "queue", "queue_", line.size > 0 ?
+	    buf_slice(&line) : SLICE(""));
+	buf_free(&line);
+	status_end(client);
+}
+
+/* Where nobody sends mail there is none. */
+static void
+status_ask_queue(struct client *client)
+{
+	static struct ipc_writer w;	/* large */
+	const struct queue_command ask = { .verb = QUEUE_STATUS,
+		.argument = SLICE(""), .owner = SLICE("root") };
+
+	client->asked = client->control->queue;
+	if (client->asked == NULL) {
+		status_end(client);
+		return;
+	}
+	ipc_writer_init(&w);
+	put_queue_command(&w, &ask);
+	client->question = channel_ask(client->asked, QUEUE_COMMAND, &w, -1,
+	    STATUS_MS, status_queue_answered, client);
+	if (client->question == 0) {
+		status_add(client, "queue", "queue_", SLICE(""));
+		status_end(client);
+	}
+}
+
+static void
+status_say_store(struct client *client, struct slice store)
+{
+	status_add(client, "store", "", store);
+	status_ask_queue(client);
+}
+
 static void
 status_store_answered(struct channel *ch, struct ipc_message *answer,
     void *arg)
@@ -108,7 +168,7 @@ status_store_answered(struct channel *ch, struct ipc_message *answer,
 	if (!client_is_answered(client, answer, STORE_STATUS) ||
 	    !get_text(answer, &text))
 		text = SLICE("");
-	status_end(client, text);
+	status_say_store(client, text);
 }
 
 /* resolver is empty when it did not answer. */
@@ -129,7 +189,7 @@ say_status(struct client *client, struct slice resolver)
 		client->question = channel_ask(control->store, STORE_STATUS,
 		    NULL, -1, STATUS_MS, status_store_answered, client);
 	if (client->question == 0)
-		status_end(client, SLICE(""));
+		status_say_store(client, SLICE(""));
 }
 
 static void
@@ -310,6 +370,9 @@ route_answered(struct channel *ch, struct ipc_message *m, void *arg)
 		put_verdict_text(&client->out, &answer.verdict);
 	else if (answer.kind == ROUTE_DISCARD)
 		buf_puts(&client->out, "Mail for it is discarded.\n");
+	else if (answer.kind == ROUTE_LIST)
+		buf_puts(&client->out, "It is a list with members elsewhere: "
+		    "mail of our own users only.\n");
 	client_answer(client, answer.kind == ROUTE_REFUSE ? CONTROL_FAILED :
 	    CONTROL_OK);
 }

@@ -108,18 +108,20 @@ status_text(struct buf *out, struct slice lines, struct slice resolver,
 }
 
 void
-status_text_store(struct buf *out, struct slice line)
+status_text_more(struct buf *out, const char *name, const char *prefix,
+    struct slice line)
 {
 	struct trail_field field;
 	char key[64], value[VALUE_MAX];
 
 	if (line.size == 0)
-		buf_puts(out, "The store does not answer.\n");
+		buf_printf(out, "The %s does not answer.\n", name);
 	while (trail_get_field(&line, &field)) {
 		if (!slice_copy(key, sizeof key, field.key))
 			continue;
 		trail_unescape(value, sizeof value, field.raw);
-		buf_printf(out, "%-26s %20s\n", key, value);
+		buf_printf(out, "%s%-*s %20s\n", prefix,
+		    26 - (int)strlen(prefix), key, value);
 	}
 }
 
@@ -194,9 +196,15 @@ status_json(struct buf *out, struct slice lines, struct slice resolver,
 }
 
 void
-status_json_store(struct buf *out, struct slice line)
+status_json_more(struct buf *out, const char *name, struct slice line)
 {
-	buf_puts(out, ",\"store\":{");
+	buf_printf(out, ",\"%s\":{", name);
 	put_json_fields(out, line);
-	buf_puts(out, "}}\n");
+	buf_puts(out, "}");
+}
+
+void
+status_json_end(struct buf *out)
+{
+	buf_puts(out, "}\n");
 }

@@ -12,14 +12,17 @@
  * Append the supervisor's lines (logfmt: first about the server, then one
  * for each compartment), the sums of the boards and the resolver's line
  * (empty: it does not answer), as a table or as one JSON object. What store
- * counts follows: one line of logfmt, or "" when it was silent; it ends the
- * JSON object.
+ * and queue count follows: a line of logfmt each, or "" when it was silent.
+ * A prefix
+ * stands before each key of the table.
  */
 void status_text(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards);
-void status_text_store(struct buf *out, struct slice line);
+void status_text_more(struct buf *out, const char *name, const char *prefix,
+    struct slice line);
 void status_json(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards);
-void status_json_store(struct buf *out, struct slice line);
+void status_json_more(struct buf *out, const char *name, struct slice line);
+void status_json_end(struct buf *out);
 
 #endif

@@ -80,7 +80,7 @@ account_find_mailbox(struct resolver *r, struct slice user)
 	}
 	if (user.size > 0 && config->dsn_to != NULL &&
 	    split_account(slice_of(config->dsn_to), &local, &name))
-		return resolver_find(r, local, name, false);
+		return resolver_find_mailbox(r, local, name);
 	expand_postmaster(r, NULL, NULL);
 	return resolve_end(r);
 }
@@ -226,8 +226,8 @@ leads_home(struct resolver *r, struct slice user,
 
 	if (own != MAY_SEND)
 		return own;
-	found = resolver_find(r, slice_of(address->local),
-	    slice_of(address->domain), false);
+	found = resolver_find_mailbox(r, slice_of(address->local),
+	    slice_of(address->domain));
 	if (found->kind == ROUTE_MAILBOX)
 		return found->n_leaves == 1 && slice_equals(
 		    found->leaves[0].maildir, slice_of(path)) ? MAY_SEND :

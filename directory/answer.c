@@ -51,41 +51,42 @@ is_question_sane(const struct route_ask *q)
 	    !slice_has_control(q->domain) && !slice_has_control(q->recipient);
 }
 
+/* Whom a route is made for, and of which of its parts. */
+struct wanted {
+	struct slice recipient, session;	/* "": for somebody to read */
+	bool is_list;			/* the members elsewhere */
+};
+
 static int
-seal(struct answerer *a, struct slice recipient, struct slice session,
+seal_list(struct answerer *a, const struct wanted *w,
     const struct resolved *found)
 {
-	const struct route route = { .kind = found->kind,
-		.recipient = recipient, .session = session,
+	const struct list_route route = { .list = w->recipient,
+		.session = w->session,
+		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
+		.owner = slice_of(found->owner),
+		.account = slice_of(found->account),
+		.members = found->members, .n_members = found->n_members };
+
+	return found->kind == ROUTE_LIST ?
+	    list_route_seal(&a->sealed, &route, a->list_secret) : 0;
+}
+
+/* Of a list whose members are all elsewhere nothing is for deliver. */
+static int
+seal(struct answerer *a, const struct wanted *w, const struct resolved *found)
+{
+	const struct route route = { .kind = found->kind == ROUTE_LIST ?
+		ROUTE_MAILBOX : found->kind,
+		.recipient = w->recipient, .session = w->session,
 		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
 		.leaves = found->leaves, .n_leaves = found->n_leaves };
 
 	a->sealed.size = 0;
-	return route_seal(&a->sealed, &route, a->secret);
-}
-
-/* A sealed memfd with the route. -errno on failure. */
-static int
-make_descriptor(struct slice sealed)
-{
-	int fd = message_create("route"), error = 0;
-	size_t at = 0;
-
-	while (fd >= 0 && at < sealed.size && !error) {
-		ssize_t n = write(fd, sealed.data + at, sealed.size - at);
-
-		if (n > 0)
-			at += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			error = n == 0 ? -EIO : -errno;
-	}
-	if (fd >= 0 && !error)
-		error = message_seal(fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	if (w->is_list)
+		return seal_list(a, w, found);
+	return found->kind == ROUTE_LIST && found->n_leaves == 0 ? 0 :
+	    route_seal(&a->sealed, &route, a->secret);
 }
 
 static void
@@ -108,7 +109,7 @@ send_answer(struct peer *peer, uint32_t id, struct route_answer *answer)
 	int fd = -1;
 
 	if (sealed.size > INLINE_MAX) {
-		fd = make_descriptor(sealed);
+		fd = message_of_text("route", sealed);
 		answer->sealed = SLICE("");
 		answer->sealed_size = (uint32_t)sealed.size;
 		if (fd < 0) {
@@ -123,10 +124,9 @@ send_answer(struct peer *peer, uint32_t id, struct route_answer *answer)
 		close(fd);
 }
 
-/* Without a session: for somebody to read, not for deliver. */
 static void
 answer_with(struct peer *peer, uint32_t id, const struct resolved *found,
-    struct slice recipient, struct slice session)
+    const struct wanted *wanted)
 {
 	struct answerer *a = peer->answerer;
 	struct route_answer answer = { .kind = found->kind,
@@ -139,11 +139,11 @@ answer_with(struct peer *peer, uint32_t id, const struct resolved *found,
 		.sealed = SLICE("") };
 	int error;
 
-	if (found->kind != ROUTE_REFUSE && session.size > 0) {
-		error = seal(a, recipient, session, found);
+	if (found->kind != ROUTE_REFUSE && wanted->session.size > 0) {
+		error = seal(a, wanted, found);
 		if (error)
 			refuse(&answer, error);
-		else
+		else if (a->sealed.size > 0)
 			answer.sealed = buf_slice(&a->sealed);
 	}
 	FAULT_STEP("directory.before-answer");
@@ -154,15 +154,19 @@ static bool
 on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
+	struct wanted wanted = { .session = SLICE("") };
 	struct route_ask q;
 
 	(void)ch;
 	if (!get_route_ask(&m->body, &q) || !is_question_sane(&q))
 		return false;
 	FAULT_STEP("directory.before-route");
+	wanted.recipient = q.recipient;
+	wanted.is_list = q.wants_list;
+	if (peer->role == ROLE_SMTPD)
+		wanted.session = q.session;
 	answer_with(peer, m->id, resolver_find(peer->answerer->resolver,
-	    q.local, q.domain, q.explains), q.recipient,
-	    peer->role == ROLE_SMTPD ? q.session : SLICE(""));
+	    q.local, q.domain, q.explains), &wanted);
 	return true;
 }
 
@@ -172,15 +176,17 @@ static bool
 on_mailbox_ask(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
+	struct wanted wanted = { .is_list = false };
 	struct mailbox_ask q;
 
 	(void)ch;
 	if (!get_mailbox_ask(&m->body, &q) || !is_session_id(q.session) ||
 	    q.session.size == 0 || slice_has_control(q.user))
 		return false;
+	wanted.recipient = q.user.size > 0 ? q.user : SLICE("postmaster");
+	wanted.session = q.session;
 	answer_with(peer, m->id, account_find_mailbox(
-	    peer->answerer->resolver, q.user),
-	    q.user.size > 0 ? q.user : SLICE("postmaster"), q.session);
+	    peer->answerer->resolver, q.user), &wanted);
 	return true;
 }
 

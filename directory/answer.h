@@ -18,6 +18,7 @@ struct answerer {
 	struct catalog *catalog;
 	struct resolver *resolver;
 	const uint8_t *secret;		/* SECRET_ROUTE */
+	const uint8_t *list_secret;	/* SECRET_LIST */
 	struct buf sealed;		/* kept from answer to answer */
 	unsigned n_smtpd;		/* peers that need answers for mail */
 	bool is_stopping;		/* end the loop with the last of them */

@@ -192,10 +192,13 @@ follow_address(struct resolver *r, const struct step *step,
 
 	if (target->domain.size > 0)
 		domain = catalog_find_domain(r->catalog, target->domain);
-	if (domain == NULL || domain->config->next_hop != NULL) {
-		resolve_trouble(r, step, TROUBLE_UNREADABLE,
-		    "\"%.*s@%.*s\" is elsewhere: forwards are not built yet",
-		    RESOLVE_QUOTE(local), RESOLVE_QUOTE(target->domain));
+	if (domain == NULL) {
+		list_add(r, step, target);
+		return;
+	}
+	if (domain->config->next_hop != NULL) {
+		resolve_trouble(r, step, TROUBLE_UNREADABLE, "domain \"%s\": "
+		    "next_hop is not built yet", domain->config->name);
 		return;
 	}
 	if (names_itself(r, step, domain, local))

@@ -30,6 +30,8 @@ resolver_free(struct resolver **resolver)
 	string_set_free(&r->seen);
 	buf_free(&r->out.explanation);
 	free(r->out.leaves);
+	free(r->out.members);
+	resolver_free(&r->list.second);
 	free(r);
 	*resolver = NULL;
 }
@@ -54,7 +56,9 @@ resolve_begin(struct resolver *r, bool explains)
 	r->out.is_elsewhere = false;
 	r->out.alarm[0] = r->refusal_text[0] = '\0';
 	buf_consume(&r->out.explanation, r->out.explanation.size);
-	r->out.n_leaves = 0;
+	r->out.n_leaves = r->out.n_members = 0;
+	r->list.owner = r->list.last = (struct list_owner){ 0 };
+	r->allows_lists = false;
 	r->n_refused = r->n_discarded = 0;
 	r->explains = explains;
 	r->is_broken = false;
@@ -250,33 +254,49 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 /* ---- the answer ---- */
 
 /*
- * A verdict that is set already stands. Else: mailboxes, unless an error:
- * entry is among them (nobody can be told so after the 250); an error: entry
- * alone; discard: alone; or nothing at all.
+ * A verdict that is set already stands. Else: mailboxes, or a list where some
+ * members are elsewhere, unless an error: entry is among them (nobody can be
+ * told so after the 250); an error: entry alone; discard: alone; or nothing
+ * at all.
  */
 const struct resolved *
 resolve_end(struct resolver *r)
 {
 	struct resolved *out = &r->out;
 
+	if (out->verdict.code == 0 && out->n_members > 0)
+		list_end(r);
 	if (out->verdict.code == 0 && r->n_refused > 0) {
-		if (out->n_leaves > 0 || r->n_discarded > 0)
+		if (out->n_leaves > 0 || out->n_members > 0 ||
+		    r->n_discarded > 0)
 			resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
 			    r->refusal_text);
 		else
 			out->verdict = r->refusal;
 	}
 	if (out->verdict.code == 0 && out->n_leaves == 0 &&
-	    r->n_discarded == 0)
+	    out->n_members == 0 && r->n_discarded == 0)
 		resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
 		    r->refusal_text);
 	if (out->verdict.code != 0) {
 		out->kind = ROUTE_REFUSE;
-		out->n_leaves = 0;
+		out->n_leaves = out->n_members = 0;
+	} else if (out->n_members > 0) {
+		out->kind = ROUTE_LIST;
 	} else {
 		out->kind = out->n_leaves ? ROUTE_MAILBOX : ROUTE_DISCARD;
 	}
 	return out;
+}
+
+static const struct resolved *
+find(struct resolver *r, struct slice local, struct slice domain)
+{
+	if (domain.size == 0)
+		resolve_bare(r, local);
+	else
+		resolve_at(r, local, domain);
+	return resolve_end(r);
 }
 
 const struct resolved *
@@ -284,9 +304,14 @@ resolver_find(struct resolver *r, struct slice local, struct slice domain,
     bool explains)
 {
 	resolve_begin(r, explains);
-	if (domain.size == 0)
-		resolve_bare(r, local);
-	else
-		resolve_at(r, local, domain);
-	return resolve_end(r);
+	r->allows_lists = true;
+	return find(r, local, domain);
+}
+
+const struct resolved *
+resolver_find_mailbox(struct resolver *r, struct slice local,
+    struct slice domain)
+{
+	resolve_begin(r, false);
+	return find(r, local, domain);
 }

@@ -20,9 +20,12 @@
 #define DIRECTORY_RESOLVE_H
 
 #include <stdbool.h>
+#include "address.h"
 #include "catalog.h"
+#include "list_route.h"
 #include "route.h"
 #include "verdict.h"
+#include "voucher.h"
 
 #define RESOLVE_ALARM_MAX 511
 #define RESOLVE_EXPLANATION_MAX 6000	/* octets; cut off beyond that */
@@ -38,6 +41,11 @@ struct resolved {
 	struct buf explanation;		/* lines, when asked for */
 	struct route_leaf *leaves;
 	size_t n_leaves;
+	/* ROUTE_LIST: who is elsewhere, and whose list it is */
+	struct slice *members;
+	size_t n_members;
+	char owner[ADDRESS_TEXT_MAX + 1];
+	char account[VOUCHER_USER_MAX];
 };
 
 struct resolver;
@@ -52,6 +60,10 @@ void resolver_free(struct resolver **resolver);
  */
 const struct resolved *resolver_find(struct resolver *resolver,
     struct slice local, struct slice domain, bool explains);
+
+/* The same where only a mailbox here will do: no list. */
+const struct resolved *resolver_find_mailbox(struct resolver *resolver,
+    struct slice local, struct slice domain);
 
 /*
  * For `postern -n`: called with each thing to mend ("FILE:LINE: text"), of

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * resolve_parts.h - what resolve.c, lookup.c, expand.c and mailbox.c share.
+ * resolve_parts.h - what resolve.c, lookup.c, expand.c, mailbox.c and
+ * account_rights.c (an account's own mailbox and addresses) share.
  *
  *	resolve.c	one address from the question to the answer
  *	lookup.c	what a local part is in a domain: user, alias, nothing
  *	expand.c	following aliases, includes and addresses to the leaves
- *	mailbox.c	a leaf: owner, path, quota
- *	account_rights.c	an account's own mailbox and addresses
+ *	mailbox.c	a leaf: owner, path, quota; lists.c: a member elsewhere
  */
 #ifndef DIRECTORY_RESOLVE_PARTS_H
 #define DIRECTORY_RESOLVE_PARTS_H
 
 #include "address.h"
 #include "arena.h"
+#include "lists.h"
 #include "resolve.h"
 
 struct resolver {
@@ -25,7 +26,8 @@ struct resolver {
 	struct verdict refusal;		/* the first error: entry; code 0 */
 	/* why it is trouble that nothing but refusals or nobody is left */
 	char refusal_text[RESOLVE_ALARM_MAX + 1];
-	bool explains, is_broken;	/* out.verdict is set already */
+	bool explains, allows_lists, is_broken;	/* out.verdict is set already */
+	struct list_search list;
 	resolver_trouble_fn *trouble_fn;
 	void *trouble_arg;
 };
@@ -91,13 +93,11 @@ void expand_postmaster(struct resolver *r, const struct step *step,
 void expand_catch_all(struct resolver *r, const struct step *step,
     struct catalog_domain *domain);
 
-/* ---- mailbox.c ---- */
-/* Add the mailbox of this user, once. */
+/* ---- mailbox.c: add the mailbox of this user, once ---- */
 void mailbox_add(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct found_user *user);
 
-/* ---- resolve.c ---- */
-/* A resolution by other rules: what comes between is the caller's. */
+/* ---- resolve.c: other rules, what comes between is the caller's ---- */
 void resolve_begin(struct resolver *r, bool explains);
 const struct resolved *resolve_end(struct resolver *r);
 

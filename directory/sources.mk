@@ -15,6 +15,7 @@ DIRECTORY_SRCS = \
 	directory/forwards.c \
 	directory/image.c \
 	directory/lint.c \
+	directory/lists.c \
 	directory/lookup.c \
 	directory/mailbox.c \
 	directory/names.c \

@@ -215,6 +215,8 @@ enum ask_type {
 	QUEUE_COMMITTED,	/* struct verdict, code 0: durable, runnable */
 	QUEUE_ABORT,		/* u64 transaction. Told. The end of a channel
 				 * aborts all that is not committed. */
+	QUEUE_MEMBERS,		/* struct queue_members; a large one as a
+				 * descriptor. Told, before PREPARE */
 	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
 				 * its user has in the queue; root: everybody */
 	QUEUE_PROBE,		/* struct queue_probe -> QUEUE_PROBED */
@@ -259,6 +261,8 @@ struct route_ask {
 	struct slice domain;		/* lower-case A-label form, or "" */
 	struct slice recipient;		/* the address as the client gave it */
 	bool explains;			/* fill in answer.explanation */
+	bool wants_list;		/* sealed: of a list, the members
+					 * elsewhere (list_route.h) */
 };
 
 struct route_answer {

@@ -118,8 +118,10 @@ bool get_may_answer(struct ipc_reader *r, enum may_answer *a);
 /*
  * A transaction (a number that is unique in the channel):
  *
- *	QUEUE_RECIPIENT ... -> QUEUE_PREPARE -> durable, not runnable
- *	    -> QUEUE_COMMIT -> runnable        -> QUEUE_ABORT, end -> gone
+ *	QUEUE_RECIPIENT ..., QUEUE_MEMBERS ... -> QUEUE_PREPARE -> durable, not
+ *	    runnable -> QUEUE_COMMIT -> runnable     -> QUEUE_ABORT, end -> gone
+ *
+ * Each list is a message of its own, with its owner for a sender.
  */
 struct queue_recipient {
 	uint64_t transaction;
@@ -127,6 +129,15 @@ struct queue_recipient {
 	struct slice address;
 	unsigned notify;		/* enum dsn_notify; 0: not given */
 	struct slice orcpt;		/* "" or as given */
+	bool is_here;			/* nobody sends to him: a mailbox here
+					 * has it before QUEUE_COMMIT, and his
+					 * sender wants to be told so */
+};
+
+struct queue_members {
+	uint64_t transaction;
+	struct slice sealed;		/* list_route.h; "": a descriptor */
+	uint32_t sealed_size;		/* ... of so many octets, or 0 */
 };
 
 struct queue_prepare {
@@ -139,7 +150,7 @@ struct queue_prepare {
 	bool is_alone;			/* nobody else has a part in it: commit
 					 * it, too */
 	uint64_t message_size;		/* of the descriptor */
-	uint16_t n_recipients;
+	uint16_t n_recipients, n_lists;	/* told before; not both are 0 */
 };
 
 #define QUEUE_ID_MAX 32			/* octets, with terminator */
@@ -160,6 +171,8 @@ struct queue_command {
 void put_queue_recipient(struct ipc_writer *w,
     const struct queue_recipient *q);
 bool get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q);
+void put_queue_members(struct ipc_writer *w, const struct queue_members *q);
+bool get_queue_members(struct ipc_reader *r, struct queue_members *q);
 void put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q);
 bool get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q);
 void put_queue_prepared(struct ipc_writer *w,

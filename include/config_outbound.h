@@ -49,6 +49,7 @@ struct config_queue {
 	unsigned delay_notice_s;	/* 0: none */
 	unsigned give_up_s;
 	unsigned per_destination;	/* jobs at a time */
+	uint64_t return_full_bytes;	/* RET=FULL up to here; 0: never */
 };
 
 enum config_relay_tls { RELAY_TLS_OPPORTUNISTIC, RELAY_TLS_DANE,

@@ -4,8 +4,9 @@
  *
  * A multipart/report of three parts: plain words for a person (what
  * happened, to which address, what the other side said, what to do), the
- * same for programs, and the header of the message that it is about, never
- * its body. Where an address is not ASCII the forms of RFC 6533 are used.
+ * same for programs, and the message that it is about: its header, or all of
+ * it where it has failed and RET=FULL asked for that (RFC 3461 4.3). Where an
+ * address is not ASCII the forms of RFC 6533 are used.
  *
  * It writes a text and nothing else: who gets it is its caller's business,
  * and queue can bring it to a mailbox here only. Everything that others said
@@ -23,6 +24,7 @@ enum dsn_action {		/* RFC 3464 2.3.3 */
 	DSN_FAILED,
 	DSN_DELAYED,
 	DSN_RELAYED,		/* to a host that cannot tell more */
+	DSN_DELIVERED,		/* into a mailbox here */
 };
 
 struct dsn_recipient {
@@ -46,12 +48,14 @@ struct dsn {
 	struct slice id;		/* unique, of letters and digits */
 	struct slice queue_id;		/* of the message, or "" */
 	struct slice envid;		/* xtext as given, or "" */
-	struct slice header;		/* of the message, LF lines */
+	struct slice message;		/* from its beginning, LF lines */
+	bool is_whole;			/* ... to its end, to be returned */
 	int64_t arrival_s;		/* of the message */
 	int64_t when_s;			/* now */
 	bool is_utf8;			/* SMTPUTF8 was asked for */
 	const struct dsn_recipient *recipients;
-	size_t n_recipients;		/* at least 1, all of one action */
+	size_t n_recipients;		/* at least 1, all of one action, or
+					 * RELAYED and DELIVERED */
 };
 
 /* The whole of it, LF lines. 0, -ENOBUFS, -ENOMEM; -EINVAL without one. */

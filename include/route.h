@@ -25,6 +25,8 @@ enum route_kind {
 	ROUTE_MAILBOX = 1,	/* leaves: every one prepares, then commits */
 	ROUTE_DISCARD = 2,	/* swallowed on purpose */
 	ROUTE_REFUSE = 3,	/* the answer carries a verdict; never sealed */
+	ROUTE_LIST = 4,		/* mailboxes, if any, and members elsewhere
+				 * (list_route.h); sealed as ROUTE_MAILBOX */
 };
 
 /* One mailbox after complete alias expansion. Strings are borrowed. */

@@ -12,6 +12,7 @@ put_route_ask(struct ipc_writer *w, const struct route_ask *q)
 	ipc_put_slice(w, q->domain);
 	ipc_put_slice(w, q->recipient);
 	ipc_put_u8(w, q->explains);
+	ipc_put_u8(w, q->wants_list);
 }
 
 bool
@@ -22,6 +23,7 @@ get_route_ask(struct ipc_reader *r, struct route_ask *q)
 	q->domain = ipc_get_slice(r);
 	q->recipient = ipc_get_slice(r);
 	q->explains = ipc_get_u8(r) != 0;
+	q->wants_list = ipc_get_bool(r);
 	if (q->session.size >= ASK_SESSION_MAX ||
 	    q->local.size >= ASK_ADDRESS_MAX ||
 	    q->domain.size >= ASK_ADDRESS_MAX ||
@@ -56,7 +58,7 @@ get_route_answer(struct ipc_reader *r, struct route_answer *a)
 	a->explanation = ipc_get_slice(r);
 	a->sealed = ipc_get_slice(r);
 	a->sealed_size = ipc_get_u32(r);
-	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_REFUSE ||
+	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_LIST ||
 	    (a->kind == ROUTE_REFUSE) != (a->verdict.code != 0) ||
 	    (a->is_elsewhere && a->kind != ROUTE_REFUSE) ||
 	    a->sealed_size > ROUTE_MAX_BYTES)

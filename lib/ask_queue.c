@@ -3,6 +3,7 @@
  * ask_queue.c - questions to queue; see ask_outbound.h and ask_hop.h.
  */
 #include "ask.h"
+#include "list_route.h"
 
 #define RECIPIENTS_MAX 1000
 #define ENVID_MAX 400		/* octets */
@@ -17,6 +18,7 @@ put_queue_recipient(struct ipc_writer *w, const struct queue_recipient *q)
 	ipc_put_slice(w, q->address);
 	ipc_put_u8(w, (uint8_t)q->notify);
 	ipc_put_slice(w, q->orcpt);
+	ipc_put_u8(w, q->is_here);
 }
 
 /* RFC 3461 4.1: NEVER stands alone. */
@@ -35,10 +37,31 @@ get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q)
 	q->address = ipc_get_slice(r);
 	q->notify = ipc_get_u8(r);
 	q->orcpt = ipc_get_slice(r);
+	q->is_here = ipc_get_bool(r);
 	if (q->index >= RECIPIENTS_MAX || q->address.size == 0 ||
 	    q->address.size >= ASK_ADDRESS_MAX || !is_notify(q->notify) ||
 	    q->orcpt.size > ORCPT_MAX || slice_has_control(q->orcpt) ||
 	    slice_has_control(q->address))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_queue_members(struct ipc_writer *w, const struct queue_members *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_slice(w, q->sealed);
+	ipc_put_u32(w, q->sealed_size);
+}
+
+bool
+get_queue_members(struct ipc_reader *r, struct queue_members *q)
+{
+	q->transaction = ipc_get_u64(r);
+	q->sealed = ipc_get_slice(r);
+	q->sealed_size = ipc_get_u32(r);
+	if ((q->sealed.size == 0) == (q->sealed_size == 0) ||
+	    q->sealed_size > LIST_ROUTE_MAX_BYTES)
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }
@@ -59,6 +82,7 @@ put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 	    (q->is_alone ? IS_ALONE : 0)));
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_recipients);
+	ipc_put_u16(w, q->n_lists);
 }
 
 bool
@@ -75,6 +99,7 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	flags = ipc_get_u8(r);
 	q->message_size = ipc_get_u64(r);
 	q->n_recipients = ipc_get_u16(r);
+	q->n_lists = ipc_get_u16(r);
 	q->ret = (enum dsn_ret)ret;
 	q->is_8bit = flags & IS_8BIT;
 	q->is_utf8 = flags & IS_UTF8;
@@ -84,7 +109,8 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
 	    slice_has_control(q->reverse_path) ||
 	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||
-	    q->n_recipients == 0 || q->n_recipients > RECIPIENTS_MAX)
+	    q->n_recipients + q->n_lists == 0 ||
+	    q->n_recipients > RECIPIENTS_MAX || q->n_lists > RECIPIENTS_MAX)
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

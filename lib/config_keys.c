@@ -553,6 +553,11 @@ const struct config_key config_keys[] = {
 	{ "queue", "per_destination", CONFIG_COUNT, 0, RANGE(1, 1000),
 	    DEFAULT("20"), IN(config, queue.per_destination),
 	    HELP("Messages that are sent to one destination at a time.") },
+	{ "queue", "return_full", CONFIG_SIZE, KEY_ZERO, RANGE(1 * K, 32 * M),
+	    DEFAULT("1M"), IN(config, queue.return_full_bytes),
+	    HELP("The largest message that comes back whole when it has "
+	    "failed and RET=FULL was asked for (RFC 3461). Of others, and "
+	    "without that, it is the header. 0 means always the header.") },
 	{ "relay", "smart_host", CONFIG_NEXT_HOP, KEY_EMPTY,
 	    IN(config, relay.smart_host),
 	    HELP("The host that all mail for elsewhere is sent to: smtp:, a "

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include "mac.h"
 
@@ -47,4 +48,30 @@ mac_compute(uint8_t mac[MAC_SIZE], const uint8_t key[MAC_KEY_SIZE],
 	    !EVP_MAC_final(context, mac, &written, MAC_SIZE))
 		return -ENOMEM;
 	return 0;
+}
+
+int
+mac_append(struct buf *text, size_t begin, const uint8_t key[MAC_KEY_SIZE])
+{
+	uint8_t mac[MAC_SIZE];
+	int error = mac_compute(mac, key, text->data + begin,
+	    text->size - begin);
+
+	return error ? error : buf_append(text, mac, sizeof mac);
+}
+
+int
+mac_check(struct slice *text, const uint8_t key[MAC_KEY_SIZE])
+{
+	uint8_t mac[MAC_SIZE];
+	int error;
+
+	if (text->size < MAC_SIZE)
+		return -EBADMSG;
+	text->size -= MAC_SIZE;
+	error = mac_compute(mac, key, text->data, text->size);
+	if (error)
+		return error;
+	return CRYPTO_memcmp(mac, text->data + text->size, MAC_SIZE) == 0 ?
+	    0 : -EBADMSG;
 }

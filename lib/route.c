@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <openssl/crypto.h>
 #include "ipc.h"
 #include "mac.h"
 #include "pack.h"
@@ -123,7 +122,6 @@ int
 route_seal(struct buf *out, const struct route *route, const uint8_t *secret)
 {
 	size_t begin = out->size;
-	uint8_t seal[ROUTE_SEAL_SIZE];
 	int error;
 
 	if (!is_route_valid(route))
@@ -132,10 +130,7 @@ route_seal(struct buf *out, const struct route *route, const uint8_t *secret)
 	if (!error && out->size - begin > ROUTE_MAX_BYTES - ROUTE_SEAL_SIZE)
 		error = -EMSGSIZE;
 	if (!error)
-		error = mac_compute(seal, secret, out->data + begin,
-		    out->size - begin);
-	if (!error)
-		error = buf_append(out, seal, sizeof seal);
+		error = mac_append(out, begin, secret);
 	if (error) {
 		out->size = begin;
 		return error == -ENOBUFS ? -EMSGSIZE : error;
@@ -176,19 +171,6 @@ get_leaves(struct ipc_reader *r, struct route *route)
 	return ipc_reader_is_done(r) ? 0 : -EBADMSG;
 }
 
-static int
-check_seal(struct slice sealed, const uint8_t *secret)
-{
-	uint8_t seal[ROUTE_SEAL_SIZE];
-	struct slice text = { sealed.data, sealed.size - ROUTE_SEAL_SIZE };
-	int error = mac_compute(seal, secret, text.data, text.size);
-
-	if (error)
-		return error;
-	return CRYPTO_memcmp(seal, text.data + text.size, sizeof seal) == 0 ?
-	    0 : -EBADMSG;
-}
-
 int
 route_open(struct route *route, struct slice sealed, const uint8_t *secret)
 {
@@ -198,10 +180,12 @@ route_open(struct route *route, struct slice sealed, const uint8_t *secret)
 	*route = (struct route){ 0 };
 	if (sealed.size <= ROUTE_SEAL_SIZE || sealed.size > ROUTE_MAX_BYTES)
 		return -EBADMSG;
-	error = secret != NULL ? check_seal(sealed, secret) : 0;
+	if (secret == NULL)
+		sealed.size -= ROUTE_SEAL_SIZE;
+	error = secret != NULL ? mac_check(&sealed, secret) : 0;
 	if (error)
 		return error;
-	ipc_reader_init(&r, sealed.data, sealed.size - ROUTE_SEAL_SIZE);
+	ipc_reader_init(&r, sealed.data, sealed.size);
 	if (ipc_get_u8(&r) != ROUTE_VERSION)
 		return -EBADMSG;
 	route->kind = (enum route_kind)ipc_get_u8(&r);

@@ -41,6 +41,7 @@ LIB_SRCS = \
 	lib/file_io.c \
 	lib/flush.c \
 	lib/ipc_cursor.c \
+	lib/list_route.c \
 	lib/log.c \
 	lib/loop.c \
 	lib/mac.c \

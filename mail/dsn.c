@@ -12,6 +12,7 @@
 #include "mail_date.h"
 #include "octets.h"
 #include "reply.h"
+#include "utf8.h"
 
 #define BOUNDARY_SIZE 64
 #define TEXT_MAX 600		/* octets of somebody's words */
@@ -129,8 +130,21 @@ put_date(struct dsn_writer *w, const char *name, int64_t when_s)
 static const char *
 action_word(enum dsn_action action)
 {
-	return action == DSN_FAILED ? "failed" :
-	    action == DSN_DELAYED ? "delayed" : "relayed";
+	static const char *const words[] = { [DSN_FAILED] = "failed",
+		[DSN_DELAYED] = "delayed", [DSN_RELAYED] = "relayed",
+		[DSN_DELIVERED] = "delivered" };
+
+	return words[action];
+}
+
+/* Delivered is only what all have in their mailboxes. */
+enum dsn_action
+dsn_headline(const struct dsn *dsn)
+{
+	for (size_t i = 1; i < dsn->n_recipients; i++)
+		if (dsn->recipients[i].action != dsn->recipients[0].action)
+			return DSN_RELAYED;
+	return dsn->recipients[0].action;
 }
 
 void
@@ -142,7 +156,7 @@ dsn_status(char to[DSN_STATUS_SIZE], const struct dsn_recipient *r)
 	unsigned subject = r->is_expired ? 4 : r->subject;
 	unsigned detail = r->is_expired ? 7 : r->detail;
 
-	if (r->action == DSN_RELAYED)
+	if (class == 2)
 		subject = detail = 0;
 	snprintf(to, DSN_STATUS_SIZE, "%u.%u.%u", class, subject, detail);
 }
@@ -230,6 +244,24 @@ header_only(struct slice text)
 	return (struct slice){ text.data, end };
 }
 
+/*
+ * RFC 6532 3.7: a header that is UTF-8 makes it message/global. Octets that
+ * are none are nobody's form; they come back as they went.
+ */
+static void
+put_message_part(struct dsn_writer *w)
+{
+	struct slice message = w->dsn->message;
+	bool is_8bit = !dsn_is_ascii(message);
+	bool is_utf8 = !dsn_is_ascii(w->header) && utf8_is_valid(w->header);
+
+	dsn_put(w, "Content-Description: The message\n"
+	    "Content-Type: message/%s\n%s\n", w->is_global || is_utf8 ?
+	    "global" : "rfc822", w->is_global || is_8bit ?
+	    "Content-Transfer-Encoding: 8bit\n" : "");
+	dsn_put_slice(w, message);
+}
+
 static void
 put_header_part(struct dsn_writer *w)
 {
@@ -249,11 +281,12 @@ put_header_part(struct dsn_writer *w)
 /* One that is not in what it shall bound. */
 static void
 choose_boundary(char to[BOUNDARY_SIZE], const struct dsn *dsn,
-    struct slice header)
+    struct slice returned)
 {
 	for (unsigned n = 0; n < 1000; n++) {
 		snprintf(to, BOUNDARY_SIZE, "=_%.40s_%u", dsn->id.data, n);
-		if (memmem(header.data, header.size, to, strlen(to)) == NULL)
+		if (memmem(returned.data, returned.size, to,
+		    strlen(to)) == NULL)
 			return;
 	}
 }
@@ -282,6 +315,7 @@ put_top(struct dsn_writer *w, const char *boundary)
 		"Your message could not be delivered",
 		"Your message is delayed",
 		"Your message has been sent on",
+		"Your message has been delivered",
 	};
 	const struct dsn *dsn = w->dsn;
 	char date[MAIL_DATE_SIZE];
@@ -291,11 +325,12 @@ put_top(struct dsn_writer *w, const char *boundary)
 	    "To: <", date, (int)dsn->host.size, dsn->host.data);
 	dsn_put_slice(w, dsn->to);
 	dsn_put(w, ">\nSubject: %s\nMessage-ID: <%.*s@%.*s>\n",
-	    subjects[dsn->recipients[0].action], (int)dsn->id.size,
-	    dsn->id.data, (int)dsn->host.size, dsn->host.data);
+	    subjects[dsn_headline(dsn)], (int)dsn->id.size, dsn->id.data,
+	    (int)dsn->host.size, dsn->host.data);
 	put_message_id_of(w);
 	dsn_put(w, "Auto-Submitted: auto-replied\nMIME-Version: 1.0\n"
-	    "Content-Type: multipart/report; report-type=%sdelivery-status;\n"
+	    "Content-Transfer-Encoding: 8bit\nContent-Type: "
+	    "multipart/report; report-type=%sdelivery-status;\n"
 	    "\tboundary=\"%s\"\n\n", w->is_global ? "global-" : "", boundary);
 }
 
@@ -314,14 +349,15 @@ dsn_write(struct buf *out, const struct dsn *dsn)
 {
 	char boundary[BOUNDARY_SIZE];
 	struct dsn_writer w = { .out = out, .dsn = dsn,
-		.header = header_only(dsn->header) };
+		.header = header_only(dsn->message) };
 
 	if (dsn->n_recipients == 0 || !is_id(dsn->id) ||
 	    slice_has_control(dsn->to) || slice_has_control(dsn->host))
 		return -EINVAL;
 	w.is_global = is_global(dsn);
 	dsn_text_learn(&w);
-	choose_boundary(boundary, dsn, w.header);
+	choose_boundary(boundary, dsn, dsn->is_whole ? dsn->message :
+	    w.header);
 	put_top(&w, boundary);
 	dsn_put(&w, "--%s\nContent-Type: text/plain; charset=utf-8\n"
 	    "Content-Transfer-Encoding: 8bit\n\n", boundary);
@@ -329,7 +365,10 @@ dsn_write(struct buf *out, const struct dsn *dsn)
 	dsn_put(&w, "\n--%s\n", boundary);
 	put_status_part(&w);
 	dsn_put(&w, "\n--%s\n", boundary);
-	put_header_part(&w);
+	if (dsn->is_whole)
+		put_message_part(&w);
+	else
+		put_header_part(&w);
 	dsn_put(&w, "\n--%s--\n", boundary);
 	return w.error;
 }

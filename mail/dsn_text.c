@@ -127,6 +127,8 @@ advice_for(const struct dsn_recipient *r)
 	if (r->action == DSN_RELAYED)
 		return "Nothing. That server does not tell whether the "
 		    "message is read or thrown away.";
+	if (r->action == DSN_DELIVERED)
+		return "Nothing.";
 	for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
 		if (r->subject == advice[i].subject &&
 		    (advice[i].detail == 255 || r->detail == advice[i].detail))
@@ -149,6 +151,8 @@ put_what_happened(struct dsn_writer *w, const struct dsn_recipient *r)
 
 	if (r->action == DSN_RELAYED)
 		dsn_put(w, "    It was handed over to %s.\n", who);
+	else if (r->action == DSN_DELIVERED)
+		dsn_put(w, "    It is in the mailbox.\n");
 	else if (r->action == DSN_DELAYED) {
 		mail_date_write(date, r->until_s);
 		dsn_put(w, "    It could not be delivered yet, and is tried "
@@ -168,7 +172,8 @@ put_what_was_said(struct dsn_writer *w, const struct dsn_recipient *r)
 	char line[WORDS_MAX + 32], text[WORDS_MAX];
 	struct slice words = dsn_clean(text, sizeof text, r->text, true);
 
-	if (words.size == 0 || r->code == 0 || r->action == DSN_RELAYED)
+	if (words.size == 0 || r->code == 0 || r->action == DSN_RELAYED ||
+	    r->action == DSN_DELIVERED)
 		return;
 	dsn_put(w, "    %s\n", r->host.size == 0 ? "The reason:" :
 	    r->action == DSN_FAILED && !r->is_expired ?
@@ -203,6 +208,7 @@ dsn_text_write(struct dsn_writer *w)
 	static const char *const ends[] = {
 		"could not be delivered to", "has not been delivered yet to",
 		"has been sent on to",
+		"has been delivered to",
 	};
 	const struct dsn *dsn = w->dsn;
 	char subject[WORDS_MAX];
@@ -214,7 +220,7 @@ dsn_text_write(struct dsn_writer *w)
 	put_field(w, "Message-ID", w->message_id);
 	if (w->subject.size + w->date.size + w->message_id.size > 0)
 		dsn_put(w, "\n");
-	dsn_put(w, "%s\n", ends[dsn->recipients[0].action]);
+	dsn_put(w, "%s\n", ends[dsn_headline(dsn)]);
 	for (size_t i = 0; i < dsn->n_recipients; i++)
 		put_recipient(w, &dsn->recipients[i]);
 	dsn_put(w, "\nThis report comes from %.*s, which sent your message.\n",

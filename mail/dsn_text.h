@@ -24,6 +24,8 @@ void dsn_put_slice(struct dsn_writer *w, struct slice s);
 bool dsn_is_ascii(struct slice s);
 /* One line without controls, trimmed; to is where it stands. */
 struct slice dsn_clean(char *to, size_t room, struct slice text, bool is_utf8);
+/* What it says above all recipients. */
+enum dsn_action dsn_headline(const struct dsn *dsn);
 void dsn_status(char to[DSN_STATUS_SIZE], const struct dsn_recipient *r);
 
 /* Find subject, Message-ID and date in the header. */

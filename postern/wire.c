@@ -74,6 +74,7 @@ static const struct {
 } secret_owners[] = {
 	{ SECRET_ROUTE, ROLE_DIRECTORY, ROLE_DELIVER },
 	{ SECRET_VOUCH, ROLE_AUTH, ROLE_QUEUE },
+	{ SECRET_LIST, ROLE_DIRECTORY, ROLE_QUEUE },
 };
 
 static int

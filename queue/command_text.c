@@ -269,8 +269,13 @@ put_hold(struct shower *w, const struct envelope_hold *hold)
 static const char *
 state_words(const struct envelope_recipient *r)
 {
-	return r->state == RECIPIENT_SENT ? "sent" :
-	    r->state == RECIPIENT_FAILED ? "failed" : "waiting";
+	static const char *const words[] = {
+		[RECIPIENT_WAITING] = "waiting", [RECIPIENT_SENT] = "sent",
+		[RECIPIENT_FAILED] = "failed",
+		[RECIPIENT_DELIVERED] = "delivered here",
+	};
+
+	return words[r->state];
 }
 
 static void

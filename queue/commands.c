@@ -279,17 +279,65 @@ command_show(struct command *c)
 	c->is_good = c->n > 0;
 }
 
+/* What is kept for no message by itself. */
+struct sums {
+	uint64_t n_recipients, size_bytes;
+	uint32_t n_deferred, n_owing;
+	int64_t oldest_s;		/* when it came; 0: there is none */
+};
+
+static bool
+is_deferred(const struct queued *m)
+{
+	for (size_t i = 0; i < m->n_parts; i++)
+		if (m->parts[i].destination != NULL && (m->parts[i].tries > 0
+		    || part_host_is_bad(&m->parts[i])))
+			return !queued_is_running(m);
+	return false;
+}
+
+static void
+sum_up(struct queue *q, struct queued *m, void *arg)
+{
+	struct sums *sums = arg;
+
+	(void)q;
+	for (size_t i = 0; i < m->n_parts; i++) {
+		const char *at = m->parts[i].destination != NULL ?
+		    m->parts[i].addresses : NULL;
+
+		while (at != NULL && (at = strchr(at, '\n')) != NULL) {
+			sums->n_recipients++;
+			at++;
+		}
+	}
+	sums->size_bytes += m->size_bytes;
+	sums->n_deferred += is_deferred(m);
+	sums->n_owing += m->owes_report;
+	if (sums->oldest_s == 0 || m->time_s < sums->oldest_s)
+		sums->oldest_s = m->time_s;
+}
+
 static void
 command_status(struct command *c)
 {
-	const struct queue *q = c->queue;
+	struct queue *q = c->queue;
 	struct schedule_counts counts = schedule_counts(q->schedule);
+	struct sums sums = { 0 };
+	int64_t age_s;
 
-	c->is_good = buf_printf(c->out, "messages=%u held=%u sending=%u "
-	    "waiting=%u destinations=%u bad_hosts=%u taken=%llu sent=%llu "
-	    "failed=%llu reports=%llu damaged=%llu\n", q->n_messages,
-	    q->n_held, q->n_jobs, counts.n_waiting, counts.n_destinations,
-	    counts.n_bad, (unsigned long long)q->n_taken,
+	messages_each(q, sum_up, &sums);
+	age_s = sums.oldest_s == 0 ? 0 : queue_now_s(q) - sums.oldest_s;
+	c->is_good = buf_printf(c->out, "messages=%u recipients=%llu "
+	    "active=%u deferred=%u held=%u reports_owed=%u oldest_s=%lld "
+	    "size_bytes=%llu waiting=%u destinations=%u bad_hosts=%u "
+	    "taken=%llu sent=%llu failed=%llu reports=%llu damaged=%llu\n",
+	    q->n_messages, (unsigned long long)sums.n_recipients, q->n_jobs,
+	    sums.n_deferred, q->n_held, sums.n_owing,
+	    (long long)(age_s > 0 ? age_s : 0),
+	    (unsigned long long)sums.size_bytes, counts.n_waiting,
+	    counts.n_destinations, counts.n_bad,
+	    (unsigned long long)q->n_taken,
 	    (unsigned long long)q->n_sent, (unsigned long long)q->n_failed,
 	    (unsigned long long)q->n_reports,
 	    (unsigned long long)q->n_damaged) == 0;

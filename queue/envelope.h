@@ -25,7 +25,7 @@
  *	to bob@example.net              one block for each recipient:
  *	 notify success failure
  *	 orcpt rfc822;bob@example.net
- *	 state waiting                  waiting, sent or failed
+ *	 state waiting                  or sent, failed, delivered (here)
  *	 tries 2
  *	 next <date>
  *	 last <date> 450 4.2.0 text     what was answered last
@@ -49,7 +49,7 @@
 #define ENVELOPE_HOLDS_MAX 16
 
 enum recipient_state { RECIPIENT_WAITING, RECIPIENT_SENT, RECIPIENT_FAILED,
-	RECIPIENT_STATE_COUNT };
+	RECIPIENT_DELIVERED, RECIPIENT_STATE_COUNT };
 enum report_kind { REPORT_NONE, REPORT_FAILURE, REPORT_DELAY, REPORT_SUCCESS,
 	REPORT_KIND_COUNT };
 

@@ -27,7 +27,7 @@ const struct envelope_word envelope_notify_words[] = {
 	{ NULL, 0 },
 };
 const char *const envelope_state_words[RECIPIENT_STATE_COUNT] = {
-	"waiting", "sent", "failed",
+	"waiting", "sent", "failed", "delivered",
 };
 const char *const envelope_report_words[REPORT_KIND_COUNT] = {
 	"none", "failure", "delay", "success",

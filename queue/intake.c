@@ -2,51 +2,38 @@
 /*
  * intake.c - how a message comes into the queue: the only way.
  *
- *	RECIPIENT ... -> PREPARE (voucher checked) -> PREPARED: in prepared/
+ *	RECIPIENT ..., LIST ... -> PREPARE (voucher checked)
+ *	    -> PREPARED: in prepared/
  *	    -> COMMIT -> COMMITTED: in active/, runnable
  *	... -> PREPARE of one that is alone -> PREPARED: both at once
  *	    -> ABORT, or the channel ends: dropped
  *
- * A voucher with a wrong MAC, a recipient that is none, a number that is not
- * known: smtpd does not do that, somebody else does in its name.
+ * A voucher with a wrong MAC, a number that is not known: smtpd does not do
+ * that, somebody else does in its name. What is told before PREPARE is in
+ * intake_told.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "address.h"
 #include "clock.h"
+#include "dsn.h"
 #include "fault.h"
 #include "header.h"
+#include "intake.h"
 #include "log.h"
 #include "message.h"
 #include "messages.h"
-#include "queue.h"
 #include "sending.h"
 
 #define INTAKES_MAX 4096		/* of one smtpd */
 #define HEADER_LOOKED_AT 65536
 #define ID_EPOCH_S 1577836800		/* 2020: ten characters until 2055 */
 
-enum intake_state { INTAKE_OPEN, INTAKE_PREPARING, INTAKE_PREPARED,
-	INTAKE_COMMITTING };
-
-struct intake {
-	struct intake *next;
-	struct queue *queue;
-	struct peer *peer;		/* NULL: its channel has ended */
-	uint64_t transaction;
-	uint32_t question;		/* answered when it is durable */
-	enum intake_state state;
-	bool is_aborted;
-	struct envelope *e;		/* recipients of OPEN, then all of it */
-	size_t room;
-};
-
 /* ---- transactions ---- */
 
-static struct intake *
-intake_find(struct peer *peer, uint64_t transaction)
+struct intake *
+intake_find(const struct peer *peer, uint64_t transaction)
 {
 	struct intake *in = peer->intakes;
 
@@ -66,9 +53,10 @@ intake_new(struct peer *peer, uint64_t transaction)
 	in = n < INTAKES_MAX ? calloc(1, sizeof *in) : NULL;
 	if (in == NULL)
 		return NULL;
-	in->room = 1;
-	in->e = envelope_new(in->room);
-	if (in->e == NULL) {
+	in->first.in = in;
+	in->first.room = 1;
+	in->first.e = envelope_new(in->first.room);
+	if (in->first.e == NULL) {
 		free(in);
 		return NULL;
 	}
@@ -78,6 +66,14 @@ intake_new(struct peer *peer, uint64_t transaction)
 	in->next = peer->intakes;
 	peer->intakes = in;
 	return in;
+}
+
+struct intake *
+intake_open(struct peer *peer, uint64_t transaction)
+{
+	struct intake *in = intake_find(peer, transaction);
+
+	return in != NULL ? in : intake_new(peer, transaction);
 }
 
 static void
@@ -96,21 +92,38 @@ intake_unlink(struct intake *in)
 static void
 intake_free(struct intake *in)
 {
+	struct intake_message *m = in->first.next;
+
 	intake_unlink(in);
-	envelope_free(&in->e);
+	envelope_free(&in->first.e);
+	while (m != NULL) {
+		struct intake_message *next = m->next;
+
+		envelope_free(&m->e);
+		free(m);
+		m = next;
+	}
 	free(in);
+}
+
+/* What of it is in the spool goes, and then it itself. */
+static void
+intake_remove(struct intake *in)
+{
+	for (struct intake_message *m = &in->first; m != NULL; m = m->next)
+		if (m->is_prepared)
+			(void)spool_remove(in->queue->spool, m->e->id,
+			    m->is_active ? SPOOL_ACTIVE : SPOOL_PREPARED);
+	intake_free(in);
 }
 
 /* While the spool has it, it waits for the spool. */
 static void
-intake_drop(struct queue *q, struct intake *in)
+intake_drop(struct intake *in)
 {
 	in->is_aborted = true;
-	if (in->state == INTAKE_PREPARING || in->state == INTAKE_COMMITTING)
-		return;
-	if (in->state == INTAKE_PREPARED)
-		(void)spool_remove(q->spool, in->e->id, SPOOL_PREPARED);
-	intake_free(in);
+	if (in->state != INTAKE_PREPARING && in->state != INTAKE_COMMITTING)
+		intake_remove(in);
 }
 
 void
@@ -121,74 +134,11 @@ intake_forget(struct peer *peer)
 
 		peer->intakes = in->next;
 		in->peer = NULL;
-		intake_drop(peer->queue, in);
+		intake_drop(in);
 	}
 }
 
-/* ---- recipients ---- */
-
-static bool
-room_for_one(struct intake *in)
-{
-	struct envelope_recipient *grown;
-	size_t room = in->room * 2;
-
-	if (in->e->n_recipients < in->room)
-		return true;
-	grown = reallocarray(in->e->recipients, room, sizeof *grown);
-	if (grown == NULL)
-		return false;
-	memset(grown + in->room, 0, in->room * sizeof *grown);
-	in->e->recipients = grown;
-	in->room = room;
-	return true;
-}
-
-bool
-intake_is_address(struct slice text)
-{
-	static struct address a;
-
-	return address_parse(&a, text, ADDRESS_ALLOW_UTF8 |
-	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
-}
-
-static bool
-on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
-{
-	struct peer *peer = arg;
-	struct queue_recipient told;
-	struct envelope_recipient *r;
-	struct intake *in;
-	bool failed = false;
-
-	(void)ch;
-	if (!get_queue_recipient(&m->body, &told) ||
-	    !intake_is_address(told.address))
-		return false;
-	in = intake_find(peer, told.transaction);
-	if (in == NULL)
-		in = intake_new(peer, told.transaction);
-	if (in == NULL)
-		return true;	/* PREPARE finds that it is not there */
-	if (in->state != INTAKE_OPEN || told.index != in->e->n_recipients)
-		return false;
-	if (!room_for_one(in))
-		return true;	/* PREPARE counts them */
-	r = &in->e->recipients[in->e->n_recipients++];
-	*r = (struct envelope_recipient){ .notify = told.notify,
-		.address = envelope_keep(in->e, told.address,
-		told.address.size, &failed),
-		.orcpt = envelope_keep(in->e, told.orcpt, told.orcpt.size,
-		&failed) };
-	if (failed)
-		in->e->n_recipients--;
-	return true;
-}
-
 /* ---- PREPARE ---- */
-
-static void on_taken(void *arg, int error);
 
 static void
 answer_prepared(struct channel *ch, uint32_t question,
@@ -214,40 +164,104 @@ refuse_prepare(struct channel *ch, uint32_t question, int error)
 	answer_prepared(ch, question, &a);
 }
 
-static void
-not_prepared(struct intake *in, int error)
+/* The id of its first message, or a refusal: then it is gone. */
+static bool
+is_answered(struct intake *in)
 {
-	log_error("not_prepared", LOG_SL("session", in->e->session),
-	    LOG_E("error", error), LOG_END);
-	if (!in->is_aborted)
-		refuse_prepare(in->peer->ch, in->question, error);
+	char id[ENVELOPE_ID_SIZE];
+	const struct intake_message *m = &in->first;
+	struct queue_prepared a = { 0 };
+
+	if (in->error)
+		log_error("not_prepared", LOG_SL("session",
+		    in->first.e->session), LOG_E("error", in->error), LOG_END);
+	if (in->error && !in->is_aborted)
+		refuse_prepare(in->peer->ch, in->question, in->error);
+	if (in->error || in->is_aborted) {
+		intake_remove(in);
+		return false;
+	}
+	while (!m->is_prepared)
+		m = m->next;
+	envelope_id_write(id, m->e->id);
+	a.queue_id = slice_of(id);
+	answer_prepared(in->peer->ch, in->question, &a);
+	return true;
+}
+
+/* All of its messages are durable, or one is not. */
+static void
+prepared(struct intake *in)
+{
+	FAULT_STEP("queue.prepared");
+	in->state = INTAKE_PREPARED;
+	(void)is_answered(in);
+}
+
+/* It is ours now, whether or not the submitter hears of it. */
+static void
+take_over(struct queue *q, struct intake_message *in)
+{
+	struct queued *m = queued_add(q, in->e, SPOOL_ACTIVE);
+	char id[ENVELOPE_ID_SIZE];
+
+	envelope_id_write(id, in->e->id);
+	log_info("queued", LOG_S("queue", id),
+	    LOG_SL("session", in->e->session), LOG_SL("user", in->e->user),
+	    LOG_SL("from", in->e->from),
+	    LOG_U("recipients", in->e->n_recipients),
+	    LOG_U("size", in->e->size_bytes), LOG_END);
+	q->n_taken++;
+	if (m == NULL) {
+		log_error("alarm", LOG_S("problem", "no memory for a queued "
+		    "message"), LOG_S("queue", id), LOG_S("effect", "it is "
+		    "on disk and is sent after the next start"), LOG_END);
+		return;
+	}
+	/* it is needed at once, most likely */
+	m->open = in->e;
+	in->e = NULL;
+	m->next_fresh = q->fresh;
+	q->fresh = m;
+	if (m->n_parts == 0 && !m->owes_report)
+		queued_remove(q, m);
+}
+
+/* The same of all of them, in one step. */
+static void
+taken(struct intake *in)
+{
+	FAULT_STEP("queue.taken");
+	if (!is_answered(in))
+		return;
+	for (struct intake_message *m = &in->first; m != NULL; m = m->next)
+		if (m->is_active)
+			take_over(in->queue, m);
 	intake_free(in);
 }
 
+/* Also once for whoever has asked for all of them. */
 static void
-answer_id(struct intake *in)
+note_prepared(struct intake *in, int error)
 {
-	char id[ENVELOPE_ID_SIZE];
-	struct queue_prepared a = { 0 };
-
-	envelope_id_write(id, in->e->id);
-	a.queue_id = slice_of(id);
-	answer_prepared(in->peer->ch, in->question, &a);
+	if (error && in->error == 0)
+		in->error = error;
+	if (--in->n_waiting > 0)
+		return;
+	if (in->is_alone)
+		taken(in);
+	else
+		prepared(in);
 }
 
 static void
 on_prepared(void *arg, int error)
 {
-	struct intake *in = arg;
+	struct intake_message *m = arg;
 
-	FAULT_STEP("queue.prepared");
-	in->state = INTAKE_PREPARED;
-	if (error)
-		not_prepared(in, error);
-	else if (in->is_aborted)
-		intake_drop(in->queue, in);
-	else
-		answer_id(in);
+	m->is_prepared = error == 0;
+	m->is_active = m->is_prepared && m->in->is_alone;
+	note_prepared(m->in, error);
 }
 
 /* Unique for ever, as long as the clock is not set back before a start. */
@@ -279,8 +293,27 @@ find_message_id(int fd, char room[HEADER_LOOKED_AT])
 	return SLICE("");
 }
 
+/*
+ * Who has it here already is told of at once. Where nobody else is left the
+ * header will do: a report of success has no more of the message.
+ */
+static void
+own_success(struct envelope *e)
+{
+	for (size_t i = 0; i < e->n_recipients; i++) {
+		struct envelope_recipient *r = &e->recipients[i];
+
+		if (r->state == RECIPIENT_DELIVERED &&
+		    recipient_wants(e, r, REPORT_SUCCESS))
+			r->owes = REPORT_SUCCESS;
+	}
+	if (!envelope_is_waiting(e) && e->size_bytes > DSN_HEADER_MAX + 1)
+		e->size_bytes = DSN_HEADER_MAX + 1;
+}
+
+/* What a list's envelope has, too. */
 static bool
-fill_envelope(struct queue *q, struct envelope *e,
+fill_common(struct queue *q, struct envelope *e,
     const struct queue_prepare *ask, int fd)
 {
 	static char room[HEADER_LOOKED_AT];
@@ -288,18 +321,10 @@ fill_envelope(struct queue *q, struct envelope *e,
 
 	e->id = next_id(q);
 	e->time_s = queue_now_s(q);
-	e->user = envelope_keep(e, ask->voucher.user, VOUCHER_USER_MAX,
-	    &failed);
-	e->home = envelope_keep(e, ask->voucher.address, VOUCHER_ADDRESS_MAX,
-	    &failed);
 	e->session = envelope_keep(e, ask->voucher.session,
 	    VOUCHER_SESSION_MAX, &failed);
-	e->from = envelope_keep(e, ask->reverse_path, ASK_ADDRESS_MAX,
-	    &failed);
-	e->envid = envelope_keep(e, ask->envid, ask->envid.size, &failed);
 	e->message_id = envelope_keep(e, find_message_id(fd, room), 998,
 	    &failed);
-	e->ret = ask->ret;
 	e->is_8bit = ask->is_8bit;
 	e->is_utf8 = ask->is_utf8;
 	e->requires_tls = ask->requires_tls;
@@ -307,10 +332,71 @@ fill_envelope(struct queue *q, struct envelope *e,
 	return !failed;
 }
 
-/* -EACCES: forged. */
+static bool
+fill_first(struct envelope *e, const struct queue_prepare *ask)
+{
+	bool failed = false;
+
+	e->user = envelope_keep(e, ask->voucher.user, VOUCHER_USER_MAX,
+	    &failed);
+	e->home = envelope_keep(e, ask->voucher.address, VOUCHER_ADDRESS_MAX,
+	    &failed);
+	e->from = envelope_keep(e, ask->reverse_path, ASK_ADDRESS_MAX,
+	    &failed);
+	e->envid = envelope_keep(e, ask->envid, ask->envid.size, &failed);
+	e->ret = ask->ret;
+	own_success(e);
+	return !failed;
+}
+
+static bool
+fill(struct intake *in, const struct queue_prepare *ask, int fd)
+{
+	for (struct intake_message *m = &in->first; m != NULL; m = m->next)
+		if (!fill_common(in->queue, m->e, ask, fd))
+			return false;
+	return fill_first(in->first.e, ask);
+}
+
+/* One after the other; the spool may be done with one before the next. */
+static void
+put_down(struct intake *in, int fd)
+{
+	int error = FAULT("queue.prepare") ? -EIO : 0;
+
+	in->state = in->is_alone ? INTAKE_COMMITTING : INTAKE_PREPARING;
+	in->n_waiting = 1;		/* this function */
+	for (struct intake_message *m = &in->first; m != NULL && !error;
+	     m = m->next) {
+		if (m->e->n_recipients == 0)
+			continue;
+		in->n_waiting++;
+		error = in->is_alone ?
+		    spool_take(in->queue->spool, m->e, fd, on_prepared, m) :
+		    spool_prepare(in->queue->spool, m->e, fd, on_prepared, m);
+		in->n_waiting -= error != 0;
+	}
+	note_prepared(in, error);
+}
+
+/* What was told is all there, and was told to this session. */
+static int
+check_told(const struct intake *in, const struct queue_prepare *ask)
+{
+	if (in == NULL || in->first.e->n_recipients < ask->n_recipients ||
+	    in->n_lists < ask->n_lists)
+		return -ENOMEM;
+	for (const struct intake_message *m = in->first.next; m != NULL;
+	     m = m->next)
+		if (!slice_equals(m->e->session, ask->voucher.session))
+			return -EACCES;
+	return 0;
+}
+
+/* -EACCES: forged. 0: it answers by itself. */
 static int
 prepare(struct peer *peer, struct intake *in,
-    const struct queue_prepare *ask, int *fd)
+    const struct queue_prepare *ask, struct ipc_message *m)
 {
 	struct queue *q = peer->queue;
 	struct message message = { .fd = -1 };
@@ -319,20 +405,19 @@ prepare(struct peer *peer, struct intake *in,
 
 	if (error)
 		return error;
-	error = message_accept(&message, *fd, ask->message_size);
+	error = message_accept(&message, m->fd, ask->message_size);
 	if (error)
 		return -EACCES;
-	*fd = -1;
-	if (in == NULL || in->e->n_recipients < ask->n_recipients ||
-	    !fill_envelope(q, in->e, ask, message.fd))
+	m->fd = -1;
+	error = check_told(in, ask);
+	if (!error && !fill(in, ask, message.fd))
 		error = -ENOMEM;
-	if (!error)
-		error = FAULT("queue.prepare") ? -EIO : 0;
-	if (!error)
-		error = ask->is_alone ?
-		    spool_take(q->spool, in->e, message.fd, on_taken, in) :
-		    spool_prepare(q->spool, in->e, message.fd, on_prepared,
-		    in);
+	if (!error) {
+		in->question = m->id;
+		in->is_alone = ask->is_alone;
+		put_down(in, message.fd);
+		queue_want_work(q);
+	}
 	message_close(&message);
 	return error;
 }
@@ -347,22 +432,17 @@ on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 
 	if (m->id == 0 || !get_queue_prepare(&m->body, &ask))
 		return false;
-	if (ask.reverse_path.size > 0 && !intake_is_address(ask.reverse_path))
+	if (ask.reverse_path.size > 0 &&
+	    !intake_is_address(ask.reverse_path))
 		return false;
 	in = intake_find(peer, ask.transaction);
 	if (in != NULL && (in->state != INTAKE_OPEN ||
-	    in->e->n_recipients > ask.n_recipients))
+	    in->first.e->n_recipients > ask.n_recipients ||
+	    in->n_lists > ask.n_lists))
 		return false;
-	error = prepare(peer, in, &ask, &m->fd);
-	if (error == -EACCES)
-		return false;
-	if (error == 0) {
-		in->state = ask.is_alone ? INTAKE_COMMITTING :
-		    INTAKE_PREPARING;
-		in->question = m->id;
-		queue_want_work(peer->queue);
-		return true;
-	}
+	error = prepare(peer, in, &ask, m);
+	if (error == 0 || error == -EACCES)
+		return error == 0;
 	log_error("not_prepared", LOG_SL("session", ask.voucher.session),
 	    LOG_E("error", error), LOG_END);
 	refuse_prepare(ch, m->id, error);
@@ -387,76 +467,46 @@ answer_committed(struct channel *ch, uint32_t question, int error)
 	(void)channel_answer(ch, question, QUEUE_COMMITTED, &w, -1);
 }
 
-/* It is ours now, whether or not the submitter hears of it. */
-static void
-take_over(struct queue *q, struct intake *in)
-{
-	struct queued *m = queued_add(q, in->e, SPOOL_ACTIVE);
-	char id[ENVELOPE_ID_SIZE];
-
-	envelope_id_write(id, in->e->id);
-	log_info("queued", LOG_S("queue", id),
-	    LOG_SL("session", in->e->session), LOG_SL("user", in->e->user),
-	    LOG_SL("from", in->e->from),
-	    LOG_U("recipients", in->e->n_recipients),
-	    LOG_U("size", in->e->size_bytes), LOG_END);
-	q->n_taken++;
-	if (m == NULL) {
-		log_error("alarm", LOG_S("problem", "no memory for a queued "
-		    "message"), LOG_S("queue", id), LOG_S("effect", "it is "
-		    "on disk and is sent after the next start"), LOG_END);
-		return;
-	}
-	/* it is needed at once, most likely */
-	m->open = in->e;
-	in->e = NULL;
-	m->next_fresh = q->fresh;
-	q->fresh = m;
-}
-
-static void
-on_taken(void *arg, int error)
-{
-	struct intake *in = arg;
-
-	FAULT_STEP("queue.taken");
-	if (error) {
-		not_prepared(in, error);
-		return;
-	}
-	if (in->is_aborted) {
-		(void)spool_remove(in->queue->spool, in->e->id, SPOOL_ACTIVE);
-	} else {
-		answer_id(in);
-		take_over(in->queue, in);
-	}
-	intake_free(in);
-}
-
 /*
  * Who has left before he was answered has told nobody yes: his client comes
  * again, so this one must not be sent.
  */
 static void
+committed(struct intake *in)
+{
+	FAULT_STEP("queue.committed");
+	if (in->error)
+		log_error("not_committed", LOG_SL("session",
+		    in->first.e->session), LOG_E("error", in->error),
+		    LOG_END);
+	if (!in->is_aborted)
+		answer_committed(in->peer->ch, in->question, in->error);
+	if (in->error || in->is_aborted) {
+		intake_remove(in);
+		return;
+	}
+	for (struct intake_message *m = &in->first; m != NULL; m = m->next)
+		if (m->is_active)
+			take_over(in->queue, m);
+	intake_free(in);
+}
+
+static void
+note_committed(struct intake *in, int error)
+{
+	if (error && in->error == 0)
+		in->error = error;
+	if (--in->n_waiting == 0)
+		committed(in);
+}
+
+static void
 on_committed(void *arg, int error)
 {
-	struct intake *in = arg;
+	struct intake_message *m = arg;
 
-	FAULT_STEP("queue.committed");
-	if (error)
-		log_error("not_committed", LOG_SL("session", in->e->session),
-		    LOG_E("error", error), LOG_END);
-	if (in->is_aborted)
-		(void)spool_remove(in->queue->spool, in->e->id, error ?
-		    SPOOL_PREPARED : SPOOL_ACTIVE);
-	else
-		answer_committed(in->peer->ch, in->question, error);
-	if (error && !in->is_aborted)
-		(void)spool_remove(in->queue->spool, in->e->id,
-		    SPOOL_PREPARED);
-	if (!error && !in->is_aborted)
-		take_over(in->queue, in);
-	intake_free(in);
+	m->is_active = error == 0;
+	note_committed(m->in, error);
 }
 
 static bool
@@ -465,21 +515,26 @@ on_commit(struct channel *ch, struct ipc_message *m, void *arg)
 	struct peer *peer = arg;
 	uint64_t transaction = ipc_get_u64(&m->body);
 	struct intake *in = intake_find(peer, transaction);
-	int error;
+	int error = 0;
 
+	(void)ch;
 	if (m->id == 0 || !ipc_reader_is_done(&m->body) || in == NULL ||
 	    in->state != INTAKE_PREPARED)
 		return false;
 	FAULT_STEP("queue.commit");
 	in->state = INTAKE_COMMITTING;
 	in->question = m->id;
-	error = spool_commit(peer->queue->spool, in->e->id, on_committed, in);
-	if (error) {
-		answer_committed(ch, m->id, error);
-		in->state = INTAKE_PREPARED;
-		intake_drop(peer->queue, in);
-		return true;
+	in->n_waiting = 1;		/* this function */
+	for (struct intake_message *part = &in->first;
+	     part != NULL && !error; part = part->next) {
+		if (!part->is_prepared)
+			continue;
+		in->n_waiting++;
+		error = spool_commit(peer->queue->spool, part->e->id,
+		    on_committed, part);
+		in->n_waiting -= error != 0;
 	}
+	note_committed(in, error);
 	queue_want_work(peer->queue);
 	return true;
 }
@@ -495,12 +550,13 @@ on_abort(struct channel *ch, struct ipc_message *m, void *arg)
 	if (!ipc_reader_is_done(&m->body))
 		return false;
 	if (in != NULL)
-		intake_drop(peer->queue, in);
+		intake_drop(in);
 	return true;
 }
 
 const struct channel_rule intake_rules[] = {
-	{ QUEUE_RECIPIENT, CHANNEL_NO_FD, on_recipient },
+	{ QUEUE_RECIPIENT, CHANNEL_NO_FD, intake_on_recipient },
+	{ QUEUE_MEMBERS, CHANNEL_MAY_FD, intake_on_list },
 	{ QUEUE_PREPARE, CHANNEL_WANTS_FD, on_prepare },
 	{ QUEUE_COMMIT, CHANNEL_NO_FD, on_commit },
 	{ QUEUE_ABORT, CHANNEL_NO_FD, on_abort },

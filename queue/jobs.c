@@ -422,15 +422,15 @@ ask_ledger(struct job *job, const struct envelope_recipient *r)
 	struct queue *q = job->queue;
 	const struct envelope *e = job->message->open;
 	char id[ENVELOPE_ID_SIZE];
-	const struct ledger_entry entry = { .recipient = r->address,
+	struct ledger_entry entry = { .recipient = r->address,
 		.message_id = without_brackets(e->message_id),
-		.sender = e->from, .time_s = (uint64_t)queue_now_s(q),
-		.queue_id = slice_of(id) };
+		.sender = e->from, .time_s = (uint64_t)queue_now_s(q) };
 
 	/* it was noted before the first try */
 	if (r->tries > 0 || entry.message_id.size == 0)
 		return;
 	envelope_id_write(id, e->id);
+	entry.queue_id = slice_of(id);
 	ipc_writer_init(&w);
 	put_ledger_entry(&w, &entry);
 	if (q->store != NULL && channel_ask(q->store, LEDGER_PUT, &w, -1,
@@ -476,16 +476,31 @@ is_of_part(const struct part *part, struct slice address)
 	return false;
 }
 
+/*
+ * Those with NOTIFY=NEVER go by themselves (RFC 3461 5.2.2 d): relay may have
+ * to leave their sender out.
+ */
+static bool
+may_go_together(const struct job *job, const struct envelope_recipient *r)
+{
+	return job->n == 0 || (job_recipient(job, 0)->notify == NOTIFY_NEVER)
+	    == (r->notify == NOTIFY_NEVER);
+}
+
 static void
 choose_recipients(struct job *job)
 {
 	const struct envelope *e = job->message->open;
 
 	for (size_t i = 0; i < e->n_recipients &&
-	     job->n < RELAY_JOB_RECIPIENTS; i++)
-		if (e->recipients[i].state == RECIPIENT_WAITING &&
-		    is_of_part(job->part, e->recipients[i].address))
+	     job->n < RELAY_JOB_RECIPIENTS; i++) {
+		const struct envelope_recipient *r = &e->recipients[i];
+
+		if (r->state == RECIPIENT_WAITING &&
+		    is_of_part(job->part, r->address) &&
+		    may_go_together(job, r))
 			job->recipients[job->n++] = (uint16_t)i;
+	}
 }
 
 static void

@@ -238,8 +238,8 @@ queue_main(void)
 	q.c.on_peer = queue_on_peer;
 	q.c.on_config = on_config;
 	q.c.on_stop = on_stop;
-	if (!q.c.has_secret[SECRET_VOUCH])
-		fatal("the secret for vouchers is missing");
+	if (!q.c.has_secret[SECRET_VOUCH] || !q.c.has_secret[SECRET_LIST])
+		fatal("the secret for vouchers or for lists is missing");
 	enter_sandbox(&q);
 	queue_open(&q);
 	compartment_ready(&q.c);

@@ -21,7 +21,6 @@
 #include <unistd.h>
 #include "clock.h"
 #include "config.h"
-#include "dsn.h"
 #include "fault.h"
 #include "log.h"
 #include "message.h"
@@ -31,12 +30,12 @@
 
 #define ASK_MS 30000
 #define COMMIT_MS 60000
-#define REPORT_MAX (1u << 20)
 
 struct report {
 	struct queue *queue;
 	struct queued *message;
 	enum report_kind kind;
+	bool is_whole;			/* all of the message goes along */
 	bool is_for_postmaster;		/* the account's mailbox refused it */
 	struct channel *ch;		/* where the question is out */
 	struct channel *delivery;	/* that knows our transaction */
@@ -48,6 +47,7 @@ struct report {
 };
 
 static void ask_mailbox(struct report *report);
+static void report_write(struct report *report);
 
 /* ---- how it ends ---- */
 
@@ -170,11 +170,29 @@ report_later(struct report *report, const char *why)
 	report_end(report);
 }
 
-/* Of deliver or directory: 4yz waits, 5yz goes to postmaster. */
+/* To be told matters more than to have it back: once more, smaller. */
+static void
+write_smaller(struct report *report)
+{
+	close(report->fd);
+	report->fd = -1;
+	report->is_whole = false;
+	report_write(report);
+}
+
+/*
+ * Of deliver or directory: 4yz waits, 5yz goes to postmaster. What returns
+ * the whole message may have been too large for the mailbox, or for what is
+ * left of its quota.
+ */
 static void
 report_refused(struct report *report, const struct verdict *v)
 {
 	release(report);
+	if (report->is_whole) {
+		write_smaller(report);
+		return;
+	}
 	if (v->code < 500 || report->is_for_postmaster) {
 		report_later(report, v->text);
 		return;
@@ -348,112 +366,19 @@ ask_mailbox(struct report *report)
 
 /* ---- the text ---- */
 
-static enum dsn_action
-action_of(enum report_kind kind)
-{
-	return kind == REPORT_FAILURE ? DSN_FAILED :
-	    kind == REPORT_DELAY ? DSN_DELAYED : DSN_RELAYED;
-}
-
-static size_t
-list_recipients(const struct report *report, struct dsn_recipient *to)
-{
-	const struct envelope *e = report->message->open;
-	size_t n = 0;
-
-	for (size_t i = 0; i < e->n_recipients; i++) {
-		const struct envelope_recipient *r = &e->recipients[i];
-
-		if (r->owes != report->kind)
-			continue;
-		to[n++] = (struct dsn_recipient){ .address = r->address,
-			.orcpt = r->orcpt, .action = action_of(report->kind),
-			.code = r->last.code, .subject = r->last.subject,
-			.detail = r->last.detail, .text = r->last.text,
-			.host = r->host, .last_s = r->last.when_s,
-			.is_expired = report->kind == REPORT_FAILURE &&
-			r->last.code < 500,
-			.until_s = e->time_s +
-			report->queue->c.config->queue.give_up_s };
-	}
-	return n;
-}
-
-/* The header with something of the body, so that its end is seen. */
-static struct slice
-read_header(const struct report *report, char room[DSN_HEADER_MAX + 1])
-{
-	int fd = spool_open_body(report->queue->spool, report->message->id);
-	ssize_t n = fd < 0 ? 0 : pread(fd, room, DSN_HEADER_MAX + 1, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return (struct slice){ room, n > 0 ? (size_t)n : 0 };
-}
-
-static int
-compose(const struct report *report, struct buf *out)
-{
-	static char header[DSN_HEADER_MAX + 1];
-	const struct envelope *e = report->message->open;
-	const struct config *config = report->queue->c.config;
-	struct dsn_recipient *to = calloc(e->n_recipients, sizeof *to);
-	char unique[40];
-	struct dsn dsn = { .host = slice_of(config->hostname),
-		.to = e->tag_day != 0 ? e->tag : e->from,
-		.queue_id = slice_of(report->id), .envid = e->envid,
-		.header = read_header(report, header),
-		.arrival_s = e->time_s, .when_s = clock_wall_s(),
-		.is_utf8 = e->is_utf8, .recipients = to };
-	int error;
-
-	if (to == NULL)
-		return -ENOMEM;
-	snprintf(unique, sizeof unique, "%s.%c%lld", report->id,
-	    "nfds"[report->kind], (long long)dsn.when_s);
-	dsn.id = slice_of(unique);
-	dsn.n_recipients = list_recipients(report, to);
-	error = dsn_write(out, &dsn);
-	free(to);
-	return error;
-}
-
-/* A sealed memfd, as deliver takes it. */
-static int
-seal(struct report *report, const struct buf *text)
-{
-	int error = 0, fd = message_create(report->id);
-	size_t at = 0;
-
-	if (fd < 0)
-		return fd;
-	while (!error && at < text->size) {
-		ssize_t n = write(fd, text->data + at, text->size - at);
-
-		if (n < 0 && errno != EINTR)
-			error = -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	if (!error)
-		error = message_seal(fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	report->fd = fd;
-	report->size_bytes = text->size;
-	return 0;
-}
-
 static void
 report_write(struct report *report)
 {
-	struct buf text = { .maximum = REPORT_MAX };
-	int error = compose(report, &text);
+	struct buf text = { 0 };
+	int error = report_compose(&text, report->message, report->kind,
+	    report->is_whole);
 
 	if (!error)
-		error = seal(report, &text);
+		report->fd = message_of_text(report->id, buf_slice(&text));
+	report->size_bytes = text.size;
 	buf_free(&text);
+	if (!error && report->fd < 0)
+		error = report->fd;
 	if (error)
 		report_later(report, strerror(-error));
 	else
@@ -507,7 +432,7 @@ report_start(struct queue *q, struct queued *m)
 	if (report == NULL)
 		return;		/* at its deadline */
 	*report = (struct report){ .queue = q, .message = m, .kind = kind,
-		.fd = -1 };
+		.is_whole = report_is_whole(m, kind), .fd = -1 };
 	envelope_id_write(report->id, m->id);
 	m->report = report;
 	m->n_open++;

@@ -42,6 +42,13 @@ void report_start(struct queue *q, struct queued *m);
 /* m is going away. */
 void report_drop(struct queue *q, struct queued *m);
 
+/* ---- report_text.c ---- */
+/* Whether all of the message is to come back (RFC 3461 4.3). */
+bool report_is_whole(const struct queued *m, enum report_kind kind);
+/* The DSN of this kind that is owed. 0, -ENOBUFS, -ENOMEM. */
+int report_compose(struct buf *out, const struct queued *m,
+    enum report_kind kind, bool is_whole);
+
 /* ---- tags.c ---- */
 #define TAG_MS 20000		/* for vault, where nobody waits */
 /* Is it an address of ours, which can have a tag? */

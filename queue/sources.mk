@@ -7,12 +7,14 @@ QUEUE_SRCS = \
 	queue/envelope_parse.c \
 	queue/heap.c \
 	queue/intake.c \
+	queue/intake_told.c \
 	queue/jobs.c \
 	queue/lanes.c \
 	queue/messages.c \
 	queue/peers.c \
 	queue/probes.c \
 	queue/queue.c \
+	queue/report_text.c \
 	queue/reports.c \
 	queue/results.c \
 	queue/schedule.c \

@@ -106,6 +106,24 @@ fits_host(struct dialogue *d)
 
 /* ---- commands ---- */
 
+/*
+ * RFC 3461 5.2.2 d: who never wants a DSN has none from a host that does not
+ * know of them, when it has nobody to send it to. A smart host goes by the
+ * sender, so there it stays.
+ */
+static bool
+is_sender_kept_back(const struct dialogue *d)
+{
+	const struct errand *q = d->errand;
+
+	if (has(d, FEATURE_DSN) || q->is_for_smart_host)
+		return false;
+	for (uint16_t i = 0; i < q->n_recipients; i++)
+		if (q->recipients[i].notify != NOTIFY_NEVER)
+			return false;
+	return true;
+}
+
 static void
 send_mail(struct dialogue *d)
 {
@@ -114,7 +132,8 @@ send_mail(struct dialogue *d)
 	const struct errand *q = d->errand;
 	struct buf *out = &d->out;
 
-	(void)buf_printf(out, "MAIL FROM:<%s>", q->reverse_path);
+	(void)buf_printf(out, "MAIL FROM:<%s>", is_sender_kept_back(d) ? "" :
+	    q->reverse_path);
 	if (has(d, FEATURE_SIZE) && !q->is_probe)
 		(void)buf_printf(out, " SIZE=%llu",
 		    (unsigned long long)q->source.size);

@@ -40,6 +40,7 @@ struct errand {
 	char *envid;			/* "" none */
 	enum dsn_ret ret;
 	bool is_8bit, is_utf8, requires_tls;
+	bool is_for_smart_host;
 	bool is_probe;			/* MAIL, RCPT, RSET; source is empty */
 	struct encoder_source source;
 	struct errand_recipient *recipients;

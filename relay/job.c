@@ -92,7 +92,6 @@ job_new(struct relay *r, const struct relay_send *send,
 	job->number = send->job;
 	job->fd = fd;
 	job->list = list;
-	job->is_smart_host = send->is_smart_host;
 	job->is_asked_for = send->is_asked_for;
 	job->port = r->settings.hosts.port;
 	add_last(r, job);
@@ -103,6 +102,7 @@ job_new(struct relay *r, const struct relay_send *send,
 	d->is_8bit = send->is_8bit;
 	d->is_utf8 = send->is_utf8;
 	d->requires_tls = send->requires_tls;
+	d->is_for_smart_host = send->is_smart_host;
 	d->source = (struct encoder_source){ fd, send->message_offset,
 		send->message_size };
 	d->recipients = list->recipients;
@@ -353,7 +353,7 @@ look_up(struct job *job)
 	char name[DNS_NAME_MAX + 1];
 	size_t size = strlen(job->destination);
 
-	if (job->is_smart_host) {
+	if (job->errand.is_for_smart_host) {
 		look_up_smart_host(job);
 	} else if (job->destination[0] == '[' &&
 	    job->destination[size - 1] == ']') {
@@ -408,7 +408,7 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 		.host = host_of(job, i)->name,
 		.address = address_at(job, i), .port = job->port,
 		.security = &job->security,
-		.uses_auth = job->is_smart_host &&
+		.uses_auth = job->errand.is_for_smart_host &&
 		    job->relay->settings.smart_host_user != NULL };
 }
 

@@ -58,7 +58,7 @@ struct job {
 	int fd;				/* the message, or -1 */
 	struct loop_timer deadline;
 	char destination[JOB_DESTINATION_MAX];
-	bool is_smart_host, is_asked_for;
+	bool is_asked_for;
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */

@@ -125,7 +125,7 @@ secure_required(struct job *job, struct host *host, struct security *s,
 {
 	if (is_proved(s))
 		return true;
-	if (job->hosts.is_secure || job->is_smart_host) {
+	if (job->hosts.is_secure || job->errand.is_for_smart_host) {
 		want_names(host, s);
 		return true;
 	}
@@ -159,7 +159,7 @@ job_secure(struct job *job, struct host *host, struct security *s,
 	if (is_ok && mode == RELAY_TLS_REQUIRED && !is_proved(s))
 		want_names(host, s);
 	/* a password goes to nobody else than to whom it is for */
-	if (is_ok && job->is_smart_host &&
+	if (is_ok && job->errand.is_for_smart_host &&
 	    job->relay->settings.smart_host_user != NULL && !is_proved(s))
 		want_names(host, s);
 	if (is_ok && job->errand.requires_tls) {

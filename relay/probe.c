@@ -84,7 +84,7 @@ keep(const struct job *job, const struct errand_recipient *to,
 {
 	const struct relay_probe ask = { .envelope = {
 		.domain = slice_of(job->destination),
-		.is_smart_host = job->is_smart_host,
+		.is_smart_host = job->errand.is_for_smart_host,
 		.reverse_path = slice_of(job->errand.reverse_path),
 		.is_utf8 = job->errand.is_utf8,
 		.requires_tls = job->errand.requires_tls },

@@ -485,7 +485,7 @@ connection_begin(struct connection *c, enum reply_name turned_away)
 }
 
 void
-server_adopt_self_test(struct server *server, int fd)
+server_adopt_self_test(struct server *server, int fd, bool is_login)
 {
 	struct connection *c = connection_new(server, fd);
 
@@ -499,6 +499,7 @@ server_adopt_self_test(struct server *server, int fd)
 		return;
 	}
 	c->session->is_self_test = true;
+	c->session->is_login_test = is_login;
 	connection_begin(c, REPLY_COUNT);
 }
 

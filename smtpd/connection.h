@@ -67,7 +67,7 @@ void server_adopt(struct server *server, int fd, const char *ip,
 /* The same of a program of this host, by the unix listener. */
 void server_adopt_local(struct server *server, int fd);
 /* The same with our own end: see self_test.h. */
-void server_adopt_self_test(struct server *server, int fd);
+void server_adopt_self_test(struct server *server, int fd, bool is_login);
 /* Take nothing new; ended is called when the last connection has gone. */
 void server_drain(struct server *server);
 /*

@@ -11,6 +11,9 @@ fate_joins(struct fate *fate, enum route_kind kind)
 	case ROUTE_MAILBOX:
 		fate->n_mailboxes++;
 		return true;
+	case ROUTE_LIST:
+		fate->n_lists++;
+		return true;
 	case ROUTE_DISCARD:
 		fate->n_discards++;
 		return true;

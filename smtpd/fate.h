@@ -3,9 +3,10 @@
  * fate.h - which recipients may share one transaction (DESIGN 7).
  *
  * Mailboxes prepare and commit, so any number of them shares one fate.
+ * So does a list, whose members elsewhere are queue's (finish.h).
  * What answers only once (a next hop, LMTP, a program) can be there once
  * per transaction; this part has no such routes yet, and everything that is
- * neither a mailbox nor a discard stays out.
+ * none of these stays out.
  */
 #ifndef POSTERN_SMTPD_FATE_H
 #define POSTERN_SMTPD_FATE_H
@@ -16,6 +17,7 @@
 struct fate {
 	unsigned n_mailboxes;
 	unsigned n_discards;
+	unsigned n_lists;
 };
 
 /* May a recipient with such a route join? Counts it if so. */

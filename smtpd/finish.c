@@ -116,7 +116,7 @@ finish_delivered(struct session *s)
 		finish_await_confirmation(s);
 	if (s->tx->is_each) {
 		step = prdr_reply(s);
-	} else if (s->tx->n_remote > 0) {
+	} else if (submit_goes_elsewhere(s->tx)) {
 		note_delivered(s);
 		step = session_reply_with(s, REPLY_QUEUED,
 		    slice_of(s->tx->queue_id));
@@ -333,7 +333,7 @@ finish_hand_out(struct transaction *tx)
 static enum step
 finish_no_copies(struct session *s)
 {
-	if (s->tx->n_remote == 0)
+	if (!submit_is_for_queue(s->tx))
 		return finish_delivered(s);
 	if (client_is_gone(s))
 		return copies_undo(s, finish_gone);
@@ -514,7 +514,7 @@ static bool
 is_whole(const struct transaction *tx, size_t size)
 {
 	return tx->has_records && !tx->is_each && !tx->is_junk &&
-	    copies_are_one_job(tx, size);
+	    !submit_is_for_queue(tx) && copies_are_one_job(tx, size);
 }
 
 /* Nobody but deliver is going to look at it. */

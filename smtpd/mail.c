@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include "checks.h"
 #include "commands.h"
+#include "fault.h"
 #include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
@@ -58,6 +59,8 @@ mail_may_begin(const struct session *s)
 		return REPLY_TLS_REQUIRED;
 	if (most != 0 && s->n_mails >= most)
 		return REPLY_TOO_MANY_MAILS;
+	if (!s->is_self_test && (s->settings->failing & SELF_TEST_LOGIN))
+		return REPLY_SELF_TEST_FAILED;
 	return session_is_own(s) ? submit_may_begin(s) : REPLY_COUNT;
 }
 
@@ -107,6 +110,8 @@ cmd_mail(struct session *s, struct slice argument)
 	enum command_result result;
 	enum reply_name refusal = mail_may_begin(s);
 
+	if (s->is_login_test && FAULT("self-test.login"))
+		refusal = REPLY_MAIL_OK;
 	if (refusal != REPLY_COUNT)
 		return session_reply(s, refusal);
 	result = mail_parse(s, argument, &sender, &params);

@@ -210,6 +210,8 @@ added_routed(struct session *s, struct answer *a)
 		return added_remote(s);
 	if (route->kind == ROUTE_REFUSE)
 		return added_cannot(s, route->verdict.text);
+	if (route->kind == ROUTE_LIST)
+		return added_cannot(s, "it is a list with members elsewhere");
 	if (!fate_joins(&s->tx->fate, route->kind))
 		return added_cannot(s, "another fate");
 	if (route->kind == ROUTE_DISCARD)

@@ -269,6 +269,7 @@ note_delivered(struct session *s)
 	log_info("delivered", LOG_S("session", s->id), LOG_S("client", s->ip),
 	    LOG_S("from", tx->reverse_path), LOG_U("recipients", n_recipients),
 	    LOG_U("copies", n_copies), LOG_U("queued", tx->n_remote),
+	    LOG_U("lists", tx->n_lists),
 	    LOG_S("queue_id", tx->queue_id), LOG_U("discarded", n_discarded),
 	    LOG_U("done_before", tx->n_done), LOG_U("size", tx->message_bytes),
 	    LOG_D("took_ms", took_us / 1000), LOG_END);

@@ -579,7 +579,7 @@ peers_tell(struct peers *peers, const struct question *q)
 	ipc_writer_init(&w);
 	question_put(&w, q);
 	error = may_wait(q->kind) ? channel_tell_later(ch, wire->type, &w) :
-	    channel_tell(ch, wire->type, &w, -1);
+	    channel_tell(ch, wire->type, &w, q->fd);
 	if (error == 0 || error == -EPIPE)
 		return;
 	log_warning("tell_failed", LOG_S("peer", channel_name(ch)),

@@ -63,6 +63,7 @@ struct question {
 		const struct queue_prepare *queue;
 		const struct voucher *voucher;	/* QUEUE_OWN */
 		const struct queue_recipient *queue_recipient;
+		const struct queue_members *queue_members;
 		const struct queue_probe *hop;
 		struct slice octets;	/* TRACE, TAG_CHECK */
 		const struct vault_dkim *dkim;

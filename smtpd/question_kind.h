@@ -48,6 +48,7 @@ enum question_kind {
 	QUESTION_PROOF_DROP,	/* store: the transaction's claims */
 	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUEUE */
+	QUESTION_QUEUE_MEMBERS,	/* queue: a list of the next QUEUE */
 	QUESTION_QUEUE_ABORT,	/* queue: forget the transaction */
 	QUESTION_AUTH_FORGET,	/* auth: the exchange is over */
 	QUESTION_COUNT,

@@ -27,9 +27,34 @@ put_judge(struct ipc_writer *w, const struct judge_question *q)
 	put_judge_ask(w, &ask);
 }
 
+/* Those to queue. */
+static bool
+put_to_queue(struct ipc_writer *w, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_QUEUE:
+		put_queue_prepare(w, q->as.queue);
+		break;
+	case QUESTION_QUEUE_RECIPIENT:
+		put_queue_recipient(w, q->as.queue_recipient);
+		break;
+	case QUESTION_QUEUE_MEMBERS:
+		put_queue_members(w, q->as.queue_members);
+		break;
+	case QUESTION_QUEUE_OWN:
+		put_voucher(w, q->as.voucher);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 void
 question_put(struct ipc_writer *w, const struct question *q)
 {
+	if (put_to_queue(w, q))
+		return;
 	switch (q->kind) {
 	case QUESTION_ROUTE:
 		put_route_ask(w, q->as.route);
@@ -69,15 +94,6 @@ question_put(struct ipc_writer *w, const struct question *q)
 		break;
 	case QUESTION_MAY:
 		put_may_ask(w, q->as.may);
-		break;
-	case QUESTION_QUEUE:
-		put_queue_prepare(w, q->as.queue);
-		break;
-	case QUESTION_QUEUE_RECIPIENT:
-		put_queue_recipient(w, q->as.queue_recipient);
-		break;
-	case QUESTION_QUEUE_OWN:
-		put_voucher(w, q->as.voucher);
 		break;
 	case QUESTION_HOP:
 		put_queue_probe(w, q->as.hop);
@@ -262,6 +278,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_yes_or_no },
 	[QUESTION_HOP] = { ROLE_QUEUE, QUEUE_PROBE, QUEUE_PROBED, get_hop },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
+	[QUESTION_QUEUE_MEMBERS] = { ROLE_QUEUE, QUEUE_MEMBERS, 0, NULL },
 	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
 	[QUESTION_AUTH_PEER] = { ROLE_AUTH, AUTH_PEER, AUTH_ANSWER, get_auth },
 	[QUESTION_AUTH_FORGET] = { ROLE_AUTH, AUTH_FORGET, 0, NULL },
@@ -307,6 +324,8 @@ question_transaction(const struct question *q)
 		return q->as.queue->transaction;
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
+	case QUESTION_QUEUE_MEMBERS:
+		return q->as.queue_members->transaction;
 	case QUESTION_AUTH_PEER:
 	case QUESTION_MAY:
 	case QUESTION_AUTH_STEP:

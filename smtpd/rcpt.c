@@ -203,16 +203,21 @@ rcpt_remembered(struct session *s, struct answer *a)
 	return rcpt_ask_route(s, rcpt_routed);
 }
 
+struct route_ask
+rcpt_question(const struct session *s)
+{
+	const struct address *rcpt = &s->tx->rcpt;
+
+	return (struct route_ask){ .session = slice_of(s->id),
+		.local = slice_of(rcpt->local),
+		.domain = slice_of(rcpt->domain),
+		.recipient = slice_of(rcpt->text) };
+}
+
 enum step
 rcpt_ask_route(struct session *s, session_answered_fn *answered)
 {
-	const struct address *rcpt = &s->tx->rcpt;
-	struct route_ask ask = {
-		.session = slice_of(s->id),
-		.local = slice_of(rcpt->local),
-		.domain = slice_of(rcpt->domain),
-		.recipient = slice_of(rcpt->text),
-	};
+	struct route_ask ask = rcpt_question(s);
 	struct question q = { .kind = QUESTION_ROUTE, .fd = -1,
 		.deadline_ms = ROUTE_DEADLINE_MS, .as.route = &ask };
 
@@ -245,9 +250,8 @@ rcpt_unknown(struct session *s, const struct route_answer *route)
 	return session_reply(s, REPLY_HARVEST_CLOSE);
 }
 
-/* Keep the sealed route: it outlives the answer. */
 bool
-rcpt_keep_route(struct transaction *tx, struct answer *a)
+answer_copy_sealed(const struct answer *a, struct slice *to)
 {
 	const struct route_answer *route = &a->as.route;
 	size_t size = a->fd >= 0 ? route->sealed_size : route->sealed.size;
@@ -258,14 +262,22 @@ rcpt_keep_route(struct transaction *tx, struct answer *a)
 	sealed = malloc(size);
 	if (sealed == NULL)
 		return false;
-	tx->rcpt_sealed = (struct slice){ sealed, size };
-	if (a->fd < 0) {
-		memcpy(sealed, route->sealed.data, size);
-		return true;
-	}
+	*to = (struct slice){ sealed, size };
+	if (a->fd >= 0)
+		return pread(a->fd, sealed, size, 0) == (ssize_t)size;
+	memcpy(sealed, route->sealed.data, size);
+	return true;
+}
+
+/* Keep the sealed route: it outlives the answer. */
+bool
+rcpt_keep_route(struct transaction *tx, struct answer *a)
+{
+	bool is_whole = answer_copy_sealed(a, &tx->rcpt_sealed);
+
 	tx->rcpt_fd = a->fd;
 	a->fd = -1;
-	return pread(tx->rcpt_fd, sealed, size, 0) == (ssize_t)size;
+	return is_whole;
 }
 
 enum step
@@ -313,8 +325,18 @@ rcpt_add(struct session *s, enum route_kind kind)
 static enum step
 rcpt_checked(struct session *s)
 {
-	return s->tx->rcpt_is_discarded ? milters_rcpt(s, rcpt_join) :
+	return s->tx->rcpt_sealed.size == 0 ? milters_rcpt(s, rcpt_join) :
 	    rcpt_ask_probe(s, rcpt_probed);
+}
+
+/* A mailbox must have one; a list has it when somebody is here. */
+static bool
+route_has_sealed(const struct answer *a)
+{
+	const struct route_answer *route = &a->as.route;
+
+	return route->kind == ROUTE_MAILBOX || (route->kind == ROUTE_LIST &&
+	    route->sealed.size + route->sealed_size > 0);
 }
 
 static enum step
@@ -336,16 +358,20 @@ rcpt_routed(struct session *s, struct answer *a)
 		return submit_rcpt(s);
 	if (route->kind == ROUTE_REFUSE)
 		return rcpt_unknown(s, route);
+	if (route->kind == ROUTE_LIST && !session_is_own(s))
+		return session_reply(s, REPLY_LIST_FROM_OUTSIDE);
 	is_exempt = route->is_exempt || rcpt_is_exempt(&tx->rcpt);
 	if (!is_exempt && rcpt_needs_tag(s))
 		return session_reply(s, REPLY_UNTAGGED);
 	if (!fate_joins(&tx->fate, route->kind))
 		return session_reply(s, REPLY_OTHER_FATE);
 	tx->rcpt_is_discarded = route->kind == ROUTE_DISCARD;
-	if (!tx->rcpt_is_discarded && !rcpt_keep_route(tx, a)) {
+	if (route_has_sealed(a) && !rcpt_keep_route(tx, a)) {
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	}
+	if (route->kind == ROUTE_LIST)
+		return submit_list(s, rcpt_checked);
 	return checks_rcpt(s, is_exempt || rcpt_is_proven(s), rcpt_checked);
 }
 
@@ -382,10 +408,11 @@ rcpt_join(struct session *s)
 {
 	struct transaction *tx = s->tx;
 	uint16_t index = tx->n_probed;
+	bool is_probed = tx->rcpt_sealed.size > 0;
 	enum step step = rcpt_add(s, tx->rcpt_is_discarded ? ROUTE_DISCARD :
 	    ROUTE_MAILBOX);
 
-	if (tx->n_probed > index || tx->rcpt_is_discarded)
+	if (tx->n_probed > index || !is_probed)
 		return step;
 	tx->n_probed = (uint16_t)(index + 1);
 	rcpt_release(s, index);

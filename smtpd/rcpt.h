@@ -22,8 +22,11 @@ bool rcpt_needs_tag(const struct session *s);
 /* It is a bounce with a valid tag. */
 bool rcpt_is_proven(const struct session *s);
 
-/* Who is that? */
+/* Who is that? Strings are the transaction's. */
+struct route_ask rcpt_question(const struct session *s);
 enum step rcpt_ask_route(struct session *s, session_answered_fn *answered);
+/* What is sealed in the answer: allocated, also when it is false. */
+bool answer_copy_sealed(const struct answer *a, struct slice *to);
 /* Keep the sealed route of the answer. False: it is none. */
 bool rcpt_keep_route(struct transaction *tx, struct answer *a);
 /* Can its mailboxes take it? */

@@ -21,6 +21,8 @@ struct recipient {
 	uint16_t n_done;		/* leaves that were there already */
 	char *address;			/* as given */
 	struct slice sealed;		/* owned; empty if discarded */
+	struct slice members;		/* owned: those of a list who are
+					 * elsewhere, sealed; empty: no list */
 	struct route route;		/* points into sealed */
 	struct verdict *failure;	/* its own reply (PRDR), or NULL;
 					 * in transaction.failures */

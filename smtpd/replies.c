@@ -165,6 +165,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "too many recipients, send the rest in another transaction" },
 	[REPLY_OTHER_FATE] = { 452, 5, 3, 0, "fate",
 	    "send to this recipient in another transaction" },
+	[REPLY_LIST_FROM_OUTSIDE] = { 451, 3, 5, 0, "recipient",
+	    "this list takes mail of our own users only, for now" },
 	[REPLY_HARVEST_CLOSE] = { 421, 7, 0, CLOSES | HOST, "harvest",
 	    "too many unknown recipients, closing" },
 	[REPLY_HARVEST] = { 450, 7, 1, 0, "harvest",

@@ -55,7 +55,8 @@ struct test_step {
 	"WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElW" \
 	"\r\nSVJVUy1URVNULUZJTEUhJEgrSCo=\r\n.\r\n"
 
-static const struct test_step steps[] = {
+/* As a stranger, whatever the listener is for. */
+static const struct test_step main_steps[] = {
 	{ "", WANTS_GO_ON, 0 },				/* the greeting */
 	{ "EHLO " SELF_TEST_DOMAIN "\r\n", WANTS_GO_ON, 0 },
 	{ "MAIL FROM:<postmaster@%h>\r\n", WANTS_GO_ON, 0 },
@@ -75,7 +76,16 @@ static const struct test_step steps[] = {
 	{ EICAR, WANTS_NO_250, SELF_TEST_SCANNER },
 	{ "QUIT\r\n", WANTS_NOTHING, 0 },
 };
-#define N_STEPS (sizeof steps / sizeof *steps)
+/* As one of our own users who has not said who he is. */
+static const struct test_step login_steps[] = {
+	{ "", WANTS_GO_ON, 0 },
+	{ "EHLO " SELF_TEST_DOMAIN "\r\n", WANTS_GO_ON, 0 },
+	{ "MAIL FROM:<>\r\n", WANTS_NO_250, SELF_TEST_LOGIN },
+	{ "RSET\r\n", WANTS_GO_ON, 0 },
+	{ "MAIL FROM:<postmaster@%h>\r\n", WANTS_NO_250, SELF_TEST_LOGIN },
+	{ "QUIT\r\n", WANTS_NOTHING, 0 },
+};
+#define N_OF(list) (sizeof(list) / sizeof *(list))
 static const size_t smuggling_size = sizeof SMUGGLING - 1;	/* has a NUL */
 
 static const struct {
@@ -89,6 +99,8 @@ static const struct {
 	    "451" },
 	{ SELF_TEST_SCANNER, "the self-test was answered 250 to the EICAR "
 	    "test virus", "DATA and BDAT are answered 451" },
+	{ SELF_TEST_LOGIN, "the self-test was answered 250 to MAIL without a "
+	    "login", "MAIL is answered 451" },
 };
 
 struct self_test {
@@ -96,7 +108,10 @@ struct self_test {
 	struct loop_timer timer;	/* the next test, or this one's limit */
 	struct stream stream;
 	struct buf in;
+	const struct test_step *steps;	/* of the part that is under way */
+	size_t n_steps;
 	size_t at;			/* the step whose answer is awaited */
+	bool is_between;		/* two parts of one test */
 	unsigned tried, failed;		/* enum self_test_stage */
 	struct loop_timer first_timer;
 	void (*first_done)(void *arg);	/* NULL: was called */
@@ -168,6 +183,18 @@ test_end(struct self_test *t)
 }
 
 static void
+part_end(struct self_test *t)
+{
+	if (t->steps == main_steps) {
+		test_end(t);
+		return;
+	}
+	stream_close(&t->stream);
+	t->is_between = true;
+	loop_timer_start(t->server->loop, &t->timer, 1, on_time, t);
+}
+
+static void
 test_break_off(struct self_test *t, const char *why, unsigned code)
 {
 	log_warning("self_test", LOG_S("problem", why), LOG_U("step", t->at),
@@ -220,7 +247,7 @@ put_text(struct self_test *t, const char *text, struct buf *out)
 static bool
 step_applies(const struct self_test *t)
 {
-	return steps[t->at].stage != SELF_TEST_SCANNER ||
+	return t->steps[t->at].stage != SELF_TEST_SCANNER ||
 	    t->server->settings.has_scanner;
 }
 
@@ -230,8 +257,8 @@ say_next(struct self_test *t)
 	struct buf out = { 0 };
 	bool is_said = false;
 
-	while (!is_said && ++t->at < N_STEPS) {
-		const struct test_step *step = &steps[t->at];
+	while (!is_said && ++t->at < t->n_steps) {
+		const struct test_step *step = &t->steps[t->at];
 
 		if (!step_applies(t))
 			continue;
@@ -245,8 +272,8 @@ say_next(struct self_test *t)
 	}
 	if (is_said && stream_write(&t->stream, buf_slice(&out)) < 0)
 		test_break_off(t, "cannot send", 0);
-	else if (t->at + 1 >= N_STEPS)
-		test_end(t);
+	else if (t->at + 1 >= t->n_steps)
+		part_end(t);
 	buf_free(&out);
 }
 
@@ -255,7 +282,7 @@ say_next(struct self_test *t)
 static void
 on_reply(struct self_test *t, unsigned code)
 {
-	const struct test_step *step = &steps[t->at];
+	const struct test_step *step = &t->steps[t->at];
 	bool is_bad = false;
 
 	switch (step->wanted) {
@@ -334,14 +361,18 @@ on_stream(struct stream *stream, enum stream_event event, void *arg)
 
 /* ---- the beginning ---- */
 
+/* A connection, and what is said over it. */
 static void
-test_begin(struct self_test *t)
+part_begin(struct self_test *t, const struct test_step *part, size_t n)
 {
 	struct server *server = t->server;
 	int fds[2], error;
 
+	buf_free(&t->in);
+	t->is_between = false;
+	t->steps = part;
+	t->n_steps = n;
 	t->at = 0;
-	t->tried = t->failed = 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    fds) < 0) {
 		test_break_off(t, strerror(errno), 0);
@@ -354,7 +385,23 @@ test_begin(struct self_test *t)
 		return;
 	}
 	loop_timer_start(server->loop, &t->timer, LIMIT_MS, on_time, t);
-	server_adopt_self_test(server, fds[1]);
+	server_adopt_self_test(server, fds[1], part == login_steps);
+}
+
+static void
+main_begin(struct self_test *t)
+{
+	part_begin(t, main_steps, N_OF(main_steps));
+}
+
+static void
+test_begin(struct self_test *t)
+{
+	t->tried = t->failed = 0;
+	if (t->server->settings.kind == LISTEN_MX)
+		main_begin(t);
+	else
+		part_begin(t, login_steps, N_OF(login_steps));
 }
 
 static void
@@ -365,6 +412,8 @@ on_time(struct loop_timer *timer, void *arg)
 	(void)timer;
 	if (t->stream.is_open)
 		test_break_off(t, "it took too long", 0);
+	else if (!t->server->is_ending && t->is_between)
+		main_begin(t);
 	else if (!t->server->is_ending)
 		test_begin(t);
 }

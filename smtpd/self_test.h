@@ -5,7 +5,8 @@
  * At start and every ten minutes it connects to itself through a socketpair
  * and says, as any client could: a recipient elsewhere, a recipient here
  * that does not exist, a message that smuggles commands, and, where there is
- * a scanner, one with the EICAR test virus. Only a 250 is a failure. What
+ * a scanner, one with the EICAR test virus. Where our own users send mail it
+ * first tries to without a login. Only a 250 is a failure. What
  * has failed is answered 451 from then on, and an alarm is raised, until a
  * later test passes: running but not filtering is not running.
  *

@@ -50,6 +50,7 @@ enum self_test_stage {
 	SELF_TEST_RECIPIENT = 1 << 0,
 	SELF_TEST_SMUGGLING = 1 << 1,
 	SELF_TEST_SCANNER = 1 << 2,
+	SELF_TEST_LOGIN = 1 << 3,
 };
 
 /* The same for all sessions of a process. */

@@ -62,6 +62,7 @@ struct session {
 	bool has_enhanced;		/* replies do; not after HELO */
 	bool is_admitted;		/* counted in limits.h */
 	bool is_self_test;		/* our own: in no log, trail, count */
+	bool is_login_test;		/* ... as a user who is nobody yet */
 	bool has_quit;			/* it ends as RFC 5321 wants it */
 	bool is_gone;			/* the connection is */
 	bool is_bad_line;		/* skip the rest of this line */

@@ -48,6 +48,7 @@ SMTPD_SRCS = \
 	smtpd/starttls.c \
 	smtpd/submit.c \
 	smtpd/submit_hop.c \
+	smtpd/submit_list.c \
 	smtpd/submit_message.c \
 	smtpd/submit_queue.c \
 	smtpd/submit_rcpt.c \

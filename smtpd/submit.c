@@ -14,7 +14,8 @@
 bool
 session_is_own(const struct session *s)
 {
-	return s->settings->kind != LISTEN_MX && !s->is_self_test;
+	return s->settings->kind != LISTEN_MX &&
+	    (!s->is_self_test || s->is_login_test);
 }
 
 /* RFC 8689 2: REQUIRETLS is offered under TLS only, or inside of the host. */

@@ -6,6 +6,7 @@
  *	MAIL  who is it? may he write as this address?	submit.c
  *	RCPT  elsewhere? does that domain take mail?	submit_rcpt.c
  *	      does its host take that recipient?	submit_hop.c
+ *	      a list with members elsewhere?		submit_list.c
  *	data  whose From is it? complete the header	submit_message.c
  *	      sign it, put our trace on top		submit_sign.c
  *	end   queue prepares, then commits, as deliver	submit_queue.c
@@ -21,7 +22,8 @@
 #include "complete.h"
 #include "transaction.h"
 
-/* Does this instance take our own users' mail? (A self-test is a stranger.) */
+/* Does this instance take our own users' mail? (A self-test is a stranger,
+ * but for the part that tries to write without a login.) */
 bool session_is_own(const struct session *s);
 
 /* What MAIL and RCPT offer beyond an mx's (enum command_param). */
@@ -47,12 +49,24 @@ enum step submit_rcpt(struct session *s);
 /* With probe: ask the next hop; refuses, or goes on in then. */
 enum step submit_ask_hop(struct session *s, session_then_fn *then);
 
+/* tx->rcpt is a list: its members elsewhere are kept, then it goes on. */
+enum step submit_list(struct session *s, session_then_fn *then);
+/* Queue hears of all of them. */
+void submit_tell_lists(struct session *s);
+
 /* The sealed message: From, completion; then goes on. */
 enum step submit_message(struct session *s, session_then_fn *then);
 /* The message as it goes out and in: signed, our trace field on top. */
 enum step submit_sign(struct session *s, session_then_fn *then);
 void signing_free(struct signing **signing);
 
+/*
+ * Queue has a part in this transaction: recipients elsewhere, or here but
+ * with NOTIFY=SUCCESS, of whom it brings the DSN.
+ */
+bool submit_is_for_queue(const struct transaction *tx);
+/* The same, and it is more than a DSN. */
+bool submit_goes_elsewhere(const struct transaction *tx);
 /* All local copies are prepared, or there are none. */
 enum step submit_prepare(struct session *s, session_then_fn *then);
 /* There are none: both steps at once. */

@@ -17,14 +17,20 @@
  * nothing to send: the end of the channel aborts. Between COMMIT and
  * QUEUE_COMMIT local copies are in new/ and the client hears 451: their
  * delivery records see to it that the retry brings no second ones.
+ *
+ * With nobody elsewhere queue has nothing but a DSN of success to bring. That
+ * is no part of what a 250 promises: whatever becomes of it, the message is
+ * delivered as if it had not been asked for, and the log says so.
  */
 #include <string.h>
 #include "commands.h"
 #include "fault.h"
 #include "finish.h"
+#include "log.h"
 #include "submit.h"
 
 #define COMMIT_DEADLINE_MS 60000
+#define REPORT_DEADLINE_MS 5000
 
 void
 submit_abort(struct session *s)
@@ -40,7 +46,31 @@ submit_abort(struct session *s)
 
 /* ---- prepare ---- */
 
-static void
+/* A null reverse-path has nobody to be told (RFC 3461 6.1). */
+static bool
+is_told_of_success(const struct transaction *tx, const struct recipient *r)
+{
+	return (recipient_is_mailbox(r) || r->members.size > 0) &&
+	    (r->notify & NOTIFY_SUCCESS) != 0 && *tx->reverse_path != '\0';
+}
+
+bool
+submit_goes_elsewhere(const struct transaction *tx)
+{
+	return tx->n_remote > 0 || tx->n_lists > 0;
+}
+
+bool
+submit_is_for_queue(const struct transaction *tx)
+{
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		if (is_told_of_success(tx, &tx->recipients[i]))
+			return true;
+	return submit_goes_elsewhere(tx);
+}
+
+/* How many there were. */
+static uint16_t
 tell_recipients(struct session *s)
 {
 	const struct transaction *tx = s->tx;
@@ -51,7 +81,8 @@ tell_recipients(struct session *s)
 	for (uint16_t i = 0; i < tx->n_recipients; i++) {
 		const struct recipient *r = &tx->recipients[i];
 
-		if (!r->is_remote)
+		told.is_here = is_told_of_success(tx, r);
+		if (!r->is_remote && !told.is_here)
 			continue;
 		told.address = slice_of(r->address);
 		told.notify = r->notify;
@@ -59,6 +90,18 @@ tell_recipients(struct session *s)
 		session_tell(s, &q);
 		told.index++;
 	}
+	return told.index;
+}
+
+/* The DSN of success is lost, and nothing else. */
+static enum step
+go_on_without(struct session *s, const struct verdict *v)
+{
+	log_warning("not_reported", LOG_S("session", s->id),
+	    LOG_S("what", "success"), LOG_S("why", v != NULL ? v->text :
+	    "the queue did not answer"), LOG_END);
+	submit_abort(s);
+	return s->tx->then(s);
 }
 
 static enum step
@@ -68,6 +111,9 @@ queue_answered(struct session *s, struct answer *a)
 
 	FAULT_STEP("smtpd.after-queue");
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (!submit_goes_elsewhere(s->tx) &&
+	    (!a->is_known || p->verdict.code != 0))
+		return go_on_without(s, a->is_known ? &p->verdict : NULL);
 	if (!a->is_known)
 		return finish_refuse(s, REPLY_QUEUE_SILENT);
 	if (p->verdict.code != 0)
@@ -85,8 +131,19 @@ queue_taken(struct session *s, struct answer *a)
 	return queue_answered(s, a);
 }
 
+/* Who waits for his 250 waits for a DSN of success only so long. */
+static uint32_t
+queue_deadline_ms(const struct transaction *tx, bool is_alone)
+{
+	uint32_t left_ms = is_alone ? COMMIT_DEADLINE_MS :
+	    transaction_time_left_ms(tx);
+
+	return submit_goes_elsewhere(tx) || left_ms < REPORT_DEADLINE_MS ?
+	    left_ms : REPORT_DEADLINE_MS;
+}
+
 static enum step
-queue_ask(struct session *s, bool is_alone)
+queue_ask(struct session *s, uint16_t n_recipients, bool is_alone)
 {
 	const struct transaction *tx = s->tx;
 	struct queue_prepare ask = {
@@ -100,11 +157,11 @@ queue_ask(struct session *s, bool is_alone)
 		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0,
 		.is_alone = is_alone,
 		.message_size = tx->message_bytes,
-		.n_recipients = tx->n_remote,
+		.n_recipients = n_recipients, .n_lists = tx->n_lists,
 	};
 	struct question q = { .kind = QUESTION_QUEUE, .fd = tx->message_fd,
-		.deadline_ms = is_alone ? COMMIT_DEADLINE_MS :
-		transaction_time_left_ms(tx), .as.queue = &ask };
+		.deadline_ms = queue_deadline_ms(tx, is_alone),
+		.as.queue = &ask };
 
 	if (transaction_time_left_ms(tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
@@ -114,13 +171,13 @@ queue_ask(struct session *s, bool is_alone)
 enum step
 submit_prepare(struct session *s, session_then_fn *then)
 {
-	if (s->tx->n_remote == 0)
+	if (!submit_is_for_queue(s->tx))
 		return then(s);
 	FAULT_STEP("smtpd.before-queue");
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
-	tell_recipients(s);
-	return queue_ask(s, false);
+	submit_tell_lists(s);
+	return queue_ask(s, tell_recipients(s), false);
 }
 
 enum step
@@ -129,8 +186,8 @@ submit_take(struct session *s, session_then_fn *then)
 	FAULT_STEP("smtpd.before-queue");
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
-	tell_recipients(s);
-	return queue_ask(s, true);
+	submit_tell_lists(s);
+	return queue_ask(s, tell_recipients(s), true);
 }
 
 /* ---- commit ---- */
@@ -155,6 +212,9 @@ queue_committed(struct session *s, struct answer *a)
 {
 	FAULT_STEP("smtpd.after-queue-commit");
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (!submit_goes_elsewhere(s->tx) &&
+	    (!a->is_known || a->as.verdict.code != 0))
+		return go_on_without(s, a->is_known ? &a->as.verdict : NULL);
 	if (!a->is_known || a->as.verdict.code != 0) {
 		note_told("%s", a->is_known ? a->as.verdict.text : "nothing");
 		return queue_not_committed(s);
@@ -167,10 +227,11 @@ enum step
 submit_commit(struct session *s, session_then_fn *then)
 {
 	struct question q = { .kind = QUESTION_QUEUE_COMMIT, .fd = -1,
-		.deadline_ms = COMMIT_DEADLINE_MS,
+		.deadline_ms = submit_goes_elsewhere(s->tx) ?
+		COMMIT_DEADLINE_MS : REPORT_DEADLINE_MS,
 		.as.transaction = s->tx->number };
 
-	if (s->tx->n_remote == 0)
+	if (!s->tx->is_at_queue)
 		return then(s);
 	FAULT_STEP("smtpd.before-queue-commit");
 	s->tx->then = then;

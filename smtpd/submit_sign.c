@@ -328,7 +328,7 @@ submit_sign(struct session *s, session_then_fn *then)
 		.deadline_ms = SIGN_DEADLINE_MS };
 	enum step step;
 
-	if (s->tx->n_remote == 0)
+	if (!submit_goes_elsewhere(s->tx))
 		return then(s);
 	s->tx->then = then;
 	if (put_trace_id(&text, s) < 0 ||

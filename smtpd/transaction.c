@@ -24,6 +24,7 @@ recipient_free(struct recipient *r)
 	free(r->orcpt);
 	route_close(&r->route);
 	free((void *)(uintptr_t)r->sealed.data);
+	free((void *)(uintptr_t)r->members.data);
 }
 
 void
@@ -31,6 +32,8 @@ transaction_drop_rcpt(struct transaction *tx)
 {
 	free((void *)(uintptr_t)tx->rcpt_sealed.data);
 	tx->rcpt_sealed = (struct slice){ NULL, 0 };
+	free((void *)(uintptr_t)tx->rcpt_members.data);
+	tx->rcpt_members = (struct slice){ NULL, 0 };
 	if (tx->rcpt_fd >= 0)
 		close(tx->rcpt_fd);
 	tx->rcpt_fd = -1;
@@ -122,7 +125,7 @@ transaction_end(struct session *s)
 bool
 recipient_is_mailbox(const struct recipient *r)
 {
-	return !r->is_discarded && !r->is_remote && r->failure == NULL;
+	return r->route.n_leaves > 0 && r->failure == NULL;
 }
 
 /* Room for one more; grows by doubling. */
@@ -173,10 +176,11 @@ transaction_accept_remote(struct transaction *tx)
 int
 transaction_accept(struct transaction *tx, enum route_kind kind)
 {
+	size_t bytes = tx->rcpt_sealed.size + tx->rcpt_members.size;
 	struct recipient *r;
 	int error = 0;
 
-	if (tx->routes_bytes + tx->rcpt_sealed.size > TRANSACTION_ROUTES_MAX)
+	if (tx->routes_bytes + bytes > TRANSACTION_ROUTES_MAX)
 		return -EMSGSIZE;
 	r = recipients_grow(tx);
 	if (r == NULL)
@@ -185,7 +189,9 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	if (r->address == NULL)
 		return -ENOMEM;
 	r->is_discarded = kind == ROUTE_DISCARD;
-	if (!r->is_discarded)
+	/* of a list nobody need be here */
+	if (!r->is_discarded && (tx->rcpt_sealed.size > 0 ||
+	    tx->rcpt_members.size == 0))
 		error = route_open(&r->route, tx->rcpt_sealed, NULL);
 	if (error < 0) {
 		free(r->address);
@@ -194,8 +200,10 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	recipient_take_dsn(tx, r);
 	r->index = tx->n_probed;
 	r->sealed = tx->rcpt_sealed;
-	tx->rcpt_sealed = (struct slice){ NULL, 0 };
-	tx->routes_bytes += r->sealed.size;
+	r->members = tx->rcpt_members;
+	tx->rcpt_sealed = tx->rcpt_members = (struct slice){ NULL, 0 };
+	tx->n_lists += r->members.size > 0;
+	tx->routes_bytes += bytes;
 	tx->n_recipients++;
 	tx->n_probed++;
 	return 0;
@@ -235,7 +243,9 @@ transaction_remove(struct session *s, uint16_t at)
 
 	recipient_release(s, &tx->recipients[at]);
 	tx->n_remote -= tx->recipients[at].is_remote;
-	tx->routes_bytes -= tx->recipients[at].sealed.size;
+	tx->n_lists -= tx->recipients[at].members.size > 0;
+	tx->routes_bytes -= tx->recipients[at].sealed.size +
+	    tx->recipients[at].members.size;
 	recipient_free(&tx->recipients[at]);
 	tx->n_recipients--;
 	memmove(&tx->recipients[at], &tx->recipients[at + 1],

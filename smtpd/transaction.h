@@ -39,6 +39,7 @@ struct transaction {
 	uint16_t n_probed;		/* next index */
 	bool is_probed;			/* deliver knows of it: RELEASE */
 	uint16_t n_remote;		/* recipients that queue takes */
+	uint16_t n_lists;		/* with members elsewhere */
 	bool is_at_queue;		/* ... and knows of: QUEUE_ABORT */
 	char queue_id[QUEUE_ID_MAX];	/* once queue has prepared it */
 	size_t routes_bytes;
@@ -69,13 +70,12 @@ struct transaction {
 	unsigned n_asked;		/* of these, in the last message */
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
-	finish_fn *after_may;		/* once directory has said yes */
+	finish_fn *after_may, *after_members;	/* directory has answered */
 	struct buf authors;		/* of the From field, one a line */
 	size_t at_author;
 	struct slice author;		/* the one asked about */
 	struct signing *signing;	/* of submit_sign.c, or NULL */
-	/* what to do when all is undone, or queue has answered */
-	finish_fn *then;
+	finish_fn *then;		/* all is undone, or queue answered */
 	enum reply_name reply;
 	struct verdict *refusal;
 	const char *refusal_check;	/* who decided; NULL: delivery */
@@ -88,7 +88,7 @@ struct transaction {
 	unsigned rcpt_notify;
 	char *rcpt_orcpt;		/* owned, or NULL */
 	finish_fn *after_hop;		/* the next hop has not refused it */
-	struct slice rcpt_sealed;	/* owned */
+	struct slice rcpt_sealed, rcpt_members;	/* owned (recipient.h) */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };
 

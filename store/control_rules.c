@@ -116,11 +116,12 @@ on_store_status(struct channel *ch, struct ipc_message *m, void *arg)
 		return false;
 	records_get_counts(s->records, &counts);
 	snprintf(text, sizeof text, "records_live=%llu records_ended=%llu "
-	    "greylist=%llu seen=%llu",
+	    "greylist=%llu seen=%llu ledger_noted=%llu",
 	    (unsigned long long)counts.n_live,
 	    (unsigned long long)ended_count(s->ended),
 	    (unsigned long long)notes_count(grey_notes(s->grey)),
-	    (unsigned long long)notes_count(s->seen));
+	    (unsigned long long)notes_count(s->seen),
+	    (unsigned long long)s->n_noted);
 	ipc_writer_init(&w);
 	ipc_put_string(&w, text);
 	(void)channel_answer(ch, m->id, STORE_STATUS, &w, -1);

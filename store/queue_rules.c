@@ -45,6 +45,9 @@ void
 store_ledger_committed(struct store *s, int error)
 {
 	for (size_t i = 0; i < s->n_unanswered; i++)
+		s->n_noted += error == 0 &&
+		    s->unanswered[i].answer == LEDGER_OK;
+	for (size_t i = 0; i < s->n_unanswered; i++)
 		if (error == 0 && s->unanswered[i].peer != NULL)
 			(void)channel_answer(s->unanswered[i].peer->ch,
 			    s->unanswered[i].id, s->unanswered[i].answer,

@@ -64,7 +64,7 @@ struct store {
 	struct sts_table *sts;		/* policies of MTA-STS */
 	struct proofs *proofs;
 	struct unanswered unanswered[LEDGER_AT_ONCE];
-	size_t n_unanswered;		/* not durable yet */
+	uint64_t n_unanswered, n_noted;	/* not durable yet; in the ledger */
 	struct segments *segments;
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;

@@ -35,6 +35,12 @@ BEHIND_SECCOMP = {"sanitizers": {"test_sandbox"},
 LONG_FILES = ["test_recipients", "test_faults_disk", "test_faults_client",
               "test_faults_kill", "test_sandbox", "test_resolver",
               "test_silence", "test_auth", "test_milters"]
+# with the sanitizers' build, some seconds each: hostile and large input
+SANITIZED = {
+    "test_queue": "ret or never or delivered or list or forged or refused",
+    "test_relay": "arrives or parameters or never or utf8",
+    "test_outbound": "list_copies or success or whole",
+}
 passed = failed = 0
 again = []              # files of tests/e2e that failed once
 counting = threading.Lock()
@@ -157,6 +163,19 @@ def stage_manuals():
     check("manual pages", ["mandoc", "-T", "lint", "-W", "warning", *pages])
 
 
+def sanitized(name):
+    """The short ones of a file with the sanitizers' build: what they say in a
+    log is a failure (postern.py)."""
+    result = run(["/usr/bin/python3", "-m", "pytest", "-q", "--no-header",
+                  "-p", "no:cacheprovider", "-k", SANITIZED[name],
+                  f"tests/e2e/{name}.py"],
+                 env={**os.environ, "POSTERN_BUILD": "build-san",
+                      "UBSAN_OPTIONS": "print_stacktrace=1"})
+    good = sum(map(int, re.findall(r"(\d+) passed", result.stdout)))
+    report(f"e2e {name} (sanitizers)", good,
+           int(result.returncode != 0 or good == 0), result.stdout)
+
+
 def end_to_end(name, may_repeat=True):
     """One file of tests/e2e, in a pytest of its own. Many have deadlines, and
     a machine that others use too misses some: a file that fails is named,
@@ -202,6 +221,8 @@ def stage_e2e():
                  [n for n in names if n not in LONG_FILES])
     for name in again:
         end_to_end(name, may_repeat=False)
+    if check("build with sanitizers", [*make, "SAN=1", "BUILD=build-san"]):
+        side_by_side(sanitized, list(SANITIZED))
 
 
 STAGES = {"headers": stage_headers, "compile": stage_compile,

@@ -31,6 +31,8 @@ UNIT_TESTS = \
 	test_sts \
 	test_ledger \
 	test_limits \
+	test_list_route \
+	test_lists \
 	test_dkim \
 	test_dkim_sign \
 	test_dmarc \

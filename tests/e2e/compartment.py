@@ -20,7 +20,7 @@ import subprocess
 import time
 
 from postern import BUILD, IS_ROOT, TOP, make_folder, parse_logfmt, \
-    wait_until
+    sanitizer_said, wait_until
 
 
 def enum_of(header, name):
@@ -165,6 +165,8 @@ domain "example.org" { users = "passwd" }
 
     def log_text(self):
         """The log so far."""
+        if not os.path.exists(self.log_path):
+            return ""
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
@@ -189,7 +191,9 @@ domain "example.org" { users = "passwd" }
             if self.process is not None and self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
+            said = sanitizer_said(self.log_text())
             shutil.rmtree(self.folder, ignore_errors=True)
+        assert not said, said
 
     def __enter__(self):
         return self

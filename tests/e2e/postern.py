@@ -201,6 +201,12 @@ def maildir_mail(maildir, folders=("new", "cur")):
         os.stat(p).st_mtime_ns, p))]
 
 
+def sanitizer_said(text):
+    """What a build with sanitizers (POSTERN_BUILD=build-san) complains of."""
+    at = re.search(r"runtime error: |ERROR: \w+Sanitizer", text)
+    return text[max(0, at.start() - 200):at.start() + 3000] if at else ""
+
+
 class Server:
     """See the top of the file. config replaces the whole configuration;
     checks=None leaves the built-in checks as they are."""
@@ -382,7 +388,9 @@ listen "[::1]:{port}" {{ role = mx }}
         finally:
             for path in reversed(self.mounts):
                 subprocess.run(["umount", "-l", path], check=False)
+            said = sanitizer_said(self.log_text())
             shutil.rmtree(self.folder, ignore_errors=True)
+        assert not said, said
 
     def __enter__(self):
         return self.start()

@@ -21,7 +21,7 @@ import time
 from compartment import ASK, Compartment, slice_of
 from postern import IS_ROOT, wait_until
 
-VOUCH = b"v" * 32
+VOUCH, LIST = b"v" * 32, b"l" * 32
 MESSAGE = b"""Message-ID: <m1@example.org>
 From: alice@example.org
 To: bob@example.net
@@ -107,6 +107,8 @@ class Store(Asked):
     def take(self, kind, number, body, fds):
         assert kind == ASK["LEDGER_PUT"], kind
         self.lab.ledger.append((body.slice(), body.slice()))
+        body.slice(), body.number("Q")
+        self.lab.ledger_ids.append(body.slice())
         self.answer("LEDGER_OK", number)
 
 
@@ -144,11 +146,12 @@ class Deliver(Asked):
         if kind == ASK["PROBE_ASK"]:
             transaction = body.number("Q")
             body.number("H")
-            body.number("Q")
+            size = body.number("Q")
             session, (bound, user) = body.slice(), body.slice().split(" ")
             assert session == bound
             self.routes[transaction] = user
-            code, text = self.lab.refusals.get(user, (0, ""))
+            refusal = self.lab.refusals.get(user, (0, ""))
+            code, text = refusal(size) if callable(refusal) else refusal
             self.answer("PROBE_ANSWER", number, verdict(code, text, 2, 0))
         elif kind == ASK["PREPARE_ASK"]:
             transaction, size = body.number("Q"), body.number("Q")
@@ -250,7 +253,8 @@ class QueueLab:
 
     def __init__(self, config="", build=None, environment=None):
         options = {"build": build} if build else {}
-        self.queue = Compartment("queue", config, secrets={"vouch": VOUCH},
+        self.queue = Compartment("queue", config, secrets={
+            "vouch": VOUCH, "list": LIST},
                                  **options)
         self.spool = self.queue.folder + "/spool"
         os.mkdir(self.spool)
@@ -262,6 +266,7 @@ class QueueLab:
         self.environment = environment or {}
         self.serial = 0
         self.ledger, self.asked_mailboxes, self.jobs = [], [], []
+        self.ledger_ids = []
         self.mailboxes = collections.defaultdict(list)
         self.arrived = collections.Counter()
         self.refusals = {}
@@ -328,20 +333,47 @@ class QueueLab:
             + struct.pack("!Q", expires or int(time.time()) + 3600)
         return fields + hmac.new(key, fields, hashlib.sha256).digest()
 
+    @staticmethod
+    def members(addresses, owner="owner-team@example.org", account="carol",
+                session="k3f9q2m7t", expires=None, key=LIST):
+        """A list's part elsewhere, as directory seals it."""
+        text = struct.pack("!BQ", 1, expires or int(time.time()) + 3600) + \
+            b"".join(map(slice_of, ("team@example.org", session, owner,
+                                    account))) + \
+            struct.pack("!I", len(addresses)) + \
+            b"".join(map(slice_of, addresses))
+        return text + hmac.new(key, text, hashlib.sha256).digest()
+
+    def tell_members(self, octets):
+        """Of the next transaction; a large one as a descriptor."""
+        if len(octets) <= 12000:
+            self.smtpd.send(ASK["QUEUE_MEMBERS"], struct.pack(
+                "!QH", self.serial + 1, len(octets)) + octets +
+                struct.pack("!I", 0))
+            return
+        fd = sealed(octets)
+        self.smtpd.send(ASK["QUEUE_MEMBERS"], struct.pack(
+            "!QHI", self.serial + 1, 0, len(octets)), fd)
+        os.close(fd)
+
     def prepare(self, recipients, message=MESSAGE, reverse_path=
                 "alice@example.org", voucher=None, notify=0, ret=0,
-                envid="", orcpt="", flags=0):
+                envid="", orcpt="", flags=0, here=(), lists=()):
         """The transaction and the number of the question."""
+        for octets in lists:
+            self.tell_members(octets)
         self.serial += 1
         for i, address in enumerate(recipients):
             self.smtpd.send(ASK["QUEUE_RECIPIENT"], struct.pack(
                 "!QH", self.serial, i) + slice_of(address) +
-                struct.pack("!B", notify) + slice_of(orcpt))
+                struct.pack("!B", notify.get(address, 0) if isinstance(
+                    notify, dict) else notify) + slice_of(orcpt) +
+                struct.pack("!B", address in here))
         fd = sealed(message)
         payload = struct.pack("!Q", self.serial) + \
             (voucher or self.voucher()) + slice_of(reverse_path) + \
             struct.pack("!B", ret) + slice_of(envid) + struct.pack(
-                "!BQH", flags, len(message), len(recipients))
+                "!BQHH", flags, len(message), len(recipients), len(lists))
         self.smtpd.serial += 1
         self.smtpd.send(ASK["QUEUE_PREPARE"], payload, fd,
                         self.smtpd.serial, 20000)

@@ -237,7 +237,8 @@ class Lab:
         job = self.serial
         for i, address in enumerate(recipients):
             self.queue.send(ASK["RELAY_RECIPIENT"], struct.pack(
-                "!IH", job, i) + slice_of(address) + bytes([notify]) +
+                "!IH", job, i) + slice_of(address) + bytes(
+                    [notify[i] if isinstance(notify, list) else notify]) +
                 slice_of(orcpt))
         with tempfile.TemporaryFile() as f:
             f.write(b"\0" * offset + text)

@@ -747,6 +747,54 @@ def test_auth_dies_in_the_middle():
                    what="auth again")
 
 
+def stop_auth(server):
+    """It stands still, so that a question to it is out when it is killed."""
+    stopped = server.children("auth")
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    return lambda: [os.kill(pid, signal.SIGKILL) for pid in stopped]
+
+
+def test_auth_is_killed_while_it_checks():
+    """454 4.7.0, and the session is as good as before. Who has logged in
+    goes on."""
+    server = Submission(user_lines(alice=hash_of(PASSWORD)))
+    server.may_crash = True
+    with server, server.submit() as before, server.submit() as client:
+        assert try_plain(before, "alice", PASSWORD)[0] == 235
+        kill = stop_auth(server)
+        client.putcmd("AUTH", "PLAIN " + plain("alice", PASSWORD))
+        time.sleep(0.5)
+        kill()
+        code, text = client.getreply()
+        assert code == 454 and text.startswith(b"4.7.0"), text
+        assert client.noop()[0] == 250
+        assert client.docmd("MAIL", "FROM:<%s>" % ALICE)[0] == 530
+        assert before.docmd("MAIL", "FROM:<%s>" % ALICE)[0] == 250
+        wait_until(lambda: try_plain(client, "alice", PASSWORD)[0] == 235,
+                   30, "auth again")
+        assert client.docmd("MAIL", "FROM:<%s>" % ALICE)[0] == 250
+        assert not server.events("auth_limited")
+
+
+def test_auth_is_killed_while_a_program_calls():
+    """It is told to come again, with a 4yz for a greeting."""
+    server = Submission(user_lines(alice=hash_of(PASSWORD)), more=
+                        'listen "unix:{folder}/submit" {{ role = local }}\n')
+    server.may_crash = True
+    with server:
+        def greeting():
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(30)
+                s.connect(server.folder + "/submit")
+                return s.recv(1000).decode()
+        assert greeting().startswith("220 ")
+        kill = stop_auth(server)
+        threading.Timer(0.5, kill).start()
+        assert greeting().startswith("421 4.")
+        wait_until(lambda: greeting().startswith("220 "), 30, "auth again")
+
+
 # ---- Dovecot ----
 
 DOVECOT = """

@@ -45,6 +45,16 @@ class Outbound(Submission):
             client.login("alice@example.org", PASSWORD)
             return client.sendmail(sender, recipients, text)
 
+    def send_asking(self, asked, text, mail=()):
+        """{recipient: words of RCPT}; the reply to the dot."""
+        with self.submit() as client:
+            client.login("alice@example.org", PASSWORD)
+            client.mail(ALICE, list(mail))
+            for address, words in asked.items():
+                code, said = client.rcpt(address, words.split())
+                assert code == 250, said
+            return client.data(text)[0]
+
     def send_local(self, recipients, text, sender="root@example.org"):
         """By a program on this host; the reply to the dot."""
         with Client(self.folder + "/submit") as client:
@@ -258,6 +268,19 @@ def test_refused_for_good(start):
     assert sink.messages == []
 
 
+def test_comes_back_whole(start):
+    """RET=FULL (RFC 3461 4.3)."""
+    server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})
+    text, name = server.text(body="The secret body.\n")
+    assert server.send_asking({REMOTE: ""}, text, ["RET=FULL"]) == 250
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    [mail] = server.mail("alice")
+    assert mail.get("Return-Path") == "<>"
+    whole = mail.raw.decode().split("Content-Type: message/rfc822\n")[1]
+    assert name in whole and "\n\nThe secret body.\n" in whole
+    server.wait_sent()
+
+
 def test_of_an_account_without_mailbox(start):
     """root's goes to postmaster: never to where root's mail would lead."""
     server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})
@@ -283,6 +306,188 @@ def test_one_of_two(start):
     assert REMOTE in report
     assert "Final-Recipient: rfc822;carla@remote.example" not in \
         report.replace("; ", ";")
+
+
+def actions(mail):
+    """{recipient: action} of a DSN."""
+    return dict(re.findall(r"(?s)Final-Recipient: rfc822; (\S+)\s+"
+                           r"Action: (\S+)", mail.raw.decode()))
+
+
+def test_success_here_and_elsewhere(start):
+    """RFC 3461: delivered, relayed, and nothing about who never wants it."""
+    server, sink = start()
+    text, name = server.text()
+    sink.features = ("PIPELINING",)
+    assert server.send_asking({
+        "carol@example.org": "NOTIFY=SUCCESS ORCPT=rfc822;c@else.example",
+        "alice@example.org": "NOTIFY=NEVER",
+        REMOTE: "NOTIFY=SUCCESS,FAILURE",
+        "eve@remote.example": "NOTIFY=NEVER"}, text, ["ENVID=QQ7"]) == 250
+    server.wait_sent()
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    told = {}
+    reports = [m for m in server.mail("alice") if
+               m.get("Return-Path") == "<>"]
+    for report in reports:
+        told.update(actions(report))
+        assert "Original-Envelope-Id: QQ7" in report.raw.decode()
+        assert re.match(r"<prvs=\d{4}[0-9a-f]{6}=alice@example\.org>$",
+                        report.get("To"))
+    assert told == {"carol@example.org": "delivered", REMOTE: "relayed"}
+    assert "rfc822;c@else.example" in "".join(
+        m.raw.decode() for m in reports)
+
+
+@pytest.mark.parametrize("words", ["", "NOTIFY=FAILURE", "NOTIFY=NEVER"])
+def test_no_success_unasked(start, words):
+    server, _ = start()
+    text, name = server.text()
+    assert server.send_asking({"carol@example.org": words}, text) == 250
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    assert server.mail("alice") == [] and server.waiting() == []
+
+
+def test_success_without_a_queue(start):
+    """The 250 is as true as ever; that nobody is told is in the log."""
+    server, _ = start()
+    server.may_crash = True
+    [queue] = server.children("queue")
+    os.kill(queue, signal.SIGSTOP)
+    try:
+        text, name = server.text()
+        assert server.send_asking({"carol@example.org": "NOTIFY=SUCCESS"},
+                                  text) == 250
+        assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+        assert server.wait_event("not_reported")["what"] == "success"
+    finally:
+        os.kill(queue, signal.SIGCONT)
+    server.wait_sent()
+    assert server.mail("alice") == []
+
+
+def test_success_without_room(start):
+    """The spool cannot be written: 250, delivered, logged."""
+    server, _ = start()
+    text, name = server.text()
+    # a folder that is held open and gone takes no file
+    for folder in ("prepared", "bodies"):
+        os.rmdir(server.folder + "/state/spool/" + folder)
+    assert server.send_asking({"carol@example.org": "NOTIFY=SUCCESS"},
+                              text) == 250
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    server.wait_event("not_reported")
+    assert server.mail("alice") == []
+
+
+# ---- a list of ours with members elsewhere ----
+
+LISTS = """postmaster: alice
+abuse: alice
+root: alice
+team: alice, m1@far.example, m2@far.example
+owner-team: carol
+away: m3@far.example
+owner-away: carol
+plain: alice, m4@far.example
+"""
+
+
+def start_lists(start, replies=None):
+    """A server that has them."""
+    server, sink = start(replies)
+    server.write("aliases", LISTS)
+    server.ctl("tables", "compile")
+    wait_until(lambda: "list with members" in server.ctl(
+        "route", "team@example.org", check=False)[1], 15, "the new aliases")
+    return server, sink
+
+
+def senders(sink):
+    """{recipient: reverse-path, without its tag}"""
+    return {r.split()[0][4:-1]: re.sub(r"^FROM:<prvs=\w{10}=|^FROM:<|>.*$",
+                                       "", m.sender)
+            for m in sink.messages for r in m.recipients}
+
+
+def test_list_copies(start):
+    """Those here are delivered to before the 250; the others have the owner
+    for a sender, and the one who was named besides has ours."""
+    server, sink = start_lists(start)
+    text, name = server.text()
+    assert server.send(["team@example.org", "away@example.org", REMOTE],
+                       text) == {}
+    [mail] = server.mail("alice")
+    assert mail.get("Message-ID") == name
+    assert mail.get("Return-Path") == "<%s>" % ALICE
+    server.wait_sent()
+    assert senders(sink) == {
+        "m1@far.example": "owner-team@example.org",
+        "m2@far.example": "owner-team@example.org",
+        "m3@far.example": "owner-away@example.org", REMOTE: ALICE}
+    assert all(m.sender.startswith("FROM:<prvs=") for m in sink.messages)
+    assert len(server.mail("alice")) == 1 and server.mail("carol") == []
+
+
+def test_list_bounces_to_its_owner(start):
+    """P4, P5: in his mailbox, not the submitter's, not the list's."""
+    server, sink = start_lists(start, {
+        "rcpt": lambda _, arg: "550 5.1.1 gone" if "far.example" in arg else
+                "250 2.1.5 ok"})
+    text, name = server.text()
+    assert server.send_asking({"team@example.org": "NOTIFY=SUCCESS",
+                               "away@example.org": "NOTIFY=NEVER"},
+                              text) == 250
+    wait_until(lambda: len(server.mail("carol")) == 2, 30, "two bounces")
+    server.wait_sent()
+    said = "".join(m.raw.decode() for m in server.mail("carol"))
+    for member in ("m1", "m2", "m3"):
+        assert "Final-Recipient: rfc822; %s@far.example" % member in said
+    assert sorted(re.sub("prvs=.{10}=", "", m.get("To"))
+                  for m in server.mail("carol")) == [
+        "<owner-away@example.org>", "<owner-team@example.org>"]
+    assert sink.messages == []
+    # the submitter hears that the list has it, and nothing of its members
+    reports = [m for m in server.mail("alice") if
+               m.get("Return-Path") == "<>"]
+    assert [actions(m) for m in reports] == [
+        {"team@example.org": "delivered"}]
+
+
+def test_list_without_queue(start):
+    """All or nobody: with no queue nobody has it."""
+    server, sink = start_lists(start)
+    server.may_crash = True
+    text, name = server.text()
+    for folder in ("prepared", "bodies"):
+        os.rmdir(server.folder + "/state/spool/" + folder)
+    assert server.send_asking({"team@example.org": ""}, text) == 451
+    assert server.mail("alice") == [] and sink.messages == []
+
+
+def test_lists_from_outside(start):
+    """Nothing from outside is ever queued."""
+    server, sink = start_lists(start)
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@stranger.example>", "250")
+        c.expect("RCPT TO:<team@example.org>", "451 4.3.5")
+        c.expect("RCPT TO:<away@example.org>", "451 4.3.5")
+        c.expect("RCPT TO:<carol@example.org>", "250")
+    assert server.waiting() == [] and sink.sessions == []
+
+
+def test_no_list(start):
+    """Without an owner it is a forward, which is not built."""
+    server, sink = start_lists(start)
+    with server.submit() as client:
+        client.login("alice@example.org", PASSWORD)
+        client.mail(ALICE)
+        code, said = client.rcpt("plain@example.org")
+        assert code == 451 and said.startswith(b"4.3.5")
+    assert server.wait_event("alarm")["text"].endswith(
+        "a list needs an alias owner-NAME")
+    assert sink.sessions == []
 
 
 # ---- a relay with other settings ----

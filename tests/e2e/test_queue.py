@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """queue by itself: in, out, tried again, failed, reported, held."""
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -31,6 +32,7 @@ def test_message_goes_out(lab):
     assert job.body == MESSAGE
     assert job.reverse_path == "prvs=0123abcdef=alice@example.org"
     assert lab.ledger == [("m1@example.org", "bob@example.net")]
+    assert lab.ledger_ids == [queue_id]
     lab.wait(lab.is_empty)
     assert lab.mailboxes == {}
     lab.wait(lambda: lab.queue.events("sent"))
@@ -167,6 +169,240 @@ def test_notify(lab, notify, code, passes, what):
     lab.wait(lab.is_empty)
     assert len(lab.mailboxes["alice"]) == (what is not None)
     assert lab.jobs[0].recipients[0][1] == notify
+
+
+def actions_of(text):
+    """{recipient: action} of a DSN."""
+    report = email.message_from_bytes(text, policy=email.policy.default)
+    return {str(b["Final-Recipient"]).split(" ")[1]: str(b["Action"])
+            for b in fields_of(report)[1:]}
+
+
+WHOLE = MESSAGE + "Grüße, and a line.\n".encode()
+
+
+@pytest.mark.parametrize("ret, code, flags, padding, kind", [
+    (1, 550, 0, 0, "message/rfc822"),
+    (1, 550, 2, 0, "message/global"),
+    (2, 550, 0, 0, "text/rfc822-headers"),
+    (0, 550, 0, 0, "text/rfc822-headers"),
+    (0, 550, 2, 0, "message/global-headers"),
+    (1, 250, 0, 0, "text/rfc822-headers"),      # only what has failed
+    (1, 550, 1, 900000, "message/rfc822"),
+    (1, 550, 0, 1 << 20, "text/rfc822-headers"),
+])
+def test_ret(lab, ret, code, flags, padding, kind):
+    """RFC 3461 4.3: whole or the header; bounded."""
+    lab.results = lambda job: {"all": (code, "said")}
+    message = WHOLE + b"x" * padding
+    lab.submit(["bob@example.net"], message=message, ret=ret, flags=flags,
+               notify=6)
+    report = report_of(lab)
+    part = list(report.iter_parts())[2]
+    assert part.get_content_type() == kind
+    text = lab.mailboxes["alice"][0]
+    assert (b"Hello" in text) == ("headers" not in kind)
+    assert ("headers" in kind) or b"\n\n" + message + b"\n--" in text
+    lab.wait(lab.is_empty)
+
+
+def test_ret_of_a_size():
+    """return_full; 0 is never."""
+    for size, is_whole in (("0", False), ("1K", True)):
+        with QueueLab(QUICK.replace("}", "return_full = %s }" % size)) as lab:
+            lab.results = lambda job: {"all": (550, "no")}
+            for n, want in ((1024, is_whole), (1025, False)):
+                lab.submit(["bob@example.net"], ret=1, message=MESSAGE +
+                           b"x" * (n - len(MESSAGE)))
+                lab.wait(lab.is_empty)
+                assert (b"xxx" in lab.mailboxes["alice"].pop()) == want
+
+
+def test_whole_does_not_fit(lab):
+    """The mailbox refuses the large one: then the header, to the same."""
+    lab.refusals["alice"] = lambda size: (552, "too large") \
+        if size > 100000 else (0, "")
+    lab.results = lambda job: {"all": (550, "no")}
+    lab.submit(["bob@example.net"], ret=1, message=MESSAGE + b"x" * 200000)
+    report = report_of(lab)
+    assert list(report.iter_parts())[2].get_content_type() == \
+        "text/rfc822-headers"
+    lab.wait(lab.is_empty)
+    assert lab.asked_mailboxes == ["alice", "alice"]
+
+
+def test_never_goes_by_itself(lab):
+    """Its sender may have to be left out (RFC 3461 5.2.2 d)."""
+    transaction, question = lab.prepare(
+        ["a@example.net", "b@example.net", "c@example.net"],
+        notify={"b@example.net": 1, "c@example.net": 4})
+    assert lab.prepared(question)[0] == 0
+    assert lab.commit(transaction) == 0
+    lab.wait(lab.is_empty)
+    assert sorted([r[0] for r in j.recipients] for j in lab.jobs) == [
+        ["a@example.net", "c@example.net"], ["b@example.net"]]
+
+
+def test_delivered_here(lab):
+    """Nobody is sent to; the header comes home, tagged, from no address."""
+    body = MESSAGE + b"x" * 80 + b"\n" + b"y" * 200000
+    lab.submit(["bob@example.org", "eve@example.org"], message=body,
+               notify=2, here=["bob@example.org", "eve@example.org"],
+               envid="QQ1", orcpt="rfc822;b@example.org")
+    report = report_of(lab)
+    assert report["To"] == "prvs=0123abcdef=alice@example.org"
+    assert report["Subject"] == "Your message has been delivered"
+    first, bob, eve = fields_of(report)
+    assert first["Original-Envelope-Id"] == "QQ1"
+    assert (bob["Action"], bob["Status"]) == ("delivered", "2.0.0")
+    assert bob["Original-Recipient"] == "rfc822;b@example.org"
+    assert eve["Final-Recipient"] == "rfc822; eve@example.org"
+    assert b"yyy" not in lab.mailboxes["alice"][0]
+    lab.wait(lab.is_empty)
+    assert not lab.jobs and not lab.ledger
+
+
+def test_delivered_here_and_elsewhere(lab):
+    """Each his own action; who is here is never sent to."""
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.submit(["bob@example.org", "eve@example.net"], notify=2,
+               here=["bob@example.org"])
+    lab.wait(lab.is_empty)
+    told = {}
+    for text in lab.mailboxes["alice"]:
+        told.update(actions_of(text))
+    assert told == {"bob@example.org": "delivered",
+                    "eve@example.net": "relayed"}
+    assert [r[0] for j in lab.jobs for r in j.recipients] == \
+        ["eve@example.net"]
+
+
+@pytest.mark.parametrize("options", [
+    {"notify": 4}, {"notify": 1}, {"notify": 0},
+    {"notify": 2, "reverse_path": ""}])
+def test_delivered_here_and_nobody_asks(lab, options):
+    """Nothing is written, and nothing stays."""
+    lab.submit(["bob@example.org"], here=["bob@example.org"], **options)
+    lab.wait(lab.is_empty)
+    assert lab.mailboxes == {} and not lab.jobs
+
+
+def test_delivered_here_survives_a_kill():
+    """The DSN is owed from COMMIT on."""
+    with QueueLab(QUICK) as lab:
+        lab.refusals["alice"] = (452, "full")
+        queue_id = lab.submit(["bob@example.org"], notify=2,
+                              here=["bob@example.org"])
+        lab.wait(lambda: lab.files()["failed"] == [queue_id])
+        lab.kill()
+        lab.refusals.clear()
+        lab.start()
+        assert fields_of(report_of(lab))[1]["Action"] == "delivered"
+        lab.wait(lab.is_empty)
+
+
+# ---- lists ----
+
+def test_list_copies_have_an_owner(lab):
+    """They leave in his name, and what fails comes home to him."""
+    lab.results = lambda job: {"all": (550, "no such user")}
+    lab.submit(["bob@example.net"], lists=[lab.members(
+        ["m1@far.example", "m2@far.example"])], notify=6, ret=1, envid="E1")
+    lab.wait(lab.is_empty)
+    by = {j.domain: j for j in lab.jobs}
+    assert by["example.net"].reverse_path == \
+        "prvs=0123abcdef=alice@example.org"
+    copies = by["far.example"]
+    assert copies.reverse_path == "prvs=0123abcdef=owner-team@example.org"
+    # the submitter's wishes are not the owner's
+    assert copies.recipients == [("m1@far.example", 0, ""),
+                                 ("m2@far.example", 0, "")]
+    assert (copies.ret, copies.envid, copies.body) == (0, "", MESSAGE)
+    assert sorted(lab.asked_mailboxes) == ["alice", "carol"]
+    report = report_of(lab, "carol")
+    assert report["To"] == "prvs=0123abcdef=owner-team@example.org"
+    assert [b["Final-Recipient"] for b in fields_of(report)[1:]] == [
+        "rfc822; m1@far.example", "rfc822; m2@far.example"]
+    assert len(lab.mailboxes["alice"]) == 1
+    assert ("m1@example.org", "m1@far.example") in lab.ledger
+
+
+def test_list_alone_and_large(lab):
+    """Nobody else is named; it comes as a descriptor."""
+    to = ["member-%d@d%d.example" % (i, i % 7) for i in range(1000)]
+    lab.submit([], lists=[lab.members(to), lab.members(
+        ["x@far.example"], owner="owner-b@example.org", account="dave")])
+    lab.wait(lab.is_empty, 30)
+    assert lab.arrived == {**{a: 1 for a in to}, "x@far.example": 1}
+    assert {j.reverse_path.split("=")[-1] for j in lab.jobs} == {
+        "owner-team@example.org", "owner-b@example.org"}
+
+
+def test_list_is_dropped_with_its_transaction(lab):
+    """Not committed: nothing is sent, and nothing stays."""
+    transaction, question = lab.prepare(["bob@example.net"], lists=[
+        lab.members(["m1@far.example"])])
+    assert lab.prepared(question)[0] == 0
+    assert len(lab.files()["prepared"]) == len(lab.files()["bodies"]) == 2
+    lab.smtpd.send(ASK["QUEUE_ABORT"], struct.pack("!Q", transaction))
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+
+
+@pytest.mark.parametrize("forged", [
+    {"key": b"v" * 32}, {"key": b"\0" * 32}, {"session": "another"},
+    {"addresses": ["no address"]}, {"addresses": ["a@b\r\nRCPT TO:<x@y"]},
+    {"owner": "x"}, {"addresses": []}])
+def test_forged_list(lab, forged):
+    """A break-in: the channel is closed, and nothing is sent."""
+    octets = lab.members(**{"addresses": ["m1@far.example"], **forged})
+    with contextlib.suppress(ConnectionError):      # it may be closed already
+        lab.prepare(["bob@example.net"], lists=[octets])
+        lab.smtpd.socket.settimeout(10)
+        assert lab.smtpd.socket.recv(100) == b""
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+    lab.queue.wait_event("suspected_break_in")
+
+
+def test_expired_list(lab):
+    """Older than any transaction: 451, as if it had not come."""
+    _, question = lab.prepare(["bob@example.net"], lists=[lab.members(
+        ["m1@far.example"], expires=1)])
+    assert lab.prepared(question)[0] == 451
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+
+
+def test_figures(lab):
+    """What posternctl status shows."""
+    assert lab.status() == dict.fromkeys(lab.status(), 0)
+    answer = {"slow.example": (2, {"all": (250, "ok")}),
+              "later.example": {"all": (450, "later"), "delay": 1},
+              "no.example": {"all": (550, "no")}}
+    lab.results = lambda job: answer[job.domain]
+    lab.refusals["alice"] = (452, "full")
+    held = lab.submit(["a@later.example"])
+    lab.wait(lambda: lab.status()["deferred"] == 1)
+    assert lab.command("hold", held)[0]
+    lab.submit(["a@slow.example", "b@slow.example"])
+    lab.submit(["a@no.example"])
+    lab.wait(lambda: lab.status()["reports_owed"] == 1)
+    got = lab.status()
+    assert {k: got[k] for k in (
+        "messages", "recipients", "active", "deferred", "held",
+        "size_bytes", "taken", "failed")} == {
+            "messages": 3, "recipients": 3, "active": 1, "deferred": 1,
+            "held": 1, "size_bytes": 3 * len(MESSAGE), "taken": 3,
+            "failed": 1}
+    lab.wait(lambda: lab.status()["oldest_s"] >= 2)
+    lab.refusals.clear()
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.command("release", held)
+    lab.wait(lab.is_empty)
+    got = lab.status()
+    assert (got["messages"], got["oldest_s"], got["size_bytes"]) == (0, 0, 0)
+    assert (got["sent"], got["reports"]) == (3, 1)
 
 
 def test_many_recipients_are_grouped():

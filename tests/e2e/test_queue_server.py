@@ -3,6 +3,7 @@
 DSN in the sender's Maildir; posternctl shows and moves what waits."""
 import email
 import email.policy
+import json
 import os
 import re
 import signal
@@ -54,6 +55,31 @@ def test_refusal_becomes_a_report(stage, code, text, status, words):
         # nobody else heard of it
         assert not lab.sink.messages
         assert not lab.server.events("suspected_break_in")
+
+
+def test_status_shows_the_queue():
+    """posternctl status, for people and for programs."""
+    with refused_at("rcpt", 450, "4.2.1 later") as lab:
+        assert lab.send(["x@remote.example", "y@remote.example"],
+                        message())[0] == 250
+
+        def figures():
+            return dict(re.findall(r"(?m)^queue_(\w+) +(\d+)$",
+                                   lab.server.ctl("status")))
+        wait_until(lambda: figures().get("deferred") == "1", 20, "a try")
+        got = figures()
+        assert (got["messages"], got["recipients"], got["held"]) == \
+            ("1", "2", "0")
+        assert int(got["size_bytes"]) > len(message())
+        in_json = json.loads(lab.server.ctl("status", "json"))["queue"]
+        assert in_json["messages"] == 1 and in_json["recipients"] == 2
+        [queue] = lab.server.children("queue")
+        os.kill(queue, signal.SIGSTOP)
+        try:
+            assert "The queue does not answer." in lab.server.ctl("status")
+            assert json.loads(lab.server.ctl("status", "json"))["queue"] == {}
+        finally:
+            os.kill(queue, signal.SIGCONT)
 
 
 def test_deferred_is_listed_and_moved():

@@ -86,6 +86,25 @@ def test_parameters():
                 if full else "")
 
 
+@pytest.mark.parametrize("features, notify, domain, sender", [
+    (("SIZE",), (1, 1), "example.net", ""),
+    (("SIZE",), (1, 4), "example.net", "alice@example.org"),
+    (("SIZE",), (1, 0), "example.net", "alice@example.org"),
+    (("DSN",), (1, 1), "example.net", "alice@example.org"),
+    (("SIZE",), (1, 1), "smart", "alice@example.org"),
+])
+def test_never(features, notify, domain, sender):
+    """RFC 3461 5.2.2 d: nobody to be told, where NEVER cannot be said."""
+    with Sink(features=features) as sink, Lab(ONE, sink.port) as lab:
+        smart = domain == "smart"
+        r = lab.send("smtp:[127.0.0.1]:%d" % sink.port if smart else domain,
+                     [BOB, EVE], TEXT, sender="alice@example.org",
+                     notify=list(notify), smart=smart)
+        assert r.codes == [250, 250]
+        assert sink.commands[1].split(" SIZE")[0] == \
+            "MAIL FROM:<%s>" % sender
+
+
 def test_utf8_and_8bit():
     """SMTPUTF8 or a clear failure; 8BITMIME where it is offered."""
     text = "Subject: grüße\n\nhé\n".encode()

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from client import new_message
+from client import Client, new_message
 from postern import wait_until
+from test_auth import PASSWORD, Submission, hash_of, user_lines
 
 
 def counters(server):
@@ -111,6 +112,68 @@ def test_a_scanner_that_lets_a_virus_pass(make_server):
         c.expect("DATA", "451 4.3.0")
     assert server.mail("alice") == []
     assert counters(server)["messages_accepted"] == 0
+
+
+@pytest.fixture(name="own", scope="module")
+def fixture_own():
+    """One smtpd of each kind, which test themselves often."""
+    server = Submission(
+        user_lines(alice=hash_of(PASSWORD)), faults=True,
+        settings="\nprocesses {{ smtpd = 1 }}\n",
+        more='listen "unix:{folder}/submit" {{ role = local }}\n')
+    server.environment["POSTERN_SELF_TEST_OFTEN"] = "1"
+    server.start()
+    yield server
+    server.stop()
+    server.close()
+
+
+def mail_codes(server):
+    """What MAIL is told: an mx, submission with a login, the local socket."""
+    with server.connect() as c, server.submit() as own, \
+            Client(server.folder + "/submit") as local:
+        own.login("alice@example.org", PASSWORD)
+        c.ehlo()
+        local.ehlo()
+        return [c.command("MAIL FROM:<a@b.example>").code,
+                own.docmd("MAIL", "FROM:<alice@example.org>")[0],
+                local.command("MAIL FROM:<root@example.org>").code]
+
+
+def test_our_own_users_smtpd_pass(own):
+    """Those for submission and for programs of this host, too."""
+    wait_until(lambda: counters(own)["self_tests"] >= 3, what="all of them")
+    assert counters(own)["self_test_failing"] == 0
+    assert not own.events("alarm") and not own.events("self_test")
+    assert mail_codes(own) == [250, 250, 250]
+
+
+def test_mail_without_a_login(own):
+    """It takes no more from those who have one; an mx has no logins."""
+    own.faults.set("self-test.login", "errno", 5, count=0)
+    wait_until(lambda: counters(own)["self_test_failing"] == 2, 20, "both")
+    assert "without a login" in own.wait_event("alarm")["problem"]
+    assert mail_codes(own) == [250, 451, 451]
+    own.faults.clear()
+    wait_until(lambda: counters(own)["self_test_failing"] == 0, 20, "none")
+    assert mail_codes(own) == [250, 250, 250]
+
+
+@pytest.mark.parametrize("point, line", [
+    ("self-test.smuggling", "DATA"),
+    ("self-test.recipient", "RCPT TO:<alice@example.org>")])
+def test_our_own_users_hear_451_too(own, point, line):
+    """What fails in their smtpd is refused there."""
+    own.faults.set(point, "errno", 5, count=0)
+    wait_until(lambda: counters(own)["self_test_failing"] == 3, 20, "all")
+    with own.submit() as client:
+        client.login("alice@example.org", PASSWORD)
+        client.mail("alice@example.org")
+        if line == "DATA":
+            client.rcpt("alice@example.org")
+        assert client.docmd(line)[0] == 451
+    own.faults.clear()
+    wait_until(lambda: counters(own)["self_test_failing"] == 0, 20, "none")
 
 
 def test_nobody_is_served_before_the_first_test(make_server):

@@ -58,11 +58,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	all = (struct slice){ all.data + first + 1, size - first - 1 };
 	status_text(&out, all, all, NULL);
-	status_text_store(&out, all);
+	status_text_more(&out, "queue", "queue_", all);
 	buf_free(&out);
 	status_json(&out, all, all, NULL);
-	status_json_store(&out, (struct slice){ all.data,
+	status_json_more(&out, "queue", (struct slice){ all.data,
 	    slice_find(all, '\n') });
+	status_json_end(&out);
 	check_json(buf_slice(&out));
 	buf_free(&out);
 	return 0;

@@ -53,22 +53,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	how = data[0];
 	rest.data++;
 	rest.size--;
-	to.action = (enum dsn_action)(how % 3);
+	to.action = (enum dsn_action)(how % 4);
 	to.is_expired = how & 4;
 	dsn.is_utf8 = how & 8;
+	dsn.is_whole = how & 16;
 	to.address = piece(&rest);
 	to.orcpt = piece(&rest);
 	to.text = piece(&rest);
 	to.host = piece(&rest);
 	dsn.envid = piece(&rest);
-	dsn.header = rest;
+	dsn.message = rest;
 	REQUIRE(dsn_write(&out, &dsn) == 0);
 	REQUIRE(memchr(out.data, '\r', out.size) == NULL ||
-	    memchr(dsn.header.data, '\r', dsn.header.size) != NULL);
+	    memchr(dsn.message.data, '\r', dsn.message.size) != NULL);
 	/* the header may look like anything, but what is above is ours */
-	if (memmem(dsn.header.data, dsn.header.size, "=_", 2) == NULL)
+	if (memmem(dsn.message.data, dsn.message.size, "=_", 2) == NULL)
 		REQUIRE(count_lines(buf_slice(&out), boundary) == 4);
-	if (dsn.header.size == 0) {
+	if (dsn.message.size == 0) {
 		REQUIRE(count_lines(buf_slice(&out), SLICE("Action: ")) == 1);
 		REQUIRE(count_lines(buf_slice(&out),
 		    SLICE("Final-Recipient: ")) == 1);

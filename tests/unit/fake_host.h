@@ -70,6 +70,7 @@ struct host {
 	enum config_listen_role role;	/* mx unless it is set */
 	char user[64];			/* of auth, in example.org; "": none */
 	struct buf envelope, queued;
+	bool is_envelope_told;
 	struct buf octets;		/* of the answer that is out */
 };
 
@@ -250,12 +251,29 @@ host_dkim(struct host *h, const struct vault_dkim *q, struct answer *a)
 	made->signatures[0].signature = buf_slice(&h->octets);
 }
 
-/* "<address> NOTIFY ORCPT;" for each */
+/* The next one begins when the one before has been told. */
+static void
+host_envelope(struct host *h)
+{
+	if (h->is_envelope_told)
+		h->envelope.size = 0;
+	h->is_envelope_told = false;
+}
+
+/* "list OCTETS; " for each */
+static void
+host_queue_members(struct host *h, const struct queue_members *m)
+{
+	host_envelope(h);
+	buf_printf(&h->envelope, "list %.*s; ", (int)m->sealed.size,
+	    m->sealed.data);
+}
+
+/* "<address> NOTIFY ORCPT here;" for each */
 static void
 host_queue_recipient(struct host *h, const struct queue_recipient *r)
 {
-	if (r->index == 0)
-		h->envelope.size = 0;
+	host_envelope(h);
 	buf_printf(&h->envelope, "<%.*s>", (int)r->address.size,
 	    r->address.data);
 	if (r->notify != 0)
@@ -263,7 +281,7 @@ host_queue_recipient(struct host *h, const struct queue_recipient *r)
 	if (r->orcpt.size > 0)
 		buf_printf(&h->envelope, " %.*s", (int)r->orcpt.size,
 		    r->orcpt.data);
-	buf_puts(&h->envelope, "; ");
+	buf_puts(&h->envelope, r->is_here ? " here; " : "; ");
 }
 
 static void
@@ -282,6 +300,9 @@ host_queue(struct host *h, const struct question *q,
 	    p->is_alone ? " alone" : "", p->is_8bit ? " 8bit" : "", p->is_utf8 ? " utf8" : "",
 	    p->requires_tls ? " tls" : "", (unsigned)p->ret,
 	    (int)p->envid.size, p->envid.data);
+	if (p->n_lists > 0)
+		buf_printf(&h->envelope, " lists %u", p->n_lists);
+	h->is_envelope_told = true;
 	h->queued.size = 0;
 	while ((n = pread(q->fd, block, sizeof(block),
 	    (off_t)h->queued.size)) > 0)
@@ -290,6 +311,18 @@ host_queue(struct host *h, const struct question *q,
 		abort();
 	a->as.queued.verdict = fake->verdict;
 	a->as.queued.queue_id = SLICE("q1w2e3");
+}
+
+/* team has a mailbox here too; of away all are elsewhere. */
+static void
+host_list(struct host *h, const struct route_ask *ask, struct answer *a)
+{
+	a->as.route.kind = ROUTE_LIST;
+	if (ask->wants_list)
+		a->as.route.sealed = local_is(ask, "team") ?
+		    SLICE("sealed team") : SLICE("sealed away");
+	else if (local_is(ask, "team"))
+		host_seal(h, ask, a);
 }
 
 static void
@@ -309,6 +342,8 @@ host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 	} else if (is_elsewhere(ask)) {
 		verdict_set(&r->verdict, 550, 7, 1, "not our domain");
 		r->is_elsewhere = true;
+	} else if (local_is(ask, "team") || local_is(ask, "away")) {
+		host_list(h, ask, a);
 	} else if (local_is(ask, "void")) {
 		r->kind = ROUTE_DISCARD;
 	} else if (local_is(ask, "silent")) {
@@ -631,6 +666,8 @@ host_tell(struct session *s, const struct question *q)
 	}
 	if (q->kind == QUESTION_QUEUE_RECIPIENT)
 		host_queue_recipient(h, q->as.queue_recipient);
+	if (q->kind == QUESTION_QUEUE_MEMBERS)
+		host_queue_members(h, q->as.queue_members);
 	if (q->kind == QUESTION_FAILED)
 		slice_copy(h->remembered, sizeof(h->remembered),
 		    q->as.failure->recipient);

@@ -62,7 +62,7 @@ static void
 put_route_question(struct ipc_writer *w)
 {
 	struct route_ask q = { SLICE("sess"), SLICE("alice"),
-		SLICE("example.org"), SLICE("Alice@example.org"), true };
+		SLICE("example.org"), SLICE("Alice@example.org"), true, true };
 
 	put_route_ask(w, &q);
 }
@@ -78,7 +78,7 @@ get_route_question(struct ipc_reader *r)
 	same(q.local, "alice");
 	same(q.domain, "example.org");
 	same(q.recipient, "Alice@example.org");
-	assert_true(q.explains);
+	assert_true(q.explains && q.wants_list);
 	return true;
 }
 
@@ -832,7 +832,7 @@ put_kept_recipient(struct ipc_writer *w)
 	put_queue_recipient(w, &(struct queue_recipient){ .transaction = 7,
 	    .index = 3, .address = SLICE("b@example.net"),
 	    .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
-	    .orcpt = SLICE("rfc822;b@example.net") });
+	    .orcpt = SLICE("rfc822;b@example.net"), .is_here = true });
 }
 
 static bool
@@ -847,6 +847,27 @@ get_kept_recipient(struct ipc_reader *r)
 	same(q.address, "b@example.net");
 	assert_int_equal(q.notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
 	same(q.orcpt, "rfc822;b@example.net");
+	assert_true(q.is_here);
+	return true;
+}
+
+static void
+put_kept_members(struct ipc_writer *w)
+{
+	put_queue_members(w, &(struct queue_members){ .transaction = 9,
+	    .sealed = SLICE("sealed") });
+}
+
+static bool
+get_kept_members(struct ipc_reader *r)
+{
+	struct queue_members q;
+
+	if (!get_queue_members(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 9);
+	same(q.sealed, "sealed");
+	assert_int_equal(q.sealed_size, 0);
 	return true;
 }
 
@@ -859,7 +880,7 @@ put_kept(struct ipc_writer *w)
 	    .reverse_path = SLICE("alice@example.org"), .ret = DSN_RET_HDRS,
 	    .envid = SLICE("QQ"), .is_8bit = true, .requires_tls = true,
 	    .is_alone = true,
-	    .message_size = 1ull << 33, .n_recipients = 4 };
+	    .message_size = 1ull << 33, .n_recipients = 4, .n_lists = 2 };
 
 	put_queue_prepare(w, &q);
 }
@@ -879,6 +900,7 @@ get_kept(struct ipc_reader *r)
 	assert_true(q.is_8bit && !q.is_utf8 && q.requires_tls && q.is_alone);
 	assert_true(q.message_size == 1ull << 33);
 	assert_int_equal(q.n_recipients, 4);
+	assert_int_equal(q.n_lists, 2);
 	return true;
 }
 
@@ -1053,6 +1075,7 @@ static const struct {
 	{ "sign", put_sign, get_sign },
 	{ "signature", put_signature, get_signature },
 	{ "queue_recipient", put_kept_recipient, get_kept_recipient },
+	{ "queue_members", put_kept_members, get_kept_members },
 	{ "queue_prepare", put_kept, get_kept },
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },

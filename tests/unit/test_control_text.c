@@ -125,11 +125,14 @@ status_is_a_table_or_json(void **state)
 	    "signatures\nName servers: 192.0.2.1\n"));
 	assert_non_null(strstr(out.data, "dns_asked                         "
 	    "            7\n"));
-	status_text_store(&out, SLICE("greylist=7 seen=1"));
+	status_text_more(&out, "store", "", SLICE("greylist=7 seen=1"));
+	status_text_more(&out, "queue", "queue_", SLICE("messages=3"));
 	assert_non_null(strstr(out.data, "\ngreylist                      "
 	    "                7\nseen "));
-	status_text_store(&out, SLICE(""));
-	assert_non_null(strstr(out.data, "does not answer"));
+	assert_non_null(strstr(out.data, "\nqueue_messages                "
+	    "                3\n"));
+	status_text_more(&out, "queue", "queue_", SLICE(""));
+	assert_non_null(strstr(out.data, "\nThe queue does not answer.\n"));
 	buf_free(&out);
 	status_json(&out, slice_of(lines), slice_of(resolver), boards);
 	assert_non_null(strstr(out.data, "\"resolver\":{\"dnssec\":\"off\","
@@ -139,9 +142,11 @@ status_is_a_table_or_json(void **state)
 	    "\"generation\":2,\"config\":\"/etc/postern/postern.conf\"},"
 	    "\"compartments\":[{\"compartment\":\"store\",\"index\":0,"));
 	assert_non_null(strstr(out.data, "\"messages_accepted\":12,"));
-	status_json_store(&out, SLICE("greylist=7 seen=1"));
+	status_json_more(&out, "store", SLICE("greylist=7 seen=1"));
+	status_json_more(&out, "queue", SLICE("messages=3"));
+	status_json_end(&out);
 	assert_non_null(strstr(out.data, "},\"store\":{\"greylist\":7,"
-	    "\"seen\":1}}\n"));
+	    "\"seen\":1},\"queue\":{\"messages\":3}}\n"));
 	buf_free(&out);
 	status_text(&out, slice_of(lines), SLICE(""), boards);
 	assert_non_null(strstr(out.data, "The resolver does not answer.\n"));
@@ -149,7 +154,8 @@ status_is_a_table_or_json(void **state)
 	status_json(&out, SLICE(""), SLICE(""), NULL);
 	assert_non_null(strstr(out.data, "{\"server\":{},\"compartments\":[],"
 	    "\"resolver\":{},\"counters\":{\"sessions_now\":0,"));
-	status_json_store(&out, SLICE(""));
+	status_json_more(&out, "store", SLICE(""));
+	status_json_end(&out);
 	assert_non_null(strstr(out.data, "},\"store\":{}}\n"));
 	buf_free(&out);
 	scoreboards_free(&boards);

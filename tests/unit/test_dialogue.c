@@ -78,6 +78,7 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_FAILED] = "failed",
 	[QUESTION_MILTERS_END] = "milters-end",
 	[QUESTION_QUEUE_RECIPIENT] = "queue-recipient",
+	[QUESTION_QUEUE_MEMBERS] = "queue-members",
 	[QUESTION_QUEUE_ABORT] = "queue-abort",
 };
 

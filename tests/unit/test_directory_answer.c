@@ -11,6 +11,7 @@
 #include "message.h"
 
 static const uint8_t secret[32] = { 9, 9, 9 };
+static const uint8_t list_secret[32] = { 7, 7, 7 };
 static struct fixture fixture;
 static struct answerer answerer;
 static uint8_t receive_buffer[IPC_BUFFER_SIZE];
@@ -22,7 +23,9 @@ set_up(void **state)
 
 	(void)state;
 	fixture_open_folder();
-	(void)buf_puts(&aliases, "root: u0\ntrap: discard:\nmany: u0");
+	(void)buf_puts(&aliases, "root: u0\ntrap: discard:\nteam: u1, "
+	    "x@far.example\naway: x@far.example\nowner-team: u2\n"
+	    "owner-away: u3\nmany: u0");
 	for (int i = 1; i < 500; i++)
 		(void)buf_printf(&aliases, ", u%d", i);
 	(void)buf_puts(&aliases, "\n");
@@ -37,7 +40,7 @@ set_up(void **state)
 	    "mailbox = \"/v/%u/Maildir\" owner = \"vmail\" }\n", true);
 	answerer = (struct answerer){ .loop = loop_new(),
 		.catalog = fixture.catalog, .resolver = fixture.resolver,
-		.secret = secret };
+		.secret = secret, .list_secret = list_secret };
 	return answerer.loop == NULL;
 }
 
@@ -135,6 +138,50 @@ test_sealed(void **state)
 	    SLICE("/v/u1/Maildir")));
 	assert_int_equal(route.leaves[0].uid, 3000);
 	route_close(&route);
+	close_peer(fd);
+}
+
+/* Each of its parts under a key of its own, when it is asked for. */
+static void
+test_list_is_sealed_in_parts(void **state)
+{
+	struct route_ask q = sane;
+	struct route_answer answer;
+	struct ipc_message m;
+	struct route route;
+	struct list_route list;
+	int fd = new_peer(ROLE_SMTPD);
+
+	(void)state;
+	q.local = SLICE("team");
+	assert_int_equal(ask(fd, &q, &m, &answer), 0);
+	assert_int_equal(answer.kind, ROUTE_LIST);
+	assert_int_equal(route_open(&route, answer.sealed, secret), 0);
+	assert_int_equal(route.kind, ROUTE_MAILBOX);
+	assert_int_equal(route.n_leaves, 1);
+	route_close(&route);
+	q.wants_list = true;
+	assert_int_equal(ask(fd, &q, &m, &answer), 0);
+	assert_int_equal(route_open(&route, answer.sealed, secret),
+	    -EBADMSG);
+	assert_int_equal(list_route_open(&list, answer.sealed, list_secret),
+	    0);
+	assert_true(slice_equals(list.session, sane.session));
+	assert_true(slice_equals(list.list, sane.recipient));
+	assert_true(slice_equals(list.owner, SLICE("owner-team@example.org")));
+	assert_true(slice_equals(list.account, SLICE("u2@example.org")));
+	assert_int_equal(list.n_members, 1);
+	list_route_close(&list);
+	/* nobody is here, and a mailbox has no such part */
+	q.local = SLICE("away");
+	q.wants_list = false;
+	assert_int_equal(ask(fd, &q, &m, &answer), 0);
+	assert_int_equal(answer.kind, ROUTE_LIST);
+	assert_int_equal(answer.sealed.size + answer.sealed_size, 0);
+	q.local = SLICE("u1");
+	q.wants_list = true;
+	assert_int_equal(ask(fd, &q, &m, &answer), 0);
+	assert_int_equal(answer.sealed.size + answer.sealed_size, 0);
 	close_peer(fd);
 }
 
@@ -261,7 +308,7 @@ test_lies(void **state)
 	memset(long_local, 'a', sizeof long_local);
 	for (size_t i = 0; i < N_OF(rows); i++) {
 		struct route_ask q = { rows[i].session, rows[i].local,
-			rows[i].domain, rows[i].recipient, false };
+			rows[i].domain, rows[i].recipient, false, false };
 		struct route_answer answer;
 		struct ipc_message m;
 		int fd = new_peer(ROLE_SMTPD);
@@ -389,6 +436,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_list_is_sealed_in_parts),
 		cmocka_unit_test(test_discard_is_sealed),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_large),

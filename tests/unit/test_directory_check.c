@@ -43,6 +43,21 @@ static const struct row rows[] = {
 	{ "elsewhere", ORG, "root: alice\na: b@elsewhere.example\n", "",
 	    { "@/aliases:2: alias \"a\": \"b@elsewhere.example\" is "
 	      "elsewhere: forwards are not built yet" } },
+	{ "a list", ORG, "root: alice\na: alice, b@elsewhere.example\n"
+	    "owner-a: alice\n", "",
+	    { "W@/aliases:2: alias \"a\" has members elsewhere: it takes "
+	      "mail of our own users alone" } },
+	{ "a list whose owner is elsewhere", ORG, "root: alice\n"
+	    "a: alice, b@elsewhere.example\nowner-a: c@elsewhere.example\n",
+	    "", { "owner-a@example.org, the owner of a list, leads to no "
+	      "mailbox here: @/aliases:3: alias \"owner-a\"",
+	      "@/aliases:3: alias \"owner-a\": \"c@elsewhere.example\"" } },
+	{ "postmaster is a list", ORG, "root: alice\n"
+	    "postmaster: alice, b@elsewhere.example\n"
+	    "owner-postmaster: alice\n", "",
+	    { "W@/aliases:2: alias \"postmaster\" has members elsewhere",
+	      "@/aliases: postmaster@example.org leads to no mailbox",
+	      "postmaster leads to no mailbox" } },
 	{ "program", ORG, "root: alice\na: \"|/bin/x y\"\n", "",
 	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": delivery to "
 	      "programs" } },

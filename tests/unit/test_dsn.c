@@ -27,7 +27,7 @@ setup(void **state)
 	dsn = (struct dsn){ .host = SLICE("mx.example.org"),
 		.to = SLICE("prvs=1=alice@example.org"),
 		.id = SLICE("65T3N3KRFB.f1"), .queue_id = SLICE("65T3N3KRFB"),
-		.header = SLICE("Subject: hi\nMessage-ID: <a@b>\n\nbody\n"),
+		.message = SLICE("Subject: hi\nMessage-ID: <a@b>\n\nbody\n"),
 		.arrival_s = 1795334300, .when_s = 1795334400,
 		.recipients = &to, .n_recipients = 1 };
 	return 0;
@@ -120,6 +120,35 @@ test_delay_and_success(void **state)
 	to.code = 250;
 	assert_int_equal(dsn_write(&out, &dsn), 0);
 	has("Action: relayed\nStatus: 2.0.0\n");
+	has("Subject: Your message has been sent on\n");
+}
+
+/* What is in a mailbox here, alone and beside what is not. */
+static void
+test_delivered(void **state)
+{
+	struct dsn_recipient two[2];
+
+	(void)state;
+	to.action = DSN_DELIVERED;
+	to.code = 0;
+	to.text = to.host = SLICE("");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Subject: Your message has been delivered\n");
+	has("It is in the mailbox.\n");
+	has("Action: delivered\nStatus: 2.0.0\n");
+	has_not("Remote-MTA");
+	has_not("Diagnostic-Code");
+	buf_free(&out);
+	two[0] = two[1] = to;
+	two[1].action = DSN_RELAYED;
+	two[1].host = SLICE("mx.example.net[192.0.2.1]");
+	dsn.recipients = two;
+	dsn.n_recipients = 2;
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("Subject: Your message has been sent on\n");
+	has("Action: delivered\nStatus: 2.0.0\n");
+	has("Action: relayed\nStatus: 2.0.0\n");
 }
 
 static void
@@ -135,6 +164,49 @@ test_global(void **state)
 	has("Content-Type: message/global-headers\n");
 }
 
+/* RET=FULL: message/rfc822, or message/global for a header in UTF-8. */
+static void
+test_whole(void **state)
+{
+	static const struct {
+		struct slice message;
+		bool is_utf8;
+		const char *want;
+	} rows[] = {
+		{ SLICE("Subject: hi\n\nbody\n"), false,
+		    "Content-Type: message/rfc822\n\nSubject: hi\n\nbody\n\n--" },
+		{ SLICE("Subject: hi\n\nb\xc3\xb6\n"), false,
+		    "Content-Type: message/rfc822\n"
+		    "Content-Transfer-Encoding: 8bit\n\nSubject: hi\n" },
+		{ SLICE("Subject: \xc3\xb6\n\nbody\n"), false,
+		    "Content-Type: message/global\n"
+		    "Content-Transfer-Encoding: 8bit\n\nSubject: \xc3\xb6\n" },
+		{ SLICE("Subject: \xf6\n\nbody\n"), false,
+		    "Content-Type: message/rfc822\n"
+		    "Content-Transfer-Encoding: 8bit\n\nSubject: \xf6\n" },
+		{ SLICE("Subject: hi\n\nbody\n"), true,
+		    "Content-Type: message/global\n"
+		    "Content-Transfer-Encoding: 8bit\n\nSubject: hi\n" },
+		{ SLICE("no header at all\n"), false,
+		    "Content-Type: message/rfc822\n\nno header at all\n\n--" },
+		{ SLICE(""), false, "Content-Type: message/rfc822\n\n\n--" },
+	};
+
+	(void)state;
+	dsn.is_whole = true;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		dsn.message = rows[i].message;
+		dsn.is_utf8 = rows[i].is_utf8;
+		assert_int_equal(dsn_write(&out, &dsn), 0);
+		has(rows[i].want);
+		buf_free(&out);
+	}
+	/* a body that would end the part */
+	dsn.message = SLICE("Subject: hi\n\n--=_65T3N3KRFB.f1_0--\n");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("boundary=\"=_65T3N3KRFB.f1_1\"");
+}
+
 /* An answer that would be a field, or a part, of its own. */
 static void
 test_hostile(void **state)
@@ -144,7 +216,7 @@ test_hostile(void **state)
 	to.orcpt = SLICE("rfc822;x+0D+0AAction:+20delivered");
 	to.host = SLICE("a\nb[1]");
 	dsn.envid = SLICE("x+0AReporting-MTA:+20dns;+20evil");
-	dsn.header = SLICE("Subject: =_65T3N3KRFB.f1_0\nMessage-ID: <a\x01>\n");
+	dsn.message = SLICE("Subject: =_65T3N3KRFB.f1_0\nMessage-ID: <a\x01>\n");
 	assert_int_equal(dsn_write(&out, &dsn), 0);
 	has_not("\nAction: delivered");
 	has_not("\nReporting-MTA: dns; evil");
@@ -176,7 +248,9 @@ main(void)
 		TEST(test_expired),
 		TEST(test_no_host),
 		TEST(test_delay_and_success),
+		TEST(test_delivered),
 		TEST(test_global),
+		TEST(test_whole),
 		TEST(test_hostile),
 		TEST(test_refused),
 	};

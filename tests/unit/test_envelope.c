@@ -140,6 +140,7 @@ test_strict(void **state)
 		{ "session k3f9q2m7t\n", "session k3f9q2m7t\nmore x\n",
 		  -EBADMSG },
 		{ " state waiting", " state asleep", -EBADMSG },
+		{ " state sent", " state delivered", 0 },
 		{ " state waiting\n", "", -EBADMSG },
 		{ "; 450 4.2.255", "; 450 5.2.255", -EBADMSG },
 		{ "; 450 4.2.255", "; 450 4.2.256", -EBADMSG },

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An address of ours that is a list with members elsewhere, see submit.h:
+ *
+ *	ROUTE: a list --> ROUTE once more: its members elsewhere, sealed for
+ *	queue --> PROBE of those who are here, if any --> 250
+ *
+ * This process carries the members and cannot read them. At the end queue is
+ * told of each list besides the recipients that were named.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "commands.h"
+#include "message.h"
+#include "rcpt.h"
+#include "submit.h"
+
+#define INLINE_MAX 12000		/* octets of a sealed list */
+#define ROUTE_DEADLINE_MS 10000
+
+static enum step
+members_answered(struct session *s, struct answer *a)
+{
+	const struct route_answer *route = &a->as.route;
+	struct transaction *tx = s->tx;
+
+	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
+	/* it was one a moment ago; the client comes again */
+	if (!a->is_known || route->kind != ROUTE_LIST ||
+	    !answer_copy_sealed(a, &tx->rcpt_members)) {
+		transaction_drop_rcpt(tx);
+		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	}
+	return tx->after_members(s);
+}
+
+enum step
+submit_list(struct session *s, session_then_fn *then)
+{
+	struct question q = { .kind = QUESTION_ROUTE, .fd = -1,
+		.deadline_ms = ROUTE_DEADLINE_MS };
+	struct route_ask ask = rcpt_question(s);
+
+	ask.wants_list = true;
+	q.as.route = &ask;
+	s->tx->after_members = then;
+	return session_ask(s, &q, members_answered);
+}
+
+/* What queue does not hear of it misses, and refuses. */
+static void
+tell_members(struct session *s, struct slice sealed)
+{
+	struct queue_members told = { .transaction = s->tx->number,
+		.sealed = sealed };
+	struct question q = { .kind = QUESTION_QUEUE_MEMBERS, .fd = -1,
+		.as.queue_members = &told };
+
+	if (sealed.size > INLINE_MAX) {
+		q.fd = message_of_text("list", sealed);
+		told.sealed = SLICE("");
+		told.sealed_size = (uint32_t)sealed.size;
+	}
+	if (sealed.size <= INLINE_MAX || q.fd >= 0)
+		session_tell(s, &q);
+	if (q.fd >= 0)
+		close(q.fd);
+}
+
+void
+submit_tell_lists(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		if (tx->recipients[i].members.size > 0)
+			tell_members(s, tx->recipients[i].members);
+}

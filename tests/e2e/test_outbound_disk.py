@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: ISC
+"""The ledger's disk is full, or fails: what would leave waits until it has
+been noted, and nothing leaves that has not (DESIGN 8)."""
+import errno
+import os
+import pwd
+import re
+import subprocess
+import time
+
+import pytest
+
+from postern import IS_ROOT, wait_until
+from relay_lab import Sink
+from test_outbound import REMOTE, Outbound, count
+
+
+@pytest.fixture(name="full_disk")
+def fixture_full_disk():
+    """(server, sink, fill, free): store has a disk of its own."""
+    if not IS_ROOT:
+        pytest.skip("needs root: mounts")
+    sink = Sink()
+    server = Outbound(sink)
+    disk = server.folder + "/state/store"
+    os.makedirs(disk)
+    os.chmod(server.folder + "/state", 0o755)
+    owner = pwd.getpwnam("postern-store")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700,"
+                       "uid=%d,gid=%d" % (owner.pw_uid, owner.pw_gid),
+                       "tmpfs", disk], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    server.mounts.append(disk)
+    ballast = disk + "/ballast"
+
+    def fill():
+        """To the last octet."""
+        size = 1 << 20
+        with open(ballast, "ab", buffering=0) as f:
+            while size:
+                try:
+                    f.write(b"x" * size)
+                except OSError as e:
+                    assert e.errno == errno.ENOSPC
+                    size //= 2
+
+    server.start()
+    yield server, sink, fill, lambda: os.unlink(ballast)
+    server.stop()
+    server.close()
+    sink.close()
+
+
+def noted(server):
+    """Entries of the ledger since store's start."""
+    return int(re.search(r"(?m)^ledger_noted +(\d+)$",
+                         server.ctl("status")).group(1))
+
+
+def test_full_disk(full_disk):
+    server, sink, fill, free = full_disk
+    text, first = server.text()
+    assert server.send([REMOTE], text) == {}
+    server.wait_sent()
+    assert count(sink, first) == 1 and noted(server) == 1
+    fill()
+    names = []
+    # the last page of the log has room for some of them
+    while not server.events("kv_commit"):
+        assert len(names) < 200
+        text, name = server.text()
+        names.append(name)
+        assert server.send([REMOTE], text) == {}    # the spool has room
+        time.sleep(0.1)
+    time.sleep(2)
+    sent = len(sink.messages)
+    assert sent <= noted(server) and server.waiting()
+    # with no room for its record nobody here has a copy, either
+    with server.connect() as c:
+        c.ehlo()
+        text, name = server.text(sender="a@stranger.example",
+                                 recipient="carol@example.org")
+        assert c.deliver("carol@example.org", text).code == 451
+    assert server.mail("carol") == []
+    free()
+    wait_until(lambda: server.events("put_off"), 40, "nobody's answer")
+    server.ctl("flush")
+    server.wait_sent()
+    assert [count(sink, name) for name in names] == [1] * len(names)
+    assert len(sink.messages) == 1 + len(names)
+    assert not server.events("suspected_break_in")
+    assert server.mail("alice") == []
