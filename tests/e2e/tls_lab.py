@@ -8,7 +8,8 @@ import subprocess
 import threading
 import time
 
-HTTPS = "127.0.0.77"
+# its port is fixed: each process of tests has an address of its own
+HTTPS = "127.77.%d.%d" % (os.getpid() >> 8 & 255, os.getpid() & 255 or 255)
 
 
 class Authority:
