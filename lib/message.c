@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "file_io.h"
 #include "message.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
@@ -38,24 +39,16 @@ message_seal(int fd)
 int
 message_of_text(const char *name, struct slice text)
 {
-	int error = 0, fd = message_create(name);
-	size_t at = 0;
+	int fd = message_create(name), error;
 
-	while (fd >= 0 && !error && at < text.size) {
-		ssize_t n = write(fd, text.data + at, text.size - at);
-
-		if (n > 0)
-			at += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			error = n == 0 ? -EIO : -errno;
-	}
-	if (fd >= 0 && !error)
+	if (fd < 0)
+		return fd;
+	error = file_write(fd, text);
+	if (!error)
 		error = message_seal(fd);
-	if (fd >= 0 && error) {
+	if (error)
 		close(fd);
-		return error;
-	}
-	return fd;
+	return error ? error : fd;
 }
 
 int

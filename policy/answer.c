@@ -6,7 +6,6 @@
  * A check that neither ends nor crashes is ended by a timer: its asker hears
  * "unknown", and the supervisor starts another worker.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -93,28 +92,6 @@ unmap_message(struct slice text)
 
 /* ---- the answer ---- */
 
-static int
-make_descriptor(struct slice octets)
-{
-	int fd = message_create("judgement"), error = 0;
-
-	for (size_t at = 0; fd >= 0 && at < octets.size && !error;) {
-		ssize_t n = write(fd, octets.data + at, octets.size - at);
-
-		if (n > 0)
-			at += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			error = n == 0 ? -EIO : -errno;
-	}
-	if (fd >= 0 && !error)
-		error = message_seal(fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
 /* Without an answer the asker hears "unknown" at its deadline. */
 static void
 send_judgement(struct channel *ch, uint32_t id, const struct judgement *j)
@@ -128,7 +105,7 @@ send_judgement(struct channel *ch, uint32_t id, const struct judgement *j)
 		log_error("judgement_lost", LOG_END);
 	answer.judgement = buf_slice(&wire);
 	if (wire.size > INLINE_MAX) {
-		fd = make_descriptor(buf_slice(&wire));
+		fd = message_of_text("judgement", buf_slice(&wire));
 		answer.judgement = SLICE("");
 		answer.sealed_size = fd < 0 ? 0 : (uint32_t)wire.size;
 	}

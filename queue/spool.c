@@ -256,7 +256,7 @@ change_new(struct spool *spool, enum spool_step step, uint64_t id,
 
 static int
 put_down(struct spool *spool, enum spool_step step, const struct envelope *e,
-    int message_fd, struct spool_change **to)
+    int message_fd, spool_done_fn *done, void *arg)
 {
 	char name[ENVELOPE_ID_SIZE];
 	struct spool_change *change;
@@ -277,7 +277,8 @@ put_down(struct spool *spool, enum spool_step step, const struct envelope *e,
 	change = change_new(spool, step, e->id, SPOOL_PREPARED);
 	change->body_fd = body_fd;
 	change->envelope_fd = fd;
-	*to = change;
+	change->done = done;
+	change->arg = arg;
 	return 0;
 }
 
@@ -285,29 +286,14 @@ int
 spool_prepare(struct spool *spool, const struct envelope *e,
     int message_fd, spool_done_fn *done, void *arg)
 {
-	struct spool_change *change;
-	int error = put_down(spool, SPOOL_STEP_PREPARE, e, message_fd,
-	    &change);
-
-	if (error)
-		return error;
-	change->done = done;
-	change->arg = arg;
-	return 0;
+	return put_down(spool, SPOOL_STEP_PREPARE, e, message_fd, done, arg);
 }
 
 int
 spool_take(struct spool *spool, const struct envelope *e, int message_fd,
     spool_done_fn *done, void *arg)
 {
-	struct spool_change *change;
-	int error = put_down(spool, SPOOL_STEP_TAKE, e, message_fd, &change);
-
-	if (error)
-		return error;
-	change->done = done;
-	change->arg = arg;
-	return 0;
+	return put_down(spool, SPOOL_STEP_TAKE, e, message_fd, done, arg);
 }
 
 int
