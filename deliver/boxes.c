@@ -65,15 +65,11 @@ struct boxes {
 
 /* ---- finding and forgetting ---- */
 
-/* FNV-1a: the paths come sealed from directory. */
+/* The paths come sealed from directory. */
 static uint32_t
 hash_of(const struct route_leaf *leaf)
 {
-	uint32_t h = 2166136261u ^ (uint32_t)leaf->uid;
-
-	for (size_t i = 0; i < leaf->maildir.size; i++)
-		h = (h ^ (unsigned char)leaf->maildir.data[i]) * 16777619u;
-	return h;
+	return slice_hash(leaf->maildir) ^ (uint32_t)leaf->uid;
 }
 
 struct slice

@@ -20,17 +20,6 @@ struct mailcache {
 	unsigned n, n_max;
 };
 
-/* FNV-1a: the paths come from our own tables. */
-static uint32_t
-hash_of(struct slice path)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < path.size; i++)
-		h = (h ^ (unsigned char)path.data[i]) * 16777619u;
-	return h;
-}
-
 static void
 unlink_from_list(struct mailcache *cache, struct mailbox *box)
 {
@@ -137,7 +126,7 @@ struct mailbox *
 mailcache_get(struct mailcache *cache, const struct mailcache_key *key,
     int64_t max_age_us, int *error)
 {
-	uint32_t hash = hash_of(key->path);
+	uint32_t hash = slice_hash(key->path);
 	struct mailbox *box = find(cache, key->path, hash);
 
 	*error = 0;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct slice {
 	const char *data;
@@ -27,6 +28,8 @@ bool slice_starts_nocase(struct slice whole, struct slice prefix);
 struct slice slice_trim(struct slice s);	/* SP and TAB at both ends */
 /* Position of c, or s.size. */
 size_t slice_find(struct slice s, char c);
+/* FNV-1a, without a secret: for tables of our own users' and our own words. */
+uint32_t slice_hash(struct slice s);
 /* Octets below 0x20, or DEL. */
 bool slice_has_control(struct slice s);
 /* Take the first line off the front; it comes without its LF. */

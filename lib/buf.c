@@ -61,6 +61,16 @@ slice_trim(struct slice s)
 	return s;
 }
 
+uint32_t
+slice_hash(struct slice s)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < s.size; i++)
+		h = (h ^ (unsigned char)s.data[i]) * 16777619u;
+	return h;
+}
+
 size_t
 slice_find(struct slice s, char c)
 {

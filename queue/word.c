@@ -13,16 +13,6 @@ static struct {
 	uint32_t n_buckets, n;
 } words;
 
-static uint32_t
-hash_of(struct slice text)
-{
-	uint32_t h = 2166136261u;	/* FNV-1a */
-
-	for (size_t i = 0; i < text.size; i++)
-		h = (h ^ (unsigned char)text.data[i]) * 16777619u;
-	return h;
-}
-
 static void
 move_all(struct word **to, uint32_t n_to)
 {
@@ -58,7 +48,7 @@ make_room(void)
 struct word *
 word_get(struct slice text)
 {
-	uint32_t hash = hash_of(text);
+	uint32_t hash = slice_hash(text);
 	struct word *w, **bucket;
 
 	if (!make_room() || text.size > UINT32_MAX / 2)

@@ -45,11 +45,7 @@ drop_policy(struct entry *e)
 static struct entry **
 bucket_of(struct sts *s, const char *domain)
 {
-	uint32_t h = 2166136261u;	/* FNV-1a */
-
-	for (; *domain != '\0'; domain++)
-		h = (h ^ (unsigned char)*domain) * 16777619u;
-	return &s->buckets[h & (STS_BUCKETS - 1)];
+	return &s->buckets[slice_hash(slice_of(domain)) & (STS_BUCKETS - 1)];
 }
 
 static void
