@@ -58,7 +58,8 @@ take_host(struct mta_sts_policy *p, struct slice value)
 		name = slice_after(name, 2);
 	if (name.size > 0 && name.data[name.size - 1] == '.')
 		name.size--, value.size--;
-	if (name.size == 0 || !is_alnum(*name.data))
+	if (name.size == 0 || !is_alnum(*name.data) ||
+	    name.data[name.size - 1] == '.')
 		return false;
 	for (size_t i = 0; i < name.size; i++)
 		if (!is_alnum(name.data[i]) && name.data[i] != '-' &&

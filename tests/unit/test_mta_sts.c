@@ -74,6 +74,7 @@ test_policies(void **state)
 		{ HEAD "mx: *\nmax_age: 1\n", false, 0, 0, 0 },
 		{ HEAD "mx: *.*.a\nmax_age: 1\n", false, 0, 0, 0 },
 		{ HEAD "mx: a..b\nmax_age: 1\n", false, 0, 0, 0 },
+		{ HEAD "mx: a..\nmax_age: 1\n", false, 0, 0, 0 },
 		{ HEAD "mx: a\001\nmax_age: 1\n", false, 0, 0, 0 },
 		{ HEAD "no colon\nmx: a\nmax_age: 1\n", false, 0, 0, 0 },
 		{ "version: STSv2\nmode: none\nmax_age: 1\n", false, 0, 0, 0 },
