@@ -88,7 +88,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/spf/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
-# How fast deliver and policy are by themselves.
+# How fast deliver, policy and the ledger are by themselves.
 $(BUILD)/bench/%_drive: $(BUILD)/obj/tests/bench/%_drive.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
@@ -96,10 +96,11 @@ $(BUILD)/bench/%_drive: $(BUILD)/obj/tests/bench/%_drive.o $(ARCHIVES)
 unit: $(patsubst %,$(BUILD)/unit/%,$(UNIT_TESTS))
 
 # Postern beside Postfix; tests/bench/run.py says how.
-bench: all $(patsubst %,$(BUILD)/bench/%_drive,judge spool)
+bench: all $(patsubst %,$(BUILD)/bench/%_drive,judge spool ledger)
 	tests/bench/run.py $(BUILD); status=$$?; [ -n "$(CASES)" ] || \
 	/usr/bin/python3 tests/bench/guesses.py $(BUILD) || status=1; \
-	exit $$status
+	[ -n "$(CASES)" ] || $(BUILD)/bench/ledger_drive \
+	    $(BUILD)/bench/ledger 1000000 || status=1; exit $$status
 
 # Fuzz targets: clang's libFuzzer, everything instrumented.
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined

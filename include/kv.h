@@ -79,5 +79,8 @@ int kv_expire(struct kv_table *table, int64_t now_s, unsigned n_most,
     kv_each_fn *fn, void *arg);
 /* Bound the time of a recovery: call it every few minutes. */
 int kv_checkpoint(struct kv *kv);
+/* Bound it, and the log on disk, by what was written too: call it every few
+ * seconds. */
+int kv_checkpoint_if_due(struct kv *kv);
 
 #endif

@@ -26,6 +26,7 @@
 
 #define CACHE_BYTES (16u << 20)
 #define LOG_FILE_BYTES (4u << 20)
+#define CHECKPOINT_KIB 16384	/* of log: bounds it, and a recovery */
 #define PAGE_BYTES 4096		/* a block of the file system: not torn */
 #define MUTEXES_MORE 20000	/* else a busy cache runs out of them */
 #define LOCKS_MAX 20000
@@ -272,6 +273,13 @@ int
 kv_checkpoint(struct kv *kv)
 {
 	return errno_of(kv->env->txn_checkpoint(kv->env, 0, 0, 0));
+}
+
+int
+kv_checkpoint_if_due(struct kv *kv)
+{
+	return errno_of(kv->env->txn_checkpoint(kv->env, CHECKPOINT_KIB, 0,
+	    0));
 }
 
 /* ---- records ---- */

@@ -12,6 +12,7 @@
 #define SWEEP_AT_ONCE 512
 #define EVERY_MINUTE 60
 #define EVERY_CHECKPOINT 300
+#define EVERY_LOOK_AT_LOG 5
 #define EVERY_HOUR 3600
 
 /* Recovery needs a new process: the supervisor starts one. */
@@ -181,6 +182,8 @@ store_tick(struct loop_timer *timer, void *arg)
 		each_minute(s);
 	if (s->n_ticks % EVERY_CHECKPOINT == 0)
 		error = kv_checkpoint(s->kv);
+	else if (s->n_ticks % EVERY_LOOK_AT_LOG == 0)
+		error = kv_checkpoint_if_due(s->kv);
 	if (error) {
 		log_warning("kv_checkpoint", LOG_E("error", error), LOG_END);
 		check_engine(s, error);
