@@ -102,6 +102,13 @@ bench: all $(patsubst %,$(BUILD)/bench/%_drive,judge spool ledger)
 	[ -n "$(CASES)" ] || $(BUILD)/bench/ledger_drive \
 	    $(BUILD)/bench/ledger 1000000 || status=1; exit $$status
 
+# What reaches the victim of a forged reverse-path, Postfix beside Postern:
+# tests/battery/run.py; CASES="word ..." picks cases.
+battery:
+	@tests/install-packages.sh build e2e
+	@$(MAKE) -s -j2 FAULTS=1 BUILD=build-faults all
+	@/usr/bin/python3 tests/battery/run.py $(CASES)
+
 # Fuzz targets: clang's libFuzzer, everything instrumented.
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined
 fuzz:
@@ -157,5 +164,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all unit bench clean
+.PHONY: all unit bench battery clean
 .SECONDARY:

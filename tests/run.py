@@ -32,8 +32,8 @@ FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))
 BEHIND_SECCOMP = {"sanitizers": {"test_sandbox"},
                   "valgrind": {"test_sandbox", "test_deliver"}}
 # The files of tests/e2e that take longest, so that they start first.
-LONG_FILES = ["test_recipients", "test_faults_disk", "test_faults_client",
-              "test_faults_kill", "test_sandbox", "test_resolver",
+LONG_FILES = ["test_battery", "test_recipients", "test_faults_disk",
+              "test_faults_client", "test_faults_kill", "test_sandbox", "test_resolver",
               "test_silence", "test_auth", "test_milters"]
 # with the sanitizers' build, some seconds each: hostile and large input
 SANITIZED = {

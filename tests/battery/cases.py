@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: ISC
+"""The cases: how mail can fail after a server has said 250.
+
+Each is a function of a Run: what it sends goes out under a victim's address
+of its own, to users of its own, so many run at a time. It says nothing of
+what is to come of it: the judge looks at every answer and mailbox, and at
+the sink."""
+import shutil
+import threading
+
+from postern import wait_until
+from shots import Shot, problems_of
+
+CASES = {}
+
+
+def case(title, only=None):
+    """Enter a case. only: the server that can have it at all."""
+    def enter(function):
+        CASES[title] = (function, only)
+        return function
+    return enter
+
+
+class Run:
+    """One case against one server, one way."""
+
+    def __init__(self, title, mx, world, way, number):
+        self.title, self.mx, self.world, self.way = title, mx, world, way
+        self.victim = "victim-%d@elsewhere.test" % number
+        self.shots, self.boxes = [], {}
+        self.problems = []
+
+    @property
+    def is_postern(self):
+        """What only Postern has may be asked of it."""
+        return self.mx.name == "postern"
+
+    def user(self, n=1):
+        """The address of a user whom nobody else has; or n of them."""
+        users = [self.world.take_user() + "@example.org" for _ in range(n)]
+        for user in users:
+            self.stands_for(user, user)
+        return users[0] if n == 1 else users
+
+    def stands_for(self, address, *users):
+        """Which mailboxes an accepted message is in."""
+        self.boxes[address] = [self.mx.box(u) for u in users] \
+            if self.is_postern else []
+
+    def home(self, address):
+        """A user's."""
+        return self.world.home(address.partition("@")[0])
+
+    def shot(self, recipients, **options):
+        """One that is not fired yet."""
+        shot = Shot(recipients, self.victim, **options)
+        for recipient in shot.recipients:
+            self.boxes.setdefault(recipient, [])
+        self.shots.append(shot)
+        return shot
+
+    def send(self, recipients, after_rcpt=None, after_354=None, **options):
+        """A message; {recipient: Reply}."""
+        shot = self.shot(recipients, **options)
+        shot.after_rcpt, shot.after_354 = after_rcpt, after_354
+        return shot.fire(self.mx.port, self.way).answers
+
+    def at_once(self, shots):
+        """Several sessions beside each other."""
+        threads = [threading.Thread(target=s.fire, args=(
+            self.mx.port, self.way)) for s in shots]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def until(self, address, want):
+        """Wait until Postern says this to RCPT: it looks at changed tables
+        when they have been still for some seconds."""
+        if self.is_postern:
+            wait_until(lambda: self.mx.rcpt(address).says(want), 60,
+                       "%s for %s" % (want, address), every=0.5)
+
+    def judge(self):
+        """Called when all is quiet. What is wrong."""
+        if self.is_postern:
+            for shot in self.shots:
+                self.problems += problems_of(shot, self.boxes)
+        if not self.shots or not any(s.told for s in self.shots):
+            self.problems.append("nothing was tried")
+        return self.problems
+
+
+# ---- recipients ----
+
+@case("unknown user")
+def unknown_user(run):
+    run.send("nobody@example.org")
+    run.send([run.user(), "nobody@example.org"])
+
+
+@case("alias to a dead alias")
+def dead_alias(run):
+    run.send("dead-1@example.org")
+    run.send([run.user(), "dead-1@example.org"])
+
+
+@case("list with one dead member of five")
+def dead_member(run):
+    run.stands_for("five@example.org", *(
+        "u%03d@example.org" % n for n in range(1, 5)))
+    run.send("five@example.org")
+
+
+@case("alias loop, 60 levels")
+def alias_loop(run):
+    run.send("loop-1@example.org")
+    run.send([run.user(), "loop-30@example.org"])
+
+
+@case("include file unreadable")
+def unreadable(run):
+    run.stands_for("include-1@example.org", "u005@example.org")
+    run.send("include-1@example.org")
+    run.send([run.user(), "include-2@example.org"])
+
+
+@case("ambiguous name")
+def ambiguous(run):
+    run.send("ptarmigan@example.org")
+    run.send([run.user(), "ptarmigan@example.org"])
+
+
+@case("name that becomes ambiguous after RCPT, after DATA")
+def becomes_ambiguous(run):
+    pairs = {hook: run.user(2) for hook in ("after_rcpt", "after_354")}
+    shots = []
+    for hook, (one, _) in pairs.items():
+        name = one.partition("@")[0]
+        run.world.rename_user(name, "Carol Quetzal" + name)
+    for hook, (one, other) in pairs.items():
+        name, other = one.partition("@")[0], other.partition("@")[0]
+        address = "quetzal%s@example.org" % name
+        run.until(address, "250")
+        run.stands_for(address, one)
+
+        def rename(name=name, other=other, address=address):
+            run.world.rename_user(other, "Dora Quetzal" + name)
+            run.until(address, "553 5.1.4")
+        shots.append(run.shot([address, run.user()]))
+        setattr(shots[-1], hook, rename)
+    run.at_once(shots)
+    run.send([shots[0].recipients[0], run.user()])
+
+
+@case("user removed after RCPT, after DATA")
+def user_removed(run):
+    for hook in ("after_rcpt", "after_354"):
+        user = run.user()
+        run.send([user, run.user()], **{
+            hook: lambda user=user: run.world.remove_user(
+                user.partition("@")[0])})
+
+
+@case("mailbox removed after RCPT, after DATA")
+def mailbox_removed(run):
+    for hook in ("after_rcpt", "after_354"):
+        user = run.user()
+        run.send(user)
+        run.shots.pop()         # it goes with the mailbox
+        run.send([user, run.user()], **{
+            hook: lambda user=user: shutil.rmtree(run.home(user))})
+
+
+@case("3 of 12 recipients bad")
+def three_of_twelve(run):
+    run.send(run.user(9) + ["nobody@example.org", "dead-1@example.org",
+                            "loop-1@example.org"])
+
+
+@case("NOTIFY=SUCCESS,DELAY from outside")
+def notify(run):
+    run.send(run.user(), params=" RET=FULL ENVID=x")
+    run.send("<%s> NOTIFY=SUCCESS,DELAY" % run.user())

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: ISC
+"""The two servers that the battery is run against, each as the MX of
+example.org with the same users of passwd and the same aliases.
+
+What a case needs of both: port, fill(user, octets), damage_table(), and the
+lists of aliases below. What only Postern has is in PosternMx."""
+import glob
+import os
+import shutil
+import subprocess
+
+from certificates import make_certificate
+from postern import OWNER, Server, wait_until
+from test_relay_peers import Peer
+from test_relay_peers import Postfix as PostfixPeer
+
+# {d}: the world's folder
+ALIASES = """postmaster: u000
+abuse: u000
+root: u000
+dead-1: dead-2
+dead-2: nosuchuser
+five: u001, u002, u003, u004, nosuchuser
+include-1: u005, :include:{d}/unreadable
+include-2: :include:{d}/missing
+""" + "".join("loop-%d: loop-%d\n" % (n, n % 60 + 1) for n in range(1, 61))
+N_NAMED = 10        # users whom the aliases name
+
+CONFIG = """hostname = "mx.example.org"
+origin = "example.org"
+postmaster = "u000@example.org"
+state_dir = "{folder}/state"
+listen "127.0.0.1:{port}" {{ role = mx }}
+listen "[::1]:{port}" {{ role = mx }}
+listen "unix:{folder}/submit" {{ role = local }}
+limits {{
+    unknown_recipients = 0
+    errors_per_session = 0
+    sessions_per_client = 0
+}}
+domain "example.org" {{
+    users = "passwd"
+    aliases = "/etc/aliases"
+    mailbox = "~/Maildir"
+    names = true
+}}
+domain "quota.example.org" {{
+    users = "table:{folder}/users"
+    aliases = "{folder}/aliases"
+    mailbox = "{folder}/mail/%u/Maildir"
+    {owner}
+}}
+resolver {{
+    servers = {{ "127.0.0.1@53" }}
+    dnssec = off
+}}
+"""
+QUOTA = 1 << 20
+LIMITED = ["q%02d" % n for n in range(20)]
+
+
+class PosternMx(Server):
+    """The server of this tree, with its fault points."""
+
+    name = "postern"
+
+    def __init__(self, world, more="", **options):
+        super().__init__(
+            config=CONFIG + more, faults=True, aliases=
+            "postmaster: q00\nabuse: q00\nroot: q00\n",
+            users="".join("%s quota=%d\n" % (n, QUOTA) for n in LIMITED),
+            **options)
+        self.world = world
+        self.limited = list(LIMITED)
+        make_certificate(self.folder, "mx")
+        with open(self.config_path, "a", encoding="ascii") as f:
+            f.write('tls "mx.example.org" {\n    certificate = "%s/mx.pem"\n'
+                    '    key = "%s/mx.key"\n}\n' % ((self.folder,) * 2))
+
+    def box(self, address):
+        """A user's Maildir."""
+        user, _, domain = address.partition("@")
+        if domain == "quota.example.org":
+            return self.maildir(user)
+        return os.path.join(self.world.home(user), "Maildir")
+
+    def take_limited(self, n_left):
+        """The address of a mailbox with room for so many octets."""
+        user = self.limited.pop()
+        box = self.maildir(user)
+        size = QUOTA - n_left
+        for path in ("", "/new", "/cur", "/tmp"):
+            os.makedirs(box + path, mode=0o700, exist_ok=True)
+        with open("%s/cur/1.1.host,S=%d:2,S" % (box, size), "wb") as f:
+            f.truncate(size)
+        subprocess.run(["chown", "-R", OWNER + ":", os.path.dirname(box)],
+                       check=True)
+        return user + "@quota.example.org"
+
+    def all_boxes(self):
+        """Every Maildir there is."""
+        return glob.glob(self.world.folder + "/home/*/Maildir") + \
+            glob.glob(self.mail_folder + "/*/Maildir")
+
+    def spooled(self):
+        """Files of messages in the queue."""
+        return [os.path.join(folder, name) for folder, _, names in
+                os.walk(self.folder + "/state/spool")
+                if os.path.basename(folder) != "spare" for name in names]
+
+    def settle(self):
+        """Until nothing is left to be sent."""
+        wait_until(lambda: not self.spooled(), 30, "an empty queue")
+
+
+MAIN_CF = """compatibility_level = 3.6
+queue_directory = %(d)s/queue
+data_directory = %(d)s/data
+daemon_directory = %(r)s/usr/lib/postfix/sbin
+command_directory = %(r)s/usr/sbin
+shlib_directory = %(r)s/usr/lib/postfix
+meta_directory = %(r)s/etc/postfix
+import_environment = LD_LIBRARY_PATH MAIL_CONFIG
+maillog_file = %(d)s/maillog
+maillog_file_prefixes = %(d)s
+myhostname = mx.example.org
+mydestination = $myhostname, example.org, localhost
+myorigin = example.org
+mynetworks = 127.0.0.0/8 [::1]/128
+"""
+MASTER_CF = """127.0.0.1:%(p)d inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+anvil unix - - n - 1 anvil
+local unix - n n - - local
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+flush unix n - n 1000? 0 flush
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class PostfixMx(Peer):
+    """Debian's package with its default settings: main.cf says where it
+    lies and for whom it is the MX, and nothing else."""
+
+    name = "postfix"
+
+    def __init__(self, world):
+        super().__init__()
+        self.world = world
+        self.root = PostfixPeer.unpack()
+        for name in ("queue", "data"):
+            os.mkdir(os.path.join(self.folder, name))
+        shutil.chown(self.folder + "/data", "postfix")
+        words = {"d": self.folder, "r": self.root, "p": self.port}
+        self.file("main.cf", MAIN_CF % words)
+        self.file("master.cf", MASTER_CF % words)
+        self.env = dict(os.environ, MAIL_CONFIG=self.folder,
+                        LD_LIBRARY_PATH=self.root + "/usr/lib/postfix")
+
+    def tool(self, name, *arguments):
+        """One of its programs."""
+        return subprocess.run(
+            ["%s/usr/sbin/%s" % (self.root, name), *arguments],
+            env=self.env, check=False, capture_output=True, text=True)
+
+    def start(self):
+        """Its queue's folders, the aliases, and itself."""
+        self.tool("postfix", "-c", self.folder, "check")
+        self.tool("postalias", "hash:/etc/aliases")
+        self.run([self.root + "/usr/lib/postfix/sbin/master", "-c",
+                  self.folder, "-d"], self.env)
+        return self
+
+    def queued(self, *folders):
+        """Files of its queue."""
+        found = []
+        for folder in folders:
+            for path, _, names in os.walk(os.path.join(
+                    self.folder, "queue", folder)):
+                found += [os.path.join(path, n) for n in names]
+        return found
+
+    def settle(self):
+        """Until nothing is under way; what it tries again later stays."""
+        wait_until(lambda: not self.queued("incoming", "active", "maildrop"),
+                   120, "an idle queue", every=0.5)
+
+    def waiting(self, address):
+        """Messages from this address that it still holds."""
+        found = 0
+        for path in self.queued("deferred", "hold", "active", "incoming"):
+            with open(path, "rb") as f:
+                found += address.encode() in f.read(4096)
+        return found
