@@ -35,6 +35,7 @@ LIB_SRCS = \
 	lib/dns.c \
 	lib/facts.c \
 	lib/fault.c \
+	lib/endpoint.c \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "endpoints.h"
+#include "endpoint.h"
 #include "log.h"
 #include "milters.h"
 #include "stream.h"

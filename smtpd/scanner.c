@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "clamd.h"
-#include "endpoints.h"
+#include "endpoint.h"
 #include "log.h"
 #include "scanner.h"
 #include "stream.h"

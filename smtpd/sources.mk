@@ -15,7 +15,6 @@ SMTPD_SRCS = \
 	smtpd/data.c \
 	smtpd/digest.c \
 	smtpd/draft.c \
-	smtpd/endpoints.c \
 	smtpd/fate.c \
 	smtpd/filter_steps.c \
 	smtpd/filters.c \

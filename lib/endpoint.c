@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See endpoints.h. What is out is kept in a short list, because the answer
- * brings one pointer only.
+ * endpoint.c - see endpoint.h. What is out is kept in a short list, because
+ * the answer brings one pointer only.
  *
  *	ask -> opened
  *	 ^  \-> EAGAIN: wait --+
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "ask.h"
-#include "endpoints.h"
+#include "endpoint.h"
 #include "loop.h"
 
 #define ENDPOINT_DEADLINE_MS 5000
