@@ -84,8 +84,9 @@ enum ask_type {
 				 * descriptor: sealed memfd of text */
 	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
-	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint, or
-				 * auth's 0, Dovecot ->
+	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint,
+				 * auth's 0, Dovecot, or relay's a domain
+				 * whose next hop is a unix socket ->
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */

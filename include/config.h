@@ -28,6 +28,9 @@
 #define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
 
+/* To a next hop; 0: as relay's section says of all hosts. */
+enum config_hop_tls { HOP_TLS_AS_RELAY, HOP_TLS_OFF, HOP_TLS_OPPORTUNISTIC,
+	HOP_TLS_REQUIRED };
 enum config_listen_role { LISTEN_MX, LISTEN_SUBMISSION, LISTEN_LOCAL };
 enum config_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED, TLS_IMPLICIT };
 
@@ -65,8 +68,9 @@ struct config_domain {
 	char *plus;			/* separator characters; default "+" */
 	char *catch_all;		/* complete address, or NULL */
 	bool is_broken_permanent;	/* broken aliases are 5xx, not 451 */
-	char *next_hop;			/* not built yet: warned about;
+	char *next_hop;			/* "smtp:[host]:port", "lmtp:unix:/p";
 					 * such a domain has no users */
+	enum config_hop_tls next_hop_tls;
 };
 
 struct config_limits {		/* 0 = none */
@@ -242,6 +246,12 @@ void config_write_manual(FILE *out);
 /* The domain of this name or of which it is an alias (same_as), or NULL. */
 const struct config_domain *config_find_domain(const struct config *config,
     struct slice name);
+
+/* The first domain with this next hop; all have the same tls. Or NULL. */
+const struct config_domain *config_find_hop(const struct config *config,
+    const char *next_hop);
+/* The path of "lmtp:unix:/path"; NULL: it is another, or none. */
+const char *config_hop_path(const char *next_hop);
 
 /*
  * An endpoint that the supervisor opens for smtpd by its number (ask.h):

@@ -31,24 +31,6 @@ check_required(const struct config_frame *frame,
 	}
 }
 
-static void
-warn_not_built(const struct config_frame *frame,
-    struct config_problems *problems)
-{
-	const char *name = frame->section->name;
-
-	for (size_t i = 0; i < config_n_keys; i++) {
-		const struct config_key *key = &config_keys[i];
-
-		if ((key->flags & KEY_LATER) &&
-		    strcmp(key->section, name) == 0 &&
-		    config_frame_has(frame, key->name))
-			config_warn(problems,
-			    config_frame_line(frame, key->name), "%s is not "
-			    "built yet and has no effect", key->name);
-	}
-}
-
 /* The parts of the title, which was checked when it was read. */
 static bool
 check_filter(struct config_filter *filter)
@@ -100,7 +82,6 @@ config_check_section(struct config *config,
 	case TARGET_LISTEN:
 		return config_check_listen(config, frame, problems);
 	case TARGET_DOMAIN:
-		warn_not_built(frame, problems);
 		return config_check_domain(config, frame, problems);
 	case TARGET_CLAMD:
 		return check_filter(&config->clamds[frame->index]);
@@ -112,7 +93,6 @@ config_check_section(struct config *config,
 	case TARGET_TLS:
 		return config_check_tls(config, frame, problems);
 	default:
-		warn_not_built(frame, problems);
 		return config_check_outbound(config, frame, problems);
 	}
 }
@@ -299,7 +279,6 @@ config_check_file(struct config *config, const struct config_frame *top,
     struct config_problems *problems)
 {
 	check_required(top, problems);
-	warn_not_built(top, problems);
 	if (config->n_listens == 0)
 		config_error(problems, 0, "there is no section listen, such "
 		    "as: listen \"*:25\" { role = mx }");

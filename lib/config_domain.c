@@ -154,6 +154,52 @@ check_mailbox(const struct config_domain *domain,
 		    "each user");
 }
 
+/* ---- next hops ---- */
+
+const struct config_domain *
+config_find_hop(const struct config *config, const char *next_hop)
+{
+	for (size_t i = 0; i < config->n_domains; i++)
+		if (config->domains[i].next_hop != NULL &&
+		    strcmp(config->domains[i].next_hop, next_hop) == 0)
+			return &config->domains[i];
+	return NULL;
+}
+
+const char *
+config_hop_path(const char *next_hop)
+{
+	static const char unix_hop[] = "lmtp:unix:";
+
+	return next_hop != NULL && strncmp(next_hop, unix_hop,
+	    sizeof unix_hop - 1) == 0 ? next_hop + sizeof unix_hop - 1 : NULL;
+}
+
+/* One host is known by what it is called: it cannot have two rules. */
+static void
+check_next_hop(const struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	const struct config_domain *domain = &config->domains[frame->index];
+	const struct config_domain *first;
+	unsigned line = config_frame_line(frame, "tls");
+
+	if (domain->next_hop == NULL) {
+		if (config_frame_has(frame, "tls"))
+			config_error(problems, line, "tls is for a "
+			    "next_hop, and this domain has none");
+		return;
+	}
+	if (domain->next_hop_tls == HOP_TLS_REQUIRED &&
+	    config_hop_path(domain->next_hop) != NULL)
+		config_error(problems, line, "a unix socket has no TLS");
+	first = config_find_hop(config, domain->next_hop);
+	if (first->next_hop_tls != domain->next_hop_tls)
+		config_error(problems, line, "next_hop \"%s\" has another tls "
+		    "in the domain of line %u", domain->next_hop,
+		    first->line);
+}
+
 bool
 config_check_domain(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
@@ -164,6 +210,7 @@ config_check_domain(struct config *config, const struct config_frame *frame,
 	check_name(config, frame, problems);
 	check_same_as(config, frame, problems);
 	check_users(domain, frame, problems);
+	check_next_hop(config, frame, problems);
 	take_users(domain);
 	check_mailbox(domain, frame, problems);
 	return config_complete_address(&domain->catch_all, domain->name);

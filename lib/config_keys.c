@@ -203,10 +203,19 @@ const struct config_key config_keys[] = {
 	    "Mail to postmaster and abuse is always tried again, and so is "
 	    "mail to an address about which nothing is known at the "
 	    "moment.") },
-	{ "domain", "next_hop", CONFIG_NEXT_HOP, KEY_LATER,
+	{ "domain", "next_hop", CONFIG_NEXT_HOP, 0,
 	    IN(config_domain, next_hop),
 	    HELP("The server behind this one that has the mailboxes: smtp: "
-	    "or lmtp:, then a host and port, or lmtp:unix: and a path.") },
+	    "or lmtp:, then a host and port, or lmtp:unix: and the path of a "
+	    "socket. Addresses are passed on as they are. Mail of our own "
+	    "users is queued for it, as for any host elsewhere.") },
+	{ "domain", "tls", CONFIG_WORD, 0,
+	    WORDS("off|opportunistic|required"), .first_word = 1,
+	    IN(config_domain, next_hop_tls),
+	    HELP("When a connection to the next hop uses TLS: where it is "
+	    "offered, or always, with a certificate that fits the name or "
+	    "address of the host in next_hop. The default is what tls of "
+	    "the section relay says. A unix socket has none.") },
 
 	/* ---- limits ---- */
 	{ "limits", "sessions", CONFIG_COUNT, KEY_ZERO, RANGE(1, 1000000),

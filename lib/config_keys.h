@@ -21,9 +21,8 @@ enum config_type { CONFIG_COUNT, CONFIG_SIZE, CONFIG_DURATION, CONFIG_BOOL,
 
 enum config_flag {
 	KEY_REQUIRED = 1 << 0,	/* in each section of its kind */
-	KEY_LATER = 1 << 1,	/* its part is not built yet */
-	KEY_ZERO = 1 << 2,	/* 0 is allowed below the range */
-	KEY_EMPTY = 1 << 3,	/* "" is allowed and stored as NULL */
+	KEY_ZERO = 1 << 1,	/* 0 is allowed below the range */
+	KEY_EMPTY = 1 << 2,	/* "" is allowed and stored as NULL */
 };
 
 enum config_target { TARGET_CONFIG, TARGET_LISTEN, TARGET_DOMAIN,

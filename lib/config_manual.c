@@ -64,7 +64,6 @@ static const char head[] =
 ".Pp\n"
 "All mistakes in a file are reported in one run, each with its line, by\n"
 ".Ql postern -n .\n"
-"Keys of parts that are not built yet are checked, and warned about.\n"
 ".Pp\n"
 "The file is read when\n"
 ".Xr postern 8\n"
@@ -212,8 +211,6 @@ write_key(FILE *out, const struct config_key *key)
 		fprintf(out, "The range is %.*s.\n",
 		    CONFIG_QUOTE(buf_slice(&range)));
 	}
-	if (key->flags & KEY_LATER)
-		fputs("Not built yet.\n", out);
 	buf_free(&range);
 }
 

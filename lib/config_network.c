@@ -291,28 +291,42 @@ config_text_server(struct slice in, struct buf *out)
 	return "not an address, or an address, @ and a port";
 }
 
+/* "[10.0.0.2]:25", "mail.example.org:25" */
+static const char *
+check_hop_host(struct slice where, bool is_lmtp)
+{
+	struct buf unused = { 0 };
+	unsigned long long port;
+	struct slice host;
+	struct address a;
+	const char *wrong = split_port(where, &host, &port);
+
+	if (wrong == NULL && !parse_address(host, &a))
+		wrong = config_text_domain(host, &unused);
+	if (wrong == NULL && is_lmtp && port == 25)
+		wrong = "port 25 is not for lmtp: (RFC 2033 5)";
+	buf_free(&unused);
+	return wrong;
+}
+
 /* "lmtp:unix:/path", "smtp:[10.0.0.2]:25", "smtp:mail.example.org:25". */
 const char *
 config_text_next_hop(struct slice in, struct buf *out)
 {
+	bool is_lmtp = config_text_starts(in, SLICE("lmtp:"));
 	struct buf unused = { 0 };
-	unsigned long long port;
-	struct slice host, where;
-	struct address a;
+	struct slice where;
 	const char *wrong;
 
-	if (!config_text_starts(in, SLICE("smtp:")) &&
-	    !config_text_starts(in, SLICE("lmtp:")))
+	if (!is_lmtp && !config_text_starts(in, SLICE("smtp:")))
 		return "next hop begins with neither smtp: nor lmtp:";
 	where = config_text_after(in, 5);
-	if (config_text_starts(where, SLICE("unix:"))) {
-		wrong = socket_path(config_text_after(where, 5),
-		    &unused);
-	} else {
-		wrong = split_port(where, &host, &port);
-		if (wrong == NULL && !parse_address(host, &a))
-			wrong = config_text_domain(host, &unused);
-	}
+	if (!config_text_starts(where, SLICE("unix:")))
+		wrong = check_hop_host(where, is_lmtp);
+	else if (!is_lmtp)
+		wrong = "a unix socket is for lmtp:";
+	else
+		wrong = socket_path(config_text_after(where, 5), &unused);
 	buf_free(&unused);
 	return wrong ? wrong : config_text_keep(out, in);
 }

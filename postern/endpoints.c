@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * endpoints.c - sockets of milters and clamd, opened for smtpd, and that of
- * Dovecot, for auth.
+ * endpoints.c - sockets of milters and clamd, opened for smtpd, that of
+ * Dovecot, for auth, and those of LMTP servers on this host, for relay.
  *
  * smtpd names an endpoint of its own configuration by number and gets a
  * socket, so that one who takes it over cannot connect anywhere else. The
  * connect does not block: where it takes time the descriptor is handed over
- * as it is, and smtpd sees the end of it. Nothing is ever read here.
+ * as it is, and smtpd sees the end of it. Nothing is ever read here. relay
+ * connects by itself, but for unix sockets: it names the domain.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -97,7 +98,20 @@ may_open(struct child *child)
 	return child->n_endpoints++ < WINDOW_MAX;
 }
 
-/* False: there is no such one. */
+/* The unix socket of this domain, and nothing else. */
+static bool
+find_hop(const struct config *config, uint16_t domain,
+    struct config_filter *endpoint)
+{
+	const char *path = domain < config->n_domains ?
+	    config_hop_path(config->domains[domain].next_hop) : NULL;
+
+	*endpoint = (struct config_filter){ .is_unix = true,
+		.path = (char *)(uintptr_t)path };
+	return path != NULL;
+}
+
+/* False: there is no such one, and the child has no right to ask for it. */
 static bool
 find_endpoint(const struct child *child, uint16_t index,
     struct config_filter *endpoint)
@@ -110,6 +124,8 @@ find_endpoint(const struct child *child, uint16_t index,
 			.path = config->auth.dovecot };
 		return index == 0 && config->auth.dovecot != NULL;
 	}
+	if (child->role == ROLE_RELAY)
+		return find_hop(config, index, endpoint);
 	filter = config_find_endpoint(config, index);
 	if (filter != NULL)
 		*endpoint = *filter;
@@ -121,16 +137,19 @@ on_endpoint(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct child *child = arg;
 	uint16_t index = ipc_get_u16(&m->body);
-	struct config_filter endpoint;
+	struct config_filter endpoint = { 0 };
 	struct ipc_writer w;
 	int fd;
 
 	if (!ipc_reader_is_done(&m->body) ||
-	    (child->role != ROLE_SMTPD && child->role != ROLE_AUTH))
+	    (child->role != ROLE_SMTPD && child->role != ROLE_AUTH &&
+	    child->role != ROLE_RELAY))
 		return false;
-	if (!find_endpoint(child, index, &endpoint))
+	/* the numbers of a retired relay are of another configuration */
+	if (!child->is_retired && !find_endpoint(child, index, &endpoint))
 		return false;
-	fd = may_open(child) ? endpoint_open(&endpoint) : -EAGAIN;
+	fd = !may_open(child) ? -EAGAIN : child->is_retired ? -ESTALE :
+	    endpoint_open(&endpoint);
 	ipc_writer_init(&w);
 	ipc_put_u32(&w, fd < 0 ? (uint32_t)-fd : 0);
 	channel_answer(ch, m->id, ENDPOINT_ANSWER, &w, fd < 0 ? -1 : fd);

@@ -250,6 +250,20 @@ renew_resolver(struct supervisor *s, const struct config *old)
 	}
 }
 
+/* By their numbers relay has unix sockets opened. */
+static bool
+has_the_same_hops(const struct config *a, const struct config *b)
+{
+	if (a->n_domains != b->n_domains)
+		return false;
+	for (size_t i = 0; i < a->n_domains; i++)
+		if (!is_same_text(a->domains[i].next_hop,
+		    b->domains[i].next_hop) || a->domains[i].next_hop_tls !=
+		    b->domains[i].next_hop_tls)
+			return false;
+	return true;
+}
+
 static bool
 sends_the_same(const struct config *a, const struct config *b)
 {
@@ -261,7 +275,8 @@ sends_the_same(const struct config *a, const struct config *b)
 	for (size_t i = 0; i < a->n_listens; i++)
 		if (!is_same_text(a->listens[i].text, b->listens[i].text))
 			return false;
-	return is_same_text(a->hostname, b->hostname) &&
+	return has_the_same_hops(a, b) &&
+	    is_same_text(a->hostname, b->hostname) &&
 	    is_same_text(x->smart_host, y->smart_host) &&
 	    is_same_text(x->smart_host_user, y->smart_host_user) &&
 	    is_same_text(x->source_ipv4, y->source_ipv4) &&

@@ -336,7 +336,8 @@ ask_relay(struct job *job, int fd)
 	const struct envelope *e = job->message->open;
 	const struct relay_send send = { .job = job->number,
 		.domain = part_destination(job->part),
-		.is_smart_host = q->c.config->relay.smart_host != NULL,
+		.is_smart_host = queue_is_smart_host(q,
+		    part_destination(job->part)),
 		.reverse_path = e->tag_day != 0 && !job->is_untagged ?
 		e->tag : e->from,
 		.ret = e->ret, .envid = e->envid, .is_8bit = e->is_8bit,

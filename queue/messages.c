@@ -118,16 +118,31 @@ void
 queue_destination_of(const struct queue *q, struct slice text,
     char to[ADDRESS_DOMAIN_MAX + 1])
 {
-	const char *smart_host = q->c.config->relay.smart_host;
+	const struct config *config = q->c.config;
+	const struct config_domain *domain = NULL;
+	const char *hop = config->relay.smart_host;
 	static struct address a;
+	bool is_known = address_parse(&a, text, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
 
 	to[0] = '\0';
-	if (smart_host != NULL)
-		(void)slice_copy(to, ADDRESS_DOMAIN_MAX + 1,
-		    slice_of(smart_host));
-	else if (address_parse(&a, text, ADDRESS_ALLOW_UTF8 |
-	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK)
+	if (is_known)
+		domain = config_find_domain(config, slice_of(a.domain));
+	if (domain != NULL && domain->next_hop != NULL)
+		hop = domain->next_hop;
+	if (hop != NULL)
+		(void)slice_copy(to, ADDRESS_DOMAIN_MAX + 1, slice_of(hop));
+	else if (is_known)
 		memcpy(to, a.domain, sizeof a.domain);
+}
+
+bool
+queue_is_smart_host(const struct queue *q, struct slice destination)
+{
+	const char *smart_host = q->c.config->relay.smart_host;
+
+	return smart_host != NULL &&
+	    slice_equals(destination, slice_of(smart_host));
 }
 
 static struct part *

@@ -22,6 +22,8 @@ void queued_remove(struct queue *q, struct queued *m);
 /* Where mail for this address goes; "" if it is no address. */
 void queue_destination_of(const struct queue *q, struct slice address,
     char to[ADDRESS_DOMAIN_MAX + 1]);
+/* Whether that is the smart host: it goes by the sender, with a password. */
+bool queue_is_smart_host(const struct queue *q, struct slice destination);
 /* Sort its recipients into parts; those that run must have ended. */
 int queued_make_parts(struct queue *q, struct queued *m,
     const struct envelope *e);

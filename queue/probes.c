@@ -118,7 +118,8 @@ ask_relay(struct probe *p, const char *reverse_path)
 	struct queue *q = p->queue;
 	const struct relay_probe ask = { .envelope = {
 		.domain = slice_of(p->destination),
-		.is_smart_host = q->c.config->relay.smart_host != NULL,
+		.is_smart_host = queue_is_smart_host(q,
+		    slice_of(p->destination)),
 		.reverse_path = slice_of(reverse_path),
 		.is_utf8 = p->is_utf8, .requires_tls = p->requires_tls },
 		.address = slice_of(p->address) };

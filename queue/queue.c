@@ -160,16 +160,45 @@ schedule_from(const struct config *config)
 	return settings;
 }
 
+static bool
+is_same(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool
+is_same_domain(const struct config_domain *a, const struct config_domain *b)
+{
+	if (!is_same(a->name, b->name) || !is_same(a->next_hop, b->next_hop) ||
+	    a->same_as.n != b->same_as.n)
+		return false;
+	for (size_t i = 0; i < a->same_as.n; i++)
+		if (!is_same(a->same_as.items[i], b->same_as.items[i]))
+			return false;
+	return true;
+}
+
+/* By both configurations all mail goes to the same hosts. */
+static bool
+goes_the_same_way(const struct config *a, const struct config *b)
+{
+	if (!is_same(a->relay.smart_host, b->relay.smart_host) ||
+	    a->n_domains != b->n_domains)
+		return false;
+	for (size_t i = 0; i < a->n_domains; i++)
+		if (!is_same_domain(&a->domains[i], &b->domains[i]))
+			return false;
+	return true;
+}
+
 static void
 on_config(struct compartment *c, const struct config *old)
 {
 	struct queue *q = c->arg;
 	struct schedule_settings settings = schedule_from(c->config);
-	const char *now = c->config->relay.smart_host;
-	const char *before = old->relay.smart_host;
 
 	schedule_set(q->schedule, &settings);
-	if (strcmp(now ? now : "", before ? before : "") != 0)
+	if (!goes_the_same_way(old, c->config))
 		messages_rebuild(q);
 	queue_want_work(q);
 }

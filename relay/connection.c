@@ -250,11 +250,15 @@ delivered(struct connection *c)
 	job_delivered(job, &why);
 }
 
-/* A host that calls itself as we do is us (RFC 5321 6.3). */
+/*
+ * A host that calls itself as we do is us (RFC 5321 6.3). We speak no LMTP:
+ * its servers may stand on this host, and have its name.
+ */
 static bool
 is_us(const struct connection *c)
 {
-	return strcasecmp(c->dialogue.peer_name, c->settings.hostname) == 0;
+	return !c->settings.is_lmtp && strcasecmp(c->dialogue.peer_name,
+	    c->settings.hostname) == 0;
 }
 
 static void
@@ -348,8 +352,11 @@ connection_new(struct relay *r, int fd,
 	c->address = *target->address;
 	c->port = target->port;
 	c->security = *target->security;
+	c->is_authenticated = target->address->family == AF_UNIX;
 	c->settings = (struct dialogue_settings){
 		.hostname = r->settings.hostname,
+		.is_lmtp = target->is_lmtp,
+		.is_local = target->address->family == AF_UNIX,
 		.wants_tls = target->security->wants_tls,
 		.requires_tls = target->security->requires_tls,
 		.user = target->uses_auth ? r->settings.smart_host_user :
@@ -414,6 +421,7 @@ connection_find_address(struct relay *r,
 		return NULL;
 	for (struct connection *c = r->connections; c != NULL; c = c->next)
 		if (c->port == target->port && c->settings.user == NULL &&
+		    c->settings.is_lmtp == target->is_lmtp &&
 		    net_address_equals(&c->address, target->address) &&
 		    strcmp(c->host, target->host) == 0 && is_idle(c))
 			return c;

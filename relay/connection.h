@@ -65,7 +65,7 @@ struct connection_target {
 	const struct net_address *address;
 	uint16_t port;
 	const struct security *security;
-	bool uses_auth;
+	bool is_lmtp, uses_auth;
 };
 
 /* Takes fd over. NULL without memory. */

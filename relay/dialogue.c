@@ -113,7 +113,8 @@ dialogue_awaits(const struct dialogue *d)
 	case RELAY_AT_TLS:
 		return "TLS";
 	case RELAY_AT_HELLO:
-		return "the reply to EHLO";
+		return d->settings->is_lmtp ? "the reply to LHLO" :
+		    "the reply to EHLO";
 	case RELAY_AT_AUTH:
 		return "the reply to AUTH";
 	case RELAY_AT_MAIL:
@@ -243,12 +244,17 @@ say_hello(struct dialogue *d, const char *verb, enum dialogue_phase phase)
 	d->phase = phase;
 }
 
-/* Everything was said that comes before the first MAIL. */
+/*
+ * Everything was said that comes before the first MAIL. RFC 2033 speaks of
+ * DATA alone; what BDAT LAST is answered with in LMTP no standard says.
+ */
 static void
 ready(struct dialogue *d)
 {
 	struct verdict v;
 
+	if (d->settings->is_lmtp)
+		d->features.has &= ~(unsigned)FEATURE_CHUNKING;
 	if (d->settings->requires_tls && !d->is_secured) {
 		verdict_set(&v, 451, 7, 5, "TLS is required, and it does not "
 		    "offer STARTTLS");
@@ -261,10 +267,16 @@ ready(struct dialogue *d)
 }
 
 static void
+say_ehlo(struct dialogue *d)
+{
+	say_hello(d, d->settings->is_lmtp ? "LHLO" : "EHLO", DIALOGUE_EHLO);
+}
+
+static void
 greeting_reply(struct dialogue *d)
 {
 	if (d->response.code == 220)
-		say_hello(d, "EHLO", DIALOGUE_EHLO);
+		say_ehlo(d);
 	else
 		fail_reply(d, RELAY_AT_GREETING);
 }
@@ -282,7 +294,8 @@ static void
 ehlo_reply(struct dialogue *d)
 {
 	bool is_old = d->response.code / 100 == 5 && !d->is_secured &&
-	    !d->settings->requires_tls && d->settings->user == NULL;
+	    !d->settings->requires_tls && d->settings->user == NULL &&
+	    !d->settings->is_lmtp;
 
 	if (is_old) {
 		say_hello(d, "HELO", DIALOGUE_HELO);
@@ -330,7 +343,7 @@ dialogue_secured(struct dialogue *d)
 {
 	d->is_secured = true;
 	response_start(&d->response);
-	say_hello(d, "EHLO", DIALOGUE_EHLO);
+	say_ehlo(d);
 }
 
 /* ---- input ---- */

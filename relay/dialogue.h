@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dialogue.h - the client's side of SMTP, without a socket; for this folder
- * only.
+ * dialogue.h - the client's side of SMTP and of LMTP (RFC 2033), without a
+ * socket; for this folder only.
  *
  *	GREETING -> EHLO (-> HELO) -> STARTTLS -> HANDSHAKE -> EHLO -> AUTH
  *	    -> READY -> ENVELOPE -> BODY -> END -> READY ... -> QUIT -> OVER
@@ -13,6 +13,11 @@
  * they are known. Until a reply of 2yz to the end of the message has come
  * nothing counts as taken over; once that end was sent nothing is tried at
  * another host.
+ *
+ * LMTP says LHLO in place of EHLO, and has one reply to the end of the
+ * message for each recipient that was taken, in their order: each settles
+ * its own alone. Who has no reply when the connection ends may have the
+ * message, as in SMTP; who has one keeps it.
  */
 #ifndef RELAY_DIALOGUE_H
 #define RELAY_DIALOGUE_H
@@ -29,6 +34,8 @@ enum dialogue_phase {
 
 struct dialogue_settings {
 	const char *hostname;		/* our own, for EHLO */
+	bool is_lmtp;
+	bool is_local;			/* a unix socket: nobody between */
 	bool wants_tls;			/* if it is offered */
 	bool requires_tls;		/* nothing without it */
 	const char *user, *password;	/* NULL: no AUTH */

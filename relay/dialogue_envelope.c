@@ -5,7 +5,8 @@
  * With PIPELINING all commands go at once (RFC 2920) and the replies are
  * matched to them in order; without, one at a time. A host that takes no
  * recipient but answers DATA with 354 gets an empty message, whose reply
- * means nothing (RFC 2920 3.1). A probe ends with RSET in place of DATA, so
+ * means nothing (RFC 2920 3.1); an LMTP server has nobody to reply for then,
+ * and the connection ends there. A probe ends with RSET in place of DATA, so
  * that no transaction is left open.
  */
 #include <errno.h>
@@ -85,8 +86,8 @@ fits_host(struct dialogue *d)
 		refuse_host(d, &v);
 		return false;
 	}
-	if (q->requires_tls && (!d->is_secured ||
-	    !has(d, FEATURE_REQUIRETLS))) {
+	if (q->requires_tls && !d->settings->is_local &&
+	    (!d->is_secured || !has(d, FEATURE_REQUIRETLS))) {
 		verdict_set(&v, 550, 7, 30, "the sender requires TLS all the "
 		    "way, and the next host does not offer REQUIRETLS");
 		refuse_host(d, &v);
@@ -109,14 +110,16 @@ fits_host(struct dialogue *d)
 /*
  * RFC 3461 5.2.2 d: who never wants a DSN has none from a host that does not
  * know of them, when it has nobody to send it to. A smart host goes by the
- * sender, so there it stays.
+ * sender, and an LMTP server writes him into Return-Path and sends none: so
+ * there he stays.
  */
 static bool
 is_sender_kept_back(const struct dialogue *d)
 {
 	const struct errand *q = d->errand;
 
-	if (has(d, FEATURE_DSN) || q->is_for_smart_host)
+	if (has(d, FEATURE_DSN) || q->is_for_smart_host ||
+	    d->settings->is_lmtp)
 		return false;
 	for (uint16_t i = 0; i < q->n_recipients; i++)
 		if (q->recipients[i].notify != NOTIFY_NEVER)
@@ -141,7 +144,7 @@ send_mail(struct dialogue *d)
 		(void)buf_puts(out, " BODY=8BITMIME");
 	if (q->is_utf8)
 		(void)buf_puts(out, " SMTPUTF8");
-	if (q->requires_tls)
+	if (q->requires_tls && has(d, FEATURE_REQUIRETLS))
 		(void)buf_puts(out, " REQUIRETLS");
 	if (has(d, FEATURE_DSN)) {
 		(void)buf_puts(out, rets[q->ret]);
@@ -266,6 +269,21 @@ fail_reading(struct dialogue *d)
 	dialogue_fail(d, RELAY_AT_DATA, &v);
 }
 
+/* LMTP: one reply for each that was taken, in their order (RFC 2033 4.2). */
+static void
+expect_end(struct dialogue *d)
+{
+	d->has_sent_end = true;
+	d->phase = DIALOGUE_END;
+	if (!d->settings->is_lmtp) {
+		expect(d, EXPECT_END, 0);
+		return;
+	}
+	for (uint16_t i = 0; i < d->errand->n_recipients; i++)
+		if (d->errand->recipients[i].state == ERRAND_TAKEN)
+			expect(d, EXPECT_END, i);
+}
+
 static bool
 pump_data(struct dialogue *d)
 {
@@ -273,11 +291,8 @@ pump_data(struct dialogue *d)
 		fail_reading(d);
 		return false;
 	}
-	if (d->encoder.is_over) {
-		d->has_sent_end = true;
-		expect(d, EXPECT_END, 0);
-		d->phase = DIALOGUE_END;
-	}
+	if (d->encoder.is_over)
+		expect_end(d);
 	return true;
 }
 
@@ -302,11 +317,10 @@ pump_chunk(struct dialogue *d)
 		fail_reading(d);
 		return false;
 	}
-	expect(d, d->encoder.is_over ? EXPECT_END : EXPECT_CHUNK, 0);
-	if (d->encoder.is_over) {
-		d->has_sent_end = true;
-		d->phase = DIALOGUE_END;
-	}
+	if (d->encoder.is_over)
+		expect_end(d);
+	else
+		expect(d, EXPECT_CHUNK, 0);
 	return true;
 }
 
@@ -322,13 +336,19 @@ dialogue_pump(struct dialogue *d)
 /* ---- replies ---- */
 
 static void
+final_verdict(const struct dialogue *d, struct verdict *v)
+{
+	response_verdict(&d->response, v);
+	if (v->code / 100 == 2)
+		v->code = 250;
+}
+
+static void
 settle_taken(struct dialogue *d, enum relay_stage stage)
 {
 	struct verdict v;
 
-	response_verdict(&d->response, &v);
-	if (v.code / 100 == 2)
-		v.code = 250;
+	final_verdict(d, &v);
 	errand_settle_all(d->errand, ERRAND_TAKEN, stage, &v);
 }
 
@@ -394,6 +414,16 @@ fail_refused(struct dialogue *d)
 	dialogue_fail(d, RELAY_AT_MAIL, &v);
 }
 
+/* RFC 2033 4.2 has DATA refused where no RCPT was accepted. */
+static void
+fail_for_nobody(struct dialogue *d)
+{
+	struct verdict v;
+
+	verdict_set(&v, 451, 5, 0, "it wants a message for nobody");
+	dialogue_fail(d, RELAY_AT_DATA, &v);
+}
+
 static void
 data_reply(struct dialogue *d)
 {
@@ -411,16 +441,34 @@ data_reply(struct dialogue *d)
 		d->phase = DIALOGUE_BODY;
 		return;
 	}
+	if (d->settings->is_lmtp) {
+		fail_for_nobody(d);
+		return;
+	}
 	(void)buf_puts(&d->out, ".\r\n");
 	expect(d, EXPECT_END, 0);
 	d->phase = DIALOGUE_END;
 }
 
+/* False: others wait for theirs. */
+static bool
+settle_own(struct dialogue *d, uint16_t i)
+{
+	struct verdict v;
+
+	final_verdict(d, &v);
+	errand_settle(d->errand, i, RELAY_AT_END, &v);
+	return d->n_expected == 0;
+}
+
 /* A reply to an end that nobody was taken for settles nobody. */
 static void
-end_reply(struct dialogue *d)
+end_reply(struct dialogue *d, uint16_t i)
 {
-	settle_taken(d, RELAY_AT_END);
+	if (!d->settings->is_lmtp)
+		settle_taken(d, RELAY_AT_END);
+	else if (!settle_own(d, i))
+		return;
 	d->has_sent_end = false;
 	d->needs_reset = d->response.code / 100 != 2;
 	envelope_over(d);
@@ -491,7 +539,7 @@ expected_reply(struct dialogue *d, struct dialogue_expected e)
 			early_reply(d);
 		return;
 	case EXPECT_END:
-		end_reply(d);
+		end_reply(d, e.recipient);
 		return;
 	}
 	if (d->phase != DIALOGUE_ENVELOPE)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include "log.h"
 #include "relay.h"
-#include "smart_host.h"
 #include "sts.h"
 
 #define DANE_WARN_US INT64_C(3600000000)
@@ -48,6 +47,7 @@ job_free(struct job *job)
 		sts_forget(r->sts, job);
 	sts_release(&job->sts);
 	connector_stop(&job->connector);
+	job_local_forget(job);
 	loop_timer_stop(r->c.loop, &job->deadline);
 	recipient_list_free(job->list);
 	free(job->errand.reverse_path);
@@ -216,12 +216,25 @@ address_at(struct job *job, unsigned i)
 	return &host_of(job, i)->addresses[target(job, i)->address];
 }
 
+/* "mx.example.net[192.0.2.1]", "/run/lmtp" */
+static void
+write_remote(struct job *job, const char *host,
+    const struct net_address *address)
+{
+	if (address->family == AF_UNIX)
+		snprintf(job->remote, sizeof job->remote, "%s", host);
+	else
+		snprintf(job->remote, sizeof job->remote, "%s[%s]", host,
+		    net_address_text(address).text);
+}
+
 /* IPv6 and IPv4 in turn, so that a connector has one of each. */
 static void
 add_host_targets(struct job *job, uint8_t h)
 {
 	const struct host *host = &job->hosts.list[h];
-	int families[2] = { AF_INET6, AF_INET };
+	bool is_local = host->addresses[0].family == AF_UNIX;
+	int families[2] = { is_local ? AF_UNIX : AF_INET6, AF_INET };
 	unsigned at[2] = { 0, 0 }, turn = 0, done = 0;
 
 	while (done < host->n_addresses &&
@@ -258,8 +271,8 @@ note_dane(struct job *job)
 	}
 }
 
-static void
-all_known(struct job *job)
+void
+job_hosts_known(struct job *job)
 {
 	if (--job->n_waits > 0)
 		return;
@@ -278,7 +291,7 @@ all_known(struct job *job)
 static void
 on_hosts(void *arg)
 {
-	all_known(arg);
+	job_hosts_known(arg);
 }
 
 static void
@@ -293,7 +306,14 @@ on_sts(void *arg, struct sts_policy *policy, bool is_known)
 		    job->destination);
 	sts_release(&job->sts);
 	job->sts = policy;
-	all_known(job);
+	job_hosts_known(job);
+}
+
+void
+job_fail(struct job *job, enum relay_stage stage, const struct verdict *why)
+{
+	note_failure(job, stage, why);
+	answer(job);
 }
 
 static void
@@ -303,26 +323,7 @@ no_such_destination(struct job *job)
 
 	verdict_set(&v, 550, 1, 2, "%s is no domain that mail can be sent "
 	    "to", job->destination);
-	note_failure(job, RELAY_AT_DNS, &v);
-	answer(job);
-}
-
-static void
-look_up_smart_host(struct job *job)
-{
-	char name[DNS_NAME_MAX + 1];
-
-	if (!smart_host_split(job->destination, name, &job->port)) {
-		no_such_destination(job);
-	} else if (hosts_of_address(&job->hosts, &job->relay->settings.hosts,
-	    name)) {
-		job->n_waits = 1;
-		all_known(job);
-	} else {
-		job->n_waits = 1;
-		hosts_find_one(&job->hosts, &job->relay->settings.hosts,
-		    job->relay->resolver, name, job->port, on_hosts, job);
-	}
+	job_fail(job, RELAY_AT_DNS, &v);
 }
 
 /* "[192.0.2.1]", "[ipv6:2001:db8::1]" (RFC 5321 4.1.3). */
@@ -343,7 +344,7 @@ look_up_literal(struct job *job)
 	}
 	hosts_finish(&job->hosts);
 	job->n_waits = 1;
-	all_known(job);
+	job_hosts_known(job);
 }
 
 static void
@@ -353,8 +354,8 @@ look_up(struct job *job)
 	char name[DNS_NAME_MAX + 1];
 	size_t size = strlen(job->destination);
 
-	if (job->errand.is_for_smart_host) {
-		look_up_smart_host(job);
+	if (next_hop_is_named(job->destination)) {
+		job_look_up_hop(job);
 	} else if (job->destination[0] == '[' &&
 	    job->destination[size - 1] == ']') {
 		look_up_literal(job);
@@ -385,8 +386,7 @@ job_begin(struct job *job, uint32_t limit_ms)
 		return;
 	}
 	job->connection = c;
-	snprintf(job->remote, sizeof job->remote, "%s[%s]", c->host,
-	    net_address_text(&c->address).text);
+	write_remote(job, c->host, &c->address);
 	job->has_reached_host = true;
 	connection_deliver(c, job);
 }
@@ -396,9 +396,7 @@ job_begin(struct job *job, uint32_t limit_ms)
 static void
 set_remote(struct job *job, unsigned i)
 {
-	snprintf(job->remote, sizeof job->remote, "%s[%s]",
-	    host_of(job, i)->name,
-	    net_address_text(address_at(job, i)).text);
+	write_remote(job, host_of(job, i)->name, address_at(job, i));
 }
 
 static void
@@ -407,7 +405,7 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 	*to = (struct connection_target){ .destination = job->destination,
 		.host = host_of(job, i)->name,
 		.address = address_at(job, i), .port = job->port,
-		.security = &job->security,
+		.security = &job->security, .is_lmtp = job->hop.where.is_lmtp,
 		.uses_auth = job->errand.is_for_smart_host &&
 		    job->relay->settings.smart_host_user != NULL };
 }
@@ -422,8 +420,8 @@ penalise(struct job *job, const struct net_address *address,
 		    loop_now_us(job->relay->c.loop));
 }
 
-static void
-on_connected(void *arg, int fd, unsigned which)
+void
+job_connected(void *arg, int fd, unsigned which)
 {
 	struct job *job = arg;
 	struct relay *r = job->relay;
@@ -458,7 +456,7 @@ connect_to(struct job *job, unsigned i)
 
 	*c = (struct connector){ .loop = r->c.loop, .n = 1,
 		.port = job->port, .source_v4 = r->settings.source_v4,
-		.source_v6 = r->settings.source_v6, .done = on_connected,
+		.source_v6 = r->settings.source_v6, .done = job_connected,
 		.arg = job };
 	c->addresses[0] = *address_at(job, i);
 	set_remote(job, i);
@@ -471,7 +469,10 @@ connect_to(struct job *job, unsigned i)
 	}
 	job->next_target = i + c->n;
 	job->is_connecting = true;
-	connector_start(c, r->settings.connect_ms);
+	if (c->addresses[0].family == AF_UNIX)
+		job_open_local(job);
+	else
+		connector_start(c, r->settings.connect_ms);
 }
 
 /* It was bad a while ago: not now. */

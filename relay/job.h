@@ -8,8 +8,8 @@
  *	       ^  next target: refused for now, lost before the end  |
  *	       +------------------------------------------------------+
  *
- * When no target is left, who is OPEN gets the last host's words: temporary
- * ones, if any host had them.
+ * No target is left: who is OPEN gets the last host's words, temporary ones
+ * if any host had them.
  */
 #ifndef RELAY_JOB_H
 #define RELAY_JOB_H
@@ -17,7 +17,7 @@
 #include "connection.h"
 #include "connector.h"
 #include "errand.h"
-#include "hosts.h"
+#include "job_hop.h"
 
 #define JOB_TARGETS_MAX 12		/* addresses that are tried */
 #define JOB_DESTINATION_MAX 320
@@ -59,6 +59,7 @@ struct job {
 	struct loop_timer deadline;
 	char destination[JOB_DESTINATION_MAX];
 	bool is_asked_for;
+	struct job_hop hop;		/* where the configuration names it */
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */
@@ -96,10 +97,9 @@ void job_begin(struct job *job, uint32_t limit_ms);
 /* Nobody waits for it: connections are closed where they are. */
 void job_abandon(struct job *job);
 void recipient_list_free(struct recipient_list *list);
-
 /* ---- for connections ---- */
 struct errand *job_errand(struct job *job);
-/* Tell what is settled; c is the connection under way, or NULL. */
+/* Tell what is settled; c: the connection under way, or NULL. */
 void job_report(struct job *job, const struct connection *c);
 void job_host_is_good(struct job *job);
 /* The delivery has ended; why has code 0, or what OPEN ones are told. */

@@ -125,7 +125,7 @@ secure_required(struct job *job, struct host *host, struct security *s,
 {
 	if (is_proved(s))
 		return true;
-	if (job->hosts.is_secure || job->errand.is_for_smart_host) {
+	if (job->hosts.is_secure || next_hop_is_named(job->destination)) {
 		want_names(host, s);
 		return true;
 	}
@@ -135,11 +135,28 @@ secure_required(struct job *job, struct host *host, struct security *s,
 	return false;
 }
 
+/* What the domain says of its next hop, else what relay's section says. */
+static enum config_relay_tls
+mode_of(const struct job *job)
+{
+	static const enum config_relay_tls modes[] = {
+		[HOP_TLS_OFF] = RELAY_TLS_OFF,
+		[HOP_TLS_OPPORTUNISTIC] = RELAY_TLS_OPPORTUNISTIC,
+		[HOP_TLS_REQUIRED] = RELAY_TLS_REQUIRED,
+	};
+
+	if (job->hop.where.is_unix)
+		return RELAY_TLS_OFF;
+	return job->hop.fronted == NULL ||
+	    job->hop.fronted->next_hop_tls == HOP_TLS_AS_RELAY ?
+	    job->relay->settings.tls : modes[job->hop.fronted->next_hop_tls];
+}
+
 bool
 job_secure(struct job *job, struct host *host, struct security *s,
     struct verdict *why)
 {
-	enum config_relay_tls mode = job->relay->settings.tls;
+	enum config_relay_tls mode = mode_of(job);
 	struct net_address literal;
 	bool is_ok = true;
 
@@ -162,7 +179,7 @@ job_secure(struct job *job, struct host *host, struct security *s,
 	if (is_ok && job->errand.is_for_smart_host &&
 	    job->relay->settings.smart_host_user != NULL && !is_proved(s))
 		want_names(host, s);
-	if (is_ok && job->errand.requires_tls) {
+	if (is_ok && job->errand.requires_tls && !job->hop.where.is_unix) {
 		s->wants_tls = s->requires_tls = true;
 		is_ok = secure_required(job, host, s, why);
 	}

@@ -31,7 +31,7 @@ net_address_equals(const struct net_address *a, const struct net_address *b)
 {
 	if (a->family != b->family)
 		return false;
-	return a->family == AF_INET ?
+	return a->family != AF_INET6 ?
 	    a->as.v4.s_addr == b->as.v4.s_addr :
 	    memcmp(&a->as.v6, &b->as.v6, sizeof a->as.v6) == 0;
 }

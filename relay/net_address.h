@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * net_address.h - an IPv4 or IPv6 address without a port, for this folder
- * only. Pure.
+ * only. Pure. One of family AF_UNIX holds a number in as.v4 (job_hop.c), and
+ * has no text.
  */
 #ifndef RELAY_NET_ADDRESS_H
 #define RELAY_NET_ADDRESS_H

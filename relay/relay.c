@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * relay.c - the compartment that speaks SMTP to other hosts.
+ * relay.c - the compartment that speaks SMTP and LMTP to other hosts.
  *
  * It does: carry queue's messages to the next hop, and report what it said;
  * ask there, for somebody who waits, whether a recipient would be taken.
- * It holds: outgoing TCP connections, and the message under way.
- * It can never: open a file, listen, reach a unix socket, start a program,
- * become another user. A relay that is taken over can read and change mail
- * that leaves, as any hop on the way can, and nothing that stays here.
+ * It holds: outgoing TCP connections, those to unix sockets of LMTP servers
+ * that the supervisor opens for it, and the message under way.
+ * It can never: open a file, listen, reach any other unix socket, start a
+ * program, become another user. A relay that is taken over can read and
+ * change mail that leaves, as any hop on the way can, and nothing that stays
+ * here.
  */
 #include <limits.h>
 #include <stdio.h>

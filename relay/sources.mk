@@ -11,8 +11,10 @@ RELAY_SRCS = \
 	relay/hosts.c \
 	relay/hosts_ask.c \
 	relay/job.c \
+	relay/job_hop.c \
 	relay/job_security.c \
 	relay/net_address.c \
+	relay/next_hop.c \
 	relay/own.c \
 	relay/peers.c \
 	relay/penalties.c \
@@ -23,7 +25,6 @@ RELAY_SRCS = \
 	relay/response.c \
 	relay/settings.c \
 	relay/seven_bit.c \
-	relay/smart_host.c \
 	relay/status.c \
 	relay/sts.c \
 	relay/sts_entries.c \

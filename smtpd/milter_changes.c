@@ -206,7 +206,7 @@ added_routed(struct session *s, struct answer *a)
 	note_asked("data", slice_of(s->tx->rcpt.text), a->took_us);
 	if (!a->is_known)
 		return added_cannot(s, "directory does not answer");
-	if (route->is_elsewhere && session_is_own(s))
+	if (submit_is_remote(s, route))
 		return added_remote(s);
 	if (route->kind == ROUTE_REFUSE)
 		return added_cannot(s, route->verdict.text);

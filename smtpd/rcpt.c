@@ -350,12 +350,12 @@ rcpt_routed(struct session *s, struct answer *a)
 	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
 	if (!a->is_known)
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	if (submit_is_remote(s, route))
+		return submit_rcpt(s);
 	if (route->alarm.size > 0)
 		log_warning("alarm", LOG_S("session", s->id),
 		    LOG_S("recipient", tx->rcpt.text),
 		    LOG_SL("text", route->alarm), LOG_END);
-	if (route->is_elsewhere && session_is_own(s))
-		return submit_rcpt(s);
 	if (route->kind == ROUTE_REFUSE)
 		return rcpt_unknown(s, route);
 	if (route->kind == ROUTE_LIST && !session_is_own(s))

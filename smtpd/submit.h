@@ -44,7 +44,11 @@ enum step submit_mail(struct session *s, const struct address *sender,
 enum step submit_ask_may(struct session *s, struct slice address,
     session_then_fn *then, session_answered_fn *answered);
 
-/* tx->rcpt is in no domain of ours: does its domain take mail? */
+/* Of our own user's: tx->rcpt has no mailbox here, and mail for it is
+ * queued: in no domain of ours, or in one that has a next hop. */
+bool submit_is_remote(const struct session *s,
+    const struct route_answer *route);
+/* tx->rcpt is remote: does its domain take mail? */
 enum step submit_rcpt(struct session *s);
 /* With probe: ask the next hop; refuses, or goes on in then. */
 enum step submit_ask_hop(struct session *s, session_then_fn *then);

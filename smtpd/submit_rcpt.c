@@ -135,11 +135,26 @@ aaaa_answered(struct session *s, struct answer *a)
 	return remote_refuse(s, REPLY_NO_DOMAIN);
 }
 
+static bool
+has_next_hop(const struct session *s)
+{
+	const struct config_domain *domain = config_find_domain(
+	    s->settings->config, slice_of(s->tx->rcpt.domain));
+
+	return domain != NULL && domain->next_hop != NULL;
+}
+
+bool
+submit_is_remote(const struct session *s, const struct route_answer *route)
+{
+	return session_is_own(s) && (route->is_elsewhere || has_next_hop(s));
+}
+
 /* With a smart host all DNS of the world may be its business alone. */
 static bool
 is_asked_about(const struct session *s)
 {
-	return !s->tx->rcpt.is_literal &&
+	return !s->tx->rcpt.is_literal && !has_next_hop(s) &&
 	    s->settings->config->relay.smart_host == NULL;
 }
 

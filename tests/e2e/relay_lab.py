@@ -203,8 +203,10 @@ class Lab:
     instead of a table and a dictionary; kept: of policies."""
 
     def __init__(self, table=None, port=None, config="", secure=(),
-                 resolver=None, hostname=None, store=None, kept=None):
-        text = 'relay {\n    port = %d\n%s\n}\n' % (port or 25, config)
+                 resolver=None, hostname=None, store=None, kept=None,
+                 more=""):
+        text = 'relay {\n    port = %d\n%s\n}\n%s' % (port or 25, config,
+                                                     more)
         self.relay = Compartment("relay", text)
         if hostname:
             self.relay.text = self.relay.text.replace(
@@ -376,23 +378,28 @@ class Sink:
     """An SMTP server. replies: {stage: text, or a function(session, arg) ->
     text, None to close, or "" to say nothing}; stages are greeting, ehlo,
     helo, starttls, auth, mail, rcpt, data, bdat, dot, rset, quit. A text
-    without code stands for what is usual. tls: (certificate, key) files."""
+    without code stands for what is usual. tls: (certificate, key) files.
+    lmtp: it speaks that instead, and dot is asked for each recipient.
+    path: at that unix socket."""
 
     def __init__(self, replies=None, features=FEATURES, address="127.0.0.1",
-                 port=0, tls=None, name="sink.example"):
+                 port=0, tls=None, name="sink.example", lmtp=False,
+                 path=None):
         self.replies = replies or {}
+        self.lmtp = lmtp
         self.features = list(features) + (["STARTTLS"] if tls else [])
         self.name = name
         self.context = None
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*tls)
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family = socket.AF_UNIX if path else socket.AF_INET6 \
+            if ":" in address else socket.AF_INET
         self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((address, port))
+        self.listener.bind(path or (address, port))
         self.listener.listen(200)
-        self.port = self.listener.getsockname()[1]
+        self.port = 0 if path else self.listener.getsockname()[1]
         self.messages = []  # that were taken
         self.ended = []  # of which the end has come
         self.sessions = []
@@ -522,6 +529,18 @@ class Session:
 
     def on_ehlo(self, arg):
         """EHLO."""
+        if self.sink.lmtp:
+            return self.reply("helo", arg, "500 5.5.1 this is LMTP")
+        return self.hello(arg)
+
+    def on_lhlo(self, arg):
+        """LHLO."""
+        if not self.sink.lmtp:
+            return self.reply("helo", arg, "500 5.5.1 what?")
+        return self.hello(arg)
+
+    def hello(self, arg):
+        """The features."""
         lines = [self.sink.name] + [f for f in self.sink.features
                                     if f != "STARTTLS" or not self.is_tls]
         return self.reply("ehlo", arg, "\r\n".join(
@@ -560,8 +579,24 @@ class Session:
             self.recipients.append(arg)
         return True
 
+    def taken_each(self, text):
+        """LMTP: one reply for each recipient (RFC 2033 4.2)."""
+        for recipient in self.recipients:
+            if not self.reply("dot", recipient, "250 2.0.0 delivered"):
+                return False
+            if not self.said.startswith("2"):
+                continue
+            with self.sink.lock:
+                self.sink.messages.append(
+                    Message(self.sender, [recipient], text))
+        return True
+
     def taken(self, text):
         """The end of a message has come."""
+        if self.sink.lmtp:
+            self.sink.ended.append(Message(self.sender, self.recipients,
+                                           text))
+            return self.taken_each(text)
         message = Message(self.sender, self.recipients, text)
         with self.sink.lock:
             self.sink.ended.append(message)

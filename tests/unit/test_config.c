@@ -93,7 +93,7 @@ static void
 test_probe(void **state)
 {
 	char text[sizeof sample + 80];
-	struct config *c = parse_good(sample, 2);
+	struct config *c = parse_good(sample, 1);
 
 	(void)state;
 	assert_false(c->submission.probes);
@@ -101,7 +101,7 @@ test_probe(void **state)
 	config_free(&c);
 	snprintf(text, sizeof text, "%ssubmission { probe = true  "
 	    "probe_timeout = 1m }\n", sample);
-	c = parse_good(text, 2);
+	c = parse_good(text, 1);
 	assert_true(c->submission.probes);
 	assert_int_equal(c->submission.probe_timeout_s, 60);
 	config_free(&c);
@@ -110,7 +110,7 @@ test_probe(void **state)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 2);
+	struct config *c = parse_good(sample, 1);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -165,7 +165,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 2);
+	struct config *c = parse_good(sample, 1);
 	const struct config_domain *d = c->domains;
 
 	(void)state;
@@ -185,6 +185,13 @@ test_sample_domains(void **state)
 	assert_true(d[1].quota_bytes == (uint64_t)2 << 30);
 	assert_false(d[2].users_are_passwd);
 	assert_string_equal(d[2].next_hop, "lmtp:unix:/run/dovecot/lmtp");
+	assert_int_equal(d[2].next_hop_tls, HOP_TLS_AS_RELAY);
+	assert_ptr_equal(config_find_hop(c, d[2].next_hop), &d[2]);
+	assert_null(config_find_hop(c, "smtp:x:25"));
+	assert_string_equal(config_hop_path(d[2].next_hop),
+	    "/run/dovecot/lmtp");
+	assert_null(config_hop_path("lmtp:x:24"));
+	assert_null(config_hop_path(NULL));
 	assert_ptr_equal(config_find_domain(c, SLICE("example.net")), &d[0]);
 	assert_ptr_equal(config_find_domain(c, SLICE("example.com")), &d[1]);
 	assert_null(config_find_domain(c, SLICE("example.edu")));

@@ -251,8 +251,20 @@ static const struct {
 	    "mailbox \"/m/%d/%%u\" has no %u: all users share it", 3, true },
 	{ "domain \"b\" { users = \"passwd\"\nnext_hop = \"smtp:x:25\" }\n",
 	    "a domain has either users or a next_hop", 3, false },
-	{ "domain \"b\" {\n next_hop = \"smtp:[10.0.0.2]:25\" }\n",
-	    "next_hop is not built yet and has no effect", 3, true },
+	{ "domain \"b\" {\n next_hop = \"lmtp:x:25\" }\n",
+	    "next_hop \"lmtp:x:25\": port 25 is not for lmtp: (RFC 2033 5)",
+	    3, false },
+	{ "domain \"b\" {\n next_hop = \"smtp:unix:/x\" }\n",
+	    "next_hop \"smtp:unix:/x\": a unix socket is for lmtp:",
+	    3, false },
+	{ "domain \"b\" { users = \"passwd\"\ntls = required }\n",
+	    "tls is for a next_hop, and this domain has none", 3, false },
+	{ "domain \"b\" { next_hop = \"lmtp:unix:/x\"\ntls = required }\n",
+	    "a unix socket has no TLS", 3, false },
+	{ "domain \"b\" { next_hop = \"smtp:x:25\"\ntls = required }\n"
+	    "domain \"c\" { next_hop = \"smtp:x:25\"\ntls = off }\n",
+	    "next_hop \"smtp:x:25\" has another tls in the domain of "
+	    "line 2", 5, false },
 	{ "domain \"b\" {\n next_hop = \"http://x\" }\n",
 	    "next_hop \"http://x\": next hop begins with neither smtp: nor "
 	    "lmtp:", 3, false },
