@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "ask.h"
 #include "boxes.h"
 #include "failure.h"
 #include "fault.h"
@@ -20,7 +21,7 @@
 
 #define BUCKETS 4096
 #define BOXES_KEPT 16384	/* that nobody refers to */
-#define BELIEVED_US 5000000
+#define BELIEVED_US (PROBE_BELIEVED_MS * 1000ll)
 #define BELIEVED_FULL_US 1000000
 #define SWEEP_EVERY_US (86400ll * 1000000)
 #define SWEEP_FIRST_MS (FAULT_ENV("POSTERN_SWEEP_NOW") ? 100 : 60000)
@@ -304,6 +305,16 @@ box_probe(struct box *box, uint64_t size_bytes, struct box_waiter *waiter)
 	    size_bytes + box->reserved;
 	job_init(box, &box->job, encode_probe, probe_done);
 	pools_submit(box->boxes->pools, &box->job);
+}
+
+uint32_t
+box_believed_ms(const struct box *box)
+{
+	int64_t left_us = box->known_us + BELIEVED_US -
+	    loop_now_us(box->boxes->loop);
+
+	return box->is_known && box->error == 0 && box->quota_bytes == 0 &&
+	    left_us > 0 ? (uint32_t)(left_us / 1000) : 0;
 }
 
 void

@@ -43,6 +43,9 @@ struct box_waiter {		/* owner's memory, until fn was called */
  */
 void box_probe(struct box *box, uint64_t size_bytes,
     struct box_waiter *waiter);
+/* For how long it will be found deliverable without asking anybody; 0 for
+ * one with a quota. */
+uint32_t box_believed_ms(const struct box *box);
 /* A delivery failed: believe nothing, ask again next time. */
 void box_forget(struct box *box);
 

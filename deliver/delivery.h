@@ -63,7 +63,7 @@ struct recipient {
 	uint16_t index;
 	bool is_chosen;		/* PREPARE has named it */
 	bool is_dropped;	/* freed when its probes are back */
-	uint32_t question;	/* PROBE_ASK to answer */
+	uint32_t question;	/* PROBE_ASK to answer; 0: none */
 	uint64_t size_bytes;	/* SIZE= */
 	struct buf sealed;	/* what route points into */
 	struct route route;
@@ -80,6 +80,7 @@ struct delivery {
 	char session[ASK_SESSION_MAX];
 	struct recipient **recipients;	/* by index, NULL where none is */
 	uint32_t n_slots;
+	int error;		/* of one that was told, not asked */
 	uint32_t n_recipients, n_leaves;
 	uint32_t n_out;		/* jobs and probes that refer to it */
 	/* PREPARE */
@@ -111,7 +112,6 @@ void delivery_recipient_free(struct recipient *r);
 void delivery_orphan(struct delivery *tx);
 /* Frees an orphan that nothing refers to. */
 void delivery_settle(struct delivery *tx);
-
 /* The copy after this one; NULL: the first, or there is no other. */
 struct copy *delivery_next_copy(const struct delivery *tx,
     const struct copy *after);

@@ -18,8 +18,11 @@ on_probe(struct channel *ch, struct ipc_message *m, void *arg)
 	struct probe_ask ask;
 
 	(void)ch;
-	return m->id != 0 && get_probe_ask(&m->body, &ask) &&
-	    deliver_probe_begin(arg, &ask, &m->fd, m->id);
+	if (!get_probe_ask(&m->body, &ask))
+		return false;
+	if (m->id == 0)
+		return m->fd < 0 && deliver_freeze(arg, &ask);
+	return deliver_probe_begin(arg, &ask, &m->fd, m->id);
 }
 
 /* PREPARE and DELIVER have the same fields. */

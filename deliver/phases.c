@@ -267,12 +267,42 @@ message_submit(struct delivery *tx, const struct prepare_ask *ask,
 	    wants_nothing : wants_prepare);
 }
 
+/*
+ * A recipient that was told could not be frozen, or for want of memory the
+ * whole transaction is unknown: nothing is written. Then true.
+ */
+static bool
+is_refused(struct peer *peer, const struct prepare_ask *ask, int fd,
+    uint32_t question, uint16_t type)
+{
+	const struct delivery *tx = delivery_find(peer, ask->transaction);
+	int error = tx == NULL ? -ENOMEM : tx->error;
+	struct outcome outcome = { .n_failures = 0 };
+	struct ipc_writer w;
+
+	if (!error)
+		return false;
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; i < ask->n_recipients; i++)
+		outcome_add(&outcome, ask->recipients[i], error);
+	for (size_t i = 0; i < outcome.n_failures; i++)
+		outcome.failures[i].is_own = false;
+	ipc_writer_init(&w);
+	put_outcome(&w, &outcome);
+	channel_answer(peer->channel, question, type, &w, -1);
+	return true;
+}
+
 bool
 phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question)
 {
-	struct delivery *tx = message_begin(peer, ask, fd);
+	struct delivery *tx;
 
+	if (is_refused(peer, ask, fd, question, PREPARE_ANSWER))
+		return true;
+	tx = message_begin(peer, ask, fd);
 	if (tx == NULL)
 		return false;
 	FAULT_STEP("deliver.before-prepare");
@@ -319,6 +349,8 @@ phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
 {
 	struct delivery *tx;
 
+	if (is_refused(peer, ask, fd, question, COMMIT_ANSWER))
+		return true;
 	if (!is_one_job(peer, ask)) {
 		if (fd >= 0)
 			close(fd);

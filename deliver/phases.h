@@ -14,6 +14,8 @@
 /* false: the peer broke the rules. fd is taken when *fd becomes -1. */
 bool deliver_probe_begin(struct peer *peer, const struct probe_ask *ask,
     int *fd, uint32_t question);
+/* The same for one that is told: frozen, and not probed. */
+bool deliver_freeze(struct peer *peer, const struct probe_ask *ask);
 /* This uid and gid may have mailboxes here. */
 bool deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid);
 

@@ -20,29 +20,22 @@
 /* ---- the answer ---- */
 
 static void
-answer(struct peer *peer, uint32_t question, const struct verdict *verdict)
+answer(struct peer *peer, uint32_t question, const struct probe_answer *a)
 {
 	struct ipc_writer w;
 
 	ipc_writer_init(&w);
-	put_verdict(&w, verdict);
+	put_probe_answer(&w, a);
 	channel_answer(peer->channel, question, PROBE_ANSWER, &w, -1);
 }
 
 static void
 answer_error(struct peer *peer, uint32_t question, int error)
 {
-	struct verdict verdict = { 0 };
+	struct probe_answer a = { 0 };
 
-	if (error == -ENOBUFS)
-		verdict_set(&verdict, 452, 5, 3,
-		    "too many recipients in one transaction");
-	else if (error == ROUTE_EXPIRED)
-		verdict_set(&verdict, 451, 4, 7,
-		    "this transaction took too long; try again");
-	else if (error != 0)
-		(void)delivery_failure_verdict(&verdict, error, true);
-	answer(peer, question, &verdict);
+	(void)delivery_failure_verdict(&a.verdict, error, true);
+	answer(peer, question, &a);
 }
 
 /* ---- the route ---- */
@@ -143,6 +136,20 @@ first_error(const struct recipient *r)
 	return 0;
 }
 
+static void
+answer_found(struct peer *peer, const struct recipient *r)
+{
+	struct probe_answer a = { .believed_ms = PROBE_BELIEVED_MS };
+	uint32_t ms;
+
+	for (size_t i = 0; i < r->route.n_leaves; i++) {
+		ms = box_believed_ms(r->copies[i].box);
+		if (ms < a.believed_ms)
+			a.believed_ms = ms;
+	}
+	answer(peer, r->question, &a);
+}
+
 /* All that was asked about this recipient is known. */
 static void
 finish(struct recipient *r)
@@ -152,8 +159,10 @@ finish(struct recipient *r)
 	int error = first_error(r);
 
 	FAULT_STEP("deliver.after-probe");
-	if (peer != NULL)
+	if (peer != NULL && error)
 		answer_error(peer, r->question, error);
+	else if (peer != NULL)
+		answer_found(peer, r);
 	if (error || r->is_dropped)
 		delivery_recipient_free(r);
 	if (tx->n_out > 0)
@@ -265,4 +274,37 @@ deliver_probe_begin(struct peer *peer, const struct probe_ask *ask,
 	r->question = question;
 	probe_copies(r);
 	return true;
+}
+
+/* ---- told ---- */
+
+static bool
+has_quota(const struct recipient *r)
+{
+	for (size_t i = 0; i < r->route.n_leaves; i++)
+		if (r->route.leaves[i].quota_bytes > 0)
+			return true;
+	return false;
+}
+
+/* Nobody waits for an answer: what is wrong is told by PREPARE's. */
+bool
+deliver_freeze(struct peer *peer, const struct probe_ask *ask)
+{
+	struct recipient *r;
+	struct delivery *tx;
+	int fd = -1, error;
+	bool is_bad;
+
+	tx = find_or_new(peer, ask, &is_bad);
+	if (tx == NULL || is_bad)
+		return !is_bad;		/* PREPARE finds none: phases.c */
+	error = recipient_new(&r, tx, ask, &fd);
+	if (!error && has_quota(r))
+		return false;
+	if (!error)
+		return true;
+	delivery_recipient_free(r);
+	tx->error = error;
+	return error != -EBADMSG;
 }

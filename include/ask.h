@@ -103,8 +103,9 @@ enum ask_type {
 	MAY_ASK,		/* struct may_ask -> MAY_ANSWER */
 	MAY_ANSWER,		/* u8 enum may_answer */
 	/* smtpd -> deliver */
-	PROBE_ASK = 96,		/* struct probe_ask; descriptor if large */
-	PROBE_ANSWER,		/* struct verdict, code 0: deliverable */
+	PROBE_ASK = 96,		/* struct probe_ask; descriptor if large. Told
+				 * instead of asked: frozen, not probed */
+	PROBE_ANSWER,		/* struct probe_answer */
 	PREPARE_ASK,		/* struct prepare_ask; descriptor: message */
 	PREPARE_ANSWER,		/* struct outcome */
 	COMMIT_ASK,		/* u64 transaction */
@@ -285,6 +286,10 @@ struct route_answer {
  * Freeze one recipient's route in deliver under the transaction, have each
  * of its mailboxes probed by its uid's worker and reserve size_bytes of
  * quota. The answer is the first problem found, or code 0.
+ *
+ * Told and not asked it is only frozen: for routes without a quota whose
+ * mailboxes' last answer is still believed. What is wrong with the route is
+ * then said by the outcome of PREPARE or DELIVER.
  */
 struct probe_ask {
 	uint64_t transaction;		/* unique in this channel */
@@ -293,6 +298,13 @@ struct probe_ask {
 	struct slice session;
 	struct slice sealed;		/* or a descriptor of sealed_size */
 	uint32_t sealed_size;
+};
+
+#define PROBE_BELIEVED_MS 5000		/* the longest */
+struct probe_answer {
+	struct verdict verdict;		/* code 0: deliverable */
+	uint32_t believed_ms;		/* nobody need ask about its mailboxes
+					 * for so long; 0 if one has a quota */
 };
 
 /*
@@ -513,6 +525,8 @@ void put_route_answer(struct ipc_writer *w, const struct route_answer *a);
 bool get_route_answer(struct ipc_reader *r, struct route_answer *a);
 void put_probe_ask(struct ipc_writer *w, const struct probe_ask *q);
 bool get_probe_ask(struct ipc_reader *r, struct probe_ask *q);
+void put_probe_answer(struct ipc_writer *w, const struct probe_answer *a);
+bool get_probe_answer(struct ipc_reader *r, struct probe_answer *a);
 void put_prepare_ask(struct ipc_writer *w, const struct prepare_ask *q);
 bool get_prepare_ask(struct ipc_reader *r, struct prepare_ask *q);
 void put_outcome(struct ipc_writer *w, const struct outcome *o);

@@ -34,6 +34,24 @@ get_probe_ask(struct ipc_reader *r, struct probe_ask *q)
 	return ipc_reader_is_done(r);
 }
 
+void
+put_probe_answer(struct ipc_writer *w, const struct probe_answer *a)
+{
+	put_verdict(w, &a->verdict);
+	ipc_put_u32(w, a->believed_ms);
+}
+
+bool
+get_probe_answer(struct ipc_reader *r, struct probe_answer *a)
+{
+	if (!get_verdict(r, &a->verdict))
+		return false;
+	a->believed_ms = ipc_get_u32(r);
+	if (a->believed_ms > (a->verdict.code == 0 ? PROBE_BELIEVED_MS : 0))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
 size_t
 deliver_leaf_size(const struct route_leaf *leaf)
 {

@@ -295,14 +295,14 @@ static void
 on_probed(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct report *report = arg;
-	struct verdict v;
+	struct probe_answer a;
 
 	(void)ch;
 	if (!is_answer(report, m, PROBE_ANSWER) ||
-	    !get_verdict(&m->body, &v) || !ipc_reader_is_done(&m->body))
+	    !get_probe_answer(&m->body, &a))
 		report_later(report, "deliver did not answer");
-	else if (v.code != 0)
-		report_refused(report, &v);
+	else if (a.verdict.code != 0)
+		report_refused(report, &a.verdict);
 	else
 		ask_prepare(report);
 }

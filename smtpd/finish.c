@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "believed.h"
 #include "checks.h"
 #include "clock.h"
 #include "commands.h"
@@ -197,6 +198,7 @@ finish_failed(struct session *s, const struct outcome *outcome,
 {
 	uint16_t i;
 
+	believed_forget(s->settings->believed);
 	for (i = 0; i < outcome->n_failures; i++)
 		failure_remember(s, &outcome->failures[i]);
 	refusal_set(s, &outcome->failures[0]);

@@ -227,7 +227,8 @@ added_probed(struct session *s, struct answer *a)
 	note_asked("data", slice_of(s->tx->rcpt.text), a->took_us);
 	if (!a->is_known)
 		return added_cannot(s, "deliver does not answer");
-	if (a->as.verdict.code != 0)
-		return added_cannot(s, a->as.verdict.text);
+	if (a->as.probe.verdict.code != 0)
+		return added_cannot(s, a->as.probe.verdict.text);
+	rcpt_note_probe(s, a);
 	return added_accept(s, ROUTE_MAILBOX);
 }

@@ -553,12 +553,13 @@ peers_forget(struct peers *peers, uint32_t id)
 	want_next_judge(peers);
 }
 
-/* Without these store asks deliver, or keeps the record. END, which leaves at
- * once, takes along what waits. */
+/* Without these store asks deliver, or keeps the record; END, which leaves at
+ * once, takes along what waits. PREPARE takes FREEZE along. */
 static bool
 may_wait(enum question_kind kind)
 {
-	return kind == QUESTION_DONE || kind == QUESTION_CONFIRM;
+	return kind == QUESTION_DONE || kind == QUESTION_CONFIRM ||
+	    kind == QUESTION_FREEZE;
 }
 
 /*

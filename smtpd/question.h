@@ -90,6 +90,7 @@ struct answer {
 	union {
 		struct route_answer route;
 		struct verdict verdict;
+		struct probe_answer probe;
 		struct outcome outcome;
 		struct record_states states;
 		struct judge_answer judge;

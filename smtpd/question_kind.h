@@ -9,7 +9,7 @@
 enum question_kind {
 	/* asked */
 	QUESTION_ROUTE,		/* directory -> answer.as.route */
-	QUESTION_PROBE,		/* deliver -> answer.as.verdict */
+	QUESTION_PROBE,		/* deliver -> answer.as.probe */
 	QUESTION_FAILURE,	/* store -> answer.as.verdict */
 	QUESTION_PREPARE,	/* deliver -> answer.as.outcome */
 	QUESTION_RECORDS,	/* store -> answer.as.states */
@@ -38,6 +38,7 @@ enum question_kind {
 	QUESTION_TAG_CHECK,	/* vault -> answer.as.tag */
 	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
 	/* told */
+	QUESTION_FREEZE,	/* deliver: as PROBE, and it would say yes */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
 	QUESTION_DONE,		/* store: these are in new/ */
 	QUESTION_SETTLE,	/* store: find out what became of it */

@@ -60,6 +60,7 @@ question_put(struct ipc_writer *w, const struct question *q)
 		put_route_ask(w, q->as.route);
 		break;
 	case QUESTION_PROBE:
+	case QUESTION_FREEZE:
 		put_probe_ask(w, q->as.probe);
 		break;
 	case QUESTION_FAILURE:
@@ -137,6 +138,12 @@ static bool
 get_code(struct ipc_reader *r, struct answer *a)
 {
 	return get_verdict(r, &a->as.verdict) && ipc_reader_is_done(r);
+}
+
+static bool
+get_probe(struct ipc_reader *r, struct answer *a)
+{
+	return get_probe_answer(r, &a->as.probe);
 }
 
 static bool
@@ -247,7 +254,9 @@ get_nothing(struct ipc_reader *r, struct answer *a)
 const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_ROUTE] = { ROLE_DIRECTORY, ROUTE_ASK, ROUTE_ANSWER,
 	    get_route },
-	[QUESTION_PROBE] = { ROLE_DELIVER, PROBE_ASK, PROBE_ANSWER, get_code },
+	[QUESTION_PROBE] = { ROLE_DELIVER, PROBE_ASK, PROBE_ANSWER,
+	    get_probe },
+	[QUESTION_FREEZE] = { ROLE_DELIVER, PROBE_ASK, 0, NULL },
 	[QUESTION_PREPARE] = { ROLE_DELIVER, PREPARE_ASK, PREPARE_ANSWER,
 	    get_result },
 	[QUESTION_COMMIT] = { ROLE_DELIVER, COMMIT_ASK, COMMIT_ANSWER,
@@ -306,6 +315,7 @@ question_transaction(const struct question *q)
 {
 	switch (q->kind) {
 	case QUESTION_PROBE:
+	case QUESTION_FREEZE:
 		return q->as.probe->transaction;
 	case QUESTION_PREPARE:
 	case QUESTION_DELIVER:

@@ -5,7 +5,7 @@
  *	cmd_rcpt -> [tag: is it one of ours? (rcpt_bounce.c)]
  *	-> [FAILURE: has it failed by itself lately?] -> ROUTE: who is
  *	that? -> [checks] -> PROBE: can its mailboxes take it, now frozen?
- *	-> 250
+ *	(only told while the last answer holds: believed.h) -> 250
  *
  * Whatever cannot be told is a 451, never a 550 (RFC 5321 4.2.1 leaves the
  * client a way to try again).
@@ -15,7 +15,9 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+#include "believed.h"
 #include "checks.h"
+#include "clock.h"
 #include "commands.h"
 #include "filter_steps.h"
 #include "fault.h"
@@ -280,9 +282,18 @@ rcpt_keep_route(struct transaction *tx, struct answer *a)
 	return is_whole;
 }
 
+/* Deliver has just said so of the same mailbox. */
+static bool
+is_believed(const struct session *s)
+{
+	return s->tx->rcpt_fd < 0 && believed_has(s->settings->believed,
+	    s->tx->rcpt_sealed, clock_monotonic_us());
+}
+
 enum step
 rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 {
+	struct answer yes = { .is_known = true, .fd = -1 };
 	struct transaction *tx = s->tx;
 	struct probe_ask ask = {
 		.transaction = tx->number,
@@ -299,7 +310,18 @@ rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 		ask.sealed = (struct slice){ NULL, 0 };
 	}
 	tx->is_probed = true;
-	return session_ask(s, &q, answered);
+	if (!is_believed(s))
+		return session_ask(s, &q, answered);
+	q.kind = QUESTION_FREEZE;
+	session_tell(s, &q);
+	return answered(s, &yes);
+}
+
+void
+rcpt_note_probe(struct session *s, const struct answer *a)
+{
+	believed_note(s->settings->believed, s->tx->rcpt_sealed,
+	    clock_monotonic_us(), a->as.probe.believed_ms);
 }
 
 static enum step
@@ -428,14 +450,16 @@ rcpt_probed(struct session *s, struct answer *a)
 
 	FAULT_STEP("smtpd.after-probe");
 	note_asked("rcpt", slice_of(tx->rcpt.text), a->took_us);
-	if (a->is_known && a->as.verdict.code != 0) {
+	if (a->is_known && a->as.probe.verdict.code != 0) {
 		transaction_drop_rcpt(tx);
 		note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
-		return session_reply_verdict(s, &a->as.verdict, "mailbox",
-		    slice_of(tx->rcpt.text));
+		return session_reply_verdict(s, &a->as.probe.verdict,
+		    "mailbox", slice_of(tx->rcpt.text));
 	}
-	if (a->is_known)
+	if (a->is_known) {
+		rcpt_note_probe(s, a);
 		return milters_rcpt(s, rcpt_join);
+	}
 	transaction_drop_rcpt(tx);
 	step = session_reply(s, REPLY_DELIVER_SILENT);
 	/* its number is spent: a late answer must not meet another's */

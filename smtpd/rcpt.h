@@ -29,7 +29,9 @@ enum step rcpt_ask_route(struct session *s, session_answered_fn *answered);
 bool answer_copy_sealed(const struct answer *a, struct slice *to);
 /* Keep the sealed route of the answer. False: it is none. */
 bool rcpt_keep_route(struct transaction *tx, struct answer *a);
-/* Can its mailboxes take it? */
+/* Can its mailboxes take it? May call answered at once (believed.h). */
 enum step rcpt_ask_probe(struct session *s, session_answered_fn *answered);
+/* They can: for how long nobody need ask. */
+void rcpt_note_probe(struct session *s, const struct answer *a);
 
 #endif

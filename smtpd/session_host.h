@@ -15,6 +15,7 @@
 #include "config.h"
 #include "question.h"
 
+struct believed;
 struct limits;
 struct session;
 struct trail;
@@ -62,6 +63,7 @@ struct session_settings {
 	/* of this host, for those on it: complete.h; NULL at the end */
 	const char *host_names[4];
 	struct limits *limits;
+	struct believed *believed;	/* or NULL */
 	struct trail *trail;
 	unsigned max_recipients;
 	uint64_t memory_bytes;		/* of all messages under way */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "believed.h"
 #include "boards.h"
 #include "body.h"
 #include "clock.h"
@@ -82,6 +83,7 @@ settings_init(struct smtpd *d)
 	settings->host = &connection_host;
 	settings->trail = d->trail = trail_new();
 	settings->limits = limits_new(&setup);
+	settings->believed = believed_new();
 	settings->memory_bytes = setup.memory_bytes;
 	settings->has_scanner = (config->n_clamds > 0 &&
 	    config->checks.actions[CHECK_VIRUS] == ACTION_REFUSE) ||
@@ -285,6 +287,7 @@ smtpd_main(void)
 	if (error < 0)
 		fatal("event loop: %s", strerror(-error));
 	trail_free(&d.trail);
+	believed_free(&d.server.settings.believed);
 	log_flush();
 	return 0;
 }

@@ -2,6 +2,7 @@
 SMTPD_SRCS = \
 	smtpd/auth.c \
 	smtpd/bdat.c \
+	smtpd/believed.c \
 	smtpd/boards.c \
 	smtpd/body.c \
 	smtpd/body_header.c \

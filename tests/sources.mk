@@ -11,6 +11,7 @@ UNIT_TESTS = \
 	test_author \
 	test_authres \
 	test_batv \
+	test_believed \
 	test_body \
 	test_check_content \
 	test_checks \

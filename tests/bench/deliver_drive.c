@@ -100,13 +100,13 @@ finish(struct fixture *f, int peer, unsigned slot, bool is_good)
 static void
 on_answer(struct fixture *f, int peer)
 {
-	static struct verdict v;
+	static struct probe_answer a;
 	static struct outcome o;
 	unsigned slot = f->m.id - 1;
 	bool is_good;
 
 	if (f->m.type == PROBE_ANSWER) {
-		if (!get_verdict(&f->m.body, &v) || v.code != 0)
+		if (!get_probe_answer(&f->m.body, &a) || a.verdict.code != 0)
 			fixture_die("probe refused");
 		if (++n_probed[slot] == n_recipients)
 			send_prepare(peer, slot);

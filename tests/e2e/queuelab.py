@@ -152,7 +152,8 @@ class Deliver(Asked):
             self.routes[transaction] = user
             refusal = self.lab.refusals.get(user, (0, ""))
             code, text = refusal(size) if callable(refusal) else refusal
-            self.answer("PROBE_ANSWER", number, verdict(code, text, 2, 0))
+            self.answer("PROBE_ANSWER", number,
+                        verdict(code, text, 2, 0) + struct.pack("!I", 0))
         elif kind == ASK["PREPARE_ASK"]:
             transaction, size = body.number("Q"), body.number("Q")
             assert body.slice() == "", "it comes as a descriptor"

@@ -198,16 +198,24 @@ struct fixture_box {		/* a leaf */
 	uint64_t quota;
 };
 
+struct fixture_boxes {
+	const struct fixture_box *boxes;
+	size_t n;
+	int life_s;		/* of the route; 0: as usual */
+};
+
 static inline void
-fixture_seal(const struct fixture *f, struct buf *out, const char *session,
-    const struct fixture_box *boxes, size_t n)
+fixture_seal_for(const struct fixture *f, struct buf *out,
+    struct slice session, struct fixture_boxes to)
 {
+	const struct fixture_box *boxes = to.boxes;
+	size_t n = to.n;
 	struct route_leaf leaves[64];
 	struct route route = { .kind = n ? ROUTE_MAILBOX : ROUTE_DISCARD,
 		.recipient = SLICE("bob@example.org"),
-		.session = slice_of(session),
-		.expires_s = clock_wall_s() + 600, .leaves = leaves,
-		.n_leaves = n };
+		.session = session,
+		.expires_s = clock_wall_s() + (to.life_s ? to.life_s : 600),
+		.leaves = leaves, .n_leaves = n };
 
 	for (size_t i = 0; i < n; i++)
 		leaves[i] = (struct route_leaf){ .uid = boxes[i].uid,
@@ -217,6 +225,14 @@ fixture_seal(const struct fixture *f, struct buf *out, const char *session,
 			.delivered_to = SLICE("bob@example.org") };
 	if (route_seal(out, &route, f->secret) != 0)
 		fixture_die("seal");
+}
+
+static inline void
+fixture_seal(const struct fixture *f, struct buf *out, const char *session,
+    const struct fixture_box *boxes, size_t n)
+{
+	fixture_seal_for(f, out, slice_of(session),
+	    (struct fixture_boxes){ boxes, n, 0 });
 }
 
 struct fixture_probe {
@@ -248,13 +264,14 @@ static inline int
 fixture_probe(struct fixture *f, int peer, const struct fixture_probe *p)
 {
 	static struct ipc_writer w;
-	static struct verdict v;
+	static struct probe_answer a;
 
 	fixture_put_probe(f, &w, p);
 	if (fixture_ask(f, peer, PROBE_ASK, &w, -1) != PROBE_ANSWER ||
-	    !get_verdict(&f->m.body, &v))
+	    !get_probe_answer(&f->m.body, &a))
 		return -1;
-	return v.code * 10000 + v.subject * 100 + v.detail;
+	return a.verdict.code * 10000 + a.verdict.subject * 100 +
+	    a.verdict.detail;
 }
 
 static inline void

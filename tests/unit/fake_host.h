@@ -567,6 +567,9 @@ host_think(struct host *h, const struct question *q)
 		host_route(h, q->as.route, a);
 		break;
 	case QUESTION_PROBE:
+		a->as.probe = (struct probe_answer){
+			.verdict = fake->verdict };
+		break;
 	case QUESTION_FAILURE:
 		a->as.verdict = fake->verdict;
 		break;

@@ -135,6 +135,26 @@ get_probe(struct ipc_reader *r)
 }
 
 static void
+put_probed(struct ipc_writer *w)
+{
+	const struct probe_answer a = { .believed_ms = 4321 };
+
+	put_probe_answer(w, &a);
+}
+
+static bool
+get_probed(struct ipc_reader *r)
+{
+	struct probe_answer a;
+
+	if (!get_probe_answer(r, &a))
+		return false;
+	assert_int_equal(a.verdict.code, 0);
+	assert_int_equal(a.believed_ms, 4321);
+	return true;
+}
+
+static void
 put_prepare(struct ipc_writer *w)
 {
 	static struct prepare_ask q;
@@ -1055,6 +1075,7 @@ static const struct {
 	{ "route_ask", put_route_question, get_route_question },
 	{ "route_answer", put_route_reply, get_route_reply },
 	{ "probe_ask", put_probe, get_probe },
+	{ "probe_answer", put_probed, get_probed },
 	{ "prepare_ask", put_prepare, get_prepare },
 	{ "outcome", put_result, get_result },
 	{ "release_ask", put_release, get_release },

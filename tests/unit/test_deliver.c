@@ -332,6 +332,95 @@ test_probe_is_believed_five_seconds(void **state)
 	allow("alice/Maildir/tmp");
 }
 
+/* ---- told, not asked ---- */
+
+/* Its route ends in so many seconds. */
+static void
+freeze(int peer, struct fixture_box box, int life_s)
+{
+	static struct ipc_writer w;
+	struct buf sealed = { 0 };
+	struct probe_ask ask = { .transaction = tx,
+		.session = SLICE("k3f9q2m7t") };
+
+	fixture_seal_for(&f, &sealed, ask.session, (struct fixture_boxes){
+		&box, 1, life_s });
+	ask.sealed = buf_slice(&sealed);
+	ipc_writer_init(&w);
+	put_probe_ask(&w, &ask);
+	assert_int_equal(ipc_send(peer, PROBE_ASK, 0, 0, &w, -1), 0);
+	buf_free(&sealed);
+}
+
+static void
+test_told_recipient_is_frozen(void **state)
+{
+	static struct ipc_writer w;
+	static struct probe_answer a;
+	const struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = tx + 1, .boxes = &alice,
+		.n_boxes = 1 };
+
+	(void)state;
+	tx++;
+	fixture_put_probe(&f, &w, &p);
+	assert_int_equal(fixture_ask(&f, smtpd, PROBE_ASK, &w, -1),
+	    PROBE_ANSWER);
+	assert_true(get_probe_answer(&f.m.body, &a));
+	assert_in_range(a.believed_ms, 3000, PROBE_BELIEVED_MS);
+	assert_int_equal(deliver(), 0);
+	tx++;
+	freeze(smtpd, alice, 600);
+	assert_int_equal(deliver(), 0);
+	tx++;
+	freeze(smtpd, alice, 600);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "new"), 3);
+	/* one that is released leaves nothing */
+	tx++;
+	freeze(smtpd, alice, 600);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(deliver(), 1);
+}
+
+/* Nobody has looked: it fails where it is written. */
+static void
+test_told_recipient_that_cannot(void **state)
+{
+	(void)state;
+	tx++;
+	freeze(smtpd, box_of("alice", ALICE, 0), -1);
+	assert_int_equal(deliver(), 1);
+	assert_int_equal(outcome.failures[0].verdict.code, 451);
+	assert_false(outcome.failures[0].is_own);
+	assert_int_equal(prepare(1, false), 1);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	tx++;
+	freeze(smtpd, box_of("nobody", ALICE, 0), 600);
+	assert_int_equal(deliver(), 1);
+	assert_true(outcome.failures[0].is_own);
+	tx++;		/* nothing was told of it */
+	assert_int_equal(deliver(), 1);
+	assert_int_equal(outcome.failures[0].verdict.code, 451);
+	assert_int_equal(count("alice", "new") + count("alice", "tmp"), 0);
+}
+
+static bool is_closed(int peer);
+
+/* Room in a quota is reserved by a question alone. */
+static void
+test_told_recipient_with_quota(void **state)
+{
+	int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+	(void)state;
+	tx++;
+	freeze(liar, box_of("alice", ALICE, 1 << 20), 600);
+	assert_true(is_closed(liar));
+	close(liar);
+}
+
 /* ---- one fails ---- */
 
 static void
@@ -787,7 +876,7 @@ test_quota_race(void **state)
 {
 	struct fixture_box alice = box_of("alice", ALICE, 15000);
 	static struct ipc_writer w;
-	static struct verdict v;
+	static struct probe_answer a;
 	size_t n_probed = 0, n_prepared = 0;
 	char name[32];
 
@@ -802,8 +891,8 @@ test_quota_race(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		assert_int_equal(fixture_receive(&f, smtpd, 10000),
 		    PROBE_ANSWER);
-		assert_true(get_verdict(&f.m.body, &v));
-		n_probed += v.code == 0;
+		assert_true(get_probe_answer(&f.m.body, &a));
+		n_probed += a.verdict.code == 0;
 	}
 	assert_int_equal(n_probed, 20);
 	for (unsigned i = 0; i < 20; i++) {
@@ -1135,6 +1224,9 @@ main(void)
 		TEST(test_discard_route),
 		TEST(test_probe_refusals),
 		TEST(test_probe_is_believed_five_seconds),
+		TEST(test_told_recipient_is_frozen),
+		TEST(test_told_recipient_that_cannot),
+		TEST(test_told_recipient_with_quota),
 		TEST(test_prepare_fails_for_all),
 		TEST(test_prepare_fails_for_one_with_prdr),
 		TEST(test_commit_fails_for_all),
