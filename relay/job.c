@@ -386,6 +386,7 @@ job_begin(struct job *job, uint32_t limit_ms)
 		return;
 	}
 	job->connection = c;
+	job->idle_at = c->address;
 	write_remote(job, c->host, &c->address);
 	job->has_reached_host = true;
 	connection_deliver(c, job);
@@ -503,6 +504,10 @@ may_try(struct job *job, unsigned i)
 {
 	struct verdict why;
 
+	/* it said no on a connection that was idle */
+	if (job->was_refused && net_address_equals(address_at(job, i),
+	    &job->idle_at))
+		return false;
 	if (is_skipped(job, i))
 		return false;
 	if (!job_secure(job, host_of(job, i), &job->security, &why)) {
@@ -572,6 +577,8 @@ next_target(struct job *job)
 	c = connection_find_address(job->relay, &to);
 	if (c != NULL) {
 		set_remote(job, i);
+		job->connecting = i;
+		job->next_target = i + 1;
 		job->connection = c;
 		job->has_reached_host = true;
 		connection_deliver(c, job);
@@ -624,12 +631,14 @@ job_delivered(struct job *job, const struct verdict *why)
 {
 	job->connection = NULL;
 	note_failure(job, RELAY_AT_MAIL, why);
-	if (errand_count(&job->errand, ERRAND_OPEN) == 0)
+	if (errand_count(&job->errand, ERRAND_OPEN) == 0) {
 		answer(job);
-	else if (job->n_targets == 0)
-		look_up(job);		/* it was an idle connection */
-	else
+	} else if (job->n_targets == 0) {
+		job->was_refused = true;	/* on an idle connection */
+		look_up(job);
+	} else {
 		next_target(job);
+	}
 }
 
 /* Opportunistic TLS that failed is no reason not to send (RFC 7435). */
@@ -662,10 +671,12 @@ job_connection_over(struct job *job, const struct connection_end *end)
 	if (end->was_reused || job->n_targets == 0) {
 		if (!end->was_reused)
 			note_failure(job, end->stage, &end->why);
-		if (job->n_targets == 0)
+		if (job->n_targets == 0) {
 			look_up(job);
-		else
-			next_target(job);
+			return;
+		}
+		job->next_target = job->connecting;	/* once more, anew */
+		next_target(job);
 		return;
 	}
 	if (retries_plain(job, end, &end->address)) {

@@ -53,8 +53,7 @@ struct job {
 	struct relay *relay;
 	const struct job_asker *asker;
 	void *arg;			/* the asker's */
-	uint32_t id;			/* of queue's question */
-	uint32_t number;
+	uint32_t id, number;		/* of queue's question; of the job */
 	int fd;				/* the message, or -1 */
 	struct loop_timer deadline;
 	char destination[JOB_DESTINATION_MAX];
@@ -70,19 +69,20 @@ struct job {
 	unsigned n_waits;		/* hosts, policy */
 	bool waits_for_sts;
 	struct job_target targets[JOB_TARGETS_MAX];
-	unsigned n_targets, next_target, n_tried;
+	unsigned n_targets, next_target;
 	bool is_waiting;		/* for a place at its target */
 	/* how it goes */
 	struct connector connector;
 	bool is_connecting;
 	unsigned connecting;		/* the target of its first address */
+	struct net_address idle_at;	/* of an idle connection */
 	struct security security;
 	struct connection *connection;	/* NULL: none */
 	char remote[DNS_NAME_MAX + INET6_ADDRSTRLEN + 3];
 	char tls[128];
 	struct verdict failure;
 	enum relay_stage failure_stage;
-	bool has_reached_host, has_skipped;
+	bool has_reached_host, was_refused;	/* for now, at idle_at */
 	uint32_t delay_s;
 };
 

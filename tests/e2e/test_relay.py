@@ -496,6 +496,46 @@ def test_idle_connection_says_quit():
         wait_until(lambda: sink.commands[-1] == "QUIT", 10, "QUIT")
 
 
+@pytest.mark.parametrize("domain", ["example.net", "other.example"])
+def test_refused_on_an_idle_connection(domain):
+    """A host that refuses MAIL on a connection that was idle is not asked
+    again for the same message: the next host is."""
+    no_mail = {"rcpt": "503 5.5.1 MAIL first", "data": "503 5.5.1 MAIL first"}
+    hosts = dict(ONE)
+    hosts["other.example", "MX"] = ["10 mx.example.net",
+                                    "20 two.example.net"]
+    hosts["example.net", "MX"] = hosts["other.example", "MX"]
+    hosts["two.example.net", "A"] = ["127.0.0.2"]
+    with Sink() as first, Sink({}, FEATURES, "127.0.0.2", first.port) as \
+            second, Lab(hosts, first.port) as lab:
+        assert lab.send("example.net", [BOB], TEXT).codes == [250]
+        first.replies.update(mail="451 4.3.2 not now", **no_mail)
+        before = len(first.commands)
+        r = lab.send(domain, [BOB], TEXT)
+        assert r.codes == [250], r[0]
+        assert r[0].host == "two.example.net[127.0.0.2]"
+        asked = [c for c in first.commands[before:] if c.startswith("MAIL")]
+        assert len(asked) == 1, first.commands[before:]
+        assert len(second.messages) == 1
+
+
+@pytest.mark.parametrize("domain", ["example.net", "other.example"])
+def test_refused_by_the_only_host(domain):
+    """It is asked once, and its words are told."""
+    hosts = dict(ONE)
+    hosts["other.example", "MX"] = hosts["example.net", "MX"]
+    with Sink() as sink, Lab(hosts, sink.port) as lab:
+        assert lab.send("example.net", [BOB], TEXT).codes == [250]
+        sink.replies.update(mail="451 4.3.2 not now",
+                            rcpt="503 5.5.1 MAIL first",
+                            data="503 5.5.1 MAIL first")
+        before = len(sink.commands)
+        r = lab.send(domain, [BOB], TEXT)
+        assert r.codes == [451] and r[0].text == "not now", r[0]
+        asked = [c for c in sink.commands[before:] if c.startswith("MAIL")]
+        assert len(asked) == 1, sink.commands[before:]
+
+
 def test_closed_within_the_message():
     """Not a success, no second copy of an end: the next host gets all."""
     hosts = {("example.net", "MX"): ["10 one.example.net",
