@@ -152,6 +152,7 @@ get_queue_command(struct ipc_reader *r, struct queue_command *q)
 	q->verb = (enum queue_verb)verb;
 	if (verb >= QUEUE_VERB_COUNT || q->argument.size > ARGUMENT_MAX ||
 	    q->owner.size == 0 || q->owner.size >= VOUCHER_USER_MAX ||
+	    slice_find(q->owner, ' ') < q->owner.size ||
 	    slice_has_control(q->argument) || slice_has_control(q->owner))
 		r->failed = true;
 	return ipc_reader_is_done(r);

@@ -9,7 +9,6 @@
  */
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include "log.h"
 #include "messages.h"
 #include "queue.h"
@@ -143,7 +142,7 @@ note_reasons(struct queue *q, struct queued *m, int64_t now_s)
 		for (size_t k = 0; k < m->n_parts && part == NULL; k++)
 			if (m->parts[k].destination != NULL &&
 			    m->parts[k].addresses != NULL &&
-			    strstr(m->parts[k].addresses, r->address.data))
+			    part_has(&m->parts[k], r->address))
 				part = &m->parts[k];
 		if (r->state != RECIPIENT_WAITING || part == NULL ||
 		    (r->last.when_s != 0 && !part_host_is_bad(part)))

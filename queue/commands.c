@@ -188,20 +188,8 @@ retry_one(struct command *c, struct queued *m)
 			say(c, false, "It is held; release it first.");
 		return;
 	}
-	for (size_t i = 0; i < m->n_parts; i++) {
-		struct part *part = &m->parts[i];
-
-		if (part->destination == NULL ||
-		    (part->state != PART_WAITING &&
-		    part->state != PART_READY))
-			continue;
-		schedule_rest(c->queue->schedule, part);
-		part->is_asked_for = true;
-		(void)schedule_wait(c->queue->schedule, part, 0);
-		if (part_host_is_bad(part))
-			schedule_flush(c->queue->schedule,
-			    part_destination(part));
-	}
+	for (size_t i = 0; i < m->n_parts; i++)
+		schedule_retry(c->queue->schedule, &m->parts[i]);
 	if (m->owes_report && m->report == NULL && !m->is_unsaved &&
 	    queued_open(c->queue, m) == 0) {
 		m->open->report_next_s = 0;

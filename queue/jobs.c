@@ -70,15 +70,10 @@ part_has_more(const struct job *job)
 
 	for (size_t i = 0; i < e->n_recipients; i++) {
 		const struct envelope_recipient *r = &e->recipients[i];
-		struct slice line, rest = slice_of(job->part->addresses);
 
-		if (r->state != RECIPIENT_WAITING)
-			continue;
-		while (rest.size > 0) {
-			line = slice_next_line(&rest);
-			if (slice_equals(line, r->address))
-				return true;
-		}
+		if (r->state == RECIPIENT_WAITING &&
+		    part_has(job->part, r->address))
+			return true;
 	}
 	return false;
 }
@@ -466,17 +461,6 @@ job_ask(struct job *job)
 
 /* ---- start ---- */
 
-static bool
-is_of_part(const struct part *part, struct slice address)
-{
-	struct slice rest = slice_of(part->addresses);
-
-	while (rest.size > 0)
-		if (slice_equals(slice_next_line(&rest), address))
-			return true;
-	return false;
-}
-
 /*
  * Those with NOTIFY=NEVER go by themselves (RFC 3461 5.2.2 d): relay may have
  * to leave their sender out.
@@ -498,7 +482,7 @@ choose_recipients(struct job *job)
 		const struct envelope_recipient *r = &e->recipients[i];
 
 		if (r->state == RECIPIENT_WAITING &&
-		    is_of_part(job->part, r->address) &&
+		    part_has(job->part, r->address) &&
 		    may_go_together(job, r))
 			job->recipients[job->n++] = (uint16_t)i;
 	}

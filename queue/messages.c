@@ -169,6 +169,17 @@ add_address(struct part *part, struct slice address)
 	return 0;
 }
 
+bool
+part_has(const struct part *part, struct slice address)
+{
+	struct slice rest = slice_of(part->addresses);
+
+	while (rest.size > 0)
+		if (slice_equals(slice_next_line(&rest), address))
+			return true;
+	return false;
+}
+
 static struct part *
 part_add(struct queue *q, struct queued *m, struct slice destination)
 {
@@ -229,45 +240,56 @@ queued_make_parts(struct queue *q, struct queued *m, const struct envelope *e)
 	return error;
 }
 
-/* The earliest of its recipients; a far future is no reason to wait. */
-static int64_t
-part_due_s(const struct queue *q, const struct part *part,
-    const struct envelope *e, int64_t now_s)
+/* Those that run do so first. */
+static bool
+part_may_wait(const struct part *part)
 {
-	int64_t latest = now_s + q->c.config->queue.retry_longest_s * 2;
-	int64_t due = latest;
+	return part->destination != NULL && part->state != PART_RUNNING;
+}
+
+/* When the earliest of its recipients is due; looks at each address once. */
+static void
+note_due(const struct queue *q, struct queued *m, const struct envelope *e)
+{
 	char destination[ADDRESS_DOMAIN_MAX + 1];
 
 	for (size_t i = 0; i < e->n_recipients; i++) {
 		const struct envelope_recipient *r = &e->recipients[i];
+		struct part *part;
 
-		if (r->state != RECIPIENT_WAITING || r->next_s >= due)
+		if (r->state != RECIPIENT_WAITING)
 			continue;
 		queue_destination_of(q, r->address, destination);
-		if (slice_equals(part_destination(part),
-		    slice_of(destination)))
-			due = r->next_s;
+		part = part_find(m, slice_of(destination));
+		if (part != NULL && part_may_wait(part) &&
+		    r->next_s < part->due.due_s)
+			part->due.due_s = r->next_s;
 	}
-	return due;
 }
 
+/* A far future is no reason to wait. */
 void
 queued_schedule(struct queue *q, struct queued *m, const struct envelope *e)
 {
-	int64_t now_s = queue_now_s(q);
+	int64_t latest = queue_now_s(q) +
+	    (int64_t)q->c.config->queue.retry_longest_s * 2;
 
-	for (size_t i = 0; i < m->n_parts; i++) {
-		struct part *part = &m->parts[i];
-
-		if (part->destination == NULL ||
-		    part->state == PART_RUNNING)
-			continue;
-		schedule_rest(q->schedule, part);
-		if (!m->is_held && !m->is_removed)
-			(void)schedule_wait(q->schedule, part,
-			    m->n_parts == 1 && e->recipients[0].next_s == 0 ?
-			    0 : part_due_s(q, part, e, now_s));
-	}
+	for (size_t i = 0; i < m->n_parts; i++)
+		if (part_may_wait(&m->parts[i])) {
+			schedule_rest(q->schedule, &m->parts[i]);
+			m->parts[i].due.due_s = latest;
+		}
+	if (m->is_held || m->is_removed)
+		return;
+	if (m->n_parts == 1 && e->recipients[0].next_s == 0 &&
+	    part_may_wait(&m->parts[0]))
+		m->parts[0].due.due_s = 0;
+	else
+		note_due(q, m, e);
+	for (size_t i = 0; i < m->n_parts; i++)
+		if (part_may_wait(&m->parts[i]))
+			(void)schedule_wait(q->schedule, &m->parts[i],
+			    m->parts[i].due.due_s);
 }
 
 bool

@@ -27,6 +27,8 @@ bool queue_is_smart_host(const struct queue *q, struct slice destination);
 /* Sort its recipients into parts; those that run must have ended. */
 int queued_make_parts(struct queue *q, struct queued *m,
     const struct envelope *e);
+/* One of those that it waits with. */
+bool part_has(const struct part *part, struct slice address);
 /* Let its parts wait for their time, or rest (held, failed). */
 void queued_schedule(struct queue *q, struct queued *m,
     const struct envelope *e);

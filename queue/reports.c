@@ -59,7 +59,7 @@ release(struct report *report)
 	const struct release_ask ask = { .transaction = report->transaction,
 		.how = RELEASE_ALL };
 
-	if (report->transaction == 0 ||
+	if (report->transaction == 0 || report->delivery == NULL ||
 	    report->delivery != report->queue->deliver)
 		return;
 	ipc_writer_init(&w);

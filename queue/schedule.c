@@ -303,6 +303,18 @@ part_flush(struct schedule *s, struct part *part)
 	make_ready(s, part);
 }
 
+void
+schedule_retry(struct schedule *s, struct part *part)
+{
+	if (part->destination == NULL || (part->state != PART_WAITING &&
+	    part->state != PART_READY))
+		return;
+	part->is_asked_for = true;
+	if (part->state == PART_WAITING)
+		make_ready(s, part);
+	flush_destination(s, part->destination);
+}
+
 /* A copy of the list, since the heap moves what is in it. */
 void
 schedule_flush(struct schedule *s, struct slice name)

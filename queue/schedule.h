@@ -90,6 +90,8 @@ void schedule_done(struct schedule *s, struct part *part,
     enum host_state host, struct slice reason, int64_t now_s);
 /* For how long to wait after so many tries; jitter included. */
 uint32_t schedule_delay_s(struct schedule *s, unsigned tries);
+/* If it waits, this part may run now, also where the host is bad. */
+void schedule_retry(struct schedule *s, struct part *part);
 /* Everything that waits may run now; name "" is all destinations. */
 void schedule_flush(struct schedule *s, struct slice name);
 

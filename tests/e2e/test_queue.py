@@ -23,6 +23,13 @@ def fixture_lab():
         yield lab
 
 
+def cpu_seconds(lab):
+    """That queue has taken until now."""
+    with open("/proc/%d/stat" % lab.queue.process.pid, encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_message_goes_out(lab):
     """Prepared, committed, noted in the ledger, tagged, sent, gone."""
     queue_id = lab.submit(["bob@example.net"])
@@ -138,6 +145,19 @@ def test_full_mailbox_is_tried_again(lab):
     assert not lab.files()["active"]
     assert "(a report to its sender waits)" in lab.command("list")[1]
     lab.refusals.clear()
+    report_of(lab)
+    lab.wait(lab.is_empty)
+
+
+def test_report_waits_for_deliver(lab):
+    """Nobody is there who could deliver it: it is brought later."""
+    lab.asked["deliver"].channel.socket.shutdown(2)
+    lab.wait(lambda: lab.queue.events("peer_gone"))
+    lab.results = lambda job: {"all": (550, "no")}
+    lab.submit(["bob@example.net"])
+    lab.wait(lambda: lab.queue.events("report_deferred"))
+    assert lab.queue.process.poll() is None
+    lab.attach("deliver")
     report_of(lab)
     lab.wait(lab.is_empty)
 
@@ -467,6 +487,42 @@ def test_bad_host_is_left_alone():
         lab.wait(lab.is_empty)
         assert len(ids) == 30 and sum(lab.arrived.values()) == 31
         assert set(lab.arrived.values()) == {1}
+
+
+def test_reason_is_of_its_own_host():
+    """Two addresses of which one is the beginning of the other."""
+    with QueueLab("queue { retry_first = 1s retry_longest = 1s "
+                  "give_up = 4s }") as lab:
+        lab.results = lambda job: {"bad": True, "delay": 0} if \
+            job.domain == "a.example" else {"all": (450, "greylisted")}
+        lab.submit(["bob@a.example.com", "bob@a.example"])
+        report = report_of(lab).as_string()
+        begin = re.search(r"Final-Recipient: rfc822; ?bob@a.example\n",
+                          report).start()
+        assert "greylisted" not in report[begin:], report
+
+
+def test_many_domains_at_once():
+    """What is done for each message does not grow with the others, nor with
+    the square of its recipients."""
+    with QueueLab("queue { retry_first = 300s }") as lab:
+        lab.results = lambda job: {"bad": True}
+        ids = [lab.submit(["u@d%d.example" % i for i in range(1000)])
+               for _ in range(5)]
+        asked = [lab.prepare(["u%d@example.net" % i]) for i in range(3000)]
+        for _, question in asked:
+            assert lab.prepared(question)[0] == 0
+        for transaction, _ in asked:
+            assert lab.commit(transaction) == 0
+        for queue_id in ids:
+            lab.command("hold", queue_id)
+        before = cpu_seconds(lab)
+        for queue_id in ids:
+            assert lab.command("release", queue_id)[0]
+        assert cpu_seconds(lab) - before < 0.4
+        before = cpu_seconds(lab)
+        assert "3005 messages" in lab.command("retry", "all")[1]
+        assert cpu_seconds(lab) - before < 0.4
 
 
 def test_expiry_and_delay():

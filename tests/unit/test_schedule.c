@@ -231,6 +231,29 @@ test_flush(void **state)
 	assert_null(schedule_take(s, 2));
 }
 
+/* One that is asked for, and no other: whether it waits or its host is bad. */
+static void
+test_retry(void **state)
+{
+	struct part *bad = add("a", "bad", 0), *later = add("a", "x", 9999);
+	struct part *other = add("a", "x", 9999);
+
+	(void)state;
+	assert_ptr_equal(schedule_take(s, 1), bad);
+	schedule_retry(s, bad);		/* it runs */
+	done(bad, HOST_IS_BAD, 1);
+	assert_int_equal(schedule_wait(s, bad, 1), 0);
+	assert_null(schedule_take(s, 2));
+	schedule_retry(s, later);
+	assert_ptr_equal(schedule_take(s, 2), later);
+	assert_true(later->is_asked_for);
+	assert_null(schedule_take(s, 2));
+	schedule_retry(s, bad);
+	assert_ptr_equal(schedule_take(s, 2), bad);
+	assert_null(schedule_take(s, 2));
+	assert_false(other->is_asked_for);
+}
+
 /* Parts leave in any state, and nothing of them stays. */
 static void
 test_leave(void **state)
@@ -306,6 +329,7 @@ main(void)
 		TEST(test_bad_host),
 		TEST(test_bad_once),
 		TEST(test_flush),
+		TEST(test_retry),
 		TEST(test_leave),
 		TEST(test_delay),
 		TEST(test_heap),
