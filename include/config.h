@@ -154,6 +154,8 @@ struct config_checks {
 	unsigned greylist_window_s;	/* default 1 day */
 	unsigned greylist_lifetime_s;	/* default 35 days */
 	enum config_untagged untagged_bounces;
+	/* networks of hosts in front of us that took the mail first */
+	struct config_strings relay_peer;
 	/* patterns; none: those that are built in */
 	struct config_strings attachment_names, attachment_types;
 };

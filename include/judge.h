@@ -59,9 +59,10 @@ struct judgement {
 	struct facts facts;
 	size_t n_findings;
 	struct finding findings[JUDGEMENT_FINDINGS_MAX];
+	/* into .Junk, with the reason; MAIL: of a relay_peer */
+	bool is_junk;
+	char junk_reason[200];
 	/* DATA only */
-	bool is_junk;			/* into .Junk, with the reason: */
-	char junk_reason[80];
 	/* whole header lines, LF ends, for the top of each copy:
 	 * Authentication-Results, Received-SPF */
 	struct buf fields;

@@ -238,6 +238,20 @@ check_bare_lf(const struct config *config, struct config_problems *problems)
 		    "without bare_lf = normalize");
 }
 
+static void
+check_relay_peers(const struct config *config,
+    struct config_problems *problems)
+{
+	const struct config_strings *peers = &config->checks.relay_peer;
+
+	for (size_t i = 0; i < peers->n; i++)
+		if (strcmp(peers->items[i], "0.0.0.0/0") == 0 ||
+		    strcmp(peers->items[i], "::/0") == 0)
+			config_error(problems, 0, "checks: relay_peer \"%s\" "
+			    "is everybody: nothing would ever be refused for "
+			    "what it is", peers->items[i]);
+}
+
 /* The lists say what the check does: without any it is off. */
 static void
 check_dnsbl(struct config *config, struct config_problems *problems)
@@ -288,6 +302,7 @@ config_check_file(struct config *config, const struct config_frame *top,
 	check_limits(config, problems);
 	config_check_listen_tls(config, problems);
 	check_bare_lf(config, problems);
+	check_relay_peers(config, problems);
 	check_clamd(config, problems);
 	check_dnsbl(config, problems);
 	return check_names(config, top, problems) &&

@@ -453,6 +453,22 @@ const struct config_key config_keys[] = {
 	    "all without a reverse-path and a tag, but for postmaster and "
 	    "abuse; accept only notes that it proves nothing, and is for "
 	    "domains whose mail leaves by other servers too.") },
+	{ "checks", "relay_peer", CONFIG_NETWORK_LIST, 0,
+	    IN(config, checks.relay_peer),
+	    HELP("Hosts in front of this one that have accepted the mail "
+	    "before they bring it, such as a backup MX or a filtering "
+	    "gateway: what is refused here they return to whoever the "
+	    "message says has sent it. So what they bring is never refused "
+	    "for what it is, for good: what a check, a milter or clamd "
+	    "would refuse goes into .Junk, and the log says so each time. "
+	    "What is looked up about a client (helo, fcrdns, spf, dnsbl, "
+	    "greylist) is left out, as it would be about that host, and so "
+	    "are limits of messages, recipients and connections in a time; "
+	    "DMARC rests on DKIM alone. Bare LFs are made line ends. "
+	    "Unknown recipients are still refused, and so is what is too "
+	    "large or no message at all. It is better to have that host ask "
+	    "for each recipient before it accepts, and wait for our reply.")
+	    },
 	{ "dnsbl", "score", CONFIG_COUNT, 0, RANGE(1, 1000), DEFAULT("1"),
 	    IN(config_dnsbl, score), HELP("What a hit counts.") },
 	{ "dnsbl", "allow", CONFIG_BOOL, 0, DEFAULT("false"),

@@ -48,6 +48,7 @@ struct check {
 	struct slice message;		/* DATA: all of it, LF lines */
 	bool is_proven;			/* a bounce of our own mail: set by
 					 * check_bounce for those behind it */
+	bool is_relay_peer;		/* the client took the mail before us */
 	bool others_wait;		/* a check before it wants facts: this
 					 * is not the last round */
 	/* for a check that has more to give than a word: fields, cuts,

@@ -7,6 +7,7 @@
  * Silence is never an accept where the answer could have refused (P3): it is
  * temporary there, unless the row says that the check itself has weighed it.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include "judging.h"
@@ -76,6 +77,15 @@ is_to_run(const struct check_row *row, const struct config_checks *checks)
 	return false;
 }
 
+/* Of a relay_peer that is not the sender's, but the peer's own. */
+static bool
+is_about_client(enum config_check action)
+{
+	return action == CHECK_HELO || action == CHECK_FCRDNS ||
+	    action == CHECK_SPF || action == CHECK_DNSBL ||
+	    action == CHECK_GREYLIST;
+}
+
 static enum finding_kind
 kind_of(const struct check_row *row, enum config_action action,
     enum check_said said, const struct check *c)
@@ -87,6 +97,26 @@ kind_of(const struct check_row *row, enum config_action action,
 	    (said == SAID_SILENCE && row->silence == SILENCE_MARKS))
 		return FINDING_MARK;
 	return c->verdict.code < 500 ? FINDING_TEMPORARY : FINDING_REFUSE;
+}
+
+/*
+ * Who took the mail before us would return it to whoever is named as its
+ * sender: it goes into .Junk instead. A recipient's refusal stays.
+ */
+static void
+spare(const struct check *c, struct judgement *j, struct finding *f)
+{
+	const struct verdict *v = &f->verdict;
+
+	if (!c->is_relay_peer || f->kind != FINDING_REFUSE ||
+	    c->stage == JUDGE_RCPT)
+		return;
+	j->is_junk = true;
+	snprintf(j->junk_reason, sizeof j->junk_reason,
+	    "%s: %u %u.%u.%u %.160s", f->check, v->code, v->code / 100u,
+	    v->subject, v->detail, v->text);
+	f->kind = FINDING_MARK;
+	memset(&f->verdict, 0, sizeof f->verdict);
 }
 
 static void
@@ -105,6 +135,7 @@ add_finding(const struct check_row *row, enum check_said said,
 	f->kind = kind_of(row, action, said, c);
 	if (f->kind >= FINDING_TEMPORARY)
 		f->verdict = c->verdict;
+	spare(c, j, f);
 }
 
 /* It wants more than a set may hold: no answer will ever come. */
@@ -124,7 +155,10 @@ run_row(const struct check_row *row, struct check *c, struct judgement *j,
 
 	memset(&c->verdict, 0, sizeof c->verdict);
 	c->detail[0] = '\0';
-	said = row->fn(c);
+	if (c->is_relay_peer && is_about_client(row->action))
+		said = check_good(c, "not asked: the client is a relay_peer");
+	else
+		said = row->fn(c);
 	if (said == SAID_WANTS && is_last)
 		said = give_up(c);
 	if (said != SAID_WANTS && c->stage != JUDGE_HELO)
@@ -149,6 +183,15 @@ run_all(struct check *c, struct judgement *j, bool is_last)
 	return !c->others_wait;
 }
 
+static bool
+is_relay_peer(const struct check *c)
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	return check_client_ip(c, ip, sizeof ip) &&
+	    config_networks_contain(&c->config->checks.relay_peer, ip);
+}
+
 /* The judgement takes what is wanted over, and says nothing else. */
 static void
 want(struct facts *facts, struct judgement *j)
@@ -170,6 +213,7 @@ judge(const struct config *config, enum judge_stage stage,
 		.message = message, .judgement = j };
 
 	memset(j, 0, sizeof *j);
+	c.is_relay_peer = is_relay_peer(&c);
 	if (!run_all(&c, j, false)) {
 		if (facts->n_wanted > 0) {
 			want(facts, j);

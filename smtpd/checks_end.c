@@ -100,9 +100,15 @@ take_message_part(struct session *s, const struct judgement *j)
 
 	if (error == 0 && j->fields.size > 0)
 		error = buf_append_slice(&tx->trace, buf_slice(&j->fields));
-	if (j->is_junk)
-		tx->is_junk = true;
 	return error;
+}
+
+static void
+take_junk(struct session *s, const struct judgement *j)
+{
+	s->tx->is_junk = s->tx->is_junk || j->is_junk;
+	if (j->is_junk && s->is_relay_peer)
+		note_spared(s, "checks", j->junk_reason);
 }
 
 /* ---- all of it ---- */
@@ -132,6 +138,7 @@ checks_conclude(struct session *s, enum judge_stage stage,
 	    !keep_results(s, j, &s->checks->transaction))
 		return stage_over(s, stage, session_reply(s,
 		    REPLY_POLICY_SILENT));
+	take_junk(s, j);
 	if (stage == JUDGE_DATA && take_message_part(s, j) < 0)
 		return stage_over(s, stage, session_reply(s,
 		    REPLY_DATA_IO_ERROR));

@@ -82,6 +82,8 @@ void note_refusal(struct session *s, struct verdict *v, const char *check,
 /* On the trail only: a check that marks, what it looked at, and its answer. */
 void note_mark(struct session *s, const char *stage, const char *check,
     const char *what, const char *answer);
+/* A relay_peer's mail would have been refused, and goes into .Junk. */
+void note_spared(struct session *s, const char *check, const char *why);
 /* What the refusal that may follow in this call was decided on. */
 void note_asked(const char *stage, struct slice what, uint32_t took_us);
 /* What it was told, for the trail alone, where that is more than the reply

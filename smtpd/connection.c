@@ -411,6 +411,7 @@ connection_waits(struct connection *c)
 	unsigned delay_s = c->server->settings.config->limits.pregreet_delay_s;
 
 	if (delay_s == 0 || c->session->is_self_test ||
+	    c->session->is_relay_peer ||
 	    limits_is_patient(c->session->client))
 		return false;
 	c->is_waiting = true;
@@ -499,6 +500,7 @@ server_adopt_self_test(struct server *server, int fd, bool is_login)
 		return;
 	}
 	c->session->is_self_test = true;
+	c->session->is_relay_peer = false;
 	c->session->is_login_test = is_login;
 	connection_begin(c, REPLY_COUNT);
 }

@@ -41,6 +41,16 @@ data_start_clock(struct session *s)
 	s->data_paused_us = 0;
 }
 
+static bool
+normalizes_lf(const struct session *s)
+{
+	const struct config *config = s->settings->config;
+
+	return s->is_relay_peer || (config->bare_lf == BARE_LF_NORMALIZE &&
+	    !s->is_self_test &&
+	    config_networks_contain(&config->bare_lf_exempt, s->ip));
+}
+
 int
 data_begin(struct session *s)
 {
@@ -49,10 +59,7 @@ data_begin(struct session *s)
 		.max_bytes = limits_message_bytes(s->settings->limits),
 		.drain_bytes = data_drain_bytes(s),
 		.header_bytes = config->limits.header_bytes,
-		.normalizes_lf = config->bare_lf == BARE_LF_NORMALIZE &&
-		    !s->is_self_test &&
-		    config_networks_contain(&config->bare_lf_exempt,
-		    s->ip),
+		.normalizes_lf = normalizes_lf(s),
 		.may_grow = data_may_grow,
 		.arg = s,
 	};

@@ -14,6 +14,8 @@
 /* What milters are asked; facts stay as they are until the answer. */
 struct milters_ask {
 	enum talk_stage stage;
+	bool spares;		/* of a relay_peer: who refuses the message
+				 * for good wants it in .Junk */
 	struct milter_facts facts;
 	uint64_t size_bytes;	/* of the message: the question's fd */
 	uint64_t max_bytes;	/* of what it may become; 0: none */

@@ -105,7 +105,8 @@ static enum step
 filters_ask_stage(struct session *s, enum talk_stage stage,
     session_then_fn *then, session_answered_fn *answered)
 {
-	struct milters_ask ask = { .stage = stage };
+	struct milters_ask ask = { .stage = stage,
+		.spares = s->is_relay_peer };
 	struct question q = { .kind = QUESTION_MILTERS, .fd = -1,
 		.deadline_ms = STAGE_DEADLINE_MS, .as.milters = &ask };
 

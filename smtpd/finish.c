@@ -9,6 +9,7 @@
  * copy; after DONE a retry is answered 250 without a second copy.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,20 @@ finish_refuse_with(struct session *s, const struct verdict *v,
 	*tx->refusal = *v;
 	tx->refusal_check = check;
 	return copies_undo(s, finish_say_refusal);
+}
+
+bool
+finish_spares(struct session *s, const struct verdict *v, const char *check)
+{
+	char why[300];
+
+	if (!s->is_relay_peer || v->code < 500)
+		return false;
+	snprintf(why, sizeof(why), "%u %u.%u.%u %.250s", v->code,
+	    v->code / 100u, v->subject, v->detail, v->text);
+	s->tx->is_junk = true;
+	note_spared(s, check, why);
+	return true;
 }
 
 /* The client left before the reply (RFC 1047): as if it had never sent it. */
@@ -597,6 +612,21 @@ finish_submission(struct session *s)
 	return submit_message(s, finish_filter);
 }
 
+/* A loop ends in .Junk as well as by a refusal. */
+static enum reply_name
+finish_spared(struct session *s, enum reply_name reply)
+{
+	const struct reply_entry *entry;
+	struct verdict v;
+
+	if (reply != REPLY_LOOP && reply != REPLY_TOO_MANY_HOPS)
+		return reply;
+	entry = reply_find(reply);
+	verdict_set(&v, entry->code, entry->subject, entry->detail, "%s",
+	    entry->text);
+	return finish_spares(s, &v, entry->check) ? REPLY_COUNT : reply;
+}
+
 enum step
 transaction_finish(struct session *s)
 {
@@ -609,7 +639,7 @@ transaction_finish(struct session *s)
 	tx->is_finishing = true;
 	tx->dot_us = clock_monotonic_us();
 	note_asked("data", slice_of(tx->reverse_path), 0);
-	reply = finish_check(s);
+	reply = finish_spared(s, finish_check(s));
 	if (s->is_self_test && FAULT("self-test.smuggling"))
 		reply = REPLY_DELIVERED;
 	if (reply == REPLY_COUNT && !finish_seal(s))

@@ -36,6 +36,13 @@ enum step finish_refuse(struct session *s, enum reply_name reply);
  * (which must be a literal). */
 enum step finish_refuse_with(struct session *s, const struct verdict *v,
     const char *check);
+/*
+ * A check is about to refuse the message. True: it came from a relay_peer,
+ * which would return it to a stranger, so it goes into .Junk instead and the
+ * log and the trail say so; go on. Never for a 4yz.
+ */
+bool finish_spares(struct session *s, const struct verdict *v,
+    const char *check);
 /* The client has left: DELIVER, if it is out, should write nothing more. */
 void finish_cancel(struct session *s);
 void finish_release(struct session *s, enum release_how how);

@@ -390,6 +390,9 @@ limits_admit(struct limits *limits, const char *ip, struct client **clientp)
 	struct client *client;
 	uint8_t key[16];
 
+	if (limits->setup.trusted != NULL &&
+	    config_networks_contain(limits->setup.trusted, ip))
+		per_minute = 0;
 	address_key(key, ip);
 	client = client_find(limits, key, clock_monotonic_us());
 	if (client == NULL)

@@ -32,6 +32,8 @@ struct limits_setup {
 	const struct config *config;
 	struct scoreboard *own;			/* NULL: nobody sees it */
 	struct scoreboards *const *others;	/* may change; or NULL */
+	/* who may come as often as they like, or NULL */
+	const struct config_strings *trusted;
 	uint64_t memory_bytes;		/* of all messages under way; 0: none */
 };
 

@@ -94,7 +94,8 @@ mail_limit(struct session *s)
 		    s->user->user, most->messages_per_user);
 		return REPLY_USER_TOO_FAST;
 	}
-	if (limits_allow_mail(s->settings->limits, s->client))
+	if (s->is_relay_peer ||
+	    limits_allow_mail(s->settings->limits, s->client))
 		return REPLY_COUNT;
 	note_told("%u in an hour (messages_per_client)",
 	    most->messages_per_client);

@@ -73,6 +73,8 @@ note_disposal(struct session *s)
 	snprintf(told, sizeof(told), "%s: %s", changes->reason,
 	    changes->disposal == DISPOSAL_DROP ? "dropped" : "into .Junk");
 	note_mark(s, "data", "milter", changes->milter, told);
+	if (changes->is_spared)
+		note_spared(s, "milter", changes->reason);
 }
 
 bool

@@ -4,6 +4,7 @@
  * the draft, the envelope in the changes. See milter_talk.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "address.h"
@@ -30,6 +31,19 @@ milter_changes_dispose(struct milter_changes *changes,
 	slice_copy(changes->milter, sizeof(changes->milter),
 	    slice_of(milter));
 	slice_copy(changes->reason, sizeof(changes->reason), reason);
+}
+
+void
+milter_changes_spare(struct milter_changes *changes, const char *milter,
+    const struct verdict *v)
+{
+	char why[MILTER_REASON_MAX + 1];
+
+	snprintf(why, sizeof(why), "%u %u.%u.%u %.60s", v->code,
+	    v->code / 100u, v->subject, v->detail, v->text);
+	changes->is_spared = true;
+	milter_changes_dispose(changes, DISPOSAL_JUNK, milter,
+	    slice_of(why));
 }
 
 /* "<a@b>" or "a@b". False: no address. */

@@ -343,6 +343,16 @@ talk_begin(struct milter_talk *t, enum talk_stage stage,
 	talk_pump(t);
 }
 
+bool
+talk_spare_session(struct milter_talk *t)
+{
+	if (has_said(t, STEP_MAIL))
+		return false;
+	t->is_session_accepted = true;
+	t->has_refused_session = false;
+	return true;
+}
+
 void
 talk_written(struct milter_talk *t)
 {

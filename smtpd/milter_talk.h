@@ -78,6 +78,9 @@ void talk_free(struct milter_talk *talk);
 void talk_begin(struct milter_talk *talk, enum talk_stage stage,
     const struct milter_facts *facts, struct draft *draft,
     struct milter_changes *changes);
+/* It has refused: if that was the client itself, say no more to it in this
+ * session, as if it had accepted it; true. */
+bool talk_spare_session(struct milter_talk *talk);
 /* It has sent this. true: an answer, or progress: its time begins anew. */
 bool talk_input(struct milter_talk *talk, struct slice data);
 /* All of talk->out was taken: there may be more to say. */

@@ -111,6 +111,11 @@ milters_cannot(struct milters *m, int code, int subject, int detail,
 	struct verdict v;
 
 	verdict_set(&v, code, subject, detail, "%s", text);
+	if (m->ask.spares && code >= 500) {
+		milter_changes_spare(&m->changes, "milters", &v);
+		milters_done(m);
+		return;
+	}
 	milters_refuse(m, &v, "milters");
 }
 
@@ -264,6 +269,26 @@ link_ended(struct link *l, int error)
 		link_close(l);
 }
 
+/* Who refuses a relay_peer itself hears no more of the session; a recipient's
+ * refusal stays. */
+static bool
+link_spares(struct link *l)
+{
+	struct milters *m = l->all;
+
+	if (!m->ask.spares || l->talk.verdict.code < 500 ||
+	    m->ask.stage == TALK_RCPT || m->ask.stage == TALK_UNKNOWN)
+		return false;
+	if (talk_spare_session(&l->talk))
+		m->answer.silent[l->index] = "it refuses the relay_peer";
+	else
+		milter_changes_spare(&m->changes, l->config->text,
+		    &l->talk.verdict);
+	m->at++;
+	milters_next(m);
+	return true;
+}
+
 /* Something has happened: what does it mean for the question? */
 static void
 link_advance(struct link *l, bool restarts_timer)
@@ -295,6 +320,8 @@ link_advance(struct link *l, bool restarts_timer)
 		if (!link_is_asked(l))
 			break;
 		l->talk.state = TALK_IDLE;
+		if (link_spares(l))
+			break;
 		m->has_refused_session = l->talk.has_refused_session;
 		m->answer.is_session = l->talk.has_refused_session;
 		milters_refuse(m, &l->talk.verdict, l->config->text);
@@ -530,6 +557,11 @@ milters_have_refused(struct milters *m)
 	if (m->changes.disposal != DISPOSAL_REFUSE ||
 	    (m->ask.stage != TALK_DATA && m->ask.stage != TALK_MESSAGE))
 		return false;
+	if (m->ask.spares) {
+		m->changes.disposal = DISPOSAL_JUNK;
+		m->changes.is_spared = true;
+		return false;
+	}
 	verdict_set(&v, 550, 7, 1, TALK_REFUSED_TEXT);
 	milters_refuse(m, &v, m->changes.milter);
 	return true;

@@ -145,6 +145,22 @@ note_mark(struct session *s, const char *stage, const char *check,
 }
 
 void
+note_spared(struct session *s, const char *check, const char *why)
+{
+	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
+	    LOG_S("stage", asked.stage), LOG_S("check", check),
+	    LOG_S("verdict", "junk"), LOG_S("asked", asked.what),
+	    LOG_S("answer", why), LOG_U("took_us", asked.took_us),
+	    LOG_END });
+	log_warning("relay_peer_junk", LOG_S("session", s->id),
+	    LOG_S("client", s->ip), LOG_S("check", check),
+	    LOG_S("from", s->tx != NULL ? s->tx->reverse_path : ""),
+	    LOG_S("refusal", why),
+	    LOG_S("text", "this would be refused, but a relay_peer has "
+	    "accepted it already: it goes into .Junk"), LOG_END);
+}
+
+void
 note_finding(const struct session *s, const struct finding *f)
 {
 	static const char *const words[] = {

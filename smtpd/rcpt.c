@@ -99,7 +99,8 @@ rcpt_limit(const struct session *s)
 		note_told("%u are accepted already", tx->n_recipients);
 		return REPLY_TOO_MANY_RECIPIENTS;
 	}
-	if (session_is_own(s) || rcpt_is_exempt(&tx->rcpt) ||
+	if (session_is_own(s) || s->is_relay_peer ||
+	    rcpt_is_exempt(&tx->rcpt) ||
 	    !limits_is_harvester(s->settings->limits, s->client))
 		return REPLY_COUNT;
 	note_told("its network asked for more than %u unknown recipients "
@@ -122,7 +123,8 @@ rcpt_rate(struct session *s)
 		    s->user->user, most->recipients_per_user);
 		return REPLY_USER_TOO_MANY_RCPTS;
 	}
-	if (limits_allow_rcpt(s->settings->limits, s->client))
+	if (s->is_relay_peer ||
+	    limits_allow_rcpt(s->settings->limits, s->client))
 		return REPLY_COUNT;
 	note_told("%u in an hour (recipients_per_client)",
 	    most->recipients_per_client);
@@ -243,7 +245,7 @@ rcpt_unknown(struct session *s, const struct route_answer *route)
 	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
 		return step;
 	s->n_unknown++;
-	if (session_is_own(s) ||
+	if (session_is_own(s) || s->is_relay_peer ||
 	    !limits_note_recipient(s->settings->limits, s->client, true))
 		return step;
 	note_told("%u unknown in this session; its network may ask for %u "

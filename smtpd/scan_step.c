@@ -37,6 +37,8 @@ scan_found(struct session *s, const char *name)
 		return s->after_filter(s);
 	}
 	verdict_set(&v, 554, 7, 1, "virus found: %s", name);
+	if (finish_spares(s, &v, "virus"))
+		return s->after_filter(s);
 	return finish_refuse_with(s, &v, "virus");
 }
 

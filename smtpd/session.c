@@ -402,6 +402,8 @@ session_new(const struct session_settings *settings, void *conn,
 	slice_copy(s->ip, sizeof(s->ip), slice_of(ip));
 	s->client = client;
 	s->is_admitted = is_admitted;
+	s->is_relay_peer = settings->kind == LISTEN_MX &&
+	    config_networks_contain(&settings->config->checks.relay_peer, ip);
 	return s;
 }
 

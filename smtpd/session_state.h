@@ -61,6 +61,7 @@ struct session {
 	bool is_esmtp;			/* EHLO was said */
 	bool has_enhanced;		/* replies do; not after HELO */
 	bool is_admitted;		/* counted in limits.h */
+	bool is_relay_peer;		/* took the mail before us */
 	bool is_self_test;		/* our own: in no log, trail, count */
 	bool is_login_test;		/* ... as a user who is nobody yet */
 	bool has_quit;			/* it ends as RFC 5321 wants it */

@@ -77,6 +77,8 @@ settings_init(struct smtpd *d)
 		.own = d->boards.own, .others = &d->boards.others,
 		.memory_bytes = limits_memory_bytes(config) };
 
+	if (d->c.kind == LISTEN_MX)
+		setup.trusted = &config->checks.relay_peer;
 	settings->config = config;
 	settings->kind = d->c.kind;
 	name_host(settings);

@@ -506,6 +506,45 @@ bounces_prove_themselves(void **state)
 	CHECK_ROWS(rows);
 }
 
+/* ---- a host in front of us ---- */
+
+#define PEER "relay_peer = { \"192.0.2.0/24\" }\n"
+
+static void
+relay_peers_are_spared(void **state)
+{
+	static const struct row rows[] = {
+		{ PEER "content = refuse", JUDGE_DATA, { NOW, "ip 192.0.2.9",
+		    "sender ", TO_A }, DSN(""), "bounce mark, content accept" },
+		{ PEER "content = refuse", JUDGE_DATA, { NOW, "ip 198.51.100.9",
+		    "sender ", TO_A }, DSN(""),
+		    "bounce refuse 550 7.1, content accept" },
+		/* what cannot be told stays temporary */
+		{ PEER, JUDGE_DATA, { "ip 192.0.2.9", "sender ", TO_A,
+		    PAIR "unknown", PAIR_C "none", OURS "wrong" },
+		    DSN(RETURNED), "bounce temporary 451 7.1" },
+		/* what it is itself is not asked, whatever is known */
+		{ PEER "helo = refuse\nfcrdns = refuse\nspf = refuse",
+		    JUDGE_MAIL, { "ip 192.0.2.9", "sender a@b.example" }, NULL,
+		    "helo accept, fcrdns accept, spf accept" },
+		{ PEER LISTS, JUDGE_RCPT, { "ip 192.0.2.9", B("127.0.0.2"),
+		    C("127.0.0.2"), W("NXDOMAIN"), SEEN "9" }, NULL,
+		    "dnsbl accept" },
+	};
+	struct judgement j;
+
+	(void)state;
+	CHECK_ROWS(rows);
+	judge_row(&rows[0], &j);
+	assert_true(j.is_junk);
+	assert_string_equal(j.junk_reason, "bounce: 550 5.7.1 this bounce "
+	    "returns nothing that we have sent");
+	judgement_free(&j);
+	judge_row(&rows[1], &j);
+	assert_false(j.is_junk);
+	judgement_free(&j);
+}
+
 /* ---- the whole of it ---- */
 
 static void
@@ -611,6 +650,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bounces_prove_themselves),
+		cmocka_unit_test(relay_peers_are_spared),
 		cmocka_unit_test(helo_is_a_host_name),
 		cmocka_unit_test(names_lead_back_to_the_address),
 		cmocka_unit_test(the_domain_of_the_sender_takes_mail),
