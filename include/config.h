@@ -160,6 +160,16 @@ struct config_checks {
 	struct config_strings attachment_names, attachment_types;
 };
 
+/* Programs that aliases name. */
+struct config_program {
+	char *user;			/* NULL: user_prefix and "program" */
+	bool allows_setid;
+	unsigned timeout_s;
+	uint64_t memory_bytes, output_bytes;
+	unsigned at_once;
+	struct config_strings refuses;	/* exit codes, "64" to "78" */
+};
+
 struct config {
 	char *hostname;			/* lower-case A-label */
 	char *origin;			/* the same; default: first domain */
@@ -192,6 +202,7 @@ struct config {
 	struct config_resolver resolver;
 	struct config_tls *tls;		/* the first is the default */
 	size_t n_tls;
+	struct config_program program;
 	struct config_auth auth;
 	struct config_submission submission;
 	struct config_queue queue;

@@ -139,6 +139,39 @@ const struct config_key config_keys[] = {
 	    "holds at most a quarter of it; a message larger than that is "
 	    "refused for good, and SIZE announces the quarter where "
 	    "message_size is more.") },
+	{ "", "program_user", CONFIG_NAME, 0, IN(config, program.user),
+	    HELP("Who runs the programs that aliases name, each of them: "
+	    "never root, and nobody that a compartment runs as. The default "
+	    "is user_prefix with program behind it.") },
+	{ "", "allow_setid", CONFIG_BOOL, 0, DEFAULT("false"),
+	    IN(config, program.allows_setid),
+	    HELP("Whether a program in an alias, and what it starts, may gain "
+	    "rights by set-uid and set-gid files such as sudo. Without it "
+	    "such a file runs with the rights of program_user. The service "
+	    "manager must allow it too (NoNewPrivileges=no in a unit of "
+	    "systemd).") },
+	{ "", "program_timeout", CONFIG_DURATION, 0, RANGE(1, 540),
+	    DEFAULT("60s"), IN(config, program.timeout_s),
+	    HELP("How long a program may take for one message. Then it is "
+	    "killed, with all that it has started, and the client is told "
+	    "to try again later.") },
+	{ "", "program_memory", CONFIG_SIZE, 0, RANGE(16 * M, 1 * T),
+	    DEFAULT("512M"), IN(config, program.memory_bytes),
+	    HELP("How much memory each process of a program may fill.") },
+	{ "", "program_output", CONFIG_SIZE, 0, RANGE(1 * K, 1 * G),
+	    DEFAULT("64K"), IN(config, program.output_bytes),
+	    HELP("How much a program may write to its standard output and "
+	    "error. One that writes more is killed, and the client is told "
+	    "to try again later.") },
+	{ "", "programs_at_once", CONFIG_COUNT, 0, RANGE(1, 1000),
+	    DEFAULT("20"), IN(config, program.at_once),
+	    HELP("How many programs run at a time; others wait.") },
+	{ "", "program_refuses", CONFIG_EXIT_LIST, 0,
+	    IN(config, program.refuses),
+	    HELP("Exit codes, such as 69 and 77, by which a program refuses a "
+	    "message for good: 550, with the first line that it wrote. Exit "
+	    "code 67 always is 550 5.1.1, no such mailbox. All others but 0 "
+	    "mean: try again later.") },
 
 	/* ---- listen ---- */
 	{ "listen", "role", CONFIG_WORD, KEY_REQUIRED,

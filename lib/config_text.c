@@ -30,6 +30,21 @@ config_text_line(struct slice in, struct buf *out)
 	return config_text_keep(out, in);
 }
 
+const char *
+config_text_exit_code(struct slice in, struct buf *out)
+{
+	unsigned long long code;
+
+	if (!slice_number(in, 255, &code) || code < 64 || code > 78)
+		return "not an exit code from 64 to 78 (sysexits.h)";
+	if (code == 75)
+		return "that exit code means: try again later";
+	if (code == 67)
+		return "with that exit code a program always says that "
+		    "there is no such recipient";
+	return config_text_keep(out, in);
+}
+
 bool
 config_text_starts(struct slice s, struct slice prefix)
 {

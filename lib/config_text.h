@@ -35,6 +35,8 @@ const char *config_text_next_hop(struct slice in, struct buf *out);
 const char *config_text_listen(struct slice in, struct buf *out);
 const char *config_text_endpoint(struct slice in, struct buf *out);
 const char *config_text_network(struct slice in, struct buf *out);
+/* One of sysexits.h's that a program may refuse mail with. */
+const char *config_text_exit_code(struct slice in, struct buf *out);
 /* One line of text for people. */
 const char *config_text_line(struct slice in, struct buf *out);
 const char *config_text_server(struct slice in, struct buf *out);

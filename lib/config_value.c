@@ -56,6 +56,8 @@ const struct config_type_info config_types[CONFIG_TYPE_COUNT] = {
 	    "address", TOKEN_STRING, true, config_text_address },
 	[CONFIG_PATTERN_LIST] = { "a list, such as { \"*.exe\" }",
 	    "pattern", TOKEN_STRING, true, config_text_line },
+	[CONFIG_EXIT_LIST] = { "a list, such as { \"69\" }",
+	    "exit_code", TOKEN_STRING, true, config_text_exit_code },
 	[CONFIG_TEXT] = { "a text", "text", TOKEN_STRING, false,
 	    config_text_line },
 	[CONFIG_SERVER_LIST] = { "a list, such as { \"192.0.2.1\" }",

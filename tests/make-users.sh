@@ -19,6 +19,6 @@ for user in postern-directory postern-compiler; do
 done
 for user in postern-smtpd postern-policy postern-deliver postern-store \
     postern-control postern-resolver postern-vault postern-auth \
-    postern-queue postern-relay "$@"; do
+    postern-queue postern-relay postern-program "$@"; do
 	make_user "$user" --user-group
 done
