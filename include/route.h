@@ -19,6 +19,7 @@
 #define ROUTE_SEAL_SIZE 32
 #define ROUTE_MAX_BYTES (4u << 20)	/* of an encoded route */
 #define ROUTE_MAX_LEAVES 20000
+#define ROUTE_PROGRAM_MAX 2000		/* octets of a command */
 #define ROUTE_LIFE_S 7200		/* longer than any transaction */
 
 enum route_kind {
@@ -27,6 +28,8 @@ enum route_kind {
 	ROUTE_REFUSE = 3,	/* the answer carries a verdict; never sealed */
 	ROUTE_LIST = 4,		/* mailboxes, if any, and members elsewhere
 				 * (list_route.h); sealed as ROUTE_MAILBOX */
+	ROUTE_PROGRAM = 6,	/* a program of this host, run by deliver, and
+				 * mailboxes, if any, beside it */
 };
 
 /* One mailbox after complete alias expansion. Strings are borrowed. */
@@ -45,6 +48,7 @@ struct route {
 	struct slice recipient;		/* as the client gave it */
 	struct slice session;
 	int64_t expires_s;		/* wall clock */
+	struct slice program;		/* ROUTE_PROGRAM: its command */
 	struct route_leaf *leaves;
 	size_t n_leaves;
 };

@@ -58,7 +58,7 @@ get_route_answer(struct ipc_reader *r, struct route_answer *a)
 	a->explanation = ipc_get_slice(r);
 	a->sealed = ipc_get_slice(r);
 	a->sealed_size = ipc_get_u32(r);
-	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_LIST ||
+	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_PROGRAM ||
 	    (a->kind == ROUTE_REFUSE) != (a->verdict.code != 0) ||
 	    (a->is_elsewhere && a->kind != ROUTE_REFUSE) ||
 	    a->sealed_size > ROUTE_MAX_BYTES)

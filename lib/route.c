@@ -2,8 +2,8 @@
 /*
  * route.c - sealed routes; see route.h.
  *
- * Form: version (1), kind (1), expires (8), recipient, session, number of
- * leaves (4), the leaves, HMAC-SHA256 of all that (32). Both directions
+ * Form: version (1), kind (1), expires (8), recipient, session, program,
+ * number of leaves (4), leaves, HMAC-SHA256 of all that (32). Both directions
  * apply the same rules, so that a route that was sealed can be opened.
  */
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "pack.h"
 #include "route.h"
 
-#define ROUTE_VERSION 1
+#define ROUTE_VERSION 2
 /* uid, gid, quota and four empty strings */
 #define LEAF_MIN_SIZE (4 + 4 + 8 + 4 * 2)
 
@@ -67,13 +67,24 @@ is_leaf_valid(const struct route_leaf *leaf)
 	    leaf->uid != (uid_t)-1 && leaf->gid != (gid_t)-1;
 }
 
+/* What each kind leads to. */
+static bool
+is_target_valid(const struct route *route)
+{
+	if (route->kind == ROUTE_PROGRAM)
+		return route->program.size > 0 &&
+		    is_clean(route->program, ROUTE_PROGRAM_MAX);
+	if (route->program.size > 0)
+		return false;
+	return (route->kind == ROUTE_MAILBOX && route->n_leaves > 0) ||
+	    (route->kind == ROUTE_DISCARD && route->n_leaves == 0);
+}
+
 static bool
 is_head_valid(const struct route *route)
 {
 	return is_clean(route->recipient, UINT16_MAX) &&
-	    is_clean(route->session, UINT8_MAX) &&
-	    ((route->kind == ROUTE_MAILBOX && route->n_leaves > 0) ||
-	    (route->kind == ROUTE_DISCARD && route->n_leaves == 0)) &&
+	    is_clean(route->session, UINT8_MAX) && is_target_valid(route) &&
 	    route->n_leaves <= ROUTE_MAX_LEAVES;
 }
 
@@ -112,6 +123,7 @@ pack_route(struct buf *out, const struct route *route)
 	pack_u64(&p, (uint64_t)route->expires_s);
 	pack_slice(&p, route->recipient);
 	pack_slice(&p, route->session);
+	pack_slice(&p, route->program);
 	pack_u32(&p, (uint32_t)route->n_leaves);
 	for (size_t i = 0; i < route->n_leaves; i++)
 		pack_leaf(&p, &route->leaves[i]);
@@ -192,6 +204,7 @@ route_open(struct route *route, struct slice sealed, const uint8_t *secret)
 	route->expires_s = (int64_t)ipc_get_u64(&r);
 	route->recipient = ipc_get_slice(&r);
 	route->session = ipc_get_slice(&r);
+	route->program = ipc_get_slice(&r);
 	route->n_leaves = ipc_get_u32(&r);
 	error = r.failed || !is_head_valid(route) ? -EBADMSG :
 	    get_leaves(&r, route);

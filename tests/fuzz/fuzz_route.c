@@ -33,7 +33,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(route_open(&route, sealed, secret) != 0);
 	if (route_open(&route, sealed, NULL) != 0)
 		return 0;
-	REQUIRE((route.kind == ROUTE_MAILBOX) == (route.n_leaves > 0));
+	REQUIRE(route.kind != ROUTE_MAILBOX || route.n_leaves > 0);
+	REQUIRE((route.kind == ROUTE_PROGRAM) == (route.program.size > 0));
+	REQUIRE(!has_control_octet(route.program));
 	REQUIRE(!has_control_octet(route.recipient));
 	REQUIRE(!has_control_octet(route.session));
 	for (size_t i = 0; i < route.n_leaves; i++)

@@ -77,6 +77,38 @@ test_discard(void **state)
 	buf_free(&sealed);
 }
 
+static void
+test_program(void **state)
+{
+	struct route_leaf one = leaf("/m");
+	struct route in = route_of(NULL, 0), out;
+	struct buf sealed = { 0 };
+
+	(void)state;
+	for (size_t n = 0; n <= 1; n++) {
+		in.kind = ROUTE_PROGRAM;
+		in.program = SLICE("/usr/bin/tee \"a b\"");
+		in.leaves = &one;
+		in.n_leaves = n;
+		sealed.size = 0;
+		assert_int_equal(route_seal(&sealed, &in, secret), 0);
+		assert_int_equal(route_open(&out, buf_slice(&sealed), secret),
+		    0);
+		assert_int_equal(out.kind, ROUTE_PROGRAM);
+		assert_int_equal(out.n_leaves, n);
+		assert_true(slice_equals(out.program, in.program));
+		route_close(&out);
+	}
+	in.program = SLICE("");
+	assert_int_equal(route_seal(&sealed, &in, secret), -EINVAL);
+	in.program = SLICE("/bin/cat\n/bin/rm");
+	assert_int_equal(route_seal(&sealed, &in, secret), -EINVAL);
+	in.kind = ROUTE_MAILBOX;
+	in.program = SLICE("/bin/cat");
+	assert_int_equal(route_seal(&sealed, &in, secret), -EINVAL);
+	buf_free(&sealed);
+}
+
 /* Every octet counts, with the seal; without it nothing may crash. */
 static void
 test_forgery(void **state)
@@ -201,6 +233,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_discard),
+		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_forgery),
 		cmocka_unit_test(test_invalid),
 		cmocka_unit_test(test_kinds),
