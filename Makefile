@@ -65,7 +65,7 @@ $(ARCHIVES): $(MAKEFILE_LIST)
 $(BUILD)/postern: $(call objs,$(POSTERN_SRCS)) $(ARCHIVES)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/posternctl: $(call objs,$(POSTERNCTL_SRCS)) $(BUILD)/lib.a
+$(BUILD)/posternctl: $(call objs,$(POSTERNCTL_SRCS)) $(patsubst %,$(BUILD)/%.a,commands mail lib)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/sendmail: $(call objs,commands/sendmail.c) $(patsubst %,$(BUILD)/%.a,commands mail lib)

@@ -2,8 +2,9 @@
 /*
  * mailq.c - see mailq.h.
  *
- * The queue is shown through the `local` listener, where everybody is known
- * and sees what is his: XQUEUE is answered with a descriptor of the text.
+ * The queue, and what has left, is shown through the `local` listener, where
+ * everybody is known and sees what is his: XQUEUE is answered with a
+ * descriptor of the text.
  * What changes something goes through posternctl's socket.
  */
 #include <errno.h>
@@ -35,10 +36,10 @@ copy_out(int fd)
 }
 
 static int
-ask_list(struct smtp_client *c)
+ask_list(struct smtp_client *c, const char *command)
 {
 	struct smtp_reply reply;
-	int error = smtp_command(c, &reply, "XQUEUE");
+	int error = smtp_command(c, &reply, "%s", command);
 
 	if (error < 0)
 		return complain(EX_TEMPFAIL, "the connection to the mail "
@@ -50,15 +51,16 @@ ask_list(struct smtp_client *c)
 	return copy_out(c->passed);
 }
 
-int
-mailq_list(const struct server_place *place, bool is_verbose)
+static int
+connect_and_ask(const struct server_place *place, const char *command,
+    bool is_verbose)
 {
 	struct smtp_client c = { .is_verbose = is_verbose };
 	struct smtp_reply reply;
 	int status, error = smtp_open(&c, place->submit, &reply);
 
 	if (error == 0)
-		status = ask_list(&c);
+		status = ask_list(&c, command);
 	else if (reply.code >= 400)
 		status = complain(transmit_status(&reply), "%s", reply.text);
 	else if (error == -ENOENT || error == -ECONNREFUSED)
@@ -69,6 +71,23 @@ mailq_list(const struct server_place *place, bool is_verbose)
 		    strerror(-error));
 	smtp_close(&c);
 	return status;
+}
+
+int
+mailq_list(const struct server_place *place, bool is_verbose)
+{
+	return connect_and_ask(place, "XQUEUE", is_verbose);
+}
+
+int
+mailq_sent(const struct server_place *place, const char *word)
+{
+	char command[480];		/* a command line is 512 */
+
+	if (snprintf(command, sizeof command, "XQUEUE SENT %s", word) >=
+	    (int)sizeof command)
+		return complain(EX_USAGE, "%.100s... is too long", word);
+	return connect_and_ask(place, command, false);
 }
 
 /* ---- requests to control ---- */

@@ -11,6 +11,8 @@
 
 /* The caller's own messages in the queue; root's are everybody's. */
 int mailq_list(const struct server_place *place, bool is_verbose);
+/* What has left of the caller's own (posternctl sent); word may be "". */
+int mailq_sent(const struct server_place *place, const char *word);
 /* Try now what waits: for root. The queue runs by itself, so for others
  * this is quietly done. */
 int mailq_flush(const struct server_place *place);

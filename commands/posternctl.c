@@ -16,7 +16,9 @@
 #include <unistd.h>
 #include "config.h"
 #include "control_client.h"
+#include "complain.h"
 #include "explain.h"
+#include "mailq.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
 #define CONFIG_MAX_OCTETS (1 << 20)
@@ -38,6 +40,8 @@ usage(void)
 	    "                   let it rest; release ID|all ends that\n"
 	    "  retry ID|all     try it now; flush [DOMAIN] tries all\n"
 	    "  remove ID|all    forget it, and tell nobody\n"
+	    "  sent [ID|ADDRESS]\n"
+	    "                   what has left, and whether it was reported on\n"
 	    "  relay            what was sent to other hosts, and how\n"
 	    "  tls [yesterday]  what became of TLS, by domain and host\n"
 	    "  dns NAME TYPE    look a name up, as the checks do\n"
@@ -100,19 +104,31 @@ explain_failure(const char *path, const char *config_path, int error)
 		    strerror(error));
 }
 
-/* A connected socket, or -1 after saying why not. */
+/* A connected socket, or -errno. */
 static int
-connect_server(const char *state_dir, const char *config_path)
+connect_server(const char *state_dir, char path[PATH_MAX])
 {
-	char path[PATH_MAX];
-	int fd;
+	snprintf(path, PATH_MAX, "%s/control.sock", state_dir);
+	return control_connect(path);
+}
 
-	snprintf(path, sizeof path, "%s/control.sock", state_dir);
-	fd = control_connect(path);
-	if (fd >= 0)
-		return fd;
-	explain_failure(path, config_path, -fd);
-	return -1;
+/* Who may not use the control socket may still ask what he has sent. */
+static bool
+is_of_anybody(char **words, int error)
+{
+	return (error == -EACCES || error == -EPERM) &&
+	    strcmp(words[0], "sent") == 0 &&
+	    (words[1] == NULL || words[2] == NULL);
+}
+
+static int
+ask_as_user(const char *config_path, char **words)
+{
+	struct server_place place;
+
+	complain_as("posternctl");
+	server_place_find(&place, config_path);
+	return mailq_sent(&place, words[1] != NULL ? words[1] : "");
 }
 
 static int
@@ -158,17 +174,22 @@ converse(int fd, const struct buf *line, int passed)
 }
 
 static int
-ask_server(const char *path, const struct buf *line, int passed)
+ask_server(const char *path, char **words, const struct buf *line, int passed)
 {
 	struct config *config = read_config(path);
+	char to[PATH_MAX];
 	int fd, status = EX_TEMPFAIL;
 
 	if (config == NULL)
 		return 1;
-	fd = connect_server(config->state_dir, path);
+	fd = connect_server(config->state_dir, to);
 	if (fd >= 0) {
 		status = converse(fd, line, passed);
 		close(fd);
+	} else if (is_of_anybody(words, fd)) {
+		status = ask_as_user(path, words);
+	} else {
+		explain_failure(to, path, -fd);
 	}
 	config_free(&config);
 	return status;
@@ -194,7 +215,7 @@ main(int argc, char **argv)
 	    &passed) : make_request(&line, argv + optind) == 0;
 	if (!is_good)
 		return usage();
-	status = ask_server(path, &line, passed);
+	status = ask_server(path, argv + optind, &line, passed);
 	buf_free(&line);
 	return status;
 }

@@ -103,6 +103,8 @@ void request_run(struct client *client);
 
 /* ---- queue.c: queue, show, hold, release, retry, remove, flush ---- */
 void request_queue(struct client *client);
+/* ---- sent.c: what has left ---- */
+void request_sent(struct client *client);
 /* ---- relay_status.c: what relay has sent, and by which TLS ---- */
 void request_relay(struct client *client);
 void request_tls(struct client *client);

@@ -492,6 +492,7 @@ static const struct request {
 	{ { "retry", 5 }, 1, 1, request_queue, "retry ID|all" },
 	{ { "remove", 6 }, 1, 1, request_queue, "remove ID|all" },
 	{ { "flush", 5 }, 0, 1, request_queue, "flush [DOMAIN]" },
+	{ { "sent", 4 }, 0, 1, request_sent, "sent [ID|ADDRESS]" },
 	{ { "relay", 5 }, 0, 0, request_relay, "relay" },
 	{ { "tls", 3 }, 0, 1, request_tls, "tls [yesterday]" },
 	{ { "dns", 3 }, 2, 2, request_dns, "dns NAME TYPE" },
@@ -539,5 +540,6 @@ request_run(struct client *client)
 	}
 	client_say(client, CONTROL_FAILED, "The server does not know this "
 	    "command. It knows: status, why, route, tables, reload, queue, "
-	    "show, hold, release, retry, remove, flush, dns, explain.");
+	    "show, hold, release, retry, remove, flush, sent, relay, tls, "
+	    "dns, explain.");
 }

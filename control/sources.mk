@@ -8,5 +8,6 @@ CONTROL_SRCS = \
 	control/queue.c \
 	control/relay_status.c \
 	control/requests.c \
+	control/sent.c \
 	control/status_text.c \
 	control/why_text.c

@@ -158,6 +158,9 @@ enum ask_type {
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
 	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
+	/* control, queue -> store */
+	SENT_ASK,		/* struct sent_ask -> SENT_ANSWER */
+	SENT_ANSWER,		/* nothing; descriptor: sealed memfd of text */
 	/* queue -> store */
 	LEDGER_PUT = 208,	/* struct ledger_entry -> LEDGER_OK */
 	LEDGER_OK,		/* nothing: it is durable */
@@ -219,8 +222,9 @@ enum ask_type {
 				 * aborts all that is not committed. */
 	QUEUE_MEMBERS,		/* struct queue_members; a large one as a
 				 * descriptor. Told, before PREPARE */
-	QUEUE_OWN,		/* struct voucher -> QUEUE_COMMAND_ANSWER: what
-				 * its user has in the queue; root: everybody */
+	QUEUE_OWN,		/* struct queue_own -> QUEUE_COMMAND_ANSWER: what
+				 * its user has in the queue, or has sent; root:
+				 * everybody */
 	QUEUE_PROBE,		/* struct queue_probe -> QUEUE_PROBED */
 	QUEUE_PROBED,		/* struct hop_reply */
 	/* control -> queue */

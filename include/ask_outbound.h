@@ -168,6 +168,16 @@ struct queue_command {
 	struct slice owner;		/* whose lease, for hold and release */
 };
 
+/* A user of this host asks of his own mail. */
+struct queue_own {
+	struct voucher voucher;
+	bool is_sent;			/* what has left (sent_ask's word); else
+					 * what waits, and word is "" */
+	struct slice word;
+};
+
+void put_queue_own(struct ipc_writer *w, const struct queue_own *q);
+bool get_queue_own(struct ipc_reader *r, struct queue_own *q);
 void put_queue_recipient(struct ipc_writer *w,
     const struct queue_recipient *q);
 bool get_queue_recipient(struct ipc_reader *r, struct queue_recipient *q);
@@ -250,6 +260,14 @@ struct ledger_entry {
 	struct slice sender;
 	uint64_t time_s;
 	struct slice queue_id;
+	struct slice user;		/* as in a voucher: who may ask of it */
+};
+
+/* What has left? One word: an address, a Message-ID, a queue id; "" is all. */
+#define SENT_WORD_MAX LEDGER_MESSAGE_ID_MAX
+struct sent_ask {
+	struct slice word;
+	struct slice user;		/* of his alone; "": everybody's */
 };
 
 /* An MTA-STS policy that relay has fetched (RFC 8461). */
@@ -265,6 +283,8 @@ struct sts_kept {
 
 void put_ledger_entry(struct ipc_writer *w, const struct ledger_entry *e);
 bool get_ledger_entry(struct ipc_reader *r, struct ledger_entry *e);
+void put_sent_ask(struct ipc_writer *w, const struct sent_ask *q);
+bool get_sent_ask(struct ipc_reader *r, struct sent_ask *q);
 void put_sts_kept(struct ipc_writer *w, const struct sts_kept *p);
 /* The end of a list (all of it empty) counts as one. */
 bool get_sts_kept(struct ipc_reader *r, struct sts_kept *p);

@@ -74,8 +74,22 @@ int kv_iterate(struct kv_table *table, kv_each_fn *fn, void *arg);
  * Look at up to n_most records from where the last call ended and delete
  * those that expired before now_s, telling fn (or NULL) each one. 1: there
  * is more; 0: the end was reached, the next call begins anew; or -errno.
+ * This alone is not worth a flush of the disk.
  */
 int kv_expire(struct kv_table *table, int64_t now_s, unsigned n_most,
+    kv_each_fn *fn, void *arg);
+/* Where kv_scan is: zeroed, before the first; and from then on kv_scan's. */
+struct kv_position {
+	size_t size;
+	uint8_t key[KV_KEY_MAX];
+};
+/*
+ * Tell fn up to n_most records from there on, in the order of their keys and
+ * without those that have expired. 1: there is more; 0: the end was reached,
+ * or fn has said so; or -errno. Records of many calls may be of many moments;
+ * locks of the round grow with n_most.
+ */
+int kv_scan(struct kv_table *table, struct kv_position *at, unsigned n_most,
     kv_each_fn *fn, void *arg);
 /* Bound the time of a recovery: call it every few minutes. */
 int kv_checkpoint(struct kv *kv);

@@ -135,6 +135,30 @@ get_queue_prepared(struct ipc_reader *r, struct queue_prepared *a)
 }
 
 void
+put_queue_own(struct ipc_writer *w, const struct queue_own *q)
+{
+	put_voucher(w, &q->voucher);
+	ipc_put_u8(w, q->is_sent);
+	ipc_put_slice(w, q->word);
+}
+
+bool
+get_queue_own(struct ipc_reader *r, struct queue_own *q)
+{
+	uint8_t is_sent;
+
+	if (!get_voucher(r, &q->voucher))
+		return false;
+	is_sent = ipc_get_u8(r);
+	q->is_sent = is_sent == 1;
+	q->word = ipc_get_slice(r);
+	if (is_sent > 1 || q->word.size > SENT_WORD_MAX ||
+	    slice_has_control(q->word) || (!q->is_sent && q->word.size > 0))
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
 put_queue_command(struct ipc_writer *w, const struct queue_command *q)
 {
 	ipc_put_u8(w, (uint8_t)q->verb);

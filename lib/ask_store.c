@@ -216,6 +216,7 @@ put_ledger_entry(struct ipc_writer *w, const struct ledger_entry *e)
 	ipc_put_slice(w, e->sender);
 	ipc_put_u64(w, e->time_s);
 	ipc_put_slice(w, e->queue_id);
+	ipc_put_slice(w, e->user);
 }
 
 bool
@@ -226,11 +227,31 @@ get_ledger_entry(struct ipc_reader *r, struct ledger_entry *e)
 	e->sender = ipc_get_slice(r);
 	e->time_s = ipc_get_u64(r);
 	e->queue_id = ipc_get_slice(r);
+	e->user = ipc_get_slice(r);
 	if (e->message_id.size == 0 ||
 	    e->message_id.size > LEDGER_MESSAGE_ID_MAX ||
 	    e->recipient.size == 0 || e->recipient.size >= ASK_ADDRESS_MAX ||
 	    e->sender.size >= ASK_ADDRESS_MAX || e->queue_id.size == 0 ||
-	    e->queue_id.size >= QUEUE_ID_MAX)
+	    e->queue_id.size >= QUEUE_ID_MAX ||
+	    e->user.size >= VOUCHER_USER_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
+put_sent_ask(struct ipc_writer *w, const struct sent_ask *q)
+{
+	ipc_put_slice(w, q->word);
+	ipc_put_slice(w, q->user);
+}
+
+bool
+get_sent_ask(struct ipc_reader *r, struct sent_ask *q)
+{
+	q->word = ipc_get_slice(r);
+	q->user = ipc_get_slice(r);
+	if (q->word.size > SENT_WORD_MAX || q->user.size >= VOUCHER_USER_MAX ||
+	    slice_has_control(q->word) || slice_has_control(q->user))
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

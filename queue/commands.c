@@ -368,22 +368,26 @@ queue_on_own(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
 	struct buf out = { .maximum = TEXT_MAX };
-	struct voucher v;
+	struct queue_own own;
+	const struct voucher *v = &own.voucher;
 	bool is_good;
 	int error, fd;
 
-	if (m->id == 0 || !get_voucher(&m->body, &v) ||
-	    !ipc_reader_is_done(&m->body))
+	if (m->id == 0 || !get_queue_own(&m->body, &own))
 		return false;
-	error = voucher_check(&v, peer->queue->c.secrets[SECRET_VOUCH],
+	error = voucher_check(v, peer->queue->c.secrets[SECRET_VOUCH],
 	    (uint64_t)clock_wall_s());
 	if (error == -EACCES)
 		return false;
+	if (own.is_sent && error == 0)
+		sent_ask(peer, m->id, &own);
+	if (own.is_sent)
+		return true;
 	fd = message_create("queue");
 	if (fd < 0)
 		return true;
 	is_good = error == 0 && listing_write_own(&out, fd, peer->queue,
-	    slice_equals(v.user, SLICE("root")) ? SLICE("") : v.user) == 0;
+	    slice_equals(v->user, SLICE("root")) ? SLICE("") : v->user) == 0;
 	answer(ch, m->id, fd, &out, is_good);
 	buf_free(&out);
 	return true;

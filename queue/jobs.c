@@ -420,7 +420,8 @@ ask_ledger(struct job *job, const struct envelope_recipient *r)
 	char id[ENVELOPE_ID_SIZE];
 	struct ledger_entry entry = { .recipient = r->address,
 		.message_id = without_brackets(e->message_id),
-		.sender = e->from, .time_s = (uint64_t)queue_now_s(q) };
+		.sender = e->from, .time_s = (uint64_t)queue_now_s(q),
+		.user = e->user };
 
 	/* it was noted before the first try */
 	if (r->tries > 0 || entry.message_id.size == 0)

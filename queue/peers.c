@@ -31,6 +31,7 @@ on_asker_closed(struct channel *ch, bool misbehaved, void *arg)
 		say_misbehaved(peer->role, peer->index);
 	intake_forget(peer);
 	probes_forget(peer);
+	sents_forget(peer);
 	free(peer);
 }
 

@@ -8,6 +8,7 @@
  *	results.c   what relay told goes into the envelope
  *	reports.c   a DSN is brought home
  *	commands.c  posternctl's
+ *	sent.c      smtpd: what of his own has a user of this host sent?
  *	probes.c    smtpd: would the next hop take this recipient?
  *
  * A message is a struct queued of some hundred octets; its envelope is read
@@ -30,6 +31,7 @@ struct intake;
 struct job;
 struct probe;
 struct report;
+struct sent_question;
 
 struct queued {
 	struct queue *queue;
@@ -80,6 +82,8 @@ struct queue {
 	uint32_t n_jobs, last_job;
 	struct probe *probes;
 	uint32_t n_probes;
+	struct sent_question *sents;
+	uint32_t n_sents;
 	uint64_t last_delivery;		/* transaction at deliver */
 	struct loop_timer work, sleep, removals, trim, saves, stop_limit;
 	bool is_stopping;

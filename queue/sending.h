@@ -71,6 +71,12 @@ bool queue_on_probe(struct channel *ch, struct ipc_message *m, void *arg);
 /* The channel has ended: nobody waits for the answers any more. */
 void probes_forget(struct peer *peer);
 
+/* ---- sent.c ---- */
+/* QUEUE_OWN of what has left; the voucher is good. */
+void sent_ask(struct peer *peer, uint32_t question,
+    const struct queue_own *own);
+void sents_forget(struct peer *peer);
+
 /* ---- commands.c ---- */
 /* mailq of an ordinary user, by smtpd: his own. */
 bool queue_on_own(struct channel *ch, struct ipc_message *m, void *arg);

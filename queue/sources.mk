@@ -18,6 +18,7 @@ QUEUE_SRCS = \
 	queue/reports.c \
 	queue/results.c \
 	queue/schedule.c \
+	queue/sent.c \
 	queue/spares.c \
 	queue/spool.c \
 	queue/spool_load.c \

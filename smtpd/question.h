@@ -61,7 +61,7 @@ struct question {
 		struct scan_ask scan;
 		const struct may_ask *may;
 		const struct queue_prepare *queue;
-		const struct voucher *voucher;	/* QUEUE_OWN */
+		const struct queue_own *own;
 		const struct queue_recipient *queue_recipient;
 		const struct queue_members *queue_members;
 		const struct queue_probe *hop;

@@ -42,7 +42,7 @@ put_to_queue(struct ipc_writer *w, const struct question *q)
 		put_queue_members(w, q->as.queue_members);
 		break;
 	case QUESTION_QUEUE_OWN:
-		put_voucher(w, q->as.voucher);
+		put_queue_own(w, q->as.own);
 		break;
 	default:
 		return false;

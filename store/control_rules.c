@@ -134,6 +134,7 @@ const struct channel_rule store_control_rules[] = {
 	{ GREY_ASK, CHANNEL_NO_FD, store_on_grey_ask },
 	{ SEEN_ASK, CHANNEL_NO_FD, store_on_seen_ask },
 	{ PROOF_ASK, CHANNEL_NO_FD, store_on_proof_ask },
+	{ SENT_ASK, CHANNEL_NO_FD, store_on_sent_ask },
 };
 const size_t store_n_control_rules =
     sizeof store_control_rules / sizeof *store_control_rules;

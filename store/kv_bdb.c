@@ -418,6 +418,40 @@ kv_iterate(struct kv_table *table, kv_each_fn *fn, void *arg)
 	return ret == DB_NOTFOUND ? 0 : errno_of(ret);
 }
 
+int
+kv_scan(struct kv_table *table, struct kv_position *at, unsigned n_most,
+    kv_each_fn *fn, void *arg)
+{
+	struct record record;
+	DBT k = dbt_room(at->key, sizeof at->key);
+	DBT v = dbt_room(&record, sizeof record);
+	int64_t now_s = clock_wall_s();
+	u_int32_t op = DB_SET_RANGE;
+	bool goes_on = true;
+	DBC *cursor;
+	int ret, error = txn_need(table->kv);
+
+	if (error)
+		return error;
+	ret = table->db->cursor(table->db, table->kv->txn, &cursor, 0);
+	if (ret != 0)
+		return errno_of(ret);
+	k.size = (uint32_t)at->size;
+	while (goes_on && (ret = cursor->get(cursor, &k, &v, op)) == 0) {
+		op = DB_NEXT;
+		at->size = k.size;
+		if (n_most-- == 0)
+			break;
+		if (!record_is_expired(&v, now_s))
+			goes_on = fn(slice_of_dbt(&k, 0),
+			    slice_of_dbt(&v, EXPIRY_BYTES), arg);
+	}
+	cursor->close(cursor);
+	if (ret == 0)
+		return goes_on;
+	return ret == DB_NOTFOUND ? 0 : errno_of(ret);
+}
+
 #define EXPIRE_AT_ONCE 64
 
 struct expired {
@@ -461,6 +495,17 @@ expired_collect(struct kv_table *table, int64_t now_s, unsigned n_most,
 	return ret == DB_NOTFOUND ? 0 : errno_of(ret);
 }
 
+/* What a power cut brings back expires once more: no flush for that. */
+static int
+expired_delete(struct kv_table *table, struct slice key)
+{
+	bool needed_flush = table->kv->needs_flush;
+	int error = kv_delete(table, key);
+
+	table->kv->needs_flush &= needed_flush;
+	return error;
+}
+
 int
 kv_expire(struct kv_table *table, int64_t now_s, unsigned n_most,
     kv_each_fn *fn, void *arg)
@@ -476,7 +521,7 @@ kv_expire(struct kv_table *table, int64_t now_s, unsigned n_most,
 		struct slice key = { (const char *)expired.keys[i].key,
 			expired.keys[i].size };
 
-		error = kv_delete(table, key);
+		error = expired_delete(table, key);
 		if (error)
 			return error;
 		if (fn != NULL)

@@ -69,8 +69,8 @@ make_lower_half(struct ledger *ledger, struct slice address, uint8_t *to)
 	return make_half(ledger, "ledger recipient", slice_of(lower), to);
 }
 
-static int
-make_key(struct ledger *ledger, struct slice message_id,
+int
+ledger_key(struct ledger *ledger, struct slice message_id,
     struct slice recipient, uint8_t key[LEDGER_KEY_SIZE])
 {
 	int error = make_half(ledger, "ledger message", message_id, key);
@@ -84,14 +84,20 @@ put_found(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
 {
 	char value[KV_VALUE_MAX];
 	size_t id = strlen(found->queue_id) + 1;
-	size_t size = FIXED + id + strlen(found->sender);
+	size_t sender = strlen(found->sender) + 1;
+	size_t user = strlen(found->user), size = FIXED + id + sender;
 
 	if (size > sizeof value)
 		return -EINVAL;
+	/* the longest names of both: mail has to leave, he cannot ask */
+	if (size + user > sizeof value)
+		user = 0;
+	size += user;
 	big_endian_put((uint8_t *)value, found->time_s, 8);
 	value[8] = (char)found->reports;
 	memcpy(value + FIXED, found->queue_id, id);
-	memcpy(value + FIXED + id, found->sender, strlen(found->sender));
+	memcpy(value + FIXED + id, found->sender, sender);
+	memcpy(value + FIXED + id + sender, found->user, user);
 	return kv_put(ledger->table,
 	    (struct slice){ (const char *)key, LEDGER_KEY_SIZE },
 	    (struct slice){ value, size },
@@ -103,14 +109,44 @@ ledger_put(struct ledger *ledger, const struct ledger_entry *entry)
 {
 	struct ledger_found found = { .time_s = entry->time_s };
 	uint8_t key[LEDGER_KEY_SIZE];
-	int error = make_key(ledger, entry->message_id, entry->recipient,
+	int error = ledger_key(ledger, entry->message_id, entry->recipient,
 	    key);
 
 	if (!slice_copy(found.queue_id, sizeof found.queue_id,
 	    entry->queue_id) || !slice_copy(found.sender,
-	    sizeof found.sender, entry->sender))
+	    sizeof found.sender, entry->sender) || !slice_copy(found.user,
+	    sizeof found.user, entry->user))
 		return -EINVAL;
 	return error ? error : put_found(ledger, key, &found);
+}
+
+/* What stands before a NUL, which may be missing at the end. */
+static bool
+take_string(struct slice *rest, char *to, size_t room)
+{
+	size_t size = slice_find(*rest, '\0');
+	bool fits = slice_copy(to, room, (struct slice){ rest->data, size });
+
+	size += size < rest->size;
+	rest->data += size;
+	rest->size -= size;
+	return fits;
+}
+
+static int
+read_found(struct slice value, struct ledger_found *found)
+{
+	struct slice rest;
+
+	if (value.size < FIXED)
+		return -EBADMSG;
+	rest = (struct slice){ value.data + FIXED, value.size - FIXED };
+	found->time_s = big_endian_get((const uint8_t *)value.data, 8);
+	found->reports = (uint8_t)value.data[8];
+	return take_string(&rest, found->queue_id, sizeof found->queue_id) &&
+	    take_string(&rest, found->sender, sizeof found->sender) &&
+	    take_string(&rest, found->user, sizeof found->user) ?
+	    0 : -EBADMSG;
 }
 
 static int
@@ -118,26 +154,13 @@ get_found(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
     struct ledger_found *found)
 {
 	char value[KV_VALUE_MAX];
-	struct slice rest;
-	size_t size, id;
+	size_t size;
 	int error = kv_get(ledger->table,
 	    (struct slice){ (const char *)key, LEDGER_KEY_SIZE }, value,
 	    sizeof value, &size);
 
-	if (error)
-		return error;
-	if (size < FIXED)
-		return -EBADMSG;
-	rest = (struct slice){ value + FIXED, size - FIXED };
-	id = slice_find(rest, '\0');
-	found->time_s = big_endian_get((const uint8_t *)value, 8);
-	found->reports = (uint8_t)value[8];
-	if (id == rest.size || !slice_copy(found->queue_id,
-	    sizeof found->queue_id, (struct slice){ rest.data, id }) ||
-	    !slice_copy(found->sender, sizeof found->sender,
-	    (struct slice){ rest.data + id + 1, rest.size - id - 1 }))
-		return -EBADMSG;
-	return 0;
+	return error ? error : read_found((struct slice){ value, size },
+	    found);
 }
 
 int
@@ -145,25 +168,23 @@ ledger_find(struct ledger *ledger, struct slice message_id,
     struct slice recipient, struct ledger_found *found)
 {
 	uint8_t key[LEDGER_KEY_SIZE];
-	int error = make_key(ledger, message_id, recipient, key);
+	int error = ledger_key(ledger, message_id, recipient, key);
 
 	return error ? error : get_found(ledger, key, found);
 }
 
 /* ---- bounces ---- */
 
-enum { REPORT_IS_FAILED = 1, REPORT_IS_DELIVERED = 2, REPORT_DELAY = 4 };
-
 static bool
 is_used(uint8_t reports, enum proof_action action)
 {
 	switch (action) {
 	case PROOF_DELAYED:
-		return reports / REPORT_DELAY >= LEDGER_DELAYS_MAX;
+		return reports / LEDGER_DELAY >= LEDGER_DELAYS_MAX;
 	case PROOF_DELIVERED:
-		return (reports & REPORT_IS_DELIVERED) != 0;
+		return (reports & LEDGER_IS_DELIVERED) != 0;
 	default:
-		return (reports & REPORT_IS_FAILED) != 0;
+		return (reports & LEDGER_IS_FAILED) != 0;
 	}
 }
 
@@ -172,11 +193,11 @@ with_report(uint8_t reports, enum proof_action action)
 {
 	switch (action) {
 	case PROOF_DELAYED:
-		return (uint8_t)(reports + REPORT_DELAY);
+		return (uint8_t)(reports + LEDGER_DELAY);
 	case PROOF_DELIVERED:
-		return reports | REPORT_IS_DELIVERED;
+		return reports | LEDGER_IS_DELIVERED;
 	default:
-		return reports | REPORT_IS_FAILED;
+		return reports | LEDGER_IS_FAILED;
 	}
 }
 
@@ -187,7 +208,7 @@ make_proof_key(struct ledger *ledger, const struct proof_ask *q,
 	int error;
 
 	if (q->message_id.size > 0)
-		return make_key(ledger, q->message_id, q->recipient, key);
+		return ledger_key(ledger, q->message_id, q->recipient, key);
 	error = make_half(ledger, "ledger trace", q->trace, key);
 	return error ? error : make_lower_half(ledger, q->recipient,
 	    key + HALF);
@@ -311,6 +332,32 @@ ledger_report(struct ledger *ledger, const struct proof_ask *q,
 		found.time_s = (uint64_t)now_s;
 	error = put_found(ledger, key, &found);
 	return error || !is_trace ? error : count_trace(ledger, q, now_s);
+}
+
+struct scan {
+	ledger_each_fn *fn;
+	void *arg;
+};
+
+static bool
+scan_one(struct slice key, struct slice value, void *arg)
+{
+	struct scan *scan = arg;
+	struct ledger_found found;
+
+	if (key.size != LEDGER_KEY_SIZE || read_found(value, &found) != 0 ||
+	    found.queue_id[0] == '\0')
+		return true;
+	return scan->fn((const uint8_t *)key.data, &found, scan->arg);
+}
+
+int
+ledger_scan(struct ledger *ledger, struct kv_position *at, unsigned n_most,
+    ledger_each_fn *fn, void *arg)
+{
+	struct scan scan = { fn, arg };
+
+	return kv_scan(ledger->table, at, n_most, scan_one, &scan);
 }
 
 int

@@ -7,7 +7,7 @@
  * the file learns when somebody has written, not to whom nor what.
  *
  *	key	16 octets of HMAC(Message-ID), 16 of HMAC(recipient)
- *	value	u64 time, u8 reports, queue id, NUL, sender
+ *	value	u64 time, u8 reports, queue id, NUL, sender, NUL, user
  *
  * A trace that has proven a bounce is noted alike, by its own two MACs, and
  * once more without a recipient, where reports counts all of its bounces.
@@ -29,15 +29,22 @@
 #define LEDGER_TRACED_MAX 20	/* bounces that one trace proves */
 #define LEDGER_KEY_SIZE 32
 
+enum { LEDGER_IS_FAILED = 1, LEDGER_IS_DELIVERED = 2, LEDGER_DELAY = 4 };
+
 struct ledger;
 
 struct ledger_found {
 	uint64_t time_s;
-	uint8_t reports;	/* bit 0 failed, bit 1 delivered, the others
-				 * count delays; 0: nothing was reported */
+	uint8_t reports;	/* LEDGER_IS_..., and LEDGER_DELAY for each
+				 * delay; 0: nothing was reported */
 	char queue_id[QUEUE_ID_MAX];
 	char sender[ASK_ADDRESS_MAX];
+	char user[VOUCHER_USER_MAX];
 };
+
+/* fn of ledger_scan; false: enough. */
+typedef bool ledger_each_fn(const uint8_t key[LEDGER_KEY_SIZE],
+    const struct ledger_found *found, void *arg);
 
 /* hmac is borrowed. 0 or -errno. */
 int ledger_open(struct ledger **ledger, struct kv *kv, struct hmac *hmac);
@@ -58,6 +65,12 @@ int ledger_prove(struct ledger *ledger, const struct proof_ask *q,
 /* A bounce that says so was let in: the next one is not. 0 or -errno. */
 int ledger_report(struct ledger *ledger, const struct proof_ask *q,
     int64_t now_s);
+/* The key of this message and recipient, whether it is there or not. */
+int ledger_key(struct ledger *ledger, struct slice message_id,
+    struct slice recipient, uint8_t key[LEDGER_KEY_SIZE]);
+/* As kv_scan, without what is noted of traces. */
+int ledger_scan(struct ledger *ledger, struct kv_position *at,
+    unsigned n_most, ledger_each_fn *fn, void *arg);
 /* As kv_expire. */
 int ledger_expire(struct ledger *ledger, int64_t now_s, unsigned n_most);
 

@@ -52,6 +52,7 @@ peer_free(struct peer *peer)
 		at = &(*at)->next;
 	*at = peer->next;
 	store_whys_end(peer);
+	store_sents_end(peer);
 	free(peer);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * queue_rules.c - what queue asks the store: to note what is about to leave.
+ * queue_rules.c - what queue asks the store: to note what is about to leave,
+ * and what has left.
  *
  * All that comes in one round of the loop shares one flush of the disk and
  * is answered after it. What cannot be made durable is not answered: queue
@@ -65,6 +66,7 @@ store_ledger_peer_gone(struct store *s, const struct peer *peer)
 
 const struct channel_rule store_queue_rules[] = {
 	{ LEDGER_PUT, CHANNEL_NO_FD, on_ledger_put },
+	{ SENT_ASK, CHANNEL_NO_FD, store_on_sent_ask },
 };
 const size_t store_n_queue_rules =
     sizeof store_queue_rules / sizeof *store_queue_rules;

@@ -21,5 +21,7 @@ extern const size_t store_n_control_rules;
 /* ---- notes_rules.c, proofs_rules.c: of smtpd and control ---- */
 channel_handler_fn store_on_grey_ask, store_on_seen_ask, store_on_proof_ask,
     store_on_proof_take, store_on_proof_drop;
+/* ---- sent_rules.c: of control and queue ---- */
+channel_handler_fn store_on_sent_ask;
 
 #endif

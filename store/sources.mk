@@ -20,6 +20,8 @@ STORE_SRCS = \
 	store/relay_rules.c \
 	store/resolve.c \
 	store/segments.c \
+	store/sent.c \
+	store/sent_rules.c \
 	store/slots.c \
 	store/smtpd_rules.c \
 	store/store.c \

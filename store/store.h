@@ -25,6 +25,7 @@
 #define WHYS_AT_ONCE 8
 #define LEDGER_AT_ONCE 4096	/* entries of one round, and policies */
 struct store;
+struct sent_job;
 struct why_job;
 
 /* One channel: to an smtpd, a deliver, queue, relay or control. */
@@ -36,6 +37,7 @@ struct peer {
 	uint16_t index;
 	uint16_t segment;		/* an smtpd's, or TRAIL_SEGMENT_NONE */
 	struct why_job *jobs;		/* control's */
+	struct sent_job *sents;		/* control's and queue's */
 };
 
 /* A record that a deliver was asked about. */
@@ -69,7 +71,7 @@ struct store {
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
 	struct resolving resolving[RESOLVES_AT_ONCE];
-	unsigned n_whys, n_ticks;
+	unsigned n_whys, n_sents, n_ticks;
 	bool has_told_failures;		/* that there are some */
 	bool is_sweeping, is_sweeping_ledger;	/* ended, the ledger */
 	bool is_stopping;
@@ -87,9 +89,10 @@ void store_tell_failures(struct store *s);
 /* Whether an smtpd is still there, whose records may yet change. */
 bool store_has_smtpd(const struct store *s);
 
-/* ---- control_rules.c ---- */
+/* ---- control_rules.c, sent_rules.c ---- */
 /* Forget what this peer has asked about. */
 void store_whys_end(struct peer *peer);
+void store_sents_end(struct peer *peer);
 
 /* ---- queue_rules.c ---- */
 /* How kv_commit went: what is durable is answered. */

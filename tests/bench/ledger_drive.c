@@ -3,7 +3,7 @@
  * ledger_drive.c - the ledger with a million records: how large, how fast,
  * and what a kill and the expiry cost.
  *
- * usage: ledger_drive FOLDER RECORDS
+ * usage: ledger_drive FOLDER RECORDS [PATIENCE]
  *
  *	a child notes RECORDS mails in rounds of 50, as store does for queue,
  *	    and is killed while it goes on
@@ -12,7 +12,8 @@
  *	as many are noted again: does it grow?
  *
  * Prints what it found; exit status 1 where a goal is missed. The times are
- * spread over 35 days, the newest is now. FOLDER is made and removed.
+ * spread over 35 days, the newest is now. FOLDER is made and removed. On a
+ * machine that others use too goals of time are PATIENCE times as long.
  */
 #include <dirent.h>
 #include <err.h>
@@ -43,6 +44,7 @@ static const char *folder;
 static unsigned long n_records;
 static int64_t begin_s;			/* of the oldest record */
 static unsigned n_missed;
+static double patience = 1;
 
 static double
 now_s(void)
@@ -117,6 +119,7 @@ note(unsigned long i)
 	snprintf(queue_id, sizeof queue_id, "4w%08lu", i);
 	entry.sender = slice_of(sender);
 	entry.queue_id = slice_of(queue_id);
+	entry.user = SLICE("firstname.lastname");
 	must(ledger_put(ledger, &entry), "put");
 }
 
@@ -249,7 +252,7 @@ note_until_killed(int to)
 	seconds = now_s() - began;
 	snprintf(text, sizeof text, "noted: %.0f records a second",
 	    (double)n_records / seconds);
-	goal((double)n_records / seconds >= RATE_GOAL, text);
+	goal((double)n_records / seconds >= RATE_GOAL / patience, text);
 	(void)percentiles(&rounds, "rounds of 50");
 	fflush(stdout);
 	rounds = samples_new();
@@ -311,7 +314,7 @@ recover(unsigned long end)
 	seconds = now_s() - began;
 	snprintf(text, sizeof text, "killed and recovered in %.2f s",
 	    seconds);
-	goal(seconds <= RECOVERY_GOAL_S, text);
+	goal(seconds <= RECOVERY_GOAL_S * patience, text);
 	missing = count_missing(0, end);
 	snprintf(text, sizeof text, "%lu of %lu are missing", missing, end);
 	goal(missing == 0, text);
@@ -327,13 +330,41 @@ check_disk(const char *when)
 	goal(mib <= DISK_GOAL_MIB, text);
 }
 
+static bool
+count_one(const uint8_t key[LEDGER_KEY_SIZE], const struct ledger_found *found,
+    void *arg)
+{
+	(void)key;
+	(void)found;
+	++*(unsigned long *)arg;
+	return true;
+}
+
+/* Those that are in the file, though nobody finds them any more, too. */
+static unsigned long
+count_all(void)
+{
+	struct kv_position at = { .size = 0 };
+	unsigned long n = 0;
+	int more;
+
+	clock_set_for_tests(1000000, 1000000);
+	do {
+		more = ledger_scan(ledger, &at, 500, count_one, &n);
+		must(more, "scan");
+		must(kv_commit(kv), "commit");
+	} while (more == 1);
+	clock_set_for_tests(0, 0);
+	return n;
+}
+
 /* A question that comes when a step of the sweep has just begun. */
 static void
 expire_half(void)
 {
 	int64_t at_s = begin_s + LEDGER_LIFE_S + LEDGER_LIFE_S / 2;
 	struct samples questions = samples_new(), steps = samples_new();
-	unsigned long i = 0, left = 0, kept = 0;
+	unsigned long i = 0, left, gone = 0, kept = 0;
 	char text[100];
 	int more = 1;
 
@@ -353,18 +384,19 @@ expire_half(void)
 	(void)percentiles(&steps, "steps of the sweep");
 	snprintf(text, sizeof text, "no question waits long while they "
 	    "expire");
-	goal(percentiles(&questions, "questions") <= P99_GOAL_MS, text);
+	goal(percentiles(&questions, "questions") <= P99_GOAL_MS * patience,
+	    text);
 	for (i = 0; i < n_records; i++) {
-		bool is = is_there(i);
+		bool is_young = mail_of(i).time_s + LEDGER_LIFE_S > at_s;
 
-		left += is && mail_of(i).time_s + LEDGER_LIFE_S <= at_s;
-		kept += !is && mail_of(i).time_s + LEDGER_LIFE_S > at_s;
+		kept += is_young;
+		gone += is_young && !is_there(i);
 	}
 	must(kv_commit(kv), "commit");
-	snprintf(text, sizeof text, "%lu too old are left, %lu others are "
-	    "gone", left, kept);
-	goal(left == 0 && kept == 0, text);
-	clock_set_for_tests(0, 0);
+	left = count_all();
+	snprintf(text, sizeof text, "%lu are left and %lu should be, %lu of "
+	    "these are gone", left, kept, gone);
+	goal(left == kept && gone == 0, text);
 }
 
 static void
@@ -384,9 +416,11 @@ main(int argc, char **argv)
 {
 	unsigned long end;
 
-	n_records = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	n_records = argc >= 3 ? strtoul(argv[2], NULL, 10) : 0;
+	patience = argc == 4 ? strtod(argv[3], NULL) : 1;
 	if (n_records < 2 * ROUND || n_records % (2 * ROUND) != 0)
-		errx(2, "usage: ledger_drive FOLDER RECORDS (hundreds)");
+		errx(2, "usage: ledger_drive FOLDER RECORDS [PATIENCE]; RECORDS "
+		    "are hundreds");
 	folder = argv[1];
 	if (mkdir(folder, 0700) < 0)
 		err(1, "%s", folder);

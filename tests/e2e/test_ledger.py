@@ -16,7 +16,7 @@ def test_noted_killed_expired():
     subprocess.run(["make", "-s", "BUILD=" + postern.BUILD, DRIVE],
                    cwd=postern.TOP, check=True)
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([DRIVE, folder + "/db", str(RECORDS)],
+        done = subprocess.run([DRIVE, folder + "/db", str(RECORDS), "20"],
                               capture_output=True, text=True, timeout=300,
                               check=False)
     print(done.stdout)

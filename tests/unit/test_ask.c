@@ -769,7 +769,7 @@ put_entry(struct ipc_writer *w)
 {
 	const struct ledger_entry e = { SLICE("1@example.org"),
 		SLICE("b@example.net"), SLICE("alice@example.org"), 1234,
-		SLICE("q1w2e3") };
+		SLICE("q1w2e3"), SLICE("alice") };
 
 	put_ledger_entry(w, &e);
 }
@@ -786,6 +786,51 @@ get_entry(struct ipc_reader *r)
 	same(e.sender, "alice@example.org");
 	assert_int_equal(e.time_s, 1234);
 	same(e.queue_id, "q1w2e3");
+	same(e.user, "alice");
+	return true;
+}
+
+static void
+put_sent(struct ipc_writer *w)
+{
+	put_sent_ask(w, &(struct sent_ask){ SLICE("b@example.net"),
+	    SLICE("alice") });
+}
+
+static bool
+get_sent(struct ipc_reader *r)
+{
+	struct sent_ask q;
+
+	if (!get_sent_ask(r, &q))
+		return false;
+	same(q.word, "b@example.net");
+	same(q.user, "alice");
+	return true;
+}
+
+static void
+put_own(struct ipc_writer *w)
+{
+	const struct queue_own q = { .voucher = { .user = SLICE("alice"),
+		.address = SLICE("alice@example.org"),
+		.session = SLICE("k3f9q2m7t"), .expires_s = 1234,
+		.mac = { 5, 6 } }, .is_sent = true, .word = SLICE("1@x") };
+
+	put_queue_own(w, &q);
+}
+
+static bool
+get_own(struct ipc_reader *r)
+{
+	struct queue_own q;
+
+	if (!get_queue_own(r, &q))
+		return false;
+	same(q.voucher.user, "alice");
+	assert_int_equal(q.voucher.mac[1], 6);
+	assert_true(q.is_sent);
+	same(q.word, "1@x");
 	return true;
 }
 
@@ -1108,6 +1153,8 @@ static const struct {
 	{ "vault_dkim", put_dkim, get_dkim },
 	{ "vault_dkim_signed", put_signed, get_signed },
 	{ "ledger_entry", put_entry, get_entry },
+	{ "sent_ask", put_sent, get_sent },
+	{ "queue_own", put_own, get_own },
 	{ "mailbox_ask", put_mailbox, get_mailbox },
 	{ "may_ask", put_may, get_may },
 	{ "may_answer", put_may_reply, get_may_reply },

@@ -182,6 +182,49 @@ write_until_killed(int to)
 	}
 }
 
+struct seen {
+	unsigned n, most;
+	char keys[16];
+};
+
+static bool
+note_key(struct slice key, struct slice value, void *arg)
+{
+	struct seen *seen = arg;
+
+	(void)value;
+	seen->keys[seen->n++] = key.data[0];
+	return seen->n < seen->most;
+}
+
+/* Each record once, in steps, and none that has expired. */
+static void
+a_scan_goes_on_where_it_was(void **state)
+{
+	struct kv *kv;
+	struct kv_table *table = open_table(&kv);
+	struct kv_position at = { .size = 0 };
+	struct seen seen = { .most = 16 };
+	int more, steps = 0;
+
+	(void)state;
+	for (char c[2] = "a"; *c <= 'g'; c[0]++)
+		assert_int_equal(put(table, c, "x", *c == 'c' ? 1 : 0), 0);
+	do {
+		more = kv_scan(table, &at, 2, note_key, &seen);
+		assert_int_equal(kv_commit(kv), 0);
+		steps++;
+	} while (more == 1);
+	assert_int_equal(more, 0);
+	assert_int_equal(steps, 4);
+	assert_string_equal(seen.keys, "abdefg");
+	at.size = 0;
+	seen = (struct seen){ .most = 2 };
+	assert_int_equal(kv_scan(table, &at, 10, note_key, &seen), 0);
+	assert_string_equal(seen.keys, "ab");
+	kv_close(&kv);
+}
+
 static void
 a_kill_loses_nothing_that_was_committed(void **state)
 {
@@ -322,6 +365,7 @@ main(void)
 		TEST(reads_see_writes_of_the_same_round),
 		TEST(sizes_are_checked),
 		TEST(expired_records_are_not_found),
+		TEST(a_scan_goes_on_where_it_was),
 		TEST(a_kill_loses_nothing_that_was_committed),
 		TEST(a_full_disk_fails_puts_only),
 		TEST(a_damaged_log_is_told),

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include "clock.h"
 #include "../../store/proofs.h"
+#include "../../store/sent.h"
 
 #define NOW 2000000000
 
@@ -70,7 +71,8 @@ put(const char *message_id, const char *recipient, int64_t when_s)
 		.message_id = slice_of(message_id),
 		.recipient = slice_of(recipient),
 		.sender = SLICE("alice@example.org"),
-		.time_s = (uint64_t)when_s, .queue_id = SLICE("q1w2e3") };
+		.time_s = (uint64_t)when_s, .queue_id = SLICE("q1w2e3"),
+		.user = SLICE("alice") };
 
 	assert_int_equal(ledger_put(ledger, &entry), 0);
 }
@@ -98,6 +100,7 @@ test_found(void **state)
 	assert_int_equal(found.reports, 0);
 	assert_string_equal(found.queue_id, "q1w2e3");
 	assert_string_equal(found.sender, "alice@example.org");
+	assert_string_equal(found.user, "alice");
 	assert_int_equal(find("1@E.org", "bob@b.net", &found), -ENOENT);
 	assert_int_equal(find("1@e.org", "carol@b.net", &found), -ENOENT);
 	assert_int_equal(find("bob@b.net", "1@e.org", &found), -ENOENT);
@@ -294,6 +297,87 @@ test_expires(void **state)
 	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
 }
 
+/* ---- sent ---- */
+
+/* The lines of an answer, each without its time. */
+static void
+say_sent(char *text, size_t room, const char *word, const char *user)
+{
+	const struct sent_ask q = { slice_of(word), slice_of(user) };
+	struct sent *sent = sent_begin(ledger, &q);
+	char raw[4096];
+	ssize_t n;
+	int fd;
+
+	assert_non_null(sent);
+	while (sent_step(sent) == 1)
+		continue;
+	fd = sent_result(sent);
+	assert_true(fd >= 0);
+	n = pread(fd, raw, sizeof raw - 1, 0);
+	close(fd);
+	sent_free(&sent);
+	assert_true(n > 0);
+	raw[n] = '\0';
+	*text = '\0';
+	for (char *line = strtok(raw, "\n"); line != NULL;
+	     line = strtok(NULL, "\n"))
+		snprintf(text + strlen(text), room - strlen(text), "%s\n",
+		    strncmp(line, "2033-05-18T", 11) == 0 ? line + 21 : line);
+}
+
+#define NONE "Nothing of that kind was sent to other hosts in the last 35 " \
+	"days.\n"
+#define FROM "q1w2e3 from alice@example.org to "
+
+static void
+test_sent(void **state)
+{
+	static const struct {
+		const char *word, *user, *want;
+	} rows[] = {
+		{ "1@e.org", "", FROM "a recipient: a failure was reported\n"
+		    FROM "a recipient: nothing came back\n" },
+		{ "<1@e.org>", "alice", FROM "a recipient: a failure was "
+		    "reported\n" FROM "a recipient: nothing came back\n" },
+		{ "Carol@b.net", "", FROM "Carol@b.net: nothing came back\n"
+		    FROM "Carol@b.net: delivery was reported, a delay was "
+		    "reported, times 2\n" },
+		{ "2@e.org", "alice", FROM "a recipient: delivery was "
+		    "reported, a delay was reported, times 2\n" },
+		{ "2@e.org", "mallory", NONE },
+		{ "carol@b.net", "mallory", NONE },
+		{ "", "mallory", NONE },
+		{ "3@e.org", "", NONE },
+		{ "nobody@b.net", "", NONE },
+	};
+	char text[4096];
+
+	(void)state;
+	put("1@e.org", "bob@b.net", NOW);
+	put("1@e.org", "carol@b.net", NOW + 1);
+	put("2@e.org", "carol@b.net", NOW + 2);
+	report(pair(PROOF_FAILED, "1@e.org", "bob@b.net"));
+	report(pair(PROOF_DELAYED, "2@e.org", "carol@b.net"));
+	report(pair(PROOF_DELAYED, "2@e.org", "carol@b.net"));
+	report(pair(PROOF_DELIVERED, "2@e.org", "carol@b.net"));
+	report(trace(PROOF_FAILED, "t1", "carol@b.net"));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		say_sent(text, sizeof text, rows[i].word, rows[i].user);
+		assert_string_equal(text, rows[i].want);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const all[] = { "", "Q1W2E3",
+			"alice@EXAMPLE.org" };
+
+		say_sent(text, sizeof text, all[i], "alice");
+		assert_int_equal(strlen(text), 3 * strlen(FROM
+		    "a recipient: ") + strlen("a failure was reported\n"
+		    "nothing came back\ndelivery was reported, a delay was "
+		    "reported, times 2\n"));
+	}
+}
+
 /* Who steals the file learns no correspondents. */
 static void
 test_names_nobody(void **state)
@@ -342,6 +426,7 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_names_nobody, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, setup,
 		    teardown),
 	};
