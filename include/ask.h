@@ -222,9 +222,9 @@ enum ask_type {
 				 * aborts all that is not committed. */
 	QUEUE_MEMBERS,		/* struct queue_members; a large one as a
 				 * descriptor. Told, before PREPARE */
-	QUEUE_OWN,		/* struct queue_own -> QUEUE_COMMAND_ANSWER: what
-				 * its user has in the queue, or has sent; root:
-				 * everybody */
+	QUEUE_OWN,		/* struct queue_own -> QUEUE_COMMAND_ANSWER:
+				 * what its user has in the queue, or has sent;
+				 * root: everybody */
 	QUEUE_PROBE,		/* struct queue_probe -> QUEUE_PROBED */
 	QUEUE_PROBED,		/* struct hop_reply */
 	/* control -> queue */
