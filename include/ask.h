@@ -26,6 +26,7 @@
  *	queue ----> relay ----> resolver send it there; ask there
  *	queue ----> directory, deliver   bring a DSN home
  *	queue ----> store, vault         note and tag what leaves
+ *	relay ----> vault                rewrite a forward's reverse-path
  *	relay ----> store                keep MTA-STS policies over restarts
  *	everyone -> supervisor           on descriptor 3
  */
@@ -36,6 +37,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "ask_outbound.h"
+#include "ask_srs.h"
 #include "buf.h"
 #include "compartment.h"
 #include "dns.h"
@@ -202,6 +204,13 @@ enum ask_type {
 	VAULT_TAG_CHECKED,	/* struct vault_tag_checked */
 	VAULT_TRACE_CHECK,	/* struct vault_trace -> VAULT_TRACE_CHECKED */
 	VAULT_TRACE_CHECKED,	/* u8 whether it is ours, and not too old */
+	VAULT_SRS_CHECK,	/* struct vault_srs_check ->
+				 * VAULT_SRS_CHECKED */
+	VAULT_SRS_CHECKED,	/* struct vault_srs_checked */
+	/* relay -> vault */
+	VAULT_SRS,		/* struct vault_srs -> VAULT_SRS_MADE */
+	VAULT_SRS_MADE,		/* string: SRS0=HHHHHH=TT=domain=local@ours, or
+				 * "": there is no such address */
 	/* smtpd[submission, local] -> auth */
 	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
 	AUTH_PEER,		/* struct auth_peer; descriptor: the client's

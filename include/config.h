@@ -208,6 +208,7 @@ struct config {
 	struct config_queue queue;
 	struct config_relay relay;
 	struct config_strings batv_exempt;	/* lower-case A-labels */
+	struct config_srs srs;
 	struct config_sender *senders;
 	size_t n_senders;
 	struct config_submitter *submitters;

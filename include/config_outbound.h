@@ -69,6 +69,11 @@ struct config_relay {
 	char *ca_file;			/* whom certificates are trusted from */
 };
 
+struct config_srs {
+	char *domain;			/* ours; NULL: the alias's own */
+	unsigned life_s;
+};
+
 struct config_submission {
 	bool probes;			/* ask the next hop at RCPT */
 	unsigned probe_timeout_s;

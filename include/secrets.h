@@ -3,14 +3,14 @@
  * secrets.h - what vault knows that nobody else may: the file
  * state_dir/secrets.
  *
- * The supervisor makes it at the first start, and a new key of the tags once
- * the newest is SECRETS_ROTATE_DAYS old; vault gets it as a sealed memory
- * file. Hosts that send for the same domains may share it: whoever has it
- * can check what any of them has written.
+ * The supervisor makes it at the first start, and new keys of the tags and
+ * of SRS once the newest is SECRETS_ROTATE_DAYS old; vault gets it as a
+ * sealed memory file. Hosts that send for the same domains may share it:
+ * whoever has it can check what any of them has written.
  *
  *	batv GENERATION DAY HEX		the newest first, two at most
  *	trace HEX			our Received fields
- *	srs HEX				forwards
+ *	srs HEX				forwards; the same
  *
  * DAY is the one on which it was made, since 1970. "#" begins a comment.
  * Pure, but for secrets_make and secrets_rotate, which want random numbers.
@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "batv.h"
+#include "srs.h"
 
 #define SECRETS_BATV 2
 #define SECRETS_ROTATE_DAYS 180
@@ -32,7 +33,7 @@ struct secrets {
 	uint32_t batv_day[SECRETS_BATV];
 	size_t n_batv;
 	uint8_t trace[SECRETS_KEY_SIZE];
-	uint8_t srs[SECRETS_KEY_SIZE];
+	struct srs_keys srs;			/* one at least */
 };
 
 /* 0, or -EIO without random numbers. */

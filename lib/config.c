@@ -10,7 +10,8 @@
 
 /* Every section whose keys are members of struct config. */
 static const char *const own_sections[] = { "", "limits", "processes",
-	"resolver", "checks", "submission", "auth", "queue", "relay", "batv" };
+	"resolver", "checks", "submission", "auth", "queue", "relay", "batv",
+	"srs" };
 #define N_OWN_SECTIONS (sizeof(own_sections) / sizeof(own_sections[0]))
 
 static bool

@@ -80,6 +80,12 @@ const struct config_section config_sections[] = {
 	    "How mail is sent to other hosts." },
 	{ "batv", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "Tags on the reverse-paths of our own mail." },
+	{ "srs", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
+	    "The reverse-paths of mail to aliases that forward to another "
+	    "host. It leaves with an address of ours "
+	    "(SRS0=HASH=DAY=domain=local@ours), for which SPF passes there; "
+	    "a bounce to it is checked, and passed on to the sender if he "
+	    "had passed SPF, or DKIM for his domain, here." },
 	{ "dkim", "", TARGET_DKIM, true, CONFIG_DOMAIN, true,
 	    "A key that signs the mail of our users whose From is in this "
 	    "domain. Two sections of one domain have keys of different "
@@ -669,6 +675,13 @@ const struct config_key config_keys[] = {
 	    "password.") },
 	{ "batv", "exempt", CONFIG_DOMAIN_LIST, 0, IN(config, batv_exempt),
 	    HELP("Domains to which mail goes without a tag.") },
+	{ "srs", "domain", CONFIG_DOMAIN, KEY_EMPTY, IN(config, srs.domain),
+	    HELP("The domain of these addresses: one of this server, whose "
+	    "SPF record names the hosts that forward. The default is the "
+	    "domain of the alias.") },
+	{ "srs", "lifetime", CONFIG_DURATION, 0, RANGE(7 * DAY, 180 * DAY),
+	    DEFAULT("21d"), IN(config, srs.life_s),
+	    HELP("How long a bounce to one is taken.") },
 	{ "dkim", "selector", CONFIG_DOMAIN, KEY_REQUIRED,
 	    IN(config_dkim, selector),
 	    HELP("The name of the key: the public one stands in the DNS at "

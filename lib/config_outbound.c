@@ -144,6 +144,22 @@ check_here(const struct config *config, const char *address,
 		    "this server", name, address);
 }
 
+/* Bounces have to come back to us, and stay. */
+static void
+check_srs(const struct config *config, struct config_problems *problems)
+{
+	const char *name = config->srs.domain;
+	const struct config_domain *domain = name != NULL ?
+	    config_find_domain(config, slice_of(name)) : NULL;
+
+	if (name != NULL && domain == NULL)
+		config_error(problems, 0, "srs: domain \"%s\" is no domain "
+		    "of this server", name);
+	else if (domain != NULL && domain->next_hop != NULL)
+		config_error(problems, 0, "srs: domain \"%s\" has a "
+		    "next_hop: bounces would go there", name);
+}
+
 /* After the origin is known. */
 bool
 config_check_outbound_file(struct config *config,
@@ -153,6 +169,7 @@ config_check_outbound_file(struct config *config,
 		return false;
 	check_here(config, config->dsn_to, "dsn_to",
 	    config_frame_line(top, "dsn_to"), problems);
+	check_srs(config, problems);
 	for (size_t i = 0; i < config->n_submitters; i++) {
 		struct config_submitter *s = &config->submitters[i];
 

@@ -23,8 +23,9 @@ secrets_make(struct secrets *s, uint32_t day)
 	memset(s, 0, sizeof(*s));
 	s->n_batv = 1;
 	s->batv_day[0] = day;
+	s->srs.n = 1;
 	return make_key(s->batv[0].secret) || make_key(s->trace) ||
-	    make_key(s->srs) ? -EIO : 0;
+	    make_key(s->srs.secrets[0]) ? -EIO : 0;
 }
 
 int
@@ -32,18 +33,23 @@ secrets_rotate(struct secrets *s, uint32_t day)
 {
 	struct batv_key key = { .generation =
 	    (s->batv[0].generation + 1) % 10 };
+	uint8_t srs[SRS_KEY_SIZE];
 
 	if (day < s->batv_day[0] ||
 	    day - s->batv_day[0] < SECRETS_ROTATE_DAYS)
 		return 0;
-	if (make_key(key.secret) != 0)
+	if (make_key(key.secret) != 0 || make_key(srs) != 0)
 		return -EIO;
 	s->batv[1] = s->batv[0];
 	s->batv_day[1] = s->batv_day[0];
 	s->batv[0] = key;
 	s->batv_day[0] = day;
 	s->n_batv = SECRETS_BATV;
+	memcpy(s->srs.secrets[1], s->srs.secrets[0], SRS_KEY_SIZE);
+	memcpy(s->srs.secrets[0], srs, SRS_KEY_SIZE);
+	s->srs.n = 2;
 	explicit_bzero(&key, sizeof(key));
+	explicit_bzero(srs, sizeof(srs));
 	return 1;
 }
 
@@ -75,9 +81,12 @@ secrets_write(struct buf *to, const struct secrets *s)
 		error = buf_puts(to, "trace ");
 	if (error == 0)
 		error = put_hex(to, s->trace);
-	if (error == 0)
+	for (size_t i = 0; i < s->srs.n && error == 0; i++) {
 		error = buf_puts(to, "srs ");
-	return error == 0 ? put_hex(to, s->srs) : error;
+		if (error == 0)
+			error = put_hex(to, s->srs.secrets[i]);
+	}
+	return error;
 }
 
 /* ---- read ---- */
@@ -132,27 +141,32 @@ read_batv(struct secrets *s, struct slice rest)
 	return true;
 }
 
-enum { HAS_TRACE = 1, HAS_SRS = 2 };
+static bool
+read_srs(struct secrets *s, struct slice rest)
+{
+	return s->srs.n < SRS_KEYS_MAX &&
+	    read_hex(rest, s->srs.secrets[s->srs.n++]);
+}
 
 static bool
-read_line(struct secrets *s, struct slice line, unsigned *has)
+read_line(struct secrets *s, struct slice line, bool *has_trace)
 {
 	struct slice word = take_word(&line);
-	unsigned is = slice_equals(word, SLICE("trace")) ? HAS_TRACE :
-	    slice_equals(word, SLICE("srs")) ? HAS_SRS : 0;
 
 	if (slice_equals(word, SLICE("batv")))
 		return read_batv(s, line);
-	if (is == 0 || (*has & is) != 0)
+	if (slice_equals(word, SLICE("srs")))
+		return read_srs(s, line);
+	if (!slice_equals(word, SLICE("trace")) || *has_trace)
 		return false;
-	*has |= is;
-	return read_hex(line, is == HAS_TRACE ? s->trace : s->srs);
+	*has_trace = true;
+	return read_hex(line, s->trace);
 }
 
 bool
 secrets_read(struct secrets *s, struct slice text, unsigned *line_number)
 {
-	unsigned has = 0;
+	bool has_trace = false;
 
 	memset(s, 0, sizeof(*s));
 	*line_number = 0;
@@ -162,9 +176,9 @@ secrets_read(struct secrets *s, struct slice text, unsigned *line_number)
 		++*line_number;
 		if (line.size == 0 || *line.data == '#')
 			continue;
-		if (!read_line(s, line, &has))
+		if (!read_line(s, line, &has_trace))
 			return false;
 	}
 	*line_number = 0;
-	return s->n_batv > 0 && has == (HAS_TRACE | HAS_SRS);
+	return s->n_batv > 0 && s->srs.n > 0 && has_trace;
 }

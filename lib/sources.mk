@@ -9,6 +9,7 @@ LIB_SRCS = \
 	lib/ask_relay.c \
 	lib/ask_resolver.c \
 	lib/ask_setup.c \
+	lib/ask_srs.c \
 	lib/ask_store.c \
 	lib/ask_vault.c \
 	lib/buf.c \

@@ -5,6 +5,7 @@
 #include "smtp_command.h"
 #include "octets.h"
 #include "smtp_params.h"
+#include "srs.h"
 #include "utf8.h"
 
 enum command_result
@@ -110,11 +111,21 @@ command_parse_mail(struct slice argument, unsigned offered,
 	return result;
 }
 
+/* Only what forwards have rewritten may be longer than RFC 5321 4.5.3.1.1. */
+static bool
+is_too_long(const struct address *recipient)
+{
+	struct slice local = slice_of(recipient->local);
+	struct srs_tag tag;
+
+	return local.size > ADDRESS_LOCAL_MAX && !srs_parse(local, &tag);
+}
+
 enum command_result
 command_parse_rcpt(struct slice argument, unsigned offered,
     struct address *recipient, struct rcpt_params *params)
 {
-	unsigned allow = ADDRESS_ALLOW_POSTMASTER;
+	unsigned allow = ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_LONG_LOCAL;
 	struct slice rest = slice_trim(argument);
 	enum command_result result;
 
@@ -126,6 +137,10 @@ command_parse_rcpt(struct slice argument, unsigned offered,
 	if (!take_prefix(&rest, SLICE("TO:")))
 		return COMMAND_BAD_SYNTAX;
 	result = take_path(&rest, recipient, allow, &params->path);
+	if (result == COMMAND_OK && is_too_long(recipient)) {
+		params->path = ADDRESS_LOCAL_TOO_LONG;
+		return COMMAND_BAD_PATH;
+	}
 	if (result == COMMAND_OK)
 		result = params_parse_rcpt(rest, offered, params);
 	return result;

@@ -34,4 +34,5 @@ MAIL_SRCS = \
 	mail/sasl.c \
 	mail/smtp_command.c \
 	mail/smtp_params.c \
+	mail/srs.c \
 	mail/tag_list.c

@@ -49,6 +49,7 @@ struct question {
 		const struct failure *failure;
 		const struct proof_ask *proof;	/* and TAKE */
 		const struct vault_trace *trace_check;
+		const struct vault_srs_check *srs_check;
 		const struct prepare_ask *prepare;	/* and DELIVER */
 		const struct record_begin *records;
 		struct judge_question *judge;
@@ -101,6 +102,7 @@ struct answer {
 		struct hop_reply hop;
 		struct vault_dkim_signed dkim;
 		struct vault_tag_checked tag;
+		struct vault_srs_checked srs;
 		struct proof_answer proof;
 		struct auth_answer auth;
 		struct grey_answer grey;

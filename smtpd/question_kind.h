@@ -36,6 +36,7 @@ enum question_kind {
 	QUESTION_PROOF,		/* store -> answer.as.proof */
 	QUESTION_TRACE_CHECK,	/* vault -> answer.as.is_ok */
 	QUESTION_TAG_CHECK,	/* vault -> answer.as.tag */
+	QUESTION_SRS_CHECK,	/* vault -> answer.as.srs */
 	QUESTION_AUTH_STEP,	/* auth -> answer.as.auth */
 	/* told */
 	QUESTION_FREEZE,	/* deliver: as PROBE, and it would say yes */

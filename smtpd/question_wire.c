@@ -103,6 +103,9 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_TAG_CHECK:
 		ipc_put_slice(w, q->as.octets);
 		break;
+	case QUESTION_SRS_CHECK:
+		put_vault_srs_check(w, q->as.srs_check);
+		break;
 	case QUESTION_TRACE_CHECK:
 		put_vault_trace(w, q->as.trace_check);
 		break;
@@ -239,6 +242,12 @@ get_tag(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_srs(struct ipc_reader *r, struct answer *a)
+{
+	return get_vault_srs_checked(r, &a->as.srs);
+}
+
+static bool
 get_proof(struct ipc_reader *r, struct answer *a)
 {
 	return get_proof_answer(r, &a->as.proof);
@@ -298,6 +307,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_dkim },
 	[QUESTION_TAG_CHECK] = { ROLE_VAULT, VAULT_TAG_CHECK,
 	    VAULT_TAG_CHECKED, get_tag },
+	[QUESTION_SRS_CHECK] = { ROLE_VAULT, VAULT_SRS_CHECK,
+	    VAULT_SRS_CHECKED, get_srs },
 	[QUESTION_TRACE_CHECK] = { ROLE_VAULT, VAULT_TRACE_CHECK,
 	    VAULT_TRACE_CHECKED, get_yes_or_no },
 	[QUESTION_PROOF] = { ROLE_STORE, PROOF_ASK, PROOF_ANSWER, get_proof },
@@ -344,6 +355,7 @@ question_transaction(const struct question *q)
 	case QUESTION_HOP:
 	case QUESTION_TRACE:
 	case QUESTION_TAG_CHECK:
+	case QUESTION_SRS_CHECK:
 	case QUESTION_TRACE_CHECK:
 	case QUESTION_DKIM:
 	case QUESTION_ROUTE:

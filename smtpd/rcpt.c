@@ -230,6 +230,21 @@ rcpt_ask_route(struct session *s, session_answered_fn *answered)
 }
 
 /* Nobody learns who lives here by asking for everybody (DESIGN 9). */
+enum step
+rcpt_count_unknown(struct session *s, enum step step)
+{
+	if (step != STEP_NEXT)
+		return step;
+	s->n_unknown++;
+	if (session_is_own(s) || s->is_relay_peer ||
+	    !limits_note_recipient(s->settings->limits, s->client, true))
+		return step;
+	note_told("%u unknown in this session; its network may ask for %u "
+	    "(unknown_recipients)", s->n_unknown,
+	    s->settings->config->limits.unknown_recipients);
+	return session_reply(s, REPLY_HARVEST_CLOSE);
+}
+
 static enum step
 rcpt_unknown(struct session *s, const struct route_answer *route)
 {
@@ -242,16 +257,9 @@ rcpt_unknown(struct session *s, const struct route_answer *route)
 	step = session_reply_verdict(s, &route->verdict, "recipient",
 	    slice_of(s->tx->rcpt.text));
 	note_count(s, SCOREBOARD_RECIPIENTS_REFUSED, 1);
-	if (step != STEP_NEXT || !route->is_unknown_user || route->is_exempt)
+	if (!route->is_unknown_user || route->is_exempt)
 		return step;
-	s->n_unknown++;
-	if (session_is_own(s) || s->is_relay_peer ||
-	    !limits_note_recipient(s->settings->limits, s->client, true))
-		return step;
-	note_told("%u unknown in this session; its network may ask for %u "
-	    "(unknown_recipients)", s->n_unknown,
-	    s->settings->config->limits.unknown_recipients);
-	return session_reply(s, REPLY_HARVEST_CLOSE);
+	return rcpt_count_unknown(s, step);
 }
 
 bool

@@ -15,6 +15,12 @@
  * know: none (rcpt_bounce.c).
  */
 enum step rcpt_untag(struct session *s, finish_fn *then);
+/* Does it stand for the sender of a forward of ours? Who is that? Then as
+ * rcpt_untag (rcpt_srs.c). */
+bool rcpt_is_of_forward(const struct session *s);
+enum step rcpt_ask_forward(struct session *s);
+/* It was refused, for nobody of that name is here: closes on harvesters. */
+enum step rcpt_count_unknown(struct session *s, enum step step);
 /* A bounce returns the mail of one sender (RFC 5321 4.5.5). */
 bool rcpt_is_second_of_bounce(const struct session *s);
 /* It is a bounce to one of ours, and untagged_bounces = refuse. */

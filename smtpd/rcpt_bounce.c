@@ -81,9 +81,13 @@ rcpt_untag(struct session *s, finish_fn *then)
 		.deadline_ms = TAG_DEADLINE_MS,
 		.as.octets = slice_of(s->tx->rcpt.text) };
 
-	if (s->is_self_test || !has_tag(s))
-		return then(s);
 	s->tx->then = then;
+	if (s->is_self_test)
+		return then(s);
+	if (rcpt_is_of_forward(s))
+		return rcpt_ask_forward(s);
+	if (!has_tag(s))
+		return then(s);
 	return session_ask(s, &q, tag_checked);
 }
 

@@ -184,6 +184,17 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_UNTAGGED] = { 550, 7, 1, 0, "bounce",
 	    "our mail leaves with a tag in its sender, and bounces come back "
 	    "to that" },
+	[REPLY_SRS_WRONG] = { 550, 7, 1, 0, "forward",
+	    "this address of a forwarded message is not one that we have "
+	    "made" },
+	[REPLY_SRS_EXPIRED] = { 550, 7, 1, 0, "forward",
+	    "this address of a forwarded message has expired" },
+	[REPLY_SRS_STRANGER] = { 550, 7, 1, 0, "forward",
+	    "its sender had not been authenticated (SPF, DKIM), so that no "
+	    "bounce is passed on to him" },
+	[REPLY_SRS_SILENT] = { 451, 3, 0, SILENCE, "forward",
+	    "cannot pass a bounce on to the sender of a forwarded message "
+	    "now, try again later" },
 	[REPLY_ONE_BOUNCE] = { 452, 5, 3, 0, "bounce",
 	    "one recipient at a time without a reverse-path" },
 	[REPLY_NO_RECIPIENTS] = { 554, 5, 1, ERROR, "sequence",

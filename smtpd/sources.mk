@@ -37,6 +37,7 @@ SMTPD_SRCS = \
 	smtpd/question_wire.c \
 	smtpd/rcpt.c \
 	smtpd/rcpt_bounce.c \
+	smtpd/rcpt_srs.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
 	smtpd/scan_step.c \

@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	test_spool \
 	test_spf \
 	test_spf_record \
+	test_srs \
 	test_stream \
 	test_sts \
 	test_ledger \
@@ -98,6 +99,7 @@ FUZZ_TARGETS = \
 	fuzz_auth \
 	fuzz_dovecot \
 	fuzz_batv \
+	fuzz_srs \
 	fuzz_session \
 	fuzz_control \
 	fuzz_trail \

@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include "ask.h"
 #include "fault.h"
+#include "forwards.h"
 #include "keys.h"
 #include "log.h"
 #include "outbound.h"
@@ -35,7 +36,7 @@ struct vault {
 	struct outbound outbound;
 };
 
-/* One smtpd, or queue. */
+/* One smtpd, queue, or relay. */
 struct peer {
 	struct vault *vault;
 	struct channel *ch;
@@ -111,6 +112,29 @@ on_trace_check(struct channel *ch, struct ipc_message *m, void *arg)
 	    ch, m);
 }
 
+static struct forwards
+forwards_of(const struct peer *peer)
+{
+	return (struct forwards){ .secrets = &peer->vault->outbound.secrets,
+		.config = peer->vault->c.config };
+}
+
+static bool
+on_srs(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	const struct forwards f = forwards_of(arg);
+
+	return forwards_on_make(&f, ch, m);
+}
+
+static bool
+on_srs_check(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	const struct forwards f = forwards_of(arg);
+
+	return forwards_on_check(&f, ch, m);
+}
+
 /* Who has no business with it and asks has been taken over. */
 static bool
 on_forbidden(struct channel *ch, struct ipc_message *m, void *arg)
@@ -129,6 +153,8 @@ static const struct channel_rule mx_rules[] = {
 	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_tag_check },
 	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_trace_check },
+	{ VAULT_SRS, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_SRS_CHECK, CHANNEL_NO_FD, on_srs_check },
 };
 
 static const struct channel_rule own_rules[] = {
@@ -138,6 +164,8 @@ static const struct channel_rule own_rules[] = {
 	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_tag_check },
 	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_trace_check },
+	{ VAULT_SRS, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_SRS_CHECK, CHANNEL_NO_FD, on_srs_check },
 };
 
 static const struct channel_rule queue_rules[] = {
@@ -147,6 +175,19 @@ static const struct channel_rule queue_rules[] = {
 	{ VAULT_TAG, CHANNEL_NO_FD, on_tag },
 	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_forbidden },
 	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_SRS, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_SRS_CHECK, CHANNEL_NO_FD, on_forbidden },
+};
+
+static const struct channel_rule relay_rules[] = {
+	{ VAULT_SIGN, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TRACE, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_DKIM, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_SRS, CHANNEL_NO_FD, on_srs },
+	{ VAULT_SRS_CHECK, CHANNEL_NO_FD, on_forbidden },
 };
 #define N_RULES (sizeof mx_rules / sizeof *mx_rules)
 
@@ -170,6 +211,8 @@ rules_of(enum role role, enum config_listen_role kind)
 {
 	if (role == ROLE_QUEUE)
 		return queue_rules;
+	if (role == ROLE_RELAY)
+		return relay_rules;
 	return kind == LISTEN_MX ? mx_rules : own_rules;
 }
 
@@ -178,7 +221,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
-	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_QUEUE)) {
+	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_QUEUE &&
+	    role != ROLE_RELAY)) {
 		free(peer);
 		close(fd);
 		return;

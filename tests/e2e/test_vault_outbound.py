@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""vault by itself: who gets tags, traces and DKIM signatures, and of what."""
+"""vault by itself: who gets tags, traces and DKIM signatures, and of what;
+who has the reverse-paths of forwards made and checked."""
 import fcntl
 import os
 import re
@@ -17,6 +18,7 @@ GOOD = ("from:alice@example.org\r\ndkim-signature:v=1; a=%s; "
         "c=relaxed/relaxed; d=%s; s=%s; t=1; h=from; bh=x; b=")
 RSA = GOOD % ("rsa-sha256", "example.org", "r1")
 CONFIG = """
+domain "front.example.org" { next_hop = "smtp:[127.0.0.1]:26" }
 dkim "example.org" { selector = "r1" key = "/k1" }
 dkim "example.org" { selector = "e1" key = "/k2" }
 """
@@ -88,6 +90,11 @@ def tag(address, day):
     return b"\0" + slice_of(address) + struct.pack("!I", day)
 
 
+def srs(sender, domain="example.org", is_authenticated=True):
+    """A question."""
+    return slice_of(sender) + slice_of(domain) + bytes([is_authenticated])
+
+
 def today():
     """As vault counts."""
     return int(time.time()) // 86400
@@ -125,6 +132,7 @@ def test_nonsense_of_queue_is_cut_off(vault, address, day):
     ("VAULT_DKIM", dkim("example.org", "")),
     ("VAULT_DKIM", dkim("example.org", RSA)),
     ("VAULT_TAG", tag("alice@example.org", 20000)),
+    ("VAULT_SRS", srs("alice@example.net")),
 ])
 def test_who_serves_strangers_gets_nothing_of_it(vault, kind, payload):
     assert vault.ask(vault.peer("smtpd", 0, MX), kind, payload) is None
@@ -241,3 +249,70 @@ def test_traces(vault):
     assert re.match(rb"[a-z2-7]{10}$", one[2:])
     assert vault.ask(smtpd, "VAULT_TRACE", slice_of("two"))[1] != one
     assert vault.ask(smtpd, "VAULT_TRACE", slice_of("one"))[1] == one
+
+
+# ---- forwards ----
+
+def made_by(vault, *question):
+    """The address that relay is given."""
+    kind, answer = vault.ask(vault.peer("relay"), "VAULT_SRS",
+                             srs(*question))
+    assert kind == ASK["VAULT_SRS_MADE"]
+    return answer[2:].decode()
+
+
+def checked_by(smtpd, vault, address):
+    """(result, original)"""
+    kind, answer = vault.ask(smtpd, "VAULT_SRS_CHECK",
+                             slice_of("s1") + slice_of(address))
+    assert kind == ASK["VAULT_SRS_CHECKED"]
+    size = int.from_bytes(answer[1:3], "big")
+    return answer[0], answer[3:3 + size].decode()
+
+
+@pytest.mark.parametrize("role", [MX, SUBMISSION, LOCAL])
+def test_relay_has_them_made_and_smtpd_checked(vault, role):
+    smtpd = vault.peer("smtpd", 9, role)
+    good = made_by(vault, "Alice@Example.NET")
+    assert re.match(r"SRS0=[A-Z2-7]{6}=[A-Z2-7]{2}=example\.net="
+                    r"Alice@example\.org$", good), good
+    assert checked_by(smtpd, vault, good) == (1, "Alice@example.net")
+    assert checked_by(smtpd, vault, good.lower()) == (1, "alice@example.net")
+    stranger = made_by(vault, "Alice@example.net", "example.org", False)
+    assert stranger != good
+    assert checked_by(smtpd, vault, stranger) == (2, "Alice@example.net")
+    for forged in (good.replace("Alice", "carol"), "SRS0=ABCDEF" + good[11:],
+                   good.replace("example.net", "example.com")):
+        assert checked_by(smtpd, vault, forged) == (4, "")
+    assert checked_by(smtpd, vault, "alice@example.org") == (0, "")
+    assert vault.ask(smtpd, "VAULT_SRS_CHECK",
+                     slice_of("s1") + slice_of("a b")) is None
+
+
+def test_a_chain_goes_back_to_the_first_forwarder(vault):
+    made = made_by(vault, "SRS0=4DaB=2D=example.com=bob@example.net")
+    assert re.match(r"SRS1=[A-Z2-7]{8}=example\.net==4DaB=2D=example\.com="
+                    r"bob@example\.org$", made), made
+    assert checked_by(vault.peer("smtpd", 10, MX), vault, made) == (
+        1, "SRS0=4DaB=2D=example.com=bob@example.net")
+
+
+def test_what_has_no_such_address(vault):
+    assert made_by(vault, "x" * 250 + "@example.net") == ""
+
+
+@pytest.mark.parametrize("question", [
+    ("no address at all",), ("",), ("alice@example.net", "example.net"),
+    ("alice@example.net", "front.example.org"), ("alice@example.net", "")])
+def test_only_into_our_domains(vault, question):
+    assert vault.ask(vault.peer("relay"), "VAULT_SRS",
+                     srs(*question)) is None
+
+
+def test_nobody_else_has_them_made_or_checked(vault):
+    for peer in (vault.peer("queue"), vault.peer("smtpd", 11, SUBMISSION)):
+        assert vault.ask(peer, "VAULT_SRS",
+                         srs("alice@example.net")) is None
+    for role in ("queue", "relay"):
+        assert vault.ask(vault.peer(role), "VAULT_SRS_CHECK",
+                         slice_of("s1") + slice_of("a@b")) is None

@@ -32,6 +32,35 @@ check_signed(struct slice data)
 	    memcmp(data.data + 64, "TLS 1.3, server", 15) == 0);
 }
 
+/* Forwards: by relay, and by smtpd. */
+static void
+check_forwards(const uint8_t *data, size_t size)
+{
+	static struct ipc_writer w;
+	const struct slice all = { (const char *)data, size };
+	struct vault_srs_checked checked;
+	struct vault_srs_check check;
+	struct ipc_reader r;
+	struct vault_srs q;
+
+	ipc_reader_init(&r, data, size);
+	if (get_vault_srs(&r, &q)) {
+		REQUIRE(is_within(q.reverse_path, all) &&
+		    !has_control_octet(q.reverse_path));
+		ipc_writer_init(&w);
+		put_vault_srs(&w, &q);
+		REQUIRE(!w.failed && w.size == size);
+	}
+	ipc_reader_init(&r, data, size);
+	if (get_vault_srs_check(&r, &check))
+		REQUIRE(is_within(check.recipient, all) &&
+		    !has_control_octet(check.session));
+	ipc_reader_init(&r, data, size);
+	if (get_vault_srs_checked(&r, &checked))
+		REQUIRE(checked.result < SRS_RESULT_COUNT &&
+		    !has_control_octet(checked.original));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -42,6 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > IPC_PAYLOAD_MAX)
 		return 0;
 	check_signed((struct slice){ (const char *)data, size });
+	check_forwards(data, size);
 	ipc_reader_init(&r, data, size);
 	if (get_vault_sign(&r, &q)) {
 		check_sign(data, size, &q);

@@ -539,6 +539,32 @@ host_tag(struct slice address, struct answer *a)
 		checked->plain = slice_of(plain);
 }
 
+/* GOODGO and one of yesterday, OLDOLD, STRANG are ours; all else is not. */
+static void
+host_srs(const struct vault_srs_check *q, struct answer *a)
+{
+	static char original[ADDRESS_TEXT_MAX + 1];
+	struct vault_srs_checked *checked = &a->as.srs;
+	struct address rcpt;
+	struct srs_tag tag;
+
+	if (address_parse(&rcpt, q->recipient, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK ||
+	    !srs_parse(slice_of(rcpt.local), &tag))
+		abort();	/* why did it ask? */
+	checked->result = slice_equals(tag.mac, SLICE("GOODGO")) ? SRS_VALID :
+	    slice_equals(tag.mac, SLICE("OLDOLD")) ? SRS_EXPIRED :
+	    slice_equals(tag.mac, SLICE("STRANG")) ? SRS_UNAUTHENTICATED :
+	    SRS_WRONG;
+	checked->original = SLICE("");
+	if (checked->result == SRS_WRONG)
+		return;
+	snprintf(original, sizeof(original), "%s%.*s@%.*s",
+	    tag.is_chain ? "SRS0" : "", (int)tag.local.size, tag.local.data,
+	    (int)tag.domain.size, tag.domain.data);
+	checked->original = slice_of(original);
+}
+
 /* A policy that has nothing to say. */
 static void
 host_judge(struct answer *a)
@@ -622,6 +648,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_TAG_CHECK:
 		host_tag(q->as.octets, a);
+		break;
+	case QUESTION_SRS_CHECK:
+		host_srs(q->as.srs_check, a);
 		break;
 	case QUESTION_TRACE:
 		a->as.octets = SLICE("MACMACMACM");

@@ -656,6 +656,87 @@ get_tag_checked(struct ipc_reader *r)
 }
 
 static void
+put_srs(struct ipc_writer *w)
+{
+	const struct vault_srs q = { SLICE("alice@a.example"),
+		SLICE("ours.example"), true };
+
+	put_vault_srs(w, &q);
+}
+
+static bool
+get_srs(struct ipc_reader *r)
+{
+	struct vault_srs q;
+
+	if (!get_vault_srs(r, &q))
+		return false;
+	same(q.reverse_path, "alice@a.example");
+	same(q.domain, "ours.example");
+	assert_true(q.is_authenticated);
+	return true;
+}
+
+static void
+put_srs_made(struct ipc_writer *w)
+{
+	put_vault_srs_made(w, SLICE("SRS0=a=b=c=d@ours.example"));
+}
+
+static bool
+get_srs_made(struct ipc_reader *r)
+{
+	struct slice address;
+
+	if (!get_vault_srs_made(r, &address))
+		return false;
+	same(address, "SRS0=a=b=c=d@ours.example");
+	return true;
+}
+
+static void
+put_srs_check(struct ipc_writer *w)
+{
+	const struct vault_srs_check q = { SLICE("s1"),
+		SLICE("SRS0=a=b=c=d@ours.example") };
+
+	put_vault_srs_check(w, &q);
+}
+
+static bool
+get_srs_check(struct ipc_reader *r)
+{
+	struct vault_srs_check q;
+
+	if (!get_vault_srs_check(r, &q))
+		return false;
+	same(q.session, "s1");
+	same(q.recipient, "SRS0=a=b=c=d@ours.example");
+	return true;
+}
+
+static void
+put_srs_checked(struct ipc_writer *w)
+{
+	const struct vault_srs_checked a = { SRS_UNAUTHENTICATED,
+		SLICE("alice@a.example") };
+
+	put_vault_srs_checked(w, &a);
+}
+
+static bool
+get_srs_checked(struct ipc_reader *r)
+{
+	struct vault_srs_checked a;
+
+	if (!get_vault_srs_checked(r, &a))
+		return false;
+	assert_int_equal(a.result, SRS_UNAUTHENTICATED);
+	same(a.original, "alice@a.example");
+	return true;
+}
+
+static void
 put_trace_check(struct ipc_writer *w)
 {
 	const struct vault_trace q = { SLICE("s-1-20750-abcdefghij"),
@@ -1150,6 +1231,10 @@ static const struct {
 	{ "proof_ask", put_proof, get_proof },
 	{ "proof_answer", put_proven, get_proven },
 	{ "vault_tag_checked", put_tag_checked, get_tag_checked },
+	{ "vault_srs", put_srs, get_srs },
+	{ "vault_srs_made", put_srs_made, get_srs_made },
+	{ "vault_srs_check", put_srs_check, get_srs_check },
+	{ "vault_srs_checked", put_srs_checked, get_srs_checked },
 	{ "vault_dkim", put_dkim, get_dkim },
 	{ "vault_dkim_signed", put_signed, get_signed },
 	{ "ledger_entry", put_entry, get_entry },

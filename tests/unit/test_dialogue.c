@@ -65,6 +65,7 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_PROOF_DROP] = "proof-drop",
 	[QUESTION_TRACE_CHECK] = "trace-check",
 	[QUESTION_TAG_CHECK] = "tag-check",
+	[QUESTION_SRS_CHECK] = "srs-check",
 	[QUESTION_TRACE] = "vault-trace",
 	[QUESTION_DKIM] = "dkim",
 	[QUESTION_AUTH_PEER] = "auth-peer",

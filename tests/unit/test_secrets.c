@@ -37,8 +37,12 @@ test_round_trip(void **state)
 		    BATV_KEY_SIZE);
 	}
 	assert_memory_equal(read.trace, made.trace, SECRETS_KEY_SIZE);
-	assert_memory_equal(read.srs, made.srs, SECRETS_KEY_SIZE);
-	assert_memory_not_equal(read.srs, made.trace, SECRETS_KEY_SIZE);
+	assert_int_equal(read.srs.n, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_memory_equal(read.srs.secrets[i], made.srs.secrets[i],
+		    SRS_KEY_SIZE);
+	assert_memory_not_equal(read.srs.secrets[0], made.trace,
+	    SECRETS_KEY_SIZE);
 	buf_free(&text);
 }
 
@@ -46,11 +50,13 @@ static void
 test_rotation(void **state)
 {
 	struct secrets s;
-	uint8_t first[BATV_KEY_SIZE];
+	uint8_t first[BATV_KEY_SIZE], srs[SRS_KEY_SIZE];
 
 	(void)state;
 	assert_int_equal(secrets_make(&s, 20000), 0);
 	memcpy(first, s.batv[0].secret, sizeof first);
+	memcpy(srs, s.srs.secrets[0], sizeof srs);
+	assert_int_equal(s.srs.n, 1);
 	assert_int_equal(secrets_rotate(&s, 20000 + SECRETS_ROTATE_DAYS - 1),
 	    0);
 	/* a clock that was set back */
@@ -64,6 +70,11 @@ test_rotation(void **state)
 		if (i == 1)
 			assert_memory_equal(s.batv[1].secret, first,
 			    sizeof first);
+		/* SRS along with it */
+		assert_int_equal(s.srs.n, 2);
+		assert_memory_equal(s.srs.secrets[1], srs, sizeof srs);
+		assert_memory_not_equal(s.srs.secrets[0], srs, sizeof srs);
+		memcpy(srs, s.srs.secrets[0], sizeof srs);
 		assert_memory_not_equal(s.batv[0].secret, s.batv[1].secret,
 		    BATV_KEY_SIZE);
 	}
@@ -85,6 +96,7 @@ static const struct row {
 	{ "day", "batv 1 x " HEX "\n", 1 },
 	{ "three", "batv 1 1 " HEX "\nbatv 2 1 " HEX "\nbatv 3 1 " HEX "\n",
 	    3 },
+	{ "three of srs", "srs " HEX "\nsrs " HEX "\nsrs " HEX "\n", 3 },
 	{ "same generation", "batv 1 1 " HEX "\nbatv 1 2 " HEX "\n", 2 },
 };
 

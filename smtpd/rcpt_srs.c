@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Recipients that stand for the sender of a forward (srs.h), see rcpt.h:
+ * vault says whom a bounce to one is for.
+ *
+ *	forged, too old			550: nobody bounces off us
+ *	its sender could be forged	550: nor to a stranger
+ *	a sender here			as if he stood there
+ *	a sender elsewhere		passed on, when he can be asked
+ *
+ * Our own users may write to anybody, so the sender takes its place for
+ * them.
+ */
+#include "address.h"
+#include "commands.h"
+#include "rcpt.h"
+#include "srs.h"
+#include "submit.h"
+
+#define SRS_DEADLINE_MS 5000
+
+/* Forwards of a domain that we only front are not ours. */
+bool
+rcpt_is_of_forward(const struct session *s)
+{
+	const struct address *rcpt = &s->tx->rcpt;
+	const struct config_domain *domain = config_find_domain(
+	    s->settings->config, slice_of(rcpt->domain));
+	struct srs_tag tag;
+
+	return domain != NULL && domain->next_hop == NULL &&
+	    srs_parse(slice_of(rcpt->local), &tag);
+}
+
+/* Each round takes a layer off, so this ends. */
+static enum step
+go_on_with(struct session *s, const struct address *original)
+{
+	struct transaction *tx = s->tx;
+
+	tx->rcpt = *original;
+	tx->rcpt_has_tag = true;
+	return rcpt_untag(s, tx->then);
+}
+
+static bool
+is_here(const struct session *s, const struct address *a)
+{
+	return config_find_domain(s->settings->config, slice_of(a->domain)) !=
+	    NULL;
+}
+
+static enum step
+passed_on(struct session *s, const struct vault_srs_checked *checked)
+{
+	struct address original;
+
+	if (address_parse(&original, checked->original, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+		return session_reply(s, REPLY_SRS_SILENT);
+	note_told("of %s", original.text);
+	if (session_is_own(s) || is_here(s, &original))
+		return go_on_with(s, &original);
+	return session_reply(s, REPLY_SRS_SILENT);
+}
+
+static enum step
+srs_checked(struct session *s, struct answer *a)
+{
+	const struct vault_srs_checked *checked = &a->as.srs;
+
+	note_asked("rcpt", slice_of(s->tx->rcpt.text), a->took_us);
+	if (!a->is_known)
+		return session_reply(s, REPLY_SRS_SILENT);
+	switch (checked->result) {
+	case SRS_VALID:
+		return passed_on(s, checked);
+	case SRS_UNAUTHENTICATED:
+		if (session_is_own(s))
+			return passed_on(s, checked);
+		note_told("of %.*s, who had passed neither SPF nor DKIM",
+		    (int)checked->original.size, checked->original.data);
+		return session_reply(s, REPLY_SRS_STRANGER);
+	case SRS_EXPIRED:
+		note_told("of %.*s", (int)checked->original.size,
+		    checked->original.data);
+		return session_reply(s, REPLY_SRS_EXPIRED);
+	default:
+		note_told("none of our keys has made it");
+		return rcpt_count_unknown(s, session_reply(s,
+		    REPLY_SRS_WRONG));
+	}
+}
+
+enum step
+rcpt_ask_forward(struct session *s)
+{
+	const struct vault_srs_check check = { .session = slice_of(s->id),
+		.recipient = slice_of(s->tx->rcpt.text) };
+	struct question q = { .kind = QUESTION_SRS_CHECK, .fd = -1,
+		.deadline_ms = SRS_DEADLINE_MS, .as.srs_check = &check };
+
+	return session_ask(s, &q, srs_checked);
+}
