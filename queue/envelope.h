@@ -71,13 +71,13 @@ struct envelope_recipient {
 	struct envelope_answer last;
 	struct slice host;		/* that said so, or "" */
 	enum report_kind owes;
+	bool is_told_of;	/* by the report under way; not in the file */
 };
 
 /* A lease: the message rests until it ends or its owner gives it back. */
 struct envelope_hold {
 	int64_t since_s, until_s;	/* until 0: as long as it takes */
-	struct slice owner;		/* no spaces */
-	struct slice reason;
+	struct slice owner, reason;	/* no spaces in owner */
 };
 
 struct envelope {

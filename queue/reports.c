@@ -100,11 +100,20 @@ report_end(struct report *report)
 	queue_want_work(q);
 }
 
+/* What the text tells; another job may bring more while it is under way. */
 static void
-forget_owed(struct envelope *e, enum report_kind kind)
+note_told(struct envelope *e, enum report_kind kind)
 {
 	for (size_t i = 0; i < e->n_recipients; i++)
-		if (e->recipients[i].owes == kind)
+		e->recipients[i].is_told_of = e->recipients[i].owes == kind;
+}
+
+static void
+forget_told(struct envelope *e, enum report_kind kind)
+{
+	for (size_t i = 0; i < e->n_recipients; i++)
+		if (e->recipients[i].is_told_of &&
+		    e->recipients[i].owes == kind)
 			e->recipients[i].owes = REPORT_NONE;
 	e->report_next_s = 0;
 	e->report_tries = 0;
@@ -119,7 +128,7 @@ report_done(struct report *report)
 
 	FAULT_STEP("queue.reported");
 	report->transaction = 0;
-	forget_owed(m->open, report->kind);
+	forget_told(m->open, report->kind);
 	q->n_reports++;
 	log_info("reported", LOG_S("queue", report->id),
 	    LOG_S("what", report->kind == REPORT_FAILURE ? "failure" :
@@ -140,7 +149,8 @@ report_lost(struct report *report, const char *why)
 	log_error("alarm", LOG_S("problem", "a report could not be delivered "
 	    "to anybody"), LOG_S("queue", report->id), LOG_S("why", why),
 	    LOG_END);
-	forget_owed(m->open, report->kind);
+	note_told(m->open, report->kind);
+	forget_told(m->open, report->kind);
 	queued_save(report->queue, m);
 	report_end(report);
 }
@@ -370,9 +380,11 @@ static void
 report_write(struct report *report)
 {
 	struct buf text = { 0 };
-	int error = report_compose(&text, report->message, report->kind,
-	    report->is_whole);
+	int error;
 
+	note_told(report->message->open, report->kind);
+	error = report_compose(&text, report->message, report->kind,
+	    report->is_whole);
 	if (!error)
 		report->fd = message_of_text(report->id, buf_slice(&text));
 	report->size_bytes = text.size;
