@@ -222,10 +222,14 @@ leads_home(struct resolver *r, struct slice user,
 {
 	char path[PATH_MAX];
 	enum may_answer own = find_own_path(r, user, path);
+	const struct catalog_domain *domain = catalog_find_domain(r->catalog,
+	    slice_of(address->domain));
 	const struct resolved *found;
 
 	if (own != MAY_SEND)
 		return own;
+	if (domain != NULL && domain->config->next_hop != NULL)
+		return MAY_NOT;
 	found = resolver_find_mailbox(r, slice_of(address->local),
 	    slice_of(address->domain));
 	if (found->kind == ROUTE_MAILBOX)

@@ -4,9 +4,10 @@
  * voucher, and as an address.
  *
  * The table compiler and auth share it, so that what one writes the other
- * finds. There are two kinds: users of a domain's table, called
- * "alice@example.com" with the name of the domain's section, and those of
- * the system, called "alice", "www-data". Pure.
+ * finds. There are two kinds: users of a domain's table, or of a domain whose
+ * mailboxes are at its next hop, called "alice@example.com" with the name of
+ * the domain's section, and those of the system, called "alice", "www-data".
+ * Pure.
  */
 #ifndef POSTERN_ACCOUNT_H
 #define POSTERN_ACCOUNT_H

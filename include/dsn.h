@@ -24,7 +24,7 @@ enum dsn_action {		/* RFC 3464 2.3.3 */
 	DSN_FAILED,
 	DSN_DELAYED,
 	DSN_RELAYED,		/* to a host that cannot tell more */
-	DSN_DELIVERED,		/* into a mailbox here */
+	DSN_DELIVERED,		/* into a mailbox, here or by LMTP */
 };
 
 struct dsn_recipient {
@@ -34,8 +34,9 @@ struct dsn_recipient {
 	uint16_t code;			/* the last answer: 550; 0 is none */
 	uint8_t subject, detail;	/* the 1.1 of 5.1.1 */
 	struct slice text;		/* in the other side's words, or ours */
-	struct slice host;		/* "mx.example.net[192.0.2.1]", or "":
-					 * nobody answered, the text is ours */
+	struct slice host;		/* "mx.example.net[192.0.2.1]", the path
+					 * of a socket, or "": nobody answered,
+					 * the text is ours */
 	bool is_expired;		/* FAILED, since it took too long */
 	int64_t last_s;			/* of the answer; 0: there was none */
 	int64_t until_s;		/* DELAYED: it will be tried so long */

@@ -83,13 +83,13 @@ static bool
 account_in(struct account *a, const struct config *config,
     const struct config_domain *domain, struct slice local)
 {
-	if (domain == NULL || domain->next_hop != NULL)
+	if (domain == NULL)
 		return false;
 	if (domain->users_are_passwd)
 		return system_account(a, config, local,
 		    folds_case(domain, local));
-	return domain->users_table != NULL &&
-	    account_of_user(a, domain, local);
+	/* of one with a next hop auth's own table or Dovecot knows the users */
+	return account_of_user(a, domain, local);
 }
 
 /* One who is nobody is counted, too. */

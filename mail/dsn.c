@@ -172,7 +172,9 @@ put_diagnostic(struct dsn_writer *w, const struct dsn_recipient *r)
 	if (host.size > 0) {
 		char name[256];
 
-		dsn_put(w, "Remote-MTA: dns; ");
+		/* a name, or the path of a unix socket (RFC 2033) */
+		dsn_put(w, "Remote-MTA: %s; ", *host.data == '/' ?
+		    "x-unix" : "dns");
 		dsn_put_slice(w, dsn_clean(name, sizeof name, host, false));
 		dsn_put(w, "\n");
 	}

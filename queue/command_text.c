@@ -272,7 +272,7 @@ state_words(const struct envelope_recipient *r)
 	static const char *const words[] = {
 		[RECIPIENT_WAITING] = "waiting", [RECIPIENT_SENT] = "sent",
 		[RECIPIENT_FAILED] = "failed",
-		[RECIPIENT_DELIVERED] = "delivered here",
+		[RECIPIENT_DELIVERED] = "delivered",
 	};
 
 	return words[r->state];

@@ -177,7 +177,9 @@ take_result(struct job *job, const struct relay_result *result)
 	job->has_result[result->index] = true;
 	log_result(job, r, result);
 	if (result->verdict.code == 250) {
-		recipient_sent(e, r, result, now_s);
+		/* the reply of LMTP is the mailbox's own (RFC 2033 1) */
+		recipient_sent(e, r, result, slice_starts_nocase(
+		    part_destination(job->part), SLICE("lmtp:")), now_s);
 		q->n_sent++;
 	} else {
 		recipient_answered(e, r, &result->verdict,

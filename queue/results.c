@@ -45,10 +45,10 @@ note(struct envelope *e, struct envelope_recipient *r,
 /* A next hop that knows of DSN tells the sender itself (RFC 3461 5.2.2). */
 void
 recipient_sent(struct envelope *e, struct envelope_recipient *r,
-    const struct relay_result *result, int64_t now_s)
+    const struct relay_result *result, bool is_final, int64_t now_s)
 {
 	note(e, r, &result->verdict, result->remote_host, now_s);
-	r->state = RECIPIENT_SENT;
+	r->state = is_final ? RECIPIENT_DELIVERED : RECIPIENT_SENT;
 	r->next_s = 0;
 	r->owes = !result->passes_dsn && recipient_wants(e, r,
 	    REPORT_SUCCESS) ? REPORT_SUCCESS : REPORT_NONE;

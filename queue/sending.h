@@ -26,8 +26,9 @@ extern const size_t relay_n_rules;
 /* Whether this kind of report is wanted about him (RFC 3461 4.1). */
 bool recipient_wants(const struct envelope *e,
     const struct envelope_recipient *r, enum report_kind kind);
+/* is_final: who took it has the mailbox, and was not one more hop. */
 void recipient_sent(struct envelope *e, struct envelope_recipient *r,
-    const struct relay_result *result, int64_t now_s);
+    const struct relay_result *result, bool is_final, int64_t now_s);
 /* A 4yz or 5yz; the caller decides what follows from it. */
 void recipient_answered(struct envelope *e, struct envelope_recipient *r,
     const struct verdict *v, struct slice host, int64_t now_s);

@@ -411,12 +411,16 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 		    job->relay->settings.smart_host_user != NULL };
 }
 
-/* A probe has no say in that: what it meets may be about probes. */
+/*
+ * A probe has no say in that: what it meets may be about probes. A unix
+ * socket that nobody serves says so at once, and is back as soon as its
+ * server is.
+ */
 static void
 penalise(struct job *job, const struct net_address *address,
     const struct verdict *why)
 {
-	if (!job->errand.is_probe)
+	if (!job->errand.is_probe && address->family != AF_UNIX)
 		penalties_add(job->relay->penalties, address, job->port, why,
 		    loop_now_us(job->relay->c.loop));
 }

@@ -2,15 +2,20 @@
 """Domains whose mailboxes are at a next hop: our own users' mail to them, by
 SMTP and LMTP, over TCP and a unix socket, to servers that answer as a test
 wants and to those that others run."""
+import os
+import re
+import signal
+import socket
 import time
 
 import pytest
 
 from dovecot import Dovecot
-from postern import IS_ROOT, wait_until
+from postern import IS_ROOT, free_port, wait_until
 from relay_lab import FEATURES, Lab, Sink
 from test_auth import ALICE, PASSWORD, Submission, hash_of, user_lines
-from test_outbound import LISTEN, SOON, Outbound
+from test_outbound import LISTEN, SOON, Outbound, id_of
+from test_relay_peers import PEERS
 
 TEXT = b"From: a@example.org\nSubject: x\n\n.dot\n..\nlast"
 WIRE = b"From: a@example.org\r\nSubject: x\r\n\r\n.dot\r\n..\r\nlast\r\n"
@@ -112,10 +117,9 @@ def test_one_that_has_our_name():
 
 def test_nobody_listens():
     """The host is bad, the message waits."""
-    sink = Sink(lmtp=True)
-    sink.close()
-    with HopLab(sink) as lab:
-        r = lab.deliver([BOB])
+    hop = "lmtp:[127.0.0.1]:%d" % free_port()
+    with Lab(more='domain "inner.example" { next_hop = "%s" }' % hop) as lab:
+        r = lab.send(hop, [BOB], TEXT)
         assert r.codes == [451] and r.is_host_bad
 
 
@@ -189,3 +193,265 @@ def test_dovecot(front, dovecot, is_local):
     assert ("Final-Recipient: rfc822; " + JIM).encode() in report.raw
     assert b"550 5.1.1" in report.raw
     assert [e["outcome"] for e in server.events("relay")].count("taken") == 3
+
+
+class Sinks:
+    """LMTP at a unix socket of a server's folder, whose name it knows only
+    when it is made."""
+
+    def __init__(self):
+        self.path = "/tmp/postern-lmtp-%d-%d" % (os.getpid(),
+                                                 time.monotonic_ns())
+        self.hop = "lmtp:unix:" + self.path
+        self.sink = None
+
+    def start(self, replies=None, **options):
+        """It listens from now on."""
+        self.sink = Sink(replies, lmtp=True, path=self.path, **options)
+        return self.sink
+
+    def stop(self):
+        """Nobody listens; the path is gone, too."""
+        if self.sink is not None:
+            self.sink.close()
+            os.unlink(self.path)
+        self.sink = None
+
+
+@pytest.fixture(name="local")
+def fixture_local():
+    """An LMTP server's socket, and nobody there yet."""
+    sinks = Sinks()
+    yield sinks
+    sinks.stop()
+
+
+def test_nobody_at_the_socket(front, local):
+    """The message waits for its server, and says why."""
+    server = front(local.hop)
+    text, _ = server.text(recipient=BOB)
+    assert server.send([BOB], text) == {}
+    wait_until(lambda: server.events("relay"), 20, "a first try")
+    assert server.waiting()
+    queue = server.ctl("queue")
+    assert "cannot connect to %s: No such file" % local.path in queue, queue
+    sink = local.start()
+    server.wait_sent()
+    assert [m.recipients for m in sink.messages] == [["TO:<%s>" % BOB]]
+    # as long as somebody has a socket there that is not served
+    local.stop()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(local.path)
+    assert server.send([BOB], server.text(recipient=BOB)[0]) == {}
+    wait_until(lambda: "Connection refused" in server.ctl("queue"), 20,
+               "why it waits")
+    os.unlink(local.path)
+    sink = local.start()
+    server.wait_sent()
+    assert len(sink.messages) == 1
+
+
+def test_a_socket_that_is_busy(front, local):
+    """A queue of connections that is full is waited for (EAGAIN)."""
+    server = front(local.hop)
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(local.path)
+        busy.listen(0)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(local.path)
+            assert server.send([BOB], server.text(recipient=BOB)[0]) == {}
+            time.sleep(1)
+            assert server.events("relay") == []
+    os.unlink(local.path)
+    sink = local.start()
+    server.wait_sent()
+    assert len(sink.messages) == 1
+
+
+def test_closes_after_the_dot(front, local):
+    """It may have it: tried again all the same (RFC 1047), and no reply is
+    made up."""
+    said = []
+
+    def dot(_, recipient):
+        said.append(recipient)
+        return None if len(said) == 1 else "250 2.0.0 saved"
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    assert server.send([BOB], server.text(recipient=BOB)[0]) == {}
+    server.wait_sent()
+    assert len(said) == 2 and len(sink.messages) == 1
+    assert [e["code"] for e in server.events("relay")] == ["451", "250"]
+    assert server.mail("alice") == []
+
+
+def test_answers_that_differ(front, local):
+    """Whose answer was 250 never gets a second copy; of the others one is
+    tried again, one reported."""
+    def dot(session, recipient):
+        name = recipient[4:recipient.index("@")]
+        return {"bob": "250 saved", "eve": "550 5.2.1 disabled",
+                "jim": "452 4.2.2 full"}[name] if \
+            len(session.sink.ended) == 1 else "250 saved"
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    text, name = server.text(recipient=BOB)
+    assert server.send([BOB, EVE, JIM], text) == {}
+    server.wait_sent()
+    assert [m.recipients for m in sink.messages] == \
+        [["TO:<%s>" % BOB], ["TO:<%s>" % JIM]]
+    assert {id_of(m).decode() for m in sink.messages} == {name}
+    report, = server.mail("alice")
+    assert ("Final-Recipient: rfc822; " + EVE).encode() in report.raw
+    assert b"Remote-MTA: x-unix; " + local.path.encode() in report.raw
+    assert b"550 5.2.1 disabled" in report.raw and JIM.encode() not in \
+        report.raw
+
+
+def test_a_hundred_recipients(front, local):
+    """Two jobs; every other one is refused at the end; each has one answer."""
+    people = ["u%02d@inner.example" % i for i in range(100)]
+
+    def dot(_, recipient):
+        return "250 2.0.0 saved" if int(recipient[5:7]) % 2 else \
+            "550 5.2.2 too much of it"
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    assert server.send(people, server.text(recipient=BOB)[0]) == {}
+    server.wait_sent()
+    assert sorted(m.recipients[0] for m in sink.messages) == \
+        ["TO:<%s>" % p for p in people[1::2]]
+    told = b"".join(m.raw for m in server.mail("alice"))
+    assert re.findall(rb"Final-Recipient: rfc822; (\S+)", told) == \
+        [p.encode() for p in people[::2]]
+    assert len(sink.ended) == 2
+
+
+def test_success_is_delivery(front, local):
+    """NOTIFY=SUCCESS: the answer of LMTP is the mailbox's, not one more
+    hop's (RFC 3461 6.3)."""
+    server = front(local.hop)
+    local.start(features=("PIPELINING", "8BITMIME"))
+    text, _ = server.text(recipient=BOB)
+    assert server.send_asking({BOB: "NOTIFY=SUCCESS"}, text) == 250
+    server.wait_sent()
+    report, = wait_until(lambda: server.mail("alice"), 10, "a report")
+    assert b"Action: delivered" in report.raw
+
+
+def test_relay_is_killed(front, local):
+    """While answers are missing: sent again, and nobody is forgotten."""
+    def dot(session, recipient):
+        if len(session.sink.sessions) == 1 and EVE in recipient:
+            time.sleep(20)
+        return "250 2.0.0 saved"
+
+    server = front(local.hop)
+    server.may_crash = True
+    sink = local.start({"dot": dot})
+    assert server.send([BOB, EVE], server.text(recipient=BOB)[0]) == {}
+    wait_until(lambda: sink.messages, 20, "a first answer")
+    for pid in server.children("relay"):
+        os.kill(pid, signal.SIGKILL)
+    server.wait_sent()
+    got = [m.recipients[0] for m in sink.messages]
+    assert "TO:<%s>" % EVE in got and "TO:<%s>" % BOB in got
+    assert server.mail("alice") == []
+
+
+def test_a_reload_changes_the_next_hop(front, local):
+    """What waits goes to the new one; a number means the same socket after
+    it as before."""
+    server = front("lmtp:[127.0.0.1]:9", keys='same_as = {{ "old.example" }}')
+    other = Sinks()
+    try:
+        there = other.start()
+        here = local.start()
+        assert server.send([BOB], server.text(recipient=BOB)[0]) == {}
+        wait_until(lambda: server.events("relay"), 20, "a first try")
+        more = server.pieces["more"]
+        server.write_config(more=more.replace("lmtp:[127.0.0.1]:9",
+                                              local.hop))
+        server.reload()
+        server.wait_sent()
+        assert len(here.messages) == 1
+        # another domain is put before it: numbers move
+        server.write_config(more='domain "new.example" {{ next_hop = "%s" '
+                            '}}\n' % other.hop + more.replace(
+                                "lmtp:[127.0.0.1]:9", local.hop))
+        server.reload()
+        assert server.send(["x@new.example", EVE],
+                           server.text(recipient=BOB)[0]) == {}
+        server.wait_sent()
+        assert [m.recipients[0] for m in there.messages] == \
+            ["TO:<x@new.example>"]
+        assert here.messages[-1].recipients == ["TO:<%s>" % EVE]
+    finally:
+        other.stop()
+
+
+# ---- SMTP ----
+
+def test_smtp(front):
+    """No MX is asked for; the sender is tagged, as for any host."""
+    with Sink() as sink:
+        server = front(hop_of(sink, "smtp"))
+        assert server.send([BOB, "x@INNER.example"],
+                           server.text(recipient=BOB)[0]) == {}
+        server.wait_sent()
+        message, = sink.messages
+        assert len(message.recipients) == 2
+        assert re.match(r"FROM:<prvs=\w+=alice@example\.org>",
+                        message.sender)
+        assert server.events("relay")[0]["host"] == "127.0.0.1[127.0.0.1]"
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
+def test_probe(front, protocol):
+    """Who is unknown there is refused at RCPT, where probe is on."""
+    def rcpt(_, arg):
+        return "550 5.1.1 nobody" if EVE in arg else "250 ok"
+
+    with Sink({"rcpt": rcpt}, lmtp=protocol == "lmtp") as sink:
+        server = front(hop_of(sink, protocol),
+                       more="submission {{ probe = true }}\n")
+        refused = server.send([BOB, EVE], server.text(recipient=BOB)[0])
+        assert list(refused) == [EVE] and refused[EVE][0] == 550
+        assert b"5.1.1" in refused[EVE][1] and b"nobody" in refused[EVE][1]
+        server.wait_sent()
+        assert len(sink.messages) == 1
+
+
+def test_tls_required(front, tmp_path):
+    """Without TLS, or with another's certificate, it waits."""
+    with Sink() as sink:
+        server = front(hop_of(sink, "smtp"), keys="tls = required")
+        assert server.send([BOB], server.text(recipient=BOB)[0]) == {}
+        wait_until(lambda: server.events("relay"), 20, "a first try")
+        assert server.events("relay")[0]["code"] == "451"
+        assert "TLS is required" in server.events("relay")[0]["says"]
+        assert sink.messages == [] and server.waiting()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="servers want root")
+@pytest.mark.parametrize("name", PEERS)
+def test_peers(front, name):
+    """Debian's Exim and Postfix behind us."""
+    with PEERS[name]() as peer:
+        # Postfix has mailboxes of this domain alone
+        server = front("smtp:[127.0.0.1]:%d" % peer.port, keys="same_as = "
+                       '{{ "example.net" }}')
+        text, message_id = server.text(body="Hello there.\n")
+        assert server.send(["bob@example.net", "refused@example.net"],
+                           text) == {}
+        server.wait_sent()
+        wait_until(lambda: message_id.encode() in peer.mail(), 20,
+                   "the message there")
+        report, = wait_until(lambda: server.mail("alice"), 10, "a report")
+        assert b"refused@example.net" in report.raw
+        taken, = (e for e in server.events("relay")
+                  if e["outcome"] == "taken")
+        assert taken["tls"].startswith("TLSv1.3")

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_relay.c - input: flags (1 octet: size of the pieces, probe, TLS),
- * then all that a server says. Whatever that is: each recipient has at most
+ * fuzz_relay.c - input: flags (1 octet: size of the pieces, LMTP, probe,
+ * TLS), then all that a server says. Whatever that is: each recipient has at most
  * one result with a code that a queue can act on; 250 only after the end of
  * the message was sent, or as the reply to a probe, which never sends one;
- * nothing is sent but commands and the message.
+ * nothing is sent but commands and the message; in LMTP nobody has what was
+ * said to another.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -73,7 +74,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	errand.is_8bit = (data[0] & 64) && !errand.is_probe;
 	settings.wants_tls = data[0] & 128;
 	settings.user = (data[0] & 192) == 192 ? "u" : NULL;
-	piece = (data[0] & 31) + 1u;
+	settings.is_lmtp = data[0] & 16;
+	piece = (data[0] & 15) + 1u;
 	for (unsigned i = 0; i < N; i++)
 		recipients[i] = (struct errand_recipient){ .address = address,
 			.orcpt = none };

@@ -19,6 +19,7 @@ static const char config_text[] = FIXTURE_HEAD
     "	owner = \"vmail\"\n"
     "	catch_all = \"carol@example.com\"\n"
     "}\n"
+    "domain \"front.example\" { next_hop = \"lmtp:unix:/x\" }\n"
     "sender \"daemon\" { may = { \"news@example.com\", "
     "\"*@far.example\" } }\n"
     "sender \"carol@example.com\" { may = { \"*@example.org\" } }\n";
@@ -171,6 +172,11 @@ test_may(void **state)
 		{ "carol@example.com", "x@example.net", MAY_SEND },
 		{ "gone@example.com", "x@example.com", MAY_NOT },
 		{ "gone@elsewhere.example", "x@example.com", MAY_NOT },
+		/* with a mailbox at its domain's next hop */
+		{ "dora@front.example", "Dora+1@front.example", MAY_SEND },
+		{ "dora@front.example", "eve@front.example", MAY_NOT },
+		{ "dora@front.example", "dora@example.com", MAY_NOT },
+		{ "alice", "alice@front.example", MAY_NOT },
 		/* without a mailbox */
 		{ "root", "root@example.org", MAY_SEND },
 		{ "root", "alice@example.org", MAY_NOT },

@@ -25,6 +25,9 @@
 
 static const struct dialogue_settings plain = { .hostname = "me.example",
 	.command_ms = 300000, .data_ms = 180000, .end_ms = 600000 };
+static const struct dialogue_settings lmtp = { .hostname = "me.example",
+	.is_lmtp = true, .command_ms = 300000, .data_ms = 180000,
+	.end_ms = 600000 };
 
 struct world {
 	struct dialogue d;
@@ -172,12 +175,50 @@ static const struct script scripts[] = {
 	    "250 ok\r\n250 ok\r\n", { 250, 250, 250 }, true },
 };
 
+/* LMTP: as many replies to the end as were taken (RFC 2033 4.2). */
+static const struct script lmtp_scripts[] = {
+	{ "all taken", ALL, "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n250 y\r\n251 z\r\n", { 250, 250, 250 }, false },
+	{ "answers that differ", ALL,
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n550 y\r\n452-a\r\n452 z\r\n", { 250, 550, 452 },
+	    false },
+	{ "one refused at RCPT", ALL,
+	    "250 a\r\n250 b\r\n550 c\r\n250 d\r\n354 e\r\n",
+	    "450 x\r\n250 z\r\n", { 450, 550, 250 }, false },
+	{ "it waits for all of them", ALL,
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n550 y\r\n", { 250, 550, 0 }, false },
+	{ "a reply too many", ALL,
+	    "250 a\r\n250 b\r\n550 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n250 y\r\n250 z\r\n", { 250, 550, 250 }, true },
+	{ "421 among them", ALL,
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n421 y\r\n", { 250, 421, 421 }, true },
+	{ "354 among them", ALL,
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n354 y\r\n", { 250, 451, 451 }, true },
+	{ "DATA refused", ALL,
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n451 4.3.0 e\r\n", "",
+	    { 451, 451, 451 }, false },
+	{ "nobody taken, DATA refused", ALL,
+	    "250 a\r\n550 b\r\n450 c\r\n553 d\r\n503 e\r\n", "",
+	    { 550, 450, 553 }, false },
+	{ "nobody taken, and it wants data", ALL,
+	    "250 a\r\n550 b\r\n450 c\r\n553 d\r\n354 e\r\n", "",
+	    { 550, 450, 553 }, true },
+	{ "CHUNKING is not used", "250-mx\r\n250 CHUNKING\r\n",
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n",
+	    "250 x\r\n250 y\r\n250 z\r\n", { 250, 250, 250 }, false },
+};
+
 static void
-run(const struct script *s, bool is_split)
+run(const struct script *s, bool is_split,
+    const struct dialogue_settings *settings)
 {
 	struct world w;
 
-	begin(&w, &plain, "Subject: x\n\n.dot\nend", is_split);
+	begin(&w, settings, "Subject: x\n\n.dot\nend", is_split);
 	says(&w, "220-hi\r\n220 there\r\n");
 	says(&w, s->ehlo);
 	assert_int_equal(w.d.phase, DIALOGUE_ENVELOPE);
@@ -197,8 +238,13 @@ test_scripts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-		run(&scripts[i], false);
-		run(&scripts[i], true);
+		run(&scripts[i], false, &plain);
+		run(&scripts[i], true, &plain);
+	}
+	for (size_t i = 0; i < sizeof lmtp_scripts / sizeof *lmtp_scripts;
+	    i++) {
+		run(&lmtp_scripts[i], false, &lmtp);
+		run(&lmtp_scripts[i], true, &lmtp);
 	}
 }
 
@@ -344,6 +390,54 @@ test_closed_anywhere(void **state)
 	(void)state;
 	for (size_t n = 0; n <= all; n++)
 		cut(whole, n, all);
+}
+
+/* Whose reply has come whole keeps it; the others may have the message. */
+static void
+test_lmtp_closed_anywhere(void **state)
+{
+	static const char whole[] = "220 x\r\n" ALL
+	    "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n"
+	    "250 x\r\n550 y\r\n250 z\r\n";
+	static const unsigned codes[N] = { 250, 550, 250 };
+	size_t sent = sizeof whole - 1 - N * 7;
+	struct world w;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof whole; n++) {
+		begin(&w, &lmtp, "Subject: x\n\nend\n", true);
+		hear(&w, whole, n);
+		dialogue_lost(&w.d, "it closed the connection");
+		for (unsigned i = 0; i < N; i++)
+			assert_int_equal(code_of(&w, i),
+			    n < sent ? 0 : n >= sent + (i + 1) * 7 ?
+			    codes[i] : 451);
+		end(&w);
+	}
+}
+
+static void
+test_lmtp_what_is_sent(void **state)
+{
+	static const char wanted[] = "LHLO me.example\r\n"
+	    "MAIL FROM:<s@x> SIZE=20\r\nRCPT TO:<r0@y>\r\nRCPT TO:<r1@y>\r\n"
+	    "RCPT TO:<r2@y>\r\nDATA\r\n"
+	    "Subject: x\r\n\r\n..dot\r\nend\r\n.\r\n";
+	struct world w;
+
+	(void)state;
+	begin(&w, &lmtp, "Subject: x\n\n.dot\nend", true);
+	says(&w, "220 x\r\n" ALL);
+	says(&w, "250 a\r\n250 b\r\n250 c\r\n250 d\r\n354 e\r\n");
+	assert_int_equal(w.sent.size, sizeof wanted - 1);
+	assert_memory_equal(w.sent.data, wanted, sizeof wanted - 1);
+	end(&w);
+	/* no HELO for one that has no LHLO */
+	begin(&w, &lmtp, "x", false);
+	says(&w, "220 x\r\n500 what?\r\n");
+	assert_int_equal(w.d.phase, DIALOGUE_OVER);
+	assert_null(memmem(w.sent.data, w.sent.size, "HELO", 4));
+	end(&w);
 }
 
 static void
@@ -562,6 +656,8 @@ main(void)
 		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_after_a_probe),
 		cmocka_unit_test(test_closed_anywhere),
+		cmocka_unit_test(test_lmtp_closed_anywhere),
+		cmocka_unit_test(test_lmtp_what_is_sent),
 		cmocka_unit_test(test_long_lines_and_replies),
 		cmocka_unit_test(test_server_that_speaks_ahead),
 		cmocka_unit_test(test_words),
