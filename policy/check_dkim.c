@@ -12,6 +12,7 @@
 #include "check.h"
 #include "dkim_report.h"
 #include "log.h"
+#include "sender_auth.h"
 
 /* Made before the sandbox closes, and never changed: the library's own
  * state, that OpenSSL is read from the disk. No message leaves a trace. */
@@ -83,6 +84,7 @@ check_dkim(struct check *c)
 		return check_silent(c, 3, 0, "no memory to verify DKIM");
 	}
 	check_put_result(c, "dkim", buf_slice(&text));
+	sender_put_dkim(c, &report);
 	text.size = 0;
 	describe(&report, &text);
 	check_note(c, "%.*s", (int)text.size, text.size ? text.data : "");

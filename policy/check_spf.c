@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include "check.h"
+#include "sender_auth.h"
 #include "spf.h"
 
 struct asked {
@@ -30,6 +30,8 @@ hand_on(struct check *c, const struct asked *a)
 	    a->answer.domain, a->answer.identity == SPF_HELO ? "helo" :
 	    "mailfrom") == 0)
 		check_put_result(c, "spf", buf_slice(&out));
+	if (a->answer.result == SPF_PASS && a->answer.identity != SPF_HELO)
+		sender_put_spf(c, a->answer.domain);
 	out.size = 0;
 	if (spf_put_received(&out, &a->query, &a->answer) == 0)
 		check_put_result(c, "spf.field", buf_slice(&out));

@@ -26,6 +26,7 @@ POLICY_SRCS = \
 	policy/judge.c \
 	policy/network.c \
 	policy/policy.c \
+	policy/sender_auth.c \
 	policy/spf.c \
 	policy/spf_enter.c \
 	policy/spf_layer.c \

@@ -40,7 +40,8 @@ static const char text[] = "From: Alice <alice@example.com>\n"
 
 /* Facts of a message from example.com, whose record is given. */
 static void
-tell(struct facts *facts, const char *record, const char *spf)
+tell_sender(struct facts *facts, const char *sender, const char *record,
+    const char *spf)
 {
 	char now[24];
 	const char *const records[] = { record, NULL };
@@ -49,7 +50,7 @@ tell(struct facts *facts, const char *record, const char *spf)
 	facts_add(facts, FACT_TIME, SLICE(""), slice_of(now));
 	facts_add(facts, FACT_HOST, SLICE(""), SLICE(HOST));
 	facts_add(facts, FACT_CLIENT_IP, SLICE(""), SLICE("192.0.2.1"));
-	facts_add(facts, FACT_SENDER, SLICE(""), SLICE("alice@example.com"));
+	facts_add(facts, FACT_SENDER, SLICE(""), slice_of(sender));
 	if (spf != NULL)
 		facts_add(facts, FACT_RESULT, SLICE("spf"), slice_of(spf));
 	tell_key(facts, "s._domainkey.example.com", &key);
@@ -59,6 +60,12 @@ tell(struct facts *facts, const char *record, const char *spf)
 		tell_txt(facts, "_dmarc.example.com", DNS_OK, records);
 	else
 		tell_txt(facts, "_dmarc.example.com", DNS_NO_NAME, NULL);
+}
+
+static void
+tell(struct facts *facts, const char *record, const char *spf)
+{
+	tell_sender(facts, "alice@example.com", record, spf);
 }
 
 static const struct finding *
@@ -163,6 +170,54 @@ test_rows(void **state)
 		if (strstr(j.fields.data, rows[i].field) == NULL)
 			fail_msg("row \"%s\": no \"%s\" in \"%s\"",
 			    rows[i].name, rows[i].field, j.fields.data);
+		judgement_free(&j);
+		facts_free(&facts);
+		buf_free(&message);
+	}
+}
+
+/* Whom the reverse-path may be believed to be (sender_auth.h): who signs for
+ * example.com vouches for nobody else. */
+static const struct {
+	const char *sender, *earlier, *want;
+} senders[] = {
+	{ "alice@example.com", NULL, "dkim example.com" },
+	{ "alice@Mail.Example.COM", NULL, "dkim example.com" },
+	{ "victim@example.net", NULL, "" },
+	{ "victim@notexample.com", NULL, "" },
+	{ "alice@com", NULL, "" },
+	{ "", NULL, "" },
+	{ "alice@example.com", "spf example.com", "" },	/* known */
+};
+
+static void
+test_senders(void **state)
+{
+	static struct judgement j;
+
+	(void)state;
+	configure(ACTION_MARK, ACTION_OFF);
+	for (size_t i = 0; i < 2 * N_OF(senders); i++) {
+		const bool is_signed = i < N_OF(senders);
+		struct buf message = { 0 };
+		struct facts facts = { 0 };
+		struct slice value = SLICE("");
+		const char *name = senders[i % N_OF(senders)].sender;
+		const char *earlier = senders[i % N_OF(senders)].earlier;
+
+		buf_puts(&message, text);
+		if (is_signed)
+			sign(&message, &usual);
+		tell_sender(&facts, name, NULL, NULL);
+		if (earlier != NULL)
+			facts_add(&facts, FACT_RESULT, SLICE("sender"),
+			    slice_of(earlier));
+		judge(&config, JUDGE_DATA, &facts, buf_slice(&message), &j);
+		CHECK(name, j.is_complete);
+		(void)facts_find(&j.facts, FACT_RESULT, SLICE("sender"),
+		    &value);
+		CHECK(name, slice_equals(value, slice_of(is_signed ?
+		    senders[i % N_OF(senders)].want : "")));
 		judgement_free(&j);
 		facts_free(&facts);
 		buf_free(&message);
@@ -430,6 +485,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_senders),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_authors),
 		cmocka_unit_test(test_dkim),

@@ -171,6 +171,7 @@ feeding(void **state)
 {
 	struct facts facts = { 0 };
 	struct judgement j;
+	struct slice value;
 
 	(void)state;
 	set_action(ACTION_OFF);
@@ -183,6 +184,8 @@ feeding(void **state)
 	assert_int_equal(j.n_findings, 0);
 	assert_true(slice_equals(result_of(&j, "spf"),
 	    SLICE("fail fail.example mailfrom")));
+	assert_false(facts_find(&j.facts, FACT_RESULT, SLICE("sender"),
+	    &value));
 	judgement_free(&j);
 	facts_free(&facts);
 }
@@ -201,6 +204,8 @@ handing_on(void **state)
 	set_action(ACTION_MARK);
 	assert_false(spf_told(&c, &told));
 	judge_row(&rows[0], &facts, &mail);
+	assert_true(slice_equals(result_of(&mail, "sender"),
+	    SLICE("spf pass.example")));
 	assert_int_equal(facts_add_all(&facts, &mail.facts), 0);
 	assert_true(spf_told(&c, &told));
 	assert_string_equal(told.result, "pass");
@@ -226,6 +231,7 @@ handing_on_helo(void **state)
 	struct judgement j;
 	struct check c = { .config = &config, .facts = &facts };
 	struct spf_told told;
+	struct slice value;
 
 	(void)state;
 	judge_row(&row, &facts, &j);
@@ -234,6 +240,8 @@ handing_on_helo(void **state)
 	assert_string_equal(told.result, "none");
 	assert_string_equal(told.domain, "");
 	assert_true(told.is_helo);
+	assert_false(facts_find(&j.facts, FACT_RESULT, SLICE("sender"),
+	    &value));
 	judgement_free(&j);
 	facts_free(&facts);
 }
