@@ -13,6 +13,7 @@
  *	store --RESOLVE--------------------------/    |
  *	    probe.c  phases.c  steps.c  resolve.c <---/
  *	       \--------\--------\--------> pool.c ---> workers
+ *	    programs.c -------------------> runner.c -> monitors, programs
  *
  * When it dies its workers die with it, and store resolves what was cut off.
  */
@@ -20,6 +21,7 @@
 #include <unistd.h>
 #include "dispatch.h"
 #include "log.h"
+#include "programs.h"
 #include "renames.h"
 #include "sandbox.h"
 
@@ -98,6 +100,8 @@ deliver_open(struct deliver *d)
 		d->boxes = boxes_new(d->c.loop, d->pools);
 	if (d->boxes == NULL)
 		fatal("deliver: no memory");
+	/* while a process of ours can still execute something */
+	d->programs = programs_open(d);
 }
 
 static void

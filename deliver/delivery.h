@@ -91,7 +91,7 @@ struct delivery {
 	struct message message;
 	struct buf held;	/* or all of a small message */
 	uint32_t question;	/* that the running phase answers */
-	bool is_release_wanted;
+	bool is_release_wanted, is_running;	/* its program: programs.h */
 	uint32_t release_question;
 };
 

@@ -9,6 +9,7 @@
 #include "dispatch.h"
 #include "log.h"
 #include "phases.h"
+#include "programs.h"
 
 /* ---- handlers: decode, and hand on ---- */
 
@@ -74,6 +75,19 @@ on_release(struct channel *ch, struct ipc_message *m, void *arg)
 }
 
 static bool
+on_program(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct program_ask ask;
+	int fd = m->fd;
+
+	(void)ch;
+	if (m->id == 0 || !get_program_ask(&m->body, &ask))
+		return false;
+	m->fd = -1;
+	return programs_begin(arg, &ask, fd, m);
+}
+
+static bool
 on_resolve(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct resolve_ask ask;
@@ -90,6 +104,7 @@ static const struct channel_rule smtpd_rules[] = {
 	{ DELIVER_ASK, CHANNEL_MAY_FD, on_prepare },
 	{ RELEASE_ASK, CHANNEL_NO_FD, on_release },
 	{ DELIVER_CANCEL, CHANNEL_NO_FD, on_cancel },
+	{ PROGRAM_ASK, CHANNEL_WANTS_FD, on_program },
 };
 
 static const struct channel_rule store_rules[] = {
@@ -180,7 +195,8 @@ has_smtpd(const struct deliver *d)
 void
 deliver_maybe_end(struct deliver *d)
 {
-	bool is_idle = pools_n_jobs(d->pools) == 0 && d->resolves == NULL;
+	bool is_idle = pools_n_jobs(d->pools) == 0 && d->resolves == NULL &&
+	    programs_n_runs(d->programs) == 0;
 
 	/* a supervisor that died leaves the smtpd behind: their running
 	 * transactions are still served */

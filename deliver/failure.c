@@ -41,6 +41,8 @@ static const struct failure_row rows[] = {
 	    "the mailbox has a file of that name already" },
 	{ ESTALE, 451, 2, 0, true, true,
 	    "the mailbox was moved; try again" },
+	{ -FAILURE_NO_PROGRAMS, 451, 3, 5, true, true,
+	    "programs cannot be run here now" },
 	{ -FAILURE_UNKNOWN, 451, 3, 0, false, true,
 	    "the delivery did not answer; try again" },
 	{ ENOBUFS, 452, 5, 3, false, false,

@@ -12,6 +12,8 @@
 
 /* No answer from a worker: whatever it was doing may be done or not. */
 #define FAILURE_UNKNOWN (-EINPROGRESS)
+/* There is nobody to run programs as. */
+#define FAILURE_NO_PROGRAMS (-ENOEXEC)
 /* The message alone is larger than the mailbox may ever be. */
 #define FAILURE_NEVER_FITS (-EFBIG)
 

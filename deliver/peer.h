@@ -23,10 +23,12 @@ struct peer {			/* one channel to an smtpd or store */
 
 /* All that the compartment owns. */
 struct resolve;
+struct programs;
 struct deliver {
 	struct compartment c;
 	struct pools *pools;
 	struct boxes *boxes;
+	struct programs *programs;	/* NULL: none can be run */
 	struct peer *peers;
 	struct delivery *orphans;
 	struct resolve *resolves;	/* that wait for older jobs */

@@ -114,13 +114,19 @@ is_header(struct slice s)
 	return memmem(s.data, s.size, "\n\n", 2) == NULL;
 }
 
+bool
+phase_has_valid_headers(struct slice return_path, struct slice trace)
+{
+	return return_path.size + trace.size <= HEADERS_MAX &&
+	    slice_find(return_path, '\n') == return_path.size &&
+	    is_header(trace);
+}
+
 static bool
 is_prepare_valid(const struct prepare_ask *ask)
 {
 	return maildir_is_name(ask->name) && maildir_is_name(ask->host) &&
-	    ask->return_path.size + ask->trace.size <= HEADERS_MAX &&
-	    memchr(ask->return_path.data, '\n', ask->return_path.size) ==
-	    NULL && is_header(ask->trace);
+	    phase_has_valid_headers(ask->return_path, ask->trace);
 }
 
 static bool
@@ -235,7 +241,7 @@ message_begin(struct peer *peer, const struct prepare_ask *ask, int fd)
 
 	if (!message_take(&message, ask, fd))
 		return NULL;
-	if (tx == NULL || tx->state != DELIVERY_OPEN ||
+	if (tx == NULL || tx->state != DELIVERY_OPEN || tx->is_running ||
 	    tx->is_release_wanted || !is_prepare_valid(ask) ||
 	    !choose(tx, ask)) {
 		message_close(&message);
@@ -414,7 +420,7 @@ phase_commit(struct peer *peer, uint64_t id, uint32_t question)
 {
 	struct delivery *tx = delivery_find(peer, id);
 
-	if (tx == NULL || tx->state != DELIVERY_READY ||
+	if (tx == NULL || tx->state != DELIVERY_READY || tx->is_running ||
 	    tx->is_release_wanted)
 		return false;
 	FAULT_STEP("deliver.before-commit");

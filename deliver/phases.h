@@ -24,6 +24,8 @@ bool deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid);
 /* false: the peer broke the rules. The message's fd is the transaction's. */
 bool phase_prepare(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question);
+/* No line in the one, whole header lines in the other, and not too long. */
+bool phase_has_valid_headers(struct slice return_path, struct slice trace);
 /* PREPARE of one leaf and COMMIT in one step. */
 bool phase_deliver(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question);

@@ -91,6 +91,8 @@ open_route(const struct deliver *d, struct recipient *r,
 		return -EBADMSG;
 	if (r->route.expires_s < clock_wall_s())
 		return ROUTE_EXPIRED;
+	if (r->route.kind == ROUTE_PROGRAM && d->programs == NULL)
+		return FAILURE_NO_PROGRAMS;
 	for (size_t i = 0; i < r->route.n_leaves; i++)
 		if (!deliver_probe_allows(d, r->route.leaves[i].uid,
 		    r->route.leaves[i].gid)) {

@@ -4,17 +4,23 @@ DELIVER_SRCS = \
 	deliver/deliver.c \
 	deliver/delivery.c \
 	deliver/dispatch.c \
+	deliver/execute.c \
 	deliver/failure.c \
 	deliver/junk.c \
 	deliver/mailcache.c \
 	deliver/maildir.c \
 	deliver/maildirsize.c \
+	deliver/monitor.c \
 	deliver/path.c \
 	deliver/phases.c \
 	deliver/pool.c \
 	deliver/probe.c \
+	deliver/program_verdict.c \
+	deliver/programs.c \
 	deliver/renames.c \
 	deliver/resolve.c \
+	deliver/run.c \
+	deliver/runner.c \
 	deliver/steps.c \
 	deliver/work.c \
 	deliver/worker.c

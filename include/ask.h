@@ -123,6 +123,10 @@ enum ask_type {
 	DELIVER_CANCEL,		/* u64 transaction: its client has left. Told.
 				 * A DELIVER that has not moved a copy yet
 				 * fails; its answer says so. */
+	PROGRAM_ASK,		/* struct program_ask; descriptor: the sealed
+				 * message -> PROGRAM_ANSWER. Deadline up to
+				 * 10 minutes, waiting in line included */
+	PROGRAM_ANSWER,		/* struct program_answer */
 	/* store -> deliver */
 	RESOLVE_ASK = 128,	/* struct resolve_ask */
 	RESOLVE_ANSWER,		/* u8 enum resolution */
@@ -365,6 +369,26 @@ struct outcome {
 	struct outcome_failure failures[OUTCOME_MAX_FAILURES];
 };
 
+/*
+ * Run the program of a recipient whose probed route is ROUTE_PROGRAM, once:
+ * after PREPARE where the transaction has mailboxes, and before COMMIT. Code
+ * 0: it has taken the message. Its end cannot be undone, nor can RELEASE
+ * stop one that runs.
+ */
+struct program_ask {
+	uint64_t transaction;
+	uint16_t recipient;		/* index */
+	uint64_t message_size;		/* of the descriptor */
+	struct slice return_path;	/* as in prepare_ask */
+	struct slice trace;
+};
+
+struct program_answer {
+	struct verdict verdict;
+	struct slice told;		/* how it ended, for people here:
+					 * "exit 75: no space left" */
+};
+
 enum release_how {
 	RELEASE_ALL,		/* forget routes, undo what is prepared */
 	RELEASE_RECIPIENT,	/* one recipient was refused after its probe */
@@ -544,6 +568,11 @@ void put_prepare_ask(struct ipc_writer *w, const struct prepare_ask *q);
 bool get_prepare_ask(struct ipc_reader *r, struct prepare_ask *q);
 void put_outcome(struct ipc_writer *w, const struct outcome *o);
 bool get_outcome(struct ipc_reader *r, struct outcome *o);
+void put_program_ask(struct ipc_writer *w, const struct program_ask *q);
+bool get_program_ask(struct ipc_reader *r, struct program_ask *q);
+void put_program_answer(struct ipc_writer *w,
+    const struct program_answer *a);
+bool get_program_answer(struct ipc_reader *r, struct program_answer *a);
 void put_release_ask(struct ipc_writer *w, const struct release_ask *q);
 bool get_release_ask(struct ipc_reader *r, struct release_ask *q);
 void put_resolve_ask(struct ipc_writer *w, const struct resolve_ask *q);

@@ -58,4 +58,16 @@ void sandbox_enter_folder(const struct sandbox *who, const char *state_dir,
 /* A worker's second step: become uid/gid for good, tighten the filter. */
 void sandbox_become(const struct sandbox *sandbox);
 
+/*
+ * For programs of others, which run in three steps (deliver/runner.h). What
+ * starts them keeps CAP_SETUID, CAP_SETGID and CAP_KILL, and no filter but
+ * one that programs can live with: what only changes the machine, its kernel
+ * or other processes is refused with EPERM. allows_setid: they may gain
+ * rights by set-uid files, so no_new_privs is not set. What watches one
+ * keeps CAP_KILL; the program itself nothing, and other uids.
+ */
+void sandbox_enter_runner(const struct sandbox *sandbox, bool allows_setid);
+void sandbox_keep_kill(const struct sandbox *sandbox);
+void sandbox_become_program(const struct sandbox *sandbox);
+
 #endif

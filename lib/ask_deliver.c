@@ -142,6 +142,42 @@ get_outcome(struct ipc_reader *r, struct outcome *o)
 }
 
 void
+put_program_ask(struct ipc_writer *w, const struct program_ask *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_u16(w, q->recipient);
+	ipc_put_u64(w, q->message_size);
+	ipc_put_slice(w, q->return_path);
+	ipc_put_slice(w, q->trace);
+}
+
+bool
+get_program_ask(struct ipc_reader *r, struct program_ask *q)
+{
+	q->transaction = ipc_get_u64(r);
+	q->recipient = ipc_get_u16(r);
+	q->message_size = ipc_get_u64(r);
+	q->return_path = ipc_get_slice(r);
+	q->trace = ipc_get_slice(r);
+	return ipc_reader_is_done(r);
+}
+
+void
+put_program_answer(struct ipc_writer *w, const struct program_answer *a)
+{
+	put_verdict(w, &a->verdict);
+	ipc_put_slice(w, a->told);
+}
+
+bool
+get_program_answer(struct ipc_reader *r, struct program_answer *a)
+{
+	get_verdict(r, &a->verdict);
+	a->told = ipc_get_slice(r);
+	return ipc_reader_is_done(r);
+}
+
+void
 put_release_ask(struct ipc_writer *w, const struct release_ask *q)
 {
 	ipc_put_u64(w, q->transaction);

@@ -256,3 +256,51 @@ sandbox_enter_folder(const struct sandbox *who, const char *state_dir,
 	sandbox.n_paths = 1;
 	sandbox_enter(&sandbox);
 }
+
+/* ---- programs ---- */
+
+void
+sandbox_enter_runner(const struct sandbox *sandbox, bool allows_setid)
+{
+	const uint32_t mask = 1u << CAP_SETUID | 1u << CAP_SETGID |
+	    1u << CAP_KILL;
+
+	/* while it is root, it needs no no_new_privs for that */
+	if (sandbox->is_privileged || !allows_setid)
+		sandbox_filter_load_programs(sandbox, !allows_setid);
+	if (sandbox->is_privileged) {
+		/* what a set-uid file may give is what is bounded here */
+		if (!allows_setid)
+			drop_bounding_set(sandbox, mask);
+		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+			fatal("%s: keepcaps: %s", sandbox->name,
+			    strerror(errno));
+		change_uid(sandbox);
+		keep_capabilities(sandbox, mask);
+	}
+	if (!allows_setid &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fatal("%s: no_new_privs: %s", sandbox->name, strerror(errno));
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		fatal("%s: dumpable: %s", sandbox->name, strerror(errno));
+	sandbox_attempt(sandbox->name);
+}
+
+void
+sandbox_keep_kill(const struct sandbox *sandbox)
+{
+	if (sandbox->is_privileged)
+		keep_capabilities(sandbox, 1u << CAP_KILL);
+}
+
+void
+sandbox_become_program(const struct sandbox *sandbox)
+{
+	if (sandbox->is_privileged) {
+		change_uid(sandbox);
+		keep_capabilities(sandbox, 0);
+		check_uid(sandbox);
+	}
+	/* a change of uid forgets this; set-uid files would, too */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}

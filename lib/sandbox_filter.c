@@ -324,6 +324,41 @@ sandbox_filter_load(const struct sandbox *sandbox)
 	seccomp_release(f.ctx);
 }
 
+/* What no program that handles mail has a use for. */
+static const int refused_to_programs[] = {
+	S(acct), S(add_key), S(adjtimex), S(bpf), S(chroot), S(clock_adjtime),
+	S(clock_settime), S(delete_module), S(finit_module), S(fsconfig),
+	S(fsmount), S(fsopen), S(fspick), S(init_module), S(io_uring_enter),
+	S(io_uring_register), S(io_uring_setup), S(ioperm), S(iopl),
+	S(kcmp), S(kexec_file_load), S(kexec_load), S(keyctl), S(mount),
+	S(mount_setattr), S(move_mount),
+	S(name_to_handle_at), S(open_by_handle_at), S(open_tree),
+	S(perf_event_open), S(pidfd_getfd), S(pivot_root),
+	S(process_vm_readv), S(process_vm_writev), S(ptrace), S(quotactl),
+	S(reboot), S(request_key), S(setdomainname), S(sethostname), S(setns),
+	S(settimeofday), S(swapoff), S(swapon), S(syslog), S(umount2),
+	S(unshare), S(userfaultfd), S(vhangup),
+};
+
+void
+sandbox_filter_load_programs(const struct sandbox *sandbox,
+    bool sets_no_new_privs)
+{
+	struct filter f = { seccomp_init(SCMP_ACT_ALLOW), sandbox };
+	int error;
+
+	if (f.ctx == NULL)
+		fatal("%s: seccomp: no memory", sandbox->name);
+	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_NNP,
+	    sets_no_new_privs);
+	ADD_ALL(&f, SCMP_ACT_ERRNO(EPERM), refused_to_programs);
+	error = seccomp_load(f.ctx);
+	if (error)
+		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));
+	seccomp_release(f.ctx);
+}
+
 #ifdef POSTERN_FAULTS
 
 static int

@@ -14,6 +14,10 @@
  */
 void sandbox_filter_load(const struct sandbox *sandbox);
 
+/* The filter for what starts programs and for them: see sandbox.h. */
+void sandbox_filter_load_programs(const struct sandbox *sandbox,
+    bool sets_no_new_privs);
+
 /*
  * Tests only (a FAULTS build): when the environment variable
  * POSTERN_SANDBOX_ATTEMPT is "NAME:ACTION" and NAME is this sandbox's, try

@@ -65,6 +65,7 @@ UNIT_TESTS = \
 	test_received \
 	test_peers \
 	test_records \
+	test_programs \
 	test_rdata \
 	test_relay_dialogue \
 	test_relay_hosts \

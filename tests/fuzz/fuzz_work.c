@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_work.c - what deliver's supervisor and workers send each other.
+ * fuzz_work.c - what deliver's supervisor, workers and runner send each other.
  * Whatever decodes holds no path or name that a worker must not use, and
  * encodes to the same again.
  */
 #include <string.h>
 #include "../../deliver/maildir.h"
+#include "../../deliver/program_verdict.h"
+#include "../../deliver/run.h"
 #include "../../deliver/work.h"
 #include "require.h"
 
@@ -31,6 +33,46 @@ check_work(const uint8_t *data, size_t size, const struct work *work)
 	    memcmp(w.data, data, size) == 0);
 }
 
+static void
+check_run(const uint8_t *data, size_t size)
+{
+	static struct ipc_writer w;
+	struct ipc_reader r;
+	struct run run;
+
+	ipc_reader_init(&r, data, size);
+	if (!get_run(&r, &run))
+		return;
+	REQUIRE(run.command.size > 0 && !slice_has_control(run.command));
+	REQUIRE(!slice_has_control(run.sender));
+	ipc_writer_init(&w);
+	put_run(&w, &run);
+	REQUIRE(!w.failed && w.size == size &&
+	    memcmp(w.data, data, size) == 0);
+}
+
+/* Whatever a program writes, one clean line is told of it. */
+static void
+check_run_answer(const uint8_t *data, size_t size)
+{
+	char code[] = "77", *codes[] = { code };
+	const struct config_program config = { .refuses = { codes, 1 } };
+	char told[PROGRAM_TOLD_MAX];
+	struct run_answer answer;
+	struct ipc_reader r;
+	struct verdict v;
+
+	ipc_reader_init(&r, data, size);
+	if (!get_run_answer(&r, &answer))
+		return;
+	program_verdict(&v, told, &answer, &config);
+	REQUIRE((v.code == 0) == (answer.end == RUN_EXITED &&
+	    answer.status == 0));
+	REQUIRE(v.code == 0 || v.code == 451 || v.code == 550);
+	REQUIRE(!slice_has_control(slice_of(told)));
+	REQUIRE(!slice_has_control(slice_of(v.text)));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -48,5 +90,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t i = 0; i < answer.n_leaves; i++)
 			REQUIRE(answer.leaves[i].error <= 0 &&
 			    answer.leaves[i].error >= -4095);
+	check_run(data, size);
+	check_run_answer(data, size);
 	return 0;
 }

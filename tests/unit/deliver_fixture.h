@@ -38,13 +38,18 @@ struct fixture {
 	uint8_t buffer[IPC_BUFFER_SIZE];
 };
 
+#ifndef FIXTURE_CONFIG_MORE		/* a test's own lines */
+#define FIXTURE_CONFIG_MORE ""
+#endif
+
 static const char fixture_config[] =
     "hostname = \"mx.example.org\"\n"
     "origin = \"example.org\"\n"
     "postmaster = \"alice@example.org\"\n"
     "state_dir = \"/tmp/postern-test\"\n"
     "listen \"127.0.0.1:2525\" { role = mx }\n"
-    "domain \"example.org\" { users = \"passwd\" mailbox = \"~/Maildir\" }\n";
+    "domain \"example.org\" { users = \"passwd\" mailbox = \"~/Maildir\" }\n"
+    FIXTURE_CONFIG_MORE;
 
 static inline void
 fixture_die(const char *what)
@@ -202,6 +207,7 @@ struct fixture_boxes {
 	const struct fixture_box *boxes;
 	size_t n;
 	int life_s;		/* of the route; 0: as usual */
+	const char *command;	/* of a program, or NULL */
 };
 
 static inline void
@@ -211,7 +217,9 @@ fixture_seal_for(const struct fixture *f, struct buf *out,
 	const struct fixture_box *boxes = to.boxes;
 	size_t n = to.n;
 	struct route_leaf leaves[64];
-	struct route route = { .kind = n ? ROUTE_MAILBOX : ROUTE_DISCARD,
+	struct route route = { .kind = to.command ? ROUTE_PROGRAM :
+		n ? ROUTE_MAILBOX : ROUTE_DISCARD,
+		.program = slice_of(to.command ? to.command : ""),
 		.recipient = SLICE("bob@example.org"),
 		.session = session,
 		.expires_s = clock_wall_s() + (to.life_s ? to.life_s : 600),
@@ -232,10 +240,11 @@ fixture_seal(const struct fixture *f, struct buf *out, const char *session,
     const struct fixture_box *boxes, size_t n)
 {
 	fixture_seal_for(f, out, slice_of(session),
-	    (struct fixture_boxes){ boxes, n, 0 });
+	    (struct fixture_boxes){ boxes, n, 0, NULL });
 }
 
 struct fixture_probe {
+	const char *command;	/* of a program, or NULL */
 	uint64_t tx;
 	uint16_t recipient;
 	uint64_t size;
@@ -252,7 +261,8 @@ fixture_put_probe(struct fixture *f, struct ipc_writer *w,
 		.recipient = p->recipient, .size_bytes = p->size,
 		.session = SLICE("k3f9q2m7t") };
 
-	fixture_seal(f, &sealed, "k3f9q2m7t", p->boxes, p->n_boxes);
+	fixture_seal_for(f, &sealed, SLICE("k3f9q2m7t"),
+	    (struct fixture_boxes){ p->boxes, p->n_boxes, 0, p->command });
 	ask.sealed = buf_slice(&sealed);
 	ipc_writer_init(w);
 	put_probe_ask(w, &ask);

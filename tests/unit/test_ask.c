@@ -213,6 +213,49 @@ get_result(struct ipc_reader *r)
 }
 
 static void
+put_program(struct ipc_writer *w)
+{
+	const struct program_ask q = { .transaction = 12, .recipient = 3,
+		.message_size = 1ull << 33, .return_path = SLICE("a@b"),
+		.trace = SLICE("Received: x\n") };
+
+	put_program_ask(w, &q);
+}
+
+static bool
+get_program(struct ipc_reader *r)
+{
+	struct program_ask q;
+
+	if (!get_program_ask(r, &q))
+		return false;
+	return q.transaction == 12 && q.recipient == 3 &&
+	    q.message_size == 1ull << 33 &&
+	    slice_equals(q.return_path, SLICE("a@b")) &&
+	    slice_equals(q.trace, SLICE("Received: x\n"));
+}
+
+static void
+put_program_end(struct ipc_writer *w)
+{
+	struct program_answer a = { .told = SLICE("exit 75: no") };
+
+	verdict_set(&a.verdict, 451, 3, 0, "later");
+	put_program_answer(w, &a);
+}
+
+static bool
+get_program_end(struct ipc_reader *r)
+{
+	struct program_answer a;
+
+	if (!get_program_answer(r, &a))
+		return false;
+	return a.verdict.code == 451 && a.verdict.subject == 3 &&
+	    slice_equals(a.told, SLICE("exit 75: no"));
+}
+
+static void
 put_release(struct ipc_writer *w)
 {
 	struct release_ask q = { 11, RELEASE_RECIPIENT, 6 };
@@ -1205,6 +1248,8 @@ static const struct {
 	{ "prepare_ask", put_prepare, get_prepare },
 	{ "outcome", put_result, get_result },
 	{ "release_ask", put_release, get_release },
+	{ "program_ask", put_program, get_program },
+	{ "program_answer", put_program_end, get_program_end },
 	{ "resolve_ask", put_resolve, get_resolve },
 	{ "record_begin", put_begin, get_begin },
 	{ "record_states", put_states, get_states },

@@ -344,7 +344,7 @@ freeze(int peer, struct fixture_box box, int life_s)
 		.session = SLICE("k3f9q2m7t") };
 
 	fixture_seal_for(&f, &sealed, ask.session, (struct fixture_boxes){
-		&box, 1, life_s });
+		&box, 1, life_s, NULL });
 	ask.sealed = buf_slice(&sealed);
 	ipc_writer_init(&w);
 	put_probe_ask(&w, &ask);
