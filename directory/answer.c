@@ -72,11 +72,30 @@ seal_list(struct answerer *a, const struct wanted *w,
 	    list_route_seal(&a->sealed, &route, a->list_secret) : 0;
 }
 
-/* Of a list whose members are all elsewhere nothing is for deliver. */
+static int
+seal_hop(struct answerer *a, const struct wanted *w,
+    const struct resolved *found)
+{
+	const struct hop_route route = { .recipient = w->recipient,
+		.session = w->session,
+		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
+		.destination = slice_of(found->destination),
+		.is_smart_host = found->is_smart_host,
+		.is_forward = found->is_forward,
+		.address = slice_of(found->hop_address) };
+
+	a->hop.size = 0;
+	return found->kind == ROUTE_HOP ?
+	    hop_route_seal(&a->hop, &route, a->hop_secret) : 0;
+}
+
+/* Where all of it is elsewhere nothing is for deliver. */
 static int
 seal(struct answerer *a, const struct wanted *w, const struct resolved *found)
 {
-	const struct route route = { .kind = found->kind == ROUTE_LIST ?
+	bool has_others = found->kind == ROUTE_LIST ||
+	    found->kind == ROUTE_HOP;
+	const struct route route = { .kind = has_others ?
 		ROUTE_MAILBOX : found->kind,
 		.recipient = w->recipient, .session = w->session,
 		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
@@ -85,7 +104,7 @@ seal(struct answerer *a, const struct wanted *w, const struct resolved *found)
 	a->sealed.size = 0;
 	if (w->is_list)
 		return seal_list(a, w, found);
-	return found->kind == ROUTE_LIST && found->n_leaves == 0 ? 0 :
+	return has_others && found->n_leaves == 0 ? 0 :
 	    route_seal(&a->sealed, &route, a->secret);
 }
 
@@ -136,15 +155,19 @@ answer_with(struct peer *peer, uint32_t id, const struct resolved *found,
 		.alarm = slice_of(found->alarm),
 		.explanation = found->explanation.size ?
 		    buf_slice(&found->explanation) : SLICE(""),
-		.sealed = SLICE("") };
+		.sealed = SLICE(""), .hop = SLICE("") };
 	int error;
 
 	if (found->kind != ROUTE_REFUSE && wanted->session.size > 0) {
 		error = seal(a, wanted, found);
+		if (!error)
+			error = seal_hop(a, wanted, found);
 		if (error)
 			refuse(&answer, error);
-		else if (a->sealed.size > 0)
+		if (!error && a->sealed.size > 0)
 			answer.sealed = buf_slice(&a->sealed);
+		if (!error && found->kind == ROUTE_HOP)
+			answer.hop = buf_slice(&a->hop);
 	}
 	FAULT_STEP("directory.before-answer");
 	send_answer(peer, id, &answer);

@@ -19,7 +19,8 @@ struct answerer {
 	struct resolver *resolver;
 	const uint8_t *secret;		/* SECRET_ROUTE */
 	const uint8_t *list_secret;	/* SECRET_LIST */
-	struct buf sealed;		/* kept from answer to answer */
+	const uint8_t *hop_secret;	/* SECRET_HOP */
+	struct buf sealed, hop;		/* kept from answer to answer */
 	unsigned n_smtpd;		/* peers that need answers for mail */
 	bool is_stopping;		/* end the loop with the last of them */
 };

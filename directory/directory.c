@@ -196,7 +196,8 @@ start(struct directory *d)
 	c->on_peer = on_peer;
 	c->on_tables = on_tables;
 	c->on_stop = on_stop;
-	if (!c->has_secret[SECRET_ROUTE] || !c->has_secret[SECRET_LIST])
+	if (!c->has_secret[SECRET_ROUTE] || !c->has_secret[SECRET_LIST] ||
+	    !c->has_secret[SECRET_HOP])
 		fatal("the secret for routes is missing");
 	passwd_warm_up();
 	d->catalog = catalog_new(c->config, c->is_privileged);
@@ -207,6 +208,7 @@ start(struct directory *d)
 	d->answerer = (struct answerer){ .loop = c->loop,
 		.catalog = d->catalog, .secret = c->secrets[SECRET_ROUTE],
 		.list_secret = c->secrets[SECRET_LIST],
+		.hop_secret = c->secrets[SECRET_HOP],
 		.resolver = resolver_new(d->catalog) };
 	if (d->answerer.resolver == NULL)
 		fatal("out of memory");

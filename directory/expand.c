@@ -192,13 +192,8 @@ follow_address(struct resolver *r, const struct step *step,
 
 	if (target->domain.size > 0)
 		domain = catalog_find_domain(r->catalog, target->domain);
-	if (domain == NULL) {
-		list_add(r, step, target);
-		return;
-	}
-	if (domain->config->next_hop != NULL) {
-		resolve_trouble(r, step, TROUBLE_UNREADABLE, "domain \"%s\": "
-		    "next_hop is not built yet", domain->config->name);
+	if (domain == NULL || domain->config->next_hop != NULL) {
+		list_add(r, step, domain, target);
 		return;
 	}
 	if (names_itself(r, step, domain, local))

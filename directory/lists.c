@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "resolve_parts.h"
+#include "hops.h"
 
 #define OWNER "owner-"
 
@@ -57,31 +57,29 @@ find_owner(struct resolver *r, const struct step *step)
 	return r->list.last = owner;
 }
 
-/* All members of one address have one owner. */
+/* All members of one address have one owner, and no next hop beside them. */
 static bool
 take_owner(struct resolver *r, const struct step *step,
-    struct slice member)
+    const struct list_owner *owner)
 {
-	struct list_owner owner = { 0 };
 	struct list_owner *list = &r->list.owner;
 
-	if (r->allows_lists)
-		owner = find_owner(r, step);
-	if (owner.domain == NULL) {
-		resolve_trouble(r, step, TROUBLE_UNREADABLE, "\"%.*s\" is "
-		    "elsewhere: forwards are not built yet, and a list needs "
-		    "an alias owner-NAME", RESOLVE_QUOTE(member));
+	if (*r->out.destination != '\0') {
+		resolve_trouble(r, step, TROUBLE_UNREADABLE, "\"%s\" is "
+		    "elsewhere, and no member of the list of \"%.*s\": the "
+		    "alias around them needs an owner-NAME of its own",
+		    r->out.hop_address, RESOLVE_QUOTE(owner->local));
 		return false;
 	}
-	if (list->domain != NULL && (list->domain != owner.domain ||
-	    !slice_equals(list->local, owner.local))) {
+	if (list->domain != NULL && (list->domain != owner->domain ||
+	    !slice_equals(list->local, owner->local))) {
 		resolve_trouble(r, step, TROUBLE_UNREADABLE, "members "
 		    "elsewhere belong to \"%.*s\" and to \"%.*s\": the alias "
 		    "around them needs an owner-NAME of its own",
-		    RESOLVE_QUOTE(list->local), RESOLVE_QUOTE(owner.local));
+		    RESOLVE_QUOTE(list->local), RESOLVE_QUOTE(owner->local));
 		return false;
 	}
-	*list = owner;
+	*list = *owner;
 	return true;
 }
 
@@ -107,8 +105,8 @@ append_member(struct resolver *r, struct slice member)
 	return 0;
 }
 
-void
-list_add(struct resolver *r, const struct step *step,
+static void
+add_member(struct resolver *r, const struct step *step,
     const struct record_target *target)
 {
 	char text[ADDRESS_TEXT_MAX + 1];
@@ -120,8 +118,6 @@ list_add(struct resolver *r, const struct step *step,
 		    "too long");
 		return;
 	}
-	if (!take_owner(r, step, slice_of(text)))
-		return;
 	member = arena_copy(&r->arena, slice_of(text));
 	/* paths begin with a slash, steps with a digit */
 	if (member.data != NULL)
@@ -136,6 +132,22 @@ list_add(struct resolver *r, const struct step *step,
 		    "members elsewhere", LIST_ROUTE_MAX_MEMBERS);
 	else if (added < 0 || append_member(r, member) < 0)
 		resolve_trouble(r, step, TROUBLE_UNKNOWN, "out of memory");
+}
+
+void
+list_add(struct resolver *r, const struct step *step,
+    struct catalog_domain *domain, const struct record_target *target)
+{
+	struct list_owner owner = { 0 };
+
+	if (r->allows_lists)
+		owner = find_owner(r, step);
+	if (owner.domain != NULL && take_owner(r, step, &owner))
+		add_member(r, step, target);
+	else if (owner.domain == NULL && domain != NULL)
+		hop_front(r, step, domain, target);
+	else if (owner.domain == NULL)
+		hop_forward(r, step, target);
 }
 
 /* ---- the owner's mailbox ---- */

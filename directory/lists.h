@@ -29,9 +29,10 @@ struct list_search {
 	struct resolver *second;	/* for the owner's mailbox */
 };
 
-/* This target is elsewhere. */
+/* This target is elsewhere: in a domain that we front, or in none of ours
+ * (NULL). Without an owner it is the next hop of all of it (hops.c). */
 void list_add(struct resolver *r, const struct step *step,
-    const struct record_target *target);
+    struct catalog_domain *domain, const struct record_target *target);
 /* There are such: the owner's address and account into the result. */
 void list_end(struct resolver *r);
 

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "resolve_parts.h"
+#include "hops.h"
 
 struct resolver *
 resolver_new(struct catalog *catalog)
@@ -57,6 +57,7 @@ resolve_begin(struct resolver *r, bool explains)
 	r->out.alarm[0] = r->refusal_text[0] = '\0';
 	buf_consume(&r->out.explanation, r->out.explanation.size);
 	r->out.n_leaves = r->out.n_members = 0;
+	r->out.destination[0] = '\0';
 	r->list.owner = r->list.last = (struct list_owner){ 0 };
 	r->allows_lists = false;
 	r->n_refused = r->n_discarded = 0;
@@ -207,6 +208,16 @@ resolve_local(struct resolver *r, struct catalog_domain *domain,
 		refuse_unknown(r, local, domain);
 }
 
+static void
+resolve_fronted(struct resolver *r, struct catalog_domain *domain,
+    struct slice local, struct slice name)
+{
+	const struct record_target target = { .kind = ALIAS_ADDRESS,
+		.text = local, .domain = name };
+
+	hop_front(r, NULL, domain, &target);
+}
+
 /* <Postmaster> alone: the origin's, if that domain is ours. */
 static void
 resolve_bare(struct resolver *r, struct slice local)
@@ -219,7 +230,9 @@ resolve_bare(struct resolver *r, struct slice local)
 	if (!r->out.is_exempt)
 		verdict_set(&r->out.verdict, 553, 1, 3,
 		    "the address has no domain");
-	else if (domain != NULL && domain->config->next_hop == NULL)
+	else if (domain != NULL && domain->config->next_hop != NULL)
+		resolve_fronted(r, domain, local, slice_of(origin));
+	else if (domain != NULL)
 		resolve_local(r, domain, local);
 	else
 		expand_postmaster(r, NULL, domain);
@@ -241,23 +254,39 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 	if (!slice_equals(name, slice_of(domain->config->name)))
 		resolve_explain(r, "domain \"%.*s\" is the same as \"%s\"",
 		    RESOLVE_QUOTE(name), domain->config->name);
-	if (domain->config->next_hop != NULL) {
-		resolve_trouble(r, NULL, TROUBLE_UNREADABLE, "domain \"%s\": "
-		    "next_hop is not built yet", domain->config->name);
-		return;
-	}
 	r->asked = domain;
 	r->out.is_exempt = record_is_exempt(local);
-	resolve_local(r, domain, local);
+	if (domain->config->next_hop != NULL)
+		resolve_fronted(r, domain, local, name);
+	else
+		resolve_local(r, domain, local);
 }
 
 /* ---- the answer ---- */
 
+/* Somebody gets it. */
+static bool
+has_targets(const struct resolved *out)
+{
+	return out->n_leaves > 0 || out->n_members > 0 ||
+	    *out->destination != '\0';
+}
+
+static enum route_kind
+kind_of(const struct resolved *out)
+{
+	if (out->n_members > 0)
+		return ROUTE_LIST;
+	if (*out->destination != '\0')
+		return ROUTE_HOP;
+	return out->n_leaves > 0 ? ROUTE_MAILBOX : ROUTE_DISCARD;
+}
+
 /*
  * A verdict that is set already stands. Else: mailboxes, or a list where some
- * members are elsewhere, unless an error: entry is among them (nobody can be
- * told so after the 250); an error: entry alone; discard: alone; or nothing
- * at all.
+ * members are elsewhere, or a next hop, unless an error: entry is among them
+ * (nobody can be told so after the 250); an error: entry alone; discard:
+ * alone; or nothing at all.
  */
 const struct resolved *
 resolve_end(struct resolver *r)
@@ -267,24 +296,22 @@ resolve_end(struct resolver *r)
 	if (out->verdict.code == 0 && out->n_members > 0)
 		list_end(r);
 	if (out->verdict.code == 0 && r->n_refused > 0) {
-		if (out->n_leaves > 0 || out->n_members > 0 ||
-		    r->n_discarded > 0)
+		if (has_targets(out) || r->n_discarded > 0)
 			resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
 			    r->refusal_text);
 		else
 			out->verdict = r->refusal;
 	}
-	if (out->verdict.code == 0 && out->n_leaves == 0 &&
-	    out->n_members == 0 && r->n_discarded == 0)
+	if (out->verdict.code == 0 && !has_targets(out) &&
+	    r->n_discarded == 0)
 		resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
 		    r->refusal_text);
 	if (out->verdict.code != 0) {
 		out->kind = ROUTE_REFUSE;
 		out->n_leaves = out->n_members = 0;
-	} else if (out->n_members > 0) {
-		out->kind = ROUTE_LIST;
+		out->destination[0] = '\0';
 	} else {
-		out->kind = out->n_leaves ? ROUTE_MAILBOX : ROUTE_DISCARD;
+		out->kind = kind_of(out);
 	}
 	return out;
 }

@@ -5,6 +5,9 @@
  *	address -> domain -> exact user, alias, plus-address, unique partial
  *	name, catch-all -> mailboxes, or the reply that refuses it
  *
+ * A domain with a next_hop has no users here: all of it is that host's. One
+ * address elsewhere in an alias is a forward (hops.h); more are a list.
+ *
  * An alias is followed to its last leaf, and every leaf is checked. What we
  * broke ourselves (a loop, a dead leaf, a list that cannot be read) is 451
  * with an alarm; what cannot be known now is 451 4.4.3; only what is known
@@ -22,6 +25,7 @@
 #include <stdbool.h>
 #include "address.h"
 #include "catalog.h"
+#include "hop_route.h"
 #include "list_route.h"
 #include "route.h"
 #include "verdict.h"
@@ -46,6 +50,10 @@ struct resolved {
 	size_t n_members;
 	char owner[ADDRESS_TEXT_MAX + 1];
 	char account[VOUCHER_USER_MAX];
+	/* ROUTE_HOP: who asks there, and as whom */
+	char destination[HOP_DESTINATION_MAX];
+	char hop_address[ADDRESS_TEXT_MAX + 1];
+	bool is_forward, is_smart_host;
 };
 
 struct resolver;

@@ -13,6 +13,7 @@ DIRECTORY_SRCS = \
 	directory/directory.c \
 	directory/expand.c \
 	directory/forwards.c \
+	directory/hops.c \
 	directory/image.c \
 	directory/lint.c \
 	directory/lists.c \

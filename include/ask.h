@@ -27,6 +27,7 @@
  *	queue ----> directory, deliver   bring a DSN home
  *	queue ----> store, vault         note and tag what leaves
  *	relay ----> vault                rewrite a forward's reverse-path
+ *	smtpd ----> relay                ask a next hop, and bring it there
  *	relay ----> store                keep MTA-STS policies over restarts
  *	everyone -> supervisor           on descriptor 3
  */
@@ -36,6 +37,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "ask_forward.h"
 #include "ask_outbound.h"
 #include "ask_srs.h"
 #include "buf.h"
@@ -259,6 +261,17 @@ enum ask_type {
 	RELAY_PROBE,		/* struct relay_probe -> RELAY_PROBED, within
 				 * the question's deadline */
 	RELAY_PROBED,		/* struct hop_reply */
+	/* smtpd -> relay */
+	HOP_RCPT = 384,		/* struct hop_rcpt -> HOP_REPLIED, within the
+				 * question's deadline */
+	HOP_REPLIED,		/* struct hop_reply */
+	HOP_RECIPIENT,		/* struct hop_recipient. Told, before ... */
+	HOP_SEND,		/* struct hop_send; descriptor: the sealed
+				 * message -> HOP_SENT. From the end of the
+				 * message on relay waits 10 minutes */
+	HOP_SENT,		/* struct hop_sent */
+	HOP_CANCEL,		/* u64 transaction: its client has left. Told.
+				 * Whose end has not been sent yet fails */
 };
 
 struct setup_self {
@@ -295,6 +308,7 @@ struct route_answer {
 	struct slice explanation;	/* lines: how, and by which file:line */
 	struct slice sealed;		/* empty when it came as a descriptor */
 	uint32_t sealed_size;		/* of the descriptor's content, or 0 */
+	struct slice hop;		/* ROUTE_HOP: sealed (hop_route.h) */
 };
 
 /* ---- deliver ---- */

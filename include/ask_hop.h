@@ -3,7 +3,7 @@
  * ask_hop.h - what is asked at a next hop while somebody waits for its
  * answer: the part of ask.h (which includes it) on dialogues that relay
  * leads and that end before a message. The numbers of the messages stand in
- * enum ask_type there.
+ * enum ask_type there. What goes on to a message: ask_forward.h.
  *
  *	smtpd --QUEUE_PROBE--> queue --RELAY_PROBE--> relay --RCPT--> next hop
  *	      <-QUEUE_PROBED--       <-RELAY_PROBED--       <-reply--
@@ -73,6 +73,8 @@ void put_relay_probe(struct ipc_writer *w, const struct relay_probe *q);
 bool get_relay_probe(struct ipc_reader *r, struct relay_probe *q);
 void put_queue_probe(struct ipc_writer *w, const struct queue_probe *q);
 bool get_queue_probe(struct ipc_reader *r, struct queue_probe *q);
+/* Of another server: 250, 4yz, 5yz, and no control octet in its text. */
+void get_hop_words(struct ipc_reader *r, struct verdict *v);
 /* text, too, is checked: no control octet is left in it. */
 void put_hop_reply(struct ipc_writer *w, const struct hop_reply *a);
 bool get_hop_reply(struct ipc_reader *r, struct hop_reply *a);

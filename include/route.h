@@ -28,6 +28,8 @@ enum route_kind {
 	ROUTE_REFUSE = 3,	/* the answer carries a verdict; never sealed */
 	ROUTE_LIST = 4,		/* mailboxes, if any, and members elsewhere
 				 * (list_route.h); sealed as ROUTE_MAILBOX */
+	ROUTE_HOP = 5,		/* mailboxes, if any, sealed as ROUTE_MAILBOX,
+				 * and one next hop (hop_route.h) */
 	ROUTE_PROGRAM = 6,	/* a program of this host, run by deliver, and
 				 * mailboxes, if any, beside it */
 };

@@ -44,6 +44,7 @@ put_route_answer(struct ipc_writer *w, const struct route_answer *a)
 	ipc_put_slice(w, a->explanation);
 	ipc_put_slice(w, a->sealed);
 	ipc_put_u32(w, a->sealed_size);
+	ipc_put_slice(w, a->hop);
 }
 
 bool
@@ -58,7 +59,9 @@ get_route_answer(struct ipc_reader *r, struct route_answer *a)
 	a->explanation = ipc_get_slice(r);
 	a->sealed = ipc_get_slice(r);
 	a->sealed_size = ipc_get_u32(r);
+	a->hop = ipc_get_slice(r);
 	if (a->kind < ROUTE_MAILBOX || a->kind > ROUTE_PROGRAM ||
+	    (a->kind != ROUTE_HOP && a->hop.size > 0) ||
 	    (a->kind == ROUTE_REFUSE) != (a->verdict.code != 0) ||
 	    (a->is_elsewhere && a->kind != ROUTE_REFUSE) ||
 	    a->sealed_size > ROUTE_MAX_BYTES)

@@ -4,7 +4,7 @@
  */
 #include "ask.h"
 
-#define DOMAIN_MAX 320		/* "smtp:[host]:port" */
+#define DOMAIN_MAX HOP_DESTINATION_MAX		/* "smtp:[host]:port" */
 #define ENVID_MAX 400		/* RFC 3461 5.4: 100 octets, as xtext */
 #define ORCPT_MAX 1600		/* an address, as xtext */
 
@@ -94,20 +94,6 @@ get_relay_send(struct ipc_reader *r, struct relay_send *q)
 	return ipc_reader_is_done(r);
 }
 
-/* What another server said: get_verdict takes refusals only. 2yz, 4yz and
- * 5yz are what can be acted on, nothing else is. */
-static void
-get_words(struct ipc_reader *r, struct verdict *v)
-{
-	v->code = ipc_get_u16(r);
-	v->subject = ipc_get_u8(r);
-	v->detail = ipc_get_u8(r);
-	ipc_get_string(r, v->text, sizeof v->text);
-	if ((v->code != 250 && (v->code < 400 || v->code > 599)) ||
-	    slice_has_control(slice_of(v->text)))
-		r->failed = true;
-}
-
 void
 put_relay_result(struct ipc_writer *w, const struct relay_result *a)
 {
@@ -128,7 +114,7 @@ get_relay_result(struct ipc_reader *r, struct relay_result *a)
 	a->index = ipc_get_u16(r);
 	stage = ipc_get_u8(r);
 	a->stage = (enum relay_stage)stage;
-	get_words(r, &a->verdict);
+	get_hop_words(r, &a->verdict);
 	a->remote_host = ipc_get_slice(r);
 	a->passes_dsn = ipc_get_bool(r);
 	if (stage >= RELAY_STAGE_COUNT || !is_argument(a->remote_host,
@@ -154,79 +140,6 @@ get_relay_results(struct ipc_reader *r, struct relay_results *a)
 	a->tls = ipc_get_slice(r);
 	a->delay_s = ipc_get_u32(r);
 	if (!is_argument(a->tls, 256))
-		r->failed = true;
-	return ipc_reader_is_done(r);
-}
-
-/* ---- dialogues without a message ---- */
-
-static void
-put_hop_envelope(struct ipc_writer *w, const struct hop_envelope *e)
-{
-	ipc_put_slice(w, e->domain);
-	ipc_put_u8(w, e->is_smart_host);
-	ipc_put_slice(w, e->reverse_path);
-	ipc_put_u8(w, e->is_utf8);
-	ipc_put_u8(w, e->requires_tls);
-}
-
-static void
-get_hop_envelope(struct ipc_reader *r, struct hop_envelope *e)
-{
-	e->domain = ipc_get_slice(r);
-	e->is_smart_host = ipc_get_bool(r);
-	e->reverse_path = ipc_get_slice(r);
-	e->is_utf8 = ipc_get_bool(r);
-	e->requires_tls = ipc_get_bool(r);
-	if (e->domain.size == 0 || !is_word(e->domain, DOMAIN_MAX) ||
-	    !is_argument(e->reverse_path, ASK_ADDRESS_MAX - 1))
-		r->failed = true;
-}
-
-void
-put_relay_probe(struct ipc_writer *w, const struct relay_probe *q)
-{
-	put_hop_envelope(w, &q->envelope);
-	ipc_put_slice(w, q->address);
-}
-
-bool
-get_relay_probe(struct ipc_reader *r, struct relay_probe *q)
-{
-	get_hop_envelope(r, &q->envelope);
-	q->address = ipc_get_slice(r);
-	if (q->address.size == 0 ||
-	    !is_argument(q->address, ASK_ADDRESS_MAX - 1))
-		r->failed = true;
-	return ipc_reader_is_done(r);
-}
-
-void
-put_hop_reply(struct ipc_writer *w, const struct hop_reply *a)
-{
-	ipc_put_u8(w, a->is_said);
-	ipc_put_u8(w, (uint8_t)a->stage);
-	put_verdict(w, &a->verdict);
-	ipc_put_slice(w, a->remote_host);
-	ipc_put_u32(w, a->age_s);
-}
-
-bool
-get_hop_reply(struct ipc_reader *r, struct hop_reply *a)
-{
-	uint8_t stage;
-
-	a->is_said = ipc_get_bool(r);
-	stage = ipc_get_u8(r);
-	a->stage = (enum relay_stage)stage;
-	get_words(r, &a->verdict);
-	a->remote_host = ipc_get_slice(r);
-	a->age_s = ipc_get_u32(r);
-	/* only RCPT is asked, and who was asked has a name */
-	if (stage >= RELAY_STAGE_COUNT || !is_argument(a->remote_host,
-	    ASK_ADDRESS_MAX) || (a->is_said && (stage != RELAY_AT_RCPT ||
-	    a->remote_host.size == 0)) ||
-	    (!a->is_said && a->verdict.code == 250))
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

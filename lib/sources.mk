@@ -3,6 +3,7 @@ LIB_SRCS = \
 	lib/ask_auth.c \
 	lib/ask_deliver.c \
 	lib/ask_directory.c \
+	lib/ask_hop.c \
 	lib/ask_links.c \
 	lib/ask_policy.c \
 	lib/ask_queue.c \
@@ -37,6 +38,7 @@ LIB_SRCS = \
 	lib/facts.c \
 	lib/fault.c \
 	lib/endpoint.c \
+	lib/hop_route.c \
 	lib/ipc.c \
 	lib/judge.c \
 	lib/judge_stage.c \

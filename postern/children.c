@@ -240,16 +240,30 @@ serves_own_users(const struct config *config)
 	    has_listener(config, LISTEN_LOCAL);
 }
 
+/* Mail from outside may go on to another host: by next_hop, or by an alias. */
+static bool
+may_forward(const struct config *config)
+{
+	if (!has_listener(config, LISTEN_MX))
+		return false;
+	for (size_t i = 0; i < config->n_domains; i++)
+		if (config->domains[i].next_hop != NULL ||
+		    config->domains[i].aliases != NULL)
+			return true;
+	return false;
+}
+
 /* Mail that was accepted goes out, whatever a new configuration says. */
 static void
 start_outbound(struct supervisor *s)
 {
-	if (!serves_own_users(s->current->config) &&
-	    !state_dir_has_queued(s))
-		return;
-	if (children_count(s, ROLE_RELAY, NULL) == 0)
+	const struct config *config = s->current->config;
+	bool has_queue = serves_own_users(config) || state_dir_has_queued(s);
+
+	if ((has_queue || may_forward(config)) &&
+	    children_count(s, ROLE_RELAY, NULL) == 0)
 		start_several(s, ROLE_RELAY, 1);
-	if (children_count(s, ROLE_QUEUE, NULL) == 0)
+	if (has_queue && children_count(s, ROLE_QUEUE, NULL) == 0)
 		start_several(s, ROLE_QUEUE, 1);
 }
 

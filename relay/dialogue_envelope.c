@@ -52,6 +52,25 @@ settle_rest(struct dialogue *d, enum relay_stage stage,
 	errand_settle_all(d->errand, ERRAND_TAKEN, stage, v);
 }
 
+/* Octets that the next host is told of; 0: not known. */
+static uint64_t
+size_of(const struct errand *q)
+{
+	return q->is_probe ? q->size_bytes : q->source.top.size +
+	    q->source.size;
+}
+
+/* It is another's, who signed it as it is and can still send another. */
+static void
+refuse_eight_bits(struct dialogue *d)
+{
+	struct verdict v;
+
+	verdict_set(&v, 550, 6, 3, "the next host does not take 8 bits "
+	    "(8BITMIME)");
+	refuse_host(d, &v);
+}
+
 /* False: it cannot be converted, and all have their answer. */
 static bool
 convert(struct dialogue *d)
@@ -93,16 +112,20 @@ fits_host(struct dialogue *d)
 		refuse_host(d, &v);
 		return false;
 	}
-	if (d->features.size_max > 0 &&
-	    q->source.size > d->features.size_max) {
+	if (d->features.size_max > 0 && size_of(q) > d->features.size_max) {
 		verdict_set(&v, 552, 3, 4, "the message has %llu octets, the "
 		    "next host takes %llu",
-		    (unsigned long long)q->source.size,
+		    (unsigned long long)size_of(q),
 		    (unsigned long long)d->features.size_max);
 		refuse_host(d, &v);
 		return false;
 	}
-	return !q->is_8bit || has(d, FEATURE_8BITMIME) || convert(d);
+	if (!q->is_8bit || has(d, FEATURE_8BITMIME))
+		return true;
+	if (!q->is_forward)
+		return convert(d);
+	refuse_eight_bits(d);
+	return false;
 }
 
 /* ---- commands ---- */
@@ -137,9 +160,9 @@ send_mail(struct dialogue *d)
 
 	(void)buf_printf(out, "MAIL FROM:<%s>", is_sender_kept_back(d) ? "" :
 	    q->reverse_path);
-	if (has(d, FEATURE_SIZE) && !q->is_probe)
+	if (has(d, FEATURE_SIZE) && size_of(q) > 0)
 		(void)buf_printf(out, " SIZE=%llu",
-		    (unsigned long long)q->source.size);
+		    (unsigned long long)size_of(q));
 	if (q->is_8bit && has(d, FEATURE_8BITMIME))
 		(void)buf_puts(out, " BODY=8BITMIME");
 	if (q->is_utf8)
@@ -215,6 +238,28 @@ send_next(struct dialogue *d)
 	}
 }
 
+/* All or nobody: every one of them was taken. */
+static bool
+has_all(const struct errand *q)
+{
+	return errand_count(q, ERRAND_TAKEN) == q->n_recipients;
+}
+
+/* DATA goes along with what comes before it where nobody would have to be
+ * told that the message went to others. */
+static bool
+may_send_data(const struct dialogue *d)
+{
+	const struct errand *q = d->errand;
+
+	if (has(d, FEATURE_CHUNKING))
+		return false;
+	if (q->is_forward && q->n_recipients > 1)
+		return d->n_expected == 0 && has_all(q);
+	return has(d, FEATURE_PIPELINING) ||
+	    errand_count(q, ERRAND_TAKEN) > 0;
+}
+
 /* What may be sent now: everything, or one command. */
 static bool
 may_send(const struct dialogue *d)
@@ -228,8 +273,7 @@ may_send(const struct dialogue *d)
 		return true;
 	if (d->errand->is_probe)
 		return d->next == last + 1;
-	return d->next == last + 1 && !has(d, FEATURE_CHUNKING) &&
-	    (pipelines || errand_count(d->errand, ERRAND_TAKEN) > 0);
+	return d->next == last + 1 && may_send_data(d);
 }
 
 void
@@ -352,12 +396,25 @@ settle_taken(struct dialogue *d, enum relay_stage stage)
 	errand_settle_all(d->errand, ERRAND_TAKEN, stage, &v);
 }
 
+/* Who was taken gets nothing, because another was not. */
+static void
+spare_taken(struct dialogue *d)
+{
+	struct verdict v;
+
+	verdict_set(&v, 451, 5, 3, "not sent: another recipient of this "
+	    "message was refused");
+	errand_settle_all(d->errand, ERRAND_TAKEN, RELAY_AT_RCPT, &v);
+}
+
 /* All commands have their replies, and DATA was not answered with 354. */
 static void
 envelope_over(struct dialogue *d)
 {
 	struct verdict v = d->failure;
 
+	if (d->errand->is_forward && !has_all(d->errand))
+		spare_taken(d);
 	if (!d->is_mail_refused &&
 	    errand_count(d->errand, ERRAND_TAKEN) > 0) {
 		d->phase = DIALOGUE_BODY;	/* CHUNKING */

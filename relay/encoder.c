@@ -18,6 +18,19 @@ encoder_start(struct encoder *e, const struct encoder_source *source,
 		.form = form };
 }
 
+static ssize_t
+top_read(struct encoder *e, char *to, size_t room)
+{
+	struct slice top = e->source->top;
+	size_t n = top.size - e->at_top;
+
+	if (n > room)
+		n = room;
+	memcpy(to, top.data + e->at_top, n);
+	e->at_top += n;
+	return (ssize_t)n;
+}
+
 /* Octets, 0 at the end, or a negative errno. */
 static ssize_t
 source_read(struct encoder *e, char *to, size_t room)
@@ -25,6 +38,8 @@ source_read(struct encoder *e, char *to, size_t room)
 	uint64_t left = e->source->size - e->at;
 	ssize_t n;
 
+	if (e->at_top < e->source->top.size)
+		return top_read(e, to, room);
 	if (e->seven_bit != NULL)
 		return seven_bit_next(e->seven_bit, to, room);
 	if (left == 0)
@@ -86,7 +101,8 @@ encode(struct encoder *e, char *to, const char *from, size_t size)
 static bool
 is_last(const struct encoder *e, ssize_t n)
 {
-	return n == 0 || (e->seven_bit == NULL && e->at == e->source->size);
+	return n == 0 || (e->seven_bit == NULL &&
+	    e->at == e->source->size && e->at_top == e->source->top.size);
 }
 
 static char *

@@ -22,6 +22,7 @@ struct seven_bit;
 struct encoder_source {
 	int fd;				/* lent */
 	uint64_t offset, size;		/* where the message is */
+	struct slice top;		/* goes before it; lent */
 };
 
 enum encoder_form {
@@ -34,6 +35,7 @@ struct encoder {
 	struct seven_bit *seven_bit;	/* converts; lent, or NULL */
 	enum encoder_form form;
 	uint64_t at;			/* octets of the source read */
+	size_t at_top;			/* ... and before, of its top */
 	bool is_in_line;		/* something stands in this line */
 	bool has_cr;			/* the last octet was one */
 	bool is_over;

@@ -12,6 +12,10 @@
  *
  * An errand that only asks (is_probe) has no message: the reply to RCPT,
  * whatever it is, settles.
+ *
+ * A forward's client is still there: nothing is made of its message that it
+ * did not send, and it goes to all recipients or to nobody. As long as the
+ * end has not been sent it may be given up.
  */
 #ifndef RELAY_ERRAND_H
 #define RELAY_ERRAND_H
@@ -42,6 +46,8 @@ struct errand {
 	bool is_8bit, is_utf8, requires_tls;
 	bool is_for_smart_host;
 	bool is_probe;			/* MAIL, RCPT, RSET; source is empty */
+	bool is_forward;
+	uint64_t size_bytes;		/* of a probe: SIZE=, or 0 */
 	struct encoder_source source;
 	struct errand_recipient *recipients;
 	uint16_t n_recipients;

@@ -18,18 +18,6 @@ static void look_up(struct job *job);
 
 /* ---- coming and going ---- */
 
-void
-recipient_list_free(struct recipient_list *list)
-{
-	if (list == NULL)
-		return;
-	for (uint16_t i = 0; i < list->n; i++) {
-		free(list->recipients[i].address);
-		free(list->recipients[i].orcpt);
-	}
-	free(list);
-}
-
 static void
 job_free(struct job *job)
 {
@@ -103,8 +91,9 @@ job_new(struct relay *r, const struct relay_send *send,
 	d->is_utf8 = send->is_utf8;
 	d->requires_tls = send->requires_tls;
 	d->is_for_smart_host = send->is_smart_host;
-	d->source = (struct encoder_source){ fd, send->message_offset,
-		send->message_size };
+	d->source = (struct encoder_source){ .fd = fd,
+		.offset = send->message_offset,
+		.size = send->message_size };
 	d->recipients = list->recipients;
 	d->n_recipients = list->n;
 	if (d->reverse_path == NULL || d->envid == NULL ||
@@ -172,6 +161,13 @@ note_failure(struct job *job, enum relay_stage stage,
 	job->failure_stage = stage;
 }
 
+static bool
+has_sent_end(const struct job *job)
+{
+	return job->connection != NULL &&
+	    job->connection->dialogue.has_sent_end;
+}
+
 static void
 on_deadline(struct loop_timer *timer, void *arg)
 {
@@ -179,7 +175,15 @@ on_deadline(struct loop_timer *timer, void *arg)
 	enum relay_stage stage = RELAY_AT_CONNECT;
 	struct verdict v;
 
-	(void)timer;
+	/* the limit is of what comes before; then nothing else counts than
+	 * what the other side says */
+	if (job->errand.is_forward && has_sent_end(job) &&
+	    !job->has_more_time) {
+		job->has_more_time = true;
+		loop_timer_start(job->relay->c.loop, timer,
+		    job->relay->settings.end_ms, on_deadline, job);
+		return;
+	}
 	verdict_set(&v, 451, 4, 7, "the time for this try is over");
 	if (job->connection != NULL) {
 		struct connection *c = job->connection;
@@ -193,6 +197,20 @@ on_deadline(struct loop_timer *timer, void *arg)
 		job->connection = NULL;
 	}
 	note_failure(job, stage, &v);
+	answer(job);
+}
+
+void
+job_cancel(struct job *job, const struct verdict *why)
+{
+	if (has_sent_end(job))
+		return;
+	if (job->connection != NULL)
+		connection_close(job->connection);
+	job->connection = NULL;
+	errand_reopen(&job->errand);
+	job->failure = *why;
+	job->failure_stage = RELAY_AT_DATA;
 	answer(job);
 }
 
@@ -316,35 +334,14 @@ job_fail(struct job *job, enum relay_stage stage, const struct verdict *why)
 	answer(job);
 }
 
-static void
-no_such_destination(struct job *job)
+void
+job_no_such_destination(struct job *job)
 {
 	struct verdict v;
 
 	verdict_set(&v, 550, 1, 2, "%s is no domain that mail can be sent "
 	    "to", job->destination);
 	job_fail(job, RELAY_AT_DNS, &v);
-}
-
-/* "[192.0.2.1]", "[ipv6:2001:db8::1]" (RFC 5321 4.1.3). */
-static void
-look_up_literal(struct job *job)
-{
-	struct slice s = slice_of(job->destination);
-	char text[64];
-
-	s = (struct slice){ s.data + 1, s.size - 2 };
-	if (slice_starts_nocase(s, SLICE("ipv6:")))
-		s = (struct slice){ s.data + 5, s.size - 5 };
-	if (!slice_copy(text, sizeof text, s) ||
-	    !hosts_of_address(&job->hosts, &job->relay->settings.hosts,
-	    text)) {
-		no_such_destination(job);
-		return;
-	}
-	hosts_finish(&job->hosts);
-	job->n_waits = 1;
-	job_hosts_known(job);
 }
 
 static void
@@ -358,10 +355,10 @@ look_up(struct job *job)
 		job_look_up_hop(job);
 	} else if (job->destination[0] == '[' &&
 	    job->destination[size - 1] == ']') {
-		look_up_literal(job);
+		job_look_up_literal(job);
 	} else if (!dns_name(name, slice_of(job->destination)) ||
 	    *name == '\0') {
-		no_such_destination(job);
+		job_no_such_destination(job);
 	} else {
 		/* both may answer from within, and the last one may free */
 		job->n_waits = 2;
@@ -412,7 +409,8 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 }
 
 /*
- * A probe has no say in that: what it meets may be about probes. A unix
+ * A probe has no say in that: what it meets may be about probes. Nor has who
+ * waits, whose next hop is asked anew each time. A unix
  * socket that nobody serves says so at once, and is back as soon as its
  * server is.
  */
@@ -420,7 +418,8 @@ static void
 penalise(struct job *job, const struct net_address *address,
     const struct verdict *why)
 {
-	if (!job->errand.is_probe && address->family != AF_UNIX)
+	if (!job->errand.is_probe && !job->errand.is_forward &&
+	    address->family != AF_UNIX)
 		penalties_add(job->relay->penalties, address, job->port, why,
 		    loop_now_us(job->relay->c.loop));
 }
@@ -547,14 +546,15 @@ is_full(struct job *job, unsigned i)
 	    n >= RELAY_CONNECTIONS_PER_HOST / share;
 }
 
-/* A message waits for its turn; a probe does not get in its way. */
+/* A message waits for its turn, and so does a client; a probe does not get in
+ * its way. */
 static void
 wait_for_place(struct job *job, unsigned i)
 {
 	struct verdict v;
 
 	job->is_waiting = true;
-	if (!job->errand.is_probe)
+	if (!job->errand.is_probe || job->errand.is_forward)
 		return;
 	set_remote(job, i);
 	verdict_set(&v, 451, 4, 5, "no connection is free for a question");

@@ -18,6 +18,7 @@
 #include "connector.h"
 #include "errand.h"
 #include "job_hop.h"
+#include "recipient_list.h"
 
 #define JOB_TARGETS_MAX 12		/* addresses that are tried */
 #define JOB_DESTINATION_MAX 320
@@ -25,7 +26,8 @@
 struct job;
 struct sts_policy;
 
-/* Who wanted it: queue's messages (peers.c), a probe (probe.c). */
+/* Who wanted it: queue's messages (peers.c), a probe (probe.c), a client who
+ * is still there (forward.c). */
 struct job_asker {
 	/* A recipient is settled. */
 	void (*told)(struct job *job, const struct errand_recipient *to);
@@ -33,14 +35,6 @@ struct job_asker {
 	void (*answered)(struct job *job, bool is_host_bad);
 	/* It is freed, answered or not. */
 	void (*gone)(struct job *job);
-};
-
-/* Recipients that were told, until their SEND comes. */
-struct recipient_list {
-	struct recipient_list *next;
-	uint32_t job;
-	uint16_t n;
-	struct errand_recipient recipients[RELAY_JOB_RECIPIENTS];
 };
 
 struct job_target {
@@ -59,6 +53,7 @@ struct job {
 	char destination[JOB_DESTINATION_MAX];
 	bool is_asked_for;
 	struct job_hop hop;		/* where the configuration names it */
+	bool has_more_time;		/* its end was sent in time */
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */
@@ -96,7 +91,10 @@ struct job *job_new(struct relay *relay, const struct relay_send *send,
 void job_begin(struct job *job, uint32_t limit_ms);
 /* Nobody waits for it: connections are closed where they are. */
 void job_abandon(struct job *job);
-void recipient_list_free(struct recipient_list *list);
+/* It is not wanted any more. Where the end of the message has been sent it
+ * goes on; else all who are OPEN hear why, and it is freed. */
+void job_cancel(struct job *job, const struct verdict *why);
+
 /* ---- for connections ---- */
 struct errand *job_errand(struct job *job);
 /* Tell what is settled; c: the connection under way, or NULL. */

@@ -77,6 +77,27 @@ job_look_up_hop(struct job *job)
 	}
 }
 
+/* "[192.0.2.1]", "[ipv6:2001:db8::1]" (RFC 5321 4.1.3). */
+void
+job_look_up_literal(struct job *job)
+{
+	struct slice s = slice_of(job->destination);
+	char text[64];
+
+	s = (struct slice){ s.data + 1, s.size - 2 };
+	if (slice_starts_nocase(s, SLICE("ipv6:")))
+		s = (struct slice){ s.data + 5, s.size - 5 };
+	if (!slice_copy(text, sizeof text, s) ||
+	    !hosts_of_address(&job->hosts, &job->relay->settings.hosts,
+	    text)) {
+		job_no_such_destination(job);
+		return;
+	}
+	hosts_finish(&job->hosts);
+	job->n_waits = 1;
+	job_hosts_known(job);
+}
+
 /* ---- a unix socket ---- */
 
 static void

@@ -27,6 +27,8 @@ struct job_hop {			/* zeroed */
 
 /* Where it is. May free the job. */
 void job_look_up_hop(struct job *job);
+/* The same of "[192.0.2.1]", which is a domain (RFC 5321 4.1.3). */
+void job_look_up_literal(struct job *job);
 /* Of a unix socket; job_connected is told, perhaps from within. */
 void job_open_local(struct job *job);
 /* It is not told any more. Safe to repeat. */
@@ -35,6 +37,8 @@ void job_local_forget(struct job *job);
 /* ---- job.c, for job_hop.c; each may free the job ---- */
 /* job->hosts is filled in, or has its verdict. */
 void job_hosts_known(struct job *job);
+/* It is no domain, and no host. */
+void job_no_such_destination(struct job *job);
 /* Nothing can be tried. */
 void job_fail(struct job *job, enum relay_stage stage,
     const struct verdict *why);

@@ -32,7 +32,7 @@ list_of(struct relay *r, uint32_t job)
 
 	if (list != NULL || r->n_lists == RELAY_JOBS_MAX)
 		return list;
-	list = calloc(1, sizeof *list);
+	list = recipient_list_new();
 	if (list == NULL)
 		return NULL;
 	list->job = job;
@@ -54,15 +54,13 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 	if (!get_relay_recipient(&m->body, &q))
 		return false;
 	list = list_of(r, q.job);
-	if (list == NULL || list->n == RELAY_JOB_RECIPIENTS)
+	to = list != NULL ? recipient_list_add(list, q.address, q.orcpt) :
+	    NULL;
+	if (to == NULL)
 		return false;
-	to = &list->recipients[list->n];
 	to->index = q.index;
 	to->notify = q.notify;
-	to->address = slice_strdup(q.address);
-	to->orcpt = slice_strdup(q.orcpt);
-	list->n++;
-	return to->address != NULL && to->orcpt != NULL;
+	return true;
 }
 
 static struct recipient_list *
@@ -102,7 +100,8 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 		recipient_list_free(list);
 		return false;
 	}
-	if (r->n_jobs - r->n_probes >= RELAY_JOBS_MAX || r->is_stopping) {
+	if (r->n_jobs - r->n_probes - r->n_forwards >= RELAY_JOBS_MAX ||
+	    r->is_stopping) {
 		recipient_list_free(list);
 		return true;		/* no answer: "unknown" */
 	}
@@ -189,13 +188,19 @@ static const struct job_asker queue_asker = { .told = tell_result,
 
 /* ---- coming and going ---- */
 
-/* Nobody remembers the jobs: a new queue will send them again. */
+/* Nobody remembers the jobs: a new queue will send them again. Those of an
+ * smtpd are its own. */
 static void
 forget_queue(struct relay *r)
 {
+	struct job *next;
+
 	r->queue = NULL;
-	while (r->jobs != NULL)
-		job_abandon(r->jobs);
+	for (struct job *job = r->jobs; job != NULL; job = next) {
+		next = job->next;
+		if (!job->errand.is_forward)
+			job_abandon(job);
+	}
 	while (r->lists != NULL)
 		recipient_list_free(list_take(r, r->lists->job));
 	if (r->is_stopping)
@@ -261,7 +266,10 @@ relay_on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 	struct relay *r = c->arg;
 	struct channel **slot = slot_of(r, role), *old;
 
-	(void)index;
+	if (role == ROLE_SMTPD) {
+		relay_add_forward_peer(r, index, fd);
+		return;
+	}
 	if (slot == NULL) {
 		log_error("peer", LOG_S("peer", role_name(role)), LOG_END);
 		close(fd);

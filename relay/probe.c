@@ -139,15 +139,9 @@ static const struct job_asker probe_asker = { .told = told,
 static struct recipient_list *
 list_of(struct slice address)
 {
-	struct recipient_list *list = calloc(1, sizeof *list);
+	struct recipient_list *list = recipient_list_new();
 
-	if (list == NULL)
-		return NULL;
-	list->n = 1;
-	list->recipients[0].address = slice_strdup(address);
-	list->recipients[0].orcpt = slice_strdup(SLICE(""));
-	if (list->recipients[0].address != NULL &&
-	    list->recipients[0].orcpt != NULL)
+	if (list != NULL && recipient_list_add(list, address, SLICE("")))
 		return list;
 	recipient_list_free(list);
 	return NULL;

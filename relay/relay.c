@@ -3,7 +3,8 @@
  * relay.c - the compartment that speaks SMTP and LMTP to other hosts.
  *
  * It does: carry queue's messages to the next hop, and report what it said;
- * ask there, for somebody who waits, whether a recipient would be taken.
+ * ask there, for somebody who waits, whether a recipient would be taken, and
+ * bring mail from outside to those next hops that directory has sealed.
  * It holds: outgoing TCP connections, those to unix sockets of LMTP servers
  * that the supervisor opens for it, and the message under way.
  * It can never: open a file, listen, reach any other unix socket, start a
@@ -89,6 +90,8 @@ relay_main(void)
 	r->c.on_drain = on_drain;
 	if (tls_init() < 0)
 		fatal("relay: OpenSSL does not start");
+	if (!r->c.has_secret[SECRET_HOP])
+		fatal("relay: the secret for next hops is missing");
 	relay_settings_read(r);
 	r->penalties = penalties_new();
 	r->report = tls_report_new();

@@ -4,6 +4,7 @@
  *
  *	job		one RELAY_SEND: hosts, targets in their order, results
  *	probe		one RELAY_PROBE: kept replies, limits, else a job
+ *	forward		one HOP_RCPT or HOP_SEND: a job of smtpd's
  *	connection	one socket with its dialogue; of a job, or idle
  *	penalties	hosts that were bad, and until when
  */
@@ -21,6 +22,8 @@
 
 #define RELAY_JOBS_MAX 2000
 #define RELAY_PROBES_MAX 100		/* at a time; not among the jobs */
+#define RELAY_FORWARDS_MAX 2000		/* at a time; not among the jobs */
+#define RELAY_FORWARDS_PER_HOP 200
 #define RELAY_CONNECTIONS_MAX 1000
 #define RELAY_CONNECTIONS_PER_HOST 20
 #define RELAY_IDLE_MS 5000
@@ -43,7 +46,13 @@ struct relay_counts {
 	/* refused: of those that were asked; skipped: not asked at all */
 	uint64_t probes, probes_refused, probes_silent, probes_kept;
 	uint64_t probes_skipped;
+	/* asked: at RCPT; silent: no answer; uncertain: after the end of the
+	 * message */
+	uint64_t forwards_asked, forwards_sent, forwards_taken;
+	uint64_t forwards_uncertain, forwards_skipped;
 };
+
+struct forward_peer;
 
 struct relay {
 	struct compartment c;
@@ -52,8 +61,9 @@ struct relay {
 	struct tls_client *tls;
 	struct sts *sts;
 	struct channel *queue, *resolver, *store, *control;
-	struct job *jobs;		/* with those of probes */
-	size_t n_jobs, n_probes;
+	struct job *jobs;		/* with those of probes, forwards */
+	size_t n_jobs, n_probes, n_forwards;
+	struct forward_peer *forward_peers;	/* each an smtpd */
 	struct probe_cache *probe_cache;
 	struct probe_limits *probe_limits;
 	struct recipient_list *lists;	/* told, waiting for their SEND */
@@ -85,6 +95,10 @@ bool relay_on_tls(struct channel *ch, struct ipc_message *m, void *arg);
 /* ---- peers.c ---- */
 void relay_on_peer(struct compartment *c, enum role role, uint16_t index,
     int fd);
+
+/* ---- forward.c ---- */
+/* An smtpd's channel: takes fd over. */
+void relay_add_forward_peer(struct relay *r, uint16_t index, int fd);
 
 /* ---- probe.c ---- */
 /* RELAY_PROBE: queue's question. */

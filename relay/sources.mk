@@ -7,6 +7,7 @@ RELAY_SRCS = \
 	relay/dialogue_envelope.c \
 	relay/encoder.c \
 	relay/features.c \
+	relay/forward.c \
 	relay/fetch.c \
 	relay/hosts.c \
 	relay/hosts_ask.c \
@@ -22,6 +23,7 @@ RELAY_SRCS = \
 	relay/probe_cache.c \
 	relay/probe_limits.c \
 	relay/relay.c \
+	relay/recipient_list.c \
 	relay/response.c \
 	relay/settings.c \
 	relay/seven_bit.c \

@@ -54,6 +54,14 @@ put_status(struct buf *to, const struct relay *r)
 	    (unsigned long long)n->probes_silent,
 	    (unsigned long long)n->probes_kept,
 	    (unsigned long long)n->probes_skipped);
+	(void)buf_printf(to, " forwards_now=%zu forwards_asked=%llu "
+	    "forwards_sent=%llu forwards_taken=%llu forwards_uncertain=%llu "
+	    "forwards_skipped=%llu", r->n_forwards,
+	    (unsigned long long)n->forwards_asked,
+	    (unsigned long long)n->forwards_sent,
+	    (unsigned long long)n->forwards_taken,
+	    (unsigned long long)n->forwards_uncertain,
+	    (unsigned long long)n->forwards_skipped);
 	tls_report_put_sums(to, r->report);
 }
 

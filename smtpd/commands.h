@@ -39,8 +39,10 @@ enum step session_reply(struct session *s, enum reply_name name);
 /* The same with a detail behind it: "text: detail". */
 enum step session_reply_with(struct session *s, enum reply_name name,
     struct slice detail);
-/* The same with the session's id behind it, though it is no refusal. */
-enum step session_reply_with_id(struct session *s, enum reply_name name);
+/* The same with the session's id behind it, though it is no refusal; and
+ * with these words before it, if there are any. */
+enum step session_reply_with_id(struct session *s, enum reply_name name,
+    const char *words);
 /* Another compartment's refusal, about what (an address, or ""). */
 enum step session_reply_verdict(struct session *s, const struct verdict *v,
     const char *check, struct slice about);

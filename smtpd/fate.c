@@ -17,6 +17,9 @@ fate_joins(struct fate *fate, enum route_kind kind)
 	case ROUTE_DISCARD:
 		fate->n_discards++;
 		return true;
+	case ROUTE_HOP:
+		fate->n_hops++;
+		return true;
 	case ROUTE_PROGRAM:
 	case ROUTE_REFUSE:
 		break;

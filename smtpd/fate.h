@@ -5,8 +5,8 @@
  * Mailboxes prepare and commit, so any number of them shares one fate.
  * So does a list, whose members elsewhere are queue's (finish.h).
  * What answers only once (a next hop, LMTP, a program) can be there once
- * per transaction; this part has no such routes yet, and everything that is
- * none of these stays out.
+ * per transaction: last.h says who may join it. Everything that is none of
+ * these stays out.
  */
 #ifndef POSTERN_SMTPD_FATE_H
 #define POSTERN_SMTPD_FATE_H
@@ -18,6 +18,7 @@ struct fate {
 	unsigned n_mailboxes;
 	unsigned n_discards;
 	unsigned n_lists;
+	unsigned n_hops;
 };
 
 /* May a recipient with such a route join? Counts it if so. */

@@ -20,6 +20,7 @@
 #include "fault.h"
 #include "filter_steps.h"
 #include "finish.h"
+#include "last.h"
 #include "limits.h"
 #include "submit.h"
 
@@ -98,7 +99,7 @@ finish_spares(struct session *s, const struct verdict *v, const char *check)
 }
 
 /* The client left before the reply (RFC 1047): as if it had never sent it. */
-static enum step
+enum step
 finish_gone(struct session *s)
 {
 	note_count(s, SCOREBOARD_ABORTED_CLIENT_GONE, 1);
@@ -132,13 +133,17 @@ finish_delivered(struct session *s)
 		finish_await_confirmation(s);
 	if (s->tx->is_each) {
 		step = prdr_reply(s);
+	} else if (last_has_taken(s->tx)) {
+		note_delivered(s);
+		step = session_reply_with_id(s, REPLY_DELIVERED,
+		    last_words(s->tx));
 	} else if (submit_goes_elsewhere(s->tx)) {
 		note_delivered(s);
 		step = session_reply_with(s, REPLY_QUEUED,
 		    slice_of(s->tx->queue_id));
 	} else {
 		note_delivered(s);
-		step = session_reply_with_id(s, REPLY_DELIVERED);
+		step = session_reply_with_id(s, REPLY_DELIVERED, "");
 	}
 	transaction_end(s);
 	return step;
@@ -207,7 +212,7 @@ refusal_set(struct session *s, const struct outcome_failure *failure)
 	    verdict->text);
 }
 
-static enum step
+enum step
 finish_failed(struct session *s, const struct outcome *outcome,
     enum reply_name reply)
 {
@@ -231,19 +236,26 @@ client_is_gone(const struct session *s)
 	return s->settings->host->presence(s->conn) == PRESENCE_GONE;
 }
 
-enum step
-finish_commit(struct session *s)
+/* From here on nothing but an answer of deliver's refuses it. */
+static enum step
+commit_ask(struct session *s)
 {
 	struct question q = { .kind = QUESTION_COMMIT, .fd = -1,
 		.deadline_ms = COMMIT_DEADLINE_MS,
 		.as.transaction = s->tx->number };
 
 	FAULT_STEP("smtpd.before-commit");
+	return session_ask(s, &q, commit_answered);
+}
+
+enum step
+finish_commit(struct session *s)
+{
 	if (client_is_gone(s))
 		return copies_undo(s, finish_gone);
 	if (transaction_time_left_ms(s->tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
-	return session_ask(s, &q, commit_answered);
+	return last_deliver(s, commit_ask);
 }
 
 /* Nobody knows what is in new/: store asks each mailbox's worker. */
@@ -350,11 +362,13 @@ finish_hand_out(struct transaction *tx)
 static enum step
 finish_no_copies(struct session *s)
 {
-	if (!submit_is_for_queue(s->tx))
+	if (!submit_is_for_queue(s->tx) && last_kind_of(s->tx) == LAST_NONE)
 		return finish_delivered(s);
 	if (client_is_gone(s))
 		return copies_undo(s, finish_gone);
-	return submit_take(s, finish_delivered);
+	if (submit_is_for_queue(s->tx))
+		return submit_take(s, finish_delivered);
+	return last_deliver(s, finish_delivered);
 }
 
 enum step
@@ -408,6 +422,7 @@ finish_cancel(struct session *s)
 	struct question q = { .kind = QUESTION_CANCEL, .fd = -1,
 		.as.transaction = s->tx->number };
 
+	last_cancel(s);
 	if (!s->tx->is_delivering || s->tx->is_cancelled)
 		return;
 	s->tx->is_cancelled = true;
@@ -531,7 +546,8 @@ static bool
 is_whole(const struct transaction *tx, size_t size)
 {
 	return tx->has_records && !tx->is_each && !tx->is_junk &&
-	    !submit_is_for_queue(tx) && copies_are_one_job(tx, size);
+	    !submit_is_for_queue(tx) && last_kind_of(tx) == LAST_NONE &&
+	    copies_are_one_job(tx, size);
 }
 
 /* Nobody but deliver is going to look at it. */

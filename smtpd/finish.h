@@ -7,6 +7,9 @@
  *	   +-----------+-- WITHDRAW, RELEASE <----+             DONE  SETTLE
  *	                                                        250   451
  *
+ * Before COMMIT a last participant, if there is one, gets the message and
+ * answers (last.h).
+ *
  * RECORDS asks what earlier attempts have delivered: those copies are left
  * out. INTENT says that all is prepared; without it nothing counts as
  * delivered. WITHDRAW is acknowledged before RELEASE unlinks anything.
@@ -32,6 +35,10 @@ enum step finish_prepare(struct session *s);
 enum step finish_deliver(struct session *s);
 enum step finish_commit(struct session *s);
 enum step finish_refuse(struct session *s, enum reply_name reply);
+/* Undo all, and answer with the first of these failures; those that are a
+ * recipient's own are kept for his retry. */
+enum step finish_failed(struct session *s, const struct outcome *outcome,
+    enum reply_name reply);
 /* The same in a check's own words: its verdict, and its name for the trail
  * (which must be a literal). */
 enum step finish_refuse_with(struct session *s, const struct verdict *v,
@@ -43,6 +50,8 @@ enum step finish_refuse_with(struct session *s, const struct verdict *v,
  */
 bool finish_spares(struct session *s, const struct verdict *v,
     const char *check);
+/* The client has left, and all is undone. */
+enum step finish_gone(struct session *s);
 /* The client has left: DELIVER, if it is out, should write nothing more. */
 void finish_cancel(struct session *s);
 void finish_release(struct session *s, enum release_how how);

@@ -214,6 +214,8 @@ added_routed(struct session *s, struct answer *a)
 		return added_cannot(s, route->verdict.text);
 	if (route->kind == ROUTE_LIST)
 		return added_cannot(s, "it is a list with members elsewhere");
+	if (route->kind == ROUTE_HOP)
+		return added_cannot(s, "its mail goes on to another host");
 	if (!fate_joins(&s->tx->fate, route->kind))
 		return added_cannot(s, "another fate");
 	if (route->kind == ROUTE_DISCARD)

@@ -39,7 +39,7 @@ struct peers {
 	struct channel *directories[MAX_POOL], *policies[MAX_POOL];
 	struct channel *auths[MAX_POOL];
 	unsigned *auth_offers;			/* what they offer, or NULL */
-	struct channel *deliver, *store, *dns_resolver, *queue;
+	struct channel *deliver, *store, *dns_resolver, *queue, *relay;
 	struct channel *const *vault;		/* signer's, or NULL */
 	uint32_t judge_set;			/* of the last JUDGE_MORE */
 	struct judge_queue waiting;		/* for a free policy worker */
@@ -152,6 +152,8 @@ channel_choose(const struct peers *peers, const struct question *q)
 		return transaction >= peers->store_from ? peers->store : NULL;
 	case ROLE_QUEUE:
 		return transaction >= peers->queue_from ? peers->queue : NULL;
+	case ROLE_RELAY:
+		return peers->relay;
 	case ROLE_VAULT:
 		return peers->vault != NULL ? *peers->vault : NULL;
 	default:
@@ -232,6 +234,9 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 	*role = ROLE_QUEUE;
 	if (ch == peers->queue)
 		return &peers->queue;
+	*role = ROLE_RELAY;
+	if (ch == peers->relay)
+		return &peers->relay;
 	for (i = 0; i < MAX_POOL; i++) {
 		*index = i;
 		*role = ROLE_DIRECTORY;
@@ -327,6 +332,10 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 	} else if (role == ROLE_QUEUE) {
 		slot = &peers->queue;
 		peers->queue_from = transaction_last_number() + 1;
+	} else if (role == ROLE_RELAY) {
+		/* one that has a successor still ends what it has begun */
+		peers->relay = NULL;
+		slot = &peers->relay;
 	}
 	if (slot == NULL) {
 		close(fd);

@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include "commands.h"
 #include "finish.h"
+#include "last.h"
 
 bool
 prdr_begin(struct transaction *tx)
 {
 	if ((tx->params.given & COMMAND_PRDR) == 0 || tx->n_recipients < 2 ||
-	    tx->changes.n_recipients > 0 ||
+	    tx->changes.n_recipients > 0 || last_kind_of(tx) != LAST_NONE ||
 	    tx->n_recipients > OUTCOME_MAX_FAILURES)
 		return false;
 	tx->failures = calloc(tx->n_recipients, sizeof(*tx->failures));
@@ -78,5 +79,5 @@ prdr_reply(struct session *s)
 	if (n_delivered == 0)
 		return prdr_reply_none(s);
 	note_delivered(s);
-	return session_reply_with_id(s, REPLY_DELIVERED);
+	return session_reply_with_id(s, REPLY_DELIVERED, "");
 }

@@ -66,13 +66,17 @@ struct question {
 		const struct queue_recipient *queue_recipient;
 		const struct queue_members *queue_members;
 		const struct queue_probe *hop;
+		const struct hop_rcpt *hop_rcpt;
+		const struct hop_recipient *hop_recipient;
+		const struct hop_send *hop_send;
 		struct slice octets;	/* TRACE, TAG_CHECK */
 		const struct vault_dkim *dkim;
 		struct auth_question *auth_step;	/* and FORGET */
 		const struct auth_peer *auth_peer;
 		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
 					 * CONFIRM, END, QUEUE_COMMIT,
-					 * QUEUE_ABORT, PROOF_DROP */
+					 * QUEUE_ABORT, PROOF_DROP,
+					 * HOP_CANCEL */
 	} as;
 };
 
@@ -100,6 +104,7 @@ struct answer {
 		bool is_ok;		/* QUEUE_OWN, TRACE_CHECK */
 		struct queue_prepared queued;
 		struct hop_reply hop;
+		struct hop_sent hop_sent;
 		struct vault_dkim_signed dkim;
 		struct vault_tag_checked tag;
 		struct vault_srs_checked srs;

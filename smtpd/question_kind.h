@@ -31,6 +31,8 @@ enum question_kind {
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
 	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
 	QUESTION_HOP,		/* queue -> answer.as.hop */
+	QUESTION_HOP_RCPT,	/* relay -> answer.as.hop */
+	QUESTION_HOP_SEND,	/* relay -> answer.as.hop_sent */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	QUESTION_PROOF,		/* store -> answer.as.proof */
@@ -52,6 +54,8 @@ enum question_kind {
 	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUEUE */
 	QUESTION_QUEUE_MEMBERS,	/* queue: a list of the next QUEUE */
 	QUESTION_QUEUE_ABORT,	/* queue: forget the transaction */
+	QUESTION_HOP_RECIPIENT,	/* relay: one of the next HOP_SEND */
+	QUESTION_HOP_CANCEL,	/* relay: give it up, if that is possible */
 	QUESTION_AUTH_FORGET,	/* auth: the exchange is over */
 	QUESTION_COUNT,
 };

@@ -50,10 +50,30 @@ put_to_queue(struct ipc_writer *w, const struct question *q)
 	return true;
 }
 
+/* Those to relay. */
+static bool
+put_to_relay(struct ipc_writer *w, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_HOP_RCPT:
+		put_hop_rcpt(w, q->as.hop_rcpt);
+		break;
+	case QUESTION_HOP_RECIPIENT:
+		put_hop_recipient(w, q->as.hop_recipient);
+		break;
+	case QUESTION_HOP_SEND:
+		put_hop_send(w, q->as.hop_send);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 void
 question_put(struct ipc_writer *w, const struct question *q)
 {
-	if (put_to_queue(w, q))
+	if (put_to_queue(w, q) || put_to_relay(w, q))
 		return;
 	switch (q->kind) {
 	case QUESTION_ROUTE:
@@ -214,6 +234,12 @@ get_hop(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_sent(struct ipc_reader *r, struct answer *a)
+{
+	return get_hop_sent(r, &a->as.hop_sent);
+}
+
+static bool
 get_yes_or_no(struct ipc_reader *r, struct answer *a)
 {
 	uint8_t is_ok = ipc_get_u8(r);
@@ -295,6 +321,10 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
 	    get_yes_or_no },
 	[QUESTION_HOP] = { ROLE_QUEUE, QUEUE_PROBE, QUEUE_PROBED, get_hop },
+	[QUESTION_HOP_RCPT] = { ROLE_RELAY, HOP_RCPT, HOP_REPLIED, get_hop },
+	[QUESTION_HOP_SEND] = { ROLE_RELAY, HOP_SEND, HOP_SENT, get_sent },
+	[QUESTION_HOP_RECIPIENT] = { ROLE_RELAY, HOP_RECIPIENT, 0, NULL },
+	[QUESTION_HOP_CANCEL] = { ROLE_RELAY, HOP_CANCEL, 0, NULL },
 	[QUESTION_QUEUE_RECIPIENT] = { ROLE_QUEUE, QUEUE_RECIPIENT, 0, NULL },
 	[QUESTION_QUEUE_MEMBERS] = { ROLE_QUEUE, QUEUE_MEMBERS, 0, NULL },
 	[QUESTION_AUTH_STEP] = { ROLE_AUTH, AUTH_STEP, AUTH_ANSWER, get_auth },
@@ -353,6 +383,9 @@ question_transaction(const struct question *q)
 	case QUESTION_AUTH_FORGET:
 	case QUESTION_QUEUE_OWN:
 	case QUESTION_HOP:
+	case QUESTION_HOP_RCPT:
+	case QUESTION_HOP_RECIPIENT:
+	case QUESTION_HOP_SEND:
 	case QUESTION_TRACE:
 	case QUESTION_TAG_CHECK:
 	case QUESTION_SRS_CHECK:

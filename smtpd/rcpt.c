@@ -21,6 +21,7 @@
 #include "commands.h"
 #include "filter_steps.h"
 #include "fault.h"
+#include "last.h"
 #include "limits.h"
 #include "log.h"
 #include "rcpt.h"
@@ -355,20 +356,55 @@ rcpt_add(struct session *s, enum route_kind kind)
 }
 
 static enum step
+rcpt_wanted(struct session *s)
+{
+	return milters_rcpt(s, rcpt_join);
+}
+
+/* Whoever is here can take it. */
+static enum step
+rcpt_has_room(struct session *s)
+{
+	return s->tx->rcpt_hop.size > 0 ? hop_ask_rcpt(s, rcpt_wanted) :
+	    rcpt_wanted(s);
+}
+
+static enum step
 rcpt_checked(struct session *s)
 {
-	return s->tx->rcpt_sealed.size == 0 ? milters_rcpt(s, rcpt_join) :
+	return s->tx->rcpt_sealed.size == 0 ? rcpt_has_room(s) :
 	    rcpt_ask_probe(s, rcpt_probed);
 }
 
-/* A mailbox must have one; a list has it when somebody is here. */
+/* A mailbox must have one; a list or hop has it when somebody is here. */
 static bool
 route_has_sealed(const struct answer *a)
 {
 	const struct route_answer *route = &a->as.route;
 
-	return route->kind == ROUTE_MAILBOX || (route->kind == ROUTE_LIST &&
+	return route->kind == ROUTE_MAILBOX || ((route->kind == ROUTE_LIST ||
+	    route->kind == ROUTE_HOP) &&
 	    route->sealed.size + route->sealed_size > 0);
+}
+
+/* REPLY_COUNT: its next hop can have a part in this transaction. */
+static enum reply_name
+rcpt_keep_hop(const struct session *s, const struct route_answer *route)
+{
+	struct transaction *tx = s->tx;
+	struct hop_route hop;
+
+	if (route->kind != ROUTE_HOP)
+		return REPLY_COUNT;
+	if (hop_route_open(&hop, route->hop, NULL) < 0)
+		return REPLY_DIRECTORY_SILENT;
+	if (session_is_own(s) || (hop.is_forward && *tx->reverse_path != '\0'))
+		return REPLY_FORWARD_UNSIGNED;
+	if (!last_joins(tx, &hop))
+		return REPLY_OTHER_FATE;
+	tx->rcpt_hop = (struct slice){ slice_strdup(route->hop),
+		route->hop.size };
+	return tx->rcpt_hop.data != NULL ? REPLY_COUNT : REPLY_NO_MEMORY;
 }
 
 static enum step
@@ -376,6 +412,7 @@ rcpt_routed(struct session *s, struct answer *a)
 {
 	const struct route_answer *route = &a->as.route;
 	struct transaction *tx = s->tx;
+	enum reply_name reply;
 	bool is_exempt;
 
 	FAULT_STEP("smtpd.after-route");
@@ -397,6 +434,9 @@ rcpt_routed(struct session *s, struct answer *a)
 		return session_reply(s, REPLY_UNTAGGED);
 	if (!fate_joins(&tx->fate, route->kind))
 		return session_reply(s, REPLY_OTHER_FATE);
+	reply = rcpt_keep_hop(s, route);
+	if (reply != REPLY_COUNT)
+		return session_reply(s, reply);
 	tx->rcpt_is_discarded = route->kind == ROUTE_DISCARD;
 	if (route_has_sealed(a) && !rcpt_keep_route(tx, a)) {
 		transaction_drop_rcpt(tx);
@@ -468,7 +508,7 @@ rcpt_probed(struct session *s, struct answer *a)
 	}
 	if (a->is_known) {
 		rcpt_note_probe(s, a);
-		return milters_rcpt(s, rcpt_join);
+		return rcpt_has_room(s);
 	}
 	transaction_drop_rcpt(tx);
 	step = session_reply(s, REPLY_DELIVER_SILENT);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "buf.h"
+#include "hop_route.h"
 #include "route.h"
 #include "verdict.h"
 
@@ -23,6 +24,9 @@ struct recipient {
 	struct slice sealed;		/* owned; empty if discarded */
 	struct slice members;		/* owned: those of a list who are
 					 * elsewhere, sealed; empty: no list */
+	struct slice hop;		/* owned: his next hop, sealed; empty:
+					 * none (last.h) */
+	struct hop_route hop_route;	/* points into hop */
 	struct route route;		/* points into sealed */
 	struct verdict *failure;	/* its own reply (PRDR), or NULL;
 					 * in transaction.failures */
@@ -35,5 +39,7 @@ struct done_leaf {
 
 /* Deliver has copies for it, and it has not failed by itself (PRDR). */
 bool recipient_is_mailbox(const struct recipient *r);
+/* A next hop has it to answer for, and he has not failed by himself. */
+bool recipient_has_hop(const struct recipient *r);
 
 #endif

@@ -167,6 +167,11 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "send to this recipient in another transaction" },
 	[REPLY_LIST_FROM_OUTSIDE] = { 451, 3, 5, 0, "recipient",
 	    "this list takes mail of our own users only, for now" },
+	[REPLY_HOP_SILENT] = { 451, 4, 1, SILENCE, "next_hop",
+	    "the next server for this address cannot be asked now, try again "
+	    "later" },
+	[REPLY_FORWARD_UNSIGNED] = { 451, 3, 5, 0, "next_hop",
+	    "this address forwards mail, which is not possible for now" },
 	[REPLY_HARVEST_CLOSE] = { 421, 7, 0, CLOSES | HOST, "harvest",
 	    "too many unknown recipients, closing" },
 	[REPLY_HARVEST] = { 450, 7, 1, 0, "harvest",

@@ -84,13 +84,15 @@ session_reply(struct session *s, enum reply_name name)
 }
 
 enum step
-session_reply_with_id(struct session *s, enum reply_name name)
+session_reply_with_id(struct session *s, enum reply_name name,
+    const char *words)
 {
 	const struct reply_entry *entry = reply_find(name);
 	struct verdict v;
 
 	verdict_set(&v, entry->code, entry->subject, entry->detail,
-	    "%s (%s)", entry->text, s->id);
+	    "%s%s%.300s (%s)", entry->text, *words != '\0' ? ": " : "", words,
+	    s->id);
 	return session_say(s, &v, false);
 }
 

@@ -22,6 +22,8 @@ SMTPD_SRCS = \
 	smtpd/finish.c \
 	smtpd/helo.c \
 	smtpd/judge_queue.c \
+	smtpd/last.c \
+	smtpd/last_hop.c \
 	smtpd/limits.c \
 	smtpd/listen.c \
 	smtpd/mail.c \

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "filter_steps.h"
 #include "finish.h"
+#include "last.h"
 #include "limits.h"
 #include "submit.h"
 
@@ -25,6 +26,7 @@ recipient_free(struct recipient *r)
 	route_close(&r->route);
 	free((void *)(uintptr_t)r->sealed.data);
 	free((void *)(uintptr_t)r->members.data);
+	free((void *)(uintptr_t)r->hop.data);
 }
 
 void
@@ -34,6 +36,8 @@ transaction_drop_rcpt(struct transaction *tx)
 	tx->rcpt_sealed = (struct slice){ NULL, 0 };
 	free((void *)(uintptr_t)tx->rcpt_members.data);
 	tx->rcpt_members = (struct slice){ NULL, 0 };
+	free((void *)(uintptr_t)tx->rcpt_hop.data);
+	tx->rcpt_hop = (struct slice){ NULL, 0 };
 	if (tx->rcpt_fd >= 0)
 		close(tx->rcpt_fd);
 	tx->rcpt_fd = -1;
@@ -62,6 +66,7 @@ transaction_free(struct transaction **txp)
 	buf_free(&tx->trace);
 	buf_free(&tx->authors);
 	signing_free(&tx->signing);
+	last_free(&tx->last);
 	free(tx->reverse_path);
 	free(tx->envid);
 	free(tx->key);
@@ -128,6 +133,12 @@ recipient_is_mailbox(const struct recipient *r)
 	return r->route.n_leaves > 0 && r->failure == NULL;
 }
 
+bool
+recipient_has_hop(const struct recipient *r)
+{
+	return r->hop.size > 0 && r->failure == NULL;
+}
+
 /* Room for one more; grows by doubling. */
 static struct recipient *
 recipients_grow(struct transaction *tx)
@@ -173,10 +184,28 @@ transaction_accept_remote(struct transaction *tx)
 	return 0;
 }
 
+/* Of a list, or before a next hop, nobody need be here. */
+static int
+recipient_open(struct recipient *r, const struct transaction *tx)
+{
+	bool is_all_elsewhere = tx->rcpt_sealed.size == 0 &&
+	    (tx->rcpt_members.size > 0 || tx->rcpt_hop.size > 0);
+	int error = 0;
+
+	if (!is_all_elsewhere)
+		error = route_open(&r->route, tx->rcpt_sealed, NULL);
+	if (error == 0 && tx->rcpt_hop.size > 0)
+		error = hop_route_open(&r->hop_route, tx->rcpt_hop, NULL);
+	if (error < 0)
+		route_close(&r->route);
+	return error;
+}
+
 int
 transaction_accept(struct transaction *tx, enum route_kind kind)
 {
-	size_t bytes = tx->rcpt_sealed.size + tx->rcpt_members.size;
+	size_t bytes = tx->rcpt_sealed.size + tx->rcpt_members.size +
+	    tx->rcpt_hop.size;
 	struct recipient *r;
 	int error = 0;
 
@@ -189,10 +218,8 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	if (r->address == NULL)
 		return -ENOMEM;
 	r->is_discarded = kind == ROUTE_DISCARD;
-	/* of a list nobody need be here */
-	if (!r->is_discarded && (tx->rcpt_sealed.size > 0 ||
-	    tx->rcpt_members.size == 0))
-		error = route_open(&r->route, tx->rcpt_sealed, NULL);
+	if (!r->is_discarded)
+		error = recipient_open(r, tx);
 	if (error < 0) {
 		free(r->address);
 		return error;
@@ -201,7 +228,9 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	r->index = tx->n_probed;
 	r->sealed = tx->rcpt_sealed;
 	r->members = tx->rcpt_members;
-	tx->rcpt_sealed = tx->rcpt_members = (struct slice){ NULL, 0 };
+	r->hop = tx->rcpt_hop;
+	tx->rcpt_sealed = tx->rcpt_members = tx->rcpt_hop =
+	    (struct slice){ NULL, 0 };
 	tx->n_lists += r->members.size > 0;
 	tx->routes_bytes += bytes;
 	tx->n_recipients++;
@@ -230,6 +259,8 @@ transaction_discard(struct session *s)
 	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++) {
 		recipient_release(s, r);
 		route_close(&r->route);
+		free((void *)(uintptr_t)r->hop.data);
+		r->hop = (struct slice){ NULL, 0 };
 		r->is_remote = false;
 		r->is_discarded = true;
 	}
@@ -245,7 +276,7 @@ transaction_remove(struct session *s, uint16_t at)
 	tx->n_remote -= tx->recipients[at].is_remote;
 	tx->n_lists -= tx->recipients[at].members.size > 0;
 	tx->routes_bytes -= tx->recipients[at].sealed.size +
-	    tx->recipients[at].members.size;
+	    tx->recipients[at].members.size + tx->recipients[at].hop.size;
 	recipient_free(&tx->recipients[at]);
 	tx->n_recipients--;
 	memmove(&tx->recipients[at], &tx->recipients[at + 1],

@@ -21,7 +21,6 @@
 #define TRANSACTION_ROUTES_MAX (8u << 20)	/* octets of sealed routes */
 
 typedef session_then_fn finish_fn;
-struct signing;
 
 struct transaction {
 	uint64_t number;
@@ -52,6 +51,7 @@ struct transaction {
 	bool is_committed;
 	bool is_delivering;		/* DELIVER is out */
 	bool is_cancelled;		/* ... and the client has left */
+	struct last *last;		/* of last.h, or NULL */
 	struct verdict *failures;	/* room for one each, with is_each */
 	int64_t dot_us;
 	int message_fd;			/* sealed, or -1 */
@@ -88,7 +88,7 @@ struct transaction {
 	unsigned rcpt_notify;
 	char *rcpt_orcpt;		/* owned, or NULL */
 	finish_fn *after_hop;		/* the next hop has not refused it */
-	struct slice rcpt_sealed, rcpt_members;	/* owned (recipient.h) */
+	struct slice rcpt_sealed, rcpt_members, rcpt_hop;	/* owned */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };
 

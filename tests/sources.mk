@@ -47,6 +47,7 @@ UNIT_TESTS = \
 	test_failures \
 	test_grey \
 	test_header \
+	test_hop_route \
 	test_ipc \
 	test_judge \
 	test_kv \

@@ -231,6 +231,11 @@ fixture_resolve(struct fixture *f, const char *address)
 		used += (size_t)snprintf(text + used, sizeof text - used,
 		    "%s%.*s", i ? " " : "", (int)r->leaves[i].maildir.size,
 		    r->leaves[i].maildir.data);
+	if (r->kind == ROUTE_HOP)
+		snprintf(text + used, sizeof text - used, "%s%s at %s%s%s",
+		    used > 0 ? " " : "", r->hop_address, r->destination,
+		    r->is_forward ? " forward" : "",
+		    r->is_smart_host ? " smart" : "");
 	return text;
 }
 

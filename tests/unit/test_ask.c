@@ -1485,7 +1485,8 @@ test_kinds(void **state)
 
 		if (link->asker == ROLE_SMTPD)
 			assert_int_equal(link->kinds, is_own ? ASK_KINDS_OWN :
-			    ASK_KINDS_ALL);
+			    link->answerer == ROLE_RELAY ?
+			    ASK_KIND(LISTEN_MX) : ASK_KINDS_ALL);
 		else
 			assert_true(link->kinds == 0 &&
 			    link->answerer != ROLE_AUTH);

@@ -41,8 +41,11 @@ static const struct row rows[] = {
 	    { "@/aliases:2: alias \"a\": \"x\"",
 	      "@/aliases:3: alias \"a\": \"y\"" } },
 	{ "elsewhere", ORG, "root: alice\na: b@elsewhere.example\n", "",
-	    { "@/aliases:2: alias \"a\": \"b@elsewhere.example\" is "
-	      "elsewhere: forwards are not built yet" } },
+	    { NULL } },
+	{ "two elsewhere", ORG, "root: alice\na: b@elsewhere.example, "
+	    "c@elsewhere.example\n", "",
+	    { "@/aliases:2: alias \"a\": \"c@elsewhere.example\" is "
+	      "elsewhere, and so is \"b@elsewhere.example\"" } },
 	{ "a list", ORG, "root: alice\na: alice, b@elsewhere.example\n"
 	    "owner-a: alice\n", "",
 	    { "W@/aliases:2: alias \"a\" has members elsewhere: it takes "
@@ -50,8 +53,9 @@ static const struct row rows[] = {
 	{ "a list whose owner is elsewhere", ORG, "root: alice\n"
 	    "a: alice, b@elsewhere.example\nowner-a: c@elsewhere.example\n",
 	    "", { "owner-a@example.org, the owner of a list, leads to no "
-	      "mailbox here: @/aliases:3: alias \"owner-a\"",
-	      "@/aliases:3: alias \"owner-a\": \"c@elsewhere.example\"" } },
+	      "mailbox here: @/aliases:3: alias \"owner-a\": "
+	      "\"c@elsewhere.example\" is elsewhere, and has no mailbox "
+	      "here" } },
 	{ "postmaster is a list", ORG, "root: alice\n"
 	    "postmaster: alice, b@elsewhere.example\n"
 	    "owner-postmaster: alice\n", "",
@@ -75,12 +79,12 @@ static const struct row rows[] = {
 	      "@/aliases: root@example.org leads to no mailbox" } },
 	{ "parse errors hide nothing", ORG, "root: alice\nx: bob\na: b\n"
 	    "b: a\nx: gone\ni: :include:@/none\np: \"|/bin/x\"\n"
-	    "f: b@elsewhere.example\nteam alice\n", "",
+	    "f: b@elsewhere.example, c@elsewhere.example\nteam alice\n", "",
 	    { "@/aliases:9: expected",
 	      "@/aliases:5: alias \"x\" stands on line 2 already",
 	      "@/aliases:4: alias \"b\": a loop",
 	      "@/aliases:3: alias \"a\": a loop",
-	      "@/aliases:8: alias \"f\": \"b@elsewhere.example\"",
+	      "@/aliases:8: alias \"f\": \"c@elsewhere.example\"",
 	      "@/aliases:6: alias \"i\": :include:@/none cannot be read",
 	      "@/aliases:7: alias \"p\": \"|/bin/x\"",
 	      "@/aliases:5: alias \"x\": \"gone\" is no user" } },

@@ -20,6 +20,16 @@ static const char aliases[] =
     "away: x@far.example\n"
     "owner-away: alice, bob\n"
     "plain: alice, x@far.example\n"
+    "one: x@far.example\n"
+    "same: x@far.example, one, x@FAR.example\n"
+    "front1: x@front.example, bob\n"
+    "chain: one\n"
+    "two: x@far.example, y@far.example\n"
+    "two2: x@far.example, away\n"
+    "two3: away, x@far.example\n"
+    "two4: x@far.example, x@front.example\n"
+    "gone1: x@far.example, nobody-at-all\n"
+    "mixed1: x@far.example, error:550 5.1.6 moved\n"
     "all: bob, team, :include:@/more\n"
     "owner-all: carol@example.com\n"
     "both: team, away\n"
@@ -90,6 +100,10 @@ describe(const struct resolved *r)
 		    r->members[i].data);
 	if (r->kind == ROUTE_LIST)
 		(void)buf_printf(&out, " < %s (%s)", r->owner, r->account);
+	if (r->kind == ROUTE_HOP)
+		(void)buf_printf(&out, "%s at %s%s%s", r->hop_address,
+		    r->destination, r->is_forward ? " forward" : "",
+		    r->is_smart_host ? " smart" : "");
 	if (r->kind == ROUTE_REFUSE)
 		(void)buf_printf(&out, "%u %u.%u.%u %s", r->verdict.code,
 		    r->verdict.code / 100, r->verdict.subject,
@@ -119,13 +133,31 @@ static const struct {
 	/* the owner of one without members elsewhere is nobody's business */
 	{ "here", "/home/alice/Maildir /home/bob/Maildir " },
 	{ "trap", "> x@far.example < owner-trap@example.org (alice)" },
+	{ "fronted", "> x@front.example < owner-fronted@example.org "
+	    "(alice)" },
+	/* one next hop, with and without mailboxes */
+	{ "plain", "/home/alice/Maildir x@far.example at far.example "
+	    "forward" },
+	{ "one", "x@far.example at far.example forward" },
+	{ "same", "x@far.example at far.example forward" },
+	{ "front1", "/home/bob/Maildir x@front.example at "
+	    "smtp:[192.0.2.1]:25" },
+	{ "chain", "x@far.example at far.example forward" },
 };
 
 static const struct {
 	const char *local, *code, *alarm;
 } refused[] = {
-	{ "plain", "451 4.3.5", "forwards are not built yet, and a list needs "
-	    "an alias owner-NAME" },
+	{ "two", "451 4.3.5", "alias \"two\": \"y@far.example\" is elsewhere, "
+	    "and so is \"x@far.example\": more than one need an alias "
+	    "owner-NAME" },
+	{ "two2", "451 4.3.5", "\"x@far.example\" is elsewhere, and no member "
+	    "of the list of \"owner-away\"" },
+	{ "two3", "451 4.3.5", "\"x@far.example\" is elsewhere, and so is \"a "
+	    "member of a list\"" },
+	{ "two4", "451 4.3.5", "\"x@front.example\" is elsewhere, and so is "
+	    "\"x@far.example\"" },
+	{ "gone1", "451 4.2.4", "\"nobody-at-all\" is no user" },
 	{ "both", "451 4.3.5", "belong to \"owner-team\" and to "
 	    "\"owner-away\"" },
 	{ "dead", "451 4.3.5", "owner-dead@example.org, the owner of a list, "
@@ -135,7 +167,7 @@ static const struct {
 	{ "far2", "451 4.3.5", "owner-far2@example.org, the owner" },
 	{ "void", "451 4.2.4", "owner-void@example.org, the owner" },
 	{ "shut", "451 4.2.4", "owner-shut@example.org, the owner" },
-	{ "fronted", "451 4.3.5", "next_hop is not built yet" },
+	{ "mixed1", "451 4.2.4", "\"error:\" among other targets" },
 	{ "mixed", "451 4.2.4", "\"error:\" among other targets" },
 };
 

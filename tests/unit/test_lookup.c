@@ -137,7 +137,9 @@ static const struct {
 	{ "alice@elsewhere.example", "550 5.7.1" },
 	{ "alice@[127.0.0.1]", "550 5.7.1" },
 	{ "alice@sub.example.org", "550 5.7.1" },
-	{ "x@front.example", "451 4.3.5" },
+	{ "x@front.example", "x@front.example at smtp:[10.0.0.2]:25" },
+	{ "postmaster@front.example", "postmaster@front.example at "
+	    "smtp:[10.0.0.2]:25" },
 	/* aliases */
 	{ "root@example.org", "/home/alice/Maildir" },
 	{ "Team@example.org", "/home/alice/Maildir /home/bob/Maildir" },
@@ -168,8 +170,9 @@ static const struct {
 	{ "loop1@example.org", "451 4.4.6" },
 	{ "loop2@example.org", "451 4.4.6" },
 	{ "dead@example.org", "451 4.2.4" },
-	{ "out@example.org", "451 4.3.5" },
-	{ "front@example.org", "451 4.3.5" },
+	{ "out@example.org", "someone@elsewhere.example at elsewhere.example "
+	    "forward" },
+	{ "front@example.org", "x@front.example at smtp:[10.0.0.2]:25" },
 	{ "prog@example.org", "451 4.3.5" },
 	{ "file@example.org", "451 4.3.5" },
 	{ "unread@example.org", "451 4.3.5" },
@@ -430,6 +433,8 @@ test_broken_alias(void **state)
 		{ "mixed@example.org", "550 5.2.4" },
 		{ "empty@example.org", "550 5.2.4" },
 		{ "out@example.org", "550 5.3.5" },
+		{ "one@example.org", "x@elsewhere.example at "
+		    "elsewhere.example forward" },
 		{ "unread@example.org", "550 5.3.5" },
 		/* those that have to exist, and what is no alias */
 		{ "abuse@example.org", "451 4.4.6" },
@@ -441,7 +446,8 @@ test_broken_alias(void **state)
 	(void)state;
 	fixture_write("broken", "loop1: loop2\nloop2: loop1\nabuse: loop1\n"
 	    "fred: error:550 5.1.6 moved\nmixed: alice, fred\n"
-	    "dead: gone\nempty: :include:@/empty\nout: x@elsewhere.example\n"
+	    "dead: gone\nempty: :include:@/empty\nout: one, y@elsewhere.example\n"
+	    "one: x@elsewhere.example\n"
 	    "unread: :include:@/missing\n");
 	fixture_start(&f, FIXTURE_HEAD
 	    "domain \"example.org\" { users = \"passwd\" "

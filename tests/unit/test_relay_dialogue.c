@@ -584,8 +584,8 @@ test_no_password_in_the_clear(void **state)
 static void
 converts(const char *from, const char *to)
 {
-	struct encoder_source source = { memfd_create("m", MFD_CLOEXEC), 0,
-		strlen(from) };
+	struct encoder_source source = { .fd = memfd_create("m",
+		MFD_CLOEXEC), .size = strlen(from) };
 	struct seven_bit *s = NULL;
 	const char *why = NULL;
 	char out[4096];

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * hops.h - a next hop that answers for a recipient: a domain that we front,
+ * or a forward (hops.c); for this folder only.
+ */
+#ifndef DIRECTORY_HOPS_H
+#define DIRECTORY_HOPS_H
+
+#include "resolve_parts.h"
+
+/* This address is its server's, whom the domain names (next_hop). */
+void hop_front(struct resolver *r, const struct step *step,
+    struct catalog_domain *domain, const struct record_target *target);
+/* The alias leads to this address in no domain of ours. */
+void hop_forward(struct resolver *r, const struct step *step,
+    const struct record_target *target);
+
+#endif

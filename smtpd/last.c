@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The step between PREPARE and COMMIT, see last.h: what any kind of last
+ * participant has in common, and what its answer means for everybody else.
+ *
+ * A crash here while it has the message: nobody knows whether it was taken,
+ * and the retry is given to it again (RFC 1047).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "fault.h"
+#include "finish.h"
+#include "last.h"
+
+#define WHO_SHOWN 100			/* octets; the words matter more */
+
+struct last {
+	enum last_kind kind;
+	bool is_out;			/* it has the message, or gets it */
+	bool is_cancelled;
+	bool has_taken;
+	finish_fn *then;
+	char words[WHO_SHOWN + VERDICT_TEXT_MAX + 20];	/* of its 250 */
+};
+
+static const struct {
+	enum step (*deliver)(struct session *s);
+	void (*cancel)(struct session *s);	/* NULL: it cannot be */
+} kinds[LAST_KIND_COUNT] = {
+	[LAST_HOP] = { hop_deliver, hop_cancel },
+};
+
+void
+last_free(struct last **last)
+{
+	free(*last);
+	*last = NULL;
+}
+
+/* ---- whose it is ---- */
+
+static const struct recipient *
+first_with_hop(const struct transaction *tx)
+{
+	const struct recipient *r;
+
+	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++)
+		if (recipient_has_hop(r))
+			return r;
+	return NULL;
+}
+
+enum last_kind
+last_kind_of(const struct transaction *tx)
+{
+	return first_with_hop(tx) != NULL ? LAST_HOP : LAST_NONE;
+}
+
+bool
+last_joins(const struct transaction *tx, const struct hop_route *hop)
+{
+	const struct recipient *first = first_with_hop(tx), *r;
+	unsigned n = 0;
+
+	if (first == NULL)
+		return true;
+	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++)
+		n += recipient_has_hop(r);
+	return n < HOP_RECIPIENTS_MAX &&
+	    hop_route_is_same_hop(&first->hop_route, hop);
+}
+
+/* ---- the message ---- */
+
+enum step
+last_deliver(struct session *s, finish_fn *then)
+{
+	struct transaction *tx = s->tx;
+	enum last_kind kind = last_kind_of(tx);
+
+	if (kind == LAST_NONE)
+		return then(s);
+	tx->last = calloc(1, sizeof(*tx->last));
+	if (tx->last == NULL)
+		return finish_refuse(s, REPLY_DATA_IO_ERROR);
+	tx->last->kind = kind;
+	tx->last->then = then;
+	tx->last->is_out = true;
+	FAULT_STEP("smtpd.before-last");
+	return kinds[kind].deliver(s);
+}
+
+void
+last_cancel(struct session *s)
+{
+	struct last *last = s->tx->last;
+
+	if (last == NULL || !last->is_out || last->is_cancelled ||
+	    kinds[last->kind].cancel == NULL)
+		return;
+	last->is_cancelled = true;
+	kinds[last->kind].cancel(s);
+}
+
+bool
+last_has_taken(const struct transaction *tx)
+{
+	return tx->last != NULL && tx->last->has_taken;
+}
+
+const char *
+last_words(const struct transaction *tx)
+{
+	return tx->last != NULL ? tx->last->words : "";
+}
+
+/* ---- its answer ---- */
+
+static bool
+have_all_taken(const struct last_result *results, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (results[i].verdict.code != 250)
+			return false;
+	return n > 0;
+}
+
+static void
+add_failures(struct outcome *outcome, const struct last_result *results,
+    size_t n, bool is_own)
+{
+	for (size_t i = 0; i < n && outcome->n_failures <
+	    OUTCOME_MAX_FAILURES; i++)
+		if (results[i].verdict.code != 250 &&
+		    results[i].is_own == is_own)
+			outcome->failures[outcome->n_failures++] =
+			    (struct outcome_failure){ results[i].recipient,
+			    is_own, results[i].verdict };
+}
+
+/* One reply for all of them: where the classes differ, or some have it, it
+ * is a temporary one, and the retry tells each his own. */
+static enum step
+last_refused(struct session *s, const struct last_result *results, size_t n)
+{
+	static struct outcome outcome;	/* large */
+
+	outcome.n_failures = 0;
+	/* what it said of one says more than that another was spared */
+	add_failures(&outcome, results, n, true);
+	add_failures(&outcome, results, n, false);
+	return finish_failed(s, &outcome, REPLY_HOP_SILENT);
+}
+
+enum step
+last_answered(struct session *s, const struct last_result *results, size_t n,
+    struct slice who)
+{
+	struct transaction *tx = s->tx;
+	struct last *last = tx->last;
+
+	FAULT_STEP("smtpd.after-last");
+	last->is_out = false;
+	last->has_taken = have_all_taken(results, n);
+	if (last->has_taken) {
+		if (who.size > WHO_SHOWN)
+			who.size = WHO_SHOWN;
+		(void)snprintf(last->words, sizeof(last->words),
+		    "%.*s said: %s", (int)who.size, who.data,
+		    results[0].verdict.text);
+		return last->then(s);
+	}
+	if (last->is_cancelled)
+		return copies_undo(s, finish_gone);
+	if (n == 0)
+		return finish_refuse(s, REPLY_HOP_SILENT);
+	return last_refused(s, results, n);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * last.h - the last participant: who answers once and cannot prepare
+ * (DESIGN 6).
+ *
+ * A next hop or a program has taken the message or has not, and what it has
+ * taken cannot be called back. So everybody else is prepared before it gets
+ * the message, and committed after it has said yes (finish.h):
+ *
+ *	PREPARE -> INTENT -> client still there? -> last_deliver -> COMMIT
+ *	                                                |
+ *	                    all undone, its reply <--- no
+ *
+ * With PRDR, where each recipient has his own reply, mailboxes are committed
+ * first. One transaction has one dialogue with one participant at most, with
+ * any number of recipients (last_joins); for another one RCPT is 452.
+ *
+ * While it has the message the time limits of the checks do not count, and a
+ * client that leaves stops it only if the participant can still be stopped
+ * (last_cancel): what it says is noted and stands for the retry.
+ *
+ * To add a kind: name it here; last_kind_of says whose it is, last_joins who
+ * may share it; give it a row in the table of last.c. Its deliver gives the
+ * message (tx->message_fd, tx->trace on top) to the participant and ends, at
+ * once or in an answer, with last_answered, once, with one result for each
+ * recipient of its kind.
+ */
+#ifndef POSTERN_SMTPD_LAST_H
+#define POSTERN_SMTPD_LAST_H
+
+#include "transaction.h"
+
+enum last_kind { LAST_NONE, LAST_HOP, LAST_KIND_COUNT };
+
+/* What became of one recipient. */
+struct last_result {
+	uint16_t recipient;		/* his index in the transaction */
+	bool is_own;			/* said of him alone */
+	struct verdict verdict;		/* 250: it has the message */
+};
+
+struct last;
+void last_free(struct last **last);
+
+/* The transaction's participant, by its accepted recipients. */
+enum last_kind last_kind_of(const struct transaction *tx);
+/* Does the RCPT under way, with this next hop, fit the others? */
+bool last_joins(const struct transaction *tx, const struct hop_route *hop);
+
+/* Give it the message; goes on in then once it has been taken, or there is
+ * nobody to give it to. Else all is undone and refused. */
+enum step last_deliver(struct session *s, finish_fn *then);
+/* A kind's one end: results of all of its recipients; who said it. */
+enum step last_answered(struct session *s, const struct last_result *results,
+    size_t n, struct slice who);
+/* The client has left. */
+void last_cancel(struct session *s);
+/* It has the message: nothing may be undone any more. */
+bool last_has_taken(const struct transaction *tx);
+/* Its words for the 250, "" without any. */
+const char *last_words(const struct transaction *tx);
+
+/* ---- last_hop.c: a next hop, through relay ---- */
+
+/* RCPT there, before our answer: refuses, or goes on in then. */
+enum step hop_ask_rcpt(struct session *s, finish_fn *then);
+enum step hop_deliver(struct session *s);
+void hop_cancel(struct session *s);
+
+#endif

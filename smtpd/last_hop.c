@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A next hop as the last participant, see last.h: a domain that we front, or
+ * a forward to one address elsewhere (hop_route.h). relay leads the dialogue.
+ *
+ *	RCPT	HOP_RCPT -> its 250, 4yz, 5yz -> ours
+ *	        -> no answer, no host         -> 451 4.4.1
+ *	dot	HOP_RECIPIENT..., HOP_SEND -> its answer is ours
+ *
+ * Class and words of what it says are kept; a code that would end the
+ * session, or that means something else to a client here, is the plain one
+ * of its class. Where it said nothing the client is told so, and the trail
+ * knows why.
+ */
+#include <stdio.h>
+#include "commands.h"
+#include "fault.h"
+#include "filter_steps.h"
+#include "finish.h"
+#include "judge.h"
+#include "last.h"
+#include "limits.h"
+#include "log.h"
+#include "rcpt.h"
+
+#define RCPT_DEADLINE_MS 60000
+#define BEFORE_END_MS 180000	/* connect, RCPT, all of the message */
+#define MARGIN_MS 10000		/* relay ends before we do */
+#define HOST_SHOWN 100		/* octets; the words matter more */
+#define DETAIL_SIZE (HOST_SHOWN + VERDICT_TEXT_MAX + 80)
+
+/* ---- what it said ---- */
+
+/* A mail program or server acts on some codes: 421 ends the session, 530 and
+ * 535 ask for a password. The class stays, whatever else it is. */
+static unsigned
+code_for_client(unsigned code)
+{
+	if (code < 500)
+		return code == 450 || code == 452 ? code : 451;
+	return (code >= 550 && code <= 554) || code == 556 ? code : 554;
+}
+
+static int
+host_size(struct slice host)
+{
+	return (int)(host.size > HOST_SHOWN ? HOST_SHOWN : host.size);
+}
+
+/* Its own words, or ours about what it cannot take: those of MAIL too. */
+static bool
+is_answer(bool is_said, enum relay_stage stage, const struct verdict *v)
+{
+	return is_said || stage >= RELAY_AT_DATA ||
+	    (stage == RELAY_AT_MAIL && v->code >= 500);
+}
+
+static void
+set_words(struct verdict *to, const struct verdict *v, struct slice host)
+{
+	verdict_set(to, (int)code_for_client(v->code), v->subject, v->detail,
+	    "%.*s said: %s", host_size(host), host.data, v->text);
+}
+
+/* Nobody said anything: why is for the trail, not for strangers. */
+static void
+set_silence(struct verdict *to, const struct verdict *v)
+{
+	bool is_loop = v->subject == 4 && v->detail == 6;
+
+	verdict_set(to, 451, 4, is_loop ? 6 : v->subject == 4 &&
+	    v->detail == 2 ? 2 : 1, is_loop ? "this address leads back to "
+	    "this host; our postmaster has to mend it" : "the next server for "
+	    "this address cannot be reached now, try again later");
+}
+
+/* "mx.example.net[192.0.2.1]: 550 5.1.1 no such user" */
+static void
+describe(char to[DETAIL_SIZE], struct slice host, const struct verdict *v)
+{
+	(void)snprintf(to, DETAIL_SIZE, "%.*s%s: %u %u.%u.%u %s",
+	    host_size(host), host.data, host.size == 0 ? "no host" : "",
+	    v->code, v->code / 100u, v->subject, v->detail, v->text);
+}
+
+static void
+note_said(const struct session *s, const char *detail)
+{
+	struct finding f = { .check = "next_hop", .kind = FINDING_ACCEPT };
+
+	(void)snprintf(f.detail, sizeof(f.detail), "%.*s",
+	    JUDGEMENT_DETAIL_MAX, detail);
+	note_finding(s, &f);
+}
+
+static struct hop_mail
+mail_of(const struct session *s)
+{
+	const struct transaction *tx = s->tx;
+
+	return (struct hop_mail){ .reverse_path = slice_of(tx->reverse_path),
+		.size_bytes = tx->params.size_bytes,
+		.is_8bit = tx->params.body == COMMAND_BODY_8BITMIME,
+		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,
+		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0 };
+}
+
+/* ---- RCPT ---- */
+
+/* Configured wrongly, by us: nobody else can mend it. */
+static void
+alarm_loop(const struct session *s, const struct hop_reply *a)
+{
+	if (a->verdict.subject != 4 || a->verdict.detail != 6)
+		return;
+	log_warning("alarm", LOG_S("session", s->id),
+	    LOG_S("recipient", s->tx->rcpt.text),
+	    LOG_S("text", a->verdict.text), LOG_END);
+}
+
+static enum step
+rcpt_not_taken(struct session *s, const struct hop_reply *a)
+{
+	bool is_known = is_answer(a->is_said, a->stage, &a->verdict);
+	bool is_unknown_user = a->is_said && a->verdict.code >= 500 &&
+	    a->verdict.subject == 1;
+	struct verdict v;
+	enum step step;
+
+	if (is_known) {
+		set_words(&v, &a->verdict, a->remote_host);
+	} else {
+		set_silence(&v, &a->verdict);
+		alarm_loop(s, a);
+	}
+	step = session_reply_verdict(s, &v, "next_hop",
+	    slice_of(s->tx->rcpt.text));
+	rcpt_refused(s);
+	return is_unknown_user ? rcpt_count_unknown(s, step) : step;
+}
+
+static enum step
+rcpt_replied(struct session *s, struct answer *a)
+{
+	const struct hop_reply *said = &a->as.hop;
+	char detail[DETAIL_SIZE];
+	enum step step;
+
+	FAULT_STEP("smtpd.after-hop-rcpt");
+	note_asked("rcpt", slice_of(s->tx->rcpt.text), a->took_us);
+	if (!a->is_known) {
+		step = session_reply(s, REPLY_HOP_SILENT);
+		rcpt_refused(s);
+		return step;
+	}
+	describe(detail, said->remote_host, &said->verdict);
+	if (said->is_said && said->verdict.code == 250) {
+		note_said(s, detail);
+		return s->tx->after_hop(s);
+	}
+	note_told("%s", detail);
+	return rcpt_not_taken(s, said);
+}
+
+enum step
+hop_ask_rcpt(struct session *s, finish_fn *then)
+{
+	struct transaction *tx = s->tx;
+	const struct hop_rcpt ask = { .session = slice_of(s->id),
+		.sealed = tx->rcpt_hop, .mail = mail_of(s) };
+	struct question q = { .kind = QUESTION_HOP_RCPT, .fd = -1,
+		.deadline_ms = RCPT_DEADLINE_MS, .as.hop_rcpt = &ask };
+
+	FAULT_STEP("smtpd.before-hop-rcpt");
+	tx->after_hop = then;
+	return session_ask(s, &q, rcpt_replied);
+}
+
+/* ---- the message ---- */
+
+/* All that relay was told of, each once. */
+static bool
+fits_transaction(const struct transaction *tx, const struct hop_sent *sent)
+{
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < tx->n_recipients; i++) {
+		if (!recipient_has_hop(&tx->recipients[i]))
+			continue;
+		if (n == sent->n ||
+		    sent->results[n++].index != tx->recipients[i].index)
+			return false;
+	}
+	return n == sent->n;
+}
+
+static void
+set_result(struct last_result *to, const struct hop_result *from,
+    struct slice host)
+{
+	const struct verdict *v = &from->verdict;
+
+	to->recipient = from->index;
+	to->is_own = from->is_said;
+	to->verdict = *v;
+	if (v->code == 250)
+		return;
+	if (is_answer(from->is_said, from->stage, v))
+		set_words(&to->verdict, v, host);
+	else
+		set_silence(&to->verdict, v);
+}
+
+static enum step
+send_answered(struct session *s, struct answer *a)
+{
+	static struct last_result results[HOP_RECIPIENTS_MAX];	/* large */
+	const struct hop_sent *sent = &a->as.hop_sent;
+	char detail[DETAIL_SIZE];
+
+	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	if (!a->is_known || !fits_transaction(s->tx, sent))
+		return last_answered(s, results, 0, SLICE("relay"));
+	for (uint16_t i = 0; i < sent->n; i++)
+		set_result(&results[i], &sent->results[i],
+		    sent->remote_host);
+	describe(detail, sent->remote_host, &sent->results[0].verdict);
+	if (sent->results[0].verdict.code == 250)
+		note_said(s, detail);
+	else
+		note_told("%s", detail);
+	return last_answered(s, results, sent->n, sent->remote_host);
+}
+
+/* How many there were. */
+static uint16_t
+tell_recipients(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	struct hop_recipient told = { .transaction = tx->number,
+		.session = slice_of(s->id) };
+	struct question q = { .kind = QUESTION_HOP_RECIPIENT, .fd = -1,
+		.as.hop_recipient = &told };
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < tx->n_recipients; i++) {
+		if (!recipient_has_hop(&tx->recipients[i]))
+			continue;
+		told.index = tx->recipients[i].index;
+		told.sealed = tx->recipients[i].hop;
+		session_tell(s, &q);
+		n++;
+	}
+	return n;
+}
+
+enum step
+hop_deliver(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	struct hop_send ask = { .transaction = tx->number,
+		.mail = mail_of(s), .trace = buf_slice(&tx->trace),
+		.message_size = tx->message_bytes };
+	struct question q = { .kind = QUESTION_HOP_SEND,
+		.fd = tx->message_fd, .as.hop_send = &ask };
+
+	if (ask.trace.size > HOP_TRACE_MAX)
+		return last_answered(s, NULL, 0, SLICE("relay"));
+	ask.n_recipients = tell_recipients(s);
+	q.deadline_ms = BEFORE_END_MS + MARGIN_MS +
+	    s->settings->config->relay.final_timeout_s * 1000;
+	return session_ask(s, &q, send_answered);
+}
+
+void
+hop_cancel(struct session *s)
+{
+	struct question q = { .kind = QUESTION_HOP_CANCEL, .fd = -1,
+		.as.transaction = s->tx->number };
+
+	session_tell(s, &q);
+}
