@@ -2,7 +2,7 @@
 /*
  * dkim_fixture.h - keys, signed messages and facts for tests.
  *
- * Keys are made anew in each run; messages are signed by the library's own
+ * Keys are those of rsa_fixture.h; messages are signed by the library's own
  * signer, which shares nothing with our reading of signatures.
  */
 #ifndef POSTERN_TESTS_DKIM_FIXTURE_H
@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include "buf.h"
 #include "facts.h"
+#include "rsa_fixture.h"
 #include "table.h"
 
 #define TEST_NOW 1790000000	/* FACT_TIME */
@@ -32,7 +33,7 @@ struct test_key {
 static inline void
 key_make(struct test_key *key, int rsa_bits)
 {
-	EVP_PKEY *pkey = rsa_bits ? EVP_RSA_gen((unsigned)rsa_bits) :
+	EVP_PKEY *pkey = rsa_bits ? rsa_key((unsigned)rsa_bits) :
 	    EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	BIO *bio = BIO_new(BIO_s_mem());
 	unsigned char raw[32], *der = NULL;

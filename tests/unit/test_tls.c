@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "../../lib/tls_provider.h"
 #include "../../vault/keys.h"
+#include "rsa_fixture.h"
 #include "stream.h"
 #include "table.h"
 
@@ -50,7 +51,7 @@ make_key(const char *kind)
 	EVP_PKEY *key = NULL;
 
 	if (strcmp(kind, "RSA") == 0)
-		key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+		key = rsa_key(2048);
 	else if (strcmp(kind, "ED25519") == 0)
 		key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	else

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../../vault/keys.h"
+#include "rsa_fixture.h"
 #include "table.h"
 
 #define SPACES "                                "
@@ -159,7 +160,7 @@ test_signatures(void **state)
 	static const unsigned schemes[] = { 0x0401, 0x0501, 0x0601, 0x0403,
 		0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0807, 0x0201, 0 };
 	EVP_PKEY *key[] = { EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"),
-		EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048),
+		rsa_key(2048),
 		EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") };
 	struct keys *keys = keys_new();
 	uint8_t room[TLS_SIGNATURE_MAX];
