@@ -160,8 +160,10 @@ enum ask_type {
 	PROOF_ASK,		/* struct proof_ask -> PROOF_ANSWER */
 	PROOF_ANSWER,		/* struct proof_answer */
 	PROOF_TAKE,		/* struct proof_ask: the bounce that it was
-				 * claimed for was delivered. Told. */
+				 * claimed for was delivered. Told, but for the
+				 * last of a transaction -> PROOF_TAKEN */
 	PROOF_DROP,		/* u64 transaction: its claims. Told. */
+	PROOF_TAKEN,		/* u8: is it durable? 0: the disk failed */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
 	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */

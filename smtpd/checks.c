@@ -420,7 +420,6 @@ checks_accepted(struct session *s)
 
 	if (s->checks == NULL)
 		return;
-	checks_take_proof(s);
 	if (s->tx->is_junk || s->tx->changes.disposal != DISPOSAL_NONE)
 		return;
 	rest = buf_slice(&s->checks->if_accepted);

@@ -43,6 +43,13 @@ enum step checks_data(struct session *s, finish_fn *then);
 /* Whether checks_data is going to look at the message. */
 bool checks_data_are_wanted(struct session *s);
 
+/*
+ * All copies are where they belong: a proof that let the message in is spent,
+ * durably, before anybody is told so; then go on. is_known false: nobody can
+ * say whether it is.
+ */
+typedef enum step proof_taken_fn(struct session *s, bool is_known);
+enum step checks_take_proof(struct session *s, proof_taken_fn *then);
 /* The message was accepted: what store shall remember of that. */
 void checks_accepted(struct session *s);
 

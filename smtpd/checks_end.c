@@ -111,6 +111,14 @@ take_junk(struct session *s, const struct judgement *j)
 		note_spared(s, "checks", j->junk_reason);
 }
 
+/* It may be the one that has spent its proof. */
+static bool
+is_of_bounce(enum judge_stage stage, const struct finding *f)
+{
+	return stage == JUDGE_DATA && f->verdict.code >= 500 &&
+	    slice_equals(slice_of(f->check), SLICE("bounce"));
+}
+
 /* ---- all of it ---- */
 
 enum step
@@ -129,6 +137,9 @@ checks_conclude(struct session *s, enum judge_stage stage,
 		note_facts(s, "helo", &s->checks->asked_ahead);
 		note_facts(s, judge_stage_name(stage), &s->checks->asked);
 		note_told("%s", strictest->detail);
+		if (is_of_bounce(stage, strictest))
+			return finish_refuse_unless_done(s,
+			    &strictest->verdict, "bounce");
 		return stage_over(s, stage, session_reply_verdict(s,
 		    &strictest->verdict, strictest->check,
 		    stage == JUDGE_RCPT ? slice_of(s->tx->rcpt.text) :

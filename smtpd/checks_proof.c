@@ -6,6 +6,9 @@
 #include <string.h>
 #include "checks_run.h"
 #include "commands.h"
+#include "fault.h"
+
+#define TAKE_DEADLINE_MS 10000
 
 static uint32_t
 ask_trace(struct session *s, struct slice key, uint32_t deadline_ms)
@@ -49,26 +52,44 @@ checks_write_proof(struct buf *value, const struct fact *wanted,
 		(void)proof_answer_write(value, &a->as.proof);
 }
 
-/* Policy hands on the keys of those that it went by, NUL between them. */
-void
-checks_take_proof(struct session *s)
+/* The next key of those that policy went by, NUL between them. */
+static bool
+next_key(struct slice *rest, struct proof_ask *ask)
 {
-	struct slice rest = checks_result(s, "bounce"), key;
+	struct slice key = { rest->data, slice_find(*rest, '\0') };
+	size_t size = key.size + (key.size < rest->size);
+
+	rest->data += size;
+	rest->size -= size;
+	return proof_ask_read(key, ask);
+}
+
+static enum step
+proof_taken(struct session *s, struct answer *a)
+{
+	FAULT_STEP("smtpd.after-take");
+	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
+	return s->checks->after_take(s, a->is_known);
+}
+
+enum step
+checks_take_proof(struct session *s, proof_taken_fn *then)
+{
+	struct slice rest = checks_result(s, "bounce");
 	struct proof_ask ask = { .transaction = s->tx->number };
 	struct question q = { .kind = QUESTION_PROOF_TAKE, .fd = -1,
-		.as.proof = &ask };
+		.deadline_ms = TAKE_DEADLINE_MS, .as.proof = &ask };
 
 	while (rest.size > 0 && s->checks->claimed_for != 0) {
-		key = (struct slice){ rest.data, slice_find(rest, '\0') };
-		rest.data += key.size;
-		rest.size -= key.size;
-		if (rest.size > 0) {
-			rest.data++;
-			rest.size--;
+		if (!next_key(&rest, &ask))
+			break;
+		if (rest.size == 0) {
+			s->checks->after_take = then;
+			return session_ask(s, &q, proof_taken);
 		}
-		if (proof_ask_read(key, &ask))
-			session_tell(s, &q);
+		session_tell(s, &q);
 	}
+	return then(s, true);
 }
 
 /* The transaction itself may be gone by now. */

@@ -35,6 +35,7 @@ struct checks {
 	struct check_run run;
 	uint64_t claimed_for;		/* transaction that store holds claims
 					 * of; 0: none */
+	proof_taken_fn *after_take;	/* while store spends proofs */
 	finish_fn *mail_then;		/* while MAIL waits for the HELO run */
 };
 
@@ -51,14 +52,12 @@ uint32_t checks_note(struct session *s, const struct fact *seen);
 void checks_tell_seen(struct session *s, struct slice key);
 /*
  * What a bounce claims to return (checks_proof.c): ask store or vault; the
- * word for the value; the one that policy went by was delivered; the
- * transaction is over.
+ * word for the value; the transaction is over.
  */
 uint32_t checks_ask_proof(struct session *s, const struct fact *wanted,
     uint32_t deadline_ms);
 void checks_write_proof(struct buf *value, const struct fact *wanted,
     const struct answer *a);
-void checks_take_proof(struct session *s);
 void checks_drop_claims(struct session *s);
 /* At DATA: whether a recipient had a tag of ours. 0, -ENOMEM, -ENOBUFS. */
 int checks_tell_tag(struct session *s);

@@ -137,6 +137,12 @@ copies_complete(struct session *s)
 {
 	if (s->tx->is_open || s->tx->n_done > SKIPPED_MAX)
 		return finish_refuse(s, REPLY_RECORDS_OPEN);
+	if (s->tx->unless_done != NULL && (s->tx->n_entries == 0 ||
+	    s->tx->n_done < s->tx->n_entries)) {
+		note_resume(&s->tx->unless_noted);
+		return finish_refuse_with(s, s->tx->unless_done,
+		    s->tx->refusal_check);
+	}
 	if (s->tx->is_whole && s->tx->n_done < s->tx->n_entries)
 		return finish_deliver(s);
 	return finish_prepare(s);
@@ -227,6 +233,28 @@ copies_answered(struct session *s, struct answer *a)
 			return finish_refuse(s, REPLY_RECORDS_SILENT);
 	}
 	return copies_ask(s);
+}
+
+/*
+ * A check refuses it since it has come before: if that attempt was delivered
+ * and its 250 lost, this is its retry, and the answer is 250.
+ */
+enum step
+finish_refuse_unless_done(struct session *s, const struct verdict *v,
+    const char *check)
+{
+	struct transaction *tx = s->tx;
+
+	if (!tx->has_records || tx->unless_done != NULL)
+		return finish_refuse_with(s, v, check);
+	tx->unless_done = malloc(sizeof(*tx->unless_done));
+	if (tx->unless_done == NULL)
+		return finish_refuse(s, REPLY_DATA_IO_ERROR);
+	*tx->unless_done = *v;
+	tx->refusal_check = check;
+	tx->unless_noted = note_hold();
+	trace_name_copies(tx);
+	return copies_look_up(s);
 }
 
 /* ---- INTENT ---- */

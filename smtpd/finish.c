@@ -123,11 +123,30 @@ finish_await_confirmation(struct session *s)
 		s->confirmed_from++;
 }
 
+/*
+ * Nobody knows whether the bounce's proof is spent. Its copies are where they
+ * belong: their records answer the retry, which spends it if it is not.
+ */
 static enum step
-finish_delivered(struct session *s)
+finish_unproven(struct session *s)
+{
+	struct question q = { .kind = QUESTION_END, .fd = -1,
+		.as.transaction = s->tx->number };
+
+	note_count(s, SCOREBOARD_COMMITS_UNKNOWN, 1);
+	session_tell(s, &q);
+	s->tx->reply = REPLY_FATE_UNKNOWN;
+	return finish_say_refusal(s);
+}
+
+static enum step
+finish_say_delivered(struct session *s, bool is_proof_taken)
 {
 	enum step step;
 
+	/* a next hop that has taken it would get it once more */
+	if (!is_proof_taken && s->tx->n_entries > 0)
+		return finish_unproven(s);
 	FAULT_STEP("smtpd.before-reply");
 	if (s->tx->n_entries > 0)
 		finish_await_confirmation(s);
@@ -147,6 +166,12 @@ finish_delivered(struct session *s)
 	}
 	transaction_end(s);
 	return step;
+}
+
+static enum step
+finish_delivered(struct session *s)
+{
+	return checks_take_proof(s, finish_say_delivered);
 }
 
 /* ---- failures of PREPARE and COMMIT ---- */

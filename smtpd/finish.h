@@ -52,6 +52,9 @@ bool finish_spares(struct session *s, const struct verdict *v,
     const char *check);
 /* The client has left, and all is undone. */
 enum step finish_gone(struct session *s);
+/* The same, unless an earlier attempt has delivered all of it: 250. */
+enum step finish_refuse_unless_done(struct session *s,
+    const struct verdict *v, const char *check);
 /* The client has left: DELIVER, if it is out, should write nothing more. */
 void finish_cancel(struct session *s);
 void finish_release(struct session *s, enum release_how how);

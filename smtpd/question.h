@@ -74,9 +74,8 @@ struct question {
 		struct auth_question *auth_step;	/* and FORGET */
 		const struct auth_peer *auth_peer;
 		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
-					 * CONFIRM, END, QUEUE_COMMIT,
-					 * QUEUE_ABORT, PROOF_DROP,
-					 * HOP_CANCEL */
+					 * CONFIRM, END, PROOF_DROP, QUEUE_
+					 * COMMIT and _ABORT, HOP_CANCEL */
 	} as;
 };
 

@@ -36,6 +36,8 @@ enum question_kind {
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	QUESTION_PROOF,		/* store -> answer.as.proof */
+	QUESTION_PROOF_TAKE,	/* store -> answer.as.is_ok: the bounce was
+				 * delivered; the last is asked, others told */
 	QUESTION_TRACE_CHECK,	/* vault -> answer.as.is_ok */
 	QUESTION_TAG_CHECK,	/* vault -> answer.as.tag */
 	QUESTION_SRS_CHECK,	/* vault -> answer.as.srs */
@@ -48,7 +50,6 @@ enum question_kind {
 	QUESTION_CONFIRM,	/* store: the client has read the reply */
 	QUESTION_END,		/* store: it may not have */
 	QUESTION_FAILED,	/* store: remember this recipient's failure */
-	QUESTION_PROOF_TAKE,	/* store: the bounce was delivered */
 	QUESTION_PROOF_DROP,	/* store: the transaction's claims */
 	QUESTION_MILTERS_END,	/* the milters: this transaction is over */
 	QUESTION_QUEUE_RECIPIENT,	/* queue: one of the next QUEUE */

@@ -73,6 +73,8 @@ transaction_free(struct transaction **txp)
 	free(tx->done);
 	free(tx->failures);
 	free(tx->refusal);
+	free(tx->unless_done);
+	free(tx->unless_noted);
 	free(tx->noted);
 	milter_changes_free(&tx->changes);
 	free(tx);

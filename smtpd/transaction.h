@@ -77,9 +77,9 @@ struct transaction {
 	struct signing *signing;	/* of submit_sign.c, or NULL */
 	finish_fn *then;		/* all is undone, or queue answered */
 	enum reply_name reply;
-	struct verdict *refusal;
+	struct verdict *refusal, *unless_done;	/* ... all is delivered */
 	const char *refusal_check;	/* who decided; NULL: delivery */
-	struct noted *noted;		/* what it was decided on */
+	struct noted *noted, *unless_noted;	/* what it was decided on */
 	int64_t hop_us;			/* waited for next hops' replies */
 	bool has_tag;			/* a recipient had a valid one */
 	/* the RCPT under way */

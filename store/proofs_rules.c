@@ -31,23 +31,44 @@ store_on_proof_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
-/* Durable with the round; a crash before that lets a second one in. A store
- * that was started anew knows no claims, so none is asked for. */
+void
+store_say_taken(struct channel *ch, uint32_t question, bool is_durable)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, is_durable);
+	(void)channel_answer(ch, question, PROOF_TAKEN, &w, -1);
+}
+
+/*
+ * Durable with the round, and answered then, so that a crash lets no second
+ * one in. A store that was started anew knows no claims, so none is asked for.
+ */
 bool
 store_on_proof_take(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
+	struct store *s = peer->store;
 	struct proof_ask q;
 	int error;
 
-	(void)ch;
 	if (!get_proof_ask(&m->body, &q))
 		return false;
 	FAULT_STEP("store.before-proof");
-	error = ledger_report(peer->store->ledger, &q, clock_wall_s());
-	if (error < 0 && error != -ENOENT)
+	error = ledger_report(s->ledger, &q, clock_wall_s());
+	if (error == -ENOENT)
+		error = 0;
+	if (m->id != 0 && error == 0 && s->n_unanswered < LEDGER_AT_ONCE) {
+		s->unanswered[s->n_unanswered++] = (struct unanswered){ peer,
+			m->id, PROOF_TAKEN };
+		return true;
+	}
+	if (error < 0)
 		log_error("proof", LOG_E("error", error), LOG_S("effect",
 		    "the same bounce may come in once more"), LOG_END);
+	if (m->id != 0)
+		store_say_taken(ch, m->id, false);
 	return true;
 }
 

@@ -42,6 +42,18 @@ on_ledger_put(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
+/* A bounce whose proof could not be spent is in its mailbox all the same. */
+static void
+say_committed(const struct unanswered *u, int error)
+{
+	if (u->peer == NULL)
+		return;
+	if (u->answer == PROOF_TAKEN)
+		store_say_taken(u->peer->ch, u->id, error == 0);
+	else if (error == 0)
+		(void)channel_answer(u->peer->ch, u->id, u->answer, NULL, -1);
+}
+
 void
 store_ledger_committed(struct store *s, int error)
 {
@@ -49,10 +61,7 @@ store_ledger_committed(struct store *s, int error)
 		s->n_noted += error == 0 &&
 		    s->unanswered[i].answer == LEDGER_OK;
 	for (size_t i = 0; i < s->n_unanswered; i++)
-		if (error == 0 && s->unanswered[i].peer != NULL)
-			(void)channel_answer(s->unanswered[i].peer->ch,
-			    s->unanswered[i].id, s->unanswered[i].answer,
-			    NULL, -1);
+		say_committed(&s->unanswered[i], error);
 	s->n_unanswered = 0;
 }
 

@@ -21,6 +21,8 @@ extern const size_t store_n_control_rules;
 /* ---- notes_rules.c, proofs_rules.c: of smtpd and control ---- */
 channel_handler_fn store_on_grey_ask, store_on_seen_ask, store_on_proof_ask,
     store_on_proof_take, store_on_proof_drop;
+/* The answer to PROOF_TAKE. */
+void store_say_taken(struct channel *ch, uint32_t question, bool is_durable);
 /* ---- sent_rules.c: of control and queue ---- */
 channel_handler_fn store_on_sent_ask;
 

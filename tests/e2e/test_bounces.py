@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from client import Closed, wire
 from postern import IS_ROOT, wait_until
 from relay_lab import Sink
 from test_auth import ALICE
@@ -394,8 +395,9 @@ def test_many_at_a_time_are_believed_once(server):
         thread.start()
     for thread in threads:
         thread.join()
+    # a retry whose 250 is not confirmed yet is told 250, and brings no copy
     codes = sorted(r.code for r in replies)
-    assert codes.count(250) == 1 and set(codes) <= {250, 451, 550}, replies
+    assert 250 in codes and set(codes) <= {250, 451, 550}, replies
     name = re.search("<bounce[0-9]+@remote.example>", text).group()
     assert [m.get("Message-ID") for m in
             server.mail("alice")].count(name) == 1
@@ -414,6 +416,101 @@ def test_a_killed_store_knows_what_was_believed():
         wait_until(lambda: server.bounce(ALICE, original.bounce()).says(
             "550 5.7.1"), 30, "store, and what it knew")
     sink.close()
+
+
+def lose(server, text, to=ALICE, sender=""):
+    """Sent by a client that is gone before it could read the reply."""
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<%s>" % sender, "250")
+        client.expect("RCPT TO:<%s>" % to, "250")
+        client.expect("DATA", "354")
+        client.send(wire(text))
+        reply = client.reply()
+        client.reset()
+    return reply
+
+
+@pytest.mark.parametrize("sender", ["", "mailer-daemon@remote.example"])
+def test_a_lost_250(server, sender):
+    """The same report once more is its retry: 250, and no second copy."""
+    original = Original(server)
+    text = original.bounce()
+    name = re.search("<bounce[0-9]+@remote.example>", text).group()
+
+    def copies():
+        return [m.get("Message-ID") for m in
+                server.mail("alice")].count(name)
+
+    assert lose(server, text, sender=sender).says("250")
+    assert copies() == 1
+    wait_until(lambda: server.bounce(ALICE, original.bounce(),
+                                     sender=sender).says("550 5.7.1"),
+               5, "another report of it is not let in")
+    replies = [server.bounce(ALICE, text, sender=sender)]
+    while replies[-1].code == 451 and len(replies) < 10:
+        time.sleep(0.5)         # a machine that is too busy
+        replies.append(server.bounce(ALICE, text, sender=sender))
+    assert replies[-1].says("250") and copies() == 1, replies
+    # confirmed now: what comes after that is a replay
+    assert "before" in refused_again(server, text, sender)
+    assert copies() == 1
+
+
+def refused_again(server, text, sender):
+    """Like refused, of one that is in the mailbox."""
+    reply = server.bounce(ALICE, text, sender=sender)
+    assert reply.says("550 5.7.1"), reply
+    return server.ctl("why", reply.id)
+
+
+FAULTY = [("store", "store.before-proof"), ("store", "store.before-commit"),
+          ("store", "store.after-commit"), ("smtpd", "smtpd.before-deliver"),
+          ("smtpd", "smtpd.after-commit"), ("smtpd", "smtpd.after-take"),
+          ("smtpd", "smtpd.before-reply"), ("deliver", "deliver.before-deliver")]
+
+
+@pytest.fixture(name="faulty", scope="module")
+def fixture_faulty():
+    """Its compartments die; it lives on."""
+    sink = Sink()
+    with Bounces(sink, faults=True,
+                 settings="\nprocesses {{ smtpd = 1  directory = 1 }}\n",
+                 more='batv {{ exempt = {{ "remote.example" }} }}\n') as server:
+        server.may_crash = True
+        yield server
+    sink.close()
+
+
+@pytest.mark.parametrize("role, point", FAULTY)
+def test_killed_while_a_proof_is_spent(faulty, role, point):
+    """Nothing is lost, and nothing believed twice."""
+    original = Original(faulty)
+    text = original.bounce()
+    name = re.search("<bounce[0-9]+@remote.example>", text).group()
+    index = faulty.faults.set(point, "kill", role=role)
+    codes = []
+
+    def attempt():
+        try:
+            codes.append(faulty.bounce(ALICE, text).code)
+        except (OSError, AssertionError, Closed):
+            codes.append(None)
+        return codes[-1] == 250
+
+    attempt()
+    has_died = faulty.faults.hits(index) > 0
+    faulty.faults.clear()
+    assert has_died, codes
+    wait_until(lambda: codes[-1] == 250 or attempt(), 40, str(codes))
+    assert set(codes) <= {None, 250, 451}, codes
+    assert [m.get("Message-ID") for m in faulty.mail("alice")].count(
+        name) == 1
+    wait_until(lambda: faulty.bounce(ALICE, original.bounce()).code != 451,
+               20, "an answer")
+    other = original.bounce()
+    assert faulty.bounce(ALICE, other).says("550 5.7.1")
+    assert not arrived(faulty, other)
 
 
 OTHERS = {

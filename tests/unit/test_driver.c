@@ -50,6 +50,7 @@ driver_ask(struct session *s, const struct question *q)
 		o->stage = q->as.judge->stage;
 		n_judged++;
 	} else if (!is_of_checks(q->kind)) {
+		host.asked[q->kind]++;
 		host_think(s->conn, q);
 		o->answer = host.answer;
 	}
@@ -445,6 +446,50 @@ a_proof_is_taken_when_its_bounce_is_delivered(void **state)
 	end();
 }
 
+/* Store is silent: the record that it was delivered answers the retry. */
+static void
+a_proof_that_may_not_be_spent_is_no_250(void **state)
+{
+	struct judgement j = { .is_complete = true };
+
+	(void)state;
+	bounce();
+	host.fakes[QUESTION_PROOF_TAKE] = (struct host_fake){ .is_set = true,
+		.is_unknown = true };
+	assert_int_equal(facts_add(&j.facts, FACT_RESULT, SLICE("bounce"),
+	    SLICE(PROOF)), 0);
+	answer_judge(JUDGE_DATA, &j);
+	hears("451 4.3.0");
+	assert_int_equal(host.asked[QUESTION_PROOF_TAKE], 1);
+	assert_int_equal(host.asked[QUESTION_DONE], 1);
+	assert_int_equal(host.asked[QUESTION_END], 1);
+	end();
+}
+
+/* An earlier attempt was delivered, or it was not. */
+static void
+a_refused_bounce_may_be_a_retry(void **state)
+{
+	(void)state;
+	for (int is_done = 0; is_done < 2; is_done++) {
+		struct judgement j = { .is_complete = true, .n_findings = 1,
+			.findings = { { .check = "bounce",
+			.kind = FINDING_REFUSE } } };
+
+		verdict_set(&j.findings[0].verdict, 550, 7, 1,
+		    "reported before");
+		bounce();
+		host.fakes[QUESTION_RECORDS] = (struct host_fake){
+			.is_set = is_done, .state = RECORD_IS_DONE };
+		answer_judge(JUDGE_DATA, &j);
+		hears(is_done ? "250" : "550 5.7.1");
+		assert_int_equal(host.asked[QUESTION_RECORDS], 1);
+		assert_int_equal(host.asked[QUESTION_WITHDRAW], !is_done);
+		assert_int_equal(host.asked[QUESTION_DELIVER], 0);
+		end();
+	}
+}
+
 static void
 a_proof_is_not_taken_when_it_is_not(void **state)
 {
@@ -498,6 +543,8 @@ main(void)
 		cmocka_unit_test(a_judgement_changes_the_message),
 		cmocka_unit_test(
 		    a_proof_is_taken_when_its_bounce_is_delivered),
+		cmocka_unit_test(a_proof_that_may_not_be_spent_is_no_250),
+		cmocka_unit_test(a_refused_bounce_may_be_a_retry),
 		cmocka_unit_test(a_proof_is_not_taken_when_it_is_not),
 		cmocka_unit_test(cuts_beyond_the_message_are_no_accept),
 	};
