@@ -2,8 +2,8 @@
 """The two servers that the battery is run against, each as the MX of
 example.org with the same users of passwd and the same aliases.
 
-What a case needs of both: port, fill(user, octets), damage_table(), and the
-lists of aliases below. What only Postern has is in PosternMx."""
+What a case needs of both is their port; what only one has, a case asks of
+the one that it is."""
 import glob
 import os
 import shutil
@@ -11,6 +11,8 @@ import subprocess
 
 from certificates import make_certificate
 from postern import OWNER, Server, wait_until
+from shots import mailbox_ids
+from test_bounces import Bounces
 from test_relay_peers import Peer
 from test_relay_peers import Postfix as PostfixPeer
 
@@ -57,21 +59,23 @@ resolver {{
 """
 QUOTA = 1 << 20
 LIMITED = ["q%02d" % n for n in range(20)]
+FREE = ["t%02d" % n for n in range(50)]
 
 
 class PosternMx(Server):
     """The server of this tree, with its fault points."""
 
     name = "postern"
+    secret, tag, trace = Bounces.secret, Bounces.tag, Bounces.trace
 
-    def __init__(self, world, more="", **options):
+    def __init__(self, world, more="", helper=None):
         super().__init__(
             config=CONFIG + more, faults=True, aliases=
-            "postmaster: q00\nabuse: q00\nroot: q00\n",
-            users="".join("%s quota=%d\n" % (n, QUOTA) for n in LIMITED),
-            **options)
-        self.world = world
-        self.limited = list(LIMITED)
+            "postmaster: t00\nabuse: t00\nroot: t00\n",
+            users="".join("%s quota=%d\n" % (n, QUOTA) for n in LIMITED) +
+            "".join(n + "\n" for n in FREE))
+        self.world, self.helper = world, helper
+        self.limited, self.free = list(LIMITED), list(FREE)
         make_certificate(self.folder, "mx")
         with open(self.config_path, "a", encoding="ascii") as f:
             f.write('tls "mx.example.org" {\n    certificate = "%s/mx.pem"\n'
@@ -92,15 +96,31 @@ class PosternMx(Server):
         for path in ("", "/new", "/cur", "/tmp"):
             os.makedirs(box + path, mode=0o700, exist_ok=True)
         with open("%s/cur/1.1.host,S=%d:2,S" % (box, size), "wb") as f:
+            f.write(b"Message-ID: <filler>\n\n")
             f.truncate(size)
         subprocess.run(["chown", "-R", OWNER + ":", os.path.dirname(box)],
                        check=True)
         return user + "@quota.example.org"
 
+    def take_free(self, n):
+        """Addresses of n mailboxes of one uid."""
+        return [self.free.pop() + "@quota.example.org" for _ in range(n)]
+
     def all_boxes(self):
         """Every Maildir there is."""
         return glob.glob(self.world.folder + "/home/*/Maildir") + \
             glob.glob(self.mail_folder + "/*/Maildir")
+
+    def own_mail(self):
+        """{Maildir: Message-IDs} of those that end with this server."""
+        return {box: mailbox_ids(box) for box in
+                glob.glob(self.mail_folder + "/*/Maildir")}
+
+    @staticmethod
+    def waiting(_address):
+        """Messages from this address that it still holds: settle() is not
+        over before there are none."""
+        return 0
 
     def spooled(self):
         """Files of messages in the queue."""
@@ -126,6 +146,7 @@ maillog_file_prefixes = %(d)s
 myhostname = mx.example.org
 mydestination = $myhostname, example.org, localhost
 myorigin = example.org
+alias_maps = hash:%(d)s/aliases
 mynetworks = 127.0.0.0/8 [::1]/128
 """
 MASTER_CF = """127.0.0.1:%(p)d inet n - n - - smtpd
@@ -159,7 +180,7 @@ class PostfixMx(Peer):
 
     name = "postfix"
 
-    def __init__(self, world):
+    def __init__(self, world, **_):
         super().__init__()
         self.world = world
         self.root = PostfixPeer.unpack()
@@ -168,6 +189,7 @@ class PostfixMx(Peer):
         shutil.chown(self.folder + "/data", "postfix")
         words = {"d": self.folder, "r": self.root, "p": self.port}
         self.file("main.cf", MAIN_CF % words)
+        shutil.copy("/etc/aliases", self.folder)
         self.file("master.cf", MASTER_CF % words)
         self.env = dict(os.environ, MAIL_CONFIG=self.folder,
                         LD_LIBRARY_PATH=self.root + "/usr/lib/postfix")
@@ -178,10 +200,13 @@ class PostfixMx(Peer):
             ["%s/usr/sbin/%s" % (self.root, name), *arguments],
             env=self.env, check=False, capture_output=True, text=True)
 
+    def __enter__(self):
+        return self.start()
+
     def start(self):
         """Its queue's folders, the aliases, and itself."""
         self.tool("postfix", "-c", self.folder, "check")
-        self.tool("postalias", "hash:/etc/aliases")
+        self.tool("postalias", "hash:%s/aliases" % self.folder)
         self.run([self.root + "/usr/lib/postfix/sbin/master", "-c",
                   self.folder, "-d"], self.env)
         return self
@@ -199,6 +224,11 @@ class PostfixMx(Peer):
         """Until nothing is under way; what it tries again later stays."""
         wait_until(lambda: not self.queued("incoming", "active", "maildrop"),
                    120, "an idle queue", every=0.5)
+
+    @staticmethod
+    def own_mail():
+        """Its mailboxes are not looked at."""
+        return {}
 
     def waiting(self, address):
         """Messages from this address that it still holds."""

@@ -4,7 +4,7 @@ is leads to this machine, a name server in which every name has an MX, and
 one sink behind all of them. What a server sends to anybody arrives here.
 
     world = World()             in the namespace, as root of it
-    world.sink.received         {address: [octets of a message]}
+    world.sink.received         {address: [Message]}
     world.add_user("u200")      to a passwd file that only this world sees
 
 The mount namespace is the world's own too: passwd, group, aliases and
@@ -30,6 +30,9 @@ ip -6 route add local ::/0 dev lo
 ip address add %s/32 dev lo
 ip address add %s/128 dev lo nodad
 mount -t tmpfs -o mode=1777 none /var/mail
+mount -t tmpfs -o mode=755 none /mnt
+mkdir /mnt/etc /mnt/work
+mount -t overlay none -o lowerdir=/etc,upperdir=/mnt/etc,workdir=/mnt/work /etc
 """ % (CLIENT4, CLIENT6)
 ROOT_ZONE = """* MX 10 mx.sink.test.
 *.test MX 10 mx.sink.test.
@@ -40,11 +43,22 @@ FIRST_UID = 31000
 N_USERS = 600
 
 
+def refuse(_session, arg):
+    """Recipients whom nobody takes, or not yet."""
+    if arg.startswith("TO:<refused"):
+        return "550 5.1.1 no such user"
+    if arg.startswith("TO:<later"):
+        return "450 4.2.1 come back"
+    return "250 2.1.5 ok"
+
+
 class Sink:
-    """Port 25 of every address: takes everything, says so."""
+    """Port 25 of every address: takes everything, says so, except what is
+    for refused...@ and later...@."""
+
+    replies = {"rcpt": refuse}
 
     name = "mx.sink.test"
-    replies = {}
     features = ("PIPELINING", "SIZE 100000000", "8BITMIME", "SMTPUTF8", "DSN")
     context = None
 
@@ -81,7 +95,7 @@ class _Taken:
         """For each of its recipients."""
         for recipient in message.recipients:
             address = re.search("<(.*?)>", recipient).group(1).lower()
-            self.sink.received[address].append(message.text)
+            self.sink.received[address].append(message)
 
 
 class World:
@@ -100,35 +114,33 @@ class World:
         self.sink = Sink()
 
     def _own_files(self):
-        """passwd, group, shadow, resolv.conf."""
-        for name, more in (("passwd", "".join(
-                "%s:x:%d:%d:%s:%s/home/%s:/bin/sh\n" % (
-                    name, uid, uid, full, self.folder, name)
-                for name, uid, full in self._users()) +
-                "postfix:x:30900:30900::/nonexistent:/bin/false\n"),
-                           ("group", "".join(
-                               "%s:x:%d:\n" % (name, uid)
-                               for name, uid, _ in self._users()) +
-                            "postfix:x:30900:\npostdrop:x:30901:\n"),
-                           ("resolv.conf", None), ("aliases", "")):
-            text = "nameserver 127.0.0.1\n"
-            if more is not None:
-                with open("/etc/" + name, encoding="utf-8") as f:
-                    text = "".join(
-                        line for line in f if not line.startswith(
-                            ("postfix:", "postdrop:"))) + more \
-                        if name != "aliases" else more
-            path = os.path.join(self.folder, name)
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(text)
-            os.chmod(path, 0o644)
-            if os.path.exists("/etc/" + name):
-                subprocess.run(["mount", "--bind", path, "/etc/" + name],
-                               check=True)
-        for name, uid, _ in self._users():
-            home = os.path.join(self.folder, "home", name)
-            os.mkdir(home, 0o700)
-            os.chown(home, uid, uid)
+        """passwd, group, resolv.conf: /etc is the world's own."""
+        users = self._users()
+        self._write("resolv.conf", "nameserver 127.0.0.1\n")
+        self._append("passwd", "".join(
+            "%s:x:%d:%d:%s:%s:/bin/sh\n" % (
+                name, uid, uid, full, self.home(name))
+            for name, uid, full in users) +
+            "postfix:x:30900:30900::/nonexistent:/bin/false\n")
+        self._append("group", "".join(
+            "%s:x:%d:\n" % (name, uid) for name, uid, _ in users) +
+            "postfix:x:30900:\npostdrop:x:30901:\n")
+        for name, uid, _ in users:
+            os.mkdir(self.home(name), 0o700)
+            os.chown(self.home(name), uid, uid)
+
+    @staticmethod
+    def _write(name, text):
+        """A file of /etc."""
+        with open("/etc/" + name, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def _append(self, name, more):
+        """To one; a Postfix of the machine is not there."""
+        with open("/etc/" + name, encoding="utf-8") as f:
+            text = "".join(line for line in f if not line.startswith(
+                ("postfix:", "postdrop:")))
+        self._write(name, text + more)
 
     @staticmethod
     def _users():
@@ -149,12 +161,12 @@ class World:
         return os.path.join(self.folder, "home", user)
 
     def edit_passwd(self, change):
-        """Have the lines of passwd changed; in place, as it is a mount."""
-        with self.lock, open("/etc/passwd", "r+", encoding="utf-8") as f:
-            text = "".join(change(f.readlines()))
-            f.seek(0)
-            f.write(text)
-            f.truncate()
+        """Have the lines of passwd changed."""
+        with self.lock:
+            with open("/etc/passwd", encoding="utf-8") as f:
+                text = "".join(change(f.readlines()))
+            self._write("passwd.new", text)
+            os.rename("/etc/passwd.new", "/etc/passwd")
 
     def remove_user(self, user):
         """He has left."""

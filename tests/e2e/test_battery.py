@@ -11,7 +11,7 @@ import pytest
 from postern import TOP
 
 sys.path.append(os.path.join(TOP, "tests/battery"))
-from cases import CASES  # noqa: E402
+from every_case import CASES  # noqa: E402
 
 RUN = os.path.join(TOP, "tests/battery/run.py")
 WAYS = ("plain", "all")
@@ -33,7 +33,7 @@ def fixture_results(tmp_path_factory):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("title", [t for t, c in CASES.items()
-                                   if c[1] in (None, "postern")])
+                                   if c.only in (None, "postern")])
 def test_case(results, title, way):
     """Nothing to the victim, all or nobody, one answer each."""
     [case] = [r for r in results["cases"]

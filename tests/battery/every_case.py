@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: ISC
+"""All cases, in the order of the table."""
+from cases import CASES             # noqa: F401
+import cases_faults                 # noqa: F401
+import cases_content                # noqa: F401
