@@ -14,7 +14,7 @@ from faults import Lab
 from shots import mailbox_ids
 from postern import make_folder, wait_until
 from test_faults_disk import WRITES
-from test_faults_kill import POINTS, SELDOM, SHORT, STEPS, VICTIMS
+from test_faults_kill import POINTS, SELDOM, SHORT, STEPS, VICTIMS, let_pass
 
 ONE_EACH = {"more": "processes {{ smtpd = 1  directory = 1 }}\n"}
 
@@ -149,7 +149,7 @@ def kill_at(run, killer, role, point, recipients):
     """The process that comes to this point ends there."""
     may_be_left = (role, point, "*") in [tuple(p) for p in POINTS + SHORT]
     killer.rest()
-    time.sleep(0.15 if point.startswith("store.") else 0)
+    let_pass(point)
     if point == "worker.start":
         killer.kill("worker")
     slot = run.mx.faults.set(point, "kill", role=role)
@@ -201,7 +201,7 @@ def kill_meanwhile(victim):
         two = [run.user(), *run.free(1)]
         for words in STEPS:
             killer.rest()
-            time.sleep(0.15 if words[0].startswith("store.") else 0)
+            let_pass(words[0])
             first = run.shot(two, message=new_message(size=3000))
             first.may_break = True
             slot = run.mx.faults.set(words[0], "sleep", 300)

@@ -13,13 +13,12 @@ import collections
 import os
 import re
 import shutil
-import socket
 import subprocess
 import threading
 
+import relay_lab
 from nameserver import Nsd, complete
 from postern import make_folder
-from relay_lab import Session
 
 CLIENT4, CLIENT6 = "198.51.100.7", "2001:db8::7"
 NETWORK = """set -e
@@ -52,33 +51,15 @@ def refuse(_session, arg):
     return "250 2.1.5 ok"
 
 
-class Sink:
+class Sink(relay_lab.Sink):
     """Port 25 of every address: takes everything, says so, except what is
     for refused...@ and later...@."""
 
-    replies = {"rcpt": refuse}
-
-    name = "mx.sink.test"
-    features = ("PIPELINING", "SIZE 100000000", "8BITMIME", "SMTPUTF8", "DSN")
-    context = None
-
     def __init__(self):
         self.received = collections.defaultdict(list)
-        self.n_connections = 0
-        self.lock = threading.Lock()
-        self.ended, self.messages = [], _Taken(self)
-        self.listener = socket.create_server(
-            ("::", 25), family=socket.AF_INET6, dualstack_ipv6=True,
-            backlog=200)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        """One thread for each connection."""
-        while True:
-            connection, _ = self.listener.accept()
-            self.n_connections += 1
-            threading.Thread(target=Session(self, connection).run,
-                             daemon=True).start()
+        super().__init__({"rcpt": refuse}, address="::", port=25,
+                         name="mx.sink.test")
+        self.messages = _Taken(self)
 
     def count(self, address):
         """Messages that reached him."""
