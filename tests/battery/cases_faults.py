@@ -23,7 +23,8 @@ class Killer(Lab):
     """Kills and revives the processes of a server that is there already."""
 
     def __init__(self, run):
-        self.run, self.server, self.n_kills = run, run.mx, 0
+        self.run, self.server = run, run.mx
+        self.n_kills = self.n_runners = 0
         self.server.may_crash = True
         [self.known] = run.free(1)
 

@@ -74,7 +74,7 @@ class Lab:
             self.server.own_by(self.second, OTHER_OWNER)
         self.expected = {}      # Maildir -> {Message-ID}
         self.seen = {}          # path -> Message-ID
-        self.n_kills = 0
+        self.n_kills = self.n_runners = 0
 
     @property
     def faults(self):
@@ -155,10 +155,13 @@ class Lab:
 
     def check_log(self):
         """Nothing ended in another way than by a kill, or by the abort()
-        of a fault point in a process that may not even kill itself."""
+        of a fault point in a process that may not even kill itself; a
+        deliver whose runner was killed ends by itself."""
         must("Assertion" not in self.server.log_text(), "an assertion failed")
         for event in self.server.events("compartment_died"):
-            must(event.get("signal") in ("6", "9"), "%s", event)
+            must(event.get("signal") in ("6", "9") or self.n_runners and
+                 event["role"] == "deliver" and event["status"] == "0",
+                 "%s", event)
         must(not self.server.events("fatal"), "fatal")
 
     # ---- the client ----
@@ -244,21 +247,22 @@ class Lab:
     # ---- processes ----
 
     def pids(self, role):
-        """Processes by role; a worker is a child of a deliver."""
+        """Processes by role. The first child of a deliver is the runner of
+        programs, its others are workers."""
         if role == "supervisor":
             return [self.server.process.pid]
-        if role != "worker":
-            parents = {self.server.process.pid}
-        else:
-            parents = set(self.pids("deliver"))
-        wanted = "deliver" if role == "worker" else role
-        return [p for p in self.server.children(wanted)
-                if parent_of(p) in parents]
+        if role in ("worker", "runner"):
+            found = [children_of(p) for p in self.pids("deliver")]
+            return sum([pids[:1] if role == "runner" else pids[1:]
+                        for pids in found], [])
+        return [p for p in self.server.children(role)
+                if parent_of(p) == self.server.process.pid]
 
     def kill(self, role):
         """kill -9 of all processes of a role; how many there were."""
         pids = self.pids(role)
         self.n_kills += role != "worker"
+        self.n_runners += role == "runner"
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -302,6 +306,16 @@ def parent_of(pid):
             return int(f.read().rpartition(")")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def children_of(pid):
+    """Pids of its children, the oldest first."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid),
+                  encoding="ascii") as f:
+            return [int(p) for p in f.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def id_of(message):

@@ -106,8 +106,8 @@ deliver.after-commit *
 store.before-done
 smtpd.before-reply
 """.strip().splitlines()]
-VICTIMS = ("smtpd", "directory", "deliver", "worker", "store", "control",
-           "supervisor")
+VICTIMS = ("smtpd", "directory", "deliver", "worker", "runner", "store",
+           "control", "supervisor")
 OTHERS = [(victim, *step) for victim in VICTIMS for step in STEPS]
 
 
