@@ -441,9 +441,12 @@ struct resolve_ask {
 struct record_entry {
 	struct slice recipient;		/* as given */
 	uint32_t uid, gid;
-	struct slice maildir;
+	struct slice maildir;		/* or RECORD_LAST and whose answer it
+					 * is: no file, and until it is DONE
+					 * nobody knows more (smtpd/last.h) */
 	struct slice file;		/* complete name of the copy */
 };
+#define RECORD_LAST "last:"
 #define RECORD_BEGIN_MAX 64
 struct record_begin {
 	uint64_t transaction;

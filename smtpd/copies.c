@@ -4,23 +4,37 @@
  * PREPARE, made an INTENT before COMMIT, DONE after it.
  *
  * Entries are numbered over the leaves of all mailbox recipients, in order;
- * a list with many leaves is asked about in several messages.
+ * behind his leaves comes what a recipient's last participant has, if he has
+ * one. A list with many leaves is asked about in several messages.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
 #include "fault.h"
 #include "finish.h"
+#include "last.h"
 
 #define RECORDS_DEADLINE_MS 10000
 /* Octets of entries in one message; the rest of it fits beside them. */
 #define RECORDS_ROOM (IPC_PAYLOAD_MAX - 2048)
 #define SKIPPED_MAX 1000		/* prepare_ask holds so many */
-#define FILE_NAME_ROOM 384
+#define FILE_NAME_ROOM 384		/* or destination and address */
 #define LIST_MAX 4000			/* entries told in one message */
 
 static enum step copies_ask(struct session *s);
 static enum step copies_answered(struct session *s, struct answer *a);
+
+static uint16_t
+n_entries_of(const struct recipient *r)
+{
+	return (uint16_t)(r->route.n_leaves + last_is_wanted(r));
+}
+
+static bool
+is_last_entry(const struct recipient *r, uint16_t entry)
+{
+	return entry == r->route.n_leaves;
+}
 
 /* ---- one job or two phases ---- */
 
@@ -63,6 +77,20 @@ entry_size(const struct record_entry *e)
 }
 
 static bool
+entry_make_last(const struct recipient *r, struct record_entry *e,
+    struct buf *name)
+{
+	size_t at = name->size;
+
+	if (last_put_name(name, r) < 0)
+		return false;
+	*e = (struct record_entry){ .recipient = slice_of(r->address),
+		.maildir = { name->data + at, name->size - at },
+		.file = SLICE("-") };
+	return true;
+}
+
+static bool
 entry_make(const struct session *s, struct record_entry *e, struct buf *name)
 {
 	const struct transaction *tx = s->tx;
@@ -70,6 +98,8 @@ entry_make(const struct session *s, struct record_entry *e, struct buf *name)
 	const struct route_leaf *leaf = &r->route.leaves[tx->at_leaf];
 	size_t at = name->size;
 
+	if (is_last_entry(r, tx->at_leaf))
+		return entry_make_last(r, e, name);
 	if (trace_file_name(tx, s->settings->config->hostname, r,
 	    tx->at_leaf, name) < 0)
 		return false;
@@ -89,7 +119,7 @@ copies_at_leaf(struct transaction *tx)
 
 	while (tx->at_recipient < tx->n_recipients) {
 		r = &tx->recipients[tx->at_recipient];
-		if (recipient_is_mailbox(r) && tx->at_leaf < r->route.n_leaves)
+		if (r->failure == NULL && tx->at_leaf < n_entries_of(r))
 			return true;
 		tx->at_recipient++;
 		tx->at_leaf = 0;
@@ -183,9 +213,9 @@ entry_find(const struct transaction *tx, unsigned entry, uint16_t *recipient,
 		r = &tx->recipients[i];
 		if (r->is_discarded)
 			continue;
-		if (entry < r->route.n_leaves)
+		if (entry < n_entries_of(r))
 			break;
-		entry -= (unsigned)r->route.n_leaves;
+		entry -= n_entries_of(r);
 	}
 	*recipient = i;
 	*leaf = (uint16_t)entry;
@@ -197,6 +227,11 @@ copies_note_done(struct transaction *tx, unsigned entry)
 	struct done_leaf *grown;
 	uint16_t recipient, leaf;
 
+	entry_find(tx, entry, &recipient, &leaf);
+	if (is_last_entry(&tx->recipients[recipient], leaf)) {
+		tx->recipients[recipient].is_last_done = true;
+		return true;
+	}
 	if ((tx->n_done & (tx->n_done - 1)) == 0) {
 		grown = reallocarray(tx->done, tx->n_done == 0 ? 1 :
 		    tx->n_done * 2, sizeof(*grown));
@@ -204,7 +239,6 @@ copies_note_done(struct transaction *tx, unsigned entry)
 			return false;
 		tx->done = grown;
 	}
-	entry_find(tx, entry, &recipient, &leaf);
 	tx->done[tx->n_done].recipient = tx->recipients[recipient].index;
 	tx->done[tx->n_done].leaf = leaf;
 	tx->n_done++;
@@ -284,15 +318,34 @@ copies_intend(struct session *s)
 
 /* ---- WITHDRAW, DONE, SETTLE ---- */
 
-/*
- * Entries of the recipients that failed (PRDR), or of those that did not.
- * The caller frees *list. -1 without memory.
- */
+enum entry_choice { ENTRIES_FAILED, ENTRIES_GOOD,	/* PRDR */
+	ENTRIES_LAST_DONE, ENTRIES_OTHERS };
+
+static bool
+is_chosen(const struct recipient *r, uint16_t entry, enum entry_choice choice)
+{
+	bool is_done = r->is_last_done && is_last_entry(r, entry);
+
+	switch (choice) {
+	case ENTRIES_FAILED:
+		return r->failure != NULL && !is_done;
+	case ENTRIES_GOOD:
+		return r->failure == NULL;
+	case ENTRIES_LAST_DONE:
+		return is_done;
+	case ENTRIES_OTHERS:
+		break;
+	}
+	return !is_done;
+}
+
+/* The caller frees *list. How many; -1 without memory. */
 static int
-entries_list(const struct transaction *tx, bool has_failed, uint16_t **list)
+entries_list(const struct transaction *tx, enum entry_choice choice,
+    uint16_t **list)
 {
 	const struct recipient *r = tx->recipients;
-	uint16_t leaf, entry = 0;
+	uint16_t i, entry = 0;
 	int n = 0;
 
 	*list = reallocarray(NULL, tx->n_entries + 1, sizeof(**list));
@@ -301,11 +354,32 @@ entries_list(const struct transaction *tx, bool has_failed, uint16_t **list)
 	for (; r < tx->recipients + tx->n_recipients; r++) {
 		if (r->is_discarded)
 			continue;
-		for (leaf = 0; leaf < r->route.n_leaves; leaf++, entry++)
-			if ((r->failure != NULL) == has_failed)
+		for (i = 0; i < n_entries_of(r); i++, entry++)
+			if (is_chosen(r, i, choice))
 				(*list)[n++] = entry;
 	}
 	return n;
+}
+
+/* What a last participant has is not withdrawn, but kept for the retry. */
+static bool
+has_last_done(const struct transaction *tx)
+{
+	uint16_t i;
+
+	for (i = 0; i < tx->n_recipients; i++)
+		if (tx->recipients[i].is_last_done)
+			return true;
+	return false;
+}
+
+static void
+end_tell(struct session *s)
+{
+	struct question q = { .kind = QUESTION_END, .fd = -1,
+		.as.transaction = s->tx->number };
+
+	session_tell(s, &q);
 }
 
 static enum step
@@ -314,7 +388,35 @@ undo_answered(struct session *s, struct answer *a)
 	FAULT_STEP("smtpd.after-withdraw");
 	note_resume(&s->tx->noted);
 	finish_release(s, a->is_known ? RELEASE_ALL : RELEASE_KEEP_FILES);
+	if (has_last_done(s->tx))
+		end_tell(s);
 	return s->tx->then(s);
+}
+
+/* All but what a last participant has. */
+static enum step
+undo_others(struct session *s)
+{
+	uint16_t *entries = NULL;
+	struct question q = { .kind = QUESTION_WITHDRAW, .fd = -1,
+		.deadline_ms = RECORDS_DEADLINE_MS,
+		.as.list = { .transaction = s->tx->number } };
+	struct answer known = { .is_known = true, .fd = -1 };
+	int n = entries_list(s->tx, ENTRIES_OTHERS, &entries);
+	enum step step;
+
+	s->tx->n_entries = 0;
+	s->tx->noted = note_hold();
+	if (n > 0) {
+		q.as.list.n = (uint16_t)n;
+		q.as.list.entries = entries;
+		step = session_ask(s, &q, undo_answered);
+	} else {
+		known.is_known = n == 0;
+		step = undo_answered(s, &known);
+	}
+	free(entries);
+	return step;
 }
 
 enum step
@@ -326,6 +428,8 @@ copies_undo(struct session *s, finish_fn *then)
 
 	FAULT_STEP("smtpd.before-withdraw");
 	s->tx->then = then;
+	if (s->tx->n_entries > 0 && has_last_done(s->tx))
+		return undo_others(s);
 	if (s->tx->n_entries > 0) {
 		s->tx->n_entries = 0;
 		s->tx->noted = note_hold();
@@ -360,7 +464,7 @@ copies_drop_failed(struct session *s, finish_fn *then)
 	s->tx->then = then;
 	if (s->tx->n_entries == 0)
 		return then(s);
-	n = entries_list(s->tx, true, &entries);
+	n = entries_list(s->tx, ENTRIES_FAILED, &entries);
 	if (n > 0) {
 		q.as.list.n = (uint16_t)n;
 		q.as.list.entries = entries;
@@ -378,9 +482,10 @@ copies_drop_failed(struct session *s, finish_fn *then)
 
 /* In as many messages as it takes. */
 static void
-done_tell(struct session *s, const uint16_t *entries, int n)
+done_tell(struct session *s, enum question_kind kind, const uint16_t *entries,
+    int n)
 {
-	struct question q = { .kind = QUESTION_DONE, .fd = -1,
+	struct question q = { .kind = kind, .fd = -1,
 		.as.list = { .transaction = s->tx->number } };
 
 	for (; n > 0; n -= q.as.list.n, entries += q.as.list.n) {
@@ -401,12 +506,25 @@ copies_done(struct session *s)
 	if (s->tx->n_entries == 0)
 		return;
 	if (s->tx->is_each) {
-		n = entries_list(s->tx, false, &entries);
-		done_tell(s, entries, n);
+		n = entries_list(s->tx, ENTRIES_GOOD, &entries);
+		done_tell(s, QUESTION_DONE, entries, n);
 		free(entries);
 	} else {
 		session_tell(s, &all);
 	}
+}
+
+void
+copies_last_done(struct session *s)
+{
+	uint16_t *entries = NULL;
+	int n;
+
+	if (s->tx->n_entries == 0 || !has_last_done(s->tx))
+		return;
+	n = entries_list(s->tx, ENTRIES_LAST_DONE, &entries);
+	done_tell(s, QUESTION_DONE_NOW, entries, n);
+	free(entries);
 }
 
 void

@@ -81,6 +81,8 @@ enum step copies_drop_failed(struct session *s, finish_fn *then);
 /* After COMMIT: note what is in new/. */
 void copies_done(struct session *s);
 void copies_settle(struct session *s);
+/* At once: whom a last participant has taken it for (is_last_done). */
+void copies_last_done(struct session *s);
 
 /* PRDR (prdr.c). May each recipient have its own reply? */
 bool prdr_begin(struct transaction *tx);

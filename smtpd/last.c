@@ -52,6 +52,21 @@ first_with_hop(const struct transaction *tx)
 	return NULL;
 }
 
+bool
+last_is_wanted(const struct recipient *r)
+{
+	return r->hop.size > 0;
+}
+
+int
+last_put_name(struct buf *to, const struct recipient *r)
+{
+	return buf_printf(to, RECORD_LAST "%.*s/%.*s",
+	    (int)r->hop_route.destination.size,
+	    r->hop_route.destination.data, (int)r->hop_route.address.size,
+	    r->hop_route.address.data);
+}
+
 enum last_kind
 last_kind_of(const struct transaction *tx)
 {
@@ -154,6 +169,20 @@ last_refused(struct session *s, const struct last_result *results, size_t n)
 	return finish_failed(s, &outcome, REPLY_HOP_SILENT);
 }
 
+/* Whatever becomes of the others, he has it. */
+static void
+note_taken(struct session *s, const struct last_result *results, size_t n)
+{
+	struct transaction *tx = s->tx;
+
+	for (size_t i = 0; i < n; i++)
+		for (uint16_t k = 0; k < tx->n_recipients; k++)
+			if (tx->recipients[k].index == results[i].recipient &&
+			    results[i].verdict.code == 250)
+				tx->recipients[k].is_last_done = true;
+	copies_last_done(s);
+}
+
 enum step
 last_answered(struct session *s, const struct last_result *results, size_t n,
     struct slice who)
@@ -161,9 +190,10 @@ last_answered(struct session *s, const struct last_result *results, size_t n,
 	struct transaction *tx = s->tx;
 	struct last *last = tx->last;
 
-	FAULT_STEP("smtpd.after-last");
 	last->is_out = false;
 	last->has_taken = have_all_taken(results, n);
+	note_taken(s, results, n);
+	FAULT_STEP("smtpd.after-last");
 	if (last->has_taken) {
 		if (who.size > WHO_SHOWN)
 			who.size = WHO_SHOWN;

@@ -17,10 +17,13 @@
  *
  * While it has the message the time limits of the checks do not count, and a
  * client that leaves stops it only if the participant can still be stopped
- * (last_cancel): what it says is noted and stands for the retry.
+ * (last_cancel): what it says is noted and stands for the retry. Whom it has
+ * taken the message for has a delivery record that says so, also when the
+ * client hears 451 because of others.
  *
  * To add a kind: name it here; last_kind_of says whose it is, last_joins who
- * may share it; give it a row in the table of last.c. Its deliver gives the
+ * may share it, last_is_wanted and last_put_name what its records are about;
+ * give it a row in the table of last.c. Its deliver gives the
  * message (tx->message_fd, tx->trace on top) to the participant and ends, at
  * once or in an answer, with last_answered, once, with one result for each
  * recipient of its kind.
@@ -41,6 +44,12 @@ struct last_result {
 
 struct last;
 void last_free(struct last **last);
+
+/* Has he anything to do with one, whether it has taken the message or not? */
+bool last_is_wanted(const struct recipient *r);
+/* Append the name of what he wants of it, for delivery records. 0 or what
+ * buf_puts returns. */
+int last_put_name(struct buf *to, const struct recipient *r);
 
 /* The transaction's participant, by its accepted recipients. */
 enum last_kind last_kind_of(const struct transaction *tx);

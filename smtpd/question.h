@@ -56,7 +56,7 @@ struct question {
 		const struct dns_ask *dns;
 		const struct grey_ask *grey;
 		const struct seen_ask *seen;
-		struct entry_list list;	/* WITHDRAW, DONE */
+		struct entry_list list;	/* WITHDRAW, DONE, DONE_NOW */
 		struct release_ask release;
 		const struct milters_ask *milters;
 		struct scan_ask scan;

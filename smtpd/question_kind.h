@@ -46,6 +46,7 @@ enum question_kind {
 	QUESTION_FREEZE,	/* deliver: as PROBE, and it would say yes */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
 	QUESTION_DONE,		/* store: these are in new/ */
+	QUESTION_DONE_NOW,	/* store: the same; it must not get lost */
 	QUESTION_SETTLE,	/* store: find out what became of it */
 	QUESTION_CONFIRM,	/* store: the client has read the reply */
 	QUESTION_END,		/* store: it may not have */

@@ -96,6 +96,7 @@ question_put(struct ipc_writer *w, const struct question *q)
 		break;
 	case QUESTION_WITHDRAW:
 	case QUESTION_DONE:
+	case QUESTION_DONE_NOW:
 		put_list(w, &q->as.list);
 		break;
 	case QUESTION_RELEASE:
@@ -346,6 +347,7 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_yes_or_no },
 	[QUESTION_PROOF_DROP] = { ROLE_STORE, PROOF_DROP, 0, NULL },
 	[QUESTION_DONE] = { ROLE_STORE, RECORD_DONE, 0, NULL },
+	[QUESTION_DONE_NOW] = { ROLE_STORE, RECORD_DONE, 0, NULL },
 	[QUESTION_SETTLE] = { ROLE_STORE, RECORD_SETTLE, 0, NULL },
 	[QUESTION_CONFIRM] = { ROLE_STORE, RECORD_CONFIRM, 0, NULL },
 	[QUESTION_END] = { ROLE_STORE, RECORD_END, 0, NULL },
@@ -369,6 +371,7 @@ question_transaction(const struct question *q)
 		return q->as.records->transaction;
 	case QUESTION_WITHDRAW:
 	case QUESTION_DONE:
+	case QUESTION_DONE_NOW:
 		return q->as.list.transaction;
 	case QUESTION_RELEASE:
 		return q->as.release.transaction;

@@ -20,6 +20,8 @@ struct recipient {
 	unsigned notify;		/* enum dsn_notify; 0: not given */
 	char *orcpt;			/* as given, or NULL */
 	uint16_t n_done;		/* leaves that were there already */
+	bool is_last_done;		/* so was his last participant, or it
+					 * has the message now */
 	char *address;			/* as given */
 	struct slice sealed;		/* owned; empty if discarded */
 	struct slice members;		/* owned: those of a list who are
@@ -39,7 +41,8 @@ struct done_leaf {
 
 /* Deliver has copies for it, and it has not failed by itself (PRDR). */
 bool recipient_is_mailbox(const struct recipient *r);
-/* A next hop has it to answer for, and he has not failed by himself. */
+/* A next hop has it to answer for, has not taken it yet, and he has not
+ * failed by himself. */
 bool recipient_has_hop(const struct recipient *r);
 
 #endif

@@ -138,7 +138,7 @@ recipient_is_mailbox(const struct recipient *r)
 bool
 recipient_has_hop(const struct recipient *r)
 {
-	return r->hop.size > 0 && r->failure == NULL;
+	return r->hop.size > 0 && r->failure == NULL && !r->is_last_done;
 }
 
 /* Room for one more; grows by doubling. */

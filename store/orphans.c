@@ -26,6 +26,15 @@ record_drop(struct records *r, uint32_t slot)
 	slots_release(r->parts.slots, slot);
 }
 
+bool
+record_is_last(struct records *r, uint32_t slot)
+{
+	struct slot_content content;
+
+	slots_read(r->parts.slots, slot, &content);
+	return slice_starts_nocase(content.maildir, SLICE(RECORD_LAST));
+}
+
 /* ---- unresolved records ---- */
 
 uint32_t
@@ -34,6 +43,10 @@ records_next_unresolved(struct records *r, struct resolve_ask *ask)
 	uint32_t slot = record_first(r->index, LIST_UNRESOLVED);
 	struct slot_content content;
 
+	while (slot != SLOT_NONE && record_is_last(r, slot)) {
+		record_drop(r, slot);
+		slot = record_first(r->index, LIST_UNRESOLVED);
+	}
 	if (slot == SLOT_NONE)
 		return SLOT_NONE;
 	slots_read(r->parts.slots, slot, &content);

@@ -40,6 +40,8 @@ struct records {
 	uint64_t n_refused, n_met;
 };
 
+/* Nobody can tell what became of it: it has no file. */
+bool record_is_last(struct records *r, uint32_t slot);
 /* Forget it: out of the index, its slot free, its owner poorer. */
 void record_drop(struct records *r, uint32_t slot);
 

@@ -51,7 +51,8 @@ record_set_done(struct records *r, uint32_t slot)
 static void
 record_set_intent(struct records *r, uint32_t slot)
 {
-	if (slots_state(r->parts.slots, slot) == SLOT_BEGUN)
+	if (slots_state(r->parts.slots, slot) == SLOT_BEGUN &&
+	    !record_is_last(r, slot))
 		slots_set_state(r->parts.slots, slot, SLOT_INTENT);
 }
 
@@ -242,7 +243,8 @@ for_listed(struct records *r, struct transaction *tx,
 static bool
 entry_is_valid(const struct record_entry *e)
 {
-	return e->maildir.size > 0 && e->maildir.data[0] == '/' &&
+	return (slice_starts_nocase(e->maildir, SLICE(RECORD_LAST)) ||
+	    (e->maildir.size > 0 && e->maildir.data[0] == '/')) &&
 	    e->file.size > 0 && e->file.size <= FILE_NAME_MAX &&
 	    slice_find(e->file, '/') == e->file.size &&
 	    slice_find(e->file, '\0') == e->file.size &&

@@ -2,12 +2,15 @@
 """Forwards by cut-through: a domain that we front (next_hop). The next hop is
 asked at RCPT, and its answer to the message is ours; nothing is stored."""
 import contextlib
+import subprocess
+import threading
+import time
 
 import pytest
 
-from client import new_message
+from client import new_message, wire
 from postern import Server, free_port, wait_until
-from relay_lab import Sink
+from relay_lab import FEATURES, Sink
 
 BOB = "bob@inner.example"
 
@@ -128,3 +131,237 @@ def test_refused_at_the_dot_no_mailbox_has_it():
         assert reply.says("451 4.6.0") or reply.says("451 5.6.0"), reply
         assert not lab.server.mail("alice")
         assert not lab.server.tmp_files("alice")
+
+
+def at_the_dot(lab, recipients, message, leave=None):
+    """A session up to the final dot; leave(client) instead of reading."""
+    with lab.server.connect() as client:
+        client.ehlo()
+        client.envelope(recipients)
+        client.expect("DATA", "354")
+        client.send(wire(message))
+        return leave(client) if leave else client.reply()
+
+
+def test_a_lost_250_is_not_forwarded_again():
+    """The client leaves while the next hop has the message: its answer is
+    kept, and the retry is answered by it."""
+    release = threading.Event()
+
+    def slow(*_):
+        release.wait(20)
+        return "250 2.0.0 taken"
+    with Front({"dot": slow}) as lab:
+        text = new_message()
+
+        def leave(client):
+            wait_until(lambda: lab.sink.ended, 10, "the dot there")
+            client.reset()
+        at_the_dot(lab, [BOB], text, leave)
+        time.sleep(0.5)
+        release.set()
+        lab.server.wait_event("delivered")
+        reply = lab.server.deliver([BOB], text)
+        assert reply.says("250"), reply
+        assert len(lab.sink.ended) == 1
+
+
+def test_the_client_leaves_before_the_dot_there():
+    """Nothing is sent to its end."""
+    release = threading.Event()
+
+    def slow(*_):
+        release.wait(20)
+        return "354 go on"
+    with Front({"data": slow}) as lab:
+        def leave(client):
+            wait_until(lambda: "DATA" in lab.verbs, 10, "DATA there")
+            client.reset()
+        at_the_dot(lab, [BOB, "alice@example.org"], new_message(), leave)
+        wait_until(lambda: lab.server.events("forward", at="data",
+                                             outcome="later"), 10, "the end")
+        release.set()
+        time.sleep(0.3)
+        assert not lab.sink.ended
+        assert not lab.server.mail("alice")
+        wait_until(lambda: not lab.server.tmp_files("alice"), 5, "no tmp")
+
+
+def test_a_refusal_of_one_is_for_him():
+    """Taken at RCPT first, refused at the second one: nobody has it; the
+    retry's RCPT is answered with it, and the others get theirs."""
+    seen = []
+
+    def rcpt(session, arg):
+        seen.append(arg)
+        if "bad" in arg and seen.count(arg) > 1:
+            return "550 5.1.1 gone meanwhile"
+        return "250 2.1.5 ok"
+    with Front({"rcpt": rcpt}) as lab:
+        to = [BOB, "bad@inner.example", "alice@example.org"]
+        text = new_message()
+        reply = lab.server.deliver(to, text)
+        assert reply.says("451 4.1.1"), reply
+        assert "gone meanwhile" in repr(reply)
+        assert not lab.sink.ended and not lab.server.mail("alice")
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.envelope([BOB])
+            client.expect("RCPT TO:<bad@inner.example>", "550 5.1.1")
+            client.expect("RCPT TO:<alice@example.org>", "250")
+            assert client.data(text).says("250")
+        assert len(lab.sink.messages) == 1
+        assert len(lab.server.mail("alice")) == 1
+
+
+def test_another_next_hop_is_another_transaction():
+    with Sink() as other, Front(server={
+            "more": 'domain "third.example" {{\n next_hop = '
+            '"smtp:[127.0.0.1]:%d"\n}}\n' % other.port}) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.envelope([BOB])
+            client.expect("RCPT TO:<x@third.example>", "452 4.5.3")
+            client.expect("RCPT TO:<alice@example.org>", "250")
+            client.expect("RCPT TO:<carol@inner.example>", "250")
+            assert client.data(new_message()).says("250")
+            client.envelope(["x@third.example"])
+            assert client.data(new_message()).says("250")
+        assert len(lab.sink.messages[0].recipients) == 2
+        assert len(other.messages) == 1
+
+
+@pytest.mark.parametrize("features, params, want", [
+    (("PIPELINING",), " BODY=8BITMIME", "550 5.6.3"),
+    (("SIZE 1000", "8BITMIME"), " SIZE=2000", "552 5.3.4"),
+    (("8BITMIME",), " SMTPUTF8", "553 5.6.7"),
+    (("SIZE 100000", "8BITMIME"), " SIZE=2000 BODY=8BITMIME", "250"),
+])
+def test_extensions_of_the_next_hop(features, params, want):
+    with Front(features=features) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example>" + params, "250")
+            reply = client.command("RCPT TO:<%s>" % BOB)
+            assert reply.says(want), reply
+        if want == "250":
+            assert "MAIL FROM:<a@elsewhere.example>" + params \
+                in lab.sink.commands
+
+
+def test_the_message_is_sent_as_it_is():
+    """8 bits, dots, long lines; without CHUNKING and with it."""
+    body = ".\n..\n\xe4\xf6\xfc \u20ac\n" + "x" * 5000 + "\n.end\n" * 3000
+    for features in (FEATURES, FEATURES + ("CHUNKING",), ("8BITMIME",)):
+        with Front(features=features) as lab:
+            text = new_message(body=body)
+            reply = lab.server.deliver([BOB], text,
+                                       params=" BODY=8BITMIME")
+            assert reply.says("250"), reply
+            got = lab.sink.messages[0].text.decode()
+            assert got.endswith(text.replace("\n", "\r\n")), features
+
+
+def test_silence_after_the_dot():
+    """Nobody knows whether it was taken: 451, and the retry goes there."""
+    said = iter(["", "250 2.0.0 taken"])
+    with Front({"dot": lambda *_: next(said)}, server={
+            "more": "relay {{\n final_timeout = 10s\n}}\n"}) as lab:
+        text = new_message()
+        reply = lab.server.deliver([BOB, "alice@example.org"], text)
+        assert reply.says("451 4.4.2"), reply
+        assert not lab.server.mail("alice")
+        assert lab.server.deliver([BOB, "alice@example.org"],
+                                  text).says("250")
+        assert len(lab.server.mail("alice")) == 1
+
+
+def test_a_slow_one_is_not_in_the_way():
+    """While one next hop does not answer, another one does."""
+    release = threading.Event()
+    with Sink() as other, Front(
+            {"greeting": lambda *_: release.wait(30) and None}, server={
+                "more": 'domain "third.example" {{\n next_hop = '
+                '"smtp:[127.0.0.1]:%d"\n}}\n' % other.port}) as lab:
+        clients = []
+        for _ in range(30):
+            client = lab.server.connect()
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+            client.send(b"RCPT TO:<%s>\r\n" % BOB.encode())
+            clients.append(client)
+        began = time.monotonic()
+        assert lab.server.deliver(["x@third.example"],
+                                  new_message()).says("250")
+        assert time.monotonic() - began < 5
+        release.set()
+        for client in clients:
+            assert client.reply().code == 451
+            client.close()
+
+
+def test_connections_are_used_again():
+    with Front() as lab:
+        for _ in range(5):
+            assert lab.server.deliver([BOB], new_message()).says("250")
+        assert len(lab.sink.sessions) == 1
+        assert "forwards_taken=5" in lab.server.ctl("relay")
+
+
+def test_tls_and_ipv6(tmp_path):
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "crt")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                    "-nodes", "-keyout", key, "-out", certificate, "-subj",
+                    "/CN=sink.example", "-days", "2"], check=True,
+                   capture_output=True)
+    port = free_port()
+    with Front(address="::1", port=port, tls=(certificate, key),
+               next_hop="smtp:[::1]:%d" % port) as lab:
+        assert lab.server.deliver([BOB], new_message()).says("250")
+        assert lab.sink.sessions[0].is_tls
+        event = lab.server.wait_event("forward", at="data")
+        assert event["tls"].startswith("TLSv1.3")
+
+
+def test_pipelined():
+    with Front() as lab, lab.server.connect() as client:
+        client.ehlo()
+        client.send(b"MAIL FROM:<a@elsewhere.example>\r\n"
+                    b"RCPT TO:<bob@inner.example>\r\n"
+                    b"RCPT TO:<nobody@example.org>\r\n"
+                    b"RCPT TO:<carol@inner.example>\r\nDATA\r\n")
+        replies = client.replies(5)
+        assert [r.code for r in replies] == [250, 250, 550, 250, 354]
+        client.send(wire(new_message()) + b"QUIT\r\n")
+        assert client.reply().says("250")
+        assert client.reply().says("221")
+        assert len(lab.sink.messages[0].recipients) == 2
+
+
+def test_a_next_hop_that_is_us():
+    with Front(next_hop="smtp:[127.0.0.1]:{port}") as lab:
+        reply = lab.server.rcpt(BOB)
+        assert reply.says("451 4.4.6"), reply
+        lab.server.wait_event("alarm")
+
+
+def test_why_tells_what_the_next_hop_said():
+    with Front({"rcpt": "550 5.7.1 not from you"}) as lab:
+        lab.server.await_trail()
+        reply = lab.server.rcpt(BOB)
+        assert "not from you" in lab.server.ctl("why", reply.id)
+        text = lab.server.ctl("route", BOB)
+        assert "smtp:[127.0.0.1]:%d" % lab.sink.port in text
+
+
+def test_unknown_recipients_there_count_as_harvesting():
+    with Front({"rcpt": "550 5.1.1 no such user"}, server={
+            "limits": "unknown_recipients = 3"}) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+            codes = []
+            while codes.count(421) == 0 and len(codes) < 20:
+                codes.append(client.command(
+                    "RCPT TO:<u%d@inner.example>" % len(codes)).code)
+            assert codes[:3] == [550] * 3 and codes[-1] == 421, codes
