@@ -11,9 +11,10 @@ Stages, each of which counts its own tests and says how long it took:
   e2e       pytest: the real server, real clients
 usage: run.py [STAGE ...]      without one: all of them
 
-Programs of a stage run side by side, one per core (TEST_JOBS). Stages do
-not overlap: the end-to-end tests wait on real clocks, and nothing else may
-take the machine from them.
+Programs of a stage run side by side, one per core (TEST_JOBS), longest
+first; files of tests/e2e two per core, since they wait nine tenths of their
+time. Stages do not overlap: the end-to-end tests wait on real clocks, and
+nothing else may take the machine from them.
 """
 import concurrent.futures
 import os
@@ -31,6 +32,9 @@ FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))
 # valgrind's own system calls do not get past.
 BEHIND_SECCOMP = {"sanitizers": {"test_sandbox"},
                   "valgrind": {"test_sandbox", "test_deliver"}}
+# Those that take longest under valgrind, so that they start first.
+LONG_TESTS = ["test_dkim", "test_auth", "test_tls", "test_slots",
+              "test_records", "test_check_auth", "test_deliver"]
 # The files of tests/e2e that take longest, so that they start first.
 LONG_FILES = ["test_battery", "test_recipients", "test_faults_disk",
               "test_faults_client", "test_faults_kill", "test_sandbox", "test_resolver",
@@ -57,6 +61,11 @@ def side_by_side(function, items, per_core=1):
     with concurrent.futures.ThreadPoolExecutor(N_JOBS * per_core) as pool:
         for future in [pool.submit(function, item) for item in items]:
             future.result()
+
+
+def long_first(names, long_ones):
+    return [n for n in long_ones if n in names] + \
+        [n for n in names if n not in long_ones]
 
 
 def report(name, good, bad, output=""):
@@ -125,7 +134,7 @@ def unit_variant(label, build, make_arguments, wrapper=(), environment=None):
     side_by_side(
         lambda test: cmocka(f"unit {test} ({label})",
                             [*wrapper, f"{build}/unit/{test}"], environment),
-        [test for test in make_variable("UNIT_TESTS")
+        [test for test in long_first(make_variable("UNIT_TESTS"), LONG_TESTS)
          if test not in BEHIND_SECCOMP.get(label, ())])
 
 
@@ -217,8 +226,7 @@ def stage_e2e():
         return
     names = sorted(n[:-len(".py")] for n in os.listdir(
         os.path.join(TOP, "tests/e2e")) if re.match(r"test_.*\.py$", n))
-    side_by_side(end_to_end, [n for n in LONG_FILES if n in names] +
-                 [n for n in names if n not in LONG_FILES])
+    side_by_side(end_to_end, long_first(names, LONG_FILES), per_core=2)
     for name in again:
         end_to_end(name, may_repeat=False)
     if check("build with sanitizers", [*make, "SAN=1", "BUILD=build-san"]):
