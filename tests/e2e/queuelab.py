@@ -132,7 +132,7 @@ class Directory(Asked):
         self.answer("ROUTE_ANSWER", number, struct.pack("!B", 1) +
                     verdict() + b"\0\0\0" + slice_of("") + slice_of("") +
                     slice_of("%s %s" % (session, user)) +
-                    struct.pack("!I", 0))
+                    struct.pack("!I", 0) + slice_of(""))
 
 
 class Deliver(Asked):
