@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 #include "account_rights.h"
+#include "hops.h"
 #include "resolve_parts.h"
 
 /* ---- the account ---- */
@@ -62,6 +63,14 @@ lookup_account(struct resolver *r, struct slice user, struct found *found)
 
 /* ---- its mailbox ---- */
 
+/* An answer of LMTP is the mailbox's; a server of SMTP could send it on. */
+static bool
+is_by_lmtp(const struct config_domain *domain)
+{
+	return domain->next_hop != NULL && slice_starts_nocase(
+	    slice_of(domain->next_hop), SLICE("lmtp:"));
+}
+
 const struct resolved *
 account_find_mailbox(struct resolver *r, struct slice user)
 {
@@ -74,6 +83,11 @@ account_find_mailbox(struct resolver *r, struct slice user)
 	r->out.is_exempt = true;	/* never 5xx for what we broke */
 	if (user.size > 0)
 		domain = lookup_account(r, user, &found);
+	if (domain != NULL && is_by_lmtp(domain->config) &&
+	    split_account(user, &local, &name)) {
+		hop_home(r, domain, local);
+		return resolve_end(r);
+	}
 	if (domain != NULL && found.kind != FOUND_NOTHING) {
 		expand_found(r, NULL, domain, &found);
 		return resolve_end(r);

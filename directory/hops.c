@@ -69,6 +69,22 @@ hop_front(struct resolver *r, const struct step *step,
 }
 
 void
+hop_home(struct resolver *r, const struct catalog_domain *domain,
+    struct slice local)
+{
+	struct resolved *out = &r->out;
+
+	if (address_write(out->hop_address, sizeof out->hop_address, local,
+	    slice_of(domain->config->name)) &&
+	    slice_copy(out->destination, sizeof out->destination,
+	    slice_of(domain->config->next_hop)))
+		out->is_forward = out->is_smart_host = false;
+	else
+		resolve_trouble(r, NULL, TROUBLE_DEAD, "an address that is "
+		    "too long");
+}
+
+void
 hop_forward(struct resolver *r, const struct step *step,
     const struct record_target *target)
 {

@@ -11,6 +11,9 @@
 /* This address is its server's, whom the domain names (next_hop). */
 void hop_front(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct record_target *target);
+/* The account of this name, whose own mailbox that server has. */
+void hop_home(struct resolver *r, const struct catalog_domain *domain,
+    struct slice local);
 /* The alias leads to this address in no domain of ours. */
 void hop_forward(struct resolver *r, const struct step *step,
     const struct record_target *target);

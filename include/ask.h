@@ -263,6 +263,9 @@ enum ask_type {
 	RELAY_PROBE,		/* struct relay_probe -> RELAY_PROBED, within
 				 * the question's deadline */
 	RELAY_PROBED,		/* struct hop_reply */
+	RELAY_HOME,		/* struct relay_home; descriptor: the sealed
+				 * report -> RELAY_HOMED */
+	RELAY_HOMED,		/* struct relay_result, of job 0 */
 	/* smtpd -> relay */
 	HOP_RCPT = 384,		/* struct hop_rcpt -> HOP_REPLIED, within the
 				 * question's deadline */

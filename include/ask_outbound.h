@@ -240,6 +240,20 @@ struct relay_results {
 	uint32_t delay_s;		/* 0, or a hint when to try again */
 };
 
+/*
+ * A report for an account whose mailbox is behind an LMTP server: directory
+ * says which (MAILBOX_ASK) and seals it for the report. Nothing but LMTP to
+ * a next hop of the configuration is followed.
+ */
+struct relay_home {
+	struct slice session;		/* that the route is for */
+	struct slice sealed;		/* hop_route.h */
+	uint64_t message_size;		/* of the descriptor */
+	bool is_8bit, is_utf8;
+};
+
+void put_relay_home(struct ipc_writer *w, const struct relay_home *q);
+bool get_relay_home(struct ipc_reader *r, struct relay_home *q);
 void put_relay_recipient(struct ipc_writer *w,
     const struct relay_recipient *q);
 bool get_relay_recipient(struct ipc_reader *r, struct relay_recipient *q);

@@ -47,6 +47,30 @@ get_relay_recipient(struct ipc_reader *r, struct relay_recipient *q)
 }
 
 void
+put_relay_home(struct ipc_writer *w, const struct relay_home *q)
+{
+	ipc_put_slice(w, q->session);
+	ipc_put_slice(w, q->sealed);
+	ipc_put_u64(w, q->message_size);
+	ipc_put_u8(w, q->is_8bit);
+	ipc_put_u8(w, q->is_utf8);
+}
+
+bool
+get_relay_home(struct ipc_reader *r, struct relay_home *q)
+{
+	q->session = ipc_get_slice(r);
+	q->sealed = ipc_get_slice(r);
+	q->message_size = ipc_get_u64(r);
+	q->is_8bit = ipc_get_bool(r);
+	q->is_utf8 = ipc_get_bool(r);
+	if (q->session.size == 0 || q->session.size >= ASK_SESSION_MAX ||
+	    q->sealed.size == 0 || q->message_size > INT64_MAX / 2)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
+void
 put_relay_send(struct ipc_writer *w, const struct relay_send *q)
 {
 	ipc_put_u32(w, q->job);

@@ -3,12 +3,15 @@
  * reports.c - a DSN is written and brought home (P5).
  *
  *	TAG (vault) -> MAILBOX (directory) -> PROBE, PREPARE, COMMIT (deliver)
+ *	                                   -> HOME (relay)
  *	    -> noted in the envelope
  *
  * The account that submitted the message has it in its mailbox, or who
  * stands in for it; directory says where that is and seals it, deliver takes
- * nothing else. No address of the envelope decides where it goes, and
- * nothing here can ask relay: a report cannot leave this host.
+ * nothing else. No address of the envelope decides where it goes. A mailbox
+ * behind an LMTP server has it from relay (RELAY_HOME), which follows that
+ * seal to a next hop of the configuration and nowhere else: no report leaves
+ * for a stranger.
  *
  * A mailbox that refuses it for good: postmaster has it. One that cannot
  * take it now: it is tried again. A crash between COMMIT and the envelope
@@ -27,9 +30,11 @@
 #include "messages.h"
 #include "queue.h"
 #include "sending.h"
+#include "utf8.h"
 
 #define ASK_MS 30000
 #define COMMIT_MS 60000
+#define HOME_MS 900000			/* the reply to a dot has 10 min */
 
 struct report {
 	struct queue *queue;
@@ -37,6 +42,7 @@ struct report {
 	enum report_kind kind;
 	bool is_whole;			/* all of the message goes along */
 	bool is_for_postmaster;		/* the account's mailbox refused it */
+	bool is_8bit;
 	struct channel *ch;		/* where the question is out */
 	struct channel *delivery;	/* that knows our transaction */
 	uint32_t question;
@@ -225,12 +231,13 @@ static bool
 ask(struct report *report, struct channel *ch, uint16_t type,
     const struct ipc_writer *w, channel_answered_fn *answered)
 {
-	bool has_fd = type == PREPARE_ASK;
+	bool has_fd = type == PREPARE_ASK || type == RELAY_HOME;
+	uint32_t limit_ms = type == COMMIT_ASK ? COMMIT_MS :
+	    type == RELAY_HOME ? HOME_MS : ASK_MS;
 
 	report->ch = ch;
 	report->question = ch == NULL ? 0 : channel_ask(ch, type, w,
-	    has_fd ? report->fd : -1, type == COMMIT_ASK ? COMMIT_MS : ASK_MS,
-	    answered, report);
+	    has_fd ? report->fd : -1, limit_ms, answered, report);
 	return report->question != 0;
 }
 
@@ -317,6 +324,40 @@ on_probed(struct channel *ch, struct ipc_message *m, void *arg)
 		ask_prepare(report);
 }
 
+/* ---- LMTP ---- */
+
+static void
+on_homed(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct report *report = arg;
+	struct relay_result a;
+
+	(void)ch;
+	if (!is_answer(report, m, RELAY_HOMED) ||
+	    !get_relay_result(&m->body, &a))
+		report_later(report, "relay did not answer");
+	else if (a.verdict.code == 250)
+		report_done(report);
+	else
+		report_refused(report, &a.verdict);
+}
+
+static void
+ask_home(struct report *report, const struct route_answer *route)
+{
+	static struct ipc_writer w;	/* large */
+	const struct relay_home home = { .session = slice_of(report->id),
+		.sealed = route->hop, .message_size = report->size_bytes,
+		.is_8bit = report->is_8bit,
+		.is_utf8 = report->message->open->is_utf8 };
+
+	FAULT_STEP("queue.report_home");
+	ipc_writer_init(&w);
+	put_relay_home(&w, &home);
+	if (!ask(report, report->queue->relay, RELAY_HOME, &w, on_homed))
+		report_later(report, "relay is not there");
+}
+
 /* ---- the mailbox ---- */
 
 static void
@@ -354,6 +395,8 @@ on_mailbox(struct channel *ch, struct ipc_message *m, void *arg)
 		report_refused(report, &route.verdict);
 	else if (route.kind == ROUTE_DISCARD)
 		report_done(report);	/* that is what he wants */
+	else if (route.kind == ROUTE_HOP)
+		ask_home(report, &route);
 	else
 		ask_probe(report, &route, m->fd);
 }
@@ -388,6 +431,7 @@ report_write(struct report *report)
 	if (!error)
 		report->fd = message_of_text(report->id, buf_slice(&text));
 	report->size_bytes = text.size;
+	report->is_8bit = !utf8_is_ascii(buf_slice(&text));
 	buf_free(&text);
 	if (!error && report->fd < 0)
 		error = report->fd;

@@ -119,6 +119,7 @@ static const struct channel_rule queue_rules[] = {
 	{ RELAY_RECIPIENT, CHANNEL_NO_FD, on_recipient },
 	{ RELAY_SEND, CHANNEL_WANTS_FD, on_send },
 	{ RELAY_PROBE, CHANNEL_NO_FD, relay_on_probe },
+	{ RELAY_HOME, CHANNEL_WANTS_FD, relay_on_home },
 };
 #define N_QUEUE_RULES (sizeof queue_rules / sizeof *queue_rules)
 

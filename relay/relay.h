@@ -104,4 +104,8 @@ void relay_add_forward_peer(struct relay *r, uint16_t index, int fd);
 /* RELAY_PROBE: queue's question. */
 bool relay_on_probe(struct channel *ch, struct ipc_message *m, void *arg);
 
+/* ---- home.c ---- */
+/* RELAY_HOME: queue's question. */
+bool relay_on_home(struct channel *ch, struct ipc_message *m, void *arg);
+
 #endif

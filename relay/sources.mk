@@ -9,6 +9,7 @@ RELAY_SRCS = \
 	relay/features.c \
 	relay/forward.c \
 	relay/fetch.c \
+	relay/home.c \
 	relay/hosts.c \
 	relay/hosts_ask.c \
 	relay/job.c \

@@ -455,3 +455,127 @@ def test_peers(front, name):
         taken, = (e for e in server.events("relay")
                   if e["outcome"] == "taken")
         assert taken["tls"].startswith("TLSv1.3")
+
+
+# ---- reports come home ----
+
+DORA = "dora@inner.example"
+
+
+class Homes(Fronting):
+    """dora has a password here and her mailbox behind hop; all mail for
+    remote.example goes to a server of SMTP that does not want it."""
+
+    def __init__(self, hop, sink, more=""):
+        super().__init__(hop, more="auth {{ users = \"{folder}/accounts\" }}"
+                         "\nrelay {{ smart_host = \"smtp:[127.0.0.1]:%d\" }}\n"
+                         % sink.port + more)
+        self.write("accounts", '%s password="%s"\n' % (DORA,
+                                                       hash_of(PASSWORD)))
+
+    def send_as_dora(self, recipient="bob@remote.example"):
+        """A message that fails; its Message-ID."""
+        text, name = self.text(sender=DORA, recipient=recipient)
+        with self.submit() as client:
+            client.login(DORA, PASSWORD)
+            assert client.sendmail(DORA, [recipient], text) == {}
+        return name
+
+
+@pytest.fixture(name="homes")
+def fixture_homes():
+    """homes(hop) -> (server, the sink of the world)."""
+    made = []
+
+    def factory(hop, **options):
+        sink = Sink({"rcpt": "550 5.1.1 nobody"})
+        server = Homes(hop, sink, **options)
+        made.extend((server, sink))
+        server.start()
+        return server, sink
+    yield factory
+    problems = []
+    for thing in made:
+        if isinstance(thing, Homes):
+            thing.stop()
+            problems += thing.problems()
+        thing.close()
+    assert not problems
+
+
+def test_report_by_lmtp(homes, local):
+    """P5: into the account's own mailbox, from nobody, and to nobody else."""
+    there = local.start()
+    server, world = homes(local.hop)
+    name = server.send_as_dora()
+    server.wait_sent()
+    report, = there.messages
+    assert report.sender.split()[0] == "FROM:<>"
+    assert report.recipients == ["TO:<%s>" % DORA]
+    assert b"Action: failed" in report.text
+    assert name.encode() in report.text
+    assert world.messages == [] and server.mail("alice") == []
+    assert not any("FROM:<>" in c for c in world.commands)
+    reported, = server.events("reported")
+    assert reported["to"] == "the account"
+
+
+def test_report_waits_for_its_server(homes, local):
+    """Nobody there: tried again, and never sent elsewhere meanwhile."""
+    server, world = homes(local.hop)
+    server.send_as_dora()
+    wait_until(lambda: server.events("report_deferred"), 20, "a try")
+    assert server.waiting() and server.mail("alice") == []
+    there = local.start()
+    server.wait_sent()
+    assert len(there.messages) == 1 and world.messages == []
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "dot"])
+def test_report_that_is_refused(homes, local, stage):
+    """Postmaster has it."""
+    there = local.start({stage: "550 5.2.1 disabled"})
+    server, world = homes(local.hop)
+    server.send_as_dora()
+    server.wait_sent()
+    assert len(server.mail("alice")) == 1
+    assert there.messages == [] and world.messages == []
+
+
+def test_report_not_by_smtp(homes):
+    """A next hop of SMTP could send it on: postmaster has it instead."""
+    with Sink() as behind:
+        server, world = homes(hop_of(behind, "smtp"))
+        server.send_as_dora()
+        server.wait_sent()
+        assert len(server.mail("alice")) == 1
+        assert behind.messages == [] and world.messages == []
+
+
+def test_report_into_dovecot(homes, dovecot):
+    """The whole way, with a real server at the end."""
+    dovecot.write("passwd", "%s:{PLAIN}secret::::::\n" % DORA)
+    server, _ = homes(dovecot.hop)
+    server.send_as_dora()
+    server.wait_sent()
+    report, = dovecot.mail(DORA)
+    assert report.get("Return-Path") == "<>"
+    assert report.get("Auto-Submitted") == "auto-replied"
+
+
+def test_who_may_write_as_whom(front, local):
+    """An account of such a domain has its own name there, and no other."""
+    local.start()
+    server = front(local.hop, more="auth {{ users = \"{folder}/accounts\" }}"
+                   "\n")
+    server.write("accounts", '%s password="%s"\nalice@example.org '
+                 'password="%s"\n' % (DORA, *[hash_of(PASSWORD)] * 2))
+    server.ctl("tables", "compile")
+    with server.submit() as client:
+        client.login(DORA, PASSWORD)
+        assert client.mail("dora+x@inner.example")[0] == 250
+        client.rset()
+        assert client.mail(BOB)[0] == 553
+    with server.submit() as client:
+        client.login("alice@example.org", PASSWORD)
+        assert client.mail(DORA)[0] == 553

@@ -20,6 +20,7 @@ static const char config_text[] = FIXTURE_HEAD
     "	catch_all = \"carol@example.com\"\n"
     "}\n"
     "domain \"front.example\" { next_hop = \"lmtp:unix:/x\" }\n"
+    "domain \"smtp.example\" { next_hop = \"smtp:x:25\" }\n"
     "sender \"daemon\" { may = { \"news@example.com\", "
     "\"*@far.example\" } }\n"
     "sender \"carol@example.com\" { may = { \"*@example.org\" } }\n";
@@ -98,6 +99,22 @@ test_mailbox(void **state)
 	for (size_t i = 0; i < N_OF(rows); i++)
 		CHECK_STRING(rows[i].user, home_of(&fixture, rows[i].user),
 		    rows[i].want);
+}
+
+/* Of a domain whose mailboxes are behind LMTP: there, and nowhere else. */
+static void
+test_mailbox_by_lmtp(void **state)
+{
+	const struct resolved *found = account_find_mailbox(fixture.resolver,
+	    SLICE("dora@front.example"));
+
+	(void)state;
+	assert_int_equal(found->kind, ROUTE_HOP);
+	assert_string_equal(found->destination, "lmtp:unix:/x");
+	assert_string_equal(found->hop_address, "dora@front.example");
+	assert_false(found->is_forward || found->is_smart_host);
+	CHECK_STRING("SMTP", home_of(&fixture, "dora@smtp.example"),
+	    "/home/alice/Maildir");
 }
 
 static void
@@ -238,6 +255,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mailbox),
+		cmocka_unit_test(test_mailbox_by_lmtp),
 		cmocka_unit_test(test_mailbox_unknown),
 		cmocka_unit_test(test_dsn_to),
 		cmocka_unit_test(test_may),

@@ -23,6 +23,9 @@ static const struct relay_result result = { 7, 3, RELAY_AT_RCPT,
 static const struct relay_results results = { 7, true,
 	{ "TLSv1.3 dane", 12 }, 90 };
 
+static const struct relay_home home = { { "65TVSKHCPE", 10 },
+	{ "sealed", 6 }, 700, true, false };
+
 static void
 same(struct slice a, struct slice b)
 {
@@ -43,6 +46,9 @@ put(struct ipc_writer *w, unsigned kind)
 		break;
 	case 2:
 		put_relay_result(w, &result);
+		break;
+	case 3:
+		put_relay_home(w, &home);
 		break;
 	default:
 		put_relay_results(w, &results);
@@ -119,9 +125,23 @@ get_results(struct ipc_reader *r)
 	return true;
 }
 
+static bool
+get_home(struct ipc_reader *r)
+{
+	struct relay_home q;
+
+	if (!get_relay_home(r, &q))
+		return false;
+	same(q.session, home.session);
+	same(q.sealed, home.sealed);
+	assert_true(q.message_size == 700);
+	assert_true(q.is_8bit && !q.is_utf8);
+	return true;
+}
+
 typedef bool get_fn(struct ipc_reader *r);
 static get_fn *const getters[] = { get_recipient, get_send, get_result,
-	get_results };
+	get_home, get_results };
 
 static void
 test_round_trips(void **state)
@@ -130,7 +150,7 @@ test_round_trips(void **state)
 	struct ipc_reader r;
 
 	(void)state;
-	for (unsigned kind = 0; kind < 4; kind++) {
+	for (unsigned kind = 0; kind < 5; kind++) {
 		put(&w, kind);
 		ipc_reader_init(&r, w.data, w.size);
 		assert_true(getters[kind](&r));
