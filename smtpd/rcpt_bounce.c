@@ -19,17 +19,28 @@ is_null(const struct session *s)
 	return s->tx->reverse_path[0] == '\0';
 }
 
-/* Mail of a domain that we only front does not leave through us. */
+static const struct config_domain *
+domain_of(const struct session *s)
+{
+	return config_find_domain(s->settings->config,
+	    slice_of(s->tx->rcpt.domain));
+}
+
 static bool
 has_tag(const struct session *s)
 {
-	const struct address *rcpt = &s->tx->rcpt;
-	const struct config_domain *domain = config_find_domain(
-	    s->settings->config, slice_of(rcpt->domain));
 	struct batv_tag tag;
 
-	return domain != NULL && domain->next_hop == NULL &&
-	    batv_parse(slice_of(rcpt->local), &tag);
+	return domain_of(s) != NULL &&
+	    batv_parse(slice_of(s->tx->rcpt.local), &tag);
+}
+
+/* Mail of a domain that we front may leave through others as well, who have
+ * keys of their own: what is not ours is the next hop's to judge. */
+static bool
+is_another(const struct session *s, enum batv_result result)
+{
+	return result != BATV_VALID && domain_of(s)->next_hop != NULL;
 }
 
 static bool
@@ -55,6 +66,8 @@ tag_checked(struct session *s, struct answer *a)
 	note_asked("rcpt", given, a->took_us);
 	if (!a->is_known)
 		return session_reply(s, REPLY_TAG_SILENT);
+	if (is_another(s, a->as.tag.result))
+		return tx->then(s);
 	switch (a->as.tag.result) {
 	case BATV_EXPIRED:
 		note_told("the tag was ours once");

@@ -516,7 +516,7 @@ def test_report_by_lmtp(homes, local):
     assert name.encode() in report.text
     assert world.messages == [] and server.mail("alice") == []
     assert not any("FROM:<>" in c for c in world.commands)
-    reported, = server.events("reported")
+    reported = server.wait_event("reported")
     assert reported["to"] == "the account"
 
 
@@ -579,3 +579,24 @@ def test_who_may_write_as_whom(front, local):
     with server.submit() as client:
         client.login("alice@example.org", PASSWORD)
         assert client.mail(DORA)[0] == 553
+
+
+def test_a_bounce_for_such_an_account(homes, local):
+    """The tag that its mail has left with is taken off before the next hop
+    is asked; one that is not ours is the next hop's to judge."""
+    there = local.start()
+    server, world = homes(local.hop)
+    world.replies.clear()
+    server.send_as_dora()
+    server.wait_sent()
+    sender, = re.findall(r"FROM:<(prvs=\S+@inner\.example)>",
+                         world.messages[0].sender)
+    wrong = sender.replace("prvs=0", "prvs=7")
+    with server.connect() as client:
+        client.ehlo()
+        for rcpt in (sender, wrong):
+            client.command("MAIL FROM:<>")
+            assert client.command("RCPT TO:<%s>" % rcpt).code == 250
+            client.command("RSET")
+    asked = [c for c in there.commands if c.startswith("RCPT")]
+    assert asked == ["RCPT TO:<%s>" % DORA, "RCPT TO:<%s>" % wrong]
