@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From the final dot to the reply: the transaction of transaction.h, step by
- * step. Everything that can refuse comes before COMMIT; after it the answer
- * is 250 or a 451 whose copies have been taken back or are being settled.
+ * From the final dot to the reply, step by step. Everything that can refuse
+ * comes before COMMIT; after it the answer is 250 or a 451 whose copies have
+ * been taken back or are being settled.
  *
- * A crash here: before INTENT nothing counts as delivered and tmp/ files are
- * swept; between INTENT and DONE store asks deliver what became of each
- * copy; after DONE a retry is answered 250 without a second copy.
+ * A crash here: before INTENT nothing counts as delivered; between INTENT and
+ * DONE store asks deliver about each copy; after DONE a retry is answered 250.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -280,7 +279,16 @@ finish_commit(struct session *s)
 		return copies_undo(s, finish_gone);
 	if (transaction_time_left_ms(s->tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
-	return last_deliver(s, commit_ask);
+	/* with PRDR mailboxes do not wait for its answer */
+	return s->tx->is_each ? commit_ask(s) : last_deliver(s, commit_ask);
+}
+
+/* Who has a reply of his own is asked after mailboxes have theirs. */
+static enum step
+finish_each(struct session *s)
+{
+	return s->tx->is_each ? last_deliver(s, finish_delivered) :
+	    finish_delivered(s);
 }
 
 /* Nobody knows what is in new/: store asks each mailbox's worker. */
@@ -324,16 +332,16 @@ commit_answered(struct session *s, struct answer *a)
 	if (outcome->n_failures == 0) {
 		tx->is_probed = false;	/* deliver forgets it by itself */
 		copies_done(s);
-		return submit_commit(s, finish_delivered);
+		return submit_commit(s, finish_each);
 	}
 	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
 	prdr_note_failures(tx, outcome);
 	copies_done(s);
 	if (outcome->n_left_behind == 0)
-		return copies_drop_failed(s, finish_delivered);
+		return copies_drop_failed(s, finish_each);
 	copies_settle(s);
 	finish_release(s, RELEASE_KEEP_FILES);
-	return finish_delivered(s);
+	return finish_each(s);
 }
 
 /* ---- PREPARE ---- */
@@ -509,8 +517,7 @@ static bool
 is_loop(const struct transaction *tx)
 {
 	const struct recipient *r;
-	uint16_t i;
-	size_t leaf;
+	size_t i, leaf;
 
 	if (tx->body.header.has_many_delivered_to)
 		return true;

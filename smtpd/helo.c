@@ -86,8 +86,8 @@ ehlo_put_keywords(struct buf *text, const struct session *s)
 	buf_puts(text, "\nPIPELINING\nENHANCEDSTATUSCODES\n8BITMIME\nSMTPUTF8"
 	    "\nCHUNKING");
 	buf_puts(text, session_is_own(s) ? "\nDSN" : "\nPRDR");
-	if (session_is_own(s) &&
-	    (submit_mail_offered(s) & COMMAND_REQUIRETLS) != 0)
+	if (session_is_own(s) ? (submit_mail_offered(s) &
+	    COMMAND_REQUIRETLS) != 0 : s->tls != NULL)
 		buf_puts(text, "\nREQUIRETLS");
 	/* RFC 1870 4: 0 is "no fixed maximum". */
 	buf_printf(text, "\nSIZE %" PRIu64, size_bytes);

@@ -183,6 +183,30 @@ note_taken(struct session *s, const struct last_result *results, size_t n)
 	copies_last_done(s);
 }
 
+/* PRDR: each of them has his own reply, and mailboxes are committed. */
+static enum step
+last_each(struct session *s, const struct last_result *results, size_t n)
+{
+	struct transaction *tx = s->tx;
+	uint16_t i;
+	size_t k;
+
+	for (i = 0; i < tx->n_recipients; i++) {
+		struct recipient *r = &tx->recipients[i];
+
+		if (!last_is_wanted(r) || r->failure != NULL ||
+		    r->is_last_done)
+			continue;
+		verdict_set(&tx->failures[i], 451, 4, 1, "the next server for "
+		    "this address cannot be asked now, try again later");
+		for (k = 0; k < n; k++)
+			if (results[k].recipient == r->index)
+				tx->failures[i] = results[k].verdict;
+		r->failure = &tx->failures[i];
+	}
+	return tx->last->then(s);
+}
+
 enum step
 last_answered(struct session *s, const struct last_result *results, size_t n,
     struct slice who)
@@ -194,6 +218,8 @@ last_answered(struct session *s, const struct last_result *results, size_t n,
 	last->has_taken = have_all_taken(results, n);
 	note_taken(s, results, n);
 	FAULT_STEP("smtpd.after-last");
+	if (tx->is_each)
+		return last_each(s, results, n);
 	if (last->has_taken) {
 		if (who.size > WHO_SHOWN)
 			who.size = WHO_SHOWN;

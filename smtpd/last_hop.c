@@ -47,12 +47,13 @@ host_size(struct slice host)
 	return (int)(host.size > HOST_SHOWN ? HOST_SHOWN : host.size);
 }
 
-/* Its own words, or ours about what it cannot take: those of MAIL too. */
+/* Its own words, or ours about what it cannot take: those of MAIL too, and
+ * that it cannot keep REQUIRETLS. */
 static bool
 is_answer(bool is_said, enum relay_stage stage, const struct verdict *v)
 {
-	return is_said || stage >= RELAY_AT_DATA ||
-	    (stage == RELAY_AT_MAIL && v->code >= 500);
+	return is_said || stage >= RELAY_AT_DATA || (v->code >= 500 &&
+	    (stage == RELAY_AT_MAIL || (v->subject == 7 && v->detail == 30)));
 }
 
 static void
@@ -254,12 +255,27 @@ tell_recipients(struct session *s)
 	return n;
 }
 
+/* What would go into .Junk is told so: the folder is the other side's. */
+static struct slice
+top_of(const struct transaction *tx)
+{
+	static struct buf top;		/* kept for its memory */
+
+	if (!tx->is_junk)
+		return buf_slice(&tx->trace);
+	top.size = 0;
+	if (buf_append_slice(&top, buf_slice(&tx->trace)) < 0 ||
+	    buf_puts(&top, "X-Spam-Flag: YES\n") < 0)
+		return buf_slice(&tx->trace);
+	return buf_slice(&top);
+}
+
 enum step
 hop_deliver(struct session *s)
 {
 	const struct transaction *tx = s->tx;
 	struct hop_send ask = { .transaction = tx->number,
-		.mail = mail_of(s), .trace = buf_slice(&tx->trace),
+		.mail = mail_of(s), .trace = top_of(tx),
 		.message_size = tx->message_bytes };
 	struct question q = { .kind = QUESTION_HOP_SEND,
 		.fd = tx->message_fd, .as.hop_send = &ask };

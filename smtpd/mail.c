@@ -69,7 +69,7 @@ mail_parse(const struct session *s, struct slice argument,
     struct address *sender, struct mail_params *params)
 {
 	unsigned offered = session_is_own(s) ? submit_mail_offered(s) :
-	    MAIL_OFFERED;
+	    s->tls != NULL ? MAIL_OFFERED | COMMAND_REQUIRETLS : MAIL_OFFERED;
 	enum command_result result = command_parse_mail(argument,
 	    s->is_esmtp ? offered : offered & COMMAND_BARE_LOCAL, sender,
 	    params);

@@ -6,6 +6,9 @@
  * too: the client waits for one of each recipient that it named, and whom a
  * milter added it could not be told about.
  *
+ * So do all where one recipient has a mailbox here and a last participant
+ * beside it. Else that one is asked after COMMIT (last.h).
+ *
  * An outcome names at most OUTCOME_MAX_FAILURES recipients, so with more
  * recipients than that all share one reply as without PRDR.
  */
@@ -14,11 +17,23 @@
 #include "finish.h"
 #include "last.h"
 
+/* One answer could be yes and the other no. */
+static bool
+has_two_answers(const struct transaction *tx)
+{
+	const struct recipient *r;
+
+	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++)
+		if (last_is_wanted(r) && r->route.n_leaves > 0)
+			return true;
+	return false;
+}
+
 bool
 prdr_begin(struct transaction *tx)
 {
 	if ((tx->params.given & COMMAND_PRDR) == 0 || tx->n_recipients < 2 ||
-	    tx->changes.n_recipients > 0 || last_kind_of(tx) != LAST_NONE ||
+	    tx->changes.n_recipients > 0 || has_two_answers(tx) ||
 	    tx->n_recipients > OUTCOME_MAX_FAILURES)
 		return false;
 	tx->failures = calloc(tx->n_recipients, sizeof(*tx->failures));

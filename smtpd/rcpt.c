@@ -335,11 +335,32 @@ rcpt_note_probe(struct session *s, const struct answer *a)
 	    clock_monotonic_us(), a->as.probe.believed_ms);
 }
 
+/* A mailbox here; of our own user's, what goes on from it is queue's. */
+static int
+rcpt_accept(struct session *s, enum route_kind kind)
+{
+	struct transaction *tx = s->tx;
+	struct slice hop = tx->rcpt_hop;
+	int error;
+
+	if (!session_is_own(s) || hop.size == 0)
+		return transaction_accept(tx, kind);
+	tx->rcpt_hop = (struct slice){ NULL, 0 };
+	error = transaction_accept(tx, kind);
+	if (error == 0) {
+		error = submit_accept_forward(s, hop);
+		if (error < 0)
+			transaction_remove(s, tx->n_recipients - 1);
+	}
+	free((void *)(uintptr_t)hop.data);
+	return error;
+}
+
 static enum step
 rcpt_add(struct session *s, enum route_kind kind)
 {
 	bool has_tag = s->tx->rcpt_has_tag;
-	int error = transaction_accept(s->tx, kind);
+	int error = rcpt_accept(s, kind);
 
 	transaction_drop_rcpt(s->tx);
 	if (error == -EMSGSIZE)
@@ -365,8 +386,8 @@ rcpt_wanted(struct session *s)
 static enum step
 rcpt_has_room(struct session *s)
 {
-	return s->tx->rcpt_hop.size > 0 ? hop_ask_rcpt(s, rcpt_wanted) :
-	    rcpt_wanted(s);
+	return s->tx->rcpt_hop.size > 0 && !session_is_own(s) ?
+	    hop_ask_rcpt(s, rcpt_wanted) : rcpt_wanted(s);
 }
 
 static enum step
@@ -398,9 +419,9 @@ rcpt_keep_hop(const struct session *s, const struct route_answer *route)
 		return REPLY_COUNT;
 	if (hop_route_open(&hop, route->hop, NULL) < 0)
 		return REPLY_DIRECTORY_SILENT;
-	if (session_is_own(s) || (hop.is_forward && *tx->reverse_path != '\0'))
+	if (!session_is_own(s) && hop.is_forward && *tx->reverse_path != '\0')
 		return REPLY_FORWARD_UNSIGNED;
-	if (!last_joins(tx, &hop))
+	if (!session_is_own(s) && !last_joins(tx, &hop))
 		return REPLY_OTHER_FATE;
 	tx->rcpt_hop = (struct slice){ slice_strdup(route->hop),
 		route->hop.size };
@@ -442,6 +463,9 @@ rcpt_routed(struct session *s, struct answer *a)
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	}
+	if (route->kind == ROUTE_HOP && session_is_own(s) &&
+	    tx->rcpt_sealed.size == 0)
+		return submit_forward(s);
 	if (route->kind == ROUTE_LIST)
 		return submit_list(s, rcpt_checked);
 	return checks_rcpt(s, is_exempt || rcpt_is_proven(s), rcpt_checked);

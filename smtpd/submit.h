@@ -50,6 +50,11 @@ bool submit_is_remote(const struct session *s,
     const struct route_answer *route);
 /* tx->rcpt is remote: does its domain take mail? */
 enum step submit_rcpt(struct session *s);
+/* tx->rcpt forwards, and has no mailbox here: it is where that leads to, and
+ * goes on as remote. */
+enum step submit_forward(struct session *s);
+/* It has mailboxes too: the other is one more recipient. 0, -ENOMEM. */
+int submit_accept_forward(struct session *s, struct slice hop);
 /* With probe: ask the next hop; refuses, or goes on in then. */
 enum step submit_ask_hop(struct session *s, session_then_fn *then);
 

@@ -8,6 +8,7 @@
  * is silent the message is taken, and no next hop is asked: it is our own
  * user's, it can be tried again, and if it fails its bounce comes home.
  */
+#include <errno.h>
 #include "commands.h"
 #include "dns.h"
 #include "filter_steps.h"
@@ -156,6 +157,47 @@ is_asked_about(const struct session *s)
 {
 	return !s->tx->rcpt.is_literal && !has_next_hop(s) &&
 	    s->settings->config->relay.smart_host == NULL;
+}
+
+/* Where it leads to; false: that is no address. */
+static bool
+forward_parse(struct slice sealed, struct address *to)
+{
+	struct hop_route hop;
+
+	return hop_route_open(&hop, sealed, NULL) == 0 &&
+	    address_parse(to, hop.address, ADDRESS_ALLOW_UTF8) == ADDRESS_OK;
+}
+
+enum step
+submit_forward(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	struct address to;
+
+	if (!forward_parse(tx->rcpt_hop, &to)) {
+		transaction_drop_rcpt(tx);
+		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	}
+	tx->rcpt = to;
+	return submit_rcpt(s);
+}
+
+/* NOTIFY stays with the mailbox. */
+int
+submit_accept_forward(struct session *s, struct slice hop)
+{
+	struct transaction *tx = s->tx;
+	struct address to, given = tx->rcpt;
+	int error;
+
+	if (!forward_parse(hop, &to))
+		return -EBADMSG;
+	tx->rcpt = to;
+	tx->rcpt_notify = 0;
+	error = transaction_accept_remote(tx);
+	tx->rcpt = given;
+	return error;
 }
 
 enum step

@@ -9,8 +9,9 @@ import time
 import pytest
 
 from client import new_message, wire
-from postern import Server, free_port, wait_until
+from postern import DEFAULT_ALIASES, Server, free_port, wait_until
 from relay_lab import FEATURES, Sink
+from test_submission import Lab, message
 
 BOB = "bob@inner.example"
 
@@ -365,3 +366,72 @@ def test_unknown_recipients_there_count_as_harvesting():
                 codes.append(client.command(
                     "RCPT TO:<u%d@inner.example>" % len(codes)).code)
             assert codes[:3] == [550] * 3 and codes[-1] == 421, codes
+
+
+# ---- each his own reply ----
+
+def prdr(lab, recipients, text):
+    """The replies behind 353."""
+    with lab.server.connect() as client:
+        client.ehlo()
+        client.envelope(recipients, params=" PRDR")
+        reply = client.data(text)
+        assert reply.code == 353, reply
+        return [r.code for r in client.replies(len(recipients) + 1)]
+
+
+@pytest.mark.parametrize("said, want", [
+    ("250 2.0.0 taken", 250), ("554 5.6.0 rotten", 554),
+    ("451 4.3.0 later", 451), (None, 451)])
+def test_with_prdr_a_mailbox_does_not_wait(said, want):
+    with Front({"dot": lambda *_: said}) as lab:
+        assert prdr(lab, ["alice@example.org", BOB], new_message()) == \
+            [250, want, 250]
+        assert len(lab.server.mail("alice")) == 1
+        assert len(lab.sink.ended) == 1
+
+
+def test_prdr_for_next_hops_alone():
+    with Front({"dot": "554 5.6.0 rotten"}) as lab:
+        codes = prdr(lab, [BOB, "carol@inner.example"], new_message())
+        assert codes == [554, 554, 550]
+
+
+# ---- an alias that leads to a domain that we front ----
+
+TO_FRONT = {"aliases": DEFAULT_ALIASES +
+            "info: bob@inner.example\nboth: alice, bob@inner.example\n"}
+
+
+def test_an_alias_of_both():
+    """A mailbox and a next hop: both have it or neither."""
+    said = ["554 5.6.0 rotten", "250 2.0.0 taken"]
+    with Front({"dot": lambda *_: said.pop(0)}, server=TO_FRONT) as lab:
+        text = new_message()
+        assert lab.server.deliver(["both@example.org"],
+                                  text).says("554 5.6.0")
+        assert not lab.server.mail("alice")
+        assert lab.server.deliver(["both@example.org"], text).says("250")
+        assert len(lab.server.mail("alice")) == 1
+        assert lab.sink.ended[1].recipients == ["TO:<%s>" % BOB]
+
+
+def test_our_own_users_mail_to_such_an_alias():
+    """It is queued for where the alias leads to; mailboxes have it at
+    once."""
+    inner = Sink()
+    lab = Lab(more='domain "inner.example" {{\n next_hop = '
+              '"smtp:[127.0.0.1]:%d"\n}}\n' % inner.port)
+    lab.server.write("aliases", TO_FRONT["aliases"] +
+                     "away: someone@remote.example\n")
+    with inner, lab:
+        for to in ("info", "both"):
+            code, said = lab.send(to + "@example.org", message())
+            assert code == 250, said
+        wait_until(lambda: len(inner.messages) == 2, 20, "both there")
+        assert [m.recipients for m in inner.messages] == [
+            ["TO:<%s>" % BOB]] * 2
+        assert len(lab.server.mail("alice")) == 1
+        code, said = lab.send("away@example.org", message())
+        assert code == 250, said
+        assert lab.taken()[0].recipients == ["TO:<someone@remote.example>"]
