@@ -383,9 +383,11 @@ channel_tell_later(struct channel *ch, uint16_t type,
 	uint8_t header[IPC_HEADER_SIZE];
 	int error;
 
-	if (ch->is_dead || w->failed || is_garbled(ch))
+	if (ch->is_dead || w->failed)
 		return channel_tell(ch, type, w, -1);
 	ipc_header_write(header, type, 0, 0);
+	if (is_garbled(ch))
+		memset(header, 0, sizeof header);
 	error = enqueue(ch, header, w, -1);
 	if (!error && !ch->is_listed && !loop_timer_is_running(&ch->later))
 		loop_timer_start(ch->loop, &ch->later, LATER_MS, on_later, ch);
