@@ -3,7 +3,8 @@
 example.org with the same users of passwd and the same aliases.
 
 What a case needs of both is their port; what only one has, a case asks of
-the one that it is."""
+the one that it is. more: text of postern.conf; cf: of main.cf; helper: what
+the case's options have started."""
 import glob
 import os
 import shutil
@@ -16,6 +17,16 @@ from test_bounces import Bounces
 from test_relay_peers import Peer
 from test_relay_peers import Postfix as PostfixPeer
 
+SIGNALS = (1, 2, 3, 6, 9, 11, 13, 14, 15)
+PROGRAM = """#!/bin/sh
+case $1 in
+exit)   cat >/dev/null; exit $2 ;;
+kill)   cat >/dev/null; kill -$2 $$ ;;
+hang)   sleep 20 ;;
+flood)  head -c 10000000 /dev/zero ;;
+blind)  exec <&- ;;
+esac
+"""
 # {d}: the world's folder
 ALIASES = """postmaster: u000
 abuse: u000
@@ -25,7 +36,19 @@ dead-2: nosuchuser
 five: u001, u002, u003, u004, nosuchuser
 include-1: u005, :include:{d}/unreadable
 include-2: :include:{d}/missing
-""" + "".join("loop-%d: loop-%d\n" % (n, n % 60 + 1) for n in range(1, 61))
+away-refused: refused@proof.test
+away-later: later@proof.test
+exit-mixed: u009, "|{d}/program exit 1"
+program-and-box: u009, "|{d}/program exit 0"
+hangs: "|{d}/program hang"
+floods: "|{d}/program flood"
+blind: "|{d}/program blind"
+missing: "|{d}/no-program"
+""" + "".join("exit-%d: \"|{d}/program exit %d\"\n" % (n, n)
+              for n in range(256)) + \
+    "".join("kill-%d: \"|{d}/program kill %d\"\n" % (n, n)
+            for n in SIGNALS) + \
+    "".join("loop-%d: loop-%d\n" % (n, n % 60 + 1) for n in range(1, 61))
 N_NAMED = 10        # users whom the aliases name
 
 CONFIG = """hostname = "mx.example.org"
@@ -68,13 +91,13 @@ class PosternMx(Server):
     name = "postern"
     secret, tag, trace = Bounces.secret, Bounces.tag, Bounces.trace
 
-    def __init__(self, world, more="", helper=None):
+    def __init__(self, world, more="", helper=None, cf=""):
         super().__init__(
             config=CONFIG + more, faults=True, aliases=
             "postmaster: t00\nabuse: t00\nroot: t00\n",
             users="".join("%s quota=%d\n" % (n, QUOTA) for n in LIMITED) +
             "".join(n + "\n" for n in FREE))
-        self.world, self.helper = world, helper
+        self.world, self.helper, self.cf = world, helper, cf
         self.limited, self.free = list(LIMITED), list(FREE)
         make_certificate(self.folder, "mx")
         with open(self.config_path, "a", encoding="ascii") as f:
@@ -165,6 +188,7 @@ anvil unix - - n - 1 anvil
 local unix - n n - - local
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
+lmtp unix - - n - - lmtp
 flush unix n - n 1000? 0 flush
 error unix - - n - - error
 retry unix - - n - - error
@@ -180,15 +204,15 @@ class PostfixMx(Peer):
 
     name = "postfix"
 
-    def __init__(self, world, **_):
+    def __init__(self, world, more="", helper=None, cf=""):
         super().__init__()
-        self.world = world
+        self.world, self.helper, self.more = world, helper, more
         self.root = PostfixPeer.unpack()
         for name in ("queue", "data"):
             os.mkdir(os.path.join(self.folder, name))
         shutil.chown(self.folder + "/data", "postfix")
         words = {"d": self.folder, "r": self.root, "p": self.port}
-        self.file("main.cf", MAIN_CF % words)
+        self.file("main.cf", MAIN_CF % words + cf)
         shutil.copy("/etc/aliases", self.folder)
         self.file("master.cf", MASTER_CF % words)
         self.env = dict(os.environ, MAIL_CONFIG=self.folder,

@@ -151,7 +151,7 @@ def way_out(mx, world):
 def battery(options):
     """All results: a list of dictionaries."""
     from every_case import CASES
-    from mx import ALIASES, PosternMx, PostfixMx
+    from mx import ALIASES, N_NAMED, PROGRAM, PosternMx, PostfixMx
     from world import World
     titles = [t for t in CASES if not options.words or
               any(w in t for w in options.words)]
@@ -161,7 +161,10 @@ def battery(options):
     with open(world.folder + "/unreadable", "w", encoding="ascii") as f:
         f.write("u006\n")
     os.chmod(world.folder + "/unreadable", 0)
-    world.n_users = 10
+    with open(world.folder + "/program", "w", encoding="ascii") as f:
+        f.write(PROGRAM)
+    os.chmod(world.folder + "/program", 0o755)
+    world.n_users = N_NAMED     # whom aliases name
     with PosternMx(world) as mx:
         runs = run_all(titles, mx, world, options.way or ["plain", "all"])
         found = results_of(runs, mx, world)

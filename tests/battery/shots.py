@@ -149,7 +149,9 @@ class Shot:
 
 
 def mailbox_ids(box):
-    """The Message-IDs in a Maildir."""
+    """The Message-IDs in a Maildir, or what a function says."""
+    if callable(box):
+        return box()
     found = []
     for folder in ("new", "cur"):
         path = os.path.join(box, folder)
