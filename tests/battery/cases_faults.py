@@ -24,7 +24,7 @@ class Killer(Lab):
 
     def __init__(self, run):
         self.run, self.server = run, run.mx
-        self.n_kills = self.n_runners = 0
+        self.n_kills, self.n_runners, self.ending = 0, 0, []
         self.server.may_crash = True
         [self.known] = run.free(1)
 

@@ -16,8 +16,8 @@ import threading
 import time
 
 from client import Closed, new_message, wire
-from postern import (IS_ROOT, OTHER_OWNER, OWNER, Mail, Server, owner_key,
-                     wait_until)
+from postern import (IS_ROOT, OTHER_OWNER, OWNER, Mail, Server, is_running,
+                     owner_key, wait_until)
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "small") + \
     tuple("p%d" % i for i in range(10))
@@ -75,6 +75,7 @@ class Lab:
         self.expected = {}      # Maildir -> {Message-ID}
         self.seen = {}          # path -> Message-ID
         self.n_kills = self.n_runners = 0
+        self.ending = []        # deliver whose runner was killed
 
     @property
     def faults(self):
@@ -262,7 +263,9 @@ class Lab:
         """kill -9 of all processes of a role; how many there were."""
         pids = self.pids(role)
         self.n_kills += role != "worker"
-        self.n_runners += role == "runner"
+        if role == "runner":
+            self.n_runners += 1
+            self.ending = self.pids("deliver")
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -280,6 +283,8 @@ class Lab:
     def rest(self):
         """Before the next case: nothing armed, no long back-off."""
         self.faults.clear()
+        wait_until(lambda: not any(map(is_running, self.ending)), 20,
+                   "end of deliver without runner")
         if self.server.process is None:
             self.server.start(60)
         elif self.server.process.poll() is not None:
