@@ -514,6 +514,7 @@ settle_own(struct dialogue *d, uint16_t i)
 	struct verdict v;
 
 	final_verdict(d, &v);
+	d->errand->recipients[i].is_said = true;
 	errand_settle(d->errand, i, RELAY_AT_END, &v);
 	return d->n_expected == 0;
 }

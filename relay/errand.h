@@ -34,7 +34,7 @@ struct errand_recipient {
 	unsigned notify;
 	enum errand_state state;
 	bool is_told, passes_dsn;
-	bool is_said;			/* by the host, to his RCPT */
+	bool is_said;			/* by the host, of him alone */
 	enum relay_stage stage;
 	struct verdict verdict;		/* when settled */
 };

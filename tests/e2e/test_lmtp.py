@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from client import new_message
 from dovecot import Dovecot
 from postern import IS_ROOT, free_port, wait_until
 from relay_lab import FEATURES, Lab, Sink
@@ -600,3 +601,144 @@ def test_a_bounce_for_such_an_account(homes, local):
             client.command("RSET")
     asked = [c for c in there.commands if c.startswith("RCPT")]
     assert asked == ["RCPT TO:<%s>" % DORA, "RCPT TO:<%s>" % wrong]
+
+
+# ---- from outside: the server's answers are ours ----
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_outside_dovecot(front, dovecot, is_local):
+    """RCPT and the dot are answered by Dovecot; nothing is kept here."""
+    server = front(dovecot.hop if is_local else dovecot.tcp_hop)
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+        client.expect("RCPT TO:<%s>" % BOB, "250")
+        client.expect("RCPT TO:<%s>" % JIM, "550 5.1.1")
+        client.expect("RCPT TO:<%s>" % EVE, "250")
+        client.expect("RCPT TO:<alice@example.org>", "250")
+        text = new_message(body=".\n..dots\n")
+        assert client.data(text).says("250")
+    for mail in (dovecot.mail(BOB), dovecot.mail(EVE), server.mail("alice")):
+        assert len(mail) == 1 and mail[0].body == b".\n..dots\n"
+    assert dovecot.mail(BOB)[0].get("Return-Path") == "<a@elsewhere.example>"
+    assert server.waiting() == []
+
+
+def test_outside_dovecot_is_full(front):
+    """Quota: Dovecot tells it at RCPT, or after the dot for one alone."""
+    if not IS_ROOT:
+        pytest.skip("Dovecot needs root")
+    with Dovecot([BOB, EVE], quota="20k") as dovecot:
+        server = front(dovecot.hop)
+        big = new_message(body="x" * 70 + "\n" + ("y" * 70 + "\n") * 150)
+        assert server.deliver([BOB], big).says("250")
+        reply = server.deliver([BOB, EVE, "alice@example.org"], big)
+        assert reply.says("452 4.2.2"), reply
+        assert dovecot.folder not in repr(reply)
+        assert len(dovecot.mail(BOB)) == 1
+        assert server.mail("alice") == []
+        had = len(dovecot.mail(EVE))
+        with server.connect() as client:
+            client.ehlo()
+            client.envelope([EVE])
+            bob = client.command("RCPT TO:<%s>" % BOB)
+            assert str(bob.code)[0] in "45", bob
+            client.expect("RCPT TO:<alice@example.org>", "250")
+            assert client.data(big).says("250")
+        assert had + len(dovecot.mail(EVE)) >= 1
+        assert len(dovecot.mail(EVE)) == 1 and len(server.mail("alice")) == 1
+
+
+def test_outside_answers_that_differ(front, local):
+    """451 now; the retry's RCPTs have each its own answer, and nobody has a
+    second copy."""
+    def dot(session, recipient):
+        name = recipient[4:recipient.index("@")]
+        return {"bob": "250 2.0.0 saved", "eve": "550 5.2.1 disabled",
+                "jim": "452 4.2.2 full"}[name]
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    to = [BOB, EVE, JIM, "alice@example.org"]
+    text = new_message()
+    reply = server.deliver(to, text)
+    assert reply.says("451"), reply
+    assert server.mail("alice") == [] and len(sink.messages) == 1
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope([BOB])
+        client.expect("RCPT TO:<%s>" % EVE, "550 5.2.1")
+        client.expect("RCPT TO:<%s>" % JIM, "452 4.2.2")
+        client.expect("RCPT TO:<alice@example.org>", "250")
+        assert client.data(text).says("250")
+    assert len(sink.messages) == 1 and len(sink.ended) == 1
+    assert len(server.mail("alice")) == 1
+
+
+def test_outside_all_refused(front, local):
+    """All of them for good, each for himself."""
+    server = front(local.hop)
+    sink = local.start({"dot": "550 5.2.1 disabled"})
+    assert server.deliver([BOB], new_message()).says("550 5.2.1")
+    text = new_message()
+    assert server.deliver([BOB, EVE], text).says("451")
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<sender@elsewhere.example>", "250")
+        for who in (BOB, EVE):
+            client.expect("RCPT TO:<%s>" % who, "550 5.2.1")
+    assert sink.messages == []
+
+
+@pytest.mark.parametrize("at", [BOB, EVE])
+def test_outside_closes_after_the_dot(front, local, at):
+    """Who has been answered for is not sent again; the others are."""
+    gone = []
+
+    def dot(_, recipient):
+        if at in recipient and not gone:
+            gone.append(recipient)
+            time.sleep(0.5)
+            return None
+        return "250 2.0.0 saved"
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    text = new_message()
+    reply = server.deliver([BOB, EVE, "alice@example.org"], text)
+    assert reply.says("451 4.4.2"), reply
+    assert server.mail("alice") == []
+    assert server.deliver([BOB, EVE, "alice@example.org"],
+                          text).says("250")
+    assert sorted(m.recipients[0] for m in sink.messages) == \
+        ["TO:<%s>" % BOB, "TO:<%s>" % EVE]
+    assert len(server.mail("alice")) == 1
+
+
+def test_outside_nobody_there(front, local):
+    """Not now, and nothing of it is kept; as soon as it is back it is
+    asked."""
+    server = front(local.hop)
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+        client.expect("RCPT TO:<%s>" % BOB, "451 4.4.1")
+        local.start()
+        client.expect("RCPT TO:<%s>" % BOB, "250")
+        assert client.data(new_message()).says("250")
+
+
+def test_outside_many(front, local):
+    """Fifty in one dialogue; the next one is told to come again."""
+    server = front(local.hop)
+    sink = local.start()
+    people = ["u%02d@inner.example" % i for i in range(51)]
+    text = new_message()
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope(people[:50])
+        client.expect("RCPT TO:<%s>" % people[50], "452 4.5.3")
+        assert client.data(text).says("250")
+    assert [m.recipients[0] for m in sink.messages] == \
+        ["TO:<%s>" % p for p in people[:50]]
+    assert len(sink.ended) == 1
