@@ -56,9 +56,18 @@ is_answer(bool is_said, enum relay_stage stage, const struct verdict *v)
 	    (stage == RELAY_AT_MAIL || (v->subject == 7 && v->detail == 30)));
 }
 
+/* Paths of this machine are for the trail, not for strangers. */
+static struct slice
+name_of(struct slice host)
+{
+	return host.size > 0 && *host.data == '/' ?
+	    SLICE("the server of this mailbox") : host;
+}
+
 static void
 set_words(struct verdict *to, const struct verdict *v, struct slice host)
 {
+	host = name_of(host);
 	verdict_set(to, (int)code_for_client(v->code), v->subject, v->detail,
 	    "%.*s said: %s", host_size(host), host.data, v->text);
 }
@@ -230,7 +239,8 @@ send_answered(struct session *s, struct answer *a)
 		note_said(s, detail);
 	else
 		note_told("%s", detail);
-	return last_answered(s, results, sent->n, sent->remote_host);
+	return last_answered(s, results, sent->n,
+	    name_of(sent->remote_host));
 }
 
 /* How many there were. */

@@ -617,7 +617,8 @@ def test_outside_dovecot(front, dovecot, is_local):
         client.expect("RCPT TO:<%s>" % EVE, "250")
         client.expect("RCPT TO:<alice@example.org>", "250")
         text = new_message(body=".\n..dots\n")
-        assert client.data(text).says("250")
+        reply = client.data(text)
+        assert reply.says("250") and dovecot.folder not in repr(reply)
     for mail in (dovecot.mail(BOB), dovecot.mail(EVE), server.mail("alice")):
         assert len(mail) == 1 and mail[0].body == b".\n..dots\n"
     assert dovecot.mail(BOB)[0].get("Return-Path") == "<a@elsewhere.example>"
@@ -742,3 +743,34 @@ def test_outside_many(front, local):
     assert [m.recipients[0] for m in sink.messages] == \
         ["TO:<%s>" % p for p in people[:50]]
     assert len(sink.ended) == 1
+
+
+def test_outside_prdr(front, local):
+    """Each his own reply (PRDR), those of LMTP among them; nothing is sent
+    again to whom it was taken for."""
+    def dot(_, recipient):
+        return "550 5.2.1 disabled" if EVE in recipient else "250 2.0.0 ok"
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<a@elsewhere.example> PRDR", "250")
+        for who in (BOB, EVE, "alice@example.org"):
+            client.expect("RCPT TO:<%s>" % who, "250")
+        reply = client.data(new_message())
+        said = [reply] + [client.reply() for _ in range(4)]
+    assert [str(r.code) for r in said] == ["353", "250", "550", "250", "250"]
+    assert len(sink.messages) == 1 and len(server.mail("alice")) == 1
+
+
+def test_our_own_alias_to_lmtp(front, local):
+    """An alias that leads there: our own users' mail is queued for it."""
+    server = front(local.hop, more="")
+    server.write("aliases", "postmaster: alice\nabuse: alice\nroot: alice\n"
+                 "friend: %s\n" % BOB)
+    server.ctl("tables", "compile")
+    sink = local.start()
+    assert server.send(["friend@example.org"], server.text()[0]) == {}
+    server.wait_sent()
+    assert [m.recipients[0] for m in sink.messages] == ["TO:<%s>" % BOB]
