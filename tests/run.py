@@ -36,9 +36,12 @@ BEHIND_SECCOMP = {"sanitizers": {"test_sandbox"},
 LONG_TESTS = ["test_dkim", "test_auth", "test_tls", "test_slots",
               "test_records", "test_check_auth", "test_deliver"]
 # The files of tests/e2e that take longest, so that they start first.
-LONG_FILES = ["test_battery", "test_recipients", "test_faults_disk",
-              "test_faults_client", "test_faults_kill", "test_sandbox", "test_resolver",
-              "test_silence", "test_auth", "test_milters"]
+LONG_FILES = ["test_battery", "test_recipients", "test_queue", "test_auth",
+              "test_resolver",
+              "test_silence", "test_sandbox", "test_milters",
+              "test_faults_disk", "test_queue_kill", "test_replies",
+              "test_relay_sts", "test_sendmail", "test_probe",
+              "test_faults_client", "test_faults_kill"]
 # with the sanitizers' build, some seconds each: hostile and large input
 SANITIZED = {
     "test_queue": "ret or never or delivered or list or forged or refused",
