@@ -590,6 +590,8 @@ peers_tell(struct peers *peers, const struct question *q)
 	question_put(&w, q);
 	error = may_wait(q->kind) ? channel_tell_later(ch, wire->type, &w) :
 	    channel_tell(ch, wire->type, &w, q->fd);
+	if (q->kind == QUESTION_DONE_NOW)
+		channel_flush(ch);
 	if (error == 0 || error == -EPIPE)
 		return;
 	log_warning("tell_failed", LOG_S("peer", channel_name(ch)),
