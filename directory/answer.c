@@ -82,6 +82,8 @@ seal_hop(struct answerer *a, const struct wanted *w,
 		.destination = slice_of(found->destination),
 		.is_smart_host = found->is_smart_host,
 		.is_forward = found->is_forward,
+		.srs_domain = found->is_forward ?
+		slice_of(found->srs_domain) : SLICE(""),
 		.address = slice_of(found->hop_address) };
 
 	a->hop.size = 0;

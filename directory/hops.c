@@ -18,6 +18,17 @@ struct hop {
 	bool is_forward, is_smart_host;
 };
 
+/* Whose SPF record names us: ours, and not of a domain that we only front,
+ * as bounces come back to it. */
+static const char *
+srs_domain(const struct resolver *r)
+{
+	const struct config *config = r->catalog->config;
+
+	return config->srs.domain != NULL ? config->srs.domain :
+	    r->asked != NULL ? r->asked->config->name : config->hostname;
+}
+
 /* The same one twice is one. */
 static void
 add(struct resolver *r, const struct step *step, const struct hop *hop)
@@ -50,6 +61,7 @@ add(struct resolver *r, const struct step *step, const struct hop *hop)
 	memcpy(out->hop_address, address, strlen(address) + 1);
 	out->is_forward = hop->is_forward;
 	out->is_smart_host = hop->is_smart_host;
+	out->srs_domain = srs_domain(r);
 	resolve_explain(r, "%s: asked at %s, whose answer counts%s", address,
 	    hop->destination, hop->is_forward ?
 	    " (from a rewritten reverse-path)" : "");

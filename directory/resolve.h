@@ -54,6 +54,7 @@ struct resolved {
 	char destination[HOP_DESTINATION_MAX];
 	char hop_address[ADDRESS_TEXT_MAX + 1];
 	bool is_forward, is_smart_host;
+	const char *srs_domain;		/* of a forward: its sender's */
 };
 
 struct resolver;

@@ -24,9 +24,11 @@
 
 /* MAIL there, as our client said it. */
 struct hop_mail {
-	struct slice reverse_path;	/* as to be sent; "" is null */
+	struct slice reverse_path;	/* as given; "" is null. relay rewrites
+					 * it for a forward */
 	uint64_t size_bytes;		/* SIZE=, 0: not declared */
 	bool is_8bit, is_utf8, requires_tls;
+	bool is_authenticated;		/* reverse_path: see ask_srs.h */
 };
 
 struct hop_rcpt {

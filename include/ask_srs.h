@@ -31,6 +31,8 @@ struct vault_srs_check {
 struct vault_srs_checked {
 	enum srs_result result;
 	struct slice original;		/* "" for NONE and WRONG */
+	struct slice way_back;		/* VALID: to him, sealed (hop_route.h);
+					 * "" if he is in a domain of ours */
 };
 
 void put_vault_srs(struct ipc_writer *w, const struct vault_srs *q);

@@ -38,10 +38,11 @@ bool role_of_name(const char *name, enum role *role);
  * Secrets made by the supervisor at its start; 32 octets each. ROUTE seals
  * routes (directory, deliver), VOUCH is for vouchers (auth, queue), LIST for
  * members of lists who are elsewhere (directory, queue), HOP for next hops
- * of mail from outside (directory, relay).
+ * of mail from outside (directory, relay), RETURN for bounces to senders of
+ * forwards (vault, relay).
  */
 enum secret { SECRET_ROUTE, SECRET_VOUCH, SECRET_LIST, SECRET_HOP,
-	SECRET_COUNT };
+	SECRET_RETURN, SECRET_COUNT };
 #define SECRET_SIZE 32
 
 /* Descriptors beyond peers and listeners. */

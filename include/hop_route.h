@@ -11,8 +11,9 @@
  * cannot have it call any other host (DESIGN 3). smtpd reads the route and
  * carries it.
  *
- * The MAC is under SECRET_HOP, which only directory and relay have. Pure
- * functions, no I/O.
+ * The MAC is under SECRET_HOP, which only directory and relay have; or under
+ * SECRET_RETURN, vault's and relay's, for a bounce that is passed on to the
+ * sender of a forward (ask_srs.h). Pure functions, no I/O.
  */
 #ifndef POSTERN_HOP_ROUTE_H
 #define POSTERN_HOP_ROUTE_H
@@ -34,7 +35,8 @@ struct hop_route {			/* strings are borrowed */
 	struct slice destination;
 	bool is_smart_host;		/* with the smart host's password */
 	bool is_forward;		/* an alias led out of our domains: the
-					 * reverse-path is rewritten (SRS) */
+					 * reverse-path is rewritten (srs.h) */
+	struct slice srs_domain;	/* ... to an address in this domain */
 	struct slice address;		/* of RCPT there */
 };
 

@@ -115,6 +115,7 @@ put_hop_mail(struct ipc_writer *w, const struct hop_mail *m)
 	ipc_put_u8(w, m->is_8bit);
 	ipc_put_u8(w, m->is_utf8);
 	ipc_put_u8(w, m->requires_tls);
+	ipc_put_u8(w, m->is_authenticated);
 }
 
 static void
@@ -125,6 +126,7 @@ get_hop_mail(struct ipc_reader *r, struct hop_mail *m)
 	m->is_8bit = ipc_get_bool(r);
 	m->is_utf8 = ipc_get_bool(r);
 	m->requires_tls = ipc_get_bool(r);
+	m->is_authenticated = ipc_get_bool(r);
 	if (!is_argument(m->reverse_path, ASK_ADDRESS_MAX - 1) ||
 	    m->size_bytes > INT64_MAX / 2)
 		r->failed = true;

@@ -66,6 +66,7 @@ put_vault_srs_checked(struct ipc_writer *w,
 {
 	ipc_put_u8(w, (uint8_t)a->result);
 	ipc_put_slice(w, a->original);
+	ipc_put_slice(w, a->way_back);
 }
 
 bool
@@ -76,7 +77,10 @@ get_vault_srs_checked(struct ipc_reader *r, struct vault_srs_checked *a)
 
 	a->result = (enum srs_result)result;
 	a->original = ipc_get_slice(r);
+	a->way_back = ipc_get_slice(r);
 	return ipc_reader_is_done(r) && result < SRS_RESULT_COUNT &&
+	    a->way_back.size <= HOP_ROUTE_MAX_BYTES &&
+	    (result == SRS_VALID || a->way_back.size == 0) &&
 	    (is_nobody ? a->original.size == 0 :
 	    is_word(a->original, ASK_ADDRESS_MAX));
 }

@@ -3,7 +3,8 @@
  * hop_route.c - see hop_route.h.
  *
  * Form: version (1), expires (8), recipient, session, destination,
- * is_smart_host (1), is_forward (1), address, HMAC-SHA256 of all that (32).
+ * is_smart_host (1), is_forward (1), srs_domain, address, HMAC-SHA256 of all
+ * that (32).
  */
 #include <errno.h>
 #include "ask.h"
@@ -26,6 +27,8 @@ is_valid(const struct hop_route *r)
 	    is_word(r->session, ASK_SESSION_MAX) &&
 	    is_word(r->destination, HOP_DESTINATION_MAX) &&
 	    slice_find(r->destination, ' ') == r->destination.size &&
+	    (r->is_forward ? is_word(r->srs_domain, ADDRESS_DOMAIN_MAX + 1) :
+	    r->srs_domain.size == 0) &&
 	    is_word(r->address, ASK_ADDRESS_MAX);
 }
 
@@ -34,7 +37,8 @@ hop_route_is_same_hop(const struct hop_route *a, const struct hop_route *b)
 {
 	return slice_equals(a->destination, b->destination) &&
 	    a->is_smart_host == b->is_smart_host &&
-	    a->is_forward == b->is_forward;
+	    a->is_forward == b->is_forward &&
+	    slice_equals(a->srs_domain, b->srs_domain);
 }
 
 static int
@@ -49,6 +53,7 @@ pack_hop(struct buf *out, const struct hop_route *r)
 	pack_slice(&p, r->destination);
 	pack_u8(&p, r->is_smart_host);
 	pack_u8(&p, r->is_forward);
+	pack_slice(&p, r->srs_domain);
 	pack_slice(&p, r->address);
 	return p.error;
 }
@@ -94,6 +99,7 @@ hop_route_open(struct hop_route *route, struct slice sealed,
 	route->destination = ipc_get_slice(&in);
 	route->is_smart_host = ipc_get_bool(&in);
 	route->is_forward = ipc_get_bool(&in);
+	route->srs_domain = ipc_get_slice(&in);
 	route->address = ipc_get_slice(&in);
 	if (!ipc_reader_is_done(&in) || !is_valid(route)) {
 		*route = (struct hop_route){ 0 };

@@ -7,6 +7,8 @@
  *	HOP_RECIPIENT... HOP_SEND --> a job: MAIL, RCPT ..., DATA
  *	    --> what was said to each of them
  *
+ * The reverse-path of a forward is rewritten first (rewrite.h).
+ *
  * A client is at the other end of it, so nothing is kept, tried later or
  * made of the message that was not in it. What came of it counts, however
  * long it takes: from the end of the message on the next hop has its 10
@@ -25,6 +27,7 @@
 #include "log.h"
 #include "message.h"
 #include "relay.h"
+#include "rewrite.h"
 
 #define MARGIN_MS 2000			/* before smtpd gives up on us */
 #define LEAST_MS 100
@@ -36,7 +39,9 @@ struct told {
 	uint64_t transaction;
 	struct recipient_list *list;
 	char destination[HOP_DESTINATION_MAX];
-	bool is_smart_host, is_forward;
+	char srs_domain[ADDRESS_DOMAIN_MAX + 1];	/* "": none */
+	bool is_smart_host;
+	bool is_bounce;			/* to a forward's sender: from <> */
 };
 
 struct forward_peer {
@@ -59,13 +64,23 @@ struct forward {
 
 /* ---- routes ---- */
 
-/* Only what directory has sealed, for this session, not long ago. */
+/*
+ * Only what directory has sealed, or vault, for this session, not long ago.
+ * Vault's are for bounces alone: they lead to any host that a forward came
+ * from.
+ */
 static bool
-open_route(const struct relay *r, struct hop_route *route,
+open_route(const struct relay *r, struct hop_route *route, bool *is_bounce,
     struct slice session, struct slice sealed)
 {
-	return hop_route_open(route, sealed, r->c.secrets[SECRET_HOP]) == 0 &&
-	    slice_equals(route->session, session) &&
+	*is_bounce = false;
+	if (hop_route_open(route, sealed, r->c.secrets[SECRET_HOP]) != 0) {
+		*is_bounce = true;
+		if (hop_route_open(route, sealed,
+		    r->c.secrets[SECRET_RETURN]) != 0)
+			return false;
+	}
+	return slice_equals(route->session, session) &&
 	    route->expires_s >= clock_wall_s();
 }
 
@@ -104,7 +119,7 @@ told_take(struct forward_peer *p, uint64_t transaction)
 
 static struct told *
 told_new(struct forward_peer *p, uint64_t transaction,
-    const struct hop_route *route)
+    const struct hop_route *route, bool is_bounce)
 {
 	struct told *told = calloc(1, sizeof *told);
 
@@ -116,7 +131,9 @@ told_new(struct forward_peer *p, uint64_t transaction,
 	}
 	told->transaction = transaction;
 	told->is_smart_host = route->is_smart_host;
-	told->is_forward = route->is_forward;
+	told->is_bounce = is_bounce;
+	(void)slice_copy(told->srs_domain, sizeof told->srs_domain,
+	    route->srs_domain);
 	(void)slice_copy(told->destination, sizeof told->destination,
 	    route->destination);
 	told->next = p->told;
@@ -133,17 +150,19 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 	struct errand_recipient *to;
 	struct hop_route route;
 	struct told *told;
+	bool is_bounce;
 
 	(void)ch;
 	if (!get_hop_recipient(&m->body, &q) ||
-	    !open_route(p->relay, &route, q.session, q.sealed))
+	    !open_route(p->relay, &route, &is_bounce, q.session, q.sealed))
 		return false;
 	told = *told_find(p, q.transaction);
 	if (told == NULL && p->n_told < TOLD_MAX)
-		told = told_new(p, q.transaction, &route);
+		told = told_new(p, q.transaction, &route, is_bounce);
 	/* all of one dialogue */
 	if (told == NULL || told->is_smart_host != route.is_smart_host ||
-	    told->is_forward != route.is_forward ||
+	    told->is_bounce != is_bounce ||
+	    !slice_equals(slice_of(told->srs_domain), route.srs_domain) ||
 	    !slice_equals(slice_of(told->destination), route.destination))
 		return false;
 	to = recipient_list_add(told->list, route.address, SLICE(""));
@@ -330,6 +349,8 @@ begin_rcpt(struct forward_peer *p, const struct hop_rcpt *q,
 	const struct relay_send send = send_of(&q->mail, route->destination,
 	    route->is_smart_host);
 	const char *why = is_too_much(p->relay, route->destination);
+	const struct rewrite how = { .domain = route->srs_domain,
+		.is_authenticated = q->mail.is_authenticated };
 	struct recipient_list *list;
 	struct forward *f;
 	struct job *job;
@@ -350,7 +371,7 @@ begin_rcpt(struct forward_peer *p, const struct hop_rcpt *q,
 	job->errand.is_probe = true;
 	job->errand.size_bytes = q->mail.size_bytes;
 	p->relay->counts.forwards_asked++;
-	job_begin(job, limit_ms(m->deadline_ms, MARGIN_MS));
+	rewrite_begin(job, &how, limit_ms(m->deadline_ms, MARGIN_MS));
 	return NULL;
 }
 
@@ -363,9 +384,11 @@ on_rcpt(struct channel *ch, struct ipc_message *m, void *arg)
 	struct hop_route route;
 	struct hop_rcpt q;
 	const char *why;
+	bool is_bounce;
 
 	if (m->id == 0 || m->deadline_ms == 0 || !get_hop_rcpt(&m->body, &q) ||
-	    !open_route(p->relay, &route, q.session, q.sealed))
+	    !open_route(p->relay, &route, &is_bounce, q.session, q.sealed) ||
+	    (is_bounce && q.mail.reverse_path.size > 0))
 		return false;
 	why = begin_rcpt(p, &q, &route, m);
 	if (why == NULL)
@@ -386,6 +409,8 @@ begin_send(struct forward_peer *p, const struct hop_send *q,
 {
 	struct relay_send send = send_of(&q->mail,
 	    slice_of(told->destination), told->is_smart_host);
+	const struct rewrite how = { .domain = slice_of(told->srs_domain),
+		.is_authenticated = q->mail.is_authenticated };
 	struct relay *r = p->relay;
 	struct forward *f;
 	struct job *job;
@@ -406,8 +431,8 @@ begin_send(struct forward_peer *p, const struct hop_send *q,
 	}
 	job->errand.source.top = (struct slice){ f->top, q->trace.size };
 	r->counts.forwards_sent++;
-	job_begin(job, limit_ms(m->deadline_ms, r->settings.end_ms +
-	    MARGIN_MS));
+	rewrite_begin(job, &how, limit_ms(m->deadline_ms,
+	    r->settings.end_ms + MARGIN_MS));
 	return true;
 }
 
@@ -457,6 +482,7 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 		return false;
 	told = told_take(p, q.transaction);
 	is_good = told != NULL && told->list->n == q.n_recipients &&
+	    (!told->is_bounce || q.mail.reverse_path.size == 0) &&
 	    is_message(m, (size_t)q.message_size);
 	if (is_good) {
 		why = is_too_much(p->relay, slice_of(told->destination));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "log.h"
 #include "relay.h"
+#include "rewrite.h"
 #include "sts.h"
 
 #define DANE_WARN_US INT64_C(3600000000)
@@ -31,6 +32,7 @@ job_free(struct job *job)
 		job->next->previous = job->previous;
 	r->n_jobs--;
 	hosts_forget(&job->hosts);
+	rewrite_forget(job);
 	if (job->waits_for_sts)
 		sts_forget(r->sts, job);
 	sts_release(&job->sts);

@@ -54,6 +54,8 @@ struct job {
 	bool is_asked_for;
 	struct job_hop hop;		/* where the configuration names it */
 	bool has_more_time;		/* its end was sent in time */
+	uint32_t rewriting;		/* vault's question; 0: none */
+	uint32_t rewriting_limit_ms;
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */

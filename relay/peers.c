@@ -219,14 +219,16 @@ slot_of(struct relay *r, enum role role)
 {
 	return role == ROLE_QUEUE ? &r->queue : role == ROLE_RESOLVER ?
 	    &r->resolver : role == ROLE_STORE ? &r->store :
-	    role == ROLE_CONTROL ? &r->control : NULL;
+	    role == ROLE_CONTROL ? &r->control :
+	    role == ROLE_VAULT ? &r->vault : NULL;
 }
 
 static enum role
 role_of(const struct relay *r, const struct channel *ch)
 {
 	return ch == r->queue ? ROLE_QUEUE : ch == r->resolver ?
-	    ROLE_RESOLVER : ch == r->store ? ROLE_STORE : ROLE_CONTROL;
+	    ROLE_RESOLVER : ch == r->store ? ROLE_STORE :
+	    ch == r->vault ? ROLE_VAULT : ROLE_CONTROL;
 }
 
 static void

@@ -4,7 +4,8 @@
  *
  * It does: carry queue's messages to the next hop, and report what it said;
  * ask there, for somebody who waits, whether a recipient would be taken, and
- * bring mail from outside to those next hops that directory has sealed.
+ * bring mail from outside to those next hops that directory has sealed, or
+ * vault, for bounces to senders of forwards.
  * It holds: outgoing TCP connections, those to unix sockets of LMTP servers
  * that the supervisor opens for it, and the message under way.
  * It can never: open a file, listen, reach any other unix socket, start a
@@ -90,7 +91,7 @@ relay_main(void)
 	r->c.on_drain = on_drain;
 	if (tls_init() < 0)
 		fatal("relay: OpenSSL does not start");
-	if (!r->c.has_secret[SECRET_HOP])
+	if (!r->c.has_secret[SECRET_HOP] || !r->c.has_secret[SECRET_RETURN])
 		fatal("relay: the secret for next hops is missing");
 	relay_settings_read(r);
 	r->penalties = penalties_new();

@@ -60,7 +60,7 @@ struct relay {
 	struct own_addresses *own;
 	struct tls_client *tls;
 	struct sts *sts;
-	struct channel *queue, *resolver, *store, *control;
+	struct channel *queue, *resolver, *store, *control, *vault;
 	struct job *jobs;		/* with those of probes, forwards */
 	size_t n_jobs, n_probes, n_forwards;
 	struct forward_peer *forward_peers;	/* each an smtpd */

@@ -26,6 +26,7 @@ RELAY_SRCS = \
 	relay/relay.c \
 	relay/recipient_list.c \
 	relay/response.c \
+	relay/rewrite.c \
 	relay/settings.c \
 	relay/seven_bit.c \
 	relay/status.c \

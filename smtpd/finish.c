@@ -519,10 +519,9 @@ is_loop(const struct transaction *tx)
 	const struct recipient *r;
 	size_t i, leaf;
 
-	if (tx->body.header.has_many_delivered_to)
-		return true;
-	if (tx->body.header.delivered_to.size == 0)
-		return false;
+	if (tx->body.header.has_many_delivered_to ||
+	    tx->body.header.delivered_to.size == 0)
+		return tx->body.header.has_many_delivered_to;
 	for (i = 0; i < tx->n_recipients; i++) {
 		r = &tx->recipients[i];
 		if (is_loop_for(tx, slice_of(r->address)))
@@ -567,7 +566,8 @@ finish_check(const struct session *s)
 		    body->header.n_received, most);
 		return REPLY_TOO_MANY_HOPS;
 	}
-	return is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
+	return s->tx->is_no_bounce ? REPLY_SRS_NO_BOUNCE :
+	    is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
 }
 
 /*

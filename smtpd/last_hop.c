@@ -13,6 +13,7 @@
  * knows why.
  */
 #include <stdio.h>
+#include "checks.h"
 #include "commands.h"
 #include "fault.h"
 #include "filter_steps.h"
@@ -69,7 +70,8 @@ set_words(struct verdict *to, const struct verdict *v, struct slice host)
 {
 	host = name_of(host);
 	verdict_set(to, (int)code_for_client(v->code), v->subject, v->detail,
-	    "%.*s said: %s", host_size(host), host.data, v->text);
+	    "%.*s%s%s", host_size(host), host.data, host.size > 0 ?
+	    " said: " : "", v->text);
 }
 
 /* Nobody said anything: why is for the trail, not for strangers. */
@@ -108,7 +110,10 @@ mail_of(const struct session *s)
 {
 	const struct transaction *tx = s->tx;
 
-	return (struct hop_mail){ .reverse_path = slice_of(tx->reverse_path),
+	return (struct hop_mail){ .reverse_path = tx->goes_back ?
+		SLICE("") : slice_of(tx->reverse_path),
+		.is_authenticated = !tx->is_sender_changed &&
+		checks_result(s, "sender").size > 0,
 		.size_bytes = tx->params.size_bytes,
 		.is_8bit = tx->params.body == COMMAND_BODY_8BITMIME,
 		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,

@@ -170,6 +170,7 @@ milters_change_envelope(struct session *s)
 		free(tx->reverse_path);
 		tx->reverse_path = tx->changes.sender;
 		tx->changes.sender = NULL;
+		tx->is_sender_changed = true;
 	}
 	tx->at_change = 0;
 	/* nobody gets it, so nobody need be asked */

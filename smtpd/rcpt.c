@@ -35,6 +35,7 @@
 #define FAILURE_DEADLINE_MS 5000
 
 static enum step rcpt_untagged(struct session *s);
+static enum step rcpt_find_route(struct session *s);
 static enum step rcpt_routed(struct session *s, struct answer *a);
 static enum step rcpt_probed(struct session *s, struct answer *a);
 static enum step rcpt_join(struct session *s);
@@ -191,9 +192,11 @@ rcpt_untagged(struct session *s)
 		return session_reply(s, REPLY_RCPT_OK);
 	if (rcpt_is_second_of_bounce(s))
 		return session_reply(s, REPLY_ONE_BOUNCE);
+	if (s->tx->is_no_bounce)
+		return session_reply(s, REPLY_OTHER_FATE);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
-	return rcpt_ask_route(s, rcpt_routed);
+	return rcpt_find_route(s);
 }
 
 static enum step
@@ -205,7 +208,7 @@ rcpt_remembered(struct session *s, struct answer *a)
 	if (a->as.verdict.code != 0)
 		return session_reply_verdict(s, &a->as.verdict, "failure",
 		    slice_of(s->tx->rcpt.text));
-	return rcpt_ask_route(s, rcpt_routed);
+	return rcpt_find_route(s);
 }
 
 struct route_ask
@@ -360,6 +363,7 @@ static enum step
 rcpt_add(struct session *s, enum route_kind kind)
 {
 	bool has_tag = s->tx->rcpt_has_tag;
+	bool goes_back = s->tx->rcpt_goes_back;
 	int error = rcpt_accept(s, kind);
 
 	transaction_drop_rcpt(s->tx);
@@ -371,6 +375,7 @@ rcpt_add(struct session *s, enum route_kind kind)
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	s->phase = PHASE_RCPT;
 	s->tx->has_tag |= has_tag;
+	s->tx->goes_back |= goes_back;
 	if (!session_is_own(s))
 		limits_note_recipient(s->settings->limits, s->client, false);
 	return session_reply(s, REPLY_RCPT_OK);
@@ -419,8 +424,6 @@ rcpt_keep_hop(const struct session *s, const struct route_answer *route)
 		return REPLY_COUNT;
 	if (hop_route_open(&hop, route->hop, NULL) < 0)
 		return REPLY_DIRECTORY_SILENT;
-	if (!session_is_own(s) && hop.is_forward && *tx->reverse_path != '\0')
-		return REPLY_FORWARD_UNSIGNED;
 	if (!session_is_own(s) && !last_joins(tx, &hop))
 		return REPLY_OTHER_FATE;
 	tx->rcpt_hop = (struct slice){ slice_strdup(route->hop),
@@ -469,6 +472,28 @@ rcpt_routed(struct session *s, struct answer *a)
 	if (route->kind == ROUTE_LIST)
 		return submit_list(s, rcpt_checked);
 	return checks_rcpt(s, is_exempt || rcpt_is_proven(s), rcpt_checked);
+}
+
+/* directory knows where; but vault has said so of a forward's sender. */
+static enum step
+rcpt_find_route(struct session *s)
+{
+	if (!s->tx->rcpt_goes_back)
+		return rcpt_ask_route(s, rcpt_routed);
+	if (!fate_joins(&s->tx->fate, ROUTE_HOP))
+		return session_reply(s, REPLY_OTHER_FATE);
+	return checks_rcpt(s, true, rcpt_checked);
+}
+
+enum step
+rcpt_take_no_bounce(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx->n_recipients > 0)
+		return session_reply(s, REPLY_OTHER_FATE);
+	tx->is_no_bounce = true;
+	return rcpt_add(s, ROUTE_DISCARD);
 }
 
 /* Deliver froze a route that does not join after all. */

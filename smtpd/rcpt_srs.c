@@ -6,7 +6,7 @@
  *	forged, too old			550: nobody bounces off us
  *	its sender could be forged	550: nor to a stranger
  *	a sender here			as if he stood there
- *	a sender elsewhere		passed on, when he can be asked
+ *	a sender elsewhere		a bounce is passed on (last.h)
  *
  * Our own users may write to anybody, so the sender takes its place for
  * them.
@@ -50,6 +50,26 @@ is_here(const struct session *s, const struct address *a)
 	    NULL;
 }
 
+/* On to his own server, which is asked before our answer. */
+static enum step
+go_back_to(struct session *s, struct slice way_back)
+{
+	struct transaction *tx = s->tx;
+	struct hop_route hop;
+
+	if (*tx->reverse_path != '\0')
+		return s->is_relay_peer ? session_reply(s,
+		    REPLY_SRS_NO_BOUNCE) : rcpt_take_no_bounce(s);
+	if (hop_route_open(&hop, way_back, NULL) < 0)
+		return session_reply(s, REPLY_SRS_SILENT);
+	tx->rcpt_hop = (struct slice){ slice_strdup(way_back),
+		way_back.size };
+	if (tx->rcpt_hop.data == NULL)
+		return session_reply(s, REPLY_NO_MEMORY);
+	tx->rcpt_goes_back = tx->rcpt_has_tag = true;
+	return tx->then(s);
+}
+
 static enum step
 passed_on(struct session *s, const struct vault_srs_checked *checked)
 {
@@ -61,7 +81,7 @@ passed_on(struct session *s, const struct vault_srs_checked *checked)
 	note_told("of %s", original.text);
 	if (session_is_own(s) || is_here(s, &original))
 		return go_on_with(s, &original);
-	return session_reply(s, REPLY_SRS_SILENT);
+	return go_back_to(s, checked->way_back);
 }
 
 static enum step

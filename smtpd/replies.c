@@ -170,8 +170,6 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_HOP_SILENT] = { 451, 4, 1, SILENCE, "next_hop",
 	    "the next server for this address cannot be asked now, try again "
 	    "later" },
-	[REPLY_FORWARD_UNSIGNED] = { 451, 3, 5, 0, "next_hop",
-	    "this address forwards mail, which is not possible for now" },
 	[REPLY_HARVEST_CLOSE] = { 421, 7, 0, CLOSES | HOST, "harvest",
 	    "too many unknown recipients, closing" },
 	[REPLY_HARVEST] = { 450, 7, 1, 0, "harvest",
@@ -200,6 +198,9 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	[REPLY_SRS_SILENT] = { 451, 3, 0, SILENCE, "forward",
 	    "cannot pass a bounce on to the sender of a forwarded message "
 	    "now, try again later" },
+	[REPLY_SRS_NO_BOUNCE] = { 550, 7, 1, 0, "forward",
+	    "the sender of a forwarded message takes bounces here, with a "
+	    "null reverse-path, and nothing else" },
 	[REPLY_ONE_BOUNCE] = { 452, 5, 3, 0, "bounce",
 	    "one recipient at a time without a reverse-path" },
 	[REPLY_NO_RECIPIENTS] = { 554, 5, 1, ERROR, "sequence",

@@ -44,7 +44,8 @@ transaction_drop_rcpt(struct transaction *tx)
 	free(tx->rcpt_orcpt);
 	tx->rcpt_orcpt = NULL;
 	tx->rcpt_notify = 0;
-	tx->rcpt_has_tag = false;
+	tx->rcpt_has_tag = tx->rcpt_goes_back = false;
+	tx->rcpt_is_discarded = false;
 }
 
 static void

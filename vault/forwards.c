@@ -22,7 +22,10 @@ read_address(struct address *a, struct slice text)
 	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
 }
 
-/* Addresses of others into domains of ours, and nothing else. */
+/*
+ * Addresses of others into domains of ours, and nothing else. Relay has both
+ * by hearsay: what is not so is not made, and no fault of relay's.
+ */
 static bool
 may_be_made(const struct forwards *f, const struct vault_srs *q,
     struct address *a)
@@ -38,22 +41,45 @@ bool
 forwards_on_make(const struct forwards *f, struct channel *ch,
     struct ipc_message *m)
 {
-	char made[ADDRESS_TEXT_MAX + 1];
+	char made[ADDRESS_TEXT_MAX + 1] = "";
 	struct ipc_writer w;
 	struct vault_srs q;
 	struct address a;
 	struct srs_sender sender = { .address = &a };
 
-	if (!get_vault_srs(&m->body, &q) || !may_be_made(f, &q, &a))
+	if (!get_vault_srs(&m->body, &q))
 		return false;
 	if (f->secrets->srs.n == 0)
 		return true;
 	sender.is_authenticated = q.is_authenticated;
-	(void)srs_make(made, &sender, q.domain, &f->secrets->srs, today());
+	if (may_be_made(f, &q, &a))
+		(void)srs_make(made, &sender, q.domain, &f->secrets->srs,
+		    today());
 	ipc_writer_init(&w);
 	put_vault_srs_made(&w, slice_of(made));
 	(void)channel_answer(ch, m->id, VAULT_SRS_MADE, &w, -1);
 	return true;
+}
+
+/* The way back, for relay alone to read. "" if he is here, or without memory:
+ * nobody then goes there. */
+static void
+seal_way_back(struct buf *out, const struct forwards *f,
+    const struct vault_srs_check *q, struct slice original)
+{
+	const char *smart_host = f->config->relay.smart_host;
+	struct address a;
+	struct hop_route route = { .recipient = q->recipient,
+		.session = q->session,
+		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
+		.is_smart_host = smart_host != NULL, .address = original };
+
+	if (!read_address(&a, original) ||
+	    config_find_domain(f->config, slice_of(a.domain)) != NULL)
+		return;
+	route.destination = slice_of(smart_host != NULL ? smart_host :
+	    a.domain);
+	(void)hop_route_seal(out, &route, f->secret);
 }
 
 bool
@@ -63,6 +89,7 @@ forwards_on_check(const struct forwards *f, struct channel *ch,
 	char original[ADDRESS_TEXT_MAX + 1];
 	struct vault_srs_checked answer;
 	struct vault_srs_check q;
+	struct buf way_back = { 0 };
 	struct ipc_writer w;
 	struct address a;
 
@@ -74,8 +101,12 @@ forwards_on_check(const struct forwards *f, struct channel *ch,
 	answer.result = srs_check(original, &a, &f->secrets->srs, today(),
 	    f->config->srs.life_s / DAY_S);
 	answer.original = slice_of(original);
+	if (answer.result == SRS_VALID)
+		seal_way_back(&way_back, f, &q, answer.original);
+	answer.way_back = buf_slice(&way_back);
 	ipc_writer_init(&w);
 	put_vault_srs_checked(&w, &answer);
 	(void)channel_answer(ch, m->id, VAULT_SRS_CHECKED, &w, -1);
+	buf_free(&way_back);
 	return true;
 }

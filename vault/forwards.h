@@ -13,6 +13,7 @@
 struct forwards {
 	const struct secrets *secrets;	/* srs.n 0: none yet */
 	const struct config *config;
+	const uint8_t *secret;		/* SECRET_RETURN */
 };
 
 /* Answer one question; false: it breaks the rules of ask.h. */

@@ -116,7 +116,8 @@ static struct forwards
 forwards_of(const struct peer *peer)
 {
 	return (struct forwards){ .secrets = &peer->vault->outbound.secrets,
-		.config = peer->vault->c.config };
+		.config = peer->vault->c.config,
+		.secret = peer->vault->c.secrets[SECRET_RETURN] };
 }
 
 static bool
@@ -348,6 +349,8 @@ vault_main(void)
 	v.outbound.keys = dkim_keys_new();
 	if (v.keys == NULL || v.outbound.keys == NULL)
 		fatal("no memory");
+	if (!v.c.has_secret[SECRET_RETURN])
+		fatal("vault: the secret for bounces is missing");
 	warm_up();
 	enter_sandbox(&v);
 	compartment_ready(&v.c);

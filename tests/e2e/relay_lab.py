@@ -207,7 +207,8 @@ class Lab:
                  more=""):
         text = 'relay {\n    port = %d\n%s\n}\n%s' % (port or 25, config,
                                                      more)
-        self.relay = Compartment("relay", text, secrets={"hop": bytes(32)})
+        self.relay = Compartment("relay", text, secrets={"hop": bytes(32),
+                                                    "return": bytes(32)})
         if hostname:
             self.relay.text = self.relay.text.replace(
                 'hostname = "mx.example.org"', 'hostname = "%s"' % hostname)

@@ -2,6 +2,7 @@
 """vault by itself: who gets tags, traces and DKIM signatures, and of what;
 who has the reverse-paths of forwards made and checked."""
 import fcntl
+import hmac
 import os
 import re
 import struct
@@ -43,7 +44,7 @@ class Vault(Compartment):
     """With secrets and two keys."""
 
     def __init__(self):
-        super().__init__("vault", CONFIG)
+        super().__init__("vault", CONFIG, secrets={"return": bytes(32)})
         self.start()
         self.tell("SETUP_SECRETS", b"", (
             "batv 4 20000 %s\nbatv 3 1 %s\ntrace %s\nsrs %s\n" % (
@@ -297,16 +298,38 @@ def test_a_chain_goes_back_to_the_first_forwarder(vault):
         1, "SRS0=4DaB=2D=example.com=bob@example.net")
 
 
-def test_what_has_no_such_address(vault):
-    assert made_by(vault, "x" * 250 + "@example.net") == ""
+@pytest.mark.parametrize("question", [
+    ("x" * 250 + "@example.net",), ("no address at all",),
+    ("alice@example.net", "example.net"),
+    ("alice@example.net", "front.example.org")])
+def test_what_has_no_such_address(vault, question):
+    """Only into domains of ours."""
+    assert made_by(vault, *question) == ""
 
 
 @pytest.mark.parametrize("question", [
-    ("no address at all",), ("",), ("alice@example.net", "example.net"),
-    ("alice@example.net", "front.example.org"), ("alice@example.net", "")])
-def test_only_into_our_domains(vault, question):
+    ("",), ("alice@example.net", ""), ("a\r\n@example.net",)])
+def test_nonsense_of_relay_is_cut_off(vault, question):
     assert vault.ask(vault.peer("relay"), "VAULT_SRS",
                      srs(*question)) is None
+
+
+def test_the_way_back_is_sealed(vault):
+    """It leads to the sender's domain, and there is none to our own."""
+    smtpd = vault.peer("smtpd", 12, MX)
+    for sender, want in (("alice@example.net", b"example.net"),
+                         ("alice@example.org", None),
+                         ("alice@front.example.org", None)):
+        _, answer = vault.ask(smtpd, "VAULT_SRS_CHECK", slice_of("s1") +
+                              slice_of(made_by(vault, sender)))
+        sealed = answer[1 + 2 + len(sender) + 2:]
+        assert answer[0] == 1 and bool(sealed) == bool(want), answer
+        if want:
+            mac = hmac.new(bytes(32), sealed[:-32], "sha256").digest()
+            assert sealed[-32:] == mac and slice_of(want) in sealed
+    _, answer = vault.ask(smtpd, "VAULT_SRS_CHECK", slice_of("s1") + slice_of(
+        made_by(vault, "alice@example.net", "example.org", False)))
+    assert answer == b"\2" + slice_of("alice@example.net") + slice_of("")
 
 
 def test_nobody_else_has_them_made_or_checked(vault):

@@ -761,8 +761,8 @@ get_srs_check(struct ipc_reader *r)
 static void
 put_srs_checked(struct ipc_writer *w)
 {
-	const struct vault_srs_checked a = { SRS_UNAUTHENTICATED,
-		SLICE("alice@a.example") };
+	const struct vault_srs_checked a = { SRS_VALID,
+		SLICE("alice@a.example"), SLICE("sealed") };
 
 	put_vault_srs_checked(w, &a);
 }
@@ -774,8 +774,9 @@ get_srs_checked(struct ipc_reader *r)
 
 	if (!get_vault_srs_checked(r, &a))
 		return false;
-	assert_int_equal(a.result, SRS_UNAUTHENTICATED);
+	assert_int_equal(a.result, SRS_VALID);
 	same(a.original, "alice@a.example");
+	same(a.way_back, "sealed");
 	return true;
 }
 

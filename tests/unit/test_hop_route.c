@@ -24,7 +24,7 @@ static const struct hop_route example = {
 	.recipient = TEXT("Bob@inner.example"),
 	.session = TEXT("k3f9q2m7t"), .expires_s = 1795334400,
 	.destination = TEXT("smtp:[10.0.0.2]:25"), .is_forward = true,
-	.address = TEXT("bob@inner.example") };
+	.srs_domain = TEXT("ours.example"), .address = TEXT("bob@inner.example") };
 
 static struct buf
 sealed_example(void)
@@ -51,6 +51,7 @@ test_round_trip(void **state)
 		assert_true(slice_equals(r.address, example.address));
 		assert_int_equal(r.expires_s, example.expires_s);
 		assert_true(r.is_forward && !r.is_smart_host);
+		assert_true(slice_equals(r.srs_domain, example.srs_domain));
 	}
 	buf_free(&sealed);
 }
@@ -87,7 +88,7 @@ test_what_is_not_sealed(void **state)
 
 	(void)state;
 	memset(much, 'x', sizeof much);
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 10; i++) {
 		r = example;
 		if (i == 0)
 			r.recipient = SLICE("");
@@ -104,8 +105,12 @@ test_what_is_not_sealed(void **state)
 			r.address = SLICE("a@b>\r\nRCPT TO:<c@d");
 		else if (i == 6)
 			r.address = (struct slice){ much, sizeof much };
-		else
+		else if (i == 7)
 			r.address = SLICE("");
+		else if (i == 8)
+			r.srs_domain = SLICE("");
+		else
+			r.is_forward = false;
 		assert_int_equal(hop_route_seal(&out, &r, key), -EINVAL);
 		assert_int_equal(out.size, 0);
 	}
@@ -121,6 +126,10 @@ test_same_hop(void **state)
 	r.address = SLICE("carol@inner.example");
 	assert_true(hop_route_is_same_hop(&example, &r));
 	r.is_forward = false;
+	r.srs_domain = SLICE("");
+	assert_false(hop_route_is_same_hop(&example, &r));
+	r = example;
+	r.srs_domain = SLICE("another.example");
 	assert_false(hop_route_is_same_hop(&example, &r));
 	r = example;
 	r.is_smart_host = true;
@@ -134,7 +143,7 @@ test_same_hop(void **state)
 
 static const struct hop_mail mail = {
 	.reverse_path = TEXT("a@b.example"), .size_bytes = 1234,
-	.is_8bit = true, .requires_tls = true };
+	.is_8bit = true, .requires_tls = true, .is_authenticated = true };
 
 static struct ipc_reader
 reader_of(const struct ipc_writer *w)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rewrite.c - see rewrite.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "relay.h"
+#include "rewrite.h"
+
+#define VAULT_MS 5000
+
+static bool
+is_ours(const struct relay *r, const char *reverse_path)
+{
+	const char *at = strrchr(reverse_path, '@');
+	char domain[ADDRESS_DOMAIN_MAX + 1];
+
+	return at != NULL && address_parse_domain(domain, slice_of(at + 1),
+	    ADDRESS_ALLOW_UTF8) == ADDRESS_OK &&
+	    config_find_domain(r->c.config, slice_of(domain)) != NULL;
+}
+
+static void
+fail(struct job *job, bool is_known)
+{
+	struct verdict v;
+
+	if (is_known)
+		verdict_set(&v, 553, 1, 7, "this address forwards, and the "
+		    "sender's cannot be rewritten for that");
+	else
+		verdict_set(&v, 451, 3, 0, "vault does not rewrite the "
+		    "reverse-path now");
+	job_fail(job, is_known ? RELAY_AT_MAIL : RELAY_AT_DNS, &v);
+}
+
+static void
+on_made(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct job *job = arg;
+	struct slice made;
+	char *path;
+
+	(void)ch;
+	job->rewriting = 0;
+	if (m == NULL || m->type != VAULT_SRS_MADE ||
+	    !get_vault_srs_made(&m->body, &made)) {
+		fail(job, false);
+		return;
+	}
+	if (made.size == 0) {
+		fail(job, true);
+		return;
+	}
+	path = slice_strdup(made);
+	if (path == NULL) {
+		fail(job, false);
+		return;
+	}
+	free(job->errand.reverse_path);
+	job->errand.reverse_path = path;
+	job_begin(job, job->rewriting_limit_ms);
+}
+
+void
+rewrite_begin(struct job *job, const struct rewrite *how, uint32_t limit_ms)
+{
+	struct relay *r = job->relay;
+	const struct vault_srs q = {
+		.reverse_path = slice_of(job->errand.reverse_path),
+		.domain = how->domain,
+		.is_authenticated = how->is_authenticated };
+	struct ipc_writer w;
+
+	if (q.domain.size == 0 || q.reverse_path.size == 0 ||
+	    is_ours(r, job->errand.reverse_path)) {
+		job_begin(job, limit_ms);
+		return;
+	}
+	job->rewriting_limit_ms = limit_ms;
+	ipc_writer_init(&w);
+	put_vault_srs(&w, &q);
+	if (r->vault != NULL)
+		job->rewriting = channel_ask(r->vault, VAULT_SRS, &w, -1,
+		    VAULT_MS, on_made, job);
+	if (job->rewriting == 0)
+		fail(job, false);
+}
+
+void
+rewrite_forget(struct job *job)
+{
+	if (job->rewriting != 0 && job->relay->vault != NULL)
+		channel_forget(job->relay->vault, job->rewriting);
+	job->rewriting = 0;
+}
