@@ -135,6 +135,13 @@ test:
 	@tests/make-users.sh
 	@/usr/bin/python3 tests/run.py $(STAGES)
 
+# Random mail with random faults: SOAK_MINUTES (60), SOAK_SEED.
+soak:
+	@tests/install-packages.sh build e2e
+	@tests/make-users.sh
+	@$(MAKE) -s -j2 all
+	@/usr/bin/python3 tests/soak/soak.py
+
 lint:
 	@/usr/bin/python3 tests/lint.py
 
@@ -164,5 +171,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all unit bench battery clean
+.PHONY: all unit bench battery soak clean
 .SECONDARY:

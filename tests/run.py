@@ -9,6 +9,7 @@ Stages, each of which counts its own tests and says how long it took:
   fuzz      libFuzzer targets, FUZZ_SECONDS each (5; in CI 60)
   manuals   mandoc -T lint
   e2e       pytest: the real server, real clients
+  soak      random cases with random faults, SOAK_MINUTES (3)
 usage: run.py [STAGE ...]      without one: all of them
 
 Programs of a stage run side by side, one per core (TEST_JOBS), longest
@@ -236,9 +237,18 @@ def stage_e2e():
         side_by_side(sanitized, list(SANITIZED))
 
 
+def stage_soak():
+    """Counts as it counts itself (tests/soak/soak.py)."""
+    result = run(["make", "-s", JOBS, "soak"], env={
+        **os.environ, "SOAK_MINUTES": os.environ.get("SOAK_MINUTES") or "3"})
+    last = re.search(r"(\d+) passed, (\d+) failed\s*\Z", result.stdout)
+    good, bad = map(int, last.groups()) if last else (0, 1)
+    report("soak", good, bad or int(result.returncode != 0), result.stdout)
+
+
 STAGES = {"headers": stage_headers, "compile": stage_compile,
           "unit": stage_unit, "fuzz": stage_fuzz, "manuals": stage_manuals,
-          "e2e": stage_e2e}
+          "e2e": stage_e2e, "soak": stage_soak}
 
 
 def main():
