@@ -7,6 +7,9 @@
  * own by fail alone, and its silence counts where that could be fail: a HELO
  * name with a broken policy is no reason to refuse what the sender's domain
  * vouches for.
+ *
+ * Without a reverse-path its word waits for the end of data, where it is known
+ * whether this is a bounce of mail of ours, which is exempt (DESIGN 8).
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -93,6 +96,21 @@ conclude(struct check *c, const struct asked *mail, const struct asked *helo)
 	return SAID_GOOD;
 }
 
+/* "550 23 text": the code, the detail of X.7.detail. */
+static enum check_said
+postpone(struct check *c, enum check_said said)
+{
+	struct buf out = { 0 };
+
+	if ((said != SAID_BAD && said != SAID_SILENCE) ||
+	    buf_printf(&out, "%u %u %s", c->verdict.code, c->verdict.detail,
+	    c->verdict.text) != 0)
+		return said;
+	check_put_result(c, "spf.null", buf_slice(&out));
+	buf_free(&out);
+	return SAID_MARK;
+}
+
 /* False: facts are wanted. */
 static bool
 ask(struct check *c, struct asked *a, struct slice sender, const char *ip)
@@ -125,7 +143,25 @@ check_spf(struct check *c)
 		return SAID_WANTS;
 	hand_on(c, mail.is_there ? &mail : &helo);
 	note(c, &mail, &helo);
-	return conclude(c, &mail, &helo);
+	return mail.is_there ? conclude(c, &mail, &helo) :
+	    postpone(c, conclude(c, &mail, &helo));
+}
+
+static enum check_said
+said_at_mail(struct check *c)
+{
+	char text[sizeof c->verdict.text + 16];
+	unsigned code, detail;
+	struct slice said;
+	int words = 0;
+
+	if (!check_result(c, "spf.null", &said) ||
+	    !slice_copy(text, sizeof text, said) ||
+	    sscanf(text, "%u %u %n", &code, &detail, &words) != 2)
+		return SAID_NOTHING;
+	return code < 500 ? check_silent(c, 7, (int)detail, "%s",
+	    text + words) : check_bad(c, (int)code, 7, (int)detail, "%s",
+	    text + words);
 }
 
 enum check_said
@@ -135,5 +171,5 @@ check_spf_trace(struct check *c)
 
 	if (check_result(c, "spf.field", &field))
 		(void)buf_append_slice(&c->judgement->fields, field);
-	return SAID_NOTHING;
+	return said_at_mail(c);
 }

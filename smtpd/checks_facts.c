@@ -61,14 +61,16 @@ checks_tell_connection(struct session *s)
 int
 checks_tell_sender(struct session *s, const struct address *sender)
 {
-	char now[24], address[ADDRESS_TEXT_MAX + 1];
+	char now[24], address[ADDRESS_TEXT_MAX + 1] = "";
 	struct facts *f = &s->checks->transaction;
 	int error;
 
 	facts_free(f);
 	buf_free(&s->checks->asked);
-	/* the domain in the form in which it can be looked up */
-	if (!address_write(address, sizeof address, slice_of(sender->local),
+	/* the domain in the form in which it can be looked up; a null
+	 * reverse-path is no address, and told as "" */
+	if (s->tx->reverse_path[0] != '\0' &&
+	    !address_write(address, sizeof address, slice_of(sender->local),
 	    slice_of(sender->domain)))
 		return -ENOBUFS;
 	snprintf(now, sizeof now, "%" PRId64, clock_wall_s());

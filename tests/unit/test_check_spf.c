@@ -48,6 +48,9 @@ static const struct row {
 	{ "fail.example", "", FINDING_REFUSE, 550, 23,
 	    "fail.example does not permit 192.0.2.1 to use its name (SPF); "
 	    "it explains: ask fail.example\"s postmaster", "fail" },
+	{ "dead.example", "", FINDING_TEMPORARY, 451, 24,
+	    "cannot check SPF now: no answer for TXT of dead.example",
+	    "temperror" },
 	{ "h.example", "a@broken.example", FINDING_REFUSE, 550, 24,
 	    "the SPF policy of broken.example cannot be evaluated: unknown "
 	    "mechanism at broken.example: -al", "permerror" },
@@ -118,6 +121,20 @@ result_of(const struct judgement *j, const char *name)
 	return value;
 }
 
+/* Without a reverse-path its word is a mark until the end of data. */
+static void
+judge_data(const struct row *r, struct facts *facts, struct judgement *j)
+{
+	CHECK(r->text, j->findings[0].kind == FINDING_MARK);
+	CHECK(r->text, j->findings[0].verdict.code == 0);
+	for (size_t i = 0; i < j->facts.n; i++)
+		assert_int_equal(facts_add(facts, FACT_RESULT,
+		    j->facts.items[i].key, j->facts.items[i].value), 0);
+	judgement_free(j);
+	judge(&config, JUDGE_DATA, facts, SLICE("Subject: x\n\nx\n"), j);
+	assert_true(j->is_complete);
+}
+
 static void
 refusing(void **state)
 {
@@ -131,6 +148,11 @@ refusing(void **state)
 
 		judge_row(r, &facts, &j);
 		assert_int_equal(j.n_findings, 1);
+		CHECK(r->text, slice_starts_nocase(result_of(&j, "spf"),
+		    slice_of(r->result)));
+		if (r->sender[0] == '\0' && r->code != 0)
+			judge_data(r, &facts, &j);
+		assert_int_equal(j.n_findings, 1);
 		f = &j.findings[0];
 		CHECK_STRING(r->text, f->check, "spf");
 		CHECK(r->text, f->kind == r->want);
@@ -139,8 +161,6 @@ refusing(void **state)
 		CHECK(r->text, f->verdict.subject == (r->code ? 7 : 0));
 		CHECK_STRING(r->text, r->code ? f->verdict.text : f->detail,
 		    r->text);
-		CHECK(r->text, slice_starts_nocase(result_of(&j, "spf"),
-		    slice_of(r->result)));
 		judgement_free(&j);
 		facts_free(&facts);
 	}
