@@ -330,10 +330,20 @@ def forwarded(lab, rng):
                         rng.choice([by_data, by_bdat]))
 
 
+def forwarded_alias(lab, rng):
+    """An address that leads elsewhere, and a mailbox here beside it."""
+    mail = lab.book.new("forward")
+    mail.remote = {"away@moved.elsewhere.example"}
+    mail.boxes = set(rng.sample(lab.users, rng.randint(0, 1)))
+    return from_outside(lab, mail, rng, ["away@example.org"] + [
+        u + "@example.org" for u in sorted(mail.boxes)],
+        rng.choice([by_data, by_bdat]))
+
+
 CASES = [
     (6, to_one), (4, to_many), (2, to_alias), (1, with_starttls),
     (4, vanishing), (4, submission), (2, submission_mixed),
     (1, submission_fails), (1, to_list), (2, bounce_tagged),
     (1, bounce_forged), (1, hostile_recipient), (1, hostile_octets),
-    (1, hostile_noise), (3, forwarded),
+    (1, hostile_noise), (3, forwarded), (2, forwarded_alias),
 ]

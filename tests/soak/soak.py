@@ -34,6 +34,7 @@ root: alice
 team: alice, bob, carol
 owner-friends: alice
 friends: bob, friend@elsewhere.example
+away: away@moved.elsewhere.example
 """
 
 
