@@ -583,13 +583,15 @@ class Session:
     def taken_each(self, text):
         """LMTP: one reply for each recipient (RFC 2033 4.2)."""
         for recipient in self.recipients:
-            if not self.reply("dot", recipient, "250 2.0.0 delivered"):
+            message = Message(self.sender, [recipient], text)
+            with self.sink.lock:    # before anybody hears of it
+                self.sink.messages.append(message)
+            goes_on = self.reply("dot", recipient, "250 2.0.0 delivered")
+            if not goes_on or not self.said.startswith("2"):
+                with self.sink.lock:
+                    self.sink.messages.remove(message)
+            if not goes_on:
                 return False
-            if not self.said.startswith("2"):
-                continue
-            with self.sink.lock:
-                self.sink.messages.append(
-                    Message(self.sender, [recipient], text))
         return True
 
     def taken(self, text):

@@ -17,6 +17,7 @@ from relay_lab import FEATURES, Lab, Sink
 from test_auth import ALICE, PASSWORD, Submission, hash_of, user_lines
 from test_outbound import LISTEN, SOON, Outbound, id_of
 from test_relay_peers import PEERS
+from tls_lab import Authority
 
 TEXT = b"From: a@example.org\nSubject: x\n\n.dot\n..\nlast"
 WIRE = b"From: a@example.org\r\nSubject: x\r\n\r\n.dot\r\n..\r\nlast\r\n"
@@ -441,6 +442,62 @@ def test_tls_required(front, tmp_path):
         assert server.events("relay")[0]["code"] == "451"
         assert "TLS is required" in server.events("relay")[0]["says"]
         assert sink.messages == [] and server.waiting()
+
+
+@pytest.fixture(scope="module", name="ca")
+def fixture_ca(tmp_path_factory):
+    """Whom relay trusts."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
+@pytest.mark.parametrize("keys, relay_tls, certificate, code, tls", [
+    ("tls = required", "opportunistic", "127.0.0.1", 250, "verified"),
+    ("tls = required", "opportunistic", "127.0.0.2", 451, ""),
+    ("tls = required", "off", "other.example", 451, ""),
+    ("tls = opportunistic", "required", "other.example", 250, "TLSv1.3"),
+    ("tls = off", "required", "127.0.0.1", 250, ""),
+    ("", "required", "127.0.0.1", 250, "verified"),
+    ("", "required", "other.example", 451, ""),
+    ("", "dane", "other.example", 250, "TLSv1.3"),
+])
+def test_tls(ca, protocol, keys, relay_tls, certificate, code, tls):
+    """What the domain says counts; else what relay's section says."""
+    with Sink(lmtp=protocol == "lmtp", tls=ca.sign(certificate)) as sink, \
+            HopLab(sink, protocol, keys, config='tls = %s\nca_file = "%s"' %
+                   (relay_tls, ca.path)) as lab:
+        r = lab.deliver([BOB])
+        assert r.codes == [code], r[0]
+        assert (tls in r.tls) if tls else "TLS" not in r.tls or code == 451
+        assert len(sink.messages) == (code == 250)
+        if code == 250:
+            assert sink.sessions[0].is_tls == bool(tls)
+
+
+def test_requiretls(front, local):
+    """A unix socket has nobody between (RFC 8689 asks for TLS on the way);
+    LMTP over TCP without it does not do."""
+    server = front(local.hop)
+    sink = local.start()
+    text, _ = server.text(recipient=BOB)
+    assert server.send_asking({BOB: ""}, text, ["REQUIRETLS"]) == 250
+    server.wait_sent()
+    assert len(sink.messages) == 1
+    with Sink(lmtp=True) as far, HopLab(far) as lab:
+        assert lab.deliver([BOB], tls=True).codes[0] // 100 in (4, 5)
+        assert far.messages == []
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="servers want root")
+def test_dovecot_with_tls(ca):
+    """STARTTLS behind LHLO, and a certificate for the address."""
+    with Dovecot([BOB], tls=ca.sign("127.0.0.1")) as dovecot, \
+            Lab(config='ca_file = "%s"' % ca.path, more='domain '
+                '"inner.example" { next_hop = "%s" tls = required }' %
+                dovecot.tcp_hop) as lab:
+        r = lab.send(dovecot.tcp_hop, [BOB, JIM], TEXT)
+        assert r.codes == [250, 550] and r.tls.endswith(" verified")
+        assert len(dovecot.mail(BOB)) == 1
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="servers want root")

@@ -39,7 +39,8 @@ class Authority:
         stem = "c%d" % self.number
         with open(os.path.join(self.folder, stem + ".ext"), "w",
                   encoding="ascii") as f:
-            f.write("subjectAltName=DNS:%s\n" % name)
+            f.write("subjectAltName=%s:%s\n" % (
+                "IP" if name[-1].isdigit() else "DNS", name))
         self.run("req", "-newkey", "ec", "-pkeyopt",
                  "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                  stem + ".key", "-out", stem + ".csr", "-subj", "/CN=x")
