@@ -110,6 +110,7 @@ FUZZ_TARGETS = \
 	fuzz_envelope \
 	fuzz_dsn \
 	fuzz_facts \
+	fuzz_forward \
 	fuzz_address \
 	fuzz_address_list \
 	fuzz_command \
