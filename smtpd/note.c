@@ -240,6 +240,17 @@ note_closed(const struct session *s)
 	    LOG_D("took_ms", took_us / 1000), LOG_END);
 }
 
+/* Of whom a next hop or a program has said yes, now or before. */
+static unsigned
+last_count(const struct transaction *tx)
+{
+	unsigned n = 0;
+
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		n += tx->recipients[i].is_last_done;
+	return n;
+}
+
 /* Recipients that got it, and the copies that are in mailboxes for it. */
 static void
 delivered_count(const struct transaction *tx, unsigned *n_recipients,
@@ -273,6 +284,7 @@ note_delivered(struct session *s)
 	    LOG_S("stage", "data"), LOG_S("verdict", "accept"),
 	    LOG_S("from", tx->reverse_path),
 	    LOG_U("recipients", n_recipients),
+	    LOG_U("passed_on", last_count(tx)),
 	    LOG_U("discarded", n_discarded), LOG_END });
 	s->n_accepted++;
 	note_count(s, SCOREBOARD_MESSAGES_ACCEPTED, 1);
@@ -284,7 +296,8 @@ note_delivered(struct session *s)
 	    (int64_t)tx->message_bytes);
 	log_info("delivered", LOG_S("session", s->id), LOG_S("client", s->ip),
 	    LOG_S("from", tx->reverse_path), LOG_U("recipients", n_recipients),
-	    LOG_U("copies", n_copies), LOG_U("queued", tx->n_remote),
+	    LOG_U("copies", n_copies), LOG_U("passed_on", last_count(tx)),
+	    LOG_U("queued", tx->n_remote),
 	    LOG_U("lists", tx->n_lists),
 	    LOG_S("queue_id", tx->queue_id), LOG_U("discarded", n_discarded),
 	    LOG_U("done_before", tx->n_done), LOG_U("size", tx->message_bytes),

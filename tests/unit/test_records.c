@@ -72,7 +72,8 @@ teardown(void **state)
 	return system(command) == 0 ? 0 : -1;
 }
 
-/* BEGIN with one copy for each letter of who; the states as "NDO". */
+/* BEGIN with one copy for each letter of who; the states as "NDO". "!" is
+ * one of a last participant, without a file. */
 static const char *
 begin(const char *peer, uint64_t transaction, const char *who)
 {
@@ -86,7 +87,8 @@ begin(const char *peer, uint64_t transaction, const char *who)
 	for (size_t i = 0; i < n; i++)
 		q.entries[i] = (struct record_entry){
 			.recipient = { who + i, 1 }, .uid = 1000, .gid = 1000,
-			.maildir = SLICE("/home/x/Maildir"),
+			.maildir = who[i] == '!' ? SLICE(RECORD_LAST
+			    "smtp:h:25/a@b") : SLICE("/home/x/Maildir"),
 			.file = { who + i, 1 } };
 	if (!records_begin(records, peer, &q, &states))
 		return "malformed";
@@ -654,6 +656,36 @@ a_happy_message_costs_little(void **state)
 	assert_false(kv_has_transaction(kv));
 }
 
+/* What a next hop has taken stays DONE whatever becomes of the others; what
+ * nobody knows of it is NEW for the retry, and deliver is not asked. */
+static void
+what_a_next_hop_has_stays_done(void **state)
+{
+	const uint16_t taken = 1, others[] = { 0, 2 };
+	struct record_list done = { 1, 1, &taken }, undone = { 1, 2, others };
+
+	(void)state;
+	assert_string_equal(begin(&peer_a, 1, "a!b"), "NNN");
+	assert_int_equal(records_intent(records, &peer_a, 1), RECORDS_OK);
+	assert_int_equal(records_done(records, &peer_a, &done), RECORDS_OK);
+	assert_int_equal(records_withdraw(records, &peer_a, &undone),
+	    RECORDS_OK);
+	records_end(records, &peer_a, 1);
+	store_now();
+	assert_string_equal(begin(&peer_a, 2, "a!b"), "NDN");
+	records_peer_gone(records, &peer_a);
+	(void)resolve_all(RESOLVED_NOT_DELIVERED);
+	/* its end was sent, and nothing was heard: INTENT for the files */
+	assert_string_equal(begin(&peer_a, 3, "c!d"), "NNN");
+	assert_int_equal(records_intent(records, &peer_a, 3), RECORDS_OK);
+	records_peer_gone(records, &peer_a);
+	assert_string_equal(begin(&peer_b, 4, "c!d"), "ONO");
+	assert_int_equal(resolve_all(RESOLVED_NOT_DELIVERED), 2);
+	records_peer_gone(records, &peer_b);
+	assert_int_equal(resolve_all(RESOLVED_NOT_DELIVERED), 0);
+	assert_int_equal(n_live(), 0);
+}
+
 int
 main(void)
 {
@@ -680,6 +712,7 @@ main(void)
 		TEST(forgotten_transactions_end),
 		TEST(a_kill_forgets_no_intent),
 		TEST(a_happy_message_costs_little),
+		TEST(what_a_next_hop_has_stays_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
