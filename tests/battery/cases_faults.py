@@ -146,8 +146,9 @@ def damaged(run):
 
 # ---- kill -9 ----
 
-def kill_at(run, killer, role, point, recipients):
-    """The process that comes to this point ends there."""
+def kill_at(run, killer, where, recipients):
+    """The process that comes to this point ends there. where: role, point."""
+    role, point = where
     may_be_left = (role, point, "*") in [tuple(p) for p in POINTS + SHORT]
     killer.rest()
     let_pass(point)
@@ -183,10 +184,10 @@ def kill_role(role):
         two = [run.user(), *run.free(1)]
         for words in POINTS:
             if words[0] == role:
-                kill_at(run, killer, role, words[1], two)
+                kill_at(run, killer, words[:2], two)
         for words in SHORT:
             if words[0] == role:
-                kill_at(run, killer, role, words[1], two[:1])
+                kill_at(run, killer, words[:2], two[:1])
     return kill
 
 
@@ -195,12 +196,12 @@ for _role in ("smtpd", "directory", "deliver", "worker", "store"):
          ONE_EACH)(kill_role(_role))
 
 
-def kill_meanwhile(victim):
+def kill_meanwhile(victim, steps):
     """The function of one who dies while another stands still."""
     def kill(run):
         killer = Killer(run)
         two = [run.user(), *run.free(1)]
-        for words in STEPS:
+        for words in steps:
             killer.rest()
             let_pass(words[0])
             first = run.shot(two, message=new_message(size=3000))
@@ -220,7 +221,13 @@ def kill_meanwhile(victim):
 
 for _victim in VICTIMS:
     case("kill -9 of %s at each step of others" % _victim, "postern",
-         ONE_EACH)(kill_meanwhile(_victim))
+         ONE_EACH)(kill_meanwhile(_victim, STEPS))
+# they have no part in a delivery once it has been judged
+for _victim in ("policy", "vault", "resolver", "queue", "relay", "auth"):
+    case("kill -9 of %s at steps of others" % _victim, "postern",
+         ONE_EACH)(kill_meanwhile(_victim, [[p] for p in (
+             "smtpd.after-route", "policy.judge", "smtpd.before-commit",
+             "smtpd.before-reply")]))
 
 
 # ---- clients ----

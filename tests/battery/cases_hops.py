@@ -7,6 +7,7 @@ import socket
 
 import relay_lab
 from cases import case
+from cases_faults import ONE_EACH, Killer, kill_at
 from shots import Shot
 from test_bounces import DSN
 
@@ -63,14 +64,14 @@ def local_part(arg):
     return address_of(arg).partition("@")[0].partition("-")[0]
 
 
-def with_hop(protocol="smtp"):
+def with_hop(protocol="smtp", more=""):
     """The options of a server that fronts a domain of it."""
     @contextlib.contextmanager
     def options():
         with Hop(lmtp=protocol == "lmtp") as hop:
             where = "%s:[127.0.0.1]:%d" % (protocol, hop.port)
             yield {"more": 'domain "front.example.org" {{\n'
-                           '    next_hop = "%s"\n}}\n' % where,
+                           '    next_hop = "%s"\n}}\n' % where + more,
                    "cf": "relay_domains = front.example.org\n"
                    "transport_maps = inline:{front.example.org=%s}\n" %
                    where.replace("lmtp:", "lmtp:inet:"),
@@ -155,6 +156,31 @@ def bounces_later(run):
     shot.victim = ""
     shot.fire(run.mx.port, run.way)
     run.want(shot.answers, 550)
+
+
+# role, point; a star: the hop may have it, and gets it once more (RFC 1047)
+FORWARD_KILLS = [p.split() for p in """
+smtpd smtpd.before-hop-rcpt
+smtpd smtpd.after-hop-rcpt
+smtpd smtpd.before-last
+smtpd smtpd.after-last *
+relay relay.before-sent *
+""".strip().splitlines()]
+
+
+@case("kill -9 at each step of a forward", "postern",
+      with_hop(more=ONE_EACH["more"]))
+def killed(run):
+    killer = Killer(run)
+    for n, (role, point, *star) in enumerate(FORWARD_KILLS):
+        there = hop_user(run, "ok-%d" % n)
+        box = run.boxes[there][0]
+        both = [run.user(), there]
+        if star:
+            run.boxes[there] = []
+        kill_at(run, killer, (role, point), both)
+        if not 1 <= box().count(run.shots[-1].id) <= 1 + len(star):
+            run.problems.append("%s: the hop has %s" % (point, box()))
 
 
 @case("address that forwards, refused there")
