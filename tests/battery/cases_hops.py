@@ -8,7 +8,8 @@ import socket
 import relay_lab
 from cases import case
 from cases_faults import ONE_EACH, Killer, kill_at
-from shots import Shot
+from postern import wait_until
+from shots import WAYS, Shot
 from test_bounces import DSN
 
 FRONT = "@front.example.org"
@@ -185,6 +186,53 @@ def killed(run):
 
 @case("address that forwards, refused there")
 def alias_refused(run):
-    run.send("away-refused@example.org")
-    run.send("away-later@example.org")
+    run.want(run.send("away-refused@example.org"), 550)
+    run.want(run.send("away-later@example.org"), 450)
     run.send([run.user(), "away-refused@example.org"])
+
+
+def forwarded(run):
+    """The reverse-path with which the sink has got a message to away@."""
+    run.send("away@example.org")
+    name = run.shots[-1].id.encode()
+
+    def found():
+        return [m for m in run.world.sink.received.get("bob@proof.test", ())
+                if name in m.text]
+    wait_until(found, 30, "the forward at the sink")
+    return address_of(found()[0].sender)
+
+
+def return_to(run, address, code):
+    """Its server returns the message: to us, or to the host of whoever is
+    named as its sender."""
+    shot = run.shot([address])
+    shot.victim = ""
+    if address.endswith("@example.org"):
+        run.want(shot.fire(run.mx.port, run.way).answers, code)
+    else:
+        shot.fire(25, WAYS["plain"])
+
+
+@case("address that forwards, returned by its host later")
+def alias_returned(run):
+    return_to(run, forwarded(run), 550)
+
+
+@case("forged and borrowed addresses of forwards")
+def forged_srs(run):
+    """Nobody can bounce off us to a stranger."""
+    seen = forwarded(run)
+    user = run.victim.partition("@")[0]
+    addresses = ["SRS0=AAAAAA=AA=elsewhere.test=%s@example.org" % user,
+                 "SRS1=AAAAAAAA=elsewhere.test==x=y=z=%s@example.org" % user,
+                 "srs0+aaaa=aa=elsewhere.test=%s@example.org" % user]
+    if run.is_postern:
+        other = "B" if seen[5] == "A" else "A"
+        addresses += [seen[:5] + other + seen[6:],
+                      seen.replace(user, "victim-0")]
+    for address in addresses:
+        for sender in ("", run.victim):
+            shot = run.shot([address])
+            shot.victim = sender
+            run.want(shot.fire(run.mx.port, run.way).answers, 550)

@@ -38,6 +38,7 @@ include-1: u005, :include:{d}/unreadable
 include-2: :include:{d}/missing
 away-refused: refused@proof.test
 away-later: later@proof.test
+away: bob@proof.test
 exit-mixed: u009, "|{d}/program exit 1"
 program-and-box: u009, "|{d}/program exit 0"
 hangs: "|{d}/program hang"
