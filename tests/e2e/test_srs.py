@@ -4,14 +4,18 @@ sees an address of ours; a bounce to that comes back to us, and goes on to the
 sender if he was authenticated. Names, SPF records and MX come from a real nsd;
 all hosts listen at one port, each at an address of its own."""
 import contextlib
+import hmac
 import os
 import re
 import signal
+import struct
+import time
 
 import dkim
 import pytest
 
 from client import new_message
+from compartment import ASK, Compartment, slice_of
 from nameserver import Nameserver
 from postern import Server
 from relay_lab import Sink
@@ -314,3 +318,40 @@ def test_vault_silent():
             assert lab.bounce(seen)[0].says("451 4.3.0")
         finally:
             os.kill(vault, signal.SIGCONT)
+
+
+# ---- relay by itself ----
+
+def sealed_route(key, srs_domain=""):
+    """To good.example, as hop_route.h has it."""
+    octets = struct.pack("!BQ", 1, int(time.time()) + 60) + b"".join(
+        map(slice_of, ("x@one.example", "s1", "good.example"))) + bytes(
+            [0, bool(srs_domain)]) + slice_of(srs_domain) + slice_of(ALICE)
+    return octets + hmac.new(key, octets, "sha256").digest()
+
+
+def asked_at(relay, route, sender):
+    """HOP_RCPT: the code of its answer, or None: the channel was closed."""
+    smtpd = relay.peer("smtpd", 0, 0)
+    try:
+        smtpd.ask(ASK["HOP_RCPT"], slice_of("s1") + slice_of(route) +
+                  slice_of(sender) + bytes(8 + 4), deadline_ms=4000)
+        answer = smtpd.receive(10)
+    except (BrokenPipeError, ConnectionResetError):
+        return None
+    return answer and int.from_bytes(answer[2][2:4], "big")
+
+
+def test_under_the_seal_of_vault_nothing_but_bounces():
+    """A taken-over smtpd with a bounce's way back sends no mail of its own
+    choice; the same route by directory takes any."""
+    hop, back = b"h" * 32, b"r" * 32
+    with Compartment("relay", secrets={"hop": hop, "return": back}) as relay:
+        relay.start()
+        assert asked_at(relay, sealed_route(back), "") == 451
+        assert asked_at(relay, sealed_route(back), "a@b.example") is None
+        assert asked_at(relay, sealed_route(hop), "a@b.example") == 451
+        assert asked_at(relay, sealed_route(b"x" * 32), "") is None
+        # a forward, and nobody who could rewrite: not as it is
+        assert asked_at(relay, sealed_route(hop, "example.org"),
+                        "a@b.example") == 451

@@ -250,6 +250,12 @@ static const struct {
 	    "dkim \"b\" stands more than 2 times", 4, false },
 	{ "dkim \"b\" {\n selector = \"s\" }\n", "section dkim has no key",
 	    2, false },
+	{ "srs { domain = \"b\" }\n",
+	    "srs: domain \"b\" is no domain of this server", 0, false },
+	{ "domain \"b\" { next_hop = \"smtp:x:26\" }\n"
+	    "srs { domain = \"b\" }\n",
+	    "srs: domain \"b\" has a next_hop: bounces would go there", 0,
+	    false },
 	{ "domain \"b\" { users = \"table:/x\"\n mailbox = \"/m/%d/%%u\" }\n",
 	    "mailbox \"/m/%d/%%u\" has no %u: all users share it", 3, true },
 	{ "domain \"b\" { users = \"passwd\"\nnext_hop = \"smtp:x:25\" }\n",
