@@ -370,6 +370,9 @@ route_answered(struct channel *ch, struct ipc_message *m, void *arg)
 		put_verdict_text(&client->out, &answer.verdict);
 	else if (answer.kind == ROUTE_DISCARD)
 		buf_puts(&client->out, "Mail for it is discarded.\n");
+	else if (answer.kind == ROUTE_PROGRAM)
+		buf_puts(&client->out, "A program of this host gets it, and "
+		    "its exit answers.\n");
 	else if (answer.kind == ROUTE_HOP)
 		buf_puts(&client->out, "The next hop answers for it, to RCPT "
 		    "and to the message.\n");

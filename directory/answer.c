@@ -101,6 +101,7 @@ seal(struct answerer *a, const struct wanted *w, const struct resolved *found)
 		ROUTE_MAILBOX : found->kind,
 		.recipient = w->recipient, .session = w->session,
 		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
+		.program = found->program,
 		.leaves = found->leaves, .n_leaves = found->n_leaves };
 
 	a->sealed.size = 0;

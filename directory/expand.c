@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "resolve_parts.h"
+#include "hops.h"
 
 static void follow_address(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct record_target *target);
@@ -158,9 +158,7 @@ follow_target(struct resolver *r, const struct step *step,
 		follow_include(r, step, domain, target->text);
 		break;
 	case ALIAS_PROGRAM:
-		resolve_trouble(r, step, TROUBLE_UNREADABLE, "\"|%.*s\": "
-		    "delivery to programs is not built yet",
-		    RESOLVE_QUOTE(target->text));
+		program_add(r, step, target);
 		break;
 	case ALIAS_FILE:
 		resolve_trouble(r, step, TROUBLE_UNREADABLE, "\"%.*s\": "

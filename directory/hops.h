@@ -18,4 +18,12 @@ void hop_home(struct resolver *r, const struct catalog_domain *domain,
 void hop_forward(struct resolver *r, const struct step *step,
     const struct record_target *target);
 
+/* ---- programs.c: what answers once, like a next hop ---- */
+
+/* The alias leads to a program of this host. */
+void program_add(struct resolver *r, const struct step *step,
+    const struct record_target *target);
+/* All is followed: nothing that answers once may stand beside it. */
+void program_end(struct resolver *r);
+
 #endif

@@ -14,6 +14,7 @@
 #include "build.h"
 #include "directory_check.h"
 #include "passwords.h"
+#include "program_check.h"
 #include "resolve_parts.h"
 
 /* A name that nobody has: it goes to the catch-all, if there is one. */
@@ -149,10 +150,32 @@ check_list(struct lint *lint, struct slice name, uint32_t line)
 	report(lint, true, text);
 }
 
+/* Is its program there, and may it be run? */
+static void
+check_program(struct lint *lint, const struct resolved *found,
+    struct slice name, uint32_t line)
+{
+	struct buf wrong = { .maximum = 400 };
+	char text[768];
+	bool is_warning;
+
+	if (found->program.size == 0)
+		return;
+	is_warning = program_check(&wrong, lint->catalog->config,
+	    lint->catalog->is_privileged, found->program);
+	snprintf(text, sizeof text, "%s:%u: alias \"%.*s\": \"|%.*s\": %s",
+	    lint->domain->aliases->spec->path, line, RESOLVE_QUOTE(name),
+	    RESOLVE_QUOTE(found->program), wrong.size ? wrong.data : "");
+	if (wrong.size > 0)
+		report(lint, is_warning, text);
+	buf_free(&wrong);
+}
+
 static int
 check_alias(struct slice key, struct slice value, void *arg)
 {
 	struct lint *lint = arg;
+	const struct resolved *found;
 	struct record_list list;
 	struct slice name = { key.data + 1, key.size - 1 };
 
@@ -160,8 +183,9 @@ check_alias(struct slice key, struct slice value, void *arg)
 	if (key.data[0] != RECORD_ALIAS || !record_get_list(value, &list) ||
 	    list.n_targets == 0)
 		return 0;
-	if (try_name(lint, name, lint->domain->config->name)->kind ==
-	    ROUTE_LIST)
+	found = try_name(lint, name, lint->domain->config->name);
+	check_program(lint, found, name, list.line);
+	if (found->kind == ROUTE_LIST)
 		check_list(lint, name, list.line);
 	check_shadowed(lint, name, list.line);
 	return 0;
@@ -190,7 +214,8 @@ check_required(struct lint *lint, const char *local, const char *domain,
 	const char *path = d && d->aliases ? d->aliases->spec->path : NULL;
 	char text[512];
 
-	if (found->kind == ROUTE_MAILBOX)
+	if (found->kind == ROUTE_MAILBOX ||
+	    (found->kind == ROUTE_PROGRAM && found->n_leaves > 0))
 		return;
 	if (found->kind == ROUTE_REFUSE && lint->n_troubles > 0)
 		return;			/* reported already */

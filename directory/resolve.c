@@ -58,6 +58,7 @@ resolve_begin(struct resolver *r, bool explains)
 	buf_consume(&r->out.explanation, r->out.explanation.size);
 	r->out.n_leaves = r->out.n_members = 0;
 	r->out.destination[0] = '\0';
+	r->out.program.size = 0;
 	r->list.owner = r->list.last = (struct list_owner){ 0 };
 	r->allows_lists = false;
 	r->n_refused = r->n_discarded = 0;
@@ -269,7 +270,7 @@ static bool
 has_targets(const struct resolved *out)
 {
 	return out->n_leaves > 0 || out->n_members > 0 ||
-	    *out->destination != '\0';
+	    *out->destination != '\0' || out->program.size > 0;
 }
 
 static enum route_kind
@@ -279,14 +280,16 @@ kind_of(const struct resolved *out)
 		return ROUTE_LIST;
 	if (*out->destination != '\0')
 		return ROUTE_HOP;
+	if (out->program.size > 0)
+		return ROUTE_PROGRAM;
 	return out->n_leaves > 0 ? ROUTE_MAILBOX : ROUTE_DISCARD;
 }
 
 /*
  * A verdict that is set already stands. Else: mailboxes, or a list where some
- * members are elsewhere, or a next hop, unless an error: entry is among them
- * (nobody can be told so after the 250); an error: entry alone; discard:
- * alone; or nothing at all.
+ * members are elsewhere, or a next hop or program, unless an error: entry is
+ * among them (nobody can be told so after the 250); an error: entry alone;
+ * discard: alone; or nothing at all.
  */
 const struct resolved *
 resolve_end(struct resolver *r)
@@ -295,6 +298,8 @@ resolve_end(struct resolver *r)
 
 	if (out->verdict.code == 0 && out->n_members > 0)
 		list_end(r);
+	if (out->verdict.code == 0)
+		program_end(r);
 	if (out->verdict.code == 0 && r->n_refused > 0) {
 		if (has_targets(out) || r->n_discarded > 0)
 			resolve_trouble(r, NULL, TROUBLE_DEAD, "%s",
@@ -310,6 +315,7 @@ resolve_end(struct resolver *r)
 		out->kind = ROUTE_REFUSE;
 		out->n_leaves = out->n_members = 0;
 		out->destination[0] = '\0';
+		out->program.size = 0;
 	} else {
 		out->kind = kind_of(out);
 	}

@@ -55,6 +55,7 @@ struct resolved {
 	char hop_address[ADDRESS_TEXT_MAX + 1];
 	bool is_forward, is_smart_host;
 	const char *srs_domain;		/* of a forward: its sender's */
+	struct slice program;		/* ROUTE_PROGRAM: its command */
 };
 
 struct resolver;

@@ -6,7 +6,7 @@
  *	resolve.c	one address from the question to the answer
  *	lookup.c	what a local part is in a domain: user, alias, nothing
  *	expand.c	following aliases, includes and addresses to the leaves
- *	mailbox.c	a leaf: owner, path, quota; lists.c, hops.c: elsewhere
+ *	mailbox.c	a leaf; lists.c, hops.c: elsewhere; programs.c: run
  */
 #ifndef DIRECTORY_RESOLVE_PARTS_H
 #define DIRECTORY_RESOLVE_PARTS_H

@@ -22,6 +22,8 @@ DIRECTORY_SRCS = \
 	directory/names.c \
 	directory/passwd.c \
 	directory/passwords.c \
+	directory/program_check.c \
+	directory/programs.c \
 	directory/record.c \
 	directory/resolve.c \
 	directory/source.c \

@@ -21,6 +21,8 @@ fate_joins(struct fate *fate, enum route_kind kind)
 		fate->n_hops++;
 		return true;
 	case ROUTE_PROGRAM:
+		fate->n_programs++;
+		return true;
 	case ROUTE_REFUSE:
 		break;
 	}

@@ -19,6 +19,7 @@ struct fate {
 	unsigned n_discards;
 	unsigned n_lists;
 	unsigned n_hops;
+	unsigned n_programs;
 };
 
 /* May a recipient with such a route join? Counts it if so. */

@@ -167,7 +167,7 @@ finish_say_delivered(struct session *s, bool is_proof_taken)
 	return step;
 }
 
-static enum step
+enum step
 finish_delivered(struct session *s)
 {
 	return checks_take_proof(s, finish_say_delivered);
@@ -399,9 +399,9 @@ finish_no_copies(struct session *s)
 		return finish_delivered(s);
 	if (client_is_gone(s))
 		return copies_undo(s, finish_gone);
-	if (submit_is_for_queue(s->tx))
+	if (last_kind_of(s->tx) == LAST_NONE)
 		return submit_take(s, finish_delivered);
-	return last_deliver(s, finish_delivered);
+	return last_deliver_alone(s);
 }
 
 enum step

@@ -55,6 +55,8 @@ enum step finish_gone(struct session *s);
 /* The same, unless an earlier attempt has delivered all of it: 250. */
 enum step finish_refuse_unless_done(struct session *s,
     const struct verdict *v, const char *check);
+/* Everybody has it: the 250. */
+enum step finish_delivered(struct session *s);
 /* The client has left: DELIVER, if it is out, should write nothing more. */
 void finish_cancel(struct session *s);
 void finish_release(struct session *s, enum release_how how);

@@ -13,7 +13,9 @@
 #include "fault.h"
 #include "finish.h"
 #include "last.h"
+#include "submit.h"
 
+#define COMMAND_SHOWN 200		/* the same, of records */
 #define WHO_SHOWN 100			/* octets; the words matter more */
 
 struct last {
@@ -30,6 +32,7 @@ static const struct {
 	void (*cancel)(struct session *s);	/* NULL: it cannot be */
 } kinds[LAST_KIND_COUNT] = {
 	[LAST_HOP] = { hop_deliver, hop_cancel },
+	[LAST_PROGRAM] = { program_deliver, NULL },
 };
 
 void
@@ -55,22 +58,48 @@ first_with_hop(const struct transaction *tx)
 bool
 last_is_wanted(const struct recipient *r)
 {
-	return r->hop.size > 0;
+	return r->hop.size > 0 || r->route.program.size > 0;
+}
+
+/* Only its beginning where it is long: the sum tells two apart. */
+static int
+put_program_name(struct buf *to, struct slice command)
+{
+	int shown = command.size < COMMAND_SHOWN ? (int)command.size :
+	    COMMAND_SHOWN;
+
+	return buf_printf(to, RECORD_LAST "|%08x %.*s", slice_hash(command),
+	    shown, command.data);
 }
 
 int
 last_put_name(struct buf *to, const struct recipient *r)
 {
+	if (r->route.program.size > 0)
+		return put_program_name(to, r->route.program);
 	return buf_printf(to, RECORD_LAST "%.*s/%.*s",
 	    (int)r->hop_route.destination.size,
 	    r->hop_route.destination.data, (int)r->hop_route.address.size,
 	    r->hop_route.address.data);
 }
 
+static bool
+has_program(const struct transaction *tx)
+{
+	const struct recipient *r;
+
+	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++)
+		if (recipient_has_program(r))
+			return true;
+	return false;
+}
+
 enum last_kind
 last_kind_of(const struct transaction *tx)
 {
-	return first_with_hop(tx) != NULL ? LAST_HOP : LAST_NONE;
+	if (first_with_hop(tx) != NULL)
+		return LAST_HOP;
+	return has_program(tx) ? LAST_PROGRAM : LAST_NONE;
 }
 
 bool
@@ -80,7 +109,7 @@ last_joins(const struct transaction *tx, const struct hop_route *hop)
 	unsigned n = 0;
 
 	if (first == NULL)
-		return true;
+		return !has_program(tx);
 	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++)
 		n += recipient_has_hop(r);
 	return n < HOP_RECIPIENTS_MAX &&
@@ -105,6 +134,25 @@ last_deliver(struct session *s, finish_fn *then)
 	tx->last->is_out = true;
 	FAULT_STEP("smtpd.before-last");
 	return kinds[kind].deliver(s);
+}
+
+/* Queue has its part ready. */
+static enum step
+queue_commit(struct session *s)
+{
+	return submit_commit(s, finish_delivered);
+}
+
+static enum step
+deliver_after_queue(struct session *s)
+{
+	return last_deliver(s, queue_commit);
+}
+
+enum step
+last_deliver_alone(struct session *s)
+{
+	return submit_prepare(s, deliver_after_queue);
 }
 
 void
@@ -223,9 +271,10 @@ last_answered(struct session *s, const struct last_result *results, size_t n,
 	if (last->has_taken) {
 		if (who.size > WHO_SHOWN)
 			who.size = WHO_SHOWN;
-		(void)snprintf(last->words, sizeof(last->words),
-		    "%.*s said: %s", (int)who.size, who.data,
-		    results[0].verdict.text);
+		if (who.size > 0)
+			(void)snprintf(last->words, sizeof(last->words),
+			    "%.*s said: %s", (int)who.size, who.data,
+			    results[0].verdict.text);
 		return last->then(s);
 	}
 	if (last->is_cancelled)

@@ -33,7 +33,7 @@
 
 #include "transaction.h"
 
-enum last_kind { LAST_NONE, LAST_HOP, LAST_KIND_COUNT };
+enum last_kind { LAST_NONE, LAST_HOP, LAST_PROGRAM, LAST_KIND_COUNT };
 
 /* What became of one recipient. */
 struct last_result {
@@ -53,13 +53,17 @@ int last_put_name(struct buf *to, const struct recipient *r);
 
 /* The transaction's participant, by its accepted recipients. */
 enum last_kind last_kind_of(const struct transaction *tx);
-/* Does the RCPT under way, with this next hop, fit the others? */
+/* Does the RCPT under way, with this next hop, fit the others? A program
+ * has a message to itself (LAST_NONE). */
 bool last_joins(const struct transaction *tx, const struct hop_route *hop);
 
 /* Give it the message; goes on in then once it has been taken, or there is
  * nobody to give it to. Else all is undone and refused. */
 enum step last_deliver(struct session *s, finish_fn *then);
-/* A kind's one end: results of all of its recipients; who said it. */
+/* The same where no mailbox is in the transaction, queue may be. */
+enum step last_deliver_alone(struct session *s);
+/* A kind's one end: results of all of its recipients; who said it, "": the
+ * 250 says nothing of it. */
 enum step last_answered(struct session *s, const struct last_result *results,
     size_t n, struct slice who);
 /* The client has left. */
@@ -75,5 +79,9 @@ const char *last_words(const struct transaction *tx);
 enum step hop_ask_rcpt(struct session *s, finish_fn *then);
 enum step hop_deliver(struct session *s);
 void hop_cancel(struct session *s);
+
+/* ---- last_program.c: a program of this host, through deliver ---- */
+
+enum step program_deliver(struct session *s);
 
 #endif

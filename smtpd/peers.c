@@ -430,13 +430,13 @@ tell_facts(struct peers *peers, struct channel *ch, struct judge_question *q)
 	return true;
 }
 
-/* A worker of deliver waits for a disk, each for its own: that is no word
- * about the others. */
+/* A worker of deliver waits for a disk, each for its own, or for a program:
+ * that is no word about the others. */
 static bool
-is_about_disks(enum question_kind kind)
+is_about_one(enum question_kind kind)
 {
 	return kind == QUESTION_PREPARE || kind == QUESTION_COMMIT ||
-	    kind == QUESTION_DELIVER;
+	    kind == QUESTION_DELIVER || kind == QUESTION_PROGRAM;
 }
 
 /*
@@ -447,7 +447,7 @@ is_about_disks(enum question_kind kind)
 static uint32_t
 deadline_of(const struct channel *ch, const struct question *q)
 {
-	return channel_is_silent(ch) && !is_about_disks(q->kind) &&
+	return channel_is_silent(ch) && !is_about_one(q->kind) &&
 	    q->deadline_ms > SILENT_MS ? SILENT_MS : q->deadline_ms;
 }
 

@@ -69,13 +69,12 @@ struct question {
 		const struct hop_rcpt *hop_rcpt;
 		const struct hop_recipient *hop_recipient;
 		const struct hop_send *hop_send;
+		const struct program_ask *program;
 		struct slice octets;	/* TRACE, TAG_CHECK */
 		const struct vault_dkim *dkim;
 		struct auth_question *auth_step;	/* and FORGET */
 		const struct auth_peer *auth_peer;
-		uint64_t transaction;	/* INTENT, COMMIT, CANCEL, SETTLE,
-					 * CONFIRM, END, PROOF_DROP, QUEUE_
-					 * COMMIT and _ABORT, HOP_CANCEL */
+		uint64_t transaction;	/* of those that say no more */
 	} as;
 };
 
@@ -104,6 +103,7 @@ struct answer {
 		struct queue_prepared queued;
 		struct hop_reply hop;
 		struct hop_sent hop_sent;
+		struct program_answer program;
 		struct vault_dkim_signed dkim;
 		struct vault_tag_checked tag;
 		struct vault_srs_checked srs;

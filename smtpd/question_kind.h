@@ -33,6 +33,7 @@ enum question_kind {
 	QUESTION_HOP,		/* queue -> answer.as.hop */
 	QUESTION_HOP_RCPT,	/* relay -> answer.as.hop */
 	QUESTION_HOP_SEND,	/* relay -> answer.as.hop_sent */
+	QUESTION_PROGRAM,	/* deliver -> answer.as.program */
 	QUESTION_TRACE,		/* vault -> answer.as.octets */
 	QUESTION_DKIM,		/* vault -> answer.as.dkim */
 	QUESTION_PROOF,		/* store -> answer.as.proof */

@@ -70,26 +70,43 @@ put_to_relay(struct ipc_writer *w, const struct question *q)
 	return true;
 }
 
+/* Those to deliver. */
+static bool
+put_to_deliver(struct ipc_writer *w, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_PROBE:
+	case QUESTION_FREEZE:
+		put_probe_ask(w, q->as.probe);
+		break;
+	case QUESTION_PREPARE:
+	case QUESTION_DELIVER:
+		put_prepare_ask(w, q->as.prepare);
+		break;
+	case QUESTION_PROGRAM:
+		put_program_ask(w, q->as.program);
+		break;
+	case QUESTION_RELEASE:
+		put_release_ask(w, &q->as.release);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 void
 question_put(struct ipc_writer *w, const struct question *q)
 {
-	if (put_to_queue(w, q) || put_to_relay(w, q))
+	if (put_to_queue(w, q) || put_to_relay(w, q) || put_to_deliver(w, q))
 		return;
 	switch (q->kind) {
 	case QUESTION_ROUTE:
 		put_route_ask(w, q->as.route);
 		break;
-	case QUESTION_PROBE:
-	case QUESTION_FREEZE:
-		put_probe_ask(w, q->as.probe);
-		break;
 	case QUESTION_FAILURE:
 	case QUESTION_FAILED:
 		put_failure(w, q->as.failure);
-		break;
-	case QUESTION_PREPARE:
-	case QUESTION_DELIVER:
-		put_prepare_ask(w, q->as.prepare);
 		break;
 	case QUESTION_RECORDS:
 		put_record_begin(w, q->as.records);
@@ -98,9 +115,6 @@ question_put(struct ipc_writer *w, const struct question *q)
 	case QUESTION_DONE:
 	case QUESTION_DONE_NOW:
 		put_list(w, &q->as.list);
-		break;
-	case QUESTION_RELEASE:
-		put_release_ask(w, &q->as.release);
 		break;
 	case QUESTION_JUDGE:
 		put_judge(w, q->as.judge);
@@ -241,6 +255,12 @@ get_sent(struct ipc_reader *r, struct answer *a)
 }
 
 static bool
+get_program(struct ipc_reader *r, struct answer *a)
+{
+	return get_program_answer(r, &a->as.program);
+}
+
+static bool
 get_yes_or_no(struct ipc_reader *r, struct answer *a)
 {
 	uint8_t is_ok = ipc_get_u8(r);
@@ -322,6 +342,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
 	    get_yes_or_no },
 	[QUESTION_HOP] = { ROLE_QUEUE, QUEUE_PROBE, QUEUE_PROBED, get_hop },
+	[QUESTION_PROGRAM] = { ROLE_DELIVER, PROGRAM_ASK, PROGRAM_ANSWER,
+	    get_program },
 	[QUESTION_HOP_RCPT] = { ROLE_RELAY, HOP_RCPT, HOP_REPLIED, get_hop },
 	[QUESTION_HOP_SEND] = { ROLE_RELAY, HOP_SEND, HOP_SENT, get_sent },
 	[QUESTION_HOP_RECIPIENT] = { ROLE_RELAY, HOP_RECIPIENT, 0, NULL },
@@ -364,6 +386,8 @@ question_transaction(const struct question *q)
 	case QUESTION_PREPARE:
 	case QUESTION_DELIVER:
 		return q->as.prepare->transaction;
+	case QUESTION_PROGRAM:
+		return q->as.program->transaction;
 	case QUESTION_PROOF:
 	case QUESTION_PROOF_TAKE:
 		return q->as.proof->transaction;

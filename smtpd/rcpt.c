@@ -408,18 +408,21 @@ route_has_sealed(const struct answer *a)
 {
 	const struct route_answer *route = &a->as.route;
 
-	return route->kind == ROUTE_MAILBOX || ((route->kind == ROUTE_LIST ||
+	return route->kind == ROUTE_MAILBOX ||
+	    route->kind == ROUTE_PROGRAM || ((route->kind == ROUTE_LIST ||
 	    route->kind == ROUTE_HOP) &&
 	    route->sealed.size + route->sealed_size > 0);
 }
 
-/* REPLY_COUNT: its next hop can have a part in this transaction. */
+/* REPLY_COUNT: its next hop or program can have a part in this transaction. */
 static enum reply_name
 rcpt_keep_hop(const struct session *s, const struct route_answer *route)
 {
 	struct transaction *tx = s->tx;
 	struct hop_route hop;
 
+	if (route->kind == ROUTE_PROGRAM && last_kind_of(tx) != LAST_NONE)
+		return REPLY_OTHER_FATE;
 	if (route->kind != ROUTE_HOP)
 		return REPLY_COUNT;
 	if (hop_route_open(&hop, route->hop, NULL) < 0)

@@ -44,5 +44,7 @@ bool recipient_is_mailbox(const struct recipient *r);
 /* A next hop has it to answer for, has not taken it yet, and he has not
  * failed by himself. */
 bool recipient_has_hop(const struct recipient *r);
+/* The same for a program, beside any mailboxes. */
+bool recipient_has_program(const struct recipient *r);
 
 #endif

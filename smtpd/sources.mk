@@ -24,6 +24,7 @@ SMTPD_SRCS = \
 	smtpd/judge_queue.c \
 	smtpd/last.c \
 	smtpd/last_hop.c \
+	smtpd/last_program.c \
 	smtpd/limits.c \
 	smtpd/listen.c \
 	smtpd/mail.c \

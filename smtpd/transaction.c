@@ -142,6 +142,13 @@ recipient_has_hop(const struct recipient *r)
 	return r->hop.size > 0 && r->failure == NULL && !r->is_last_done;
 }
 
+bool
+recipient_has_program(const struct recipient *r)
+{
+	return r->route.program.size > 0 && r->failure == NULL &&
+	    !r->is_last_done;
+}
+
 /* Room for one more; grows by doubling. */
 static struct recipient *
 recipients_grow(struct transaction *tx)
@@ -249,7 +256,7 @@ recipient_release(struct session *s, const struct recipient *r)
 		.as.release = { .transaction = s->tx->number,
 		.how = RELEASE_RECIPIENT, .recipient = r->index } };
 
-	if (recipient_is_mailbox(r))
+	if (recipient_is_mailbox(r) || r->route.program.size > 0)
 		session_tell(s, &q);
 }
 

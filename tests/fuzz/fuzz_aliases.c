@@ -76,9 +76,21 @@ check_answer(const struct resolved *r)
 		/* a 5xx is never our own mistake */
 		REQUIRE(r->verdict.code < 500 || r->alarm[0] == '\0');
 		break;
+	case ROUTE_PROGRAM:
+		REQUIRE(r->program.size > 0 && r->verdict.code == 0);
+		REQUIRE(r->program.size <= ROUTE_PROGRAM_MAX);
+		REQUIRE(!has_control_octet(r->program));
+		break;
+	case ROUTE_HOP:
+		REQUIRE(*r->destination != '\0' && r->verdict.code == 0);
+		break;
+	case ROUTE_LIST:
+		REQUIRE(r->n_members > 0 && r->verdict.code == 0);
+		break;
 	default:
 		REQUIRE(false);
 	}
+	REQUIRE((r->kind == ROUTE_PROGRAM) == (r->program.size > 0));
 }
 
 static void

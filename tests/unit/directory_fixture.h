@@ -236,6 +236,10 @@ fixture_resolve(struct fixture *f, const char *address)
 		    used > 0 ? " " : "", r->hop_address, r->destination,
 		    r->is_forward ? " forward" : "",
 		    r->is_smart_host ? " smart" : "");
+	if (r->kind == ROUTE_PROGRAM)
+		snprintf(text + used, sizeof text - used, "%s|%.*s",
+		    used > 0 ? " " : "", (int)r->program.size,
+		    r->program.data);
 	return text;
 }
 

@@ -63,8 +63,21 @@ static const struct row rows[] = {
 	      "@/aliases: postmaster@example.org leads to no mailbox",
 	      "postmaster leads to no mailbox" } },
 	{ "program", ORG, "root: alice\na: \"|/bin/x y\"\n", "",
-	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": delivery to "
-	      "programs" } },
+	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": /bin/x: No such "
+	      "file" } },
+	{ "program that is there", ORG, "root: alice\n"
+	    "a: \"|/bin/sh -c true\", |/bin/sh -c true\n"
+	    "b: \"|cat > /dev/null\"\n", "", { NULL } },
+	{ "two programs", ORG, "root: alice\na: |/bin/cat, |/bin/sh\n", "",
+	    { "@/aliases:2: alias \"a\": \"|/bin/cat\" and \"|/bin/sh\": "
+	      "one of two programs" } },
+	{ "program for postmaster", ORG, "root: alice\n"
+	    "postmaster: |/bin/cat\n", "",
+	    { "@/aliases: postmaster@example.org leads to no mailbox",
+	      "postmaster leads to no mailbox" } },
+	{ "relative program", ORG, "root: alice\na: |cat\n", "",
+	    { "@/aliases:2: alias \"a\": \"|cat\": a program needs an "
+	      "absolute path" } },
 	{ "file", ORG, "root: alice\na: /dev/null\n", "",
 	    { "@/aliases:2: alias \"a\": \"/dev/null\": delivery into files "
 	      "is not supported; write discard:" } },

@@ -71,7 +71,12 @@ static const char aliases_org[] =
     "topost: postmaster\n"
     "daemon: error:550 5.2.1 no mail for the system\n"
     "tagged: alice+x\n"
-    "j\xc3\xbcrgen: alice\n";
+    "j\xc3\xbcrgen: alice\n"
+    "progs: \"|/bin/cat -n \\\"a b\\\"\", alice, prog2\n"
+    "prog2: |/bin/cat, |/bin/cat\n"
+    "same: prog, prog2\n"
+    "proghop: prog, b@elsewhere.example\n"
+    "prog+x: prog\n";
 
 static struct fixture fixture;
 
@@ -173,7 +178,11 @@ static const struct {
 	{ "out@example.org", "someone@elsewhere.example at elsewhere.example "
 	    "forward" },
 	{ "front@example.org", "x@front.example at smtp:[10.0.0.2]:25" },
-	{ "prog@example.org", "451 4.3.5" },
+	{ "prog@example.org", "|/bin/cat" },
+	{ "progs@example.org", "451 4.3.5" },	/* two of them */
+	{ "prog2@example.org", "|/bin/cat" },
+	{ "same@example.org", "|/bin/cat" },
+	{ "proghop@example.org", "451 4.3.5" },
 	{ "file@example.org", "451 4.3.5" },
 	{ "unread@example.org", "451 4.3.5" },
 	{ "empty@example.org", "451 4.2.4" },
