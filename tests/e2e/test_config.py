@@ -149,7 +149,7 @@ BAD_FILES = [
      ["aliases:2", "nosuchuser"]),
     ("aliases", "root: alice\nx: :include:{folder}/nothing\n",
      ["aliases:2", "nothing"]),
-    ("aliases", "root: alice\nx: somebody@elsewhere.example\n",
+    ("aliases", "root: alice\nx: somebody@elsewhere.example, else@x.example\n",
      ["aliases:2", "elsewhere.example"]),
     ("aliases", "root: alice\nx: \"|/bin/prog\"\n", ["aliases:2", "prog"]),
     ("aliases", "root: alice\nx: error:250 2.0.0 fine\n", ["aliases:2"]),
@@ -178,7 +178,8 @@ def test_all_errors_of_tables_in_one_run(server):
     server.write("aliases", server.fill(
         "root: alice\nx: alice\none: two\ntwo: one\nthree: four\n"
         "four: three\nlist: :include:{folder}/nothing\n"
-        "prog: \"|/bin/prog\"\nfar: b@elsewhere.example\n"
+        "prog: \"|/bin/prog\"\n"
+        "far: b@elsewhere.example, c@elsewhere.example\n"
         "dead: nosuchuser\nx: bob, gone\nteam alice\n"))
     status, text = server.check()
     assert status == 1, text

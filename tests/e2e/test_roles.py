@@ -164,7 +164,7 @@ def test_strangers_have_no_way_to_passwords_and_queue(make_server):
     # forwards are asked for by mx: what directory has sealed
     [relay] = server.children("relay")
     assert peers_of(server, relay) == {
-        "queue", "resolver", "store", "control", "smtpd"}
+        "queue", "resolver", "store", "control", "smtpd", "vault"}
     for auth in server.children("auth"):
         assert peers_of(server, auth) == {"smtpd"}
 
