@@ -2,17 +2,21 @@
 """Domains whose mailboxes are at a next hop: our own users' mail to them, by
 SMTP and LMTP, over TCP and a unix socket, to servers that answer as a test
 wants and to those that others run."""
+import hmac
 import os
 import re
 import signal
 import socket
+import struct
 import time
 
 import pytest
 
 from client import new_message
+from compartment import ASK, slice_of
 from dovecot import Dovecot
 from postern import IS_ROOT, free_port, wait_until
+from queuelab import sealed as memfd_of
 from relay_lab import FEATURES, Lab, Sink
 from test_auth import ALICE, PASSWORD, Submission, hash_of, user_lines
 from test_outbound import LISTEN, SOON, Outbound, id_of
@@ -836,3 +840,58 @@ def test_our_own_alias_to_lmtp(front, local):
     assert server.send(["friend@example.org"], server.text()[0]) == {}
     server.wait_sent()
     assert [m.recipients[0] for m in sink.messages] == ["TO:<%s>" % BOB]
+
+
+# ---- what relay follows for queue ----
+
+def sealed_route(destination, session="S1", expires=3600, key=bytes(32),
+                 forward=False):
+    """A route as directory seals it (lib/hop_route.c)."""
+    octets = struct.pack("!BQ", 1, int(time.time()) + expires) + b"".join(
+        slice_of(s) for s in (DORA, session, destination)) + \
+        bytes([False, forward]) + slice_of(
+            "example.org" if forward else "") + slice_of(DORA)
+    return octets + hmac.digest(key, octets, "sha256")
+
+
+def bring_home(lab, sealed, session="S1", text=b"Subject: report\n\nx\n"):
+    """RELAY_HOME; (code, text), or None: relay has hung up on us."""
+    fd = memfd_of(text)
+    lab.queue.send(ASK["RELAY_HOME"], slice_of(session) + slice_of(sealed) +
+                   struct.pack("!QBB", len(text), False, False), fd,
+                   number=77, deadline_ms=20000)
+    os.close(fd)
+    message = lab.queue.receive(20)
+    if message is None:
+        return None
+    kind, number, payload = message
+    assert (kind, number) == (ASK["RELAY_HOMED"], 77)
+    code, = struct.unpack_from("!H", payload, 7)
+    return code
+
+
+def test_home_by_a_good_seal():
+    with Sink(lmtp=True) as sink, HopLab(sink) as lab:
+        assert bring_home(lab, sealed_route(lab.hop)) == 250
+        message, = sink.messages
+        assert message.sender.split()[0] == "FROM:<>"
+        # of a configuration that is gone
+        assert bring_home(lab, sealed_route("lmtp:[127.0.0.1]:9")) == 451
+
+
+@pytest.mark.parametrize("what", ["key", "session", "time", "smtp", "domain",
+                                  "forward"])
+def test_home_by_no_other_seal(what):
+    """A queue that is taken over cannot have a report sent anywhere else."""
+    with Sink(lmtp=what != "smtp") as sink, HopLab(
+            sink, "smtp" if what == "smtp" else "lmtp") as lab:
+        seal = {
+            "key": lambda: sealed_route(lab.hop, key=b"x" * 32),
+            "session": lambda: sealed_route(lab.hop, session="S2"),
+            "time": lambda: sealed_route(lab.hop, expires=-5),
+            "smtp": lambda: sealed_route(lab.hop),
+            "domain": lambda: sealed_route("remote.example"),
+            "forward": lambda: sealed_route(lab.hop, forward=True)}[what]()
+        assert bring_home(lab, seal) is None
+        lab.relay.wait_event("suspected_break_in")
+        assert sink.sessions == []
