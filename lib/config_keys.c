@@ -246,8 +246,12 @@ const struct config_key config_keys[] = {
 	    IN(config_domain, next_hop),
 	    HELP("The server behind this one that has the mailboxes: smtp: "
 	    "or lmtp:, then a host and port, or lmtp:unix: and the path of a "
-	    "socket. Addresses are passed on as they are. Mail of our own "
-	    "users is queued for it, as for any host elsewhere.") },
+	    "socket. Addresses are passed on as they are. What it answers "
+	    "is our answer to mail from outside, while the client waits; "
+	    "mail of our own users is queued for it, as for any host "
+	    "elsewhere. LMTP answers for each recipient after the message: "
+	    "where these answers differ the client is told to try again, "
+	    "and each recipient's next RCPT has his own.") },
 	{ "domain", "tls", CONFIG_WORD, 0,
 	    WORDS("off|opportunistic|required"), .first_word = 1,
 	    IN(config_domain, next_hop_tls),
