@@ -26,6 +26,8 @@ on_closed(struct channel *ch, bool misbehaved, void *arg)
 		control->store = NULL;
 	if (control->resolver == ch)
 		control->resolver = NULL;
+	if (control->vault == ch)
+		control->vault = NULL;
 	if (control->queue == ch)
 		control->queue = NULL;
 	if (control->relay == ch)
@@ -67,6 +69,8 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 		control->store = ch;
 	else if (role == ROLE_RESOLVER)
 		control->resolver = ch;
+	else if (role == ROLE_VAULT)
+		control->vault = ch;
 	else if (role == ROLE_QUEUE)
 		control->queue = ch;
 	else if (role == ROLE_RELAY)

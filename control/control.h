@@ -38,7 +38,7 @@ struct control {
 	gid_t admin_gid;
 	bool has_admin_gid;
 	struct scoreboards *boards;
-	struct channel *store, *resolver;
+	struct channel *store, *resolver, *vault;
 	struct channel *queue;		/* NULL also where none runs */
 	struct channel *relay;
 	struct channel *directories[CONTROL_POOL_MAX];

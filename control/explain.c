@@ -100,6 +100,7 @@ write_value(struct buf *value, const struct fact *fact,
 	struct seen_answer seen = { .state = SEEN_UNKNOWN };
 	struct proof_answer proof = { .state = PROOF_UNKNOWN };
 	struct slice text;
+	uint8_t is_good;
 
 	if (fact_dns_type(fact->kind) != 0) {
 		text = m != NULL ? ipc_get_slice(&m->body) : SLICE("");
@@ -115,8 +116,12 @@ write_value(struct buf *value, const struct fact *fact,
 		buf_puts(value, words[grey.state]);
 		if (grey.state != GREY_UNKNOWN && grey.wait_s > 0)
 			buf_printf(value, " %u", grey.wait_s);
+	} else if (fact->kind == FACT_TRACE) {
+		is_good = m != NULL && m->type == VAULT_TRACE_CHECKED ?
+		    ipc_get_u8(&m->body) : UINT8_MAX;
+		buf_puts(value, is_good > 1 || !ipc_reader_is_done(&m->body) ?
+		    "unknown" : is_good == 1 ? "good" : "wrong");
 	} else if (fact->kind != FACT_SEEN) {
-		/* nobody asks vault for control: a trace stays unknown */
 		if (m == NULL || m->type != PROOF_ANSWER ||
 		    !get_proof_answer(&m->body, &proof))
 			proof.state = PROOF_UNKNOWN;
@@ -174,6 +179,7 @@ put_question(const struct explain *e, const struct fact *fact,
 		.window_s = checks->greylist_window_s,
 		.lifetime_s = checks->greylist_lifetime_s };
 	struct slice rest = fact->key;
+	struct vault_trace trace;
 	struct proof_ask proof;
 
 	if (dns.type != 0) {
@@ -183,6 +189,12 @@ put_question(const struct explain *e, const struct fact *fact,
 	if (fact->kind == FACT_SEEN) {
 		put_seen_ask(w, &seen);
 		return SEEN_ASK;
+	}
+	if (fact->kind == FACT_TRACE) {
+		trace.id = take_line(&rest);
+		trace.sender = rest;
+		put_vault_trace(w, &trace);
+		return VAULT_TRACE_CHECK;
 	}
 	if (fact->kind == FACT_PROOF && proof_ask_read(fact->key, &proof)) {
 		proof.transaction = 0;
@@ -196,24 +208,36 @@ put_question(const struct explain *e, const struct fact *fact,
 	return GREY_ASK;
 }
 
+/* Whoever is asked would take another for a break-in. */
+static bool
+is_askable(const struct fact *fact)
+{
+	size_t line = slice_find(fact->key, '\n');
+	struct proof_ask proof;
+
+	if (fact->kind == FACT_TRACE)
+		return line > 0 && line < PROOF_TRACE_MAX &&
+		    fact->key.size - line < ASK_ADDRESS_MAX;
+	return fact->kind != FACT_PROOF || proof_ask_read(fact->key, &proof);
+}
+
 static void
 ask_one(struct explain *e, size_t i)
 {
 	const struct fact *fact = &e->wanted.wanted[i];
 	struct control *control = e->client->control;
 	struct asked *asked = &e->asked[i];
-	struct proof_ask proof;
 	struct ipc_writer w;
 	enum ask_type type;
 
-	if (fact->kind == FACT_TRACE ||
-	    (fact->kind == FACT_PROOF && !proof_ask_read(fact->key, &proof)))
+	if (!is_askable(fact))
 		return;
 	ipc_writer_init(&w);
 	type = put_question(e, fact, &w);
 	*asked = (struct asked){ .explain = e, .at = i,
 		.began_us = clock_monotonic_us(), .ch = type == DNS_ASK ?
-		    control->resolver : control->store };
+		    control->resolver : type == VAULT_TRACE_CHECK ?
+		    control->vault : control->store };
 	if (asked->ch != NULL)
 		asked->question = channel_ask(asked->ch, (uint16_t)type, &w,
 		    -1, FACT_MS, fact_answered, asked);

@@ -14,7 +14,7 @@
  *	smtpd ----> vault                sign this handshake, please
  *	smtpd ----> resolver             DNS, for policy's facts
  *	smtpd ----> policy               what do these facts amount to?
- *	control --> directory, store, resolver, policy
+ *	control --> directory, store, resolver, policy, vault
  *	                                 posternctl's questions
  *	smtpd ----> store                greylist, first contacts
  *	smtpd[submission, local] --> auth
@@ -207,7 +207,7 @@ enum ask_type {
 	VAULT_TRACED,		/* string: a MAC, 10 characters of base32 */
 	VAULT_DKIM,		/* struct vault_dkim -> VAULT_DKIM_SIGNED */
 	VAULT_DKIM_SIGNED,	/* struct vault_dkim_signed */
-	/* smtpd -> vault */
+	/* smtpd -> vault; TRACE_CHECK is control's, too */
 	VAULT_TAG_CHECK,	/* string: an address -> VAULT_TAG_CHECKED */
 	VAULT_TAG_CHECKED,	/* struct vault_tag_checked */
 	VAULT_TRACE_CHECK,	/* struct vault_trace -> VAULT_TRACE_CHECKED */

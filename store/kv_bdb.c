@@ -21,6 +21,7 @@
 #include <string.h>
 #include "big_endian.h"
 #include "clock.h"
+#include "fault.h"
 #include "kv.h"
 #include "log.h"
 
@@ -228,12 +229,18 @@ txn_commit(struct kv *kv)
 	DB_TXN *txn = kv->txn;
 	u_int32_t how = kv->needs_flush ? 0 :
 	    kv->n_changes > 0 ? DB_TXN_WRITE_NOSYNC : DB_TXN_NOSYNC;
+	int fault;
 
 	kv->txn = NULL;
 	kv->n_changes = 0;
 	kv->needs_flush = false;
 	if (txn == NULL)
 		return 0;
+	fault = FAULT("kv.commit");
+	if (fault != 0) {
+		txn->abort(txn);
+		return -fault;
+	}
 	return errno_of(txn->commit(txn, how));
 }
 

@@ -190,6 +190,16 @@ static const struct channel_rule relay_rules[] = {
 	{ VAULT_SRS, CHANNEL_NO_FD, on_srs },
 	{ VAULT_SRS_CHECK, CHANNEL_NO_FD, on_forbidden },
 };
+static const struct channel_rule control_rules[] = {
+	{ VAULT_SIGN, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TRACE, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_DKIM, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TAG_CHECK, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_TRACE_CHECK, CHANNEL_NO_FD, on_trace_check },
+	{ VAULT_SRS, CHANNEL_NO_FD, on_forbidden },
+	{ VAULT_SRS_CHECK, CHANNEL_NO_FD, on_forbidden },
+};
 #define N_RULES (sizeof mx_rules / sizeof *mx_rules)
 
 static void
@@ -214,6 +224,8 @@ rules_of(enum role role, enum config_listen_role kind)
 		return queue_rules;
 	if (role == ROLE_RELAY)
 		return relay_rules;
+	if (role == ROLE_CONTROL)
+		return control_rules;
 	return kind == LISTEN_MX ? mx_rules : own_rules;
 }
 
@@ -223,7 +235,7 @@ on_peer(struct compartment *c, enum role role, uint16_t index, int fd)
 	struct peer *peer = calloc(1, sizeof *peer);
 
 	if (peer == NULL || (role != ROLE_SMTPD && role != ROLE_QUEUE &&
-	    role != ROLE_RELAY)) {
+	    role != ROLE_RELAY && role != ROLE_CONTROL)) {
 		free(peer);
 		close(fd);
 		return;

@@ -323,6 +323,31 @@ def test_a_bounce_with_a_reverse_path(server):
     refused(server, original.bounce(form=QMAIL), sender=sender)
 
 
+def explained(server, text):
+    """(exit status, text): what the checks would say of it."""
+    server.write("bounce.eml", text)
+    return server.ctl("explain", "--ip", "127.0.0.1", "--helo", "mx.remote."
+                      "example", "--from", "", "--to", ALICE, "--file",
+                      server.folder + "/bounce.eml", check=False)
+
+
+def test_explained(server):
+    """Without mail, and nothing is spent by it: pair, trace, neither."""
+    original = Original(server)
+    for header in (original.header, ID_LINE.sub("", original.header)):
+        text = original.bounce(header=header)
+        for _ in range(2):
+            status, said = explained(server, text)
+            assert status == 0 and "returns mail of ours" in said, said
+    forged = original.bounce(header=ID_LINE.sub(
+        "", original.header).replace(original.trace, "x" + original.trace[1:]))
+    status, said = explained(server, forged)
+    assert status == 1 and "nothing of ours" in said, said
+    taken(server, original.bounce())
+    status, said = explained(server, original.bounce())
+    assert status == 1 and "before" in said, said
+
+
 def test_forged(server):
     original = Original(server)
     # somebody else's message, or one that we did not send

@@ -91,3 +91,23 @@ def test_full_disk(full_disk):
     assert len(sink.messages) == 1 + len(names)
     assert not server.events("suspected_break_in")
     assert server.mail("alice") == []
+
+
+def test_disk_that_fails():
+    """EIO where the ledger is made durable: nothing leaves until it is."""
+    sink = Sink()
+    with Outbound(sink, faults=True) as server:
+        server.may_crash = True
+        index = server.faults.set("kv.commit", "errno", errno.EIO, count=0)
+        text, name = server.text()
+        assert server.send([REMOTE], text) == {}
+        wait_until(lambda: server.faults.hits(index) > 1, 30, "the failure")
+        server.ctl("flush")
+        time.sleep(3)
+        assert server.waiting() and not sink.messages
+        server.faults.clear()
+        wait_until(lambda: server.ctl("flush", check=False) and
+                   not server.waiting(), 60, "it leaves")
+        assert count(sink, name) == 1
+        assert len(server.ctl("sent", name).splitlines()) == 1
+    sink.close()
