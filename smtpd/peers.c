@@ -46,6 +46,7 @@ struct peers {
 	struct loop_timer next_judge, no_worker;
 	uint64_t deliver_from, store_from;	/* transactions they know */
 	uint64_t queue_from;
+	uint16_t relay_index;
 	struct pending **pending;		/* by id - 1 */
 	uint32_t n_pending, free;		/* free: id, or 0 */
 	bool is_segment_asked;
@@ -303,6 +304,13 @@ peer_drop(struct peers *peers, const struct channel *ch)
 	compartment_accuse(role, index);
 }
 
+/* After a reload there may be an older one, which takes nothing new. */
+static bool
+is_newest_relay(const struct peers *peers, uint16_t index)
+{
+	return peers->relay == NULL || index >= peers->relay_index;
+}
+
 void
 peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 {
@@ -332,9 +340,10 @@ peers_add(struct peers *peers, enum role role, uint16_t index, int fd)
 	} else if (role == ROLE_QUEUE) {
 		slot = &peers->queue;
 		peers->queue_from = transaction_last_number() + 1;
-	} else if (role == ROLE_RELAY) {
+	} else if (role == ROLE_RELAY && is_newest_relay(peers, index)) {
 		/* one that has a successor still ends what it has begun */
 		peers->relay = NULL;
+		peers->relay_index = index;
 		slot = &peers->relay;
 	}
 	if (slot == NULL) {

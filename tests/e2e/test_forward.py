@@ -435,3 +435,41 @@ def test_our_own_users_mail_to_such_an_alias():
         code, said = lab.send("away@example.org", message())
         assert code == 250, said
         assert lab.taken()[0].recipients == ["TO:<someone@remote.example>"]
+
+
+def test_a_reload_while_the_next_hop_thinks():
+    """relay is another one then; the old one ends what it has begun."""
+    release = threading.Event()
+
+    def slow(*_):
+        release.wait(20)
+        return "250 2.0.0 taken"
+    with Front({"dot": slow}) as lab:
+        def reload(client):
+            wait_until(lambda: lab.sink.ended, 10, "the dot there")
+            lab.server.write_config(
+                more=lab.more + "relay {{\n command_timeout = 40s\n}}\n")
+            lab.server.reload()
+            lab.server.wait_event("relay_renewed")
+            release.set()
+            return client.reply()
+        reply = at_the_dot(lab, [BOB, "alice@example.org"], new_message(),
+                           reload)
+        assert reply.says("250"), reply
+        assert len(lab.server.mail("alice")) == 1
+        assert lab.server.deliver([BOB], new_message()).says("250")
+        assert len(lab.sink.ended) == 2
+
+
+def test_lost_at_rcpt():
+    """It closes instead of an answer to RCPT."""
+    with Front({"rcpt": lambda *_: None}) as lab:
+        reply = lab.server.rcpt(BOB)
+        assert reply.says("451 4.4.2"), reply
+
+
+@pytest.mark.parametrize("stage", ["greeting", "ehlo", "mail"])
+def test_not_now(stage):
+    """Nothing of it is a refusal of the recipient."""
+    with Front({stage: "421 4.3.2 not now"}) as lab:
+        assert lab.server.rcpt(BOB).code == 451
