@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from client import new_message
+from client import new_message, wire
 from compartment import ASK, slice_of
 from dovecot import Dovecot
 from postern import IS_ROOT, free_port, wait_until
@@ -897,3 +897,45 @@ def test_home_by_no_other_seal(what):
         assert bring_home(lab, seal) is None
         lab.relay.wait_event("suspected_break_in")
         assert sink.sessions == []
+
+
+def test_outside_relay_is_killed(front, local):
+    """While an answer is missing: 451, no mailbox has it; the retry brings
+    each his own, and whose answer was lost twice at worst (RFC 1047)."""
+    def dot(session, recipient):
+        if len(session.sink.ended) == 1 and EVE in recipient:
+            time.sleep(20)
+        return "250 2.0.0 saved"
+
+    server = front(local.hop)
+    server.may_crash = True
+    sink = local.start({"dot": dot})
+    text = new_message()
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope([BOB, EVE, "alice@example.org"])
+        client.expect("DATA", "354")
+        client.send(wire(text))
+        wait_until(lambda: sink.ended and len(sink.messages) > 1, 20,
+                   "the message there")
+        for pid in server.children("relay"):
+            os.kill(pid, signal.SIGKILL)
+        assert client.reply().says("451")
+    assert server.mail("alice") == []
+    wait_until(lambda: server.children("relay"), 20, "another relay")
+    wait_until(lambda: server.deliver([BOB, EVE, "alice@example.org"],
+                                      text).says("250"), 20, "a 250", 1)
+    assert len(server.mail("alice")) == 1
+    got = [m.recipients[0] for m in sink.messages]
+    assert got.count("TO:<%s>" % EVE) >= 1 and \
+        got.count("TO:<%s>" % BOB) in (1, 2)
+
+
+def test_ipv6():
+    """A server at ::1."""
+    with Sink(lmtp=True, address="::1") as sink:
+        hop = "lmtp:[::1]:%d" % sink.port
+        with Lab(more='domain "inner.example" { next_hop = "%s" }' % hop) as \
+                lab:
+            r = lab.send(hop, [BOB], TEXT)
+            assert r.codes == [250] and r[0].host == "::1[::1]"
