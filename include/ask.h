@@ -218,7 +218,8 @@ enum ask_type {
 	/* relay -> vault */
 	VAULT_SRS,		/* struct vault_srs -> VAULT_SRS_MADE */
 	VAULT_SRS_MADE,		/* string: SRS0=HHHHHH=TT=domain=local@ours, or
-				 * "": there is no such address */
+				 * itself if it is ours, or "": there is no
+				 * such address */
 	/* smtpd[submission, local] -> auth */
 	AUTH_STEP = 320,	/* struct auth_step -> AUTH_ANSWER */
 	AUTH_PEER,		/* struct auth_peer; descriptor: the client's

@@ -3,22 +3,10 @@
  * rewrite.c - see rewrite.h.
  */
 #include <stdlib.h>
-#include <string.h>
 #include "relay.h"
 #include "rewrite.h"
 
 #define VAULT_MS 5000
-
-static bool
-is_ours(const struct relay *r, const char *reverse_path)
-{
-	const char *at = strrchr(reverse_path, '@');
-	char domain[ADDRESS_DOMAIN_MAX + 1];
-
-	return at != NULL && address_parse_domain(domain, slice_of(at + 1),
-	    ADDRESS_ALLOW_UTF8) == ADDRESS_OK &&
-	    config_find_domain(r->c.config, slice_of(domain)) != NULL;
-}
 
 static void
 fail(struct job *job, bool is_known)
@@ -72,8 +60,7 @@ rewrite_begin(struct job *job, const struct rewrite *how, uint32_t limit_ms)
 		.is_authenticated = how->is_authenticated };
 	struct ipc_writer w;
 
-	if (q.domain.size == 0 || q.reverse_path.size == 0 ||
-	    is_ours(r, job->errand.reverse_path)) {
+	if (q.domain.size == 0 || q.reverse_path.size == 0) {
 		job_begin(job, limit_ms);
 		return;
 	}

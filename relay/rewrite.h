@@ -15,8 +15,8 @@ struct rewrite {
 
 /*
  * job_begin, with another reverse-path where that has to be. A null one
- * stays, and so does one in a domain of ours: its bounces come to us anyway,
- * and SPF is for us to set up. Where it cannot be made nothing is sent.
+ * stays, and so does one in a domain of ours, as vault says. Where it cannot
+ * be made nothing is sent.
  */
 void rewrite_begin(struct job *job, const struct rewrite *how,
     uint32_t limit_ms);

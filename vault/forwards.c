@@ -22,6 +22,13 @@ read_address(struct address *a, struct slice text)
 	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
 }
 
+/* Its bounces come to us anyway, and SPF is for us to set up: it stays. */
+static bool
+is_ours(const struct forwards *f, const struct address *a)
+{
+	return config_find_domain(f->config, slice_of(a->domain)) != NULL;
+}
+
 /*
  * Addresses of others into domains of ours, and nothing else. Relay has both
  * by hearsay: what is not so is not made, and no fault of relay's.
@@ -52,7 +59,9 @@ forwards_on_make(const struct forwards *f, struct channel *ch,
 	if (f->secrets->srs.n == 0)
 		return true;
 	sender.is_authenticated = q.is_authenticated;
-	if (may_be_made(f, &q, &a))
+	if (may_be_made(f, &q, &a) && is_ours(f, &a))
+		(void)slice_copy(made, sizeof made, q.reverse_path);
+	else if (may_be_made(f, &q, &a))
 		(void)srs_make(made, &sender, q.domain, &f->secrets->srs,
 		    today());
 	ipc_writer_init(&w);
@@ -74,8 +83,7 @@ seal_way_back(struct buf *out, const struct forwards *f,
 		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
 		.is_smart_host = smart_host != NULL, .address = original };
 
-	if (!read_address(&a, original) ||
-	    config_find_domain(f->config, slice_of(a.domain)) != NULL)
+	if (!read_address(&a, original) || is_ours(f, &a))
 		return;
 	route.destination = slice_of(smart_host != NULL ? smart_host :
 	    a.domain);

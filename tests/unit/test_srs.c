@@ -233,7 +233,11 @@ static const struct {
 	bool is_srs, is_chain;
 	const char *domain, *rest;
 } parsed[] = {
-	/* as libsrs2 and postsrsd write them */
+	/* as libsrs2, postsrsd and Python's SRS write them */
+	{ "SRS0=kaD6=JL=a.example=alice", true, false, "a.example",
+	    "alice" },
+	{ "SRS1=O3UA=fwd.example==kaD6=JL=a.example=alice", true, true,
+	    "fwd.example", "=kaD6=JL=a.example=alice" },
 	{ "SRS0=Nkza=QS=example.com=test", true, false, "example.com",
 	    "test" },
 	{ "SRS0+4DaB=2D=example.com=a=b", true, false, "example.com",
