@@ -137,19 +137,6 @@ check_shadowed(struct lint *lint, struct slice name, uint32_t line)
 	report(lint, true, text);
 }
 
-/* Its copies leave by the queue, which takes nothing from outside. */
-static void
-check_list(struct lint *lint, struct slice name, uint32_t line)
-{
-	char text[512];
-
-	snprintf(text, sizeof text, "%s:%u: alias \"%.*s\" has members "
-	    "elsewhere: it takes mail of our own users alone, since forwards "
-	    "are not built yet", lint->domain->aliases->spec->path, line,
-	    RESOLVE_QUOTE(name));
-	report(lint, true, text);
-}
-
 /* Is its program there, and may it be run? */
 static void
 check_program(struct lint *lint, const struct resolved *found,
@@ -185,8 +172,6 @@ check_alias(struct slice key, struct slice value, void *arg)
 		return 0;
 	found = try_name(lint, name, lint->domain->config->name);
 	check_program(lint, found, name, list.line);
-	if (found->kind == ROUTE_LIST)
-		check_list(lint, name, list.line);
 	check_shadowed(lint, name, list.line);
 	return 0;
 }

@@ -115,6 +115,45 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	return ipc_reader_is_done(r);
 }
 
+static uint8_t
+flags_of_lists(const struct queue_lists *q)
+{
+	return (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
+	    (q->is_utf8 ? IS_UTF8 : 0) |
+	    (q->requires_tls ? REQUIRES_TLS : 0) |
+	    (q->is_alone ? IS_ALONE : 0));
+}
+
+void
+put_queue_lists(struct ipc_writer *w, const struct queue_lists *q)
+{
+	ipc_put_u64(w, q->transaction);
+	ipc_put_slice(w, q->session);
+	ipc_put_u8(w, flags_of_lists(q));
+	ipc_put_u64(w, q->message_size);
+	ipc_put_u16(w, q->n_lists);
+}
+
+bool
+get_queue_lists(struct ipc_reader *r, struct queue_lists *q)
+{
+	uint8_t flags;
+
+	q->transaction = ipc_get_u64(r);
+	q->session = ipc_get_slice(r);
+	flags = ipc_get_u8(r);
+	q->message_size = ipc_get_u64(r);
+	q->n_lists = ipc_get_u16(r);
+	q->is_8bit = flags & IS_8BIT;
+	q->is_utf8 = flags & IS_UTF8;
+	q->requires_tls = flags & REQUIRES_TLS;
+	q->is_alone = flags & IS_ALONE;
+	if (flags >= 2 * IS_ALONE || q->session.size >= ASK_SESSION_MAX ||
+	    q->n_lists == 0 || q->n_lists > RECIPIENTS_MAX)
+		r->failed = true;
+	return ipc_reader_is_done(r);
+}
+
 void
 put_queue_prepared(struct ipc_writer *w, const struct queue_prepared *a)
 {

@@ -253,12 +253,25 @@ may_forward(const struct config *config)
 	return false;
 }
 
+/* Mail from outside may be for a list with members elsewhere. */
+static bool
+may_have_lists(const struct config *config)
+{
+	if (!has_listener(config, LISTEN_MX))
+		return false;
+	for (size_t i = 0; i < config->n_domains; i++)
+		if (config->domains[i].aliases != NULL)
+			return true;
+	return false;
+}
+
 /* Mail that was accepted goes out, whatever a new configuration says. */
 static void
 start_outbound(struct supervisor *s)
 {
 	const struct config *config = s->current->config;
-	bool has_queue = serves_own_users(config) || state_dir_has_queued(s);
+	bool has_queue = serves_own_users(config) ||
+	    may_have_lists(config) || state_dir_has_queued(s);
 
 	if ((has_queue || may_forward(config)) &&
 	    children_count(s, ROLE_RELAY, NULL) == 0)

@@ -3,6 +3,7 @@
  * intake.c - how a message comes into the queue: the only way.
  *
  *	RECIPIENT ..., LIST ... -> PREPARE (voucher checked)
+ *	LIST ... -> LISTS (from outside: seals alone)
  *	    -> PREPARED: in prepared/
  *	    -> COMMIT -> COMMITTED: in active/, runnable
  *	... -> PREPARE of one that is alone -> PREPARED: both at once
@@ -393,18 +394,16 @@ check_told(const struct intake *in, const struct queue_prepare *ask)
 	return 0;
 }
 
-/* -EACCES: forged. 0: it answers by itself. */
+/* -EACCES: the message may change, or is not what was told of. 0: it answers
+ * by itself. */
 static int
 prepare(struct peer *peer, struct intake *in,
     const struct queue_prepare *ask, struct ipc_message *m)
 {
 	struct queue *q = peer->queue;
 	struct message message = { .fd = -1 };
-	int error = voucher_check(&ask->voucher, q->c.secrets[SECRET_VOUCH],
-	    (uint64_t)clock_wall_s());
+	int error;
 
-	if (error)
-		return error;
 	error = message_accept(&message, m->fd, ask->message_size);
 	if (error)
 		return -EACCES;
@@ -422,33 +421,66 @@ prepare(struct peer *peer, struct intake *in,
 	return error;
 }
 
+/* error: what speaks against it already. False: the peer broke the rules. */
+static bool
+prepare_begin(struct peer *peer, const struct queue_prepare *ask,
+    struct ipc_message *m, int error)
+{
+	struct intake *in = intake_find(peer, ask->transaction);
+
+	if (in != NULL && (in->state != INTAKE_OPEN ||
+	    in->first.e->n_recipients > ask->n_recipients ||
+	    in->n_lists > ask->n_lists))
+		return false;
+	if (!error)
+		error = prepare(peer, in, ask, m);
+	if (error == 0 || error == -EACCES)
+		return error == 0;
+	log_error("not_prepared", LOG_SL("session", ask->voucher.session),
+	    LOG_E("error", error), LOG_END);
+	refuse_prepare(peer->ch, m->id, error);
+	if (in != NULL)
+		intake_free(in);
+	return true;
+}
+
+/* Of our own user: auth vouches for him. */
 static bool
 on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
 	struct queue_prepare ask;
-	struct intake *in;
-	int error;
 
+	(void)ch;
 	if (m->id == 0 || !get_queue_prepare(&m->body, &ask))
 		return false;
 	if (ask.reverse_path.size > 0 &&
 	    !intake_is_address(ask.reverse_path))
 		return false;
-	in = intake_find(peer, ask.transaction);
-	if (in != NULL && (in->state != INTAKE_OPEN ||
-	    in->first.e->n_recipients > ask.n_recipients ||
-	    in->n_lists > ask.n_lists))
+	return prepare_begin(peer, &ask, m, voucher_check(&ask.voucher,
+	    peer->queue->c.secrets[SECRET_VOUCH], (uint64_t)clock_wall_s()));
+}
+
+/* From outside: directory has sealed each list for this session. */
+static bool
+on_lists(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct queue_lists told;
+	struct queue_prepare ask = { .reverse_path = SLICE(""),
+		.envid = SLICE("") };
+
+	(void)ch;
+	if (m->id == 0 || !get_queue_lists(&m->body, &told))
 		return false;
-	error = prepare(peer, in, &ask, m);
-	if (error == 0 || error == -EACCES)
-		return error == 0;
-	log_error("not_prepared", LOG_SL("session", ask.voucher.session),
-	    LOG_E("error", error), LOG_END);
-	refuse_prepare(ch, m->id, error);
-	if (in != NULL)
-		intake_free(in);
-	return true;
+	ask.voucher.session = told.session;
+	ask.transaction = told.transaction;
+	ask.is_8bit = told.is_8bit;
+	ask.is_utf8 = told.is_utf8;
+	ask.requires_tls = told.requires_tls;
+	ask.is_alone = told.is_alone;
+	ask.message_size = told.message_size;
+	ask.n_lists = told.n_lists;
+	return prepare_begin(arg, &ask, m, 0);
 }
 
 /* ---- COMMIT ---- */
@@ -564,3 +596,11 @@ const struct channel_rule intake_rules[] = {
 	{ QUEUE_PROBE, CHANNEL_NO_FD, queue_on_probe },
 };
 const size_t intake_n_rules = sizeof intake_rules / sizeof *intake_rules;
+
+const struct channel_rule list_rules[] = {
+	{ QUEUE_MEMBERS, CHANNEL_MAY_FD, intake_on_list },
+	{ QUEUE_LISTS, CHANNEL_WANTS_FD, on_lists },
+	{ QUEUE_COMMIT, CHANNEL_NO_FD, on_commit },
+	{ QUEUE_ABORT, CHANNEL_NO_FD, on_abort },
+};
+const size_t list_n_rules = sizeof list_rules / sizeof *list_rules;

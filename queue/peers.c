@@ -39,17 +39,22 @@ static void
 add_asker(struct queue *q, enum role role, uint16_t index, int fd)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
-	bool is_smtpd = role == ROLE_SMTPD;
+	const struct channel_rule *rules = command_rules;
+	size_t n_rules = command_n_rules;
 
 	if (peer == NULL) {
 		close(fd);
 		return;
 	}
 	*peer = (struct peer){ .queue = q, .role = role, .index = index };
-	peer->ch = channel_new(q->c.loop, fd, role_name(role),
-	    is_smtpd ? intake_rules : command_rules,
-	    is_smtpd ? intake_n_rules : command_n_rules, on_asker_closed,
-	    peer);
+	if (role == ROLE_SMTPD) {
+		bool is_mx = q->c.peer_kind == LISTEN_MX;
+
+		rules = is_mx ? list_rules : intake_rules;
+		n_rules = is_mx ? list_n_rules : intake_n_rules;
+	}
+	peer->ch = channel_new(q->c.loop, fd, role_name(role), rules, n_rules,
+	    on_asker_closed, peer);
 	if (peer->ch != NULL)
 		return;
 	log_error("peer", LOG_E("error", errno), LOG_END);

@@ -9,8 +9,9 @@
 #include "queue.h"
 
 /* ---- intake.c ---- */
-extern const struct channel_rule intake_rules[];
-extern const size_t intake_n_rules;
+/* For our own users' mail; for what an mx may bring. */
+extern const struct channel_rule intake_rules[], list_rules[];
+extern const size_t intake_n_rules, list_n_rules;
 /* The channel has ended: what is not committed is dropped. */
 void intake_forget(struct peer *peer);
 /* Would it do for RCPT? */

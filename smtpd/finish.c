@@ -7,7 +7,6 @@
  * A crash here: before INTENT nothing counts as delivered; between INTENT and
  * DONE store asks deliver about each copy; after DONE a retry is answered 250.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -492,84 +491,6 @@ prepare_answered(struct session *s, struct answer *a)
 	return copies_drop_failed(s, copies_intend);
 }
 
-/* ---- the checks of this part ---- */
-
-static bool
-is_loop_for(const struct transaction *tx, struct slice address)
-{
-	struct slice rest = buf_slice(&tx->body.header.delivered_to), line;
-
-	while (rest.size > 0) {
-		line.data = rest.data;
-		line.size = slice_find(rest, '\n');
-		if (slice_equals_nocase(line, address)) {
-			note_told("Delivered-To: %.*s", (int)line.size,
-			    line.data);
-			return true;
-		}
-		rest.data += line.size + 1;
-		rest.size -= line.size + 1;
-	}
-	return false;
-}
-
-static bool
-is_loop(const struct transaction *tx)
-{
-	const struct recipient *r;
-	size_t i, leaf;
-
-	if (tx->body.header.has_many_delivered_to ||
-	    tx->body.header.delivered_to.size == 0)
-		return tx->body.header.has_many_delivered_to;
-	for (i = 0; i < tx->n_recipients; i++) {
-		r = &tx->recipients[i];
-		if (is_loop_for(tx, slice_of(r->address)))
-			return true;
-		for (leaf = 0; leaf < r->route.n_leaves; leaf++)
-			if (is_loop_for(tx,
-			    r->route.leaves[leaf].delivered_to))
-				return true;
-	}
-	return false;
-}
-
-/* Which octets they were, and how much is too much. */
-static void
-finish_note_faults(const struct session *s)
-{
-	const unsigned bare = BODY_BARE_CR | BODY_BARE_LF | BODY_NUL;
-	unsigned faults = s->tx->body.faults;
-
-	if ((faults & (BODY_ENDLESS | BODY_TOO_LARGE)) != 0)
-		note_told("more than %" PRIu64 " octets",
-		    s->tx->body.limits.max_bytes);
-	else if ((faults & BODY_LONG_LINE) == 0 && (faults & bare) != 0)
-		note_told("%s%s%sin the message",
-		    (faults & BODY_BARE_CR) != 0 ? "bare CR " : "",
-		    (faults & BODY_BARE_LF) != 0 ? "bare LF " : "",
-		    (faults & BODY_NUL) != 0 ? "NUL " : "");
-}
-
-static enum reply_name
-finish_check(const struct session *s)
-{
-	const struct body *body = &s->tx->body;
-	unsigned most = s->settings->config->limits.received_fields;
-
-	if (body->faults != 0) {
-		finish_note_faults(s);
-		return data_fault(body->faults);
-	}
-	if (most != 0 && body->header.n_received > most) {
-		note_told("%u Received fields, at most %u (received_fields)",
-		    body->header.n_received, most);
-		return REPLY_TOO_MANY_HOPS;
-	}
-	return s->tx->is_no_bounce ? REPLY_SRS_NO_BOUNCE :
-	    is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
-}
-
 /*
  * One worker does it, and records make a lost 250 harmless even if the
  * client leaves while it is written. size: of a message that goes along.
@@ -639,7 +560,8 @@ finish_checked(struct session *s)
 
 	if (!milters_dispose(s, &v))
 		return finish_refuse_with(s, &v, "milter");
-	return session_is_own(s) ? finish_sign(s) : finish_begin(s);
+	return session_is_own(s) ? finish_sign(s) :
+	    submit_list_out(s, finish_begin);
 }
 
 static enum step

@@ -57,6 +57,9 @@ enum step finish_refuse_unless_done(struct session *s,
     const struct verdict *v, const char *check);
 /* Everybody has it: the 250. */
 enum step finish_delivered(struct session *s);
+/* What is wrong with the message itself (finish_check.c); REPLY_COUNT:
+ * nothing. */
+enum reply_name finish_check(const struct session *s);
 /* The client has left: DELIVER, if it is out, should write nothing more. */
 void finish_cancel(struct session *s);
 void finish_release(struct session *s, enum release_how how);

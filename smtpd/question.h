@@ -62,6 +62,7 @@ struct question {
 		struct scan_ask scan;
 		const struct may_ask *may;
 		const struct queue_prepare *queue;
+		const struct queue_lists *lists;
 		const struct queue_own *own;
 		const struct queue_recipient *queue_recipient;
 		const struct queue_members *queue_members;
@@ -77,14 +78,6 @@ struct question {
 		uint64_t transaction;	/* of those that say no more */
 	} as;
 };
-
-/* Answered by the session's own milters and clamd, not by a peer. */
-static inline bool
-question_is_for_filters(enum question_kind kind)
-{
-	return kind == QUESTION_MILTERS || kind == QUESTION_SCAN ||
-	    kind == QUESTION_MILTERS_END;
-}
 
 struct answer {
 	bool is_known;		/* false: nothing else holds */

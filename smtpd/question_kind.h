@@ -6,6 +6,8 @@
 #ifndef POSTERN_SMTPD_QUESTION_KIND_H
 #define POSTERN_SMTPD_QUESTION_KIND_H
 
+#include <stdbool.h>
+
 enum question_kind {
 	/* asked */
 	QUESTION_ROUTE,		/* directory -> answer.as.route */
@@ -28,6 +30,7 @@ enum question_kind {
 				 * client's own socket along */
 	QUESTION_MAY,		/* directory -> answer.as.may */
 	QUESTION_QUEUE,		/* queue -> answer.as.queued */
+	QUESTION_QUEUE_LISTS,	/* queue -> answer.as.queued */
 	QUESTION_QUEUE_COMMIT,	/* queue -> answer.as.verdict */
 	QUESTION_QUEUE_OWN,	/* queue -> answer.as.is_ok, fd */
 	QUESTION_HOP,		/* queue -> answer.as.hop */
@@ -62,5 +65,13 @@ enum question_kind {
 	QUESTION_AUTH_FORGET,	/* auth: the exchange is over */
 	QUESTION_COUNT,
 };
+
+/* Answered by the session's own milters and clamd, not by a peer. */
+static inline bool
+question_is_for_filters(enum question_kind kind)
+{
+	return kind == QUESTION_MILTERS || kind == QUESTION_SCAN ||
+	    kind == QUESTION_MILTERS_END;
+}
 
 #endif

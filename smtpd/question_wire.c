@@ -35,6 +35,9 @@ put_to_queue(struct ipc_writer *w, const struct question *q)
 	case QUESTION_QUEUE:
 		put_queue_prepare(w, q->as.queue);
 		break;
+	case QUESTION_QUEUE_LISTS:
+		put_queue_lists(w, q->as.lists);
+		break;
 	case QUESTION_QUEUE_RECIPIENT:
 		put_queue_recipient(w, q->as.queue_recipient);
 		break;
@@ -337,6 +340,8 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	[QUESTION_MAY] = { ROLE_DIRECTORY, MAY_ASK, MAY_ANSWER, get_may },
 	[QUESTION_QUEUE] = { ROLE_QUEUE, QUEUE_PREPARE, QUEUE_PREPARED,
 	    get_queued },
+	[QUESTION_QUEUE_LISTS] = { ROLE_QUEUE, QUEUE_LISTS, QUEUE_PREPARED,
+	    get_queued },
 	[QUESTION_QUEUE_COMMIT] = { ROLE_QUEUE, QUEUE_COMMIT, QUEUE_COMMITTED,
 	    get_code },
 	[QUESTION_QUEUE_OWN] = { ROLE_QUEUE, QUEUE_OWN, QUEUE_COMMAND_ANSWER,
@@ -401,6 +406,8 @@ question_transaction(const struct question *q)
 		return q->as.release.transaction;
 	case QUESTION_QUEUE:
 		return q->as.queue->transaction;
+	case QUESTION_QUEUE_LISTS:
+		return q->as.lists->transaction;
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
 	case QUESTION_QUEUE_MEMBERS:

@@ -402,6 +402,12 @@ rcpt_checked(struct session *s)
 	    rcpt_ask_probe(s, rcpt_probed);
 }
 
+static enum step
+rcpt_list(struct session *s)
+{
+	return submit_list(s, rcpt_checked);
+}
+
 /* A mailbox must have one; a list or hop has it when somebody is here. */
 static bool
 route_has_sealed(const struct answer *a)
@@ -454,8 +460,6 @@ rcpt_routed(struct session *s, struct answer *a)
 		    LOG_SL("text", route->alarm), LOG_END);
 	if (route->kind == ROUTE_REFUSE)
 		return rcpt_unknown(s, route);
-	if (route->kind == ROUTE_LIST && !session_is_own(s))
-		return session_reply(s, REPLY_LIST_FROM_OUTSIDE);
 	is_exempt = route->is_exempt || rcpt_is_exempt(&tx->rcpt);
 	if (!is_exempt && rcpt_needs_tag(s))
 		return session_reply(s, REPLY_UNTAGGED);
@@ -472,9 +476,10 @@ rcpt_routed(struct session *s, struct answer *a)
 	if (route->kind == ROUTE_HOP && session_is_own(s) &&
 	    tx->rcpt_sealed.size == 0)
 		return submit_forward(s);
-	if (route->kind == ROUTE_LIST)
+	if (route->kind == ROUTE_LIST && session_is_own(s))
 		return submit_list(s, rcpt_checked);
-	return checks_rcpt(s, is_exempt || rcpt_is_proven(s), rcpt_checked);
+	return checks_rcpt(s, is_exempt || rcpt_is_proven(s),
+	    route->kind == ROUTE_LIST ? rcpt_list : rcpt_checked);
 }
 
 /* directory knows where; but vault has said so of a forward's sender. */

@@ -165,8 +165,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "too many recipients, send the rest in another transaction" },
 	[REPLY_OTHER_FATE] = { 452, 5, 3, 0, "fate",
 	    "send to this recipient in another transaction" },
-	[REPLY_LIST_FROM_OUTSIDE] = { 451, 3, 5, 0, "recipient",
-	    "this list takes mail of our own users only, for now" },
+	[REPLY_LIST_JUNK] = { 550, 7, 1, 0, "list",
+	    "this looks like junk, which is not sent on to a list" },
 	[REPLY_HOP_SILENT] = { 451, 4, 1, SILENCE, "next_hop",
 	    "the next server for this address cannot be asked now, try again "
 	    "later" },

@@ -20,6 +20,7 @@ SMTPD_SRCS = \
 	smtpd/filter_steps.c \
 	smtpd/filters.c \
 	smtpd/finish.c \
+	smtpd/finish_check.c \
 	smtpd/helo.c \
 	smtpd/judge_queue.c \
 	smtpd/last.c \

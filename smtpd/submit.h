@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * submit.h - mail of our own users: what submission and local instances do
- * beyond what an mx does.
+ * beyond what an mx does; and mail of anybody to lists with members elsewhere.
  *
  *	MAIL  who is it? may he write as this address?	submit.c
  *	RCPT  elsewhere? does that domain take mail?	submit_rcpt.c
  *	      does its host take that recipient?	submit_hop.c
- *	      a list with members elsewhere?		submit_list.c
+ *	      a list with members elsewhere?		submit_list.c (mx, too)
  *	data  whose From is it? complete the header	submit_message.c
  *	      sign it, put our trace on top		submit_sign.c
  *	end   queue prepares, then commits, as deliver	submit_queue.c
@@ -62,12 +62,17 @@ enum step submit_ask_hop(struct session *s, session_then_fn *then);
 enum step submit_list(struct session *s, session_then_fn *then);
 /* Queue hears of all of them. */
 void submit_tell_lists(struct session *s);
+/* A stranger's message to lists as it goes out and in: our trace on top, and
+ * a Message-ID if it has none; then goes on. */
+enum step submit_list_out(struct session *s, session_then_fn *then);
 
 /* The sealed message: From, completion; then goes on. */
 enum step submit_message(struct session *s, session_then_fn *then);
 /* The message as it goes out and in: signed, our trace field on top. */
 enum step submit_sign(struct session *s, session_then_fn *then);
 void signing_free(struct signing **signing);
+/* These octets become the beginning of the sealed message. */
+bool submit_put_on_top(struct session *s, struct slice top);
 
 /*
  * Queue has a part in this transaction: recipients elsewhere, or here but

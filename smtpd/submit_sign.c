@@ -65,9 +65,8 @@ seal_with(const struct session *s, struct slice top)
 	return error;
 }
 
-/* Octets on top of the message become part of it. */
-static bool
-put_on_top(struct session *s, struct slice top)
+bool
+submit_put_on_top(struct session *s, struct slice top)
 {
 	struct transaction *tx = s->tx;
 	uint64_t size_bytes = tx->message_bytes + top.size;
@@ -97,7 +96,7 @@ sign_end(struct session *s)
 		is_good = buf_append_slice(&tx->trace,
 		    buf_slice(&tx->signing->fields)) == 0;
 	signing_free(&tx->signing);
-	if (!is_good || !put_on_top(s, buf_slice(&tx->trace)))
+	if (!is_good || !submit_put_on_top(s, buf_slice(&tx->trace)))
 		return finish_refuse(s, REPLY_DATA_IO_ERROR);
 	tx->trace.size = 0;
 	return tx->then(s);

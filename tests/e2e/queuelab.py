@@ -281,7 +281,7 @@ class QueueLab:
     def start(self, peers=tuple(PEERS)):
         """Start it; smtpd, control and these are there."""
         os.environ.update(self.environment)
-        ends = self.queue.start([("smtpd",), ("control",)] +
+        ends = self.queue.start([("smtpd", 0, 1), ("control",)] +
                                 [(p,) for p in peers])
         self.smtpd, self.control = ends[:2]
         for name, end in zip(peers, ends[2:]):
@@ -380,6 +380,21 @@ class QueueLab:
                         self.smtpd.serial, 20000)
         os.close(fd)
         return self.serial, self.smtpd.serial
+
+    def prepare_lists(self, lists, message=MESSAGE, alone=False,
+                      session="k3f9q2m7t"):
+        """As an mx does; the number of the question."""
+        for octets in lists:
+            self.tell_members(octets)
+        self.serial += 1
+        fd = sealed(message)
+        self.smtpd.serial += 1
+        self.smtpd.send(ASK["QUEUE_LISTS"], struct.pack("!Q", self.serial) +
+                        slice_of(session) + struct.pack(
+                            "!BQH", 8 if alone else 0, len(message),
+                            len(lists)), fd, self.smtpd.serial, 20000)
+        os.close(fd)
+        return self.smtpd.serial
 
     def prepared(self, question, timeout=10):
         """(code, queue id) of its answer."""

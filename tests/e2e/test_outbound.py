@@ -2,6 +2,7 @@
 """Our own users' mail through the whole server: from a program on this host
 or a mail program with a password, through queue and relay, to a server that
 answers as a test wants; and home again, when it does not take it."""
+import email
 import os
 import re
 import signal
@@ -465,29 +466,95 @@ def test_list_without_queue(start):
     assert server.mail("alice") == [] and sink.messages == []
 
 
-def test_lists_from_outside(start):
-    """Nothing from outside is ever queued."""
-    server, sink = start_lists(start)
+def stranger_sends(server, text, *recipients, expected="250"):
+    """From outside; expected is the reply to the message."""
     with server.connect() as c:
         c.ehlo()
         c.expect("MAIL FROM:<a@stranger.example>", "250")
-        c.expect("RCPT TO:<team@example.org>", "451 4.3.5")
-        c.expect("RCPT TO:<away@example.org>", "451 4.3.5")
-        c.expect("RCPT TO:<carol@example.org>", "250")
-    assert server.waiting() == [] and sink.sessions == []
+        for recipient in recipients:
+            c.expect("RCPT TO:<%s>" % recipient, "250")
+        c.expect("DATA", "354")
+        c.send(text.encode() + b".\r\n")
+        reply = c.reply()
+        assert reply.says(expected), reply
+
+
+def test_lists_from_outside(start):
+    """Members here are delivered to before the 250, and copies for the
+    others leave with the owner for a sender: P4 has them, nothing else."""
+    server, sink = start_lists(start)
+    text, name = server.text(sender="a@stranger.example")
+    stranger_sends(server, text, "team@example.org", "away@example.org",
+                   "carol@example.org")
+    server.wait_sent()
+    wait_until(lambda: len(senders(sink)) == 3, 10, "the copies")
+    assert senders(sink) == {
+        "m1@far.example": "owner-team@example.org",
+        "m2@far.example": "owner-team@example.org",
+        "m3@far.example": "owner-away@example.org"}
+    assert all(m.sender.startswith("FROM:<prvs=") for m in sink.messages)
+    for text in [server.mail("alice")[0].raw, server.mail("carol")[0].raw] + [
+            m.text for m in sink.messages]:
+        copy = email.message_from_bytes(text)
+        assert copy["Message-ID"] == name
+        assert "127.0.0.1" in copy["Received"]
+        assert {"team@example.org", "away@example.org"} <= set(
+            copy.get_all("Delivered-To"))
+    [mail] = server.mail("alice")
+    assert mail.get("Return-Path") == "<a@stranger.example>"
+
+
+def test_list_from_outside_is_known_again(start):
+    """A copy that comes back is a loop; one without an id gets one."""
+    server, sink = start_lists(start)
+    text, name = server.text(sender="a@stranger.example")
+    text = text.replace("Message-ID: %s\r\n" % name, "")
+    stranger_sends(server, text, "away@example.org")
+    server.wait_sent()
+    wait_until(lambda: sink.messages, 10, "the copy")
+    [copy] = sink.messages
+    assert len(email.message_from_bytes(copy.text).get_all(
+        "Message-ID")) == 1
+    stranger_sends(server, copy.text.decode().replace("\n", "\r\n").replace(
+        "\r\r\n", "\r\n"), "away@example.org", expected="554 5.4.6")
+    assert len(sink.messages) == 1
+
+
+def test_list_from_outside_bounces_home(start):
+    """Who is told of a dead member is the owner, and no stranger."""
+    server, sink = start_lists(start, {
+        "rcpt": lambda _, arg: "550 5.1.1 gone" if "far.example" in arg else
+                "250 2.1.5 ok"})
+    text, _ = server.text(sender="a@stranger.example")
+    stranger_sends(server, text, "team@example.org")
+    wait_until(lambda: server.mail("carol"), 30, "a bounce")
+    server.wait_sent()
+    said = server.mail("carol")[0].raw.decode()
+    assert "Final-Recipient: rfc822; m1@far.example" in said
+    assert "Final-Recipient: rfc822; m2@far.example" in said
+    assert len(server.mail("alice")) == 1 and sink.messages == []
+
+
+def test_list_from_outside_without_queue(start):
+    """All or nobody."""
+    server, sink = start_lists(start)
+    server.may_crash = True
+    text, _ = server.text(sender="a@stranger.example")
+    for folder in ("prepared", "bodies"):
+        os.rmdir(server.folder + "/state/spool/" + folder)
+    stranger_sends(server, text, "team@example.org", expected="451")
+    assert server.mail("alice") == [] and sink.messages == []
 
 
 def test_no_list(start):
-    """Without an owner it is a forward, which is not built."""
+    """Without an owner it is a forward: of our own user's mail, a recipient
+    elsewhere as any other."""
     server, sink = start_lists(start)
-    with server.submit() as client:
-        client.login("alice@example.org", PASSWORD)
-        client.mail(ALICE)
-        code, said = client.rcpt("plain@example.org")
-        assert code == 451 and said.startswith(b"4.3.5")
-    assert server.wait_event("alarm")["text"].endswith(
-        "a list needs an alias owner-NAME")
-    assert sink.sessions == []
+    text, name = server.text()
+    assert server.send(["plain@example.org"], text) == {}
+    assert [m.get("Message-ID") for m in server.mail("alice")] == [name]
+    wait_until(lambda: sink.messages, 10, "the copy")
+    assert senders(sink) == {"m4@far.example": ALICE}
 
 
 # ---- a relay with other settings ----

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from compartment import ASK
-from queuelab import MESSAGE, QueueLab
+from queuelab import MESSAGE, QueueLab, slice_of
 
 QUICK = 'queue { retry_first = 1s retry_longest = 2s }'
 
@@ -385,6 +385,58 @@ def test_forged_list(lab, forged):
     lab.queue.wait_event("suspected_break_in")
 
 
+def test_list_from_outside(lab):
+    """An mx has no voucher: the seal says that it may, for this session."""
+    lab.smtpd = lab.queue.peer("smtpd", 1, 0)
+    question = lab.prepare_lists([lab.members(["a@example.net"])])
+    assert lab.prepared(question)[0] == 0
+    assert lab.commit(lab.serial) == 0
+    lab.wait(lambda: lab.arrived["a@example.net"] == 1)
+    assert lab.jobs[0].reverse_path.endswith("=owner-team@example.org")
+    question = lab.prepare_lists([lab.members(["b@example.net"])], alone=True)
+    assert lab.prepared(question)[0] == 0
+    lab.wait(lambda: lab.arrived["b@example.net"] == 1)
+    lab.wait(lab.is_empty)
+
+
+@pytest.mark.parametrize("forged", [
+    {"session": "another"}, {"key": b"x" * 32}, {"none": True}])
+def test_forged_list_from_outside(lab, forged):
+    """A break-in: the channel is closed, and nothing is sent."""
+    lab.smtpd = lab.queue.peer("smtpd", 1, 0)
+    lists = [] if "none" in forged else [lab.members(["a@example.net"],
+                                                     **forged)]
+    with contextlib.suppress(ConnectionError):
+        lab.prepare_lists(lists)
+        lab.smtpd.socket.settimeout(10)
+        assert lab.smtpd.socket.recv(100) == b""
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+    lab.queue.wait_event("suspected_break_in")
+
+
+def test_an_mx_brings_lists_alone(lab):
+    """P4, P8: nothing else that it says does anything, with or without what
+    it may have seen of a voucher."""
+    def prepare():
+        lab.prepare(["v@example.com"], lists=[lab.members(["a@example.net"])])
+
+    def own():
+        lab.smtpd.ask(ASK["QUEUE_OWN"], lab.voucher())
+
+    def probe():
+        lab.smtpd.ask(ASK["QUEUE_PROBE"], lab.voucher() + slice_of(
+            "a@b.example") + slice_of("v@example.com") + b"\0\0")
+
+    for i, act in enumerate((prepare, own, probe)):
+        lab.smtpd = lab.queue.peer("smtpd", i + 1, 0)
+        with contextlib.suppress(ConnectionError):
+            act()
+            assert lab.smtpd.receive(1) is None
+    lab.wait(lab.is_empty)
+    assert not lab.jobs
+
+
 def test_expired_list(lab):
     """Older than any transaction: 451, as if it had not come."""
     _, question = lab.prepare(["bob@example.net"], lists=[lab.members(
@@ -638,7 +690,7 @@ def test_not_committed_is_dropped(lab):
     assert lab.prepared(question)[0] == 0
     lab.smtpd.socket.close()
     lab.wait(lab.is_empty)
-    lab.smtpd = lab.queue.peer("smtpd")
+    lab.smtpd = lab.queue.peer("smtpd", 0, 1)
     _, question = lab.prepare(["c@example.net"])
     assert lab.prepared(question)[0] == 0
     lab.kill()

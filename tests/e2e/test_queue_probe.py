@@ -94,7 +94,7 @@ def test_smtpd_is_gone_meanwhile(lab):
     lab.smtpd.socket.shutdown(2)
     lab.smtpd.socket.close()
     lab.queue.peers.remove(lab.smtpd)
-    lab.smtpd = lab.queue.peer("smtpd")
+    lab.smtpd = lab.queue.peer("smtpd", 0, 1)
     time.sleep(1.6)
     lab.asked["relay"].is_silent = False
     assert lab.probe(BOB)[:2] == (True, 550)

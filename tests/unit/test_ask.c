@@ -1236,6 +1236,30 @@ get_offers(struct ipc_reader *r)
 	return get_auth_offers(r, &offers) && offers == 5;
 }
 
+static void
+put_kept_lists(struct ipc_writer *w)
+{
+	put_queue_lists(w, &(struct queue_lists){ .transaction = 11,
+		.session = SLICE("k3f9q2m7t"), .is_8bit = true,
+		.is_alone = true, .message_size = 5000, .n_lists = 2 });
+}
+
+static bool
+get_kept_lists(struct ipc_reader *r)
+{
+	struct queue_lists q;
+
+	if (!get_queue_lists(r, &q))
+		return false;
+	assert_int_equal(q.transaction, 11);
+	same(q.session, "k3f9q2m7t");
+	assert_true(q.is_8bit && q.is_alone);
+	assert_false(q.is_utf8 || q.requires_tls);
+	assert_int_equal(q.message_size, 5000);
+	assert_int_equal(q.n_lists, 2);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	put_fn *put;
@@ -1270,6 +1294,7 @@ static const struct {
 	{ "queue_recipient", put_kept_recipient, get_kept_recipient },
 	{ "queue_members", put_kept_members, get_kept_members },
 	{ "queue_prepare", put_kept, get_kept },
+	{ "queue_lists", put_kept_lists, get_kept_lists },
 	{ "queue_prepared", put_is_kept, get_is_kept },
 	{ "queue_command", put_command, get_command },
 	{ "vault_tag", put_tag, get_tag },
@@ -1481,8 +1506,7 @@ test_kinds(void **state)
 	(void)state;
 	for (size_t i = 0; i < ask_n_links; i++) {
 		const struct ask_link *link = &ask_links[i];
-		bool is_own = link->answerer == ROLE_AUTH ||
-		    link->answerer == ROLE_QUEUE;
+		bool is_own = link->answerer == ROLE_AUTH;
 
 		if (link->asker == ROLE_SMTPD)
 			assert_int_equal(link->kinds, is_own ? ASK_KINDS_OWN :
