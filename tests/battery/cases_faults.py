@@ -11,8 +11,8 @@ import time
 from cases import case
 from client import Closed, new_message
 from faults import Lab
+from postern import wait_until
 from shots import mailbox_ids
-from postern import make_folder, wait_until
 from test_faults_disk import WRITES
 from test_faults_kill import POINTS, SELDOM, SHORT, STEPS, VICTIMS, let_pass
 
@@ -61,7 +61,8 @@ def real_disk(run, option):
     """A mailbox file on a disk of its own, which is full or read-only."""
     user = run.user()
     name = user.partition("@")[0]
-    place = make_folder()
+    place = "/mnt/" + name          # gone with the world
+    os.mkdir(place)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", place],
                    check=True)
     with open(place + "/box", "wb") as f:
@@ -213,6 +214,8 @@ def kill_meanwhile(victim, steps):
                            words[0], every=0.01)
                 killer.kill(victim)
             run.beside(strike, first)
+            if victim == "vault":
+                killer.n_kills = 4      # TLS would wait for its back-off
             killer.rest()
             settle(run, first, words[0], len(words) > 1)
             run.persist(two, first, len(words) > 1)

@@ -4,3 +4,4 @@ from cases import CASES             # noqa: F401
 import cases_faults                 # noqa: F401
 import cases_content                # noqa: F401
 import cases_hops                   # noqa: F401
+import cases_programs               # noqa: F401

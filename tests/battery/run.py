@@ -36,7 +36,8 @@ def parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("words", nargs="*")
     parser.add_argument("--postern-only", action="store_true")
-    parser.add_argument("--way", action="append", default=[])
+    parser.add_argument("--way", action="append", default=[], choices=(
+        "plain", "ipv6", "tls", "pipelined", "all"))
     parser.add_argument("--json")
     parser.add_argument("--inside", action="store_true")
     return parser.parse_args()
@@ -148,14 +149,9 @@ def way_out(mx, world):
     return []
 
 
-def battery(options):
-    """All results: a list of dictionaries."""
-    from every_case import CASES
-    from mx import ALIASES, N_NAMED, PROGRAM, PosternMx, PostfixMx
-    from world import World
-    titles = [t for t in CASES if not options.words or
-              any(w in t for w in options.words)]
-    world = World()
+def write_files(world):
+    """What both servers' aliases are and name."""
+    from mx import ALIASES, PROGRAM
     with open("/etc/aliases", "w", encoding="ascii") as f:
         f.write(ALIASES.format(d=world.folder))
     with open(world.folder + "/unreadable", "w", encoding="ascii") as f:
@@ -164,6 +160,17 @@ def battery(options):
     with open(world.folder + "/program", "w", encoding="ascii") as f:
         f.write(PROGRAM)
     os.chmod(world.folder + "/program", 0o755)
+
+
+def battery(options):
+    """All results: a list of dictionaries."""
+    from every_case import CASES
+    from mx import N_NAMED, PosternMx, PostfixMx
+    from world import World
+    titles = [t for t in CASES if not options.words or
+              any(w in t for w in options.words)]
+    world = World()
+    write_files(world)
     world.n_users = N_NAMED     # whom aliases name
     with PosternMx(world) as mx:
         runs = run_all(titles, mx, world, options.way or ["plain", "all"])
@@ -172,11 +179,18 @@ def battery(options):
         if stray or any(r["problems"] for r in found):
             print(mx.log_text()[-8000:])
     if not options.postern_only:
-        with PostfixMx(world).start() as mx:
+        with PostfixMx(world) as mx:
             found += results_of(run_all(titles, mx, world, ["plain"]), mx,
                                 world)
     world.close()
     return found, stray
+
+
+def reached(found, server):
+    """(cases in which the victim got something, all of this server)."""
+    mine = [r for r in found if r["server"] == server]
+    return (len({r["title"] for r in mine if r["victim"]}),
+            len({r["title"] for r in mine}))
 
 
 def show(found, stray):
@@ -202,6 +216,9 @@ def show(found, stray):
                 r["way"], r["victim"], "; ".join(r["problems"])))
     for line in stray:
         print("    " + line)
+    print("cases in which a message reached the victim: " + ", ".join(
+        "%s %d of %d" % (name, *reached(found, name))
+        for name in ("postern", "postfix")))
     n_failed += bool(stray)
     print("%d passed, %d failed" % (len(titles) + 1 - n_failed, n_failed))
     return not n_failed

@@ -21,6 +21,10 @@ pytestmark = pytest.mark.needs_root
 @pytest.fixture(scope="module", name="results")
 def fixture_results(tmp_path_factory):
     """What run.py found out."""
+    if subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork",
+                       "true"], stderr=subprocess.DEVNULL,
+                      check=False).returncode:
+        pytest.skip("no namespaces here")
     path = tmp_path_factory.mktemp("battery") / "results"
     result = subprocess.run(
         ["/usr/bin/python3", RUN, "--postern-only", "--json", str(path)],
