@@ -518,13 +518,25 @@ phase_release(struct peer *peer, const struct release_ask *ask,
 
 /* ---- one after the other ---- */
 
+/* With PRDR a program comes after COMMIT; then smtpd says RELEASE. */
+static bool
+is_program_to_come(const struct delivery *tx)
+{
+	for (uint32_t i = 0; tx->is_each && i < tx->n_slots; i++)
+		if (tx->recipients[i] != NULL &&
+		    tx->recipients[i]->route.kind == ROUTE_PROGRAM)
+			return true;
+	return false;
+}
+
 static void
 phase_end(struct delivery *tx, enum delivery_state state)
 {
 	tx->state = state;
 	if (tx->is_release_wanted)
 		release_all(tx);
-	else if (state == DELIVERY_OVER && !has_failed(tx))
+	else if (state == DELIVERY_OVER && !has_failed(tx) &&
+	    !is_program_to_come(tx))
 		delivery_orphan(tx);	/* nothing is left to undo */
 }
 

@@ -252,15 +252,20 @@ program_answered(struct channel *ch, struct ipc_message *m, void *arg)
 
 /* ---- questions ---- */
 
+static bool
+is_its_turn(const struct delivery *tx)
+{
+	return tx->state == DELIVERY_OPEN || tx->state == DELIVERY_READY ||
+	    (tx->state == DELIVERY_OVER && tx->is_each);
+}
+
 /* NULL: the peer lies. */
 static struct recipient *
-find_recipient(struct peer *peer, const struct program_ask *ask)
+find_recipient(const struct delivery *tx, const struct program_ask *ask)
 {
-	struct delivery *tx = delivery_find(peer, ask->transaction);
 	struct recipient *r;
 
-	if (tx == NULL || tx->is_running || tx->is_release_wanted ||
-	    (tx->state != DELIVERY_OPEN && tx->state != DELIVERY_READY) ||
+	if (tx->is_running || tx->is_release_wanted || !is_its_turn(tx) ||
 	    !phase_has_valid_headers(ask->return_path, ask->trace))
 		return NULL;
 	r = delivery_recipient(tx, ask->recipient);
@@ -331,10 +336,17 @@ bool
 programs_begin(struct peer *peer, const struct program_ask *ask, int fd,
     const struct ipc_message *question)
 {
-	struct recipient *r = find_recipient(peer, ask);
+	const struct delivery *tx = delivery_find(peer, ask->transaction);
 	struct program_run *run = NULL;
 	struct message message;
+	struct recipient *r;
 
+	if (tx == NULL) {	/* it was forgotten; nothing is run */
+		close(fd);
+		answer_failure(peer, question->id);
+		return true;
+	}
+	r = find_recipient(tx, ask);
 	if (r == NULL || message_accept(&message, fd,
 	    ask->message_size) != 0) {
 		close(fd);

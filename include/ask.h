@@ -393,9 +393,10 @@ struct outcome {
 
 /*
  * Run the program of a recipient whose probed route is ROUTE_PROGRAM, once:
- * after PREPARE where the transaction has mailboxes, and before COMMIT. Code
- * 0: it has taken the message. Its end cannot be undone, nor can RELEASE
- * stop one that runs.
+ * after PREPARE where the transaction has mailboxes, and before COMMIT; with
+ * is_each after COMMIT, which then does not forget it, and before RELEASE.
+ * Code 0: it has taken the message. Its end cannot be undone, nor can
+ * RELEASE stop one that runs.
  */
 struct program_ask {
 	uint64_t transaction;

@@ -329,7 +329,7 @@ commit_answered(struct session *s, struct answer *a)
 		return commit_failed(s, outcome);
 	tx->is_committed = true;
 	if (outcome->n_failures == 0) {
-		tx->is_probed = false;	/* deliver forgets it by itself */
+		tx->is_probed = tx->is_each && last_kind_of(tx) == LAST_PROGRAM;
 		copies_done(s);
 		return submit_commit(s, finish_each);
 	}

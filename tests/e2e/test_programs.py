@@ -334,14 +334,38 @@ def test_a_client_that_leaves_meanwhile():
             client.ehlo()
             client.envelope([BOX])
             client.expect("DATA", "354")
-            client.send(b"Subject: x\r\nMessage-ID: <1@x.example>\r\n"
-                        b"Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\n"
-                        b"x\r\n.\r\n")
+            message = new_message()
+            client.send(message.replace("\n", "\r\n").encode() + b".\r\n")
             time.sleep(0.5)
             client.reset()
         # it was begun: its end and the rest of the transaction stand
         wait_until(lambda: server.mail("alice"), what="the mailbox")
         assert server.read("mail").count("Return-Path") == 1
+        # and the retry is answered from the record
+        assert server.deliver([BOX], message).says("250")
+        assert server.read("mail").count("Return-Path") == 1
+        assert len(server.mail("alice")) == 1
+
+
+def test_prdr_each_has_its_own():
+    with lab_of({"good": '"|cat >> {out}/mail"',
+                 "bad": '"|exit 75;"', "gone": '"|exit 67;"'}) as server:
+        for name, want, final in (("good", "250", "250"),
+                                  ("bad", "451 4.3.0", "250"),
+                                  ("gone", "550 5.1.1", "250")):
+            with server.connect() as client:
+                client.ehlo()
+                client.envelope([LOCAL, "%s@example.org" % name],
+                                params=" PRDR")
+                client.expect("DATA", "354")
+                client.send(new_message().replace("\n", "\r\n").encode() +
+                            b".\r\n")
+                assert client.reply().says("353")
+                replies = client.replies(3)
+                assert replies[0].says("250"), (name, replies)
+                assert replies[1].says(want), (name, replies)
+                assert replies[2].says(final), (name, replies)
+        assert len(server.mail("alice")) == 3
 
 
 # ---- who runs it, with what rights ----
