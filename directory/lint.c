@@ -13,23 +13,13 @@
 #include <string.h>
 #include "build.h"
 #include "directory_check.h"
+#include "lint.h"
 #include "passwords.h"
 #include "program_check.h"
 #include "resolve_parts.h"
 
 /* A name that nobody has: it goes to the catch-all, if there is one. */
 #define NOBODY "no-one.has.this.name.in.any.table"
-
-struct lint {
-	struct catalog *catalog;
-	struct resolver *resolver;
-	struct config_problems *problems;
-	struct catalog_domain *domain;	/* being walked */
-	unsigned line;			/* of what is being checked */
-	struct arena arena;
-	struct string_set reported;	/* one problem, many ways to it */
-	size_t n_troubles;		/* of the name being resolved */
-};
 
 static void
 turn_to(struct lint *lint, struct catalog_domain *domain)
@@ -38,8 +28,8 @@ turn_to(struct lint *lint, struct catalog_domain *domain)
 	lint->line = domain ? domain->config->line : 0;
 }
 
-static void
-report(struct lint *lint, bool is_warning, const char *text)
+void
+lint_report(struct lint *lint, bool is_warning, const char *text)
 {
 	struct slice kept = arena_copy(&lint->arena, slice_of(text));
 
@@ -58,12 +48,12 @@ on_trouble(const char *text, void *arg)
 	/* the configuration's postmaster, whoever leads to it */
 	if (strncmp(text, "postmaster: ", 12) == 0)
 		lint->line = lint->catalog->config->postmaster_line;
-	report(lint, false, text);
+	lint_report(lint, false, text);
 	lint->line = line;
 }
 
-static const struct resolved *
-try_name(struct lint *lint, struct slice local, const char *domain)
+const struct resolved *
+lint_try(struct lint *lint, struct slice local, const char *domain)
 {
 	lint->n_troubles = 0;
 	return resolver_find(lint->resolver, local, slice_of(domain), false);
@@ -77,7 +67,7 @@ take_problems(struct lint *lint, const struct config_problems *found)
 {
 	for (size_t i = 0; i < found->n; i++)
 		if (!found->items[i].is_warning)
-			report(lint, false, found->items[i].text);
+			lint_report(lint, false, found->items[i].text);
 }
 
 static struct catalog_domain *
@@ -110,8 +100,8 @@ build_slot(struct lint *lint, struct catalog_slot *slot)
 	build_free(&build);
 }
 
-static bool
-is_complete(const struct catalog_domain *domain)
+bool
+lint_is_complete(const struct catalog_domain *domain)
 {
 	return domain->config->next_hop == NULL &&
 	    (domain->users == NULL || domain->users->live != NULL) &&
@@ -134,7 +124,7 @@ check_shadowed(struct lint *lint, struct slice name, uint32_t line)
 	    "user of that name has a mailbox; list the name itself among "
 	    "the targets to add to it", lint->domain->aliases->spec->path,
 	    line, RESOLVE_QUOTE(name));
-	report(lint, true, text);
+	lint_report(lint, true, text);
 }
 
 /* Is its program there, and may it be run? */
@@ -154,7 +144,7 @@ check_program(struct lint *lint, const struct resolved *found,
 	    lint->domain->aliases->spec->path, line, RESOLVE_QUOTE(name),
 	    RESOLVE_QUOTE(found->program), wrong.size ? wrong.data : "");
 	if (wrong.size > 0)
-		report(lint, is_warning, text);
+		lint_report(lint, is_warning, text);
 	buf_free(&wrong);
 }
 
@@ -166,12 +156,16 @@ check_alias(struct slice key, struct slice value, void *arg)
 	struct record_list list;
 	struct slice name = { key.data + 1, key.size - 1 };
 
+	if (key.data[0] == RECORD_INCLUDE && record_get_list(value, &list))
+		backscatter_include(lint, name, list);
+
 	/* an alias without targets: its parse error has been reported */
 	if (key.data[0] != RECORD_ALIAS || !record_get_list(value, &list) ||
 	    list.n_targets == 0)
 		return 0;
-	found = try_name(lint, name, lint->domain->config->name);
+	found = lint_try(lint, name, lint->domain->config->name);
 	check_program(lint, found, name, list.line);
+	backscatter_alias(lint, name, list, found);
 	check_shadowed(lint, name, list.line);
 	return 0;
 }
@@ -183,7 +177,7 @@ check_user(struct slice key, struct slice value, void *arg)
 
 	(void)value;
 	if (key.data[0] == RECORD_USER)
-		try_name(lint, (struct slice){ key.data + 1, key.size - 1 },
+		lint_try(lint, (struct slice){ key.data + 1, key.size - 1 },
 		    lint->domain->config->name);
 	return 0;
 }
@@ -193,7 +187,7 @@ static void
 check_required(struct lint *lint, const char *local, const char *domain,
     const char *advice)
 {
-	const struct resolved *found = try_name(lint, slice_of(local),
+	const struct resolved *found = lint_try(lint, slice_of(local),
 	    domain);
 	const struct catalog_domain *d = lint->domain;
 	const char *path = d && d->aliases ? d->aliases->spec->path : NULL;
@@ -208,7 +202,7 @@ check_required(struct lint *lint, const char *local, const char *domain,
 	    path ? path : "", path ? ": " : "", local, *domain ? "@" : "",
 	    domain, found->kind == ROUTE_DISCARD ? "it is discarded; " : "",
 	    advice);
-	report(lint, false, text);
+	lint_report(lint, false, text);
 }
 
 /*
@@ -230,7 +224,7 @@ check_domain(struct lint *lint, struct catalog_domain *domain)
 	const char *name = domain->config->name;
 
 	turn_to(lint, domain);
-	if (!is_complete(domain))
+	if (!lint_is_complete(domain))
 		return;
 	if (domain->users != NULL)
 		(void)table_each(domain->users->live, check_user, lint);
@@ -244,7 +238,8 @@ check_domain(struct lint *lint, struct catalog_domain *domain)
 		check_required(lint, "root", name,
 		    "write an alias such as \"root: somebody\"");
 	if (domain->config->catch_all != NULL)
-		try_name(lint, SLICE(NOBODY), name);
+		backscatter_catch_all(lint,
+		    lint_try(lint, SLICE(NOBODY), name));
 }
 
 /* The postmaster of the configuration, whatever the aliases say. */
@@ -262,12 +257,31 @@ check_postmaster(struct lint *lint)
 		return;			/* config_parse said so */
 	domain = catalog_find_domain(lint->catalog,
 	    slice_of(address.domain));
-	if (domain != NULL && is_complete(domain))
+	if (domain != NULL && lint_is_complete(domain))
 		check_required(lint, address.local, address.domain,
 		    "postmaster in the configuration must be a mailbox here");
-	if (domain != NULL && is_complete(domain))
+	if (domain != NULL && lint_is_complete(domain))
 		check_required(lint, "postmaster", "",
 		    "postmaster in the configuration must be a mailbox here");
+}
+
+/* Reports go into a mailbox, and no alias is followed to somewhere else. */
+static void
+check_dsn_to(struct lint *lint)
+{
+	const char *text = lint->catalog->config->dsn_to;
+	struct address address;
+	struct catalog_domain *domain;
+
+	turn_to(lint, NULL);
+	if (text == NULL || address_parse(&address, slice_of(text),
+	    ADDRESS_ALLOW_UTF8) != ADDRESS_OK)
+		return;
+	domain = catalog_find_domain(lint->catalog,
+	    slice_of(address.domain));
+	if (domain != NULL && lint_is_complete(domain))
+		check_required(lint, address.local, address.domain,
+		    "dsn_to must be a mailbox here");
 }
 
 /* As the compiler reads them. What stands in the log of neither is a hash. */
@@ -284,9 +298,10 @@ check_passwords(struct lint *lint)
 	turn_to(lint, NULL);
 	error = passwords_collect(&passwords, config, &found);
 	for (size_t i = 0; i < found.n; i++)
-		report(lint, found.items[i].is_warning, found.items[i].text);
+		lint_report(lint, found.items[i].is_warning,
+		    found.items[i].text);
 	if (!error && passwords.n == 0 && config->n_submitters == 0)
-		report(lint, true, "no account has a password: nobody can "
+		lint_report(lint, true, "no account has a password: nobody can "
 		    "log in to submit mail");
 	config_problems_free(&found);
 	passwords_free(&passwords);
@@ -302,7 +317,10 @@ check_all(struct lint *lint)
 	for (size_t i = 0; i < config->n_domains; i++)
 		check_domain(lint, &lint->catalog->domains[i]);
 	check_postmaster(lint);
+	check_dsn_to(lint);
 	check_passwords(lint);
+	backscatter_reports(lint);
+	backscatter_end(lint);
 }
 
 void

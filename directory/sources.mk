@@ -5,6 +5,7 @@ DIRECTORY_SRCS = \
 	directory/aliases.c \
 	directory/answer.c \
 	directory/arena.c \
+	directory/backscatter.c \
 	directory/build.c \
 	directory/build_aliases.c \
 	directory/catalog.c \

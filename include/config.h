@@ -156,6 +156,7 @@ struct config_checks {
 	enum config_untagged untagged_bounces;
 	/* networks of hosts in front of us that took the mail first */
 	struct config_strings relay_peer;
+	unsigned untagged_line, relay_peer_line;	/* 0: not set */
 	/* patterns; none: those that are built in */
 	struct config_strings attachment_names, attachment_types;
 };
@@ -226,7 +227,7 @@ struct config_problem {
 struct config_problems {
 	struct config_problem *items;
 	size_t n;
-	size_t n_errors, n_warnings;	/* also those that were not kept */
+	size_t n_errors, n_warnings, n_notes;	/* also those not kept */
 	bool wants_json;	/* log_format, also of a file with errors */
 };
 
@@ -245,6 +246,8 @@ void config_free(struct config **config);
 void config_problem_add(struct config_problems *problems, unsigned line,
     bool is_warning, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* A warning that begins with "note: ": good to know, and nothing to mend. */
+bool config_problem_is_note(const struct config_problem *problem);
 /* By line, errors before warnings, line 0 last; stable. */
 void config_problems_sort(struct config_problems *problems);
 void config_problems_free(struct config_problems *problems);

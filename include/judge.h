@@ -61,6 +61,8 @@ struct judgement {
 	struct finding findings[JUDGEMENT_FINDINGS_MAX];
 	/* into .Junk, with the reason; MAIL: of a relay_peer */
 	bool is_junk;
+	bool is_spared;			/* instead of a refusal: it is a
+					 * relay_peer's */
 	char junk_reason[200];
 	/* DATA only */
 	/* whole header lines, LF ends, for the top of each copy:

@@ -74,8 +74,13 @@ config_check_section(struct config *config,
     const struct config_frame *frame, struct config_problems *problems)
 {
 	check_required(frame, problems);
-	if (strcmp(frame->section->name, "checks") == 0)
+	if (strcmp(frame->section->name, "checks") == 0) {
 		apply_default(config, frame);
+		config->checks.untagged_line = config_frame_line(frame,
+		    "untagged_bounces");
+		config->checks.relay_peer_line = config_frame_line(frame,
+		    "relay_peer");
+	}
 	if (config->checks.untagged_bounces == UNTAGGED_ACCEPT)
 		config->checks.actions[CHECK_BOUNCE] = ACTION_MARK;
 	switch (frame->section->target) {
@@ -247,7 +252,8 @@ check_relay_peers(const struct config *config,
 	for (size_t i = 0; i < peers->n; i++)
 		if (strcmp(peers->items[i], "0.0.0.0/0") == 0 ||
 		    strcmp(peers->items[i], "::/0") == 0)
-			config_error(problems, 0, "checks: relay_peer \"%s\" "
+			config_error(problems,
+			    config->checks.relay_peer_line, "relay_peer \"%s\" "
 			    "is everybody: nothing would ever be refused for "
 			    "what it is", peers->items[i]);
 }

@@ -8,8 +8,11 @@
  */
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include "config.h"
 #include "config_lex.h"
+
+#define NOTE "note: "
 
 /* Terminals and logs show what the file says: escape control octets. */
 static char *
@@ -45,31 +48,40 @@ append(struct config_problems *problems, struct config_problem problem)
 	items[problems->n++] = problem;
 }
 
-static void __attribute__((format(printf, 4, 0)))
-add_formatted(struct config_problems *problems, unsigned line,
-    bool is_warning, const char *format, va_list ap)
+bool
+config_problem_is_note(const struct config_problem *problem)
 {
-	struct buf text = { 0 };
+	return problem->is_warning &&
+	    strncmp(problem->text, NOTE, sizeof(NOTE) - 1) == 0;
+}
 
-	if (buf_vprintf(&text, format, ap) == 0)
-		append(problems, (struct config_problem){ line, is_warning,
-		    escaped(buf_slice(&text)) });
-	buf_free(&text);
+static size_t *
+count_of(struct config_problems *problems,
+    const struct config_problem *problem)
+{
+	if (problem->text != NULL && config_problem_is_note(problem))
+		return &problems->n_notes;
+	return problem->is_warning ? &problems->n_warnings :
+	    &problems->n_errors;
 }
 
 void
 config_problem_add(struct config_problems *problems, unsigned line,
     bool is_warning, const char *format, ...)
 {
-	size_t *count = is_warning ? &problems->n_warnings :
-	    &problems->n_errors;
+	struct config_problem problem = { line, is_warning, NULL };
+	struct buf text = { 0 };
 	va_list ap;
 
-	if (++*count > CONFIG_MAX_PROBLEMS)
-		return;
 	va_start(ap, format);
-	add_formatted(problems, line, is_warning, format, ap);
+	if (buf_vprintf(&text, format, ap) == 0)
+		problem.text = escaped(buf_slice(&text));
 	va_end(ap);
+	buf_free(&text);
+	if (++*count_of(problems, &problem) <= CONFIG_MAX_PROBLEMS)
+		append(problems, problem);
+	else
+		free(problem.text);
 }
 
 bool

@@ -161,6 +161,7 @@ put_judgement(struct buf *to, const struct judgement *j)
 	for (size_t i = 0; i < j->n_findings; i++)
 		put_finding(&p, &j->findings[i]);
 	pack_u8(&p, j->is_junk);
+	pack_u8(&p, j->is_spared);
 	pack_slice(&p, slice_of(j->junk_reason));
 	pack_slice(&p, buf_slice(&j->fields));
 	pack_u8(&p, (uint8_t)j->n_cuts);
@@ -213,6 +214,7 @@ get_all(struct ipc_reader *r, struct judgement *j)
 		if (!get_finding(r, &j->findings[j->n_findings++]))
 			return false;
 	j->is_junk = ipc_get_u8(r) != 0;
+	j->is_spared = ipc_get_u8(r) != 0;
 	ipc_get_string(r, j->junk_reason, sizeof j->junk_reason);
 	fields = ipc_get_slice(r);
 	get_cuts(r, j);
@@ -220,7 +222,7 @@ get_all(struct ipc_reader *r, struct judgement *j)
 		return false;
 	if (!j->is_complete)
 		return n == 0 && fields.size == 0 && j->n_cuts == 0 &&
-		    !j->is_junk;
+		    !j->is_junk && !j->is_spared;
 	return buf_append_slice(&j->fields, fields) == 0;
 }
 

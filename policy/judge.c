@@ -111,7 +111,7 @@ spare(const struct check *c, struct judgement *j, struct finding *f)
 	if (!c->is_relay_peer || f->kind != FINDING_REFUSE ||
 	    c->stage == JUDGE_RCPT)
 		return;
-	j->is_junk = true;
+	j->is_junk = j->is_spared = true;
 	snprintf(j->junk_reason, sizeof j->junk_reason,
 	    "%s: %u %u.%u.%u %.160s", f->check, v->code, v->code / 100u,
 	    v->subject, v->detail, v->text);

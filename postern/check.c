@@ -104,6 +104,9 @@ run_and_report(check_fn *fn, void *arg, FILE *out)
 		    problems.items[i].is_warning ? 'W' : 'E',
 		    problems.items[i].line, problems.items[i].text);
 	}
+	if (problems.n_warnings > CONFIG_MAX_PROBLEMS)
+		fprintf(out, "W 0 note: %zu more warnings are not shown\n",
+		    problems.n_warnings - CONFIG_MAX_PROBLEMS);
 	_exit(fflush(out) == 0 ? 0 : 1);
 }
 

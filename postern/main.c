@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "backscatter.h"
 #include "supervisor.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
@@ -38,8 +39,8 @@ print_problems(const char *path, struct config_problems *problems)
 		fprintf(stderr, "%s:", path);
 		if (p->line > 0)
 			fprintf(stderr, "%u:", p->line);
-		fprintf(stderr, " %s%s\n", p->is_warning ? "warning: " : "",
-		    p->text);
+		fprintf(stderr, " %s%s\n", p->is_warning &&
+		    !config_problem_is_note(p) ? "warning: " : "", p->text);
 	}
 }
 
@@ -77,9 +78,9 @@ check_certificates(const struct config *config,
 	return error;
 }
 
-/* postern -n: everything that is wrong, in one run. */
+/* postern -n: everything that is wrong, in one run; -a: asks next hops. */
 static int
-check(const char *path)
+check(const char *path, bool asks)
 {
 	struct config_problems problems = { 0 };
 	struct buf text = { 0 };
@@ -91,6 +92,10 @@ check(const char *path)
 		error = check_outside(config, geteuid() == 0, &problems);
 	if (config != NULL && !error)
 		error = check_certificates(config, &problems);
+	if (config != NULL)
+		backscatter_check(config, asks, &problems);
+	if (config != NULL && !error && asks)
+		error = next_hops_ask(config, geteuid() == 0, &problems);
 	print_problems(path, &problems);
 	if (error)
 		fprintf(stderr, "%s: what lies outside of it could not be "
@@ -130,9 +135,10 @@ __asan_default_options(void)
 static int
 usage(void)
 {
-	fputs("usage: postern [-n] [-f FILE]\n"
+	fputs("usage: postern [-n [-a]] [-f FILE]\n"
 	    "  -f FILE  configuration (" DEFAULT_CONFIG ")\n"
 	    "  -n       check it and end\n"
+	    "  -a       ask each next hop, too, whether it accepts everybody\n"
 	    "  -V       print the version\n", stderr);
 	return 2;
 }
@@ -141,13 +147,16 @@ int
 main(int argc, char **argv)
 {
 	const char *path = DEFAULT_CONFIG;
-	bool only_checks = false;
+	bool only_checks = false, asks = false;
 	int option;
 
 	if (argc == 3 && strcmp(argv[1], "-c") == 0)
 		return run_compartment(argv[2]);
-	while ((option = getopt(argc, argv, "f:nV")) != -1) {
+	while ((option = getopt(argc, argv, "af:nV")) != -1) {
 		switch (option) {
+		case 'a':
+			asks = true;
+			break;
 		case 'f':
 			path = optarg;
 			break;
@@ -161,7 +170,7 @@ main(int argc, char **argv)
 			return usage();
 		}
 	}
-	if (optind != argc)
+	if (optind != argc || (asks && !only_checks))
 		return usage();
-	return only_checks ? check(path) : supervisor_run(path);
+	return only_checks ? check(path, asks) : supervisor_run(path);
 }

@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 POSTERN_SRCS = \
+	postern/backscatter.c \
 	postern/certificates.c \
 	postern/check.c \
 	postern/children.c \
@@ -10,6 +11,7 @@ POSTERN_SRCS = \
 	postern/listen.c \
 	postern/log_sink.c \
 	postern/main.c \
+	postern/next_hops.c \
 	postern/notify.c \
 	postern/secret_file.c \
 	postern/state_dir.c \

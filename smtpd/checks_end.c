@@ -107,8 +107,8 @@ static void
 take_junk(struct session *s, const struct judgement *j)
 {
 	s->tx->is_junk = s->tx->is_junk || j->is_junk;
-	if (j->is_junk && s->is_relay_peer)
-		note_spared(s, "checks", j->junk_reason);
+	if (j->is_spared && s->is_relay_peer)
+		finish_spare(s, "checks", j->junk_reason);
 }
 
 /* It may be the one that has spent its proof. */

@@ -82,20 +82,6 @@ finish_refuse_with(struct session *s, const struct verdict *v,
 	return copies_undo(s, finish_say_refusal);
 }
 
-bool
-finish_spares(struct session *s, const struct verdict *v, const char *check)
-{
-	char why[300];
-
-	if (!s->is_relay_peer || v->code < 500)
-		return false;
-	snprintf(why, sizeof(why), "%u %u.%u.%u %.250s", v->code,
-	    v->code / 100u, v->subject, v->detail, v->text);
-	s->tx->is_junk = true;
-	note_spared(s, check, why);
-	return true;
-}
-
 /* The client left before the reply (RFC 1047): as if it had never sent it. */
 enum step
 finish_gone(struct session *s)
@@ -560,6 +546,8 @@ finish_checked(struct session *s)
 
 	if (!milters_dispose(s, &v))
 		return finish_refuse_with(s, &v, "milter");
+	if (!finish_may_spare(s, &v))
+		return finish_refuse_with(s, &v, s->tx->spared_check);
 	return session_is_own(s) ? finish_sign(s) :
 	    submit_list_out(s, finish_begin);
 }
@@ -580,21 +568,6 @@ static enum step
 finish_submission(struct session *s)
 {
 	return submit_message(s, finish_filter);
-}
-
-/* A loop ends in .Junk as well as by a refusal. */
-static enum reply_name
-finish_spared(struct session *s, enum reply_name reply)
-{
-	const struct reply_entry *entry;
-	struct verdict v;
-
-	if (reply != REPLY_LOOP && reply != REPLY_TOO_MANY_HOPS)
-		return reply;
-	entry = reply_find(reply);
-	verdict_set(&v, entry->code, entry->subject, entry->detail, "%s",
-	    entry->text);
-	return finish_spares(s, &v, entry->check) ? REPLY_COUNT : reply;
 }
 
 enum step

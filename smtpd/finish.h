@@ -45,11 +45,18 @@ enum step finish_refuse_with(struct session *s, const struct verdict *v,
     const char *check);
 /*
  * A check is about to refuse the message. True: it came from a relay_peer,
- * which would return it to a stranger, so it goes into .Junk instead and the
- * log and the trail say so; go on. Never for a 4yz.
+ * which would return it to a stranger, so it goes into .Junk instead, as the
+ * log and the trail say at the end; go on. Never for a 4yz. Where it goes on
+ * to a next hop or a program, which have no .Junk, it is refused after all.
  */
 bool finish_spares(struct session *s, const struct verdict *v,
     const char *check);
+/* The same where that is known: why is the whole refusal, check a literal. */
+void finish_spare(struct session *s, const char *check, const char *why);
+/* A loop ends there as well as by a refusal: REPLY_COUNT, or the reply. */
+enum reply_name finish_spared(struct session *s, enum reply_name reply);
+/* All have spoken. False, and *v: it goes on to where there is no .Junk. */
+bool finish_may_spare(struct session *s, struct verdict *v);
 /* The client has left, and all is undone. */
 enum step finish_gone(struct session *s);
 /* The same, unless an earlier attempt has delivered all of it: 250. */

@@ -75,7 +75,7 @@ note_disposal(struct session *s)
 	    changes->disposal == DISPOSAL_DROP ? "dropped" : "into .Junk");
 	note_mark(s, "data", "milter", changes->milter, told);
 	if (changes->is_spared)
-		note_spared(s, "milter", changes->reason);
+		finish_spare(s, "milter", changes->reason);
 }
 
 bool
@@ -86,7 +86,7 @@ milters_dispose(struct session *s, struct verdict *v)
 	if (tx->changes.disposal == DISPOSAL_DROP) {
 		transaction_discard(s);
 	} else if (tx->changes.disposal == DISPOSAL_JUNK &&
-	    tx->n_remote > 0) {
+	    (tx->n_remote > 0 || last_kind_of(tx) != LAST_NONE)) {
 		verdict_set(v, 550, 7, 1, "a filter keeps it back: %s",
 		    tx->changes.reason);
 		return false;

@@ -42,6 +42,7 @@ SMTPD_SRCS = \
 	smtpd/rcpt.c \
 	smtpd/rcpt_bounce.c \
 	smtpd/rcpt_srs.c \
+	smtpd/relay_peer.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
 	smtpd/scan_step.c \

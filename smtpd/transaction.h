@@ -60,6 +60,8 @@ struct transaction {
 	bool has_records;		/* Message-ID and Date are there */
 	struct buf trace;		/* our Received field, then policy's */
 	bool is_junk;			/* its copies go into .Junk */
+	char spared[200];		/* ... instead of this refusal */
+	const char *spared_check;
 	char name[64];			/* of the copies: TIME.UNIQUE */
 	struct milter_changes changes;	/* what milters want */
 	size_t at_change;
@@ -100,10 +102,8 @@ uint64_t transaction_last_number(void);
 /* Release it at deliver, give its memory back, free it, phase READY. */
 void transaction_end(struct session *s);
 
-/*
- * Accept tx->rcpt; takes rcpt_sealed over. 0, -ENOMEM, -EBADMSG, or
- * -EMSGSIZE: too many routes for one transaction.
- */
+/* Accept tx->rcpt; takes rcpt_sealed over. 0, -ENOMEM, -EBADMSG, or
+ * -EMSGSIZE: too many routes for one transaction. */
 int transaction_accept(struct transaction *tx, enum route_kind kind);
 /* One elsewhere: queue takes it. 0, -ENOMEM. */
 int transaction_accept_remote(struct transaction *tx);

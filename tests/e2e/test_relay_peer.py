@@ -8,6 +8,7 @@ from client import new_message, wire
 from filters import EICAR, Clamd, Program
 from nameserver import Nameserver
 from postern import maildir_mail, wait_until
+from relay_lab import Sink
 from test_bounces import VACATION
 
 PEER, STRANGER = "127.0.0.2", "127.0.0.1"
@@ -309,3 +310,26 @@ def test_a_milter_that_refuses_the_peer_itself(make_server):
         assert len(server.mail("alice")) == 1
     finally:
         milter.close()
+
+
+# ---- where there is no .Junk ----
+
+def test_what_goes_on_to_a_next_hop_is_refused(make_server, clamd):
+    """Its mailboxes are not ours: nothing of it must get there, or in part
+    into a mailbox here."""
+    with Sink() as sink:
+        server = make_server(
+            checks=RELAY_PEER + 'virus = refuse\nclamd "%s" {{ }}\n' %
+            clamd.endpoint, more='domain "f.example" {{ next_hop = '
+            '"smtp:[127.0.0.1]:%d" }}\n' % sink.port)
+        both = ["alice@example.org", "bob@f.example"]
+        for to in ("bob@f.example", both):
+            reply = deliver(server, PEER, forged(EICAR + "\n"), to=to)
+            assert reply.says("550 5.7.1") and "no .Junk" in reply.text, reply
+            assert "virus found: Test.Eicar" in reply.text
+        assert server.all_files() == [] and sink.messages == []
+        assert not server.events("relay_peer_junk")
+        assert deliver(server, PEER, forged(), to=both).code == 250
+        assert len(sink.messages) == len(server.mail("alice")) == 1
+        assert "no .Junk" in wait_until(lambda: server.ctl(
+            "why", reply.id, check=False)[1], 5, "trail")

@@ -187,9 +187,9 @@ static const struct {
 	    "than the 64K that RFC 5321 asks for", 0, true },
 	{ "memory_messages = 100M\n", "limits: message_size is more than the "
 	    "quarter of memory_messages that one client can have", 0, true },
-	{ "checks { relay_peer = { \"0.0.0.0/0\" } }\n", "checks: "
-	    "relay_peer \"0.0.0.0/0\" is everybody: nothing would ever be "
-	    "refused for what it is", 0, false },
+	{ "checks { relay_peer = { \"0.0.0.0/0\" } }\n", "relay_peer "
+	    "\"0.0.0.0/0\" is everybody: nothing would ever be refused for "
+	    "what it is", 2, false },
 	{ "checks { bare_lf = normalize }\n", "checks: bare_lf = normalize "
 	    "does nothing without bare_lf_exempt", 0, true },
 	{ "checks { dnsbl_exempt = { \"10.0.0.1\" } }\n", "checks: "

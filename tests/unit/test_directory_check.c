@@ -12,7 +12,7 @@ struct row {
 	const char *name;
 	const char *config;		/* behind FIXTURE_HEAD */
 	const char *aliases, *users;
-	const char *want[9];		/* problems; "W" in front: a warning */
+	const char *want[10];		/* problems; "W" in front: a warning */
 };
 
 static const struct row rows[] = {
@@ -22,7 +22,7 @@ static const struct row rows[] = {
 	    { "@/aliases: root@example.org leads to no mailbox" } },
 	{ "root discarded", ORG, "root: discard:\n", "",
 	    { "@/aliases: root@example.org leads to no mailbox: it is "
-	      "discarded" } },
+	      "discarded", "Wnote: 1 entries" } },
 	{ "root refused", ORG, "root: error:550 5.1.6 x\n", "",
 	    { "@/aliases: root@example.org leads to no mailbox" } },
 	{ "root is itself", ORG, "root: root\n", "",
@@ -31,7 +31,7 @@ static const struct row rows[] = {
 	    { "@/aliases:2: alias \"postmaster\": \"gone\" is no user" } },
 	{ "abuse discarded", ORG, "root: alice\nabuse: discard:\n", "",
 	    { "@/aliases: abuse@example.org leads to no mailbox: it is "
-	      "discarded" } },
+	      "discarded", "Wnote: 1 entries" } },
 	{ "loop", ORG, "root: alice\na: b\nb: a\n", "",
 	    { "@/aliases:3: alias \"b\": a loop: a -> b -> a",
 	      "@/aliases:2: alias \"a\": a loop: b -> a -> b" } },
@@ -40,42 +40,112 @@ static const struct row rows[] = {
 	{ "two dead leaves of one alias", ORG, "root: alice\na: x,\n y\n", "",
 	    { "@/aliases:2: alias \"a\": \"x\"",
 	      "@/aliases:3: alias \"a\": \"y\"" } },
-	{ "elsewhere", ORG, "root: alice\na: b@elsewhere.example\n", "",
-	    { NULL } },
+	{ "elsewhere", ORG, "root: alice\na: b@elsewhere.example\n"
+	    "c: alice, b@elsewhere.example\n", "",
+	    { "Wnote: 2 aliases that forward: the next hop answers before we "
+	      "do; what it bounces later comes back here, and goes on only to "
+	      "a sender who had proven himself (first: @/aliases:2 \"a\")" } },
+	{ "elsewhere, by a smart host", "relay { smart_host = "
+	    "\"smtp:[10.0.0.2]:25\" }\n" ORG,
+	    "root: alice\na: b@elsewhere.example\nc: d@elsewhere.example\n",
+	    "",
+	    { "Wbackscatter: aliases that forward go through smart_host "
+	      "smtp:[10.0.0.2]:25", "Wnote: 2 aliases that forward" } },
+	{ "a catch-all that forwards", "domain \"example.org\" { users = "
+	    "\"passwd\" aliases = \"@/aliases\" catch_all = \"a\" }\n",
+	    "root: alice\na: b@elsewhere.example\n", "",
+	    { "Wbackscatter: catch_all of domain \"example.org\" leads away "
+	      "from this host: every address that somebody invents there is "
+	      "accepted, and its spam is sent on",
+	      "Wnote: 1 aliases that forward" } },
+	{ "into a domain that we front", ORG "domain \"f.example\" { next_hop "
+	    "= \"smtp:[10.0.0.2]:25\" }\n",
+	    "root: alice\na: b@f.example\n", "", { NULL } },
 	{ "two elsewhere", ORG, "root: alice\na: b@elsewhere.example, "
 	    "c@elsewhere.example\n", "",
 	    { "@/aliases:2: alias \"a\": \"c@elsewhere.example\" is "
 	      "elsewhere, and so is \"b@elsewhere.example\"" } },
 	{ "a list", ORG, "root: alice\na: alice, b@elsewhere.example\n"
 	    "owner-a: alice\n", "",
-	    { NULL } },
+	    { "Wnote: 1 aliases with members elsewhere: what cannot be "
+	      "delivered to those comes home, to the mailbox of owner-NAME "
+	      "here (first: @/aliases:2 \"a\")" } },
 	{ "a list whose owner is elsewhere", ORG, "root: alice\n"
 	    "a: alice, b@elsewhere.example\nowner-a: c@elsewhere.example\n",
 	    "", { "owner-a@example.org, the owner of a list, leads to no "
 	      "mailbox here: @/aliases:3: alias \"owner-a\": "
 	      "\"c@elsewhere.example\" is elsewhere, and has no mailbox "
-	      "here" } },
+	      "here",
+	      "Wnote: 1 aliases that forward" } },
 	{ "postmaster is a list", ORG, "root: alice\n"
 	    "postmaster: alice, b@elsewhere.example\n"
 	    "owner-postmaster: alice\n", "",
 	    { "@/aliases: postmaster@example.org leads to no mailbox",
-	      "postmaster leads to no mailbox" } },
+	      "postmaster leads to no mailbox",
+	      "Wnote: 1 aliases with members" } },
+	{ "a program that mails", ORG, "root: alice\n"
+	    "a: |/bin/x\nb: \"|/bin/sh -c '/usr/bin/vacation alice'\"\n", "",
+	    { "@/aliases:2: alias \"a\": \"|/bin/x\": /bin/x: No such file",
+	      "Wbackscatter: @/aliases:3: \"|/bin/sh -c '/usr/bin/vacation "
+	      "alice'\": vacation can write to whoever",
+	      "Wnote: 1 programs: each answers by its exit status before we "
+	      "do; see that it writes to no sender (first: @/aliases:2 "
+	      "\"/bin/x\")" } },
+	{ "a program that mails, in an include", ORG,
+	    "root: alice\na: :include:@/users\n", "|/bin/sh -c mailx\n",
+	    { "Wbackscatter: @/users:1: \"|/bin/sh -c mailx\": mailx "
+	      "can" } },
+	{ "discard", ORG, "root: alice\na: discard:\nb: discard:\n", "",
+	    { "Wnote: 2 entries that throw mail away on purpose (discard:): "
+	      "nobody is told, neither sender nor recipient (first: "
+	      "@/aliases:2 \"a\")" } },
+	{ "a catch-all that throws away", "domain \"example.org\" { users = "
+	    "\"passwd\" aliases = \"@/aliases\" catch_all = \"no\" }\n",
+	    "root: alice\nno: discard:\n", "",
+	    { "Wbackscatter: catch_all of domain \"example.org\" throws "
+	      "mail away", "Wnote: 1 entries" } },
+	{ "a catch-all that leads away", "domain \"example.org\" { users = "
+	    "\"passwd\" aliases = \"@/aliases\" catch_all = \"team\" }\n",
+	    "root: alice\nteam: bob, c@elsewhere.example\n"
+	    "owner-team: alice\n", "",
+	    { "Wbackscatter: catch_all of domain \"example.org\" leads away "
+	      "from this host", "Wnote: 1 aliases with members" } },
+	{ "a quota of the last mailbox", "domain \"example.org\" { users = "
+	    "\"passwd\" aliases = \"@/aliases\" quota = 1M }\n",
+	    "root: alice\n", "",
+	    { "Wbackscatter: postmaster \"alice@example.org\" has a quota" } },
+	{ "dsn_to is a list", "dsn_to = \"team@example.org\"\n" ORG,
+	    "root: alice\nteam: bob, c@elsewhere.example\n"
+	    "owner-team: alice\n", "",
+	    { "team@example.org leads to no mailbox: dsn_to must be a mailbox "
+	      "here", "Wnote: 1 aliases with members" } },
+	{ "dsn_to has none", "dsn_to = \"bob@example.org\"\n" ORG,
+	    "root: alice\n", "", { NULL } },
+	{ "reports for a mailbox on another host", "dsn_to = "
+	    "\"bob@f.example\"\n" ORG "domain \"f.example\" { next_hop = "
+	    "\"smtp:[10.0.0.2]:25\" }\n", "root: alice\n", "",
+	    { "Wbackscatter: dsn_to \"bob@f.example\" has no mailbox here, "
+	      "but at smtp:[10.0.0.2]:25" } },
+	{ "an account without a mailbox", ORG "sender \"nobody\" { may = { "
+	    "\"*@example.org\" } }\nsender \"bob\" { may = { "
+	    "\"*@example.org\" } }\n", "root: alice\n", "",
+	    { "Wnote: sender \"nobody\" has no mailbox" } },
 	{ "program", ORG, "root: alice\na: \"|/bin/x y\"\n", "",
 	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": /bin/x: No such "
-	      "file" } },
+	      "file", "Wnote: 1 programs" } },
 	{ "program that is there", ORG, "root: alice\n"
 	    "a: \"|/bin/sh -c true\", |/bin/sh -c true\n"
-	    "b: \"|cat > /dev/null\"\n", "", { NULL } },
+	    "b: \"|cat > /dev/null\"\n", "", { "Wnote: 3 programs" } },
 	{ "two programs", ORG, "root: alice\na: |/bin/cat, |/bin/sh\n", "",
 	    { "@/aliases:2: alias \"a\": \"|/bin/cat\" and \"|/bin/sh\": "
-	      "one of two programs" } },
+	      "one of two programs", "Wnote: 2 programs" } },
 	{ "program for postmaster", ORG, "root: alice\n"
 	    "postmaster: |/bin/cat\n", "",
 	    { "@/aliases: postmaster@example.org leads to no mailbox",
-	      "postmaster leads to no mailbox" } },
+	      "postmaster leads to no mailbox", "Wnote: 1 programs" } },
 	{ "relative program", ORG, "root: alice\na: |cat\n", "",
 	    { "@/aliases:2: alias \"a\": \"|cat\": a program needs an "
-	      "absolute path" } },
+	      "absolute path", "Wnote: 1 programs" } },
 	{ "file", ORG, "root: alice\na: /dev/null\n", "",
 	    { "@/aliases:2: alias \"a\": \"/dev/null\": delivery into files "
 	      "is not supported; write discard:" } },
@@ -98,7 +168,8 @@ static const struct row rows[] = {
 	      "@/aliases:8: alias \"f\": \"c@elsewhere.example\"",
 	      "@/aliases:6: alias \"i\": :include:@/none cannot be read",
 	      "@/aliases:7: alias \"p\": \"|/bin/x\"",
-	      "@/aliases:5: alias \"x\": \"gone\" is no user" } },
+	      "@/aliases:5: alias \"x\": \"gone\" is no user",
+	      "Wnote: 1 programs" } },
 	{ "parse errors of an include hide nothing", ORG,
 	    "root: alice\nx: :include:@/users\n", "gone\nbob, c d\n"
 	    ":include:@/none\n",

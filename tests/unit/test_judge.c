@@ -30,6 +30,7 @@ static void
 fill(struct judgement *j)
 {
 	*j = (struct judgement){ .is_complete = true, .is_junk = true,
+		.is_spared = true,
 		.junk_reason = "dmarc quarantine", .n_cuts = 2,
 		.cuts = { { 0, 10 }, { 10, 5 } } };
 	find_add(j, "helo", FINDING_MARK, 0);
@@ -63,7 +64,7 @@ judgements_survive_the_wire(void **state)
 	fill(&j);
 	assert_int_equal(put_judgement(&wire, &j), 0);
 	assert_true(get_judgement(buf_slice(&wire), &k));
-	assert_true(k.is_complete && k.is_junk);
+	assert_true(k.is_complete && k.is_junk && k.is_spared);
 	assert_string_equal(k.junk_reason, "dmarc quarantine");
 	assert_int_equal(k.n_findings, 2);
 	assert_string_equal(k.findings[1].check, "spf");
