@@ -109,6 +109,7 @@ deliver_close(struct deliver *d)
 {
 	/* what peers still hold dies with us; their channels end */
 	pools_free(&d->pools);
+	programs_close(&d->programs);
 	log_flush();
 }
 

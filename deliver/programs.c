@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "address.h"
 #include "dispatch.h"
@@ -39,6 +41,8 @@ struct program_run {
 struct programs {
 	struct deliver *deliver;
 	struct channel *runner;		/* NULL: it has died */
+	pid_t runner_pid;
+	int runner_fd;			/* the channel's */
 	unsigned n_running, n_waiting;
 	struct program_run *first, **last;
 	struct loop_timer tick;
@@ -365,6 +369,23 @@ programs_begin(struct peer *peer, const struct program_ask *ask, int fd,
 	return true;
 }
 
+void
+programs_close(struct programs **programs)
+{
+	struct programs *p = *programs;
+
+	*programs = NULL;
+	if (p == NULL)
+		return;
+	loop_timer_stop(p->deliver->c.loop, &p->tick);
+	/* what still runs is killed with it */
+	if (p->runner != NULL)
+		(void)shutdown(p->runner_fd, SHUT_RDWR);
+	while (waitpid(p->runner_pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	free(p);
+}
+
 size_t
 programs_n_runs(const struct programs *programs)
 {
@@ -465,16 +486,19 @@ programs_open(struct deliver *d)
 {
 	struct runner_settings settings = { .is_privileged = false };
 	struct programs *p;
-	int fd, error;
+	pid_t pid;
+	int fd;
 
 	if (!find_user(d, &settings))
 		return NULL;
 	fill_settings(d, &settings);
-	error = runner_start(&settings, &fd);
-	p = error ? NULL : calloc(1, sizeof *p);
+	pid = runner_start(&settings, &fd);
+	p = pid < 0 ? NULL : calloc(1, sizeof *p);
 	if (p == NULL)
 		fatal("deliver: the runner of programs: %s",
-		    strerror(error ? -error : ENOMEM));
+		    strerror(pid < 0 ? -pid : ENOMEM));
+	p->runner_pid = pid;
+	p->runner_fd = fd;
 	p->deliver = d;
 	p->last = &p->first;
 	p->runner = channel_new(d->c.loop, fd, "runner", NULL, 0,

@@ -21,6 +21,8 @@
 /* Fork the runner. NULL, logged: programs are answered 451. Before the
  * sandbox; deliver's configuration and uid are known. */
 struct programs *programs_open(struct deliver *d);
+/* At the end of deliver: waits for the runner, too. NULL is fine. */
+void programs_close(struct programs **programs);
 /* false: the peer broke the rules. fd is taken over in any case. */
 bool programs_begin(struct peer *peer, const struct program_ask *ask, int fd,
     const struct ipc_message *question);

@@ -227,7 +227,7 @@ runner_main(const struct runner_settings *settings, int fd)
 	_exit(0);
 }
 
-int
+pid_t
 runner_start(const struct runner_settings *settings, int *fd)
 {
 	int fds[2], error = ipc_pair(fds);
@@ -247,5 +247,5 @@ runner_start(const struct runner_settings *settings, int *fd)
 		close(fds[0]);
 	else
 		*fd = fds[0];
-	return error;
+	return error ? error : pid;
 }

@@ -43,10 +43,10 @@ struct runner_settings {
 };
 
 /*
- * Fork it; *fd is our end of its socket. 0 or a negative errno. Must come
- * before the sandbox. It ends when every copy of *fd is closed.
+ * Fork it; *fd is our end of its socket. Its process, or a negative errno.
+ * Must come before the sandbox. It ends when every copy of *fd is closed.
  */
-int runner_start(const struct runner_settings *settings, int *fd);
+pid_t runner_start(const struct runner_settings *settings, int *fd);
 
 /* ---- monitor.c ---- */
 
