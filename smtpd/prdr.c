@@ -7,7 +7,8 @@
  * milter added it could not be told about.
  *
  * So do all where one recipient has a mailbox here and a last participant
- * beside it. Else that one is asked after COMMIT (last.h).
+ * beside it. Else that one is asked after COMMIT (last.h). So they do with a
+ * list whose copies queue prepares for all or for nobody.
  *
  * An outcome names at most OUTCOME_MAX_FAILURES recipients, so with more
  * recipients than that all share one reply as without PRDR.
@@ -16,6 +17,7 @@
 #include "commands.h"
 #include "finish.h"
 #include "last.h"
+#include "submit.h"
 
 /* One answer could be yes and the other no. */
 static bool
@@ -34,6 +36,7 @@ prdr_begin(struct transaction *tx)
 {
 	if ((tx->params.given & COMMAND_PRDR) == 0 || tx->n_recipients < 2 ||
 	    tx->changes.n_recipients > 0 || has_two_answers(tx) ||
+	    submit_goes_elsewhere(tx) ||
 	    tx->n_recipients > OUTCOME_MAX_FAILURES)
 		return false;
 	tx->failures = calloc(tx->n_recipients, sizeof(*tx->failures));

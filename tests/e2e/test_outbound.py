@@ -546,6 +546,28 @@ def test_list_from_outside_without_queue(start):
     assert server.mail("alice") == [] and sink.messages == []
 
 
+def test_list_from_outside_with_prdr(start):
+    """Queue has no part of a list alone: all share one reply."""
+    server, sink = start_lists(start)
+    text, _ = server.text(sender="a@stranger.example")
+    stranger_sends(server, text, "carol@example.org")
+    folder = server.maildir("carol") + "/tmp"
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<b@stranger.example> PRDR", "250")
+        c.expect("RCPT TO:<team@example.org>", "250")
+        c.expect("RCPT TO:<carol@example.org>", "250")
+        os.chmod(folder, 0o500)
+        try:
+            c.expect("DATA", "354")
+            c.send(text.encode() + b".\r\n")
+            assert c.reply().says("451 4.2.0")
+        finally:
+            os.chmod(folder, 0o700)
+    assert server.mail("alice") == [] and sink.sessions == []
+    assert server.waiting() == []
+
+
 def test_no_list(start):
     """Without an owner it is a forward: of our own user's mail, a recipient
     elsewhere as any other."""
