@@ -86,7 +86,7 @@ milters_dispose(struct session *s, struct verdict *v)
 	if (tx->changes.disposal == DISPOSAL_DROP) {
 		transaction_discard(s);
 	} else if (tx->changes.disposal == DISPOSAL_JUNK &&
-	    (tx->n_remote > 0 || last_kind_of(tx) != LAST_NONE)) {
+	    (submit_goes_elsewhere(tx) || last_kind_of(tx) != LAST_NONE)) {
 		verdict_set(v, 550, 7, 1, "a filter keeps it back: %s",
 		    tx->changes.reason);
 		return false;

@@ -271,10 +271,12 @@ transaction_discard(struct session *s)
 		route_close(&r->route);
 		free((void *)(uintptr_t)r->hop.data);
 		r->hop = (struct slice){ NULL, 0 };
+		free((void *)(uintptr_t)r->members.data);
+		r->members = (struct slice){ NULL, 0 };
 		r->is_remote = false;
 		r->is_discarded = true;
 	}
-	tx->n_remote = 0;
+	tx->n_remote = tx->n_lists = 0;
 }
 
 void

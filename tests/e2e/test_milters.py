@@ -15,7 +15,7 @@ from client import new_message
 from filters import EICAR, Clamd, Fake, Program, nap, negotiate, \
     read_packet, send_packet
 from nameserver import Nameserver
-from postern import maildir_mail, make_folder, wait_until
+from postern import DEFAULT_ALIASES, maildir_mail, make_folder, wait_until
 
 SILENT = "451 4.3.0 a filter cannot answer now"
 
@@ -438,6 +438,7 @@ def test_sender_is_changed(server, client):
 
 STAGES = ["mail", "rcpt", "data", "header", "body", "eom"]
 BOTH = ["alice@example.org", "bob@example.org"]
+LIST = "team: alice, m1@far.example\nowner-team: bob\n"
 
 
 @pytest.fixture(scope="module")
@@ -449,6 +450,7 @@ def disposing(make_module_server, program):
         if word not in servers:
             servers[word] = make_module_server(
                 checks=section(program, "discard = " + word),
+                aliases=DEFAULT_ALIASES + LIST,
                 limits="errors_per_session = 0")
             servers[word].await_trail()
         return servers[word]
@@ -505,6 +507,21 @@ def test_dropped(disposing, program, stage, params):
                              answer="discard: dropped")
     session = server.events("delivered", discarded="2")[-1]
     assert session["copies"] == "0" and session["recipients"] == "2"
+
+
+@pytest.mark.parametrize("word, code", [("drop", "250"), ("junk", "550")])
+def test_discarded_list(disposing, program, word, code):
+    """Nor do its members elsewhere get it, behind a 250 or else."""
+    server = disposing(word)
+    before = server.all_files()
+    with server.connect() as c:
+        c.ehlo()
+        reply = c.deliver("team@example.org", asks(),
+                          sender="eom-discard@x.example")
+        assert reply.says(code), reply
+    assert server.all_files() == before
+    assert not [f for _, _, files in os.walk(server.folder + "/state/spool")
+                for f in files]
 
 
 @pytest.mark.parametrize("stage", STAGES)
