@@ -142,8 +142,7 @@ REFUSED = [
     ("mixed@example.org", "451 4.2.4"),
     ("loop-a@example.org", "451 4.4.6"),
     ("loop-b@example.org", "451 4.4.6"),
-    ("prog@example.org", "451 4.3.5"),
-    ("away@example.org", "451 4.3.5"),
+    ("away@example.org", "451 4.4.1"),
     ("noinc@example.org", "451 4.3.5"),
     ("self@example.org", "451 4.2.4"),
 ]
