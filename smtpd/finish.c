@@ -260,6 +260,7 @@ commit_ask(struct session *s)
 enum step
 finish_commit(struct session *s)
 {
+	FAULT_STEP("smtpd.all-ready");
 	if (client_is_gone(s))
 		return copies_undo(s, finish_gone);
 	if (transaction_time_left_ms(s->tx) == 0)

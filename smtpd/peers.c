@@ -595,6 +595,9 @@ peers_tell(struct peers *peers, const struct question *q)
 
 	if (ch == NULL)
 		return;
+	/* ask about it from now on: store is told before it is asked */
+	if (q->kind == QUESTION_FAILED && *peers->n_failures == 0)
+		*peers->n_failures = 1;
 	ipc_writer_init(&w);
 	question_put(&w, q);
 	error = may_wait(q->kind) ? channel_tell_later(ch, wire->type, &w) :

@@ -83,7 +83,7 @@ def test_client_gone_at_each_octet(lab, is_reset):
 @pytest.mark.parametrize("step", ["smtpd.end-of-data", "smtpd.after-records",
                                   "smtpd.after-prepare",
                                   "smtpd.after-intent",
-                                  "smtpd.before-commit",
+                                  "smtpd.all-ready",
                                   "smtpd.after-commit",
                                   "smtpd.before-reply"])
 @pytest.mark.parametrize("is_reset", [True, False], ids=["RST", "FIN"])

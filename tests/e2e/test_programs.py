@@ -123,10 +123,11 @@ def test_null_reverse_path():
 def test_nothing_of_a_message_becomes_a_command():
     with lab_of({"box": '"|printf \'%s\' \\"$SENDER\\" > {out}/sender"'}) \
             as server:
-        sender = '"$(touch /tmp/x);`id`"@elsewhere.example'
+        path = "/tmp/postern-made-%d" % os.getpid()
+        sender = '"$(touch %s);`id`"@elsewhere.example' % path
         assert server.deliver([BOX], new_message(), sender=sender).says("250")
         assert server.read("sender") == sender
-        assert not os.path.exists("/tmp/x")
+        assert not os.path.exists(path)
 
 
 def test_huge_message():
