@@ -57,21 +57,7 @@ told(struct job *job, const struct errand_recipient *to)
 	say(job->relay, job->id, &a);
 }
 
-static void
-answered(struct job *job, bool is_host_bad)
-{
-	(void)job;
-	(void)is_host_bad;
-}
-
-static void
-gone(struct job *job)
-{
-	(void)job;
-}
-
-static const struct job_asker home_asker = { .told = told,
-	.answered = answered, .gone = gone };
+static const struct job_asker home_asker = { .told = told };
 
 /* ---- the question ---- */
 

@@ -44,7 +44,8 @@ job_free(struct job *job)
 	free(job->errand.envid);
 	if (job->fd >= 0)
 		close(job->fd);
-	job->asker->gone(job);
+	if (job->asker->gone != NULL)
+		job->asker->gone(job);
 	free(job);
 	relay_job_gone(r);
 }
@@ -147,7 +148,8 @@ answer(struct job *job)
 	errand_settle_all(&job->errand, ERRAND_OPEN,
 	    job->failure_stage, &job->failure);
 	job_report(job, NULL);
-	job->asker->answered(job, is_host_bad);
+	if (job->asker->answered != NULL)
+		job->asker->answered(job, is_host_bad);
 	job_free(job);
 }
 

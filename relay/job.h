@@ -27,7 +27,7 @@ struct job;
 struct sts_policy;
 
 /* Who wanted it: queue's messages (peers.c), a probe (probe.c), a client who
- * is still there (forward.c). */
+ * is still there (forward.c). answered and gone may be NULL. */
 struct job_asker {
 	/* A recipient is settled. */
 	void (*told)(struct job *job, const struct errand_recipient *to);

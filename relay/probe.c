@@ -113,13 +113,6 @@ told(struct job *job, const struct errand_recipient *to)
 }
 
 static void
-answered(struct job *job, bool is_host_bad)
-{
-	(void)job;
-	(void)is_host_bad;
-}
-
-static void
 gone(struct job *job)
 {
 	struct probe *p = job->arg;
@@ -133,8 +126,7 @@ gone(struct job *job)
 	free(p);
 }
 
-static const struct job_asker probe_asker = { .told = told,
-	.answered = answered, .gone = gone };
+static const struct job_asker probe_asker = { .told = told, .gone = gone };
 
 static struct recipient_list *
 list_of(struct slice address)
