@@ -245,7 +245,8 @@ enum ask_type {
 				 * root: everybody */
 	QUEUE_PROBE,		/* struct queue_probe -> QUEUE_PROBED */
 	QUEUE_PROBED,		/* struct hop_reply */
-	QUEUE_LISTS,		/* struct queue_lists; descriptor: the sealed
+	QUEUE_LISTS,		/* as QUEUE_PREPARE, from outside: to lists
+				 * alone; descriptor: the sealed
 				 * message -> QUEUE_PREPARED */
 	/* control -> queue */
 	QUEUE_COMMAND = 352,	/* struct queue_command ->

@@ -153,17 +153,6 @@ struct queue_prepare {
 	uint16_t n_recipients, n_lists;	/* told before; not both are 0 */
 };
 
-/* The same from outside: to lists alone, each with directory's seal for this
- * session. All that an mx can bring. */
-struct queue_lists {
-	uint64_t transaction;
-	struct slice session;
-	bool is_8bit, is_utf8, requires_tls;
-	bool is_alone;
-	uint64_t message_size;
-	uint16_t n_lists;		/* told before; not 0 */
-};
-
 #define QUEUE_ID_MAX 32			/* octets, with terminator */
 struct queue_prepared {
 	struct verdict verdict;		/* code 0: yes */
@@ -196,8 +185,12 @@ void put_queue_members(struct ipc_writer *w, const struct queue_members *q);
 bool get_queue_members(struct ipc_reader *r, struct queue_members *q);
 void put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q);
 bool get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q);
-void put_queue_lists(struct ipc_writer *w, const struct queue_lists *q);
-bool get_queue_lists(struct ipc_reader *r, struct queue_lists *q);
+/*
+ * The same from outside: to lists alone, each with directory's seal for this
+ * session. Of the voucher it has the session, and nobody's reverse-path.
+ */
+void put_queue_lists(struct ipc_writer *w, const struct queue_prepare *q);
+bool get_queue_lists(struct ipc_reader *r, struct queue_prepare *q);
 void put_queue_prepared(struct ipc_writer *w,
     const struct queue_prepared *a);
 bool get_queue_prepared(struct ipc_reader *r, struct queue_prepared *a);

@@ -68,6 +68,28 @@ get_queue_members(struct ipc_reader *r, struct queue_members *q)
 
 enum { IS_8BIT = 1, IS_UTF8 = 2, REQUIRES_TLS = 4, IS_ALONE = 8 };
 
+static void
+put_flags(struct ipc_writer *w, const struct queue_prepare *q)
+{
+	ipc_put_u8(w, (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
+	    (q->is_utf8 ? IS_UTF8 : 0) |
+	    (q->requires_tls ? REQUIRES_TLS : 0) |
+	    (q->is_alone ? IS_ALONE : 0)));
+}
+
+static void
+get_flags(struct ipc_reader *r, struct queue_prepare *q)
+{
+	uint8_t flags = ipc_get_u8(r);
+
+	q->is_8bit = flags & IS_8BIT;
+	q->is_utf8 = flags & IS_UTF8;
+	q->requires_tls = flags & REQUIRES_TLS;
+	q->is_alone = flags & IS_ALONE;
+	if (flags >= 2 * IS_ALONE)
+		r->failed = true;
+}
+
 void
 put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 {
@@ -76,10 +98,7 @@ put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 	ipc_put_slice(w, q->reverse_path);
 	ipc_put_u8(w, (uint8_t)q->ret);
 	ipc_put_slice(w, q->envid);
-	ipc_put_u8(w, (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
-	    (q->is_utf8 ? IS_UTF8 : 0) |
-	    (q->requires_tls ? REQUIRES_TLS : 0) |
-	    (q->is_alone ? IS_ALONE : 0)));
+	put_flags(w, q);
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_recipients);
 	ipc_put_u16(w, q->n_lists);
@@ -88,7 +107,7 @@ put_queue_prepare(struct ipc_writer *w, const struct queue_prepare *q)
 bool
 get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 {
-	uint8_t ret, flags;
+	uint8_t ret;
 
 	q->transaction = ipc_get_u64(r);
 	if (!get_voucher(r, &q->voucher))
@@ -96,16 +115,12 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	q->reverse_path = ipc_get_slice(r);
 	ret = ipc_get_u8(r);
 	q->envid = ipc_get_slice(r);
-	flags = ipc_get_u8(r);
+	get_flags(r, q);
 	q->message_size = ipc_get_u64(r);
 	q->n_recipients = ipc_get_u16(r);
 	q->n_lists = ipc_get_u16(r);
 	q->ret = (enum dsn_ret)ret;
-	q->is_8bit = flags & IS_8BIT;
-	q->is_utf8 = flags & IS_UTF8;
-	q->requires_tls = flags & REQUIRES_TLS;
-	q->is_alone = flags & IS_ALONE;
-	if (ret > DSN_RET_HDRS || flags >= 2 * IS_ALONE ||
+	if (ret > DSN_RET_HDRS ||
 	    q->reverse_path.size >= ASK_ADDRESS_MAX ||
 	    slice_has_control(q->reverse_path) ||
 	    q->envid.size > ENVID_MAX || slice_has_control(q->envid) ||
@@ -115,41 +130,28 @@ get_queue_prepare(struct ipc_reader *r, struct queue_prepare *q)
 	return ipc_reader_is_done(r);
 }
 
-static uint8_t
-flags_of_lists(const struct queue_lists *q)
-{
-	return (uint8_t)((q->is_8bit ? IS_8BIT : 0) |
-	    (q->is_utf8 ? IS_UTF8 : 0) |
-	    (q->requires_tls ? REQUIRES_TLS : 0) |
-	    (q->is_alone ? IS_ALONE : 0));
-}
-
 void
-put_queue_lists(struct ipc_writer *w, const struct queue_lists *q)
+put_queue_lists(struct ipc_writer *w, const struct queue_prepare *q)
 {
 	ipc_put_u64(w, q->transaction);
-	ipc_put_slice(w, q->session);
-	ipc_put_u8(w, flags_of_lists(q));
+	ipc_put_slice(w, q->voucher.session);
+	put_flags(w, q);
 	ipc_put_u64(w, q->message_size);
 	ipc_put_u16(w, q->n_lists);
 }
 
 bool
-get_queue_lists(struct ipc_reader *r, struct queue_lists *q)
+get_queue_lists(struct ipc_reader *r, struct queue_prepare *q)
 {
-	uint8_t flags;
-
+	*q = (struct queue_prepare){ .reverse_path = SLICE(""),
+		.envid = SLICE("") };
 	q->transaction = ipc_get_u64(r);
-	q->session = ipc_get_slice(r);
-	flags = ipc_get_u8(r);
+	q->voucher.session = ipc_get_slice(r);
+	get_flags(r, q);
 	q->message_size = ipc_get_u64(r);
 	q->n_lists = ipc_get_u16(r);
-	q->is_8bit = flags & IS_8BIT;
-	q->is_utf8 = flags & IS_UTF8;
-	q->requires_tls = flags & REQUIRES_TLS;
-	q->is_alone = flags & IS_ALONE;
-	if (flags >= 2 * IS_ALONE || q->session.size >= ASK_SESSION_MAX ||
-	    q->n_lists == 0 || q->n_lists > RECIPIENTS_MAX)
+	if (q->voucher.session.size >= ASK_SESSION_MAX || q->n_lists == 0 ||
+	    q->n_lists > RECIPIENTS_MAX)
 		r->failed = true;
 	return ipc_reader_is_done(r);
 }

@@ -240,19 +240,6 @@ serves_own_users(const struct config *config)
 	    has_listener(config, LISTEN_LOCAL);
 }
 
-/* Mail from outside may go on to another host: by next_hop, or by an alias. */
-static bool
-may_forward(const struct config *config)
-{
-	if (!has_listener(config, LISTEN_MX))
-		return false;
-	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].next_hop != NULL ||
-		    config->domains[i].aliases != NULL)
-			return true;
-	return false;
-}
-
 /* Mail from outside may be for a list with members elsewhere. */
 static bool
 may_have_lists(const struct config *config)
@@ -263,6 +250,18 @@ may_have_lists(const struct config *config)
 		if (config->domains[i].aliases != NULL)
 			return true;
 	return false;
+}
+
+/* Mail from outside may go on to another host: by next_hop, or by an alias. */
+static bool
+may_forward(const struct config *config)
+{
+	if (!has_listener(config, LISTEN_MX))
+		return false;
+	for (size_t i = 0; i < config->n_domains; i++)
+		if (config->domains[i].next_hop != NULL)
+			return true;
+	return may_have_lists(config);
 }
 
 /* Mail that was accepted goes out, whatever a new configuration says. */

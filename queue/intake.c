@@ -465,21 +465,11 @@ on_prepare(struct channel *ch, struct ipc_message *m, void *arg)
 static bool
 on_lists(struct channel *ch, struct ipc_message *m, void *arg)
 {
-	struct queue_lists told;
-	struct queue_prepare ask = { .reverse_path = SLICE(""),
-		.envid = SLICE("") };
+	struct queue_prepare ask;
 
 	(void)ch;
-	if (m->id == 0 || !get_queue_lists(&m->body, &told))
+	if (m->id == 0 || !get_queue_lists(&m->body, &ask))
 		return false;
-	ask.voucher.session = told.session;
-	ask.transaction = told.transaction;
-	ask.is_8bit = told.is_8bit;
-	ask.is_utf8 = told.is_utf8;
-	ask.requires_tls = told.requires_tls;
-	ask.is_alone = told.is_alone;
-	ask.message_size = told.message_size;
-	ask.n_lists = told.n_lists;
 	return prepare_begin(arg, &ask, m, 0);
 }
 

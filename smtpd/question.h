@@ -61,8 +61,7 @@ struct question {
 		const struct milters_ask *milters;
 		struct scan_ask scan;
 		const struct may_ask *may;
-		const struct queue_prepare *queue;
-		const struct queue_lists *lists;
+		const struct queue_prepare *queue;	/* and LISTS */
 		const struct queue_own *own;
 		const struct queue_recipient *queue_recipient;
 		const struct queue_members *queue_members;

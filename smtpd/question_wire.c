@@ -36,7 +36,7 @@ put_to_queue(struct ipc_writer *w, const struct question *q)
 		put_queue_prepare(w, q->as.queue);
 		break;
 	case QUESTION_QUEUE_LISTS:
-		put_queue_lists(w, q->as.lists);
+		put_queue_lists(w, q->as.queue);
 		break;
 	case QUESTION_QUEUE_RECIPIENT:
 		put_queue_recipient(w, q->as.queue_recipient);
@@ -405,9 +405,8 @@ question_transaction(const struct question *q)
 	case QUESTION_RELEASE:
 		return q->as.release.transaction;
 	case QUESTION_QUEUE:
-		return q->as.queue->transaction;
 	case QUESTION_QUEUE_LISTS:
-		return q->as.lists->transaction;
+		return q->as.queue->transaction;
 	case QUESTION_QUEUE_RECIPIENT:
 		return q->as.queue_recipient->transaction;
 	case QUESTION_QUEUE_MEMBERS:

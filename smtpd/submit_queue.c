@@ -142,38 +142,14 @@ queue_deadline_ms(const struct transaction *tx, bool is_alone)
 	    left_ms : REPORT_DEADLINE_MS;
 }
 
-/* Of a stranger, who has no voucher: the lists' seals say who may. */
-static enum step
-queue_ask_lists(struct session *s, bool is_alone)
-{
-	const struct transaction *tx = s->tx;
-	struct queue_lists ask = {
-		.transaction = tx->number,
-		.session = slice_of(s->id),
-		.is_8bit = tx->params.body == COMMAND_BODY_8BITMIME,
-		.is_utf8 = (tx->params.given & COMMAND_SMTPUTF8) != 0,
-		.requires_tls = (tx->params.given & COMMAND_REQUIRETLS) != 0,
-		.is_alone = is_alone,
-		.message_size = tx->message_bytes,
-		.n_lists = tx->n_lists,
-	};
-	struct question q = { .kind = QUESTION_QUEUE_LISTS,
-		.fd = tx->message_fd,
-		.deadline_ms = queue_deadline_ms(tx, is_alone),
-		.as.lists = &ask };
-
-	if (transaction_time_left_ms(tx) == 0)
-		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
-	return session_ask(s, &q, is_alone ? queue_taken : queue_answered);
-}
-
+/* A stranger has no voucher: the lists' seals say who may. */
 static enum step
 queue_ask(struct session *s, uint16_t n_recipients, bool is_alone)
 {
 	const struct transaction *tx = s->tx;
 	struct queue_prepare ask = {
 		.transaction = tx->number,
-		.voucher = s->user->voucher,
+		.voucher = { .session = slice_of(s->id) },
 		.reverse_path = slice_of(tx->reverse_path),
 		.ret = (enum dsn_ret)tx->params.ret,
 		.envid = slice_of(tx->envid != NULL ? tx->envid : ""),
@@ -188,6 +164,10 @@ queue_ask(struct session *s, uint16_t n_recipients, bool is_alone)
 		.deadline_ms = queue_deadline_ms(tx, is_alone),
 		.as.queue = &ask };
 
+	if (session_is_own(s))
+		ask.voucher = s->user->voucher;
+	else
+		q.kind = QUESTION_QUEUE_LISTS;
 	if (transaction_time_left_ms(tx) == 0)
 		return finish_refuse(s, REPLY_CHECKS_TOO_LONG);
 	return session_ask(s, &q, is_alone ? queue_taken : queue_answered);
@@ -200,8 +180,6 @@ queue_begin(struct session *s, session_then_fn *then, bool is_alone)
 	s->tx->then = then;
 	s->tx->is_at_queue = true;
 	submit_tell_lists(s);
-	if (!session_is_own(s))
-		return queue_ask_lists(s, is_alone);
 	return queue_ask(s, tell_recipients(s), is_alone);
 }
 

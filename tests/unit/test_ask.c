@@ -1239,20 +1239,20 @@ get_offers(struct ipc_reader *r)
 static void
 put_kept_lists(struct ipc_writer *w)
 {
-	put_queue_lists(w, &(struct queue_lists){ .transaction = 11,
-		.session = SLICE("k3f9q2m7t"), .is_8bit = true,
+	put_queue_lists(w, &(struct queue_prepare){ .transaction = 11,
+		.voucher = { .session = SLICE("k3f9q2m7t") }, .is_8bit = true,
 		.is_alone = true, .message_size = 5000, .n_lists = 2 });
 }
 
 static bool
 get_kept_lists(struct ipc_reader *r)
 {
-	struct queue_lists q;
+	struct queue_prepare q;
 
 	if (!get_queue_lists(r, &q))
 		return false;
 	assert_int_equal(q.transaction, 11);
-	same(q.session, "k3f9q2m7t");
+	same(q.voucher.session, "k3f9q2m7t");
 	assert_true(q.is_8bit && q.is_alone);
 	assert_false(q.is_utf8 || q.requires_tls);
 	assert_int_equal(q.message_size, 5000);
