@@ -73,13 +73,15 @@ NO_RESOLVER = """resolver {{
 
 
 def wait_until(condition, timeout=15, what="condition", every=0.05):
-    """Poll until condition() is true; returns its value."""
+    """Poll until condition() is true; returns its value. what names it: a
+    text, or a function that makes one when time is up."""
     end = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, "no %s in %s s" % (what, timeout)
+        assert time.monotonic() < end, "no %s in %s s" % (
+            what() if callable(what) else what, timeout)
         time.sleep(every)
 
 
@@ -480,6 +482,34 @@ listen "[::1]:{port}" {{ role = mx }}
             shlex.join(arguments), result.returncode, result.stdout)
         return result.stdout
 
+    def why(self, reply_or_id, *words, timeout=15):
+        """posternctl why: what it prints of a reply, or of an id, once it
+        knows it and says all the words. A refusal is in the trail whole or
+        not at all; what is told of a session beside it leaves smtpd some
+        milliseconds after the reply, so whoever looks for that says so."""
+        name = getattr(reply_or_id, "id", reply_or_id)
+        assert name, "no id in %r" % reply_or_id
+        said = [None, ""]
+
+        def has_all():
+            said[:] = self.ctl("why", name, check=False)
+            return said[0] == 0 and all(w in said[1] for w in words)
+        wait_until(has_all, timeout, lambda: "trail of %s with %s: %s" % (
+            name, words, said[1]))
+        return said[1]
+
+    def figure(self, name):
+        """A number of posternctl status."""
+        return int(re.search(r"(?m)^%s +(\d+)$" % name,
+                             self.ctl("status")).group(1))
+
+    def wait_confirmed(self):
+        """Until store holds no delivery record of a session: what a client
+        has confirmed is forgotten, what he has not is on disk. smtpd tells
+        it after the reply, with the next thing that it has to tell."""
+        wait_until(lambda: self.figure("records_live") == 0,
+                   what="end of the open records")
+
     # ---- what came of it ----
 
     def maildir(self, user):
@@ -513,7 +543,8 @@ listen "[::1]:{port}" {{ role = mx }}
     def events(self, name=None, **fields):
         """Parsed log lines: of one event, with these fields."""
         found = []
-        for line in self.log_text().splitlines():
+        # the last one may be on its way
+        for line in self.log_text().rpartition("\n")[0].splitlines():
             event = parse_logfmt(line)
             if event and (name is None or event.get("event") == name) and \
                     all(event.get(k) == v for k, v in fields.items()):

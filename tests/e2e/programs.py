@@ -213,7 +213,8 @@ class Machine:
 
     def problems(self):
         """Log lines of compartments that died or misbehaved."""
-        events = map(postern.parse_logfmt, self.log_text().splitlines())
+        whole = self.log_text().rpartition("\n")[0]     # no half line
+        events = map(postern.parse_logfmt, whole.splitlines())
         return [e for e in events if e and e["event"] in
                 postern.FAULTS_OF_OURS]
 

@@ -324,6 +324,13 @@ class Lab:
         """begin and wait."""
         return self.wait(self.begin(*args, **kwargs), timeout)
 
+    def counts(self):
+        """What `posternctl relay` says, {name: text}."""
+        control = self.relay.peer("control")
+        text = Reader(control.answers([control.ask(
+            ASK["RELAY_STATUS"], b"")])[1][1]).slice().decode()
+        return dict(word.split("=") for word in text.split())
+
     def tls_report(self, yesterday=False):
         """The rows of `posternctl tls`, {(policy, domain, mx): {key: n}}."""
         control = self.relay.peer("control")

@@ -388,7 +388,7 @@ def test_retry_without_confirmation_is_not_delivered_twice(server):
     c.ehlo()
     assert c.deliver(BOTH, message).code == 250
     c.reset()
-    time.sleep(0.2)
+    server.wait_confirmed()
     assert copies(server, message) == [1, 1]
     assert server.deliver(BOTH, message).code == 250
     assert copies(server, message) == [1, 1]
@@ -400,7 +400,7 @@ def test_retry_reaches_those_who_were_not_in_the_first(server):
     c.ehlo()
     assert c.deliver("alice@example.org", message).code == 250
     c.close()
-    time.sleep(0.2)
+    server.wait_confirmed()
     assert server.deliver(BOTH, message).code == 250
     assert copies(server, message) == [1, 1]
 
@@ -414,7 +414,7 @@ def test_next_command_confirms(server, word):
         c.ehlo()
         assert c.deliver("alice@example.org", message).code == 250
         c.command(word)
-    time.sleep(0.1)
+    server.wait_confirmed()
     assert server.deliver("alice@example.org", message).code == 250
     assert copies(server, message, ["alice"]) == [2]
 
@@ -442,7 +442,7 @@ def test_message_without_id_or_date_has_no_record(server):
         c.ehlo()
         assert c.deliver("alice@example.org", message).code == 250
         c.close()
-        time.sleep(0.2)
+        server.wait_confirmed()
     assert sum(m.get("Subject") == subject
                for m in server.mail("alice")) == 2
 
@@ -454,7 +454,7 @@ def test_unconfirmed_record_survives_a_restart(make_server):
     c.ehlo()
     assert c.deliver(BOTH, message).code == 250
     c.close()
-    time.sleep(0.3)
+    server.wait_confirmed()
     server.restart()
     assert server.deliver(BOTH, message).code == 250
     assert copies(server, message) == [1, 1]

@@ -392,8 +392,7 @@ def test_without_root_all_runs_under_the_callers_uid():
         assert os.stat(mail.path).st_uid == uid
         assert "smtpd" in server.ctl("status")
         refusal = server.rcpt("nobody@example.org")
-        wait_until(lambda: "nobody@example.org" in server.ctl(
-            "why", refusal.id, check=False)[1], 5, "the trail")
+        server.why(refusal, "nobody@example.org")
         server.reload()
         assert server.deliver("alice@example.org", new_message()).code == 250
         assert server.stop() == 0

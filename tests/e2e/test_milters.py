@@ -31,14 +31,6 @@ def asks(*lines, body="Hello.\n"):
                        body=body)
 
 
-def why(server, reply):
-    """What posternctl says about the id in a reply, once it is there."""
-    def found():
-        status, text = server.ctl("why", reply.id, check=False)
-        return text if status == 0 else None
-    return wait_until(found, what="trail of %r" % reply)
-
-
 def said(reply, want):
     """Whether its first line begins so; "550 5.7.1 no"."""
     return reply.raw[0].replace("-", " ", 1).startswith(want)
@@ -230,7 +222,7 @@ def test_unknown_command(program, client):
 ])
 def test_refused_at_mail(server, client, what, want):
     reply = expect(client, "MAIL FROM:<mail-%s@x.example>" % what, want)
-    assert "milter" in why(server, reply)
+    server.why(reply, "milter")
     expect(client, "RCPT TO:<alice@example.org>", "503")
     assert client.deliver("alice@example.org", asks()).code == 250
 
@@ -265,7 +257,7 @@ def test_refused_message(server, client, stage, what, want):
     else:
         reply = client.data(asks())
     assert said(reply, want), reply
-    assert "milter" in why(server, reply)
+    server.why(reply, "milter")
     assert server.all_files() == before
 
 
@@ -395,8 +387,7 @@ def test_added_recipient_whose_mailbox_is_full(make_server):
             assert reply.code == (451 if size else 250), reply
             assert "tiny" not in reply.text, reply
         assert len(server.all_files()) == 2
-        text = why(server, reply)
-        assert "tiny@example.org: the message is larger" in text, text
+        server.why(reply, "tiny@example.org: the message is larger")
         assert server.events("alarm", recipient="tiny@example.org")
     finally:
         program.close()
@@ -457,12 +448,6 @@ def disposing(make_module_server, program):
     return make
 
 
-def trail_has(server, reply, *words):
-    """Each of them is in what posternctl says of a reply."""
-    wait_until(lambda: all(w in why(server, reply) for w in words),
-               what="%s in the trail" % (words,))
-
-
 @pytest.mark.parametrize("params", ["", " PRDR"])
 @pytest.mark.parametrize("stage", STAGES)
 def test_discarded(server, program, client, stage, params):
@@ -477,7 +462,7 @@ def test_discarded(server, program, client, stage, params):
     assert reply.code == 250, reply
     assert before == [(len(junk(server, u)) - 1, len(server.mail(u)))
                       for u in ("alice", "bob")]
-    trail_has(server, reply, program.endpoint, "discard: into .Junk")
+    server.why(reply, program.endpoint, "discard: into .Junk")
 
 
 @pytest.mark.parametrize("params", ["", " PRDR"])
@@ -500,12 +485,11 @@ def test_dropped(disposing, program, stage, params):
         assert c.deliver("carol@example.org", asks()).code == 250
     assert [f for f in server.all_files() if "carol" not in f] == \
         [f for f in before if "carol" not in f]
-    trail_has(server, reply, program.endpoint, "discard: dropped",
-              "discarded 2")
+    server.why(reply, program.endpoint, "discard: dropped", "discarded 2")
     assert server.wait_event("marked", check="milter",
                              asked=program.endpoint,
                              answer="discard: dropped")
-    session = server.events("delivered", discarded="2")[-1]
+    session = server.wait_event("delivered", discarded="2")
     assert session["copies"] == "0" and session["recipients"] == "2"
 
 
@@ -547,8 +531,7 @@ def test_discard_is_refused(disposing, program, stage):
         assert c.deliver("carol@example.org", asks()).code == 250
     assert [f for f in server.all_files() if "carol" not in f] == \
         [f for f in before if "carol" not in f]
-    assert "milter" in why(server, reply)
-    assert program.endpoint in why(server, reply)
+    server.why(reply, "milter", program.endpoint)
 
 
 def test_refused_in_one_chunk(disposing):
@@ -586,7 +569,7 @@ def test_held(disposing, program):
         assert reply.code == 250, reply
         assert before == (len(junk(server, "alice")) - 1,
                           len(server.mail("alice")))
-        trail_has(server, reply, program.endpoint, "looks odd: into .Junk")
+        server.why(reply, program.endpoint, "looks odd: into .Junk")
 
 
 def test_the_strictest_word_holds(make_server):
@@ -602,7 +585,7 @@ def test_the_strictest_word_holds(make_server):
             c.ehlo()
             reply = c.deliver("alice@example.org", asks("X-Do: hold odd"))
             assert reply.code == 250, reply
-            trail_has(server, reply, first.endpoint, "discard: dropped")
+            server.why(reply, first.endpoint, "discard: dropped")
             # the first obeys its command line, the second the sender
             first.kill()
             first.words = tuple(w.replace("eom=", "header=")
@@ -781,7 +764,7 @@ def test_shuts_the_session_down(make_server):
                            "421 4.3.2 a filter ends this session")
             assert c.is_closed()
         if not reply.id.startswith("zzz"):      # store was there in time
-            assert fake.endpoint in why(server, reply)
+            server.why(reply, fake.endpoint)
         assert server.all_files() == []
     finally:
         fake.close()
@@ -796,7 +779,7 @@ def test_fails(make_server, name):
         reply = talk_to(server, at)
         assert said(reply, SILENT), reply
         if not reply.id.startswith("zzz"):      # store was there in time
-            assert fake.endpoint in why(server, reply)
+            server.why(reply, fake.endpoint)
         assert server.all_files() == []
         assert bool(server.events("alarm", milter=fake.endpoint)) == is_alarm
     finally:
@@ -816,8 +799,7 @@ def test_fails_and_only_marks(make_server, name):
         assert server.mail("alice")[0].get("X-New") is None
         if reply.id.startswith("zzz"):          # store was not there in time
             reply = server.deliver("alice@example.org", asks())
-        wait_until(lambda: fake.endpoint in why(server, reply) and
-                   "none" in why(server, reply), what="line of the trail")
+        server.why(reply, fake.endpoint, "none")
     finally:
         fake.close()
 
@@ -831,15 +813,15 @@ def test_each_that_is_silent_is_in_the_trail(make_server):
         server.await_trail()
         reply = server.deliver("alice@example.org", asks())
         assert reply.code == 250
-        trail_has(server, reply, *(fake.endpoint for fake in fakes))
+        server.why(reply, *(fake.endpoint for fake in fakes))
         assert len(server.mail("alice")) == 1
         # both within one answer, too
         for fake in fakes:
             fake.talk = play_until(b"E", closes)
         reply = server.deliver("alice@example.org", asks())
-        trail_has(server, reply, *(fake.endpoint for fake in fakes))
-        assert len(server.events("marked", stage="data",
-                                 session=reply.id)) == 2
+        server.why(reply, *(fake.endpoint for fake in fakes))
+        wait_until(lambda: len(server.events(
+            "marked", stage="data", session=reply.id)) == 2, what="both")
     finally:
         for fake in fakes:
             fake.close()
@@ -870,7 +852,7 @@ def test_progress_has_an_end(make_server, keys, want):
         assert 3 < time.monotonic() - began < 25
         assert server.all_files() == []
         if keys:
-            trail_has(server, reply, *(fake.endpoint for fake in fakes))
+            server.why(reply, *(fake.endpoint for fake in fakes))
     finally:
         for fake in fakes:
             fake.close()

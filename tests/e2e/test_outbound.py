@@ -64,15 +64,25 @@ class Outbound(Submission):
             client.quit()
             return reply
 
-    def waiting(self):
-        """Files of messages in the spool."""
+    def spooled(self):
+        """Files of messages that one walk through the spool meets."""
         return [os.path.join(folder, name) for folder, _, names in
                 os.walk(self.folder + "/state/spool")
                 if os.path.basename(folder) != "spare" for name in names]
 
+    def waiting(self):
+        """Files of messages in the spool. A walk misses what is renamed
+        meanwhile from a folder that comes later to one that it has seen, so
+        one walk that meets nothing does not prove that nothing is there."""
+        return self.spooled() or self.spooled()
+
     def wait_sent(self):
-        """Until nothing is left to send."""
-        wait_until(lambda: not self.waiting(), 30, "an empty queue")
+        """Until nothing is left to send: in no folder, nor in the list of
+        queue, which may be about to write it."""
+        wait_until(lambda: not self.waiting() and "queue is empty" in
+                   self.ctl("queue", check=False)[1], 30, lambda:
+                   "empty queue: %s" % (self.waiting() or self.ctl(
+                       "queue", check=False)[1]))
 
 
 @pytest.fixture(name="start")

@@ -174,13 +174,12 @@ def test_what_a_stranger_is_refused_goes_into_junk(server, name):
     assert reply.code == 250, reply
     assert len(in_junk(server)) == n + 1
     assert len(server.mail("alice")) == inbox
-    said = server.events("relay_peer_junk")[n_logged:]
+    said = wait_until(lambda: server.events("relay_peer_junk")[n_logged:],
+                      what="event=relay_peer_junk")
     assert [e["check"] for e in said] == [check], said
     assert said[0]["client"] == PEER and said[0]["from"] == sender
     assert refusal in said[0]["refusal"], said
-    trail = wait_until(lambda: server.ctl("why", reply.id, check=False)[1],
-                       5, "trail")
-    assert "junk" in trail and refusal in trail, trail
+    server.why(reply, "junk", refusal)
 
 
 def test_mail_that_nobody_refuses_is_in_the_inbox(server):
@@ -283,11 +282,11 @@ def test_what_is_said_of_a_client_is_not_said_of_the_peer(strict):
                               sender="victim%d@elsewhere.example" % i)
             assert reply.code == 250, reply
     assert len(strict.mail("bob")) == 5 and in_junk(strict, "bob") == []
-    trail = wait_until(lambda: strict.ctl("why", reply.id, check=False)[1],
-                       5, "trail")
     for check in ("helo", "fcrdns", "spf", "dnsbl", "greylist"):
-        assert any(check in line and "relay_peer" in line
-                   for line in trail.splitlines()), (check, trail)
+        wait_until(lambda: any(
+            check in line and "relay_peer" in line
+            for line in strict.why(reply).splitlines()),
+            what="%s: not asked of a relay_peer" % check)
     explained = strict.ctl("explain", "--ip", PEER, "--helo", "x.example",
                            "--from", "a@elsewhere.example", "--to",
                            "bob@example.org", check=False)[1]
@@ -331,5 +330,4 @@ def test_what_goes_on_to_a_next_hop_is_refused(make_server, clamd):
         assert not server.events("relay_peer_junk")
         assert deliver(server, PEER, forged(), to=both).code == 250
         assert len(sink.messages) == len(server.mail("alice")) == 1
-        assert "no .Junk" in wait_until(lambda: server.ctl(
-            "why", reply.id, check=False)[1], 5, "trail")
+        server.why(reply, "no .Junk")

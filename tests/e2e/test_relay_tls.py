@@ -213,6 +213,8 @@ def test_sts_testing(ca):
                 ("sts", "example.net", NAME): want}, result
             assert r.tls.endswith(" verified") == (pair == good)
             is_logged = pair not in (good, None)
+            if is_logged:
+                lab.relay.wait_event("tls_unproved")
             assert bool(lab.relay.events("tls_unproved")) == is_logged
             assert lab.tls_report(True) == {}
 
@@ -267,7 +269,7 @@ def test_sts_host_is_false(ca):
                 PolicyHost(ca.sign(web), policy("enforce", NAME), status,
                            kind), sts_lab(sink, ca) as lab:
             assert lab.send("example.net", [BOB], TEXT).codes == [250]
-            assert lab.relay.events("mta_sts")[0]["effect"] == "no policy"
+            assert lab.relay.wait_event("mta_sts")["effect"] == "no policy"
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="port 443")

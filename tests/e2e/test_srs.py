@@ -17,7 +17,7 @@ import pytest
 from client import new_message
 from compartment import ASK, Compartment, slice_of
 from nameserver import Nameserver
-from postern import Server, wait_until
+from postern import Server
 from relay_lab import Sink
 from test_authentication import KEYS, RSA, txt
 
@@ -178,8 +178,7 @@ def test_forged_ones_are_refused(lab):
                   "SRS1=AAAAAAAA=good.example==x=y=z=alice@one.example"):
         rcpt, _ = lab.bounce(wrong)
         assert rcpt.says("550 5.7.1"), (wrong, rcpt)
-        wait_until(lambda: "forward" in lab.one.ctl(
-            "why", rcpt.id, check=False)[1], 5, "trail of %s" % rcpt.id)
+        lab.one.why(rcpt, "forward")
     assert len(lab.sink.commands) == before, "nobody is asked"
 
 
@@ -289,7 +288,7 @@ def test_a_chain_of_two():
             seen)
         assert match, seen
         # SPF passes at the second, as the address is the first one's
-        assert lab.two.events("forward")
+        lab.two.wait_event("forward")
         received = lab.sink.messages[-1].text.decode()
         assert re.search(r"spf=pass\s+smtp\.mailfrom=\S*SRS0" +
                          re.escape(match.group(1)) + "@one.example",
