@@ -304,6 +304,21 @@ has_room(int fd)
 	return !state.is_stuck;
 }
 
+/*
+ * As many whole lines as poll has promised room for, so that the write does
+ * not block. POSIX: so much stays together in a pipe that others write to.
+ */
+static size_t
+size_of_lines(const char *text, size_t size)
+{
+	const char *end;
+
+	if (size <= PIPE_BUF)
+		return size;
+	end = memrchr(text, '\n', PIPE_BUF);
+	return end == NULL ? PIPE_BUF : (size_t)(end - text) + 1;
+}
+
 /* A log that cannot be written must not stop the mail: nothing is retried. */
 static void
 write_out(int fd, const char *text, size_t size)
@@ -313,8 +328,7 @@ write_out(int fd, const char *text, size_t size)
 	while (size > 0) {
 		if (!has_room(fd))
 			return;
-		/* what poll has promised, so that it does not block */
-		n = write(fd, text, size < PIPE_BUF ? size : PIPE_BUF);
+		n = write(fd, text, size_of_lines(text, size));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "clock.h"
 #include "log.h"
@@ -221,6 +222,32 @@ test_reader_that_stopped(void **state)
 	close(full[1]);
 }
 
+/* Each write ends with a line: another compartment's may come next. */
+static void
+test_lines_leave_whole(void **state)
+{
+	int pair[2], n_writes = 0;
+	char text[201] = { 0 };
+	ssize_t n;
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK,
+	    0, pair), 0);
+	log_open("smtpd", pair[1], LOG_TARGET_STDERR, LOG_FORMAT_LOGFMT);
+	for (int i = 0; i < 50; i++)
+		log_info("many", LOG_S("text", text), LOG_END);
+	log_flush();
+	while ((n = read(pair[0], got, sizeof got)) > 0) {
+		assert_int_equal(got[0], '<');
+		assert_int_equal(got[n - 1], '\n');
+		n_writes++;
+	}
+	assert_true(n_writes > 1);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int
 main(void)
 {
@@ -233,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_long_bare_value),
 		cmocka_unit_test(test_level),
 		cmocka_unit_test(test_reader_that_stopped),
+		cmocka_unit_test(test_lines_leave_whole),
 	};
 
 	if (pipe(ends) < 0)
