@@ -296,6 +296,18 @@ def full_with_helo(run):
              452, 452, 452)
 
 
+@case("3 of 12 recipients bad and one mailbox full, also with HELO, PRDR")
+def bad_and_full(run):
+    for words in ({}, {"is_helo": True}, {"params": " PRDR"})[
+            :3 if run.is_postern else 2]:
+        good = [run.limited(LARGE // 2), *run.user(8)]
+        answers = run.send(good + [
+            "nobody@example.org", "dead-1@example.org", "loop-1@example.org"],
+            message=new_message(size=LARGE), **words)
+        run.want(answers, 550, 451, 451, 452, *[
+            250 if "params" in words else 452] * 8)
+
+
 @case("quota: twenty at once to the last free octet")
 def last_octet(run):
     user = run.limited(5 * LARGE)

@@ -12,6 +12,7 @@ from filters import EICAR, Clamd, Program
 from postern import wait_until
 from test_bounces import DSN, ID_LINE, RECEIVED
 from test_clamd import attachment, mime, zipped
+from world import CLIENT4, CLIENT6
 
 
 # ---- scanners ----
@@ -71,6 +72,30 @@ def milter_gone(run):
     run.want(run.send(run.user()), 451)
     run.mx.helper.again()
     run.persist([user], first)
+
+
+# ---- a host in front of us ----
+
+WICKED = "MIME-Version: 1.0\nContent-Type: application/octet-stream; " \
+    'name="invoice.exe"\n'
+
+
+@case("content refused behind a relay_peer", "postern", {
+    "more": 'checks {{ attachments = refuse  relay_peer = {{ "%s", "%s" }} '
+            '}}\n' % (CLIENT4, CLIENT6)})
+def behind_peer(run):
+    """Our 5yz would be its bounce to the victim: into .Junk. Where there is
+    none, and whom there is not, it is refused."""
+    users = run.user(2)
+    for user in users:
+        run.boxes[user] = [run.mx.box(user) + "/.Junk"]
+    wicked = new_message(fields=WICKED)
+    run.want(run.send(users, message=wicked), 250, 250)
+    run.want(run.send(run.user()), 250)
+    run.want(run.send("nobody@example.org"), 550)
+    for name in ("far", "away", "exit-0"):
+        run.want(run.send(name + "@example.org", message=new_message(
+            fields=WICKED)), 550)
 
 
 # ---- bounces ----

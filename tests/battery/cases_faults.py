@@ -38,16 +38,17 @@ class Killer(Lab):
 
 # ---- disks ----
 
-def write_fails(run, point, number, recipients, after):
+def write_fails(run, point, number, recipients, after, role="",
+                may_be_left=False):
     """One copy of several; then the client tries again."""
-    slot = run.mx.faults.set(point, "errno", number, after=after)
+    slot = run.mx.faults.set(point, "errno", number, after=after, role=role)
     first = run.shot(recipients).fire(run.mx.port, run.way)
     if run.mx.faults.hits(slot) != 1:
         run.problems.append("%s was not met" % point)
     if 250 in first.codes:
         run.problems.append("%s: %s" % (point, first.codes))
     run.mx.faults.clear()
-    run.persist(recipients, first)
+    run.persist(recipients, first, may_be_left)
 
 
 def disk(run, number):
@@ -147,10 +148,10 @@ def damaged(run):
 
 # ---- kill -9 ----
 
-def kill_at(run, killer, where, recipients):
+def kill_at(run, killer, where, recipients, may_be_left=False):
     """The process that comes to this point ends there. where: role, point."""
     role, point = where
-    may_be_left = (role, point, "*") in [tuple(p) for p in POINTS + SHORT]
+    may_be_left |= (role, point, "*") in [tuple(p) for p in POINTS + SHORT]
     killer.rest()
     let_pass(point)
     if point == "worker.start":

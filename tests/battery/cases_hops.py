@@ -6,8 +6,9 @@ import re
 import socket
 
 import relay_lab
-from cases import case
+from cases import LARGE, case
 from cases_faults import ONE_EACH, Killer, kill_at
+from client import Closed, new_message
 from postern import wait_until
 from shots import WAYS, Shot
 from test_bounces import DSN
@@ -139,6 +140,19 @@ def differs(run):
     run.send(hop_user(run, "refused-2"))
 
 
+@case("back end and full mailbox beside others, with PRDR", "postern",
+      with_hop("lmtp"))
+def differs_with_prdr(run):
+    """Each has his own answer, at once."""
+    large = new_message(size=LARGE)
+    run.want(run.send([run.limited(LARGE // 2), run.user(),
+                       hop_user(run, "ok"), hop_user(run, "refused"),
+                       hop_user(run, "later")], params=" PRDR",
+                      message=large), 452, 250, 250, 550, 451)
+    run.want(run.send([run.user(), hop_user(run, "closes")], params=" PRDR"),
+             250, 451)
+
+
 @case("back end gone", own=with_hop())
 def gone(run):
     run.mx.helper.close()
@@ -169,6 +183,8 @@ relay relay.before-sent *
 """.strip().splitlines()]
 
 
+@case("kill -9 at each step of a back end of LMTP", "postern",
+      with_hop("lmtp", ONE_EACH["more"]))
 @case("kill -9 at each step of a forward", "postern",
       with_hop(more=ONE_EACH["more"]))
 def killed(run):
@@ -182,6 +198,31 @@ def killed(run):
         kill_at(run, killer, (role, point), both)
         if not 1 <= box().count(run.shots[-1].id) <= 1 + len(star):
             run.problems.append("%s: the hop has %s" % (point, box()))
+
+
+@case("client vanishes at the dot of a forward and comes back",
+      own=with_hop(more=ONE_EACH["more"]))
+def vanishes(run):
+    """Its retry finds what the next hop has taken meanwhile."""
+    for n, step in enumerate(("smtpd.before-last", "smtpd.after-last",
+                              "smtpd.before-reply")):
+        both = [run.user(), hop_user(run, "ok-%d" % n)]
+        slot = run.mx.faults.set(step, "sleep", 150) \
+            if run.is_postern else None
+
+        def leave(c, step=step, slot=slot):
+            if slot is not None:
+                wait_until(lambda: run.mx.faults.hits(slot) == 1, 10, step,
+                           every=0.005)
+            c.reset()
+            raise Closed
+        first = run.shot(both)
+        first.may_break, first.after_dot = True, leave
+        first.fire(run.mx.port, run.way)
+        if run.is_postern:
+            run.persist(both, first)
+        else:
+            run.send(both, message=first.message)
 
 
 @case("address that forwards, refused there")

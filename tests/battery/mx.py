@@ -25,6 +25,7 @@ kill)   cat >/dev/null; kill -$2 $$ ;;
 hang)   sleep 20 ;;
 flood)  head -c 10000000 /dev/zero ;;
 blind)  exec <&- ;;
+keep)   cat >"$(mktemp "${0%/*}/kept/XXXXXXXX")" ;;
 esac
 """
 # {d}: the world's folder
@@ -45,6 +46,14 @@ hangs: "|{d}/program hang"
 floods: "|{d}/program flood"
 blind: "|{d}/program blind"
 missing: "|{d}/no-program"
+keep: u009, "|{d}/program keep"
+owner-far: u006
+far: u009, far@proof.test
+owner-far-refused: u006
+far-refused: u009, refused@proof.test
+owner-far-dead: u006
+far-dead: u009, nosuchuser, far@proof.test
+far-alone: u009, refused@proof.test, far@proof.test
 """ + "".join("exit-%d: \"|{d}/program exit %d\"\n" % (n, n)
               for n in range(256)) + \
     "".join("kill-%d: \"|{d}/program kill %d\"\n" % (n, n)
@@ -82,7 +91,7 @@ resolver {{
 }}
 """
 QUOTA = 1 << 20
-LIMITED = ["q%02d" % n for n in range(20)]
+LIMITED = ["q%02d" % n for n in range(40)]
 FREE = ["t%02d" % n for n in range(50)]
 
 

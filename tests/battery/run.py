@@ -160,6 +160,8 @@ def write_files(world):
     with open(world.folder + "/program", "w", encoding="ascii") as f:
         f.write(PROGRAM)
     os.chmod(world.folder + "/program", 0o755)
+    os.mkdir(world.folder + "/kept")
+    os.chmod(world.folder + "/kept", 0o1777)
 
 
 def battery(options):

@@ -39,7 +39,7 @@ mx.sink.test A 192.0.2.25
 mx.sink.test AAAA 2001:db8::25
 """
 FIRST_UID = 31000
-N_USERS = 600
+N_USERS = 900
 
 
 def refuse(_session, arg):
