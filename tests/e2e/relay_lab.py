@@ -380,13 +380,14 @@ class Bridge(threading.Thread):
 
 
 FEATURES = ("PIPELINING", "SIZE 10000000", "8BITMIME", "SMTPUTF8", "DSN")
+USUAL = object()
 
 
 class Sink:
     """An SMTP server. replies: {stage: text, or a function(session, arg) ->
-    text, None to close, or "" to say nothing}; stages are greeting, ehlo,
-    helo, starttls, auth, mail, rcpt, data, bdat, dot, rset, quit. A text
-    without code stands for what is usual. tls: (certificate, key) files.
+    text, None to close, "" to say nothing, or USUAL}; stages are greeting,
+    ehlo, helo, starttls, auth, mail, rcpt, data, bdat, dot, rset, quit.
+    tls: (certificate, key) files.
     lmtp: it speaks that instead, and dot is asked for each recipient.
     path: at that unix socket."""
 
@@ -477,6 +478,8 @@ class Session:
         wanted = self.sink.replies.get(stage, usual)
         if callable(wanted):
             wanted = wanted(self, arg)
+        if wanted is USUAL:
+            wanted = usual
         if wanted is None:
             return False
         if wanted == "reset":

@@ -2,14 +2,16 @@
 """What clients do: each case is one message (or one attack) that is sent until
 somebody has had the last word. A case is a function (lab, rng) that enters
 its message in lab.book and returns (mail, attempt); attempt() is one try: the
-code of its last reply, or None when it broke off. CASES has their weights."""
+code of its last reply, or None when it broke off. CASES has their weights;
+those of cases_each.py are beside them."""
 import random
 import smtplib
-import ssl
 
-from client import Client, Closed, wire
+from cases_each import EACH
+from client import Client
+from model import boxes, home, hosts, junk, runs
+from ways import BROKEN, CONTEXT, PEER, Way, is_last
 
-BROKEN = (OSError, Closed, smtplib.SMTPException, AssertionError, ValueError)
 STRANGER = "bob@remote.example"
 
 
@@ -19,135 +21,51 @@ def body(rng):
     return ("%078d\r\n" % rng.randrange(10 ** 9)) * (size // 80 + 1)
 
 
-def envelope(client, sender, recipients, params=""):
-    """The first code that is not 250, or 250."""
-    code = client.command("MAIL FROM:<%s>%s" % (sender, params)).code
-    for recipient in recipients:
-        if code != 250:
-            break
-        code = client.command("RCPT TO:<%s>" % recipient).code
-    return code
+def here(users):
+    """Their addresses."""
+    return [user + "@example.org" for user in sorted(users)]
 
 
-def by_data(client, sender, recipients, text, _):
-    code = envelope(client, sender, recipients)
-    if code == 250:
-        code = client.command("DATA").code
-    if code == 354:
-        client.send(wire(text))
-        code = client.reply().code
-    return code
+def some(lab, rng, least, most):
+    """So many users."""
+    return rng.sample(lab.users, rng.randint(least, most))
 
 
-def by_bdat(client, sender, recipients, text, rng):
-    code = envelope(client, sender, recipients)
-    if code != 250:
-        return code
-    octets = text.encode()
-    at = rng.randrange(len(octets))
-    client.send(b"BDAT %d\r\n" % at + octets[:at] + b"BDAT %d LAST\r\n" %
-                (len(octets) - at) + octets[at:])
-    code = client.reply().code
-    return client.reply().code if code == 250 else code
-
-
-def pipelined(client, sender, recipients, text, _):
-    client.send("".join(["MAIL FROM:<%s>\r\n" % sender] + [
-        "RCPT TO:<%s>\r\n" % r for r in recipients] + ["DATA\r\n"]))
-    codes = [r.code for r in client.replies(len(recipients) + 2)]
-    if codes[-1] != 354:
-        return next((c for c in codes if c != 250), None)
-    good = [c == 250 for c in codes[:-1]]
-    if not all(good):       # a part of it is not what we want
-        client.reset()
-        return 450
-    client.send(wire(text))
-    return client.reply().code
-
-
-def by_prdr(client, sender, recipients, text, _):
-    """All of them or another try: one of several is not enough here."""
-    code = envelope(client, sender, recipients, " PRDR")
-    if code != 250:
-        return code
-    code = client.command("DATA").code
-    if code != 354:
-        return code
-    client.send(wire(text))
-    code = client.reply().code
-    if code != 353:
-        return code
-    codes = [client.reply().code for _ in range(len(recipients) + 1)]
-    return None if len(set(codes)) > 1 else codes[0]
-
-
-WAYS = [by_data, by_data, by_bdat, pipelined]
-
-
-def from_outside(lab, mail, rng, to, way=None, sender=STRANGER, text=None):
-    """attempt() for mail from another host."""
+def from_outside(lab, mail, rng, to, sender=STRANGER, text=None, way=None):
+    """attempt() for mail from another host; its word is that of whom it went
+    worst, which is 250 where it should not be."""
     text = text or mail.text(body(rng), to=to[0])
-    way = way or rng.choice(WAYS)
+    way = way or Way(rng, is_prdr=rng.random() < 0.2)
+    said = {recipient: [] for recipient in to}
 
     def attempt():
-        try:
-            with lab.server.connect(timeout=60) as client:
-                client.ehlo()
-                code = way(client, sender, to, text, rng)
-                if code is not None:
-                    client.command("QUIT")
-                return code
-        except BROKEN:
-            return None
+        told = way.deliver(lab, sender, to, text, said)
+        if not all(map(is_last, said.values())):
+            return None if None in told.values() else 451
+        codes = [codes[-1] for codes in said.values()]
+        return max(codes) if mail.may_pass else min(codes)
     return mail, attempt
 
 
 # ---- into mailboxes here ----
 
-def to_one(lab, rng):
-    mail = lab.book.new("one")
-    mail.boxes = {rng.choice(lab.users)}
-    return from_outside(lab, mail, rng, [u + "@example.org"
-                                         for u in mail.boxes])
-
-
-def to_many(lab, rng):
-    mail = lab.book.new("many")
-    mail.boxes = set(rng.sample(lab.users, rng.randint(2, len(lab.users))))
-    way = rng.choice(WAYS + [by_prdr])
-    return from_outside(lab, mail, rng, [u + "@example.org"
-                                         for u in sorted(mail.boxes)], way)
+def to_some(lab, rng):
+    mail = lab.book.new("mailboxes")
+    users = some(lab, rng, 1, rng.choice([1, len(lab.users)]))
+    mail.targets = boxes(*users)
+    return from_outside(lab, mail, rng, here(users))
 
 
 def to_alias(lab, rng):
     mail = lab.book.new("alias")
-    mail.boxes = {"alice", "bob", "carol"}
+    mail.targets = boxes("alice", "bob", "carol")
     return from_outside(lab, mail, rng, ["team@example.org"])
 
 
-def with_starttls(lab, rng):
-    mail = lab.book.new("starttls")
-    mail.boxes = {rng.choice(lab.users)}
-    text = mail.text(body(rng))
-    context = ssl._create_unverified_context()
-
-    def attempt():
-        try:
-            with smtplib.SMTP("127.0.0.1", lab.server.port,
-                              timeout=60) as client:
-                client.ehlo("client.example")
-                code = client.starttls(context=context)[0]
-                if code != 220:
-                    return code
-                return by_smtplib(client, STRANGER, [
-                    u + "@example.org" for u in mail.boxes], text)
-        except BROKEN:
-            return None
-    return mail, attempt
-
+# ---- our own users' mail ----
 
 def by_smtplib(client, sender, recipients, text):
-    """As by_data."""
+    """The first code that is not 250, or the last one."""
     client.ehlo("client.example")
     code = client.mail(sender)[0]
     for recipient in recipients:
@@ -157,45 +75,26 @@ def by_smtplib(client, sender, recipients, text):
     return client.data(text)[0] if code == 250 else code
 
 
-def vanishing(lab, rng):
-    """The first try, or more of them, is gone before it reads its reply."""
-    mail = lab.book.new("vanishing")
-    mail.boxes = set(rng.sample(lab.users, rng.randint(1, 2)))
-    to = [u + "@example.org" for u in sorted(mail.boxes)]
-    text = mail.text(body(rng))
-    left = [rng.randint(1, 3)]
-    _, attempt = from_outside(lab, mail, rng, to, by_data, text=text)
+def log_in(lab, rng):
+    """At the port of TLS, or at that of STARTTLS."""
+    if rng.random() < 0.5:
+        client = lab.server.submit()
+    else:
+        client = smtplib.SMTP("127.0.0.1", lab.server.starttls_port,
+                              timeout=30)
+        client.ehlo("client.example")
+        client.starttls(context=CONTEXT)
+        client.ehlo("client.example")
+    client.login("alice@example.org", lab.password)
+    return client
 
-    def vanish():
-        left[0] -= 1
-        if left[0] < 0:
-            return attempt()
-        try:
-            with lab.server.connect(timeout=60) as client:
-                client.ehlo()
-                if envelope(client, STRANGER, to) == 250 and \
-                        client.command("DATA").code == 354:
-                    octets = wire(text)
-                    client.send(octets[:rng.choice(
-                        [len(octets), len(octets), len(octets) // 2])])
-                    lab.pause(rng.random() * 0.05)
-                    if rng.random() < 0.7:
-                        client.reset()
-        except BROKEN:
-            pass
-        return None
-    return mail, vanish
-
-
-# ---- our own users' mail ----
 
 def submitted(lab, mail, rng, to, sender="alice@example.org"):
     text = mail.text(body(rng), sender=sender, to=to[0])
 
     def attempt():
         try:
-            with lab.server.submit() as client:
-                client.login("alice@example.org", lab.password)
+            with log_in(lab, rng) as client:
                 return by_smtplib(client, sender, to, text)
         except smtplib.SMTPResponseException as error:
             # no login is no refusal of the message
@@ -212,29 +111,40 @@ def somebody(rng, name="to"):
 
 def submission(lab, rng):
     mail = lab.book.new("submission")
-    mail.remote = {somebody(rng) for _ in range(rng.randint(1, 3))}
-    return submitted(lab, mail, rng, sorted(mail.remote))
+    to = {somebody(rng) for _ in range(rng.randint(1, 3))}
+    to |= {"%s@%s.example" % (rng.choice("xyz"), rng.choice(
+        ["fronted", "lmtp", "unix"])) for _ in range(rng.randint(0, 1))}
+    mail.targets = hosts(*to)
+    return submitted(lab, mail, rng, sorted(to))
 
 
 def submission_mixed(lab, rng):
     mail = lab.book.new("submission, mixed")
-    mail.remote = {somebody(rng)}
-    mail.boxes = {rng.choice(lab.users)}
-    return submitted(lab, mail, rng, sorted(mail.remote) + [
-        u + "@example.org" for u in mail.boxes])
+    there, users = somebody(rng), some(lab, rng, 1, 1)
+    mail.targets = {**hosts(there), **boxes(*users)}
+    return submitted(lab, mail, rng, [there] + here(users))
+
+
+def submission_run(lab, rng):
+    """A program here is the last participant, too."""
+    mail = lab.book.new("submission, program")
+    there = {somebody(rng) for _ in range(rng.randint(0, 1))}
+    mail.targets = {**hosts(*there), **runs("helpdesk"), **boxes("dave")}
+    return submitted(lab, mail, rng, ["helpdesk@example.org"] + sorted(there))
 
 
 def submission_fails(lab, rng):
     """The next host refuses it: its sender is told at home."""
     mail = lab.book.new("submission, refused there")
-    mail.fails = {somebody(rng, "refused")}
-    return submitted(lab, mail, rng, sorted(mail.fails))
+    there = somebody(rng, "refused")
+    mail.targets = home(there)
+    return submitted(lab, mail, rng, [there])
 
 
-def to_list(lab, rng):
+def submission_list(lab, rng):
     """A list with a member elsewhere."""
-    mail = lab.book.new("list")
-    mail.boxes, mail.remote = {"bob"}, {"friend@elsewhere.example"}
+    mail = lab.book.new("submission, list")
+    mail.targets = {**boxes("bob"), **hosts("friend@elsewhere.example")}
     return submitted(lab, mail, rng, ["friends@example.org"])
 
 
@@ -242,11 +152,11 @@ def to_list(lab, rng):
 
 def bounce_tagged(lab, rng):
     """Of mail that has left: its tag is proof."""
-    mail = lab.book.new("bounce")
-    sender = lab.sink.a_sender(rng)
+    sender = lab.taken.a_sender("tagged", rng)
     if sender is None:
         return None
-    mail.boxes = {"alice"}
+    mail = lab.book.new("bounce")
+    mail.targets = boxes("alice")
     return from_outside(lab, mail, rng, [sender], sender="")
 
 
@@ -263,6 +173,34 @@ def bounce_forged(lab, rng):
                         text=text)
 
 
+def bounce_of_forward(lab, rng):
+    """To the address that a forward has left with: it goes on to the
+    sender, if SPF had vouched for him, which a dead resolver does not."""
+    sender = lab.taken.a_sender("forward", rng)
+    if sender is None:
+        return None
+    mail = lab.book.new("bounce of a forward")
+    mail.targets, mail.may_refuse = hosts(STRANGER), True
+    return from_outside(lab, mail, rng, [sender], sender="")
+
+
+def bounce_of_forward_forged(lab, rng):
+    """Another sender in it, another MAC, or no bounce at all."""
+    sender = lab.taken.a_sender("forward", rng)
+    if sender is None:
+        return None
+    mail = lab.book.new("bounce of a forward, forged")
+    mail.may_pass = False
+    letter = "B" if sender[5] == "A" else "A"
+    to, path = rng.choice([
+        (sender.replace("=bob@", "=victim@"), ""),
+        (sender[:5] + letter + sender[6:], ""),
+        (sender.replace("remote.example", "elsewhere.example"), ""),
+        ("SRS1=AAAAAAAA=elsewhere.example==x=y=z=victim@example.org", ""),
+        (sender, "spammer@remote.example")])
+    return from_outside(lab, mail, rng, [to], sender=path)
+
+
 # ---- what must not get in ----
 
 def hostile_recipient(lab, rng):
@@ -271,7 +209,7 @@ def hostile_recipient(lab, rng):
     return from_outside(lab, mail, rng, [rng.choice([
         "nobody%d@example.org" % rng.randrange(1000),
         "victim@elsewhere.example", "alice%victim.example@example.org",
-        "@example.org:victim@elsewhere.example"])], by_data)
+        "@example.org:victim@elsewhere.example"])])
 
 
 def hostile_octets(lab, rng):
@@ -285,17 +223,16 @@ def hostile_octets(lab, rng):
         text + "\n.\n" + smuggled, text + "\r.\r" + smuggled,
         text + "\n.\r\n" + smuggled, text + "a\nb\r\n", text + "a\rb\r\n",
         text + "a\0b\r\n", text + "x" * 70000 + "\r\n"])
+    way = Way(rng)
 
-    def way(client, sender, recipients, _, __):
-        code = envelope(client, sender, recipients)
-        if code == 250:
-            code = client.command("DATA").code
-        if code == 354:
+    def data(client, _, reply=None):
+        reply = reply or client.command("DATA")
+        if reply.code == 354:
             client.send(wicked.encode() + b"\r\n.\r\n")
-            code = client.reply().code
-        return code
-    return from_outside(lab, mail, rng, ["alice@example.org"], way,
-                        text="x")
+            reply = client.reply()
+        return reply
+    way.data, way.is_bdat = data, False
+    return from_outside(lab, mail, rng, ["alice@example.org"], way=way)
 
 
 def hostile_noise(lab, rng):
@@ -319,31 +256,84 @@ def hostile_noise(lab, rng):
     return mail, attempt
 
 
+# ---- through a host in front of us ----
+
+WICKED = "MIME-Version: 1.0\r\nContent-Type: application/octet-stream; " \
+    'name="invoice.exe"\r\n'
+
+
+def wicked_from_peer(lab, rng):
+    """What a stranger is refused goes into .Junk."""
+    mail = lab.book.new("relay_peer, refused content")
+    users = some(lab, rng, 1, len(lab.users))
+    mail.targets = junk(*users)
+    return from_outside(lab, mail, rng, here(users), text=mail.text(
+        body(rng), fields=WICKED), way=Way(rng, source=PEER))
+
+
+def good_from_peer(lab, rng):
+    mail = lab.book.new("relay_peer")
+    users = some(lab, rng, 1, len(lab.users))
+    mail.targets = boxes(*users)
+    return from_outside(lab, mail, rng, here(users),
+                        way=Way(rng, source=PEER))
+
+
+def refused_of_peer(lab, rng):
+    """Where there is no .Junk, and whoever is unknown."""
+    mail = lab.book.new("relay_peer, refused")
+    mail.may_pass = False
+    to = rng.choice([["x@fronted.example"], ["robot@example.org"],
+                     ["alice@example.org", "away@example.org"],
+                     ["friends@example.org"], ["nobody@example.org"]])
+    return from_outside(lab, mail, rng, to, text=mail.text(
+        body(rng), fields=WICKED), way=Way(rng, source=PEER))
+
+
+def wicked_from_stranger(lab, rng):
+    mail = lab.book.new("refused content")
+    mail.may_pass = False
+    to = rng.choice([here(some(lab, rng, 1, len(lab.users))),
+                     ["x@lmtp.example"], ["robot@example.org"],
+                     ["friends@example.org"]])
+    return from_outside(lab, mail, rng, to, text=mail.text(
+        body(rng), fields=WICKED))
+
+
 # ---- through us ----
 
 def forwarded(lab, rng):
     """A domain that we front: the next hop's answer is ours."""
     mail = lab.book.new("next hop")
-    mail.remote = {"%s@fronted.example" % rng.choice(["x", "y", "z"])
-                   for _ in range(rng.randint(1, 2))}
-    return from_outside(lab, mail, rng, sorted(mail.remote),
-                        rng.choice([by_data, by_bdat]))
+    to = {"%s@fronted.example" % rng.choice("xyz")
+          for _ in range(rng.randint(1, 2))}
+    mail.targets = hosts(*to)
+    return from_outside(lab, mail, rng, sorted(to))
+
+
+def forwarded_refused(lab, rng):
+    """At RCPT, or after the dot."""
+    mail = lab.book.new("next hop, refused")
+    mail.may_pass = False
+    return from_outside(lab, mail, rng, ["%s@%s.example" % (
+        rng.choice(["refused", "late-refused"]),
+        rng.choice(["fronted", "lmtp", "unix"]))])
 
 
 def forwarded_alias(lab, rng):
     """An address that leads elsewhere, and a mailbox here beside it."""
     mail = lab.book.new("forward")
-    mail.remote = {"away@moved.elsewhere.example"}
-    mail.boxes = set(rng.sample(lab.users, rng.randint(0, 1)))
-    return from_outside(lab, mail, rng, ["away@example.org"] + [
-        u + "@example.org" for u in sorted(mail.boxes)],
-        rng.choice([by_data, by_bdat]))
+    users = some(lab, rng, 0, 1)
+    mail.targets = {**hosts("away@moved.elsewhere.example"), **boxes(*users)}
+    return from_outside(lab, mail, rng, ["away@example.org"] + here(users))
 
 
 CASES = [
-    (6, to_one), (4, to_many), (2, to_alias), (1, with_starttls),
-    (4, vanishing), (4, submission), (2, submission_mixed),
-    (1, submission_fails), (1, to_list), (2, bounce_tagged),
-    (1, bounce_forged), (1, hostile_recipient), (1, hostile_octets),
-    (1, hostile_noise), (3, forwarded), (2, forwarded_alias),
-]
+    (8, to_some), (2, to_alias), (3, submission), (2, submission_mixed),
+    (1, submission_run), (1, submission_fails), (1, submission_list),
+    (2, bounce_tagged), (1, bounce_forged), (2, bounce_of_forward),
+    (1, bounce_of_forward_forged), (1, hostile_recipient),
+    (1, hostile_octets), (1, hostile_noise), (2, wicked_from_peer),
+    (1, good_from_peer), (1, refused_of_peer), (1, wicked_from_stranger),
+    (3, forwarded), (1, forwarded_refused), (3, forwarded_alias),
+] + EACH

@@ -1,79 +1,185 @@
 # SPDX-License-Identifier: ISC
 """What goes wrong meanwhile: compartments are killed, disks fill up, the
-configuration is read again, hosts elsewhere refuse, put off and hang up. Only
-processes of the soak's own server are ever signalled."""
+configuration is read again; hosts elsewhere and programs refuse, put off,
+stand still and hang up at any stage. Only processes of the soak's own server
+are ever signalled."""
+import collections
 import errno
 import os
+import random
 import re
 import signal
 import subprocess
+import threading
 import time
 
-from relay_lab import Sink
+from relay_lab import USUAL, Sink
 
 ROLES = ("smtpd", "policy", "directory", "store", "vault", "resolver",
          "deliver", "queue", "relay", "auth", "control")
-TO = re.compile(r"TO:<([^>]*)>", re.I)
+ADDRESS = re.compile(r"<([^>]*)>")
 NAME = re.compile(rb"(?mi)^Message-ID: (\S+)")
-TAGGED = re.compile(r"FROM:<(prvs=[^>]*=alice@example\.org)>", re.I)
+TAGGED = re.compile(r"prvs=[^>]*=alice@example\.org", re.I)
+SRS = re.compile(r"SRS0=[^>]*=bob@example\.org")
 
 
 class Taken:
-    """What a Sink has taken, without the texts."""
+    """What the hosts elsewhere have taken, without the texts."""
 
     def __init__(self):
-        self.rows, self.senders = [], []
+        self.lock = threading.Lock()
+        self.found = collections.Counter()      # as of model.Book.check
+        self.unsure = collections.Counter()
+        self.senders = {"tagged": [], "forward": []}
+
+    def note(self, text, sender, recipients, is_unsure):
+        """A message for them."""
+        name = NAME.search(text)
+        name = name.group(1).decode() if name else "none"
+        with self.lock:
+            for recipient in recipients:
+                key = ("host", ADDRESS.search(recipient).group(1)), name
+                self.found[key] += 1
+                self.unsure[key] += is_unsure
+            sender = ADDRESS.search(sender).group(1)
+            for kind, form in ("tagged", TAGGED), ("forward", SRS):
+                if form.fullmatch(sender):
+                    self.senders[kind] = self.senders[kind][-100:] + [sender]
+
+    def a_sender(self, kind, rng):
+        """A reverse-path with which mail of ours has come, or None."""
+        with self.lock:
+            return rng.choice(self.senders[kind]) if self.senders[kind] \
+                else None
+
+
+class Ended:
+    """The message that this thread has read to its end; a Sink's list."""
+
+    def __init__(self):
+        self.local = threading.local()
 
     def append(self, message):
         """As list.append."""
-        found = NAME.search(message.text)
-        self.rows.append((found.group(1).decode() if found else "none", {
-            TO.match(r).group(1) for r in message.recipients}))
-        tagged = TAGGED.match(message.sender)
-        if tagged:
-            self.senders = self.senders[-100:] + [tagged.group(1)]
+        self.local.message = message
+
+    remove = append
 
 
-class Nothing:
-    """Keeps none of it."""
-
-    def append(self, _):
-        """As list.append."""
+STAGES = ("greeting", "ehlo", "starttls", "mail", "rcpt", "data", "bdat",
+          "dot", "rset", "quit")
+WORDS = ("later", "bye", "close", "reset", "slow", "nonsense")
+# of the end of a message: it was taken, and nobody hears of it
+SILENT = ("takes and closes", "takes and resets")
 
 
 class Elsewhere(Sink):
-    """All other hosts; they have moods."""
+    """All other hosts, or a server of mailboxes behind us; they have
+    moods."""
 
-    MOODS = ("good", "good", "later", "busy", "close", "reset")
+    def __init__(self, taken, **options):
+        super().__init__({stage: self.saying(stage) for stage in STAGES},
+                         **options)
+        self.taken_by_all = taken
+        self.messages = self.ended = Ended()
+        self.now = None, None, 0.0
 
-    def __init__(self):
-        super().__init__()
-        self.messages, self.ended = Taken(), Nothing()
-        self.mood("good")
-
-    def mood(self, word):
-        """From now on."""
-        self.replies = {"rcpt": self.rcpt}
-        if word == "later":
-            self.replies["mail"] = "450 4.2.0 not now"
-        elif word == "busy":
-            self.replies["greeting"] = "421 4.3.2 busy"
-        elif word == "close":
-            self.replies["dot"] = lambda session, arg: None
-        elif word == "reset":
-            self.replies["data"] = "reset"
+    def mood(self, rng=None):
+        """From now on: at one stage, always or now and then. None: good."""
+        stage = rng.choice(STAGES + ("rcpt", "data", "dot", "dot", "dot")) \
+            if rng else None
+        self.now = stage, rng and rng.choice(
+            WORDS + SILENT if stage == "dot" else WORDS), \
+            rng and rng.choice((1.0, 0.5, 0.5, 0.2))
         self.sessions = self.sessions[-100:]
 
-    @staticmethod
-    def rcpt(_, arg):
-        """Some are refused for good."""
-        return "550 5.1.1 no such user" if "refused" in arg else \
-            "250 2.1.5 ok"
+    def saying(self, stage):
+        """What is said there."""
+        def say(session, arg):
+            at, word, share = self.now
+            word = word if at == stage and random.random() < share else None
+            if stage == "dot":
+                return self.dot(session, arg, word)
+            if stage == "rcpt" and "<refused" in arg:
+                return "550 5.1.1 no such user"
+            return self.says(stage, word)
+        return say
 
-    def a_sender(self, rng):
-        """A reverse-path with which mail of ours has come."""
-        return rng.choice(self.messages.senders) \
-            if self.messages.senders else None
+    @staticmethod
+    def says(stage, word):
+        """A word of WORDS, as a reply."""
+        if word == "slow":
+            time.sleep(1.5)
+        return {"later": "421 4.3.2 busy" if stage == "greeting" else
+                "450 4.2.0 not now", "bye": "421 4.3.2 going down",
+                "close": None, "reset": "reset",
+                "nonsense": "2x0 what is this"}.get(word, USUAL)
+
+    def dot(self, session, arg, word):
+        """The end of a message; with LMTP for each recipient."""
+        message = self.ended.local.message
+        recipients = [arg] if self.lmtp else message.recipients
+        if any("<late-refused" in r for r in recipients):
+            return "550 5.7.1 not this"
+        if word not in (None, "slow") + SILENT:
+            return self.says("dot", word)
+        self.taken_by_all.note(message.text, session.sender, recipients,
+                               word in SILENT)
+        if word in SILENT:
+            return self.says("dot", word.split()[-1][:-1])
+        return self.says("dot", word)
+
+
+# ---- programs ----
+
+ROBOT = """#!/bin/sh
+# robot NAME: keeps what it gets in {out}/NAME.*, as {out}/mood says
+mood=$(cat {out}/mood)
+case $1 in refuses) exit 67 ;; esac
+case $mood in
+later) cat >/dev/null; exit 75 ;;
+deaf) exit 1 ;;
+hangs) exec sleep 60 ;;
+floods) head -c 1000000 /dev/zero; exit 0 ;;
+esac
+new=$(mktemp {out}/new.XXXXXXXX) || exit 75
+cat >"$new" || exit 75
+case $mood in
+dies) kill -9 $$ ;;
+"kept and dies") mv "$new" "{out}/$1.unsure.$$.${{new##*.}}"; kill -9 $$ ;;
+slow) sleep 1 ;;
+esac
+mv "$new" "{out}/$1.sure.$$.${{new##*.}}" || exit 75
+"""
+PROGRAM_MOODS = ("later", "deaf", "hangs", "floods", "dies", "kept and dies",
+                 "slow")
+
+
+class Robots:
+    """The program of several aliases."""
+
+    def __init__(self, server):
+        self.server, self.out = server, server.folder + "/out"
+        os.mkdir(self.out)
+        os.chmod(self.out, 0o1777)
+        os.chmod(server.write("robot", ROBOT.format(out=self.out)), 0o755)
+        self.mood()
+
+    def mood(self, rng=None):
+        """From now on; None: good."""
+        self.server.write("out/mood", rng.choice(PROGRAM_MOODS) if rng
+                          else "good")
+
+    def look(self, found, unsure):
+        """Count what they have kept, as model.Book.check wants it."""
+        for path in os.listdir(self.out):
+            name, *words = path.split(".")
+            if words[:1] not in (["sure"], ["unsure"]):
+                continue
+            with open(os.path.join(self.out, path), "rb") as f:
+                key = ("run", name), NAME.search(f.read()).group(1).decode()
+            found[key] += 1
+            unsure[key] += words[0] == "unsure"
 
 
 # ---- a disk of its own ----
@@ -115,11 +221,26 @@ def fill_disk(folder):
 # ---- one fault each ----
 
 def kill(lab, rng):
-    """One process, or one of the workers."""
-    pids = [p for p in lab.server.children(rng.choice(ROLES))]
+    """One process, or one of the workers, runners, monitors, programs."""
+    role = rng.choice(ROLES + ("deliver", None))
+    pids = [p for p in lab.server.children() if lab.server.role_of(p) == role]
     if pids:
         os.kill(rng.choice(pids), signal.SIGKILL)
         lab.book.counts["kills"] += 1
+
+
+def kill_supervisor(lab, _):
+    """The others end with it, and the next one waits for them."""
+    lab.server.process.kill()
+    lab.server.process.wait()
+    lab.server.start(90)
+    lab.book.counts["kills of the supervisor"] += 1
+
+
+def restart(lab, _):
+    """As an operator does."""
+    lab.server.restart()
+    lab.book.counts["restarts"] += 1
 
 
 def stop_a_while(lab, rng):
@@ -142,12 +263,14 @@ def reload(lab, _):
 
 
 def moods(lab, rng):
-    for host in (lab.sink, lab.front):
-        host.mood(rng.choice(Elsewhere.MOODS))
-    lab.book.counts["moods"] += 1
+    """Of some of those outside, for a while."""
+    moody = rng.sample(lab.moody, rng.randint(1, len(lab.moody)))
+    for host in moody:
+        host.mood(rng)
+    lab.book.counts["moods"] += len(moody)
     lab.pause(rng.random() * 4)
-    for host in (lab.sink, lab.front):
-        host.mood("good")
+    for host in moody:
+        host.mood()
 
 
 def full_disk(lab, rng):
@@ -159,8 +282,8 @@ def full_disk(lab, rng):
     lab.book.counts["full disks"] += 1
 
 
-CHAOS = [kill] * 6 + [stop_a_while, reload, full_disk, full_disk, moods,
-                      moods]
+CHAOS = [kill] * 12 + [stop_a_while] * 2 + [reload] * 2 + [full_disk] * 4 + \
+    [moods] * 6 + [kill_supervisor, restart]
 STEADY = [moods]
 
 
@@ -171,4 +294,7 @@ def run(lab, rng, faults, until):
             rng.choice(faults)(lab, rng)
         except ProcessLookupError:
             pass
-        lab.pause(rng.uniform(0.5, 4))
+        except Exception as error:      # nothing goes wrong from here on
+            lab.book.fault("%s: %r" % (type(error).__name__, error))
+            return
+        lab.pause(rng.uniform(0.2, 2.5))
