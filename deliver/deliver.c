@@ -19,6 +19,7 @@
  */
 #include <string.h>
 #include <unistd.h>
+#include "clearances.h"
 #include "dispatch.h"
 #include "log.h"
 #include "programs.h"
@@ -93,6 +94,9 @@ deliver_open(struct deliver *d)
 	error = renames_open(d->c.fds[SETUP_FD_RENAMES]);
 	if (error)
 		fatal("deliver: the board of renames: %s", strerror(-error));
+	error = clearances_map(d->c.fds[SETUP_FD_CLEARANCES], false);
+	if (error)
+		fatal("deliver: the clearances: %s", strerror(-error));
 	d->min_uid = d->c.config->min_uid;
 	d->own_uid = getuid();
 	d->pools = pools_new(&settings);

@@ -9,7 +9,8 @@
  *	                    UNDOING ------+-> OVER <- RECALLING
  *
  *	RELEASE in any of them, once no job is out: ---> RELEASING ---> freed
- *	DELIVER, all copies in one job: OPEN ---> COMMITTING
+ *	DELIVER, all copies in one job: OPEN ---> COMMITTING; to READY if its
+ *	clearance was not there
  *
  * A transaction belongs to the peer that named it: no other peer reaches it.
  * When its peer dies, or says KEEP_FILES, it becomes an orphan: what its
@@ -90,6 +91,7 @@ struct delivery {
 	struct buf trace;
 	struct message message;
 	struct buf held;	/* or all of a small message */
+	uint64_t clearance;	/* of DELIVER */
 	uint32_t question;	/* that the running phase answers */
 	bool is_release_wanted, is_running;	/* its program: programs.h */
 	uint32_t release_question;

@@ -11,7 +11,8 @@
  *	            stays until RELEASE, because a delivery record may still
  *	            say INTENT and would take a missing file for a delivered one
  *
- * DELIVER enters COMMITTING right away with a job that does both.
+ * DELIVER enters COMMITTING right away with a job that does both. Where the
+ * job did not find its clearance it was PREPARE after all, and COMMIT follows.
  *
  * A kill of deliver in any phase leaves copies in tmp/ or new/; the records
  * of the transaction then ask each of them (RESOLVE).
@@ -75,6 +76,18 @@ is_left_behind(const struct delivery *tx, const struct copy *copy)
 	    (!tx->is_each || recipient_error(copy->recipient) != 0);
 }
 
+/* DELIVER without a failure: its clearance was not there in time. */
+static bool
+is_prepared(const struct delivery *tx)
+{
+	struct copy *copy = NULL;
+
+	while ((copy = delivery_next_copy(tx, copy)) != NULL)
+		if (copy->recipient->is_chosen && copy->state == COPY_IN_TMP)
+			return true;
+	return false;
+}
+
 /* What the running phase came to, for the recipients that are in it. */
 static void
 answer_outcome(struct delivery *tx, uint16_t type)
@@ -84,6 +97,8 @@ answer_outcome(struct delivery *tx, uint16_t type)
 	struct copy *copy = NULL;
 
 	outcome.n_failures = outcome.n_left_behind = 0;
+	outcome.is_prepared = tx->state == DELIVERY_COMMITTING &&
+	    is_prepared(tx);
 	for (uint32_t i = 0; i < tx->n_slots; i++) {
 		const struct recipient *r = tx->recipients[i];
 		int error = r && r->is_chosen ? recipient_error(r) : 0;
@@ -251,6 +266,7 @@ message_begin(struct peer *peer, const struct prepare_ask *ask, int fd)
 	tx->message = message;
 	tx->is_each = ask->is_each;
 	tx->is_junk = ask->is_junk;
+	tx->clearance = ask->clearance;
 	return tx;
 }
 
@@ -555,8 +571,10 @@ prepare_end(struct delivery *tx)
 static void
 commit_end(struct delivery *tx)
 {
+	bool is_ready = tx->state == DELIVERY_COMMITTING && is_prepared(tx);
+
 	answer_outcome(tx, COMMIT_ANSWER);
-	phase_end(tx, DELIVERY_OVER);
+	phase_end(tx, is_ready ? DELIVERY_READY : DELIVERY_OVER);
 }
 
 static void

@@ -98,6 +98,7 @@ encode_step(struct job *job, struct work *work)
 	work->is_junk = step->tx->is_junk;
 	work->n_leaves = step->n;
 	work->message_size = 0;
+	work->clearance = step->tx->clearance;
 	work->message = work->return_path = work->trace =
 	    (struct slice){ "", 0 };
 	for (uint16_t i = 0; i < step->n; i++)

@@ -56,6 +56,7 @@ put_work(struct ipc_writer *w, const struct work *work)
 	ipc_put_slice(w, work->message);
 	ipc_put_slice(w, work->return_path);
 	ipc_put_slice(w, work->trace);
+	ipc_put_u64(w, work->clearance);
 	ipc_put_u16(w, work->n_leaves);
 	for (size_t i = 0; i < work->n_leaves; i++)
 		put_leaf(w, &work->leaves[i]);
@@ -80,6 +81,7 @@ get_work(struct ipc_reader *r, struct work *work)
 	work->message = ipc_get_slice(r);
 	work->return_path = ipc_get_slice(r);
 	work->trace = ipc_get_slice(r);
+	work->clearance = ipc_get_u64(r);
 	work->n_leaves = ipc_get_u16(r);
 	if (r->failed || is_junk > 1 || work->kind < WORK_PROBE ||
 	    work->kind > WORK_SWEEP || !has_valid_message(work) ||

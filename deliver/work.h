@@ -27,7 +27,8 @@ enum work_kind {
 	WORK_COMMIT,
 	WORK_DELIVER,		/* both; no leaf is moved where one cannot be
 				 * written. value is a maildir_place; without
-				 * an error NEW, or TMP for another's error;
+				 * an error NEW, or TMP for another's error or
+				 * for want of the clearance (then durable);
 				 * with one NOWHERE, or it may be in either */
 	WORK_ABORT,		/* unlink what was prepared */
 	WORK_TAKE_BACK,		/* from new/ to tmp/; value: maildir_place */
@@ -54,6 +55,7 @@ struct work {
 					 * in the descriptor */
 	struct slice return_path;	/* whole header line */
 	struct slice trace;		/* whole header lines */
+	uint64_t clearance;		/* DELIVER: see clearances.h */
 	uint16_t n_leaves;
 	struct work_leaf leaves[WORK_MAX_LEAVES];
 };

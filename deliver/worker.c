@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+#include "clearances.h"
 #include "clock.h"
 #include "fault.h"
 #include "flush.h"
@@ -30,6 +32,8 @@
 #define BATCH_JOBS 64
 #define BATCH_LEAVES 128	/* no more jobs are taken over this */
 #define START_SIZE (256u << 10)
+#define PATIENCE_US 5000	/* of one batch, once it is written */
+#define PAUSE_US 50
 
 struct leaf {			/* of a job, while its batch runs */
 	struct mailbox *box;	/* pinned, or NULL */
@@ -52,6 +56,7 @@ struct worker {
 	struct mailcache *cache;
 	size_t n_jobs, n_leaves, n_flushes;
 	bool needs_early_flush;		/* before the renames of DELIVER */
+	int64_t patience_us;		/* that is left for clearances */
 	struct flush_item flushes[2 * (BATCH_LEAVES + WORK_MAX_LEAVES)];
 	char start[START_SIZE];		/* first octets of one message */
 	struct job jobs[BATCH_JOBS];
@@ -171,9 +176,14 @@ commit_leaf(struct worker *w, struct job *job, size_t i)
 	struct maildir dir = job->work.is_junk ? junk_of(&box->dir) :
 	    box->dir;
 
-	if (!error)
-		error = maildir_rename(&dir, name.z);
-	if (!error)
+	if (error)
+		return error;
+	/* the name may be one of DELIVER's, whose clearance was late */
+	renames_note(job->work.leaves[i].file);
+	error = maildir_rename(&dir, name.z);
+	if (error)
+		renames_forget(job->work.leaves[i].file);
+	else
 		note_moved(w, job, i, dir.new_fd);
 	return error;
 }
@@ -394,6 +404,36 @@ check_written(struct worker *w, struct job *job, size_t i)
 	return result->error;
 }
 
+/* Store had the time of our writing; a little more is given to a slow one. */
+static bool
+is_cleared(struct worker *w, const struct job *job)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_US * 1000 };
+	int64_t began_us;
+
+	if (job->work.clearance == CLEARANCE_NONE)
+		return true;
+	while (!clearances_has(job->work.clearance)) {
+		if (w->patience_us <= 0)
+			return false;
+		began_us = clock_monotonic_us();
+		nanosleep(&pause, NULL);
+		w->patience_us -= clock_monotonic_us() - began_us;
+	}
+	return true;
+}
+
+/* It stays in tmp/ until COMMIT, which takes for granted that it is flushed
+ * (is_flushed_once was to follow its rename). */
+static void
+leave_leaf(struct worker *w, struct leaf *leaf)
+{
+	if (!leaf->is_flushed_once)
+		return;
+	leaf->is_flushed_once = false;
+	leaf->flush_slot = add_flush(w, leaf->box, leaf->fd, false);
+}
+
 /* All leaves, or as few as can be; those that failed are taken away. */
 static void
 move_job(struct worker *w, struct job *job)
@@ -403,6 +443,11 @@ move_job(struct worker *w, struct job *job)
 	for (size_t i = 0; i < job->work.n_leaves; i++)
 		if (check_written(w, job, i) != 0)
 			is_moving = false;
+	if (is_moving && !is_cleared(w, job)) {
+		for (size_t i = 0; i < job->work.n_leaves; i++)
+			leave_leaf(w, &job->leaves[i]);
+		return;
+	}
 	for (size_t i = 0; i < job->work.n_leaves; i++) {
 		struct work_result *result = &job->answer.leaves[i];
 
@@ -470,6 +515,7 @@ take_batch(struct worker *w)
 	int error = 0;
 
 	w->n_jobs = w->n_leaves = w->n_flushes = 0;
+	w->patience_us = PATIENCE_US;
 	w->needs_early_flush = false;
 	while (!error && w->n_jobs < BATCH_JOBS && w->n_leaves < BATCH_LEAVES)
 		error = take_job(w);

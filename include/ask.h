@@ -133,7 +133,9 @@ enum ask_type {
 	RESOLVE_ASK = 128,	/* struct resolve_ask */
 	RESOLVE_ANSWER,		/* u8 enum resolution */
 	/* smtpd -> store */
-	RECORD_BEGIN = 160,	/* struct record_begin -> RECORD_STATES */
+	RECORD_BEGIN = 160,	/* struct record_begin -> RECORD_STATES. Told
+				 * instead of asked, with a clearance: store
+				 * gives it, or says nothing */
 	RECORD_STATES,		/* struct record_states */
 	RECORD_INTENT,		/* u64: all is prepared, COMMIT is next ->
 				 * RECORD_OK. Without it nothing that the
@@ -145,6 +147,9 @@ enum ask_type {
 	RECORD_SETTLE,		/* u64: fate unknown, resolve it. Told. */
 	RECORD_CONFIRM,		/* u64: the client has read the reply. Told. */
 	RECORD_END,		/* u64: session ended unconfirmed. Told. */
+	RECORD_LOOK,		/* u64: what became of its BEGIN, which was
+				 * told -> RECORD_STATES, of a transaction
+				 * that store does not know RECORD_IS_OPEN */
 	FAILURE_PUT,		/* struct failure. Told. */
 	FAILURE_ASK,		/* struct failure (verdict empty) */
 	FAILURE_ANSWER,		/* struct verdict, code 0: none */
@@ -365,6 +370,8 @@ struct prepare_ask {
 					 * descriptor; within DELIVER_ROOM */
 	bool is_each;
 	bool is_junk;			/* into .Junk of each mailbox */
+	uint64_t clearance;		/* DELIVER: no rename without it; or
+					 * CLEARANCE_NONE (clearances.h) */
 	struct slice name;		/* TIME.UNIQUE, safe characters */
 	struct slice host;
 	struct slice return_path;	/* line content of Return-Path: <...> */
@@ -389,6 +396,8 @@ struct outcome_failure {
 struct outcome {
 	uint16_t n_failures;		/* 0: all of it worked */
 	uint16_t n_left_behind;		/* COMMIT: copies not taken back */
+	bool is_prepared;		/* DELIVER: its clearance was not there,
+					 * so this is what PREPARE had said */
 	struct outcome_failure failures[OUTCOME_MAX_FAILURES];
 };
 
@@ -459,6 +468,7 @@ struct record_entry {
 struct record_begin {
 	uint64_t transaction;
 	bool is_intent;
+	uint64_t clearance;		/* given with the INTENT; or NONE */
 	struct slice reverse_path;	/* tags stripped */
 	uint8_t digest[32];
 	uint16_t first;

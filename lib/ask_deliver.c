@@ -69,6 +69,7 @@ put_prepare_ask(struct ipc_writer *w, const struct prepare_ask *q)
 	ipc_put_slice(w, q->message);
 	ipc_put_u8(w, q->is_each);
 	ipc_put_u8(w, q->is_junk);
+	ipc_put_u64(w, q->clearance);
 	ipc_put_slice(w, q->name);
 	ipc_put_slice(w, q->host);
 	ipc_put_slice(w, q->return_path);
@@ -93,6 +94,7 @@ get_prepare_ask(struct ipc_reader *r, struct prepare_ask *q)
 		r->failed = true;
 	q->is_each = ipc_get_u8(r) != 0;
 	q->is_junk = ipc_get_u8(r) != 0;
+	q->clearance = ipc_get_u64(r);
 	q->name = ipc_get_slice(r);
 	q->host = ipc_get_slice(r);
 	q->return_path = ipc_get_slice(r);
@@ -117,6 +119,7 @@ put_outcome(struct ipc_writer *w, const struct outcome *o)
 {
 	ipc_put_u16(w, o->n_failures);
 	ipc_put_u16(w, o->n_left_behind);
+	ipc_put_u8(w, o->is_prepared);
 	for (size_t i = 0; i < o->n_failures; i++) {
 		ipc_put_u16(w, o->failures[i].recipient);
 		ipc_put_u8(w, o->failures[i].is_own);
@@ -129,6 +132,7 @@ get_outcome(struct ipc_reader *r, struct outcome *o)
 {
 	o->n_failures = ipc_get_u16(r);
 	o->n_left_behind = ipc_get_u16(r);
+	o->is_prepared = ipc_get_u8(r) != 0;
 	if (o->n_failures > OUTCOME_MAX_FAILURES)
 		r->failed = true;
 	for (size_t i = 0; !r->failed && i < o->n_failures; i++) {

@@ -30,6 +30,7 @@ put_record_begin(struct ipc_writer *w, const struct record_begin *q)
 {
 	ipc_put_u64(w, q->transaction);
 	ipc_put_u8(w, q->is_intent);
+	ipc_put_u64(w, q->clearance);
 	ipc_put_slice(w, q->reverse_path);
 	ipc_put_bytes(w, q->digest, sizeof q->digest);
 	ipc_put_u16(w, q->first);
@@ -43,6 +44,7 @@ get_record_begin(struct ipc_reader *r, struct record_begin *q)
 {
 	q->transaction = ipc_get_u64(r);
 	q->is_intent = ipc_get_u8(r) != 0;
+	q->clearance = ipc_get_u64(r);
 	q->reverse_path = ipc_get_slice(r);
 	ipc_get_bytes(r, q->digest, sizeof q->digest);
 	q->first = ipc_get_u16(r);

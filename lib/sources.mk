@@ -15,6 +15,7 @@ LIB_SRCS = \
 	lib/ask_vault.c \
 	lib/buf.c \
 	lib/channel.c \
+	lib/clearances.c \
 	lib/clock.c \
 	lib/compartment.c \
 	lib/config.c \

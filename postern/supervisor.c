@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "clearances.h"
 #include "clock.h"
 #include "log.h"
 #include "log_sink.h"
@@ -643,7 +644,8 @@ supervisor_run(const char *config_path)
 	    MFD_ALLOW_SEALING);
 	s.failures_fd = memfd_create("failures", MFD_CLOEXEC |
 	    MFD_ALLOW_SEALING);
-	if (s.renames_fd < 0 || s.failures_fd < 0)
+	s.clearances_fd = clearances_create();
+	if (s.renames_fd < 0 || s.failures_fd < 0 || s.clearances_fd < 0)
 		fatal("no shared memory: %s", strerror(errno));
 	if (listen_open(&s) != 0)
 		fatal("not every address could be bound: see above");

@@ -63,7 +63,7 @@ struct supervisor {
 	int secret_fd;			/* sealed: vault's */
 	unsigned n_ticks;
 	int renames_fd;			/* deliver's, for all its lives */
-	int failures_fd;		/* auth's */
+	int failures_fd, clearances_fd;	/* auth's; store's and deliver's */
 	/* looked up once, at the start: a directory service that is silent
 	 * for a moment must not keep a compartment from its restart */
 	struct owner owners[ROLE_COUNT];

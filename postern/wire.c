@@ -101,6 +101,7 @@ send_secrets(const struct child *child, int fd)
 }
 
 static int send_named_fd(int to, enum setup_fd name, int fd);
+static int read_only(int fd);
 
 /* What deliver's workers note outlives deliver. */
 static int
@@ -120,6 +121,24 @@ send_failures(const struct child *child, int fd)
 		return 0;
 	return send_named_fd(fd, SETUP_FD_FAILURES,
 	    child->supervisor->failures_fd);
+}
+
+/* From store to deliver's workers: see clearances.h. */
+static int
+send_clearances(const struct child *child, int fd)
+{
+	int error, read, board = child->supervisor->clearances_fd;
+
+	if (child->role == ROLE_STORE)
+		return send_named_fd(fd, SETUP_FD_CLEARANCES, board);
+	if (child->role != ROLE_DELIVER)
+		return 0;
+	read = read_only(board);
+	if (read < 0)
+		return -errno;
+	error = send_named_fd(fd, SETUP_FD_CLEARANCES, read);
+	close(read);
+	return error;
 }
 
 /* Those of its kind: what serves strangers has no socket of ours. */
@@ -475,6 +494,8 @@ wire_child(struct child *child, int fd)
 		error = send_renames(child, fd);
 	if (!error)
 		error = send_failures(child, fd);
+	if (!error)
+		error = send_clearances(child, fd);
 	if (!error)
 		error = send_certificates(child, fd);
 	if (!error && child->role == ROLE_VAULT)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "believed.h"
 #include "checks.h"
+#include "clearances.h"
 #include "clock.h"
 #include "commands.h"
 #include "fault.h"
@@ -301,6 +302,16 @@ commit_failed(struct session *s, const struct outcome *outcome)
 	return finish_failed(s, outcome, REPLY_NOT_COMMITTED);
 }
 
+/* Store was slower than the disk, or has something to say. */
+static enum step
+finish_prepared(struct session *s)
+{
+	if (s->tx->clearance == CLEARANCE_NONE)
+		return finish_unknown(s, REPLY_FATE_UNKNOWN);
+	return s->tx->is_cancelled ? copies_undo(s, finish_gone) :
+	    copies_look(s);
+}
+
 static enum step
 commit_answered(struct session *s, struct answer *a)
 {
@@ -314,6 +325,8 @@ commit_answered(struct session *s, struct answer *a)
 		return finish_unknown(s, REPLY_FATE_UNKNOWN);
 	if (outcome->n_failures > 0 && !tx->is_each)
 		return commit_failed(s, outcome);
+	if (outcome->is_prepared)
+		return finish_prepared(s);
 	tx->is_committed = true;
 	if (outcome->n_failures == 0) {
 		tx->is_probed = tx->is_each && last_kind_of(tx) == LAST_PROGRAM;
@@ -360,6 +373,7 @@ prepare_fill(const struct session *s, struct prepare_ask *ask)
 	ask->message = (struct slice){ NULL, 0 };
 	ask->is_each = tx->is_each;
 	ask->is_junk = tx->is_junk;
+	ask->clearance = tx->clearance;
 	ask->name = slice_of(tx->name);
 	ask->host = slice_of(s->settings->config->hostname);
 	ask->return_path = slice_of(tx->reverse_path);

@@ -20,6 +20,11 @@
  *
  *	RECORDS and INTENT --> client still there? --> DELIVER --> DONE, 250
  *
+ * With one copy DELIVER does not wait for store: store clears it for its
+ * worker (clearances.h). If that was not there in time:
+ *
+ *	client still there? --> BEGIN, DELIVER --> LOOK --> COMMIT --> DONE, 250
+ *
  * finish.c goes through the steps, copies.c keeps the delivery records of
  * all copies, prdr.c each recipient's own reply, trace.c what stands on top.
  */
@@ -84,6 +89,9 @@ int trace_file_name(const struct transaction *tx, const char *host,
 bool copies_are_one_job(const struct transaction *tx, size_t size);
 /* Ask about all leaves, then go on in finish_prepare (copies.c). */
 enum step copies_look_up(struct session *s);
+/* DELIVER did not find its clearance, so it was PREPARE: what says store?
+ * Then finish_commit, or the reply. */
+enum step copies_look(struct session *s);
 /* After PREPARE: INTENT, then finish_commit. */
 enum step copies_intend(struct session *s);
 /* Withdraw all of it, have it undone, then go on in then. */

@@ -51,7 +51,7 @@ struct question {
 		const struct vault_trace *trace_check;
 		const struct vault_srs_check *srs_check;
 		const struct prepare_ask *prepare;	/* and DELIVER */
-		const struct record_begin *records;
+		const struct record_begin *records;	/* and BEGIN */
 		struct judge_question *judge;
 		const struct dns_ask *dns;
 		const struct grey_ask *grey;

@@ -17,6 +17,7 @@ enum question_kind {
 	QUESTION_RECORDS,	/* store -> answer.as.states */
 	QUESTION_INTENT,	/* store -> acknowledged: COMMIT may be asked */
 	QUESTION_WITHDRAW,	/* store -> acknowledged */
+	QUESTION_LOOK,		/* store -> answer.as.states */
 	QUESTION_COMMIT,	/* deliver -> answer.as.outcome */
 	QUESTION_DELIVER,	/* deliver -> answer.as.outcome */
 	QUESTION_RELEASE,	/* deliver -> acknowledged */
@@ -49,6 +50,7 @@ enum question_kind {
 	/* told */
 	QUESTION_FREEZE,	/* deliver: as PROBE, and it would say yes */
 	QUESTION_CANCEL,	/* deliver: do not move it any more */
+	QUESTION_BEGIN,		/* store: as RECORDS, with a clearance */
 	QUESTION_DONE,		/* store: these are in new/ */
 	QUESTION_DONE_NOW,	/* store: the same; it must not get lost */
 	QUESTION_SETTLE,	/* store: find out what became of it */

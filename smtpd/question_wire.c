@@ -112,6 +112,7 @@ question_put(struct ipc_writer *w, const struct question *q)
 		put_failure(w, q->as.failure);
 		break;
 	case QUESTION_RECORDS:
+	case QUESTION_BEGIN:
 		put_record_begin(w, q->as.records);
 		break;
 	case QUESTION_WITHDRAW:
@@ -328,6 +329,9 @@ const struct question_wire question_wires[QUESTION_COUNT] = {
 	    get_code },
 	[QUESTION_RECORDS] = { ROLE_STORE, RECORD_BEGIN, RECORD_STATES,
 	    get_states },
+	[QUESTION_BEGIN] = { ROLE_STORE, RECORD_BEGIN, 0, NULL },
+	[QUESTION_LOOK] = { ROLE_STORE, RECORD_LOOK, RECORD_STATES,
+	    get_states },
 	[QUESTION_INTENT] = { ROLE_STORE, RECORD_INTENT, RECORD_OK,
 	    get_nothing },
 	[QUESTION_WITHDRAW] = { ROLE_STORE, RECORD_WITHDRAW, RECORD_OK,
@@ -397,6 +401,7 @@ question_transaction(const struct question *q)
 	case QUESTION_PROOF_TAKE:
 		return q->as.proof->transaction;
 	case QUESTION_RECORDS:
+	case QUESTION_BEGIN:
 		return q->as.records->transaction;
 	case QUESTION_WITHDRAW:
 	case QUESTION_DONE:

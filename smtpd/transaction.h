@@ -48,6 +48,7 @@ struct transaction {
 	bool is_finishing;
 	bool is_each;			/* PRDR: each recipient by itself */
 	bool is_whole;			/* DELIVER, in one step */
+	uint64_t clearance;		/* of DELIVER; or CLEARANCE_NONE */
 	bool is_committed;
 	bool is_delivering;		/* DELIVER is out */
 	bool is_cancelled;		/* ... and the client has left */
@@ -68,8 +69,7 @@ struct transaction {
 	/* delivery records: entries are numbered over all leaves */
 	struct done_leaf *done;
 	size_t n_done;
-	unsigned n_entries;		/* asked about, and not withdrawn */
-	unsigned n_asked;		/* of these, in the last message */
+	unsigned n_entries, n_asked;	/* not withdrawn; in one message */
 	uint16_t at_recipient, at_leaf;	/* where that goes on */
 	bool is_open;			/* an earlier attempt is unsettled */
 	finish_fn *after_may, *after_members;	/* directory has answered */

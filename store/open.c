@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "clearances.h"
 #include "clock.h"
 #include "log.h"
 #include "store.h"
@@ -146,6 +147,8 @@ store_open(struct store *s)
 	check(error, DB_FOLDER);
 	check(slots_open(&s->slots, "records.live"), "records.live");
 	check(segments_open(&s->segments, "trail"), "trail");
+	check(clearances_map(s->c.fds[SETUP_FD_CLEARANCES], true),
+	    "clearances");
 	s->failures = failures_new(s->hmac);
 	check(s->failures ? 0 : -ENOMEM, "memory");
 	open_records(s);
@@ -155,6 +158,7 @@ void
 store_close(struct store *s)
 {
 	store_commit(s);
+	clearances_unmap();
 	records_close(&s->records);
 	failures_free(&s->failures);
 	segments_close(&s->segments);

@@ -391,6 +391,23 @@ records_begin(struct records *r, const void *peer,
 	return true;
 }
 
+void
+records_look(struct records *r, const void *peer, uint64_t transaction,
+    struct record_states *states)
+{
+	const struct transaction *tx = transaction_find(r, peer, transaction);
+	uint32_t i;
+
+	*states = (struct record_states){ .n_entries = 1,
+		.states = { RECORD_IS_OPEN } };
+	for (i = 0; tx != NULL && i < tx->n && i < RECORD_BEGIN_MAX; i++) {
+		states->n_entries = (uint16_t)(i + 1);
+		states->states[i] = own_slot(r, tx, i) != SLOT_NONE ?
+		    RECORD_IS_NEW : tx->entries[i].slot == SLOT_MET ?
+		    RECORD_IS_DONE : RECORD_IS_OPEN;
+	}
+}
+
 /* ---- what becomes of a transaction ---- */
 
 enum records_outcome

@@ -18,7 +18,6 @@
  *
  * What a last participant has to say (RECORD_LAST) has no file: it is BEGUN
  * until it is DONE, and then nobody is asked about it.
- *
  * An unresolved INTENT waits until deliver has said what became of its
  * file, and its key is OPEN until then. A BEGUN one was not delivered
  * whatever deliver says: its file may never have been in tmp/. It is asked
@@ -30,12 +29,10 @@
  * restarted) get no answer: smtpd must not commit, and must leave the files
  * in tmp/, since a record of them may still be INTENT. CONFIRM belongs
  * after a reply that said "delivered"; it also removes the earlier DONE
- * records that BEGIN met. Each transaction ends with CONFIRM, END or
- * WITHDRAW of all.
+ * records that BEGIN met. A transaction ends with CONFIRM, END or WITHDRAW.
  *
- * A peer is known by an address that is never looked at; it reaches only
- * its own transactions. Nothing here logs; no I/O but the page cache and
- * kv's. Only store uses this.
+ * A peer is an address that is never looked at; it reaches only its own
+ * transactions. Nothing here logs; no I/O but the page cache and kv's.
  */
 #ifndef STORE_RECORDS_H
 #define STORE_RECORDS_H
@@ -77,6 +74,9 @@ void records_close(struct records **records);
 /* false: the peer broke the rules of ask.h. */
 bool records_begin(struct records *r, const void *peer,
     const struct record_begin *begin, struct record_states *states);
+/* What BEGIN said, once more; one entry, OPEN, if there was none. */
+void records_look(struct records *r, const void *peer, uint64_t transaction,
+    struct record_states *states);
 /* Entry numbers of one transaction; n 0: all of them. */
 struct record_list {
 	uint64_t transaction;

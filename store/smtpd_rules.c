@@ -6,6 +6,7 @@
  * channel is then closed and the records of that smtpd are resolved.
  */
 #include <unistd.h>
+#include "clearances.h"
 #include "fault.h"
 #include "log.h"
 #include "rules.h"
@@ -15,6 +16,17 @@
 #define LIST_MAX (IPC_PAYLOAD_MAX / 2)
 
 /* ---- delivery records ---- */
+
+/* Nobody waits for an answer: the worker may go on, or smtpd will LOOK. */
+static void
+clear_all_new(const struct record_begin *begin,
+    const struct record_states *states)
+{
+	for (size_t i = 0; i < states->n_entries; i++)
+		if (states->states[i] != RECORD_IS_NEW)
+			return;
+	clearances_give(begin->clearance);
+}
 
 static bool
 on_record_begin(struct channel *ch, struct ipc_message *m, void *arg)
@@ -29,6 +41,10 @@ on_record_begin(struct channel *ch, struct ipc_message *m, void *arg)
 	    !records_begin(peer->store->records, peer, &begin, &states))
 		return false;
 	FAULT_STEP("store.after-begin");
+	if (m->id == 0) {
+		clear_all_new(&begin, &states);
+		return true;
+	}
 	ipc_writer_init(&w);
 	put_record_states(&w, &states);
 	(void)channel_answer(ch, m->id, RECORD_STATES, &w, -1);
@@ -67,6 +83,24 @@ acknowledge(struct channel *ch, const struct ipc_message *m,
 	if (outcome == RECORDS_OK)
 		(void)channel_answer(ch, m->id, RECORD_OK, NULL, -1);
 	return outcome != RECORDS_MALFORMED;
+}
+
+static bool
+on_record_look(struct channel *ch, struct ipc_message *m, void *arg)
+{
+	struct peer *peer = arg;
+	struct record_states states;
+	struct ipc_writer w;
+	uint64_t transaction;
+
+	if (!get_transaction(m, &transaction))
+		return false;
+	FAULT_STEP("store.before-look");
+	records_look(peer->store->records, peer, transaction, &states);
+	ipc_writer_init(&w);
+	put_record_states(&w, &states);
+	(void)channel_answer(ch, m->id, RECORD_STATES, &w, -1);
+	return true;
 }
 
 static bool
@@ -219,6 +253,7 @@ const struct channel_rule store_smtpd_rules[] = {
 	{ RECORD_INTENT, CHANNEL_NO_FD, on_record_intent },
 	{ RECORD_DONE, CHANNEL_NO_FD, on_record_done },
 	{ RECORD_CONFIRM, CHANNEL_NO_FD, on_record_confirm },
+	{ RECORD_LOOK, CHANNEL_NO_FD, on_record_look },
 	{ RECORD_WITHDRAW, CHANNEL_NO_FD, on_record_withdraw },
 	{ RECORD_SETTLE, CHANNEL_NO_FD, on_record_settle },
 	{ RECORD_END, CHANNEL_NO_FD, on_record_end },

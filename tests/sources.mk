@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	test_check_spf \
 	test_check_auth \
 	test_clamd \
+	test_clearances \
 	test_complete \
 	test_config \
 	test_config_errors \

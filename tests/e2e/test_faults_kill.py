@@ -17,6 +17,24 @@ from postern import Mail, wait_until
 
 KINDS = {"one": (ONE, ""), "two-uids": (TWO, ""), "alias": (TEAM, ""),
          "prdr": (("bob@example.org", "bob@second.example"), " PRDR")}
+# One copy whose clearance is late: PREPARE after all, and then COMMIT.
+LATE = [p.split() for p in """
+store store.before-begin
+store store.after-begin
+store store.before-look
+smtpd smtpd.after-look
+smtpd smtpd.before-commit
+smtpd smtpd.after-commit
+deliver deliver.before-deliver
+deliver deliver.before-commit
+deliver deliver.after-commit *
+worker worker.deliver
+worker worker.after-deliver
+worker worker.commit *
+worker maildir.rename *
+worker maildir.fsync_dir *
+worker worker.after-commit *
+""".strip().splitlines()]
 
 # role, point: the process that comes there ends. Those with a star are
 # inside of COMMIT, where some may have it before the retry (P2).
@@ -69,7 +87,8 @@ worker worker.deliver
 worker worker.rename
 worker worker.after-deliver *
 """.strip().splitlines()]
-LONG_ONLY = ("before-prepare", "after-prepare", "prepare", "after-intent",
+LONG_ONLY = ("after-records",
+             "before-prepare", "after-prepare", "prepare", "after-intent",
              "before-intent", "before-ok", "before-commit", "commit",
              "after-commit")
 
@@ -83,7 +102,8 @@ def has_point(kind, role, point):
 
 KILLS = [(kind, *point) for kind in KINDS for point in POINTS
          if has_point(kind, *point[:2])] + \
-        [("one", *point) for point in SHORT]
+        [("one", *point) for point in SHORT] + \
+        [("late", *point) for point in LATE]
 # not every transaction comes there: no reply to a probe that is remembered
 SELDOM = {"worker.start", "worker.probe", "worker.after-probe"}
 
@@ -135,11 +155,13 @@ def let_pass(point):
 
 def run_kill(lab, case):
     kind, role, point = case[:3]
-    let_pass(point)
-    recipients, params = KINDS[kind]
+    let_pass("store." if kind == "late" else point)
+    recipients, params = KINDS["one" if kind == "late" else kind]
     message = new_message()
     if point == "worker.start":
         lab.kill("worker")
+    if kind == "late":      # longer than a worker waits
+        lab.faults.set("store.before-begin", "sleep", 40)
     slot = lab.faults.set(point, "kill", role=role)
     lab.n_kills += role != "worker"
     first = lab.attempt(recipients, message, params)
@@ -227,6 +249,8 @@ def run_reader(lab, case):
     lab.send(ONE, new_message())        # so that there is a mailbox
     time.sleep(0.15)
     reader = Reader(lab.boxes(ONE[0])[0])
+    if case[-1] == "late":
+        lab.faults.set("store.before-begin", "sleep", 40)
     slot = lab.faults.set(case[1], "kill", role=case[0])
     lab.n_kills += case[0] != "worker"
     lab.attempt(ONE, message)
@@ -251,7 +275,14 @@ READERS = [("worker", "worker.deliver"), ("worker", "maildir.write"),
            ("worker", "worker.after-deliver"),
            ("deliver", "deliver.before-deliver"),
            ("deliver", "deliver.after-commit"),
-           ("smtpd", "smtpd.before-deliver"), ("smtpd", "smtpd.after-commit")]
+           ("smtpd", "smtpd.before-deliver"), ("smtpd", "smtpd.after-commit"),
+           *((*point, "late") for point in (
+               ("worker", "worker.commit"), ("worker", "maildir.rename"),
+               ("worker", "maildir.fsync_dir"),
+               ("worker", "worker.after-commit"),
+               ("deliver", "deliver.after-commit"),
+               ("smtpd", "smtpd.after-look"),
+               ("smtpd", "smtpd.after-commit")))]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "ask.h"
+#include "clearances.h"
 #include "clock.h"
 #include "compartment.h"
 #include "message.h"
@@ -95,6 +96,22 @@ fixture_peer(const struct fixture *f, enum role role, uint16_t index)
 	return fds[0];
 }
 
+/* The test gives them, in store's place. */
+static inline void
+fixture_send_clearances(const struct fixture *f)
+{
+	struct ipc_writer w;
+	int fd = clearances_create();
+
+	clearances_unmap();
+	if (fd < 0 || clearances_map(fd, true) != 0)
+		fixture_die("clearances");
+	ipc_writer_init(&w);
+	ipc_put_u16(&w, SETUP_FD_CLEARANCES);
+	fixture_tell(f, SETUP_FD, &w, fd);
+	close(fd);
+}
+
 static inline void
 fixture_set_up(const struct fixture *f, int log_fd)
 {
@@ -119,6 +136,7 @@ fixture_set_up(const struct fixture *f, int log_fd)
 	ipc_put_u16(&w, SECRET_ROUTE);
 	ipc_put_bytes(&w, f->secret, sizeof f->secret);
 	fixture_tell(f, SETUP_SECRET, &w, -1);
+	fixture_send_clearances(f);
 	fixture_tell(f, SETUP_DONE, NULL, -1);
 }
 

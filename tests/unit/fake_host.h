@@ -20,6 +20,7 @@
 #include "../../smtpd/limits.h"
 #include "../../smtpd/session_state.h"
 #include "../../smtpd/starttls.h"
+#include "clearances.h"
 #include "clock.h"
 #include "config.h"
 #include "dkim_sign.h"
@@ -65,6 +66,9 @@ struct host {
 	bool is_junk;
 	/* entries of the last RECORDS */
 	unsigned n_entries;
+	struct record_states begun;	/* what BEGIN would have said */
+	bool is_cleared;
+	bool is_late;			/* store is, for one DELIVER */
 	char remembered[ASK_ADDRESS_MAX];	/* of the last FAILURE_PUT */
 	/* submission: who is there, and what queue was told and given */
 	enum config_listen_role role;	/* mx unless it is set */
@@ -410,6 +414,35 @@ host_records(struct host *h, const struct record_begin *begin,
 	buf_append_slice(&h->entry_file, begin->entries[0].file);
 }
 
+/* Store clears what it finds new; of anything else nobody hears. */
+static void
+host_begin(struct host *h, const struct record_begin *begin)
+{
+	const struct host_fake *fake = &h->fakes[QUESTION_RECORDS];
+	struct answer a;
+
+	if (begin->n_entries != 1 || begin->clearance == CLEARANCE_NONE ||
+	    !begin->is_intent)
+		abort();
+	host_records(h, begin, fake, &a);
+	h->begun = a.as.states;
+	h->is_cleared = !(fake->is_set && fake->is_unknown) &&
+	    a.as.states.states[0] == RECORD_IS_NEW;
+}
+
+/* Without its clearance DELIVER does no more than PREPARE. */
+static void
+host_deliver(struct host *h, const struct question *q,
+    const struct host_fake *fake, struct answer *a)
+{
+	host_keep_prepare(h, q);
+	host_outcome(fake, a);
+	a->as.outcome.is_prepared = fake->verdict.code == 0 &&
+	    (h->is_late || (q->as.prepare->clearance != CLEARANCE_NONE &&
+	    !h->is_cleared));
+	h->is_late = false;
+}
+
 static void
 host_change_recipient(struct milter_changes *changes, bool is_removed)
 {
@@ -607,8 +640,12 @@ host_think(struct host *h, const struct question *q)
 		host_outcome(fake, a);
 		break;
 	case QUESTION_DELIVER:
-		host_keep_prepare(h, q);
-		host_outcome(fake, a);
+		host_deliver(h, q, fake, a);
+		break;
+	case QUESTION_LOOK:
+		a->is_known = !(h->fakes[QUESTION_RECORDS].is_set &&
+		    h->fakes[QUESTION_RECORDS].is_unknown);
+		a->as.states = h->begun;
 		break;
 	case QUESTION_RECORDS:
 		host_records(h, q->as.records, fake, a);
@@ -696,6 +733,8 @@ host_tell(struct session *s, const struct question *q)
 		h->n_released_all += q->as.release.how == RELEASE_ALL;
 		h->n_released_kept += q->as.release.how == RELEASE_KEEP_FILES;
 	}
+	if (q->kind == QUESTION_BEGIN)
+		host_begin(h, q->as.records);
 	if (q->kind == QUESTION_QUEUE_RECIPIENT)
 		host_queue_recipient(h, q->as.queue_recipient);
 	if (q->kind == QUESTION_QUEUE_MEMBERS)

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <sys/mount.h>
+#include <time.h>
 #include "deliver_fixture.h"
 #include "fault.h"
 #include "table.h"
@@ -726,6 +727,103 @@ test_small_messages_of_a_liar(void **state)
 }
 
 /* Whether a reader took it or it was never there. */
+/* The short way, which must find this clearance. */
+static int
+deliver_cleared(uint64_t clearance)
+{
+	static struct ipc_writer w;
+	static struct prepare_ask ask;
+	char name[64];
+
+	snprintf(name, sizeof name, "1700000000.M1P1D%llu",
+	    (unsigned long long)tx);
+	ask = (struct prepare_ask){ .transaction = tx,
+		.message = SLICE("small\n"), .message_size = 6,
+		.name = slice_of(name), .host = SLICE("mx.example.org"),
+		.return_path = SLICE("alice@example.com"),
+		.clearance = clearance, .n_recipients = 1 };
+	ipc_writer_init(&w);
+	put_prepare_ask(&w, &ask);
+	return fixture_deliver(&f, smtpd, &w, -1, &outcome);
+}
+
+static void
+test_deliver_with_a_clearance(void **state)
+{
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	clearances_give(77);
+	assert_int_equal(deliver_cleared(77), 0);
+	assert_false(outcome.is_prepared);
+	assert_int_equal(count("alice", "new"), 1);
+	assert_int_equal(count("alice", "tmp"), 0);
+}
+
+/* Given while the worker looks for it. */
+static void
+test_deliver_with_a_late_clearance(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	pid = fork();
+	if (pid == 0) {
+		/* other numbers in the meantime are none of its business */
+		for (uint64_t i = 1; i < 5; i++) {
+			nanosleep(&pause, NULL);
+			clearances_give(100 + i);
+		}
+		_exit(0);
+	}
+	assert_int_equal(deliver_cleared(103), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	/* a machine that was too busy for five milliseconds: both are right */
+	assert_int_equal(count("alice", outcome.is_prepared ? "tmp" : "new"),
+	    1);
+	assert_int_equal(count("alice", outcome.is_prepared ? "new" : "tmp"),
+	    0);
+}
+
+static void
+test_deliver_without_its_clearance(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	char file[256], path[512];
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	clearances_give(201);
+	assert_int_equal(deliver_cleared(202), 0);
+	assert_true(outcome.is_prepared);
+	assert_int_equal(count("alice", "new"), 0);
+	strcpy(file, only_file("alice", "tmp"));
+	assert_int_equal(commit(), 0);
+	assert_false(outcome.is_prepared);
+	assert_int_equal(count("alice", "tmp"), 0);
+	assert_string_equal(only_file("alice", "new"), file);
+	/* COMMIT has noted the rename of a name that is DELIVER's */
+	snprintf(path, sizeof path, "alice/Maildir/new/%s", file);
+	assert_int_equal(unlink(path_in(path)), 0);
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_DELIVERED);
+	/* and one that is taken back leaves nothing */
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(deliver_cleared(203), 0);
+	assert_true(outcome.is_prepared);
+	strcpy(file, only_file("alice", "tmp"));
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("alice", "tmp"), 0);
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_NOT_DELIVERED);
+}
+
 static void
 test_resolve_the_short_way(void **state)
 {
@@ -1241,6 +1339,9 @@ main(void)
 		TEST(test_deliver_a_small_message),
 		TEST(test_commit_after_a_small_message),
 		TEST(test_small_messages_of_a_liar),
+		TEST(test_deliver_with_a_clearance),
+		TEST(test_deliver_with_a_late_clearance),
+		TEST(test_deliver_without_its_clearance),
 		TEST(test_resolve_the_short_way),
 		TEST(test_keep_files_then_resolve),
 		TEST(test_peer_dies_and_store_resolves),

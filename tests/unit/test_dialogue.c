@@ -45,6 +45,8 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_FAILURE] = "failure",
 	[QUESTION_PREPARE] = "prepare",
 	[QUESTION_RECORDS] = "records",
+	[QUESTION_BEGIN] = "begin",
+	[QUESTION_LOOK] = "look",
 	[QUESTION_INTENT] = "intent",
 	[QUESTION_WITHDRAW] = "withdraw",
 	[QUESTION_COMMIT] = "commit",
@@ -246,6 +248,10 @@ set_fake(struct dialogue *d, char *text)
 	if (strcmp(kind, "remembered") == 0) {
 		d->host.settings.n_remembered_failures =
 		    (uint32_t)strtoul(how, NULL, 10);
+		return;
+	}
+	if (strcmp(kind, "clearance") == 0) {
+		d->host.is_late = true;
 		return;
 	}
 	fake = &d->host.fakes[kind_find(d, kind)];

@@ -181,6 +181,38 @@ an_intent_from_the_beginning(void **state)
 	assert_int_equal(states.states[0], RECORD_IS_DONE);
 }
 
+/* What a BEGIN that was told would have answered. */
+static void
+what_begin_has_said(void **state)
+{
+	struct record_states states;
+
+	(void)state;
+	records_look(records, &peer_a, 1, &states);
+	assert_int_equal(states.n_entries, 1);
+	assert_int_equal(states.states[0], RECORD_IS_OPEN);
+	deliver(&peer_a, 1, "a");
+	records_look(records, &peer_a, 1, &states);
+	assert_int_equal(states.states[0], RECORD_IS_NEW);
+	/* another's transaction of that number */
+	records_look(records, &peer_b, 1, &states);
+	assert_int_equal(states.states[0], RECORD_IS_OPEN);
+	assert_string_equal(begin(&peer_b, 1, "a"), "D");
+	records_look(records, &peer_b, 1, &states);
+	assert_int_equal(states.states[0], RECORD_IS_DONE);
+	assert_string_equal(begin(&peer_a, 2, "b"), "N");
+	assert_string_equal(begin(&peer_b, 2, "b"), "O");
+	records_look(records, &peer_b, 2, &states);
+	assert_int_equal(states.n_entries, 1);
+	assert_int_equal(states.states[0], RECORD_IS_OPEN);
+	/* a long list: as much as one message holds */
+	assert_string_equal(begin(&peer_a, 3, "bcd"), "ONN");
+	records_look(records, &peer_a, 3, &states);
+	assert_int_equal(states.n_entries, 3);
+	assert_int_equal(states.states[0], RECORD_IS_OPEN);
+	assert_int_equal(states.states[2], RECORD_IS_NEW);
+}
+
 static void
 a_confirmed_message_leaves_nothing(void **state)
 {
@@ -692,6 +724,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(an_intent_from_the_beginning),
+		TEST(what_begin_has_said),
 		TEST(a_confirmed_message_leaves_nothing),
 		TEST(an_unconfirmed_one_is_done_for_48_hours),
 		TEST(a_confirmed_retry_removes_what_it_met),
