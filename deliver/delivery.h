@@ -9,8 +9,7 @@
  *	                    UNDOING ------+-> OVER <- RECALLING
  *
  *	RELEASE in any of them, once no job is out: ---> RELEASING ---> freed
- *	DELIVER, all copies in one job: OPEN ---> COMMITTING; to READY if its
- *	clearance was not there
+ *	DELIVER, all copies in one job: OPEN ---> COMMITTING (---> READY)
  *
  * A transaction belongs to the peer that named it: no other peer reaches it.
  * When its peer dies, or says KEEP_FILES, it becomes an orphan: what its
@@ -87,11 +86,10 @@ struct delivery {
 	/* PREPARE */
 	bool is_junk, is_each;	/* into .Junk; each by itself */
 	char name[DELIVERY_NAME_SIZE], host[DELIVERY_HOST_SIZE];
-	struct buf top;		/* Return-Path line */
-	struct buf trace;
+	struct buf top, trace;	/* Return-Path line; what follows */
 	struct message message;
 	struct buf held;	/* or all of a small message */
-	uint64_t clearance;	/* of DELIVER */
+	uint64_t clearance;	/* of DELIVER; not found: READY */
 	uint32_t question;	/* that the running phase answers */
 	bool is_release_wanted, is_running;	/* its program: programs.h */
 	uint32_t release_question;
