@@ -38,6 +38,14 @@ take_user(struct dovecot_line *to, struct slice value)
 	    slice_copy(to->user, sizeof(to->user), value);
 }
 
+/* Its database is down: up to 2.2 "temp" says so, since 2.3 a code. */
+static bool
+says_temporary(struct slice word)
+{
+	return slice_equals(word, SLICE("temp")) ||
+	    slice_equals(word, SLICE("code=temp_fail"));
+}
+
 static bool
 take_fields(struct dovecot_line *to, struct slice rest)
 {
@@ -46,7 +54,7 @@ take_fields(struct dovecot_line *to, struct slice rest)
 
 	while (rest.size > 0) {
 		word = take_word(&rest);
-		if (slice_equals(word, SLICE("temp")))
+		if (says_temporary(word))
 			to->is_temporary = true;
 		else if (slice_starts_nocase(word, data))
 			to->data = (struct slice){ word.data + data.size,

@@ -984,6 +984,22 @@ def test_dovecot(dovecot):
         assert codes[-1] == 454 and codes[0] == 535
 
 
+def test_dovecot_whose_database_is_down(dovecot):
+    """That is no word about the password: 454, and no guess."""
+    path = dovecot.folder + "/dovecot.passwd"
+    with open(path, "r+", encoding="utf-8") as f:
+        passwords = f.read()
+        os.chmod(path, 0)
+        f.write("\n")       # it has changed, and cannot be read
+    for _ in range(7):      # failures_per_client is 5
+        with dovecot.submit() as client:
+            assert try_plain(client, "alice", PASSWORD)[0] == 454
+    dovecot.write("dovecot.passwd", passwords)
+    with dovecot.submit() as client:
+        assert try_plain(client, "alice", "wrong")[0] == 535
+        assert try_plain(client, "alice", PASSWORD)[0] == 235
+
+
 @pytest.mark.parametrize("words", [
     b"", b"\n\n\n", b"DONE\n", b"VERSION\t2\t0\n", b"x" * 100000,
     b"VERSION\t1\t2\nMECH\tPLAIN\nDONE\nOK\t7\tuser=alice\n",
