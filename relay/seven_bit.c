@@ -7,6 +7,7 @@
  * time; they are made from the walk of mail/mime as they are needed.
  */
 #include <errno.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct seven_bit {
 	struct mime_walk walk;
 	const char *done;		/* up to here all is in segments */
 	bool is_walked;
+	unsigned signed_depth;		/* is_in_signed */
 	struct segment segments[SEGMENTS_MAX];
 	unsigned first, n_segments;
 	char fields[FIELDS_MAX];	/* of the part in segments */
@@ -77,6 +79,20 @@ says_8bit(const struct mime_part *part)
 	value = slice_trim(value);
 	return slice_starts_nocase(value, SLICE("8bit")) ||
 	    slice_starts_nocase(value, SLICE("binary"));
+}
+
+/* Of the parts in their order: below a multipart/signed, whose depth is kept
+ * from one to the next (UINT_MAX: none). */
+static bool
+is_in_signed(const struct mime_part *part, unsigned *signed_depth)
+{
+	if (part->depth <= *signed_depth)
+		*signed_depth = UINT_MAX;
+	if (*signed_depth != UINT_MAX)
+		return true;
+	if (strcmp(part->type, "multipart/signed") == 0)
+		*signed_depth = part->depth;
+	return false;
 }
 
 static const char *
@@ -135,18 +151,13 @@ check(struct slice text)
 	struct mime_walk walk;
 	struct mime_part part;
 	const char *done = text.data, *why = NULL;
-	unsigned signed_depth = UINT32_MAX;
+	unsigned signed_depth = UINT_MAX;
 
 	mime_walk_start(&walk, text);
 	while (why == NULL && mime_next(&walk, &part)) {
-		if (part.depth <= signed_depth)
-			signed_depth = UINT32_MAX;
-		why = why_not(&part, signed_depth != UINT32_MAX);
+		why = why_not(&part, is_in_signed(&part, &signed_depth));
 		if (why == NULL)
 			why = why_not_gap(done, part.header.data);
-		if (signed_depth == UINT32_MAX &&
-		    strcmp(part.type, "multipart/signed") == 0)
-			signed_depth = part.depth;
 		done = after(&part);
 	}
 	if (why == NULL && (walk.faults & FAULTS) != 0)
@@ -217,15 +228,17 @@ fields_write(struct seven_bit *s, const struct mime_part *part,
 	    encoding);
 }
 
+/* What is signed stays octet for octet: it may say 8bit and have none. */
 static void
 part_add(struct seven_bit *s, const struct mime_part *part)
 {
+	bool is_signed = is_in_signed(part, &s->signed_depth);
 	bool is_anew = is_encoded_anew(part);
 	bool is_quoted = type_starts(part, "text/");
 
 	segment_add(s, SEGMENT_COPY, s->done, part->header.data);
 	s->done = part->header.data;
-	if (is_anew || says_8bit(part)) {
+	if (is_anew || (says_8bit(part) && !is_signed)) {
 		fields_write(s, part, !is_anew ? "7bit" : is_quoted ?
 		    "quoted-printable" : "base64");
 		header_add(s, part);
@@ -428,6 +441,7 @@ seven_bit_new(struct seven_bit **to, const struct encoder_source *source,
 		return error;
 	}
 	mime_walk_start(&s->walk, s->text);
+	s->signed_depth = UINT_MAX;
 	s->done = s->text.data;
 	*to = s;
 	return 0;

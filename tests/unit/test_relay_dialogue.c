@@ -641,6 +641,19 @@ test_conversion(void **state)
 	    "X: y\n--b--\303\251\n", NULL);
 	converts("MIME-Version: 1.0\nContent-Type: multipart/signed; "
 	    "boundary=b\n\n--b\n\n\303\251\n--b\n\nx\n--b--\n", NULL);
+	/* what says 8bit and has none is not touched where it is signed */
+	converts("Content-Type: multipart/mixed; boundary=a\n\n--a\n"
+	    "Content-Type: multipart/signed; boundary=b\n"
+	    "Content-Transfer-Encoding: 8bit\n\n--b\n"
+	    "Content-Transfer-Encoding: 8bit\n\nx\n--b\n\nsum\n--b--\n--a\n"
+	    "Content-Transfer-Encoding: 8bit\n\n\303\251\n--a--\n",
+	    "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
+	    "Content-Type: multipart/signed; boundary=b\n"
+	    "Content-Transfer-Encoding: 7bit\n\n--b\n"
+	    "Content-Transfer-Encoding: 8bit\n\nx\n--b\n\nsum\n--b--\n--a\n"
+	    "Content-Type: text/plain; charset=unknown-8bit\n"
+	    "Content-Transfer-Encoding: quoted-printable\n\n=C3=A9\n"
+	    "--a--\n");
 	converts("MIME-Version: 1.0\nContent-Type: multipart/mixed; "
 	    "boundary=b\n\n\303\251 preamble\n--b\n\nx\n--b--\n", NULL);
 	converts("MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n"
