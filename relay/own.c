@@ -10,7 +10,8 @@
 #include "own.h"
 
 struct listener {
-	bool is_any;			/* each address of the machine */
+	bool is_any;			/* each address of the machine, of the
+					 * family of this one if it has one */
 	struct net_address address;
 	uint16_t port;
 };
@@ -55,6 +56,21 @@ interfaces_read(struct own_addresses *own)
 	freeifaddrs(all);
 }
 
+static bool
+is_loopback(const struct net_address *a)
+{
+	return a->family == AF_INET ? ntohl(a->as.v4.s_addr) >> 24 == 127 :
+	    IN6_IS_ADDR_LOOPBACK(&a->as.v6);
+}
+
+/* 0.0.0.0 and :: lead to this machine too. */
+static bool
+is_unspecified(const struct net_address *a)
+{
+	return a->family == AF_INET ? a->as.v4.s_addr == 0 :
+	    IN6_IS_ADDR_UNSPECIFIED(&a->as.v6);
+}
+
 struct own_addresses *
 own_addresses_new(const struct config *config)
 {
@@ -76,7 +92,8 @@ own_addresses_new(const struct config *config)
 		if (l->is_unix || l->role != LISTEN_MX)
 			continue;
 		to->port = l->port;
-		to->is_any = !net_address_parse(&to->address, l->address);
+		to->is_any = !net_address_parse(&to->address, l->address) ||
+		    is_unspecified(&to->address);
 		own->n_listeners++;
 	}
 	return own;
@@ -94,21 +111,6 @@ own_addresses_free(struct own_addresses **own)
 }
 
 static bool
-is_loopback(const struct net_address *a)
-{
-	return a->family == AF_INET ? ntohl(a->as.v4.s_addr) >> 24 == 127 :
-	    IN6_IS_ADDR_LOOPBACK(&a->as.v6);
-}
-
-/* 0.0.0.0 and :: lead to this machine too. */
-static bool
-is_unspecified(const struct net_address *a)
-{
-	return a->family == AF_INET ? a->as.v4.s_addr == 0 :
-	    IN6_IS_ADDR_UNSPECIFIED(&a->as.v6);
-}
-
-static bool
 is_here(const struct own_addresses *own, const struct net_address *address)
 {
 	if (is_loopback(address) || is_unspecified(address))
@@ -119,6 +121,16 @@ is_here(const struct own_addresses *own, const struct net_address *address)
 	return false;
 }
 
+static bool
+leads_to(const struct own_addresses *own, const struct listener *l,
+    const struct net_address *address)
+{
+	if (!l->is_any)
+		return net_address_equals(&l->address, address);
+	return (l->address.family == 0 ||
+	    l->address.family == address->family) && is_here(own, address);
+}
+
 bool
 own_addresses_has(const struct own_addresses *own,
     const struct net_address *address, uint16_t port)
@@ -126,8 +138,7 @@ own_addresses_has(const struct own_addresses *own,
 	for (size_t i = 0; i < own->n_listeners; i++) {
 		const struct listener *l = &own->listeners[i];
 
-		if (l->port == port && (l->is_any ? is_here(own, address) :
-		    net_address_equals(&l->address, address)))
+		if (l->port == port && leads_to(own, l, address))
 			return true;
 	}
 	return false;

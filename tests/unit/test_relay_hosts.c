@@ -181,6 +181,41 @@ test_us(void **state)
 	assert_int_equal(h.n, 1);
 }
 
+/* "0.0.0.0" and "::" are all addresses, as "*" is, of one family each. */
+static void
+test_all_of_a_family(void **state)
+{
+	static const struct {
+		const char *listens, *address;
+		bool is_us;
+	} rows[] = {
+		{ "0.0.0.0", "127.0.0.1", true }, { "0.0.0.0", "::1", false },
+		{ "0.0.0.0", "0.0.0.0", true }, { "::", "::1", true },
+		{ "::", "127.0.0.1", false }, { "*", "::1", true },
+		{ "0.0.0.0", "192.0.2.1", false },
+		{ "192.0.2.1", "127.0.0.1", false },
+		{ "192.0.2.1", "192.0.2.1", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[16];
+		struct config_listen listen = { .address = text, .port = PORT,
+			.role = LISTEN_MX };
+		const struct config config = { .listens = &listen,
+			.n_listens = 1 };
+		struct own_addresses *o;
+		struct net_address a;
+
+		snprintf(text, sizeof text, "%s", rows[i].listens);
+		o = own_addresses_new(&config);
+		assert_true(net_address_parse(&a, rows[i].address));
+		if (own_addresses_has(o, &a, PORT) != rows[i].is_us)
+			fail_msg("row %zu", i);
+		own_addresses_free(&o);
+	}
+}
+
 static void
 test_no_address(void **state)
 {
@@ -278,6 +313,7 @@ main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_us),
+		cmocka_unit_test(test_all_of_a_family),
 		cmocka_unit_test(test_no_address),
 		cmocka_unit_test(test_penalties),
 		cmocka_unit_test(test_tlsa),
