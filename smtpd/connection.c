@@ -602,6 +602,16 @@ on_cut(struct loop_timer *timer, void *arg)
 	server_end_sessions(server);
 }
 
+static void
+on_paused(struct loop_timer *timer, void *arg)
+{
+	struct server *server = arg;
+
+	server_end_sessions(server);
+	loop_timer_start(server->loop, timer, SERVER_PAUSE_MS, on_paused,
+	    server);
+}
+
 void
 server_stop(struct server *server)
 {
@@ -612,5 +622,7 @@ server_stop(struct server *server)
 	server_mute(server);
 	loop_timer_start(server->loop, &server->cut, SERVER_CUT_MS, on_cut,
 	    server);
+	loop_timer_start(server->loop, &server->paused, SERVER_PAUSE_MS,
+	    on_paused, server);
 	server_end_sessions(server);
 }

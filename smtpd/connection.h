@@ -19,6 +19,7 @@
 #define CONNECTION_LINGER_MS 2000
 #define CONNECTION_LINGER_BYTES (8u << 20)
 #define SERVER_CUT_MS 60000	/* open transactions at a stop */
+#define SERVER_PAUSE_MS 5000	/* ... whose clients say nothing */
 #define SERVER_MAX_LISTENERS COMPARTMENT_MAX_LISTENERS
 
 struct connection;
@@ -46,7 +47,7 @@ struct server {
 	struct listener listeners[SERVER_MAX_LISTENERS];
 	size_t n_listeners;
 	struct loop_timer pause;	/* no descriptors left: accept later */
-	struct loop_timer cut;		/* after server_stop */
+	struct loop_timer cut, paused;	/* after server_stop */
 	bool is_ending;			/* take nothing new */
 	void (*ended)(struct server *server);	/* the last one has gone */
 };
@@ -71,7 +72,8 @@ void server_adopt_self_test(struct server *server, int fd, bool is_login);
 /* Take nothing new; ended is called when the last connection has gone. */
 void server_drain(struct server *server);
 /*
- * The same, and sessions end with 421 as soon as they are idle, or after
+ * The same, and sessions end with 421 as soon as they are idle, in a
+ * transaction after SERVER_PAUSE_MS (or twice that) without a word, or after
  * SERVER_CUT_MS wherever they are, unless a delivery is being finished.
  */
 void server_stop(struct server *server);

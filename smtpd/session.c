@@ -354,7 +354,7 @@ session_may_end(const struct session *s)
 	if (is_waiting(s))
 		return false;
 	return s->settings->is_cutting ||
-	    (s->tx == NULL && reads_lines(s));
+	    (reads_lines(s) && (s->tx == NULL || s->has_paused));
 }
 
 /* The one reader. Every call from outside ends here. */
@@ -453,6 +453,7 @@ enum step
 session_input(struct session *s, struct slice data)
 {
 	s->n_inputs++;
+	s->has_paused = false;
 	s->input = data;
 	if (s->kept.size > 0) {
 		if (buf_append_slice(&s->kept, data) < 0)
@@ -538,6 +539,8 @@ session_client_left(struct session *s)
 enum step
 session_stop(struct session *s)
 {
+	s->has_paused = !is_waiting(s) && s->stop_inputs == s->n_inputs + 1;
+	s->stop_inputs = s->n_inputs + 1;
 	s->input = buf_slice(&s->kept);
 	return session_run(s, STEP_WAIT);
 }

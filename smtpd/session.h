@@ -61,8 +61,10 @@ void session_client_left(struct session *s);
 /* The client has closed or broken the connection. */
 enum step session_hang_up(struct session *s);
 /*
- * End idle sessions with 421 4.3.2; a transaction goes on to its end, or to
- * the next call with is_cutting. What has reached its end always finishes.
+ * End idle sessions with 421 4.3.2. A transaction goes on to its end, or to
+ * the next call before which nothing more has come from its client (but
+ * within DATA), or with is_cutting. What has reached its end always
+ * finishes.
  */
 enum step session_stop(struct session *s);
 

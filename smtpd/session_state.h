@@ -101,6 +101,8 @@ struct session {
 	int spent_fd;			/* a message to close after the reply */
 	unsigned confirmed_from;	/* input that proves it, of n_inputs */
 	unsigned line_began;		/* the input that began this line */
+	unsigned stop_inputs;		/* n_inputs + 1 at session_stop; or 0 */
+	bool has_paused;		/* nothing came between two of them */
 };
 
 #endif

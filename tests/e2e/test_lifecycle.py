@@ -149,6 +149,24 @@ def test_sigterm_tells_idle_sessions(make_server):
         assert c.is_closed()
 
 
+def test_sigterm_does_not_wait_for_who_says_nothing(make_server):
+    """`sendmail -bs` at a terminal, with MAIL said."""
+    server = make_server()
+    with server.connect() as c:
+        c.ehlo()
+        c.expect("MAIL FROM:<a@b.example>", "250")
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert c.is_silent(2)
+        c.expect("RCPT TO:<alice@example.org>", "250")
+        reply = c.reply()
+        assert reply.code == 421 and "4.3.2" in reply.text
+        assert c.is_closed()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 30
+    assert server.mail("alice") == []
+
+
 def test_sigterm_finishes_a_running_transaction(make_server):
     """The dot was sent: the answer comes, and it is true."""
     server = make_server()
