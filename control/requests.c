@@ -378,7 +378,7 @@ route_answered(struct channel *ch, struct ipc_message *m, void *arg)
 		    "and to the message.\n");
 	else if (answer.kind == ROUTE_LIST)
 		buf_puts(&client->out, "It is a list with members elsewhere: "
-		    "mail of our own users only.\n");
+		    "their copies are sent in the name of its owner.\n");
 	client_answer(client, answer.kind == ROUTE_REFUSE ? CONTROL_FAILED :
 	    CONTROL_OK);
 }

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from client import Closed, new_message, wire
-from postern import (OWNER, Server, free_port, wait_until)
+from postern import (BUILD, OWNER, TOP, Server, free_port, wait_until)
 
 
 def is_alive(pid):
@@ -123,6 +123,25 @@ def test_no_connection_is_lost_over_reloads(make_server):
                                   new_message()).code == 250
             delivered += 1
     assert len(server.mail("alice")) == delivered > 10
+
+
+# ---- posternctl ----
+
+def test_every_command_is_in_the_manual(make_server):
+    """In its synopsis, in its list, and in what posternctl says by itself."""
+    status, said = make_server().ctl("nonsense", check=False)
+    verbs = re.search(r"It knows: ([^.]*)\.", said).group(1).split(", ")
+    assert status == 1 and len(verbs) > 15
+    with open(os.path.join(TOP, "doc/posternctl.8"),
+              encoding="utf-8") as f:
+        synopsis, listed = f.read().split(".Sh DESCRIPTION")
+    usage = subprocess.run([os.path.join(BUILD, "posternctl")], check=False,
+                           stderr=subprocess.PIPE, text=True).stderr
+    for verb in verbs:
+        word = re.compile(r"\.(It )?Cm ([a-z]+ \| )*%s\b" % verb)
+        assert word.search(synopsis), verb
+        assert word.search(listed), verb
+        assert re.search(r"\b%s\b" % verb, usage), verb
 
 
 # ---- stop ----
