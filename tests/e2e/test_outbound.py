@@ -65,10 +65,12 @@ class Outbound(Submission):
             return reply
 
     def spooled(self):
-        """Files of messages that one walk through the spool meets."""
-        return [os.path.join(folder, name) for folder, _, names in
-                os.walk(self.folder + "/state/spool")
-                if os.path.basename(folder) != "spare" for name in names]
+        """Files of messages that one walk through the spool meets. A folder
+        that cannot be read is an error, and not empty."""
+        spool = self.folder + "/state/spool"
+        return [os.path.join(spool, folder, name)
+                for folder in os.listdir(spool) if folder != "spare"
+                for name in os.listdir(os.path.join(spool, folder))]
 
     def waiting(self):
         """Files of messages in the spool. A walk misses what is renamed
