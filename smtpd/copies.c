@@ -406,8 +406,9 @@ is_chosen(const struct recipient *r, uint16_t entry, enum entry_choice choice)
 	switch (choice) {
 	case ENTRIES_FAILED:
 		return r->failure != NULL && !is_done;
-	case ENTRIES_GOOD:
-		return r->failure == NULL;
+	case ENTRIES_GOOD:	/* its last participant is yet to be asked */
+		return r->failure == NULL &&
+		    (is_done || !is_last_entry(r, entry));
 	case ENTRIES_LAST_DONE:
 		return is_done;
 	case ENTRIES_OTHERS:

@@ -391,6 +391,34 @@ def test_with_prdr_a_mailbox_does_not_wait(said, want):
         assert len(lab.sink.ended) == 1
 
 
+@pytest.mark.parametrize("said", ["451 4.3.0 later", None])
+def test_with_prdr_the_replies_are_lost(said):
+    """Whom the next hop has not taken it for is no mailbox that has it: the
+    retry goes there."""
+    answers = [said, "250 2.0.0 taken"]
+    with Front({"dot": lambda *_: answers.pop(0)}) as lab:
+        text = new_message()
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.envelope(["alice@example.org", BOB], params=" PRDR")
+            reply = client.data(text)
+            assert reply.code == 353, reply
+            assert [r.code for r in client.replies(3)] == [250, 451, 250]
+            client.reset()
+        wait_until(lambda: lab.server.deliver(
+            ["alice@example.org", BOB], text).says("250"), 10, "a 250")
+        assert len(lab.sink.ended) == 2 and answers == []
+        assert len(lab.server.mail("alice")) == 1
+
+
+def test_with_prdr_no_mailbox_takes_it():
+    """The next hop is asked all the same."""
+    with Front(server={"users": "alice quota=4K\n"}) as lab:
+        assert prdr(lab, ["alice@example.org", BOB],
+                    new_message(size=9000)) == [552, 250, 250]
+        assert len(lab.sink.messages) == 1
+
+
 def test_prdr_for_next_hops_alone():
     with Front({"dot": "554 5.6.0 rotten"}) as lab:
         codes = prdr(lab, [BOB, "carol@inner.example"], new_message())
