@@ -197,10 +197,51 @@ add_failures(struct outcome *outcome, const struct last_result *results,
 	for (size_t i = 0; i < n && outcome->n_failures <
 	    OUTCOME_MAX_FAILURES; i++)
 		if (results[i].verdict.code != 250 &&
-		    results[i].is_own == is_own)
+		    !results[i].is_of_all && results[i].is_own == is_own)
 			outcome->failures[outcome->n_failures++] =
 			    (struct outcome_failure){ results[i].recipient,
 			    is_own, results[i].verdict };
+}
+
+/*
+ * It refuses the message, and there are others. Who asks it is put off at
+ * his next RCPT, so that the others have theirs, and hears its own words
+ * when he comes alone. Not those at once: the next RCPT may be for another
+ * message.
+ */
+static void
+add_put_off(struct outcome *outcome, const struct last_result *results,
+    size_t n)
+{
+	uint16_t first = outcome->n_failures;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!results[i].is_of_all ||
+		    outcome->n_failures == OUTCOME_MAX_FAILURES)
+			continue;
+		outcome->failures[outcome->n_failures++] =
+		    (struct outcome_failure){ results[i].recipient, true,
+		    results[i].verdict };
+	}
+	for (uint16_t i = first; i < outcome->n_failures; i++) {
+		struct verdict *v = &outcome->failures[i].verdict;
+
+		v->code = v->code == 552 || v->code == 452 ? 452 : 451;
+	}
+}
+
+/* All that the client has named are refused alike: that is the reply. */
+static bool
+is_for_all(const struct transaction *tx, const struct last_result *results,
+    size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!results[i].is_of_all)
+			return false;
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		if (tx->recipients[i].is_added)
+			return false;
+	return n == tx->n_recipients;
 }
 
 /* One reply for all of them: where the classes differ, or some have it, it
@@ -210,9 +251,12 @@ last_refused(struct session *s, const struct last_result *results, size_t n)
 {
 	static struct outcome outcome;	/* large */
 
+	if (is_for_all(s->tx, results, n))
+		return finish_refuse_with(s, &results[0].verdict, "next_hop");
 	outcome.n_failures = 0;
 	/* what it said of one says more than that another was spared */
 	add_failures(&outcome, results, n, true);
+	add_put_off(&outcome, results, n);
 	add_failures(&outcome, results, n, false);
 	return finish_failed(s, &outcome, REPLY_HOP_SILENT);
 }

@@ -39,6 +39,8 @@ enum last_kind { LAST_NONE, LAST_HOP, LAST_PROGRAM, LAST_KIND_COUNT };
 struct last_result {
 	uint16_t recipient;		/* his index in the transaction */
 	bool is_own;			/* said of him alone */
+	bool is_of_all;			/* a refusal of the message, in its
+					 * own words: the same for all */
 	struct verdict verdict;		/* 250: it has the message */
 };
 

@@ -209,6 +209,17 @@ fits_transaction(const struct transaction *tx, const struct hop_sent *sent)
 	return n == sent->n;
 }
 
+/* It has refused the message: not one recipient, nor kept silent. */
+static bool
+is_of_all(const struct hop_result *a)
+{
+	const struct verdict *v = &a->verdict;
+	bool is_silence = v->code < 500 && v->subject == 4 && v->detail == 2;
+
+	return v->code != 250 && !a->is_said && !is_silence &&
+	    is_answer(false, a->stage, v);
+}
+
 static void
 set_result(struct last_result *to, const struct hop_result *from,
     struct slice host)
@@ -217,6 +228,7 @@ set_result(struct last_result *to, const struct hop_result *from,
 
 	to->recipient = from->index;
 	to->is_own = from->is_said;
+	to->is_of_all = is_of_all(from);
 	to->verdict = *v;
 	if (v->code == 250)
 		return;

@@ -124,14 +124,53 @@ def test_together_with_a_mailbox():
         assert len(lab.server.mail("alice")) == 1
 
 
-def test_refused_at_the_dot_no_mailbox_has_it():
-    with Front({"dot": "554 5.6.0 rotten"}) as lab:
-        to = [BOB, "alice@example.org"]
-        reply = lab.server.deliver(to, new_message())
-        # one of two: the retry tells each his own
-        assert reply.says("451 4.6.0") or reply.says("451 5.6.0"), reply
+@pytest.mark.parametrize("said, first, last", [
+    ("554 5.6.0 rotten", "451 4.6.0", "554 5.6.0"),
+    ("552 5.3.4 too large", "452 4.3.4", "552 5.3.4"),
+    ("451 4.7.1 not now", "451 4.7.1", "451 4.7.1"),
+])
+def test_refused_at_the_dot_no_mailbox_has_it(said, first, last):
+    """Then each his own: on the first retry who has a mailbox has it, and
+    alone the others hear what the next hop says."""
+    with Front({"dot": said}) as lab:
+        to = [BOB, "alice@example.org", "carol@inner.example"]
+        text = new_message()
+        reply = lab.server.deliver(to, text)
+        assert reply.says(first), reply
         assert not lab.server.mail("alice")
         wait_until(lambda: not lab.server.tmp_files("alice"), 10, "no tmp")
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.envelope([])
+            client.expect("RCPT TO:<%s>" % BOB, first)
+            client.expect("RCPT TO:<alice@example.org>", "250")
+            client.expect("RCPT TO:<carol@inner.example>", first)
+            assert client.data(text).says("250")
+        assert len(lab.server.mail("alice")) == 1
+        assert len(lab.sink.ended) == 1
+        reply = lab.server.deliver([to[0], to[2]], text)
+        assert reply.says(last) and said[10:] in repr(reply), reply
+
+
+@pytest.mark.parametrize("stage, said, want", [
+    ("dot", "554 5.6.0 rotten", "554 5.6.0"),
+    ("dot", "451 4.3.0 not now", "451 4.3.0"),
+    ("data", "550 5.7.1 not from you", "550 5.7.1"),
+])
+def test_one_word_for_several_is_the_reply(stage, said, want):
+    """Nobody else is there whom it would hurt."""
+    with Front({stage: lambda *_: said}) as lab:
+        reply = lab.server.deliver([BOB, "carol@inner.example"],
+                                   new_message())
+        assert reply.says(want) and said[10:] in repr(reply), reply
+
+
+def test_larger_than_it_takes_for_several():
+    """Found out at the dot, as the client did not say how large it is."""
+    with Front(features=("SIZE 3000", "8BITMIME")) as lab:
+        reply = lab.server.deliver([BOB, "carol@inner.example"],
+                                   new_message(size=4000))
+        assert reply.says("552 5.3.4"), reply
 
 
 def at_the_dot(lab, recipients, message, leave=None):

@@ -57,7 +57,8 @@ struct host {
 	uint32_t question;
 	enum question_kind kind;
 	struct answer answer;
-	struct buf route;
+	struct buf route, hop;
+	uint16_t told[HOP_RECIPIENTS_MAX], n_told;	/* of a HOP_SEND */
 	/* what the last PREPARE was given */
 	struct buf message, trace, name, entry_file;
 	char return_path[ASK_ADDRESS_MAX];
@@ -329,6 +330,25 @@ host_list(struct host *h, const struct route_ask *ask, struct answer *a)
 		host_seal(h, ask, a);
 }
 
+/* hopboth has a mailbox here too; all have one next hop. */
+static void
+host_next_hop(struct host *h, const struct route_ask *ask, struct answer *a)
+{
+	static const uint8_t secret[32];
+	const struct hop_route hop = { .recipient = ask->recipient,
+		.session = ask->session, .expires_s = 4000000000,
+		.destination = SLICE("smtp:[127.0.0.1]:26"),
+		.address = ask->recipient };
+
+	a->as.route.kind = ROUTE_HOP;
+	if (local_is(ask, "hopboth"))
+		host_seal(h, ask, a);
+	h->hop.size = 0;
+	if (hop_route_seal(&h->hop, &hop, secret) < 0)
+		abort();
+	a->as.route.hop = buf_slice(&h->hop);
+}
+
 static void
 host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 {
@@ -348,6 +368,8 @@ host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 		r->is_elsewhere = true;
 	} else if (local_is(ask, "team") || local_is(ask, "away")) {
 		host_list(h, ask, a);
+	} else if (local_is(ask, "hop")) {
+		host_next_hop(h, ask, a);
 	} else if (local_is(ask, "void")) {
 		r->kind = ROUTE_DISCARD;
 	} else if (local_is(ask, "silent")) {
@@ -553,6 +575,39 @@ host_hop(const struct queue_probe *ask, const struct host_fake *fake,
 		verdict_set(&hop->verdict, 250, 1, 5, "fine");
 }
 
+static void
+host_hop_rcpt(const struct host_fake *fake, struct answer *a)
+{
+	a->as.hop = (struct hop_reply){ .is_said = true,
+		.stage = RELAY_AT_RCPT, .verdict = fake->verdict,
+		.remote_host = SLICE("hop[192.0.2.1]") };
+	if (fake->verdict.code == 0)
+		verdict_set(&a->as.hop.verdict, 250, 1, 5, "fine");
+}
+
+/* A verdict is of all who were told, or one's own; then others have it. */
+static void
+host_hop_send(struct host *h, const struct host_fake *fake, struct answer *a)
+{
+	struct hop_sent *sent = &a->as.hop_sent;
+
+	sent->remote_host = SLICE("hop[192.0.2.1]");
+	sent->tls = SLICE("");
+	sent->n = h->n_told;
+	for (uint16_t i = 0; i < sent->n; i++) {
+		struct hop_result *to = &sent->results[i];
+		bool is_meant = fake->verdict.code != 0 && (!fake->is_own ||
+		    fake->which == h->told[i]);
+
+		*to = (struct hop_result){ .index = h->told[i],
+			.stage = RELAY_AT_END, .is_said = fake->is_own };
+		verdict_set(&to->verdict, 250, 0, 0, "taken");
+		if (is_meant)
+			to->verdict = fake->verdict;
+	}
+	h->n_told = 0;
+}
+
 /* Generation 0 is unknown; of others aaaaaa is good, eeeeee has expired. */
 static void
 host_tag(struct slice address, struct answer *a)
@@ -674,6 +729,12 @@ host_think(struct host *h, const struct question *q)
 	case QUESTION_HOP:
 		host_hop(q->as.hop, fake, a);
 		break;
+	case QUESTION_HOP_RCPT:
+		host_hop_rcpt(fake, a);
+		break;
+	case QUESTION_HOP_SEND:
+		host_hop_send(h, fake, a);
+		break;
 	case QUESTION_DKIM:
 		host_dkim(h, q->as.dkim, a);
 		break;
@@ -739,6 +800,8 @@ host_tell(struct session *s, const struct question *q)
 		host_queue_recipient(h, q->as.queue_recipient);
 	if (q->kind == QUESTION_QUEUE_MEMBERS)
 		host_queue_members(h, q->as.queue_members);
+	if (q->kind == QUESTION_HOP_RECIPIENT)
+		h->told[h->n_told++] = q->as.hop_recipient->index;
 	if (q->kind == QUESTION_FAILED)
 		slice_copy(h->remembered, sizeof(h->remembered),
 		    q->as.failure->recipient);
@@ -856,6 +919,7 @@ host_close(struct host *h)
 	config_free(&h->config);
 	buf_free(&h->sent);
 	buf_free(&h->route);
+	buf_free(&h->hop);
 	buf_free(&h->message);
 	buf_free(&h->envelope);
 	buf_free(&h->queued);
