@@ -9,7 +9,7 @@
  *	      --HOP_RECIPIENT...-->
  *	      --HOP_SEND-->		MAIL, RCPT ..., DATA there: its answer
  *	      <-HOP_SENT--		to the end of the message is ours
- *	      --HOP_CANCEL-->		told: our client has left
+ *	      --HOP_CANCEL-->		told: nobody waits for it now
  *
  * All recipients of one HOP_SEND are at one hop (hop_route_is_same_hop), and
  * share one dialogue. All or nobody: where it does not take one of them at

@@ -506,7 +506,9 @@ on_cancel(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (!ipc_reader_is_done(&m->body))
 		return false;
-	verdict_set(&why, 451, 4, 2, "given up: the client has left");
+	/* its SEND has not come */
+	told_free(told_take(p, transaction));
+	verdict_set(&why, 451, 4, 2, "given up: nobody waits for it");
 	for (struct job *job = p->relay->jobs; job != NULL; job = job->next) {
 		const struct forward *f = job->arg;
 

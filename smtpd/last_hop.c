@@ -246,8 +246,11 @@ send_answered(struct session *s, struct answer *a)
 	char detail[DETAIL_SIZE];
 
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
-	if (!a->is_known || !fits_transaction(s->tx, sent))
+	if (!a->is_known || !fits_transaction(s->tx, sent)) {
+		/* the client is going to send it again: not this one too */
+		hop_cancel(s);
 		return last_answered(s, results, 0, SLICE("relay"));
+	}
 	for (uint16_t i = 0; i < sent->n; i++)
 		set_result(&results[i], &sent->results[i],
 		    sent->remote_host);
