@@ -133,12 +133,19 @@ alarm_loop(const struct session *s, const struct hop_reply *a)
 	    LOG_S("text", a->verdict.text), LOG_END);
 }
 
+/* Not all have enhanced codes: Exim says "550 Unknown user". */
+static bool
+is_about_name(const struct verdict *v)
+{
+	return v->code >= 500 && (v->subject == 1 || (v->code == 550 &&
+	    v->subject == 0 && v->detail == 0));
+}
+
 static enum step
 rcpt_not_taken(struct session *s, const struct hop_reply *a)
 {
 	bool is_known = is_answer(a->is_said, a->stage, &a->verdict);
-	bool is_unknown_user = a->is_said && a->verdict.code >= 500 &&
-	    a->verdict.subject == 1;
+	bool is_unknown_user = a->is_said && is_about_name(&a->verdict);
 	struct verdict v;
 	enum step step;
 

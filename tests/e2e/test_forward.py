@@ -394,8 +394,11 @@ def test_why_tells_what_the_next_hop_said():
         assert "smtp:[127.0.0.1]:%d" % lab.sink.port in text
 
 
-def test_unknown_recipients_there_count_as_harvesting():
-    with Front({"rcpt": "550 5.1.1 no such user"}, server={
+@pytest.mark.parametrize("said", ["550 5.1.1 no such user",
+                                  "550 Unknown user"])
+def test_unknown_recipients_there_count_as_harvesting(said):
+    """Also where the next hop has no enhanced codes."""
+    with Front({"rcpt": said}, server={
             "limits": "unknown_recipients = 3"}) as lab:
         with lab.server.connect() as client:
             client.ehlo()
