@@ -39,6 +39,8 @@ ZONES = {
     "signed.example": at(REST) + '@ TXT "v=spf1 ip4:192.0.2.1 ~all"\n' +
     txt("rsa._domainkey", KEYS["rsa"]),
     "down.example": at("127.0.0.9") + CLIENT,
+    "strict.example": at(REST) + '@ TXT "v=spf1 ip4:192.0.2.1 ~all"\n'
+    '_dmarc TXT "v=DMARC1; p=quarantine"\n',
 }
 ALICE = "Alice@good.example"
 SRS0 = r"SRS0=[A-Z2-7]{6}=[A-Z2-7]{2}=good\.example=Alice@one\.example"
@@ -57,9 +59,9 @@ class Lab:
     """One Postern, or two that forward to the second, and everybody else.
     replies: as of relay_lab.Sink."""
 
-    def __init__(self, replies=None, srs="", two=False):
+    def __init__(self, replies=None, srs="", two=False, checks=""):
         self.nameserver = Nameserver(ZONES)
-        self.one = Server(checks="spf = mark\ndkim = mark")
+        self.one = Server(checks="spf = mark\ndkim = mark\n" + checks)
         self.port = self.one.port
         self.sink = Sink(replies, address=REST, port=self.port)
         aliases = "fwd: bob@next.example\nboth: alice, bob@next.example\nchain: chain@two.example\n"
@@ -213,6 +215,24 @@ def test_a_signature_vouches_for_its_own_domain_alone(lab):
     # signed, and not by him
     seen = lab.forward(sender, text=new_message())
     assert lab.bounce(seen)[0].says("550 5.7.1")
+
+
+def test_quarantine_is_told_to_the_next_hop():
+    """There is no .Junk there (DMARC, p=quarantine)."""
+    with Lab(checks="dmarc = refuse") as lab:
+        for sender, is_marked in (("x@strict.example", True), (ALICE, False)):
+            text = new_message().replace("sender@elsewhere.example>",
+                                         sender + ">", 1)
+            before = len(lab.one.mail("alice"))
+            lab.forward(sender, to="both@one.example", text=text)
+            header = lab.sink.messages[-1].text.partition(b"\r\n\r\n")[0]
+            assert header.startswith(b"Received: ")
+            assert (b"\r\nX-Spam-Flag: YES\r\n" in header) == is_marked, \
+                header
+            # a mailbox has the folder, and no such field
+            mail = lab.one.mail("alice")[before:]
+            assert len(mail) == (not is_marked)
+            assert not any(m.get("X-Spam-Flag") for m in mail)
 
 
 def test_only_bounces(lab):
