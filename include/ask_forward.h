@@ -33,6 +33,7 @@ struct hop_mail {
 
 struct hop_rcpt {
 	struct slice session;
+	struct slice client;		/* its address */
 	struct slice sealed;		/* hop_route.h */
 	struct hop_mail mail;
 };

@@ -4,6 +4,8 @@
  */
 #include "ask.h"
 
+#define CLIENT_MAX 45		/* "0000:...:255.255.255.255" */
+
 /* What goes into a command: it must not end it, nor begin another. */
 static bool
 is_argument(struct slice s, size_t most)
@@ -157,6 +159,7 @@ void
 put_hop_rcpt(struct ipc_writer *w, const struct hop_rcpt *q)
 {
 	ipc_put_slice(w, q->session);
+	ipc_put_slice(w, q->client);
 	ipc_put_slice(w, q->sealed);
 	put_hop_mail(w, &q->mail);
 }
@@ -165,8 +168,11 @@ bool
 get_hop_rcpt(struct ipc_reader *r, struct hop_rcpt *q)
 {
 	q->session = get_session(r);
+	q->client = ipc_get_slice(r);
 	q->sealed = get_sealed(r);
 	get_hop_mail(r, &q->mail);
+	if (!is_word(q->client, CLIENT_MAX))
+		r->failed = true;
 	return ipc_reader_is_done(r);
 }
 

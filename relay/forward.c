@@ -352,11 +352,13 @@ begin_rcpt(struct forward_peer *p, const struct hop_rcpt *q,
 	const struct rewrite how = { .domain = route->srs_domain,
 		.is_authenticated = q->mail.is_authenticated };
 	struct recipient_list *list;
+	char client[INET6_ADDRSTRLEN];
 	struct forward *f;
 	struct job *job;
 
 	if (why != NULL)
 		return why;
+	(void)slice_copy(client, sizeof client, q->client);
 	list = recipient_list_new();
 	if (list == NULL || recipient_list_add(list, route->address,
 	    SLICE("")) == NULL) {
@@ -370,6 +372,7 @@ begin_rcpt(struct forward_peer *p, const struct hop_rcpt *q,
 	f->question = m->id;
 	job->errand.is_probe = true;
 	job->errand.size_bytes = q->mail.size_bytes;
+	(void)net_address_parse(&job->circle.client, client);
 	p->relay->counts.forwards_asked++;
 	rewrite_begin(job, &how, limit_ms(m->deadline_ms, MARGIN_MS));
 	return NULL;
@@ -495,7 +498,8 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 	return is_good;
 }
 
-/* Its client has left: before the end of the message that is no harm. */
+/* Its client has left, or smtpd waits no more: before the end of the message
+ * that is no harm. */
 static bool
 on_cancel(struct channel *ch, struct ipc_message *m, void *arg)
 {

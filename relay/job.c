@@ -33,6 +33,7 @@ job_free(struct job *job)
 	r->n_jobs--;
 	hosts_forget(&job->hosts);
 	rewrite_forget(job);
+	circle_forget(job);
 	if (job->waits_for_sts)
 		sts_forget(r->sts, job);
 	sts_release(&job->sts);

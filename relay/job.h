@@ -14,6 +14,7 @@
 #ifndef RELAY_JOB_H
 #define RELAY_JOB_H
 
+#include "circle.h"
 #include "connection.h"
 #include "connector.h"
 #include "errand.h"
@@ -55,7 +56,8 @@ struct job {
 	struct job_hop hop;		/* where the configuration names it */
 	bool has_more_time;		/* its end was sent in time */
 	uint32_t rewriting;		/* vault's question; 0: none */
-	uint32_t rewriting_limit_ms;
+	int64_t rewriting_until_us;
+	struct circle circle;
 	uint16_t port;
 	struct errand errand;
 	struct recipient_list *list;	/* owns the recipients */
@@ -83,10 +85,8 @@ struct job {
 	uint32_t delay_s;
 };
 
-/*
- * Takes list and fd over. NULL without memory (list and fd are then gone
- * too, and nobody was told). The caller calls job_begin.
- */
+/* Takes list and fd over. NULL without memory (list and fd are then gone
+ * too, and nobody was told). The caller calls job_begin. */
 struct job *job_new(struct relay *relay, const struct relay_send *send,
     struct recipient_list *list, int fd, const struct job_asker *asker);
 /* It may take so long. May answer, and free it, from within. */
@@ -109,10 +109,8 @@ void job_connection_over(struct job *job, const struct connection_end *end);
 void jobs_wake(struct relay *relay);
 
 /* ---- job_security.c ---- */
-/*
- * What a connection to this host must prove. False: it must not be used,
- * and why.
- */
+/* What a connection to this host must prove. False: it must not be used,
+ * and why. */
 bool job_secure(struct job *job, struct host *host, struct security *s,
     struct verdict *why);
 

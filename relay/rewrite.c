@@ -22,6 +22,16 @@ fail(struct job *job, bool is_known)
 	job_fail(job, is_known ? RELAY_AT_MAIL : RELAY_AT_DNS, &v);
 }
 
+/* Who asked does not wait longer because vault was slow. */
+static uint32_t
+limit_left_ms(const struct job *job)
+{
+	int64_t left_us = job->rewriting_until_us -
+	    loop_now_us(job->relay->c.loop);
+
+	return left_us > 1000 ? (uint32_t)(left_us / 1000) : 1;
+}
+
 static void
 on_made(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -47,7 +57,7 @@ on_made(struct channel *ch, struct ipc_message *m, void *arg)
 	}
 	free(job->errand.reverse_path);
 	job->errand.reverse_path = path;
-	job_begin(job, job->rewriting_limit_ms);
+	circle_begin(job, limit_left_ms(job));
 }
 
 void
@@ -61,10 +71,11 @@ rewrite_begin(struct job *job, const struct rewrite *how, uint32_t limit_ms)
 	struct ipc_writer w;
 
 	if (q.domain.size == 0 || q.reverse_path.size == 0) {
-		job_begin(job, limit_ms);
+		circle_begin(job, limit_ms);
 		return;
 	}
-	job->rewriting_limit_ms = limit_ms;
+	job->rewriting_until_us = loop_now_us(r->c.loop) +
+	    limit_ms * INT64_C(1000);
 	ipc_writer_init(&w);
 	put_vault_srs(&w, &q);
 	if (r->vault != NULL)

@@ -14,7 +14,7 @@ struct rewrite {
 };
 
 /*
- * job_begin, with another reverse-path where that has to be. A null one
+ * circle_begin, with another reverse-path where that has to be. A null one
  * stays, and so does one in a domain of ours, as vault says. Where it cannot
  * be made nothing is sent.
  */

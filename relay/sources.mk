@@ -1,5 +1,6 @@
 # Everything that is compiled from this folder, one file a line.
 RELAY_SRCS = \
+	relay/circle.c \
 	relay/connection.c \
 	relay/connector.c \
 	relay/errand.c \

@@ -149,12 +149,12 @@ rcpt_not_taken(struct session *s, const struct hop_reply *a)
 	struct verdict v;
 	enum step step;
 
-	if (is_known) {
+	if (is_known)
 		set_words(&v, &a->verdict, a->remote_host);
-	} else {
+	else
 		set_silence(&v, &a->verdict);
+	if (!a->is_said)
 		alarm_loop(s, a);
-	}
 	step = session_reply_verdict(s, &v, "next_hop",
 	    slice_of(s->tx->rcpt.text));
 	rcpt_refused(s);
@@ -189,6 +189,7 @@ hop_ask_rcpt(struct session *s, finish_fn *then)
 {
 	struct transaction *tx = s->tx;
 	const struct hop_rcpt ask = { .session = slice_of(s->id),
+		.client = slice_of(s->ip),
 		.sealed = tx->rcpt_hop, .mail = mail_of(s) };
 	struct question q = { .kind = QUESTION_HOP_RCPT, .fd = -1,
 		.deadline_ms = RCPT_DEADLINE_MS, .as.hop_rcpt = &ask };

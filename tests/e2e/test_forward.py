@@ -385,6 +385,62 @@ def test_a_next_hop_that_is_us():
         lab.server.wait_event("alarm")
 
 
+def test_two_that_forward_to_each_other():
+    """Each asks the other at RCPT, which asks the first one again: an end,
+    and soon, which is the client's answer."""
+    port = free_port()
+    with Front(next_hop="smtp:[127.0.0.1]:%d" % port) as lab:
+        other = Server(more='domain "inner.example" {{\n next_hop = '
+                       '"smtp:[127.0.0.1]:%d"\n}}\nlisten "127.0.0.1:%d" '
+                       '{{ role = mx }}\n' % (lab.server.port, port))
+        with open(other.config_path, encoding="ascii") as f:
+            text = f.read().replace('"mx.example.org"', '"mx.other.example"')
+        other.write("postern.conf", text)
+        other.start()
+        try:
+            began = time.monotonic()
+            with lab.server.connect() as client:
+                client.ehlo()
+                client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+                client.expect("RCPT TO:<%s>" % BOB, "554 5.4.6")
+                # others have nothing to do with that
+                client.expect("RCPT TO:<alice@example.org>", "250")
+                assert client.data(new_message()).says("250")
+            assert time.monotonic() - began < 20
+            assert len(lab.server.events("forward", code="554")) + len(
+                other.events("forward", code="554")) >= 6
+            assert lab.server.events("alarm") or other.events("alarm")
+            assert len(lab.server.mail("alice")) == 1
+            assert other.all_files() == []
+        finally:
+            other.close()
+
+
+def test_a_slow_one_with_a_burst_of_its_own():
+    """It asks as often as in a circle, but answers by itself."""
+    release = threading.Event()
+
+    def slow(*_):
+        release.wait(20)
+        return "250 2.1.5 fine"
+    with Front({"rcpt": slow}) as lab:
+        clients = []
+        for _ in range(9):
+            client = lab.server.connect()
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+            client.send(b"RCPT TO:<%s>\r\n" % BOB.encode())
+            clients.append(client)
+            time.sleep(0.1)
+        wait_until(lambda: lab.verbs.count("RCPT") == 6, 5, "six there")
+        time.sleep(0.3)
+        assert lab.verbs.count("RCPT") == 6
+        release.set()
+        for client in clients:
+            assert client.reply().says("250")
+            client.close()
+
+
 def test_why_tells_what_the_next_hop_said():
     with Front({"rcpt": "550 5.7.1 not from you"}) as lab:
         lab.server.await_trail()

@@ -352,8 +352,9 @@ def asked_at(relay, route, sender):
     """HOP_RCPT: the code of its answer, or None: the channel was closed."""
     smtpd = relay.peer("smtpd", 0, 0)
     try:
-        smtpd.ask(ASK["HOP_RCPT"], slice_of("s1") + slice_of(route) +
-                  slice_of(sender) + bytes(8 + 4), deadline_ms=4000)
+        smtpd.ask(ASK["HOP_RCPT"], b"".join(map(slice_of, (
+            "s1", "192.0.2.1", route, sender))) + bytes(8 + 4),
+                  deadline_ms=4000)
         answer = smtpd.receive(10)
     except (BrokenPipeError, ConnectionResetError):
         return None

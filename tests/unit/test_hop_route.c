@@ -183,8 +183,8 @@ static void
 test_questions(void **state)
 {
 	static struct ipc_writer w;
-	const struct hop_rcpt rcpt = { SLICE("k3f9q2m7t"), SLICE("seal"),
-		mail };
+	const struct hop_rcpt rcpt = { SLICE("k3f9q2m7t"), SLICE("192.0.2.1"),
+		SLICE("seal"), mail };
 	const struct hop_recipient one = { 7, 3, SLICE("k3f9q2m7t"),
 		SLICE("seal") };
 	const struct hop_send send = { 7, mail, SLICE("Received: x\n"), 99,
@@ -198,6 +198,7 @@ test_questions(void **state)
 	put_hop_rcpt(&w, &rcpt);
 	CHECK_FORM(&w, get_hop_rcpt, &rcpt2);
 	assert_true(slice_equals(rcpt2.session, rcpt.session));
+	assert_true(slice_equals(rcpt2.client, rcpt.client));
 	assert_true(slice_equals(rcpt2.sealed, rcpt.sealed));
 	is_mail(&rcpt2.mail);
 	ipc_writer_init(&w);
@@ -219,7 +220,8 @@ takes_mail(const char *reverse_path, struct slice sealed, uint16_t n)
 {
 	static struct ipc_writer w;
 	struct hop_mail m = mail;
-	struct hop_rcpt rcpt = { SLICE("k3f9q2m7t"), sealed, mail };
+	struct hop_rcpt rcpt = { SLICE("k3f9q2m7t"), SLICE("::1"), sealed,
+		mail };
 	struct hop_send send = { 7, mail, SLICE(""), 99, n };
 	struct ipc_reader r;
 
