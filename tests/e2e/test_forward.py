@@ -8,9 +8,11 @@ import time
 
 import pytest
 
+from certificates import section, starttls
 from client import new_message, wire
 from postern import DEFAULT_ALIASES, Server, free_port, wait_until
 from relay_lab import FEATURES, Sink
+from tls_lab import Authority
 from test_submission import Lab, message
 
 BOB = "bob@inner.example"
@@ -439,6 +441,36 @@ def test_a_slow_one_with_a_burst_of_its_own():
         for client in clients:
             assert client.reply().says("250")
             client.close()
+
+
+def test_requiretls(tmp_path):
+    """Kept by a next hop that offers it and has a certificate for its name.
+    One that does not offer it cannot; who does not prove itself may be
+    somebody else, and it is not now."""
+    ours = Authority(tmp_path)
+    certificate = ours.sign("127.0.0.1")
+    more = 'relay {{\n ca_file = "%s"\n}}\n' % ours.path + section(
+        "mx.example.org", *ours.sign("mx.example.org"))
+    for features, tls, want in (
+            (FEATURES + ("REQUIRETLS",), certificate, "250"),
+            (FEATURES, certificate, "550 5.7.30"),
+            (FEATURES, None, "451"),
+            (FEATURES + ("REQUIRETLS",), ours.sign("127.0.0.2"), "451")):
+        with Front(features=features, tls=tls, server={"more": more}) as lab:
+            with lab.server.connect() as client:
+                client.ehlo()
+                starttls(client)
+                client.ehlo()
+                client.expect("MAIL FROM:<a@elsewhere.example> REQUIRETLS",
+                              "250")
+                reply = client.command("RCPT TO:<%s>" % BOB)
+                assert reply.says(want), (features, tls, reply)
+                if want == "250":
+                    assert client.data(new_message()).says("250")
+            asked = [c for c in lab.sink.commands if c.startswith("MAIL")]
+            assert len(lab.sink.messages) == (want == "250")
+            assert bool(asked) == (want == "250")
+            assert all(c.endswith(" REQUIRETLS") for c in asked)
 
 
 def test_why_tells_what_the_next_hop_said():
