@@ -56,8 +56,7 @@ is_wanted(const struct list *list, const struct queued *m)
 	    slice_equals_nocase(list->filter, word_slice(m->user)))
 		return true;
 	for (size_t i = 0; i < m->n_parts; i++)
-		if (m->parts[i].destination != NULL && slice_equals_nocase(
-		    list->filter, part_destination(&m->parts[i])))
+		if (part_is_for(&m->parts[i], list->filter))
 			return true;
 	return false;
 }

@@ -225,11 +225,46 @@ command_remove(struct command *c)
 }
 
 static void
+flush_one(struct queue *q, struct queued *m, void *arg)
+{
+	struct command *c = arg;
+	bool is_flushed = false;
+
+	for (size_t i = 0; i < m->n_parts; i++) {
+		struct part *part = &m->parts[i];
+
+		if (!part_is_for(part, c->word) || (part->state !=
+		    PART_WAITING && part->state != PART_READY))
+			continue;
+		schedule_retry(q->schedule, part);
+		is_flushed = true;
+	}
+	c->n += is_flushed;
+}
+
+static void
+flush_domain(struct command *c)
+{
+	messages_each(c->queue, flush_one, c);
+	c->is_good = true;
+	if (c->n == 0)
+		(void)buf_printf(c->out, "Nothing waits for %.*s.\n",
+		    (int)c->word.size, c->word.data);
+	else
+		(void)buf_printf(c->out, "%u message%s tried now.\n", c->n,
+		    c->n == 1 ? " is" : "s are");
+}
+
+static void
 command_flush(struct command *c)
 {
-	schedule_flush(c->queue->schedule, c->word);
+	if (c->word.size > 0) {
+		flush_domain(c);
+	} else {
+		schedule_flush(c->queue->schedule, SLICE(""));
+		say(c, true, "Everything that waits is tried now.");
+	}
 	queue_want_work(c->queue);
-	say(c, true, "Everything that waits is tried now.");
 }
 
 /* ---- list, show, status ---- */

@@ -180,6 +180,31 @@ part_has(const struct part *part, struct slice address)
 	return false;
 }
 
+static bool
+is_in_domain(struct slice address, struct slice domain)
+{
+	return address.size > domain.size &&
+	    address.data[address.size - domain.size - 1] == '@' &&
+	    slice_equals_nocase(domain, (struct slice){ address.data +
+	    address.size - domain.size, domain.size });
+}
+
+bool
+part_is_for(const struct part *part, struct slice domain)
+{
+	struct slice rest;
+
+	if (part->destination == NULL)
+		return false;
+	if (slice_equals_nocase(domain, part_destination(part)))
+		return true;
+	rest = slice_of(part->addresses != NULL ? part->addresses : "");
+	while (rest.size > 0)
+		if (is_in_domain(slice_next_line(&rest), domain))
+			return true;
+	return false;
+}
+
 static struct part *
 part_add(struct queue *q, struct queued *m, struct slice destination)
 {

@@ -29,6 +29,9 @@ int queued_make_parts(struct queue *q, struct queued *m,
     const struct envelope *e);
 /* One of those that it waits with. */
 bool part_has(const struct part *part, struct slice address);
+/* It waits for this destination, or for somebody in this domain: by a smart
+ * host, or by a next hop. Not one that has left. */
+bool part_is_for(const struct part *part, struct slice domain);
 /* Let its parts wait for their time, or rest (held, failed). */
 void queued_schedule(struct queue *q, struct queued *m,
     const struct envelope *e);

@@ -793,6 +793,31 @@ def test_exempt_domain_sees_no_tag():
             "example.com": "prvs=0123abcdef=alice@example.org"}
 
 
+def test_smart_host_and_the_domains_behind_it():
+    """They are what people ask for."""
+    with QueueLab('relay { smart_host = "smtp:[192.0.2.9]:25" }\n'
+                  "queue { retry_first = 1h }") as lab:
+        lab.results = lambda job: {"all": (450, "later")}
+        first, second = (lab.submit(["bob@" + domain]) for domain in (
+            "example.net", "sub.example.net"))
+        lab.wait(lambda: len(lab.queue.events("deferred")) == 2)
+        lab.wait(lambda: lab.status()["active"] == 0)
+        for word, shown in (("Example.NET", [first]),
+                            ("sub.example.net", [second]),
+                            ("smtp:[192.0.2.9]:25", [first, second]),
+                            ("ample.net", []), ("net", [])):
+            text = lab.command("list", word)[1]
+            assert [i for i in (first, second) if i in text] == shown, word
+        assert lab.command("flush", "ample.net") == (
+            True, "Nothing waits for ample.net.\n")
+        assert len(lab.jobs) == 2
+        lab.results = lambda job: {"all": (250, "ok")}
+        assert lab.command("flush", "EXAMPLE.net") == (
+            True, "1 message is tried now.\n")
+        lab.wait(lambda: first not in lab.command("list")[1])
+        assert second in lab.command("list")[1]
+
+
 def test_smart_host_has_it_all():
     """One destination for everybody."""
     with QueueLab('relay { smart_host = "smtp:[192.0.2.9]:25" }') as lab:
