@@ -322,7 +322,8 @@ ask_why(struct client *client)
 	if (short_id_decode(&id, text) != 0) {
 		client_say(client, CONTROL_FAILED, "\"%.*s\" is not an id: "
 		    "one has nine characters, and up to three more for a "
-		    "refusal, and one of them is mistyped.",
+		    "refusal, and one of them is mistyped. (Of a queue id "
+		    "`posternctl show` tells, and `sent` when it has left.)",
 		    (int)text.size, text.data);
 		return;
 	}

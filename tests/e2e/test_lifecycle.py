@@ -144,6 +144,12 @@ def test_every_command_is_in_the_manual(make_server):
         assert re.search(r"\b%s\b" % verb, usage), verb
 
 
+def test_why_of_a_queue_id(make_server):
+    """It stands in a reply, too: "accepted, queued as 65V7MT6XNS"."""
+    status, said = make_server().ctl("why", "65V7MT6XNS", check=False)
+    assert status == 1 and "Of a queue id `posternctl show` tells" in said
+
+
 # ---- stop ----
 
 def test_sigterm_ends_everything(make_server):
