@@ -9,7 +9,7 @@
 #include "big_endian.h"
 #include "ledger.h"
 
-#define HALF 16				/* of a key */
+#define PART LEDGER_KEY_PART
 #define FIXED 9				/* octets before the queue id */
 
 struct ledger {
@@ -45,19 +45,20 @@ ledger_close(struct ledger **ledger)
 
 /* Two purposes do not share a MAC: the first field says which it is. */
 static int
-make_half(struct ledger *ledger, const char *purpose, struct slice text,
-    uint8_t *to)
+make_part(struct ledger *ledger, const char *purpose, struct slice text,
+    uint8_t *to, size_t size)
 {
 	const struct slice fields[] = { slice_of(purpose), text };
 	uint8_t mac[HMAC_SIZE];
 	int error = hmac_fields(ledger->hmac, fields, 2, mac);
 
-	memcpy(to, mac, HALF);
+	memcpy(to, mac, size);
 	return error;
 }
 
 static int
-make_lower_half(struct ledger *ledger, struct slice address, uint8_t *to)
+make_address_part(struct ledger *ledger, const char *purpose,
+    struct slice address, uint8_t *to, size_t size)
 {
 	char lower[ASK_ADDRESS_MAX];
 
@@ -66,16 +67,37 @@ make_lower_half(struct ledger *ledger, struct slice address, uint8_t *to)
 	for (char *c = lower; *c != '\0'; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c += 'a' - 'A';
-	return make_half(ledger, "ledger recipient", slice_of(lower), to);
+	return make_part(ledger, purpose, slice_of(lower), to, size);
+}
+
+/* As bounces are addressed: tags, quotes and case do not matter. */
+static int
+make_sender_part(struct ledger *ledger, struct slice sender, uint8_t *to)
+{
+	char key[ADDRESS_TEXT_MAX + 1];
+	struct address a;
+
+	if (address_parse(&a, sender, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK) {
+		address_write_key(key, &a);
+		sender = slice_of(key);
+	}
+	return make_address_part(ledger, "ledger sender", sender, to,
+	    LEDGER_KEY_SIZE - 2 * PART);
 }
 
 int
-ledger_key(struct ledger *ledger, struct slice message_id,
-    struct slice recipient, uint8_t key[LEDGER_KEY_SIZE])
+ledger_key(struct ledger *ledger, const struct ledger_name *name,
+    uint8_t key[LEDGER_KEY_SIZE])
 {
-	int error = make_half(ledger, "ledger message", message_id, key);
+	int error = make_part(ledger, "ledger message", name->message_id, key,
+	    PART);
 
-	return error ? error : make_lower_half(ledger, recipient, key + HALF);
+	if (!error)
+		error = make_address_part(ledger, "ledger recipient",
+		    name->recipient, key + PART, PART);
+	return error ? error : make_sender_part(ledger, name->sender,
+	    key + 2 * PART);
 }
 
 static int
@@ -107,16 +129,18 @@ put_found(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
 int
 ledger_put(struct ledger *ledger, const struct ledger_entry *entry)
 {
+	const struct ledger_name name = { entry->message_id,
+		entry->recipient, entry->sender };
 	struct ledger_found found = { .time_s = entry->time_s };
 	uint8_t key[LEDGER_KEY_SIZE];
-	int error = ledger_key(ledger, entry->message_id, entry->recipient,
-	    key);
+	int error;
 
 	if (!slice_copy(found.queue_id, sizeof found.queue_id,
 	    entry->queue_id) || !slice_copy(found.sender,
 	    sizeof found.sender, entry->sender) || !slice_copy(found.user,
 	    sizeof found.user, entry->user))
 		return -EINVAL;
+	error = ledger_key(ledger, &name, key);
 	return error ? error : put_found(ledger, key, &found);
 }
 
@@ -164,11 +188,11 @@ get_found(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
 }
 
 int
-ledger_find(struct ledger *ledger, struct slice message_id,
-    struct slice recipient, struct ledger_found *found)
+ledger_find(struct ledger *ledger, const struct ledger_name *name,
+    struct ledger_found *found)
 {
 	uint8_t key[LEDGER_KEY_SIZE];
-	int error = ledger_key(ledger, message_id, recipient, key);
+	int error = ledger_key(ledger, name, key);
 
 	return error ? error : get_found(ledger, key, found);
 }
@@ -201,42 +225,29 @@ with_report(uint8_t reports, enum proof_action action)
 	}
 }
 
-static int
-make_proof_key(struct ledger *ledger, const struct proof_ask *q,
-    uint8_t key[LEDGER_KEY_SIZE])
-{
-	int error;
-
-	if (q->message_id.size > 0)
-		return ledger_key(ledger, q->message_id, q->recipient, key);
-	error = make_half(ledger, "ledger trace", q->trace, key);
-	return error ? error : make_lower_half(ledger, q->recipient,
-	    key + HALF);
-}
-
-/* All bounces that a trace has proven are counted. */
+/* All bounces that a trace has proven are counted. Its MAC, which vault has
+ * checked, says whose it is. */
 static int
 make_count_key(struct ledger *ledger, const struct proof_ask *q,
     uint8_t key[LEDGER_KEY_SIZE])
 {
-	int error = make_half(ledger, "ledger trace", q->trace, key);
-
-	memset(key + HALF, 0, HALF);
-	return error;
+	memset(key, 0, LEDGER_KEY_SIZE);
+	return make_part(ledger, "ledger trace", q->trace, key, PART);
 }
 
-/* It was sent by him to whom the bounce comes. */
-static bool
-is_sender(const struct ledger_found *found, struct slice sender)
+static int
+make_proof_key(struct ledger *ledger, const struct proof_ask *q,
+    uint8_t key[LEDGER_KEY_SIZE])
 {
-	char key[ADDRESS_TEXT_MAX + 1];
-	struct address a;
+	const struct ledger_name name = { q->message_id, q->recipient,
+		q->sender };
+	int error;
 
-	if (address_parse(&a, slice_of(found->sender), ADDRESS_ALLOW_UTF8 |
-	    ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
-		return false;
-	address_write_key(key, &a);
-	return slice_equals_nocase(slice_of(key), sender);
+	if (q->message_id.size > 0)
+		return ledger_key(ledger, &name, key);
+	error = make_count_key(ledger, q, key);
+	return error ? error : make_address_part(ledger, "ledger recipient",
+	    q->recipient, key + PART, PART);
 }
 
 /* A trace that was never used is as good as a new one. */
@@ -285,7 +296,7 @@ ledger_prove(struct ledger *ledger, const struct proof_ask *q,
 	if (q->message_id.size == 0)
 		return prove_by_trace(ledger, q, a, key);
 	error = get_found(ledger, key, &found);
-	if (error == -ENOENT || (!error && !is_sender(&found, q->sender))) {
+	if (error == -ENOENT) {
 		a->state = PROOF_NONE;
 		return 0;
 	}

@@ -6,7 +6,9 @@
  * Message-ID and a recipient that are here, and is believed once. Who reads
  * the file learns when somebody has written, not to whom nor what.
  *
- *	key	16 octets of HMAC(Message-ID), 16 of HMAC(recipient)
+ *	key	16 octets of HMAC(Message-ID), 16 of HMAC(recipient),
+ *		8 of HMAC(sender), so that nobody who writes a Message-ID of
+ *		another's into his own mail takes the place of that one's
  *	value	u64 time, u8 reports, queue id, NUL, sender, NUL, user
  *
  * A trace that has proven a bounce is noted alike, by its own two MACs, and
@@ -27,11 +29,17 @@
 #define LEDGER_LIFE_S (35 * 86400)
 #define LEDGER_DELAYS_MAX 8	/* reports of a delay, of one recipient */
 #define LEDGER_TRACED_MAX 20	/* bounces that one trace proves */
-#define LEDGER_KEY_SIZE 32
+#define LEDGER_KEY_PART 16	/* of the Message-ID, of the recipient */
+#define LEDGER_KEY_SIZE (2 * LEDGER_KEY_PART + 8)
 
 enum { LEDGER_IS_FAILED = 1, LEDGER_IS_DELIVERED = 2, LEDGER_DELAY = 4 };
 
 struct ledger;
+
+/* What an entry is known by. */
+struct ledger_name {
+	struct slice message_id, recipient, sender;
+};
 
 struct ledger_found {
 	uint64_t time_s;
@@ -49,13 +57,13 @@ typedef bool ledger_each_fn(const uint8_t key[LEDGER_KEY_SIZE],
 /* hmac is borrowed. 0 or -errno. */
 int ledger_open(struct ledger **ledger, struct kv *kv, struct hmac *hmac);
 void ledger_close(struct ledger **ledger);
-/* 0, -ENOSPC or another -errno. One of the same message and recipient is
- * replaced: it was sent again. */
+/* 0, -ENOSPC or another -errno. One of the same name is replaced: it was sent
+ * again. */
 int ledger_put(struct ledger *ledger, const struct ledger_entry *entry);
-/* -ENOENT: we have not sent that, or long ago. The case of the recipient
- * does not matter, that of the Message-ID does. */
-int ledger_find(struct ledger *ledger, struct slice message_id,
-    struct slice recipient, struct ledger_found *found);
+/* -ENOENT: we have not sent that, or long ago. The case of addresses does not
+ * matter, that of the Message-ID does. */
+int ledger_find(struct ledger *ledger, const struct ledger_name *name,
+    struct ledger_found *found);
 /*
  * What the claim of a bounce is worth (NONE, GOOD or USED), and by which key.
  * 0 or -errno, with PROOF_UNKNOWN.
@@ -65,9 +73,9 @@ int ledger_prove(struct ledger *ledger, const struct proof_ask *q,
 /* A bounce that says so was let in: the next one is not. 0 or -errno. */
 int ledger_report(struct ledger *ledger, const struct proof_ask *q,
     int64_t now_s);
-/* The key of this message and recipient, whether it is there or not. */
-int ledger_key(struct ledger *ledger, struct slice message_id,
-    struct slice recipient, uint8_t key[LEDGER_KEY_SIZE]);
+/* The key of this name, whether it is there or not. */
+int ledger_key(struct ledger *ledger, const struct ledger_name *name,
+    uint8_t key[LEDGER_KEY_SIZE]);
 /* As kv_scan, without what is noted of traces. */
 int ledger_scan(struct ledger *ledger, struct kv_position *at,
     unsigned n_most, ledger_each_fn *fn, void *arg);

@@ -12,7 +12,7 @@
 
 #define STEP_RECORDS 1000
 #define FOUND_MAX 10000
-#define HALF (LEDGER_KEY_SIZE / 2)
+#define PART LEDGER_KEY_PART
 
 struct found {
 	struct ledger_found entry;
@@ -44,10 +44,12 @@ static bool
 make_key(struct sent *sent)
 {
 	struct slice word = slice_of(sent->word);
+	struct ledger_name name = { word, SLICE(""), SLICE("") };
 
 	sent->is_address = word.size < ASK_ADDRESS_MAX;
-	return ledger_key(sent->ledger, word, sent->is_address ? word :
-	    SLICE(""), sent->key) == 0;
+	if (sent->is_address)
+		name.recipient = word;
+	return ledger_key(sent->ledger, &name, sent->key) == 0;
 }
 
 struct sent *
@@ -77,9 +79,9 @@ is_meant(const struct sent *sent, const uint8_t *key,
 	if (sent->user[0] != '\0' && strcmp(sent->user, entry->user) != 0)
 		return false;
 	*is_recipient = sent->is_address && word.size > 0 &&
-	    memcmp(key + HALF, sent->key + HALF, HALF) == 0;
+	    memcmp(key + PART, sent->key + PART, PART) == 0;
 	return *is_recipient || word.size == 0 ||
-	    memcmp(key, sent->key, HALF) == 0 ||
+	    memcmp(key, sent->key, PART) == 0 ||
 	    slice_equals_nocase(slice_of(entry->queue_id), word) ||
 	    slice_equals_nocase(slice_of(entry->sender), word);
 }

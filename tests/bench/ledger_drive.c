@@ -86,7 +86,7 @@ close_all(void)
 /* ---- records: all about the i-th follows from i ---- */
 
 struct mail {
-	char message_id[100], recipient[100];
+	char message_id[100], recipient[100], sender[100];
 	int64_t time_s;
 };
 
@@ -99,6 +99,8 @@ mail_of(unsigned long i)
 	    "20261122.%lu.k3f9q2m7t@mx.example.test", i);
 	snprintf(m.recipient, sizeof m.recipient,
 	    "to%lu@d%lu.dest.example", i % 10007, i % 499);
+	snprintf(m.sender, sizeof m.sender,
+	    "firstname.lastname%lu@example.test", i % 1000);
 	m.time_s = begin_s + (int64_t)(i % n_records *
 	    (unsigned long)LEDGER_LIFE_S / n_records);
 	return m;
@@ -108,16 +110,14 @@ static void
 note(unsigned long i)
 {
 	struct mail m = mail_of(i);
-	char sender[100], queue_id[32];
+	char queue_id[32];
 	struct ledger_entry entry = {
 		.message_id = slice_of(m.message_id),
 		.recipient = slice_of(m.recipient),
+		.sender = slice_of(m.sender),
 		.time_s = (uint64_t)m.time_s };
 
-	snprintf(sender, sizeof sender, "firstname.lastname%lu@example.test",
-	    i % 1000);
 	snprintf(queue_id, sizeof queue_id, "4w%08lu", i);
-	entry.sender = slice_of(sender);
 	entry.queue_id = slice_of(queue_id);
 	entry.user = SLICE("firstname.lastname");
 	must(ledger_put(ledger, &entry), "put");
@@ -129,8 +129,9 @@ is_there(unsigned long i)
 {
 	struct mail m = mail_of(i);
 	struct ledger_found found;
-	int error = ledger_find(ledger, slice_of(m.message_id),
-	    slice_of(m.recipient), &found);
+	const struct ledger_name name = { slice_of(m.message_id),
+		slice_of(m.recipient), slice_of(m.sender) };
+	int error = ledger_find(ledger, &name, &found);
 
 	if (i % 100 == 0)
 		must(kv_commit(kv), "commit");

@@ -65,24 +65,33 @@ teardown(void **state)
 }
 
 static void
-put(const char *message_id, const char *recipient, int64_t when_s)
+put_of(const char *sender, const char *message_id, const char *recipient,
+    int64_t when_s)
 {
 	const struct ledger_entry entry = {
 		.message_id = slice_of(message_id),
 		.recipient = slice_of(recipient),
-		.sender = SLICE("alice@example.org"),
+		.sender = slice_of(sender),
 		.time_s = (uint64_t)when_s, .queue_id = SLICE("q1w2e3"),
-		.user = SLICE("alice") };
+		.user = { sender, strcspn(sender, "@") } };
 
 	assert_int_equal(ledger_put(ledger, &entry), 0);
+}
+
+static void
+put(const char *message_id, const char *recipient, int64_t when_s)
+{
+	put_of("alice@example.org", message_id, recipient, when_s);
 }
 
 static int
 find(const char *message_id, const char *recipient,
     struct ledger_found *found)
 {
-	return ledger_find(ledger, slice_of(message_id), slice_of(recipient),
-	    found);
+	const struct ledger_name name = { slice_of(message_id),
+		slice_of(recipient), SLICE("ALICE@example.org") };
+
+	return ledger_find(ledger, &name, found);
 }
 
 static void
@@ -166,6 +175,31 @@ test_believed_once(void **state)
 	assert_int_equal(state_of(bob), PROOF_GOOD);
 	assert_int_equal(state_of(other), PROOF_NONE);
 	assert_int_equal(ledger_report(ledger, &other, NOW), -ENOENT);
+}
+
+/* Mallory writes alice's Message-ID into mail of his own, to the same
+ * recipient: her entry stays, and he has one for himself. */
+static void
+test_borrowed_id(void **state)
+{
+	struct proof_ask alice = pair(PROOF_FAILED, "1@e.org", "bob@b.net");
+	struct proof_ask mallory = alice;
+	struct ledger_found found;
+
+	(void)state;
+	mallory.sender = SLICE("mallory@example.org");
+	put("1@e.org", "bob@b.net", NOW);
+	put_of("mallory@example.org", "1@e.org", "bob@b.net", NOW + 1);
+	assert_int_equal(find("1@e.org", "bob@b.net", &found), 0);
+	assert_string_equal(found.sender, "alice@example.org");
+	assert_int_equal(state_of(alice), PROOF_GOOD);
+	report(alice);
+	put_of("mallory@example.org", "1@e.org", "bob@b.net", NOW + 2);
+	assert_int_equal(state_of(alice), PROOF_USED);
+	assert_int_equal(state_of(mallory), PROOF_GOOD);
+	/* quotes, case and tags are no other sender */
+	put_of("\"Alice\"@EXAMPLE.org", "1@e.org", "bob@b.net", NOW + 3);
+	assert_int_equal(state_of(alice), PROOF_GOOD);
 }
 
 /* Late, late, failed: each is news; but not without end. */
@@ -415,6 +449,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_believed_once, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_borrowed_id, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_each_report_by_itself,
 		    setup, teardown),
