@@ -309,14 +309,12 @@ ledger_prove(struct ledger *ledger, const struct proof_ask *q,
 }
 
 static int
-count_trace(struct ledger *ledger, const struct proof_ask *q, int64_t now_s)
+count_trace(struct ledger *ledger, const uint8_t key[LEDGER_KEY_SIZE],
+    int64_t now_s)
 {
-	uint8_t key[LEDGER_KEY_SIZE];
 	struct ledger_found count;
-	int error = make_count_key(ledger, q, key);
+	int error = get_used(ledger, key, &count);
 
-	if (!error)
-		error = get_used(ledger, key, &count);
 	if (error || count.reports == UINT8_MAX)
 		return error;
 	count.reports++;
@@ -325,24 +323,33 @@ count_trace(struct ledger *ledger, const struct proof_ask *q, int64_t now_s)
 }
 
 int
-ledger_report(struct ledger *ledger, const struct proof_ask *q,
+ledger_spending(struct ledger *ledger, const struct proof_ask *q,
+    struct ledger_spending *what)
+{
+	int error = make_proof_key(ledger, q, what->key);
+
+	what->action = q->action;
+	what->is_trace = q->message_id.size == 0;
+	return error || !what->is_trace ? error :
+	    make_count_key(ledger, q, what->count_key);
+}
+
+int
+ledger_spend(struct ledger *ledger, const struct ledger_spending *what,
     int64_t now_s)
 {
 	struct ledger_found found;
-	uint8_t key[LEDGER_KEY_SIZE];
-	bool is_trace = q->message_id.size == 0;
-	int error = make_proof_key(ledger, q, key);
+	int error = what->is_trace ? get_used(ledger, what->key, &found) :
+	    get_found(ledger, what->key, &found);
 
-	if (!error)
-		error = is_trace ? get_used(ledger, key, &found) :
-		    get_found(ledger, key, &found);
-	if (error || is_used(found.reports, q->action))
+	if (error || is_used(found.reports, what->action))
 		return error;
-	found.reports = with_report(found.reports, q->action);
-	if (is_trace)
+	found.reports = with_report(found.reports, what->action);
+	if (what->is_trace)
 		found.time_s = (uint64_t)now_s;
-	error = put_found(ledger, key, &found);
-	return error || !is_trace ? error : count_trace(ledger, q, now_s);
+	error = put_found(ledger, what->key, &found);
+	return error || !what->is_trace ? error :
+	    count_trace(ledger, what->count_key, now_s);
 }
 
 struct scan {

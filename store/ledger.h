@@ -50,6 +50,14 @@ struct ledger_found {
 	char user[VOUCHER_USER_MAX];
 };
 
+/* A proof that was believed, as far as the ledger has to know. */
+struct ledger_spending {
+	uint8_t key[LEDGER_KEY_SIZE];
+	uint8_t count_key[LEDGER_KEY_SIZE];	/* of a trace */
+	bool is_trace;
+	enum proof_action action;
+};
+
 /* fn of ledger_scan; false: enough. */
 typedef bool ledger_each_fn(const uint8_t key[LEDGER_KEY_SIZE],
     const struct ledger_found *found, void *arg);
@@ -70,8 +78,12 @@ int ledger_find(struct ledger *ledger, const struct ledger_name *name,
  */
 int ledger_prove(struct ledger *ledger, const struct proof_ask *q,
     struct proof_answer *a, uint8_t key[LEDGER_KEY_SIZE]);
-/* A bounce that says so was let in: the next one is not. 0 or -errno. */
-int ledger_report(struct ledger *ledger, const struct proof_ask *q,
+/* By which keys a proof is spent. 0 or -errno. */
+int ledger_spending(struct ledger *ledger, const struct proof_ask *q,
+    struct ledger_spending *what);
+/* A bounce that says so was let in: the next one is not. 0, -ENOENT (there is
+ * no such entry any more) or another -errno. */
+int ledger_spend(struct ledger *ledger, const struct ledger_spending *what,
     int64_t now_s);
 /* The key of this name, whether it is there or not. */
 int ledger_key(struct ledger *ledger, const struct ledger_name *name,

@@ -43,7 +43,8 @@ store_say_taken(struct channel *ch, uint32_t question, bool is_durable)
 
 /*
  * Durable with the round, and answered then, so that a crash lets no second
- * one in. A store that was started anew knows no claims, so none is asked for.
+ * one in; where the disk is full, as soon as it is not. A store that was
+ * started anew knows no claims, so none is asked for.
  */
 bool
 store_on_proof_take(struct channel *ch, struct ipc_message *m, void *arg)
@@ -56,9 +57,7 @@ store_on_proof_take(struct channel *ch, struct ipc_message *m, void *arg)
 	if (!get_proof_ask(&m->body, &q))
 		return false;
 	FAULT_STEP("store.before-proof");
-	error = ledger_report(s->ledger, &q, clock_wall_s());
-	if (error == -ENOENT)
-		error = 0;
+	error = proofs_take(s->proofs, &q, clock_wall_s());
 	if (m->id != 0 && error == 0 && s->n_unanswered < LEDGER_AT_ONCE) {
 		s->unanswered[s->n_unanswered++] = (struct unanswered){ peer,
 			m->id, PROOF_TAKEN };
@@ -66,7 +65,9 @@ store_on_proof_take(struct channel *ch, struct ipc_message *m, void *arg)
 	}
 	if (error < 0)
 		log_error("proof", LOG_E("error", error), LOG_S("effect",
-		    "the same bounce may come in once more"), LOG_END);
+		    error == -EBUSY ? "the same bounce may come in once more" :
+		    "that it was believed is kept in memory until there is "
+		    "room"), LOG_END);
 	if (m->id != 0)
 		store_say_taken(ch, m->id, false);
 	return true;

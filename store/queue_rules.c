@@ -63,6 +63,7 @@ store_ledger_committed(struct store *s, int error)
 	for (size_t i = 0; i < s->n_unanswered; i++)
 		say_committed(&s->unanswered[i], error);
 	s->n_unanswered = 0;
+	proofs_committed(s->proofs, error);
 }
 
 void

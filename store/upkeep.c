@@ -178,6 +178,7 @@ store_tick(struct loop_timer *timer, void *arg)
 	if (s->is_sweeping_ledger || s->n_ticks % EVERY_HOUR == 2)
 		sweep_ledger(s);
 	sweep_notes(s);
+	proofs_write(s->proofs, clock_wall_s());
 	if (s->n_ticks % EVERY_MINUTE == 0)
 		each_minute(s);
 	if (s->n_ticks % EVERY_CHECKPOINT == 0)

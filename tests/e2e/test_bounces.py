@@ -2,6 +2,7 @@
 """Bounces of our own users' mail: those that come back with the tag with which
 it left, and all the others (DESIGN 8)."""
 import base64
+import errno
 import hashlib
 import hmac
 import os
@@ -14,7 +15,7 @@ import pytest
 from client import Closed, wire
 from postern import IS_ROOT, wait_until
 from relay_lab import Sink
-from test_auth import ALICE
+from test_auth import ALICE, PASSWORD
 from test_outbound import REMOTE, Outbound
 from test_relay_peers import Exim, Postfix
 
@@ -438,6 +439,60 @@ def test_a_killed_store_knows_what_was_believed():
         wait_until(lambda: server.bounce(ALICE, original.bounce()).says(
             "550 5.7.1"), 30, "store, and what it knew")
     sink.close()
+
+def test_mallory_borrows_a_message_id(server):
+    """A user of ours who writes another's Message-ID into his own mail has
+    neither his bounces nor takes them away."""
+    original = Original(server)
+    name = re.search("(?mi)^Message-ID: (.*)$", original.header).group(1)
+    carol = original.bounce(header=RECEIVED.sub("", original.header).replace(
+        "alice@", "carol@"))
+    text = "From: carol@example.org\r\nTo: %s\r\nMessage-ID: %s\r\n" \
+        "Date: Sat, 21 Nov 2026 12:00:00 +0000\r\n\r\nHello.\r\n" % (
+            REMOTE, name)
+    n = len(server.sink.messages)
+    with server.submit() as client:
+        client.login("carol@example.org", PASSWORD)
+        assert not client.sendmail("carol@example.org", [REMOTE], text)
+    wait_until(lambda: len(server.sink.messages) > n, 20, "arrival")
+    server.wait_sent()
+    original.header = RECEIVED.sub("", original.header)
+    taken(server, original.bounce())
+    refused(server, original.bounce())
+    reply = server.bounce("carol@example.org", carol)
+    assert reply.says("250"), reply
+    refused(server, original.bounce(), "carol@example.org")
+
+
+def test_a_full_disk_forgets_nothing():
+    """Its proof cannot be written, and there is no record that would answer a
+    retry: it is believed once all the same."""
+    sink = Sink()
+    with Bounces(sink, faults=True,
+                 settings="\nprocesses {{ smtpd = 1  directory = 1 }}\n",
+                 more='batv {{ exempt = {{ "remote.example" }} }}\n') as server:
+        original = Original(server)
+        text = ID_LINE.sub("", original.bounce(form=QMAIL), count=1)
+        assert original.header in text
+        index = server.faults.set("kv.commit", "errno", errno.ENOSPC, count=0,
+                                  role="store")
+        assert server.bounce(ALICE, text).says("250")
+        assert server.faults.hits(index) > 0
+        for _ in range(2):
+            reply = server.bounce(ALICE, text)
+            assert reply.says("550 5.7.1"), reply
+            assert "before" in server.ctl("why", reply.id)
+        server.faults.clear()
+        time.sleep(2.5)                 # it is written each second
+        server.may_crash = True
+        [store] = server.children("store")
+        os.kill(store, 9)
+        server.wait_event("compartment_died")
+        wait_until(lambda: server.bounce(ALICE, text).says("550 5.7.1"), 30,
+                   "store, and what it knew")
+        assert len(server.mail("alice")) == 1
+    sink.close()
+
 
 
 def lose(server, text, to=ALICE, sender=""):

@@ -142,7 +142,10 @@ state_of(struct proof_ask q)
 static void
 report(struct proof_ask q)
 {
-	assert_int_equal(ledger_report(ledger, &q, NOW), 0);
+	struct ledger_spending what;
+
+	assert_int_equal(ledger_spending(ledger, &q, &what), 0);
+	assert_int_equal(ledger_spend(ledger, &what, NOW), 0);
 }
 
 static void
@@ -150,6 +153,7 @@ test_believed_once(void **state)
 {
 	struct proof_ask bob = pair(PROOF_FAILED, "1@e.org", "bob@b.net");
 	struct proof_ask other = pair(PROOF_FAILED, "2@e.org", "bob@b.net");
+	struct ledger_spending what;
 	struct ledger_found found;
 
 	(void)state;
@@ -174,7 +178,8 @@ test_believed_once(void **state)
 	put("1@e.org", "bob@b.net", NOW + 1);
 	assert_int_equal(state_of(bob), PROOF_GOOD);
 	assert_int_equal(state_of(other), PROOF_NONE);
-	assert_int_equal(ledger_report(ledger, &other, NOW), -ENOENT);
+	assert_int_equal(ledger_spending(ledger, &other, &what), 0);
+	assert_int_equal(ledger_spend(ledger, &what, NOW), -ENOENT);
 }
 
 /* Mallory writes alice's Message-ID into mail of his own, to the same
@@ -282,6 +287,62 @@ test_claims(void **state)
 	proofs_owner_gone(proofs, &other);
 	assert_int_equal(proofs_ask(proofs, &one, &bob, &a), 0);
 	assert_int_equal(a.state, PROOF_GOOD);
+	proofs_free(&proofs);
+}
+
+/* The round fails, and with it all that was put: it is used all the same,
+ * and stands in the ledger once there is room. */
+static void
+test_taken_while_the_disk_is_full(void **state)
+{
+	struct proofs *proofs = proofs_new(ledger);
+	struct proof_ask bob = pair(PROOF_FAILED, "1@e.org", "bob@b.net");
+	struct proof_ask late = pair(PROOF_DELAYED, "1@e.org", "bob@b.net");
+	struct proof_answer a;
+	int one;
+
+	(void)state;
+	assert_non_null(proofs);
+	put("1@e.org", "bob@b.net", NOW);
+	assert_int_equal(proofs_take(proofs, &bob, NOW), 0);
+	put("1@e.org", "bob@b.net", NOW);	/* as after a rollback */
+	proofs_committed(proofs, -ENOSPC);
+	assert_int_equal(proofs_ask(proofs, &one, &bob, &a), 0);
+	assert_int_equal(a.state, PROOF_USED);
+	assert_int_equal(proofs_ask(proofs, &one, &late, &a), 0);
+	assert_int_equal(a.state, PROOF_GOOD);
+	assert_int_equal(proofs_take(proofs, &late, NOW), 0);
+	put("1@e.org", "bob@b.net", NOW);
+	proofs_committed(proofs, -ENOSPC);
+	proofs_drop(proofs, &one, 1);
+	assert_int_equal(proofs_ask(proofs, &one, &late, &a), 0);
+	assert_int_equal(a.state, PROOF_BUSY);
+
+	proofs_write(proofs, NOW);
+	proofs_committed(proofs, 0);
+	assert_int_equal(state_of(bob), PROOF_USED);
+	assert_int_equal(proofs_ask(proofs, &one, &late, &a), 0);
+	assert_int_equal(a.state, PROOF_GOOD);
+	put("1@e.org", "bob@b.net", NOW + 1);
+	proofs_drop(proofs, &one, 1);
+	assert_int_equal(proofs_ask(proofs, &one, &bob, &a), 0);
+	assert_int_equal(a.state, PROOF_GOOD);
+	proofs_free(&proofs);
+}
+
+static void
+test_too_many_are_taken(void **state)
+{
+	struct proofs *proofs = proofs_new(ledger);
+	struct proof_ask q = trace(PROOF_FAILED, "t1", "b@b.net");
+
+	(void)state;
+	assert_non_null(proofs);
+	for (int i = 0; i < PROOFS_TAKEN_MAX; i++)
+		assert_int_equal(proofs_take(proofs, &q, NOW), 0);
+	assert_int_equal(proofs_take(proofs, &q, NOW), -EBUSY);
+	proofs_committed(proofs, 0);
+	assert_int_equal(proofs_take(proofs, &q, NOW), 0);
 	proofs_free(&proofs);
 }
 
@@ -456,6 +517,10 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_traces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_taken_while_the_disk_is_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_are_taken,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claims_have_a_limit,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expires, setup,
