@@ -21,10 +21,11 @@
 
 #include <stdbool.h>
 #include "buf.h"
+#include "message_id.h"
 
 #define REPORT_LINE_MAX 2000
 #define REPORT_TEXT_MAX (256u * 1024)	/* of all parts */
-#define REPORT_ID_MAX 1000		/* of a Message-ID, terminated */
+#define REPORT_ID_MAX MESSAGE_ID_MAX
 #define REPORT_ADDRESS_MAX 321		/* of a recipient, terminated */
 #define REPORT_TRACE_MAX 80
 #define REPORT_RECIPIENTS_MAX 16

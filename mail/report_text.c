@@ -4,6 +4,7 @@
  * number of times: once as part of its line, by each row of the tables of
  * words and, in a field or line that names addresses, by the address finder.
  */
+#include "message_id.h"
 #include "octets.h"
 #include "report_formats.h"
 #include "report_text.h"
@@ -132,29 +133,11 @@ report_text_told(struct report_text *text, struct slice value)
 
 /* ---- values ---- */
 
-/* What stands in <>, or the first word; white space in it was a fold. */
 static void
 take_message_id(struct report_run *run, struct slice value)
 {
-	size_t open = slice_find(value, '<'), n = 0;
-
-	if (run->message_id[0] != '\0')
-		return;
-	value = open < value.size ? slice_after(value, open + 1) :
-	    slice_trim(value);
-	for (size_t i = 0; i < value.size && value.data[i] != '>'; i++) {
-		if (is_space(value.data[i]) || is_control(value.data[i])) {
-			if (open < value.size)
-				continue;
-			break;
-		}
-		if (n + 1 == sizeof run->message_id) {
-			n = 0;		/* none of ours is that long */
-			break;
-		}
-		run->message_id[n++] = value.data[i];
-	}
-	run->message_id[n] = '\0';
+	if (run->message_id[0] == '\0')
+		(void)message_id_read(run->message_id, value);
 }
 
 static struct slice

@@ -24,6 +24,7 @@ MAIL_SRCS = \
 	mail/mime_charset.c \
 	mail/mime_decode.c \
 	mail/mime_field.c \
+	mail/message_id.c \
 	mail/mime_text.c \
 	mail/mta_sts.c \
 	mail/received.c \

@@ -278,6 +278,17 @@ next_id(struct queue *q)
 	return id;
 }
 
+/* Exchange begins a new line before it. */
+static struct slice
+without_fold(struct slice value)
+{
+	while (value.size > 0 && (unsigned char)*value.data <= ' ') {
+		value.data++;
+		value.size--;
+	}
+	return slice_trim(value);
+}
+
 /* The Message-ID of the message, for the ledger and for people. */
 static struct slice
 find_message_id(int fd, char room[HEADER_LOOKED_AT])
@@ -290,7 +301,7 @@ find_message_id(int fd, char room[HEADER_LOOKED_AT])
 	    n < HEADER_LOOKED_AT);
 	while (header_next(&walk, &field) == HEADER_FIELD)
 		if (header_is(&field, "Message-ID"))
-			return slice_trim(field.value);
+			return without_fold(field.value);
 	return SLICE("");
 }
 

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "fault.h"
 #include "log.h"
+#include "message_id.h"
 #include "messages.h"
 #include "queue.h"
 #include "sending.h"
@@ -404,13 +405,13 @@ on_tag(struct channel *ch, struct ipc_message *m, void *arg)
 	one_is_done(job, is_good);
 }
 
-/* "<a@b>" is a@b: as the ledger has it. */
+/* As a bounce's is read. One that cannot be is noted all the same, for who
+ * asks what has left. */
 static struct slice
-without_brackets(struct slice id)
+message_id_of(const struct envelope *e, char room[MESSAGE_ID_MAX])
 {
-	if (id.size >= 2 && id.data[0] == '<' && id.data[id.size - 1] == '>')
-		id = (struct slice){ id.data + 1, id.size - 2 };
-	return id;
+	return message_id_read(room, e->message_id) ? slice_of(room) :
+	    e->message_id;
 }
 
 static void
@@ -419,9 +420,9 @@ ask_ledger(struct job *job, const struct envelope_recipient *r)
 	static struct ipc_writer w;	/* large */
 	struct queue *q = job->queue;
 	const struct envelope *e = job->message->open;
-	char id[ENVELOPE_ID_SIZE];
+	char id[ENVELOPE_ID_SIZE], message_id[MESSAGE_ID_MAX];
 	struct ledger_entry entry = { .recipient = r->address,
-		.message_id = without_brackets(e->message_id),
+		.message_id = message_id_of(e, message_id),
 		.sender = e->from, .time_s = (uint64_t)queue_now_s(q),
 		.user = e->user };
 

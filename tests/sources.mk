@@ -59,6 +59,7 @@ UNIT_TESTS = \
 	test_maildir \
 	test_maildirsize \
 	test_message \
+	test_message_id \
 	test_milter \
 	test_milter_talk \
 	test_mime \

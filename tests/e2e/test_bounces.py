@@ -27,10 +27,13 @@ class Bounces(Outbound):
         super().__init__(sink, **options)
         self.sink = sink
 
-    def sent(self, recipient=REMOTE, sender=ALICE, **options):
-        """A message that has left, as the sink has got it."""
+    def sent(self, recipient=REMOTE, sender=ALICE, named="Message-ID: %s",
+             **options):
+        """A message that has left, as the sink has got it; named: how its
+        Message-ID is written."""
         n = len(self.sink.messages)
-        text, _ = self.text(sender=sender, recipient=recipient, **options)
+        text, name = self.text(sender=sender, recipient=recipient, **options)
+        text = text.replace("Message-ID: " + name, named % name)
         assert not self.send([recipient], text, sender=sender)
         wait_until(lambda: len(self.sink.messages) > n, 20, "arrival")
         self.wait_sent()
@@ -232,9 +235,9 @@ class Original:
 
     serial = 0
 
-    def __init__(self, server, recipient=REMOTE):
-        message = server.sent(recipient)
-        assert sender_of(message) == ALICE
+    def __init__(self, server, recipient=REMOTE, **options):
+        message = server.sent(recipient, **options)
+        assert sender_of(message) == options.get("sender", ALICE)
         text = message.text.decode().replace("\r\n", "\n")
         self.header = text.split("\n\n")[0] + "\n"
         self.recipient = recipient
@@ -293,6 +296,17 @@ def test_message_and_recipient_are_enough(server, name):
     taken(server, original.bounce(**FORMS[name]))
     # and once more with our trace, which is of the same message
     assert "before" in refused(server, original.bounce())
+
+
+@pytest.mark.parametrize("named", [
+    "Message-ID:\r\n %s", "Message-ID: \r\n\t%s\r\n (of a program)",
+    "message-id: (as it was <1@x>) %s (or so)"])
+def test_however_the_message_id_is_written(server, named):
+    original = Original(server, named=named)
+    original.header = RECEIVED.sub("", original.header)
+    assert "<" in original.header and named[:11] in original.header
+    taken(server, original.bounce())
+    refused(server, original.bounce(form=QMAIL))
 
 
 @pytest.mark.parametrize("name", FORMS)
