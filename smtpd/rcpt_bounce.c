@@ -80,7 +80,9 @@ tag_checked(struct session *s, struct answer *a)
 		/* fallthrough */
 	case BATV_WRONG:
 		note_told("a tag of one of our keys, with a wrong MAC");
-		return session_reply(s, REPLY_TAG_WRONG);
+		/* its 24 bits are not for trying */
+		return rcpt_count_unknown(s, session_reply(s,
+		    REPLY_TAG_WRONG));
 	default:
 		break;
 	}
