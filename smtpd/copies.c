@@ -185,14 +185,25 @@ copies_look_up(struct session *s)
 	return is_clearable(s->tx) ? copies_tell(s) : copies_ask(s);
 }
 
+/* An earlier attempt has delivered all of it; a next hop's or program's part
+ * counts as a mailbox does. */
+static bool
+is_all_done(const struct transaction *tx)
+{
+	size_t n_done = tx->n_done;
+
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		n_done += tx->recipients[i].is_last_done;
+	return tx->n_entries > 0 && n_done >= tx->n_entries;
+}
+
 /* Everybody has been asked about: go on, or wait for an earlier attempt. */
 static enum step
 copies_complete(struct session *s)
 {
 	if (s->tx->is_open || s->tx->n_done > SKIPPED_MAX)
 		return finish_refuse(s, REPLY_RECORDS_OPEN);
-	if (s->tx->unless_done != NULL && (s->tx->n_entries == 0 ||
-	    s->tx->n_done < s->tx->n_entries)) {
+	if (s->tx->unless_done != NULL && !is_all_done(s->tx)) {
 		note_resume(&s->tx->unless_noted);
 		return finish_refuse_with(s, s->tx->unless_done,
 		    s->tx->refusal_check);

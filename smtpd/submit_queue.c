@@ -26,6 +26,7 @@
 #include "commands.h"
 #include "fault.h"
 #include "finish.h"
+#include "last.h"
 #include "log.h"
 #include "submit.h"
 
@@ -206,7 +207,8 @@ queue_not_committed(struct session *s)
 		.as.transaction = s->tx->number };
 	enum step step;
 
-	if (s->tx->is_committed && s->tx->n_entries > 0)
+	if ((s->tx->is_committed || last_has_taken(s->tx)) &&
+	    s->tx->n_entries > 0)
 		session_tell(s, &q);
 	step = session_reply(s, REPLY_QUEUE_SILENT);
 	transaction_end(s);

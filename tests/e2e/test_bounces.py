@@ -440,20 +440,6 @@ def test_many_at_a_time_are_believed_once(server):
             server.mail("alice")].count(name) == 1
 
 
-def test_a_killed_store_knows_what_was_believed():
-    sink = Sink()
-    with Bounces(sink, more='batv {{ exempt = {{ "remote.example" }} }}\n') \
-            as server:
-        original = Original(server)
-        taken(server, original.bounce())
-        time.sleep(0.5)
-        [store] = server.children("store")
-        os.kill(store, 9)
-        server.wait_event("compartment_died")
-        wait_until(lambda: server.bounce(ALICE, original.bounce()).says(
-            "550 5.7.1"), 30, "store, and what it knew")
-    sink.close()
-
 def test_mallory_borrows_a_message_id(server):
     """A user of ours who writes another's Message-ID into his own mail has
     neither his bounces nor takes them away."""
@@ -508,6 +494,20 @@ def test_a_full_disk_forgets_nothing():
     sink.close()
 
 
+def test_a_killed_store_knows_what_was_believed():
+    sink = Sink()
+    with Bounces(sink, more='batv {{ exempt = {{ "remote.example" }} }}\n') \
+            as server:
+        original = Original(server)
+        taken(server, original.bounce())
+        time.sleep(0.5)
+        [store] = server.children("store")
+        os.kill(store, 9)
+        server.wait_event("compartment_died")
+        wait_until(lambda: server.bounce(ALICE, original.bounce()).says(
+            "550 5.7.1"), 30, "store, and what it knew")
+    sink.close()
+
 
 def lose(server, text, to=ALICE, sender=""):
     """Sent by a client that is gone before it could read the reply."""
@@ -551,6 +551,32 @@ def test_a_lost_250(server, sender):
     assert {r.code for r in replies} <= {250, 451, 550}, replies
     server.why(replies[-1], "bounce", "before")
     assert copies() == 1
+
+
+def test_a_lost_250_of_a_program():
+    """The same where the bounce went to a program: it has it once."""
+    tickets = "tickets@example.org"
+    sink = Sink()
+    server = Bounces(sink, more='batv {{ exempt = {{ "remote.example" }} }}\n'
+                     'sender "%s" {{ may = {{ "%s" }} }}\n' % (ALICE, tickets))
+    out = os.path.join(server.folder, "out")
+    os.mkdir(out)
+    os.chmod(out, 0o777)
+    with open(server.folder + "/aliases", "a", encoding="ascii") as f:
+        f.write('tickets: "|cat >> %s/mail"\n' % out)
+    with server:
+        text = Original(server, sender=tickets).bounce()
+        assert lose(server, text, to=tickets).says("250")
+
+        def answer():
+            replies.append(server.bounce(tickets, text))
+            return replies[-1].code != 451
+        replies = []
+        wait_until(answer, 20, "an answer")
+        assert replies[-1].says("250"), replies
+        with open(out + "/mail", encoding="ascii") as f:
+            assert f.read().count("Return-Path:") == 1
+    sink.close()
 
 
 FAULTY = [("store", "store.before-proof"), ("store", "store.before-commit"),
