@@ -244,8 +244,9 @@ leads_home(struct resolver *r, struct slice user,
 		return own;
 	if (domain != NULL && domain->config->next_hop != NULL)
 		return MAY_NOT;
-	found = resolver_find_mailbox(r, slice_of(address->local),
-	    slice_of(address->domain));
+	/* as mail to it goes: what leads elsewhere is not broken */
+	found = resolver_find(r, slice_of(address->local),
+	    slice_of(address->domain), false);
 	if (found->kind == ROUTE_MAILBOX)
 		return found->n_leaves == 1 && slice_equals(
 		    found->leaves[0].maildir, slice_of(path)) ? MAY_SEND :

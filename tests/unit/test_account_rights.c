@@ -33,6 +33,11 @@ static const char aliases_text[] =
     "team: alice, bob\n"
     "loop: loop\n"
     "trap: discard:\n"
+    "tickets: |/bin/true\n"
+    "away: alice@elsewhere.example\n"
+    "front: x@front.example\n"
+    "list: alice, x@elsewhere.example\n"
+    "owner-list: alice\n"
     "daemon: alice\n";
 
 static struct fixture fixture;
@@ -175,6 +180,11 @@ test_may(void **state)
 		{ "alice", "", MAY_NOT },
 		{ "alice", "alice@example.com", MAY_NOT },
 		{ "alice", "loop@example.org", MAY_UNKNOWN },
+		/* not broken, and not hers: that is no matter of time */
+		{ "alice", "tickets@example.org", MAY_NOT },
+		{ "alice", "away@example.org", MAY_NOT },
+		{ "alice", "front@example.org", MAY_NOT },
+		{ "alice", "list@example.org", MAY_NOT },
 		/* though its alias adds somebody */
 		{ "bob", "bob@example.org", MAY_SEND },
 		{ "bob", "bob+x@example.net", MAY_SEND },
