@@ -24,7 +24,7 @@
  * To add a kind: name it here; last_kind_of says whose it is, last_joins who
  * may share it, last_is_wanted and last_put_name what its records are about;
  * give it a row in the table of last.c. Its deliver gives the
- * message (tx->message_fd, tx->trace on top) to the participant and ends, at
+ * message (tx->message_fd, last_top on top) to the participant and ends, at
  * once or in an answer, with last_answered, once, with one result for each
  * recipient of its kind.
  */
@@ -59,6 +59,9 @@ enum last_kind last_kind_of(const struct transaction *tx);
  * has a message to itself (LAST_NONE). */
 bool last_joins(const struct transaction *tx, const struct hop_route *hop);
 
+/* The trace fields for it. It has no .Junk of ours, so what would go there
+ * says so. Good until the next call. */
+struct slice last_top(const struct transaction *tx);
 /* Give it the message; goes on in then once it has been taken, or there is
  * nobody to give it to. Else all is undone and refused. */
 enum step last_deliver(struct session *s, finish_fn *then);

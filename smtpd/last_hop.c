@@ -293,27 +293,12 @@ tell_recipients(struct session *s)
 	return n;
 }
 
-/* What would go into .Junk is told so: the folder is the other side's. */
-static struct slice
-top_of(const struct transaction *tx)
-{
-	static struct buf top;		/* kept for its memory */
-
-	if (!tx->is_junk)
-		return buf_slice(&tx->trace);
-	top.size = 0;
-	if (buf_append_slice(&top, buf_slice(&tx->trace)) < 0 ||
-	    buf_puts(&top, "X-Spam-Flag: YES\n") < 0)
-		return buf_slice(&tx->trace);
-	return buf_slice(&top);
-}
-
 enum step
 hop_deliver(struct session *s)
 {
 	const struct transaction *tx = s->tx;
 	struct hop_send ask = { .transaction = tx->number,
-		.mail = mail_of(s), .trace = top_of(tx),
+		.mail = mail_of(s), .trace = last_top(tx),
 		.message_size = tx->message_bytes };
 	struct question q = { .kind = QUESTION_HOP_SEND,
 		.fd = tx->message_fd, .as.hop_send = &ask };

@@ -68,7 +68,7 @@ program_deliver(struct session *s)
 		.recipient = find_recipient(tx)->index,
 		.message_size = tx->message_bytes,
 		.return_path = slice_of(tx->reverse_path),
-		.trace = buf_slice(&tx->trace) };
+		.trace = last_top(tx) };
 	struct question q = { .kind = QUESTION_PROGRAM,
 		.fd = tx->message_fd, .deadline_ms = DEADLINE_MS,
 		.as.program = &ask };
