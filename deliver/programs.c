@@ -3,7 +3,6 @@
  * programs.c - see programs.h.
  */
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "fault.h"
 #include "log.h"
 #include "phases.h"
+#include "program_user.h"
 #include "program_verdict.h"
 #include "programs.h"
 #include "received.h"
@@ -433,32 +433,20 @@ on_runner_closed(struct channel *ch, bool misbehaved, void *arg)
 static bool
 find_user(const struct deliver *d, struct runner_settings *s)
 {
-	const struct config *config = d->c.config;
-	const struct passwd *pw;
-	char name[128];
-	const char *wrong = NULL;
+	struct program_user who;
+	const char *wrong = program_user_find(&who, d->c.config,
+	    d->c.is_privileged);
 
-	if (config->program.user != NULL)
-		snprintf(name, sizeof name, "%s", config->program.user);
-	else
-		snprintf(name, sizeof name, "%sprogram", config->user_prefix);
-	pw = d->c.is_privileged ? getpwnam(name) : getpwuid(geteuid());
-	if (pw == NULL)
-		wrong = "does not exist";
-	else if (d->c.is_privileged && (pw->pw_uid == 0 || pw->pw_gid == 0))
-		wrong = "is root";
-	else if (d->c.is_privileged && pw->pw_uid == d->c.uid)
-		wrong = "is deliver's own";
 	if (wrong != NULL) {
-		log_warning("programs_off", LOG_S("program_user", name),
+		log_warning("programs_off", LOG_S("program_user", who.name),
 		    LOG_S("why", wrong), LOG_S("hint", "aliases that name a "
 		    "program are answered 451"), LOG_END);
 		return false;
 	}
-	s->uid = pw->pw_uid;
-	s->gid = pw->pw_gid;
-	snprintf(s->user, sizeof s->user, "%s", pw->pw_name);
-	snprintf(s->home, sizeof s->home, "%s", pw->pw_dir);
+	s->uid = who.uid;
+	s->gid = who.gid;
+	snprintf(s->user, sizeof s->user, "%s", who.name);
+	snprintf(s->home, sizeof s->home, "%s", who.home);
 	return true;
 }
 

@@ -25,7 +25,7 @@
 #include <sys/types.h>
 #include "run.h"
 
-#define RUNNER_USER_MAX 64
+#define RUNNER_USER_MAX 128
 #define RUNNER_HOME_MAX 256
 #define RUNNER_AT_ONCE_MAX 1000
 

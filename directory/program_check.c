@@ -4,74 +4,20 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include "compartment.h"
 #include "program_check.h"
+#include "program_user.h"
 
 /* deliver/execute.c: what else stands in a command is for the shell. */
 #define WORDS "1234567890!@%-_=+:,./\\abcdefghijklmnopqrstuvwxyz" \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZ \t"
 
-struct who {
-	char name[128];
-	uid_t uid;
-	gid_t gid;
-};
-
-/* ---- who runs it ---- */
-
-static bool
-is_compartment(const struct config *config, uid_t uid)
-{
-	for (unsigned i = ROLE_STORE; i < ROLE_COUNT; i++) {
-		char name[128];
-		const struct passwd *pw;
-
-		snprintf(name, sizeof name, "%s%s", config->user_prefix,
-		    role_name((enum role)i));
-		pw = getpwnam(name);
-		if (pw != NULL && pw->pw_uid == uid)
-			return true;
-	}
-	return false;
-}
-
-/* NULL, or what is wrong with him. */
-static const char *
-find_user(struct who *who, const struct config *config, bool is_privileged)
-{
-	const struct passwd *pw;
-
-	who->uid = geteuid();
-	who->gid = getegid();
-	if (!is_privileged)
-		return NULL;
-	if (config->program.user != NULL)
-		snprintf(who->name, sizeof who->name, "%s",
-		    config->program.user);
-	else
-		snprintf(who->name, sizeof who->name, "%sprogram",
-		    config->user_prefix);
-	pw = getpwnam(who->name);
-	if (pw == NULL)
-		return "does not exist: run systemd-sysusers with "
-		    "etc/sysusers.d/postern.conf, or `make install`";
-	who->uid = pw->pw_uid;
-	who->gid = pw->pw_gid;
-	if (pw->pw_uid == 0 || pw->pw_gid == 0)
-		return "is root: programs never run as root";
-	return is_compartment(config, pw->pw_uid) ? "is one that a "
-	    "compartment of the server runs as" : NULL;
-}
-
 /* ---- what is run ---- */
 
 static bool
-may_execute(const struct stat *st, const struct who *who)
+may_execute(const struct stat *st, const struct program_user *who)
 {
 	if (st->st_uid == who->uid)
 		return st->st_mode & S_IXUSR;
@@ -79,7 +25,7 @@ may_execute(const struct stat *st, const struct who *who)
 }
 
 static bool
-check_file(struct buf *wrong, const char *path, const struct who *who,
+check_file(struct buf *wrong, const char *path, const struct program_user *who,
     bool allows_setid)
 {
 	struct stat st;
@@ -119,8 +65,9 @@ bool
 program_check(struct buf *wrong, const struct config *config,
     bool is_privileged, struct slice command)
 {
-	struct who who = { .name = "" };
-	const char *user_is = find_user(&who, config, is_privileged);
+	struct program_user who;
+	const char *user_is = program_user_find(&who, config,
+	    is_privileged);
 	struct slice word = { command.data, slice_find(command, ' ') };
 	bool needs_shell = is_for_shell(command);
 	char path[PATH_MAX];

@@ -403,7 +403,8 @@ def test_cannot_touch_what_is_ours():
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs several uids")
-@pytest.mark.parametrize("user", ["root", "nobody-has-this-name"])
+@pytest.mark.parametrize("user", ["root", "nobody-has-this-name",
+                                  "postern-vault"])
 def test_who_never_runs_it(user):
     with lab_of({"box": "|/bin/true"},
                 settings='program_user = "%s"\n' % user) as server:
