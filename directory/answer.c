@@ -91,14 +91,21 @@ seal_hop(struct answerer *a, const struct wanted *w,
 	    hop_route_seal(&a->hop, &route, a->hop_secret) : 0;
 }
 
+/* What deliver is told of it: the mailboxes, and the program. */
+static enum route_kind
+kind_here(const struct resolved *found)
+{
+	if (found->program.size > 0)
+		return ROUTE_PROGRAM;
+	return found->kind == ROUTE_LIST || found->kind == ROUTE_HOP ?
+	    ROUTE_MAILBOX : found->kind;
+}
+
 /* Where all of it is elsewhere nothing is for deliver. */
 static int
 seal(struct answerer *a, const struct wanted *w, const struct resolved *found)
 {
-	bool has_others = found->kind == ROUTE_LIST ||
-	    found->kind == ROUTE_HOP;
-	const struct route route = { .kind = has_others ?
-		ROUTE_MAILBOX : found->kind,
+	const struct route route = { .kind = kind_here(found),
 		.recipient = w->recipient, .session = w->session,
 		.expires_s = clock_wall_s() + ROUTE_LIFE_S,
 		.program = found->program,
@@ -107,7 +114,7 @@ seal(struct answerer *a, const struct wanted *w, const struct resolved *found)
 	a->sealed.size = 0;
 	if (w->is_list)
 		return seal_list(a, w, found);
-	return has_others && found->n_leaves == 0 ? 0 :
+	return route.kind == ROUTE_MAILBOX && found->n_leaves == 0 ? 0 :
 	    route_seal(&a->sealed, &route, a->secret);
 }
 

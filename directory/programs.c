@@ -3,7 +3,8 @@
  * programs.c - a leaf that is a program (DESIGN 7): see resolve_parts.h.
  *
  * There is one at most for each recipient, and no next hop beside it: either
- * answers once, and what one of two has taken the other may refuse. Here it
+ * answers once, and what one of two has taken the other may refuse. Members
+ * of a list elsewhere are queue's, which can wait for its answer. Here it
  * is only a text; deliver runs it, and `postern -n` looks at the file.
  */
 #include <stdio.h>
@@ -51,10 +52,9 @@ program_end(struct resolver *r)
 
 	if (out->program.size == 0)
 		return;
-	if (out->n_members > 0 || *out->destination != '\0')
+	if (*out->destination != '\0')
 		resolve_trouble(r, NULL, TROUBLE_UNREADABLE, "\"|%.*s\" and "
-		    "\"%.*s\" elsewhere: one of them could take what the "
+		    "\"%s\" elsewhere: one of them could take what the "
 		    "other refuses", RESOLVE_QUOTE(out->program),
-		    RESOLVE_QUOTE(out->n_members > 0 ? out->members[0] :
-		    slice_of(out->hop_address)));
+		    out->hop_address);
 }

@@ -27,7 +27,8 @@ enum route_kind {
 	ROUTE_DISCARD = 2,	/* swallowed on purpose */
 	ROUTE_REFUSE = 3,	/* the answer carries a verdict; never sealed */
 	ROUTE_LIST = 4,		/* mailboxes, if any, and members elsewhere
-				 * (list_route.h); sealed as ROUTE_MAILBOX */
+				 * (list_route.h); sealed as ROUTE_MAILBOX, or
+				 * as ROUTE_PROGRAM if one is among them */
 	ROUTE_HOP = 5,		/* mailboxes, if any, sealed as ROUTE_MAILBOX,
 				 * and one next hop (hop_route.h) */
 	ROUTE_PROGRAM = 6,	/* a program of this host, run by deliver, and

@@ -440,6 +440,22 @@ rcpt_keep_hop(const struct session *s, const struct route_answer *route)
 	return tx->rcpt_hop.data != NULL ? REPLY_COUNT : REPLY_NO_MEMORY;
 }
 
+/* A list has a program among its members, and the transaction has a last
+ * participant already. */
+static bool
+is_another_program(const struct transaction *tx)
+{
+	struct route route;
+	bool has_program;
+
+	if (last_kind_of(tx) == LAST_NONE || tx->rcpt_sealed.size == 0 ||
+	    route_open(&route, tx->rcpt_sealed, NULL) < 0)
+		return false;
+	has_program = route.program.size > 0;
+	route_close(&route);
+	return has_program;
+}
+
 static enum step
 rcpt_routed(struct session *s, struct answer *a)
 {
@@ -472,6 +488,10 @@ rcpt_routed(struct session *s, struct answer *a)
 	if (route_has_sealed(a) && !rcpt_keep_route(tx, a)) {
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
+	}
+	if (route->kind == ROUTE_LIST && is_another_program(tx)) {
+		transaction_drop_rcpt(tx);
+		return session_reply(s, REPLY_OTHER_FATE);
 	}
 	if (route->kind == ROUTE_HOP && session_is_own(s) &&
 	    tx->rcpt_sealed.size == 0)

@@ -12,7 +12,9 @@ import time
 import pytest
 
 from client import new_message
-from postern import IS_ROOT, Server, is_running, wait_until
+from nameserver import Nameserver
+from postern import IS_ROOT, Server, is_running, maildir_mail, wait_until
+from relay_lab import Sink
 
 BOX = "box@example.org"
 LOCAL = "alice@example.org"
@@ -279,6 +281,74 @@ def test_a_second_program_is_another_fate():
             client.envelope(["two@example.org"])
             assert client.data(new_message()).says("250")
         assert server.read("mail").count("Return-Path") == 2
+
+
+def test_what_would_go_into_junk_says_so():
+    """DMARC: the sender's domain asks for quarantine."""
+    zone = '@ MX 10 mx\nmx A 192.0.2.1\n@ TXT "v=spf1 -all"\n' \
+        '_dmarc TXT "v=DMARC1; p=quarantine"'
+    with Nameserver({"elsewhere.example": zone}) as ns, lab_of(
+            {"box": 'alice, "|cat >> {out}/mail"'}, checks="spf = mark\n"
+            "dmarc = refuse\n", more=ns.config()) as server:
+        assert server.deliver([BOX], new_message()).says("250")
+        assert len(maildir_mail(server.maildir("alice") + "/.Junk")) == 1
+        header = server.read("mail").split("\n\n", 1)[0]
+        assert header.count("\nX-Spam-Flag: YES\n") == 1, header
+
+
+@pytest.mark.parametrize("here", ["alice, ", ""], ids=["here", "elsewhere"])
+def test_in_a_list_with_members_elsewhere(here):
+    """All of them have it or nobody: copies leave once it has exited with 0,
+    and a second program is another fate."""
+    with Sink() as sink, lab_of(
+            {"team": here + 'm1@far.example, "|cat >> {out}/mail; exit `cat '
+             '{out}/exit`"', "owner-team": "bob", "box": '"|cat > /dev/null"'},
+            settings='relay {{ smart_host = "smtp:[127.0.0.1]:%d" }}\n'
+            % sink.port) as server:
+        status = os.path.join(server.out, "exit")
+        message = new_message()
+        for code, want in (("75", "451"), ("0", "250")):
+            with open(status, "w", encoding="ascii") as f:
+                f.write(code)
+            reply = server.deliver(["team@example.org"], message)
+            assert reply.says(want), reply
+        wait_until(lambda: sink.messages, 30, "the copy for elsewhere")
+        [copy] = sink.messages
+        assert copy.recipients == ["TO:<m1@far.example>"]
+        assert "=owner-team@example.org>" in copy.sender
+        assert server.read("mail").count("Return-Path") == 2
+        assert len(server.mail("alice")) == (here != "")
+        with server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+            client.expect("RCPT TO:<box@example.org>", "250")
+            client.expect("RCPT TO:<team@example.org>", "452 4.5.3")
+            client.expect("RSET", "250")
+            client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+            client.expect("RCPT TO:<team@example.org>", "250")
+            client.expect("RCPT TO:<box@example.org>", "452 4.5.3")
+            client.quit()
+        assert len(sink.messages) == 1
+
+
+def test_a_list_of_our_own_users_mail():
+    """The same for a program of this host."""
+    with Sink() as sink, lab_of(
+            {"team": 'alice, m1@far.example, "|cat >> {out}/mail"',
+             "owner-team": "bob"},
+            settings='relay {{ smart_host = "smtp:[127.0.0.1]:%d" }}\n'
+            % sink.port, more='listen "unix:{folder}/submit" {{ role = local '
+            '}}\n') as server:
+        result = subprocess.run(
+            [os.path.join(server.build, "sendmail"), "-f",
+             "alice@example.org", "team@example.org"],
+            input=b"Subject: x\n\nhello\n", capture_output=True,
+            check=False, env=dict(os.environ,
+                                  POSTERN_CONFIG=server.config_path))
+        assert result.returncode == 0, result
+        wait_until(lambda: sink.messages, 30, "the copy for elsewhere")
+        assert server.read("mail").endswith("\n\nhello\n")
+        assert len(server.mail("alice")) == 1
 
 
 def test_two_in_one_alias_are_an_error():
