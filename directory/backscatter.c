@@ -33,15 +33,22 @@ warn(struct lint *lint, const char *format, ...)
 	lint_report(lint, true, text);
 }
 
+/* "FILE:LINE "what"" */
+static void
+write_place(char to[400], const struct lint *lint, uint32_t line,
+    struct slice what)
+{
+	snprintf(to, 400, "%.200s:%u \"%.*s\"",
+	    lint->domain->aliases->spec->path, line, RESOLVE_QUOTE(what));
+}
+
 /* What is at FILE:LINE comes home. */
 static void
 note_home(struct lint *lint, enum lint_home kind, uint32_t line,
     struct slice what)
 {
 	if (lint->n_home[kind]++ == 0)
-		snprintf(lint->first[kind], sizeof lint->first[kind],
-		    "%.200s:%u \"%.*s\"", lint->domain->aliases->spec->path,
-		    line, RESOLVE_QUOTE(what));
+		write_place(lint->first[kind], lint, line, what);
 }
 
 /* ---- programs ---- */
@@ -49,9 +56,11 @@ note_home(struct lint *lint, enum lint_home kind, uint32_t line,
 /* They answer, send on or refuse by mail of their own. */
 static const char *const mailers[] = {
 	"autorespond", "autoresponder", "bounce-email", "dovecot-lda",
-	"formail", "gnarwl", "mail", "mailbot", "maildrop", "mailx",
-	"majordomo", "msmtp", "mutt", "procmail", "qreply", "reformail",
-	"rt-mailgate", "s-nail", "sendmail", "swaks", "vacation",
+	"esmtp", "exim", "exim4", "formail", "gnarwl", "mail", "mailbot",
+	"maildrop", "mailman", "mailx", "majordomo", "mlmmj-receive",
+	"mlmmj-recieve", "msmtp", "mutt", "procmail", "qmail-inject",
+	"qreply", "reformail", "rt-mailgate", "s-nail", "sendmail", "ssmtp",
+	"swaks", "vacation",
 };
 
 static bool
@@ -143,6 +152,9 @@ backscatter_alias(struct lint *lint, struct slice name,
 		note_home(lint, HOME_LIST, list.line, name);
 	if (found->kind == ROUTE_HOP && found->is_forward)
 		note_forward(lint, list.line, name, found);
+	if (found->kind != ROUTE_MAILBOX && found->kind != ROUTE_REFUSE &&
+	    found->kind != ROUTE_DISCARD && lint->n_without_junk++ == 0)
+		write_place(lint->first_without_junk, lint, list.line, name);
 	check_targets(lint, lint->domain->aliases->spec->path, list);
 }
 
@@ -272,6 +284,22 @@ backscatter_reports(struct lint *lint)
 
 /* ---- the notes ---- */
 
+/* Of domains with a next hop postern/backscatter.c says the same. */
+static void
+warn_without_junk(struct lint *lint)
+{
+	const struct config *config = lint->catalog->config;
+
+	if (config->checks.relay_peer.n == 0 || lint->n_without_junk == 0)
+		return;
+	lint->line = config->checks.relay_peer_line;
+	warn(lint, "%zu aliases lead to a list, a program or another host, "
+	    "where there is no .Junk (first: %s): what is refused of a "
+	    "relay_peer's mail to them is bounced by that peer; let it ask us "
+	    "for them, or let them lead to mailboxes here",
+	    lint->n_without_junk, lint->first_without_junk);
+}
+
 void
 backscatter_end(struct lint *lint)
 {
@@ -290,6 +318,7 @@ backscatter_end(struct lint *lint)
 	};
 	char text[TEXT_MAX];
 
+	warn_without_junk(lint);
 	lint->line = 0;
 	for (size_t i = 0; i < HOME_COUNT; i++) {
 		if (lint->n_home[i] == 0)

@@ -24,6 +24,8 @@ struct lint {
 	size_t n_troubles;		/* of the name being resolved */
 	size_t n_home[HOME_COUNT];
 	char first[HOME_COUNT][400];	/* the first of each, and where */
+	size_t n_without_junk;		/* names that lead on from here */
+	char first_without_junk[400];
 };
 
 /* Once for each text; a warning that begins with "note: " is a note. */

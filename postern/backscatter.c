@@ -16,15 +16,6 @@ has_users_of_ours(const struct config *config)
 	return false;
 }
 
-static bool
-has_mailboxes(const struct config *config)
-{
-	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].next_hop == NULL)
-			return true;
-	return false;
-}
-
 /* What our users send elsewhere has neither a tag nor a record here. */
 static void
 check_untagged(const struct config *config, struct config_problems *problems)
@@ -37,7 +28,7 @@ check_untagged(const struct config *config, struct config_problems *problems)
 		    "untagged_bounces = accept: bounces of mail that your "
 		    "users never sent reach them; say prove, and let all of "
 		    "their mail leave through this server");
-	else if (has_mailboxes(config) && !has_users_of_ours(config))
+	else if (config->n_domains > 0 && !has_users_of_ours(config))
 		config_problem_add(problems, line, true, "backscatter: mail "
 		    "of your users leaves through other servers, as no listen "
 		    "here is for them (role submission or local), and its "

@@ -98,6 +98,17 @@ def test_mail_of_our_users_that_leaves_elsewhere(server):
 
 def test_what_is_dropped_is_noted(server):
     _, text = check(server, LOCAL + 'checks {{\n milter "unix:/x" {{ '
+def test_a_front_alone(server):
+    """Nobody has a mailbox here, and their mail leaves elsewhere."""
+    server.write("postern.conf", server.fill(
+        'hostname = "mx.example.org"\npostmaster = "bob@f.example"\n'
+        'state_dir = "{folder}/state"\n'
+        'listen "127.0.0.1:{port}" {{ role = mx }}\n'
+        'domain "f.example" {{ next_hop = "lmtp:unix:/run/x" }}\n'))
+    _, text = server.check()
+    assert "cannot prove themselves" in said(text, "backscatter")[0][1], text
+
+
                     'discard = drop }}\n}}\n',
                     aliases="root: alice\nbox: discard:\n")
     notes = said(text, "note")

@@ -95,6 +95,17 @@ static const struct row rows[] = {
 	    "root: alice\na: :include:@/users\n", "|/bin/sh -c mailx\n",
 	    { "Wbackscatter: @/users:1: \"|/bin/sh -c mailx\": mailx "
 	      "can" } },
+	{ "where no .Junk is, behind a relay_peer", "checks { relay_peer = { "
+	    "\"192.0.2.1\" } }\n" ORG, "root: alice\na: bob\n"
+	    "b: a, \"|/bin/sh -c true\"\nc: d\nd: x@elsewhere.example\n", "",
+	    { "Wbackscatter: 3 aliases lead to a list, a program or another "
+	      "host, where there is no .Junk (first: @/aliases:3 \"b\"): "
+	      "what is refused of a relay_peer's mail to them is bounced",
+	      "Wnote: 2 aliases that forward", "Wnote: 1 programs" } },
+	{ "a list manager", ORG, "root: alice\n"
+	    "a: \"|/bin/sh -c '/usr/lib/mailman/mail/mailman post a'\"\n", "",
+	    { "Wbackscatter: @/aliases:2: \"|/bin/sh -c '/usr/lib/mailman/"
+	      "mail/mailman post a'\": mailman can write to whoever" } },
 	{ "discard", ORG, "root: alice\na: discard:\nb: discard:\n", "",
 	    { "Wnote: 2 entries that throw mail away on purpose (discard:): "
 	      "nobody is told, neither sender nor recipient (first: "
