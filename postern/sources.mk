@@ -8,6 +8,7 @@ POSTERN_SRCS = \
 	postern/dkim_keys.c \
 	postern/endpoints.c \
 	postern/generation.c \
+	postern/hop_talk.c \
 	postern/listen.c \
 	postern/log_sink.c \
 	postern/main.c \

@@ -4,11 +4,13 @@ with file and line; and -a, which asks the next hops whether they accept
 everybody."""
 import os
 import re
+import ssl
 import subprocess
 import time
 
 import pytest
 
+from certificates import make_certificate
 from postern import IS_ROOT, OWNER, TOP, make_folder
 from relay_lab import Sink
 from test_config import GOOD, errors
@@ -96,8 +98,6 @@ def test_mail_of_our_users_that_leaves_elsewhere(server):
     assert "never sent" in said(text, "backscatter")[0][1]
 
 
-def test_what_is_dropped_is_noted(server):
-    _, text = check(server, LOCAL + 'checks {{\n milter "unix:/x" {{ '
 def test_a_front_alone(server):
     """Nobody has a mailbox here, and their mail leaves elsewhere."""
     server.write("postern.conf", server.fill(
@@ -109,6 +109,8 @@ def test_a_front_alone(server):
     assert "cannot prove themselves" in said(text, "backscatter")[0][1], text
 
 
+def test_what_is_dropped_is_noted(server):
+    _, text = check(server, LOCAL + 'checks {{\n milter "unix:/x" {{ '
                     'discard = drop }}\n}}\n',
                     aliases="root: alice\nbox: discard:\n")
     notes = said(text, "note")
@@ -202,6 +204,57 @@ def test_who_is_silent_takes_its_time_and_no_more(server):
     [(_, what)], _, _ = ask(server, {"rcpt": ""})
     assert "no answer in time" in what
     assert time.monotonic() - began < 40
+
+
+@pytest.fixture(name="pem")
+def fixture_pem(tmp_path):
+    """(certificate, key) that nobody trusts."""
+    make_certificate(str(tmp_path), "hop", "hop.example")
+    return str(tmp_path / "hop.pem"), str(tmp_path / "hop.key")
+
+
+TLS_ONLY = dict(UNKNOWN, mail=lambda s, arg: "250 ok" if s.is_tls
+                else "530 5.7.0 Must issue STARTTLS first")
+
+
+@pytest.mark.parametrize("lmtp", [False, True], ids=["smtp", "lmtp"])
+def test_who_wants_tls_first(server, pem, lmtp):
+    found, notes, commands = ask(server, TLS_ONLY, lmtp, tls=pem)
+    assert found == [] and "as it should" in notes[-1][1], found
+    hello = "LHLO" if lmtp else "EHLO"
+    assert [c.split()[0] for c in commands[:4]] == [hello, "STARTTLS", hello,
+                                                    "RSET"]
+
+
+@pytest.mark.parametrize("tls, offers, words", [
+    ("off", True, "STARTTLS first"),
+    ("required", False, "offers no STARTTLS, and tls = required"),
+    ("required", True, None)])
+def test_tls_as_the_domain_says(server, pem, tls, offers, words):
+    with Sink(TLS_ONLY, tls=pem if offers else None) as sink:
+        _, text = check(server, LOCAL + 'domain "f.example" {{ next_hop = '
+                        '"smtp:[127.0.0.1]:%d"  tls = %s }}\n' % (
+                            sink.port, tls), "-a")
+        assert sink.messages == []
+    found = said(text, "backscatter")
+    assert [words in what for _, what in found] == [True] if words \
+        else found == [], text
+
+
+def test_tls_that_fails(server, pem):
+    """A handshake that ends in nothing, or words behind the 220."""
+    for reply, words in (("220 go on\r\n250 and more", "more than STARTTLS"),
+                         ("454 4.7.0 not now", "STARTTLS first")):
+        found, _, _ = ask(server, dict(TLS_ONLY, starttls=reply), tls=pem)
+        assert [words in what for _, what in found] == [True], found
+
+    def wants_a_certificate(session, _):
+        session.sink.context.maximum_version = ssl.TLSVersion.TLSv1_2
+        session.sink.context.verify_mode = ssl.CERT_REQUIRED
+        return "220 go on"
+    found, _, _ = ask(server, dict(TLS_ONLY, starttls=wants_a_certificate),
+                      tls=pem)
+    assert ["handshake" in what for _, what in found] == [True], found
 
 
 def test_all_names_of_all_domains_on_one_connection(server):
