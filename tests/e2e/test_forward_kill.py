@@ -29,12 +29,13 @@ POINTS = [
 ]
 
 
-def attempt(lab, text):
+def attempt(lab, text, params=""):
     """The reply to the message, or None."""
     try:
         with lab.server.connect(timeout=20) as client:
             client.ehlo()
-            if client.command("MAIL FROM:<a@elsewhere.example>").code != 250:
+            if client.command("MAIL FROM:<a@elsewhere.example>" +
+                              params).code != 250:
                 return None
             if any(client.command("RCPT TO:<%s>" % a).code != 250
                    for a in TO):
@@ -87,6 +88,27 @@ def test_relay_killed_while_the_next_hop_thinks():
         killer.join()
         assert reply.says("451 4.4.1"), reply
         assert not lab.server.mail("alice")
+        until_taken(lab, text)
+        assert len(lab.server.mail("alice")) == 1
+        assert len(lab.sink.ended) == 2
+
+
+def test_smtpd_killed_while_the_next_hop_thinks():
+    """With PRDR the mailbox has it by then, and nothing says that the next
+    hop has."""
+    said = ["", "250 2.0.0 taken"]
+    with Front({"dot": lambda *_: said.pop(0)}) as lab:
+        text = new_message()
+
+        def kill():
+            wait_until(lambda: lab.sink.ended, 10, "the dot there")
+            time.sleep(0.3)
+            for pid in lab.server.children("smtpd"):
+                os.kill(pid, signal.SIGKILL)
+        killer = threading.Thread(target=kill)
+        killer.start()
+        assert attempt(lab, text, " PRDR") is None
+        killer.join()
         until_taken(lab, text)
         assert len(lab.server.mail("alice")) == 1
         assert len(lab.sink.ended) == 2
