@@ -48,13 +48,24 @@ host_size(struct slice host)
 	return (int)(host.size > HOST_SHOWN ? HOST_SHOWN : host.size);
 }
 
+/* Not one that relay made of a connection that was lost (4.4.2), or of what
+ * is no reply (4.5.0); and 421 is about the connection. */
+static bool
+is_answer_to_mail(const struct verdict *v)
+{
+	return v->code >= 500 || (v->code != 421 &&
+	    !(v->subject == 4 && v->detail == 2) &&
+	    !(v->subject == 5 && v->detail == 0));
+}
+
 /* Its own words, or ours about what it cannot take: those of MAIL too, and
  * that it cannot keep REQUIRETLS. */
 static bool
 is_answer(bool is_said, enum relay_stage stage, const struct verdict *v)
 {
-	return is_said || stage >= RELAY_AT_DATA || (v->code >= 500 &&
-	    (stage == RELAY_AT_MAIL || (v->subject == 7 && v->detail == 30)));
+	return is_said || stage >= RELAY_AT_DATA ||
+	    (stage == RELAY_AT_MAIL && is_answer_to_mail(v)) ||
+	    (v->code >= 500 && v->subject == 7 && v->detail == 30);
 }
 
 /* Paths of this machine are for the trail, not for strangers. */

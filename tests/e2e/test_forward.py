@@ -619,6 +619,23 @@ def test_a_reload_while_the_next_hop_thinks():
         assert len(lab.sink.ended) == 2
 
 
+@pytest.mark.parametrize("said, want, is_told", [
+    ("452 4.3.1 no room", "452 4.3.1", True),
+    ("450 4.7.1 who are you", "450 4.7.1", True),
+    ("550 5.7.1 not from you", "550 5.7.1", True),
+    ("421 4.3.2 not now", "451 4.4.1", False),
+    ("354 what", "451 4.4.2", False),
+    ("oops", "451 4.4.1", False),
+    (None, "451 4.4.2", False),
+])
+def test_what_it_says_to_mail(said, want, is_told):
+    """Its words are ours, if they are any, as those to RCPT are."""
+    with Front({"mail": lambda *_: said}) as lab:
+        reply = lab.server.rcpt(BOB)
+        assert reply.says(want), reply
+        assert ("said:" in repr(reply)) == is_told, reply
+
+
 def test_lost_at_rcpt():
     """It closes instead of an answer to RCPT."""
     with Front({"rcpt": lambda *_: None}) as lab:
