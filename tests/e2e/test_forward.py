@@ -574,6 +574,23 @@ def test_an_alias_of_both():
         assert lab.sink.ended[1].recipients == ["TO:<%s>" % BOB]
 
 
+@pytest.mark.parametrize("features, want", [
+    (FEATURES, "250"), (("8BITMIME",), "553 5.6.7")])
+def test_an_alias_to_what_is_not_ascii(features, want):
+    """Its address is UTF-8 though the client's is not (RFC 6531 3.4)."""
+    with Front(features=features, server={
+            "aliases": DEFAULT_ALIASES +
+            "info: j\u00fcrgen@inner.example\n"}) as lab:
+        reply = lab.server.rcpt("info@example.org")
+        assert reply.says(want), reply
+        if want == "250":
+            assert lab.server.deliver(["info@example.org"],
+                                      new_message()).says("250")
+        asked = [c for c in lab.sink.commands if c.startswith("MAIL")]
+        assert len(asked) == 3 * (want == "250")
+        assert all(" SMTPUTF8" in c for c in asked)
+
+
 def test_our_own_users_mail_to_such_an_alias():
     """It is queued for where the alias leads to; mailboxes have it at
     once."""
