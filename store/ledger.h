@@ -6,7 +6,7 @@
  * Message-ID and a recipient that are here, and is believed once. Who reads
  * the file learns when somebody has written, not to whom nor what.
  *
- *	key	16 octets of HMAC(Message-ID), 16 of HMAC(recipient),
+ *	key	12 octets of HMAC(Message-ID), 12 of HMAC(recipient),
  *		8 of HMAC(sender), so that nobody who writes a Message-ID of
  *		another's into his own mail takes the place of that one's
  *	value	u64 time, u8 reports, queue id, NUL, sender, NUL, user
@@ -29,7 +29,7 @@
 #define LEDGER_LIFE_S (35 * 86400)
 #define LEDGER_DELAYS_MAX 8	/* reports of a delay, of one recipient */
 #define LEDGER_TRACED_MAX 20	/* bounces that one trace proves */
-#define LEDGER_KEY_PART 16	/* of the Message-ID, of the recipient */
+#define LEDGER_KEY_PART 12	/* of the Message-ID, of the recipient */
 #define LEDGER_KEY_SIZE (2 * LEDGER_KEY_PART + 8)
 
 enum { LEDGER_IS_FAILED = 1, LEDGER_IS_DELIVERED = 2, LEDGER_DELAY = 4 };
