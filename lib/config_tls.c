@@ -45,6 +45,23 @@ default_mode(const struct config *config, const struct config_listen *listen)
 	return listen->role == LISTEN_MX ? TLS_OPTIONAL : TLS_REQUIRED;
 }
 
+/* AUTH is offered under TLS only; devices that cannot say it have sections
+ * of their own. */
+static void
+warn_of_nobody(const struct config *config,
+    const struct config_listen *listen, struct config_problems *problems)
+{
+	if (listen->role != LISTEN_SUBMISSION || listen->is_unix ||
+	    listen->text == NULL || listen->tls != TLS_OFF ||
+	    config->n_submitters > 0)
+		return;
+	config_warn(problems, listen->tls_line != 0 ? listen->tls_line :
+	    listen->line, "nobody can send mail by \"%s\": who logs in needs "
+	    "TLS (%s), and there is no section submitter", listen->text,
+	    config->n_tls == 0 ? "a section tls with a certificate" :
+	    "tls = required");
+}
+
 void
 config_check_listen_tls(struct config *config,
     struct config_problems *problems)
@@ -54,12 +71,14 @@ config_check_listen_tls(struct config *config,
 
 		if (listen->tls_line == 0)
 			listen->tls = default_mode(config, listen);
-		else if (listen->is_unix && listen->tls != TLS_OFF)
+		if (listen->is_unix && listen->tls != TLS_OFF)
 			config_error(problems, listen->tls_line, "a unix "
 			    "socket has no TLS");
 		else if (listen->tls != TLS_OFF && config->n_tls == 0)
 			config_error(problems, listen->tls_line, "tls = %s "
 			    "needs a section tls with a certificate",
 			    mode_names[listen->tls]);
+		else
+			warn_of_nobody(config, listen, problems);
 	}
 }

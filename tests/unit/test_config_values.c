@@ -212,6 +212,13 @@ static const struct {
 	    false },
 	{ "listen \"unix:/run/s\" {\n role = local\n tls = optional }\n",
 	    "a unix socket has no TLS", 4, false },
+	{ "listen \"*:587\" {\n role = submission\n}\n", "nobody can send mail "
+	    "by \"*:587\": who logs in needs TLS (a section tls with a "
+	    "certificate), and there is no section submitter", 2, true },
+	{ "tls \"b.example\" { certificate = \"/x\" key = \"/x\" }\n"
+	    "listen \"*:587\" {\n role = submission\n tls = off\n}\n",
+	    "nobody can send mail by \"*:587\": who logs in needs TLS (tls = "
+	    "required), and there is no section submitter", 5, true },
 	{ "dsn_to = \"a@b.example\"\n", "dsn_to \"a@b.example\" is in no "
 	    "domain of this server", 2, false },
 	{ "submitter \"10.0.0.0/8\" {\n as = \"a@b.example\" }\n",
