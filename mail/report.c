@@ -195,14 +195,15 @@ read_raw(struct reading *r, struct slice message)
 /* ---- what it is ---- */
 
 /*
- * A mailer-daemon writes nothing but bounces. Of a postmaster it takes the
- * words or the subject of one too, of anybody else a null reverse-path and
- * some of the rest.
+ * A mailer-daemon writes nothing but bounces. A postmaster is a person, too,
+ * who writes about them: of him it takes two of words, subject and what is
+ * returned; of anybody else a null reverse-path and some of the rest.
  */
 static bool
 is_bounce(const struct reading *r, const struct report *report)
 {
-	bool is_worded = report->format[0] != '\0' || r->is_subject;
+	bool has_words = report->format[0] != '\0';
+	bool is_worded = has_words || r->is_subject;
 	bool is_returned = report->where > REPORT_IN_TEXT;
 
 	if (r->has_status)
@@ -213,7 +214,8 @@ is_bounce(const struct reading *r, const struct report *report)
 		    (r->author == REPORT_POSTMASTER &&
 		    report->where == REPORT_IN_TEXT);
 	return r->author == REPORT_DAEMON ? is_worded || is_returned :
-	    r->author == REPORT_POSTMASTER && is_worded;
+	    r->author == REPORT_POSTMASTER && is_worded &&
+	    has_words + r->is_subject + is_returned > 1;
 }
 
 static enum report_kind

@@ -87,6 +87,16 @@ static const struct {
 	    "none  nowhere 0  0: /" },
 	{ "postmaster writes", HEAD("postmaster@x.test") "\nHello\n", false,
 	    "none  nowhere 0  0: /" },
+	{ "postmaster writes of a bounce", "From: postmaster@x.test\n"
+	    "Subject: Delivery problem with your server\n\nIt refuses our "
+	    "mail.\n", false, "none  nowhere 0  0: /" },
+	{ "postmaster quotes one", HEAD("postmaster@x.test")
+	    "\nWhat is this?\n\n> This is the mail system at host y.\n", false,
+	    "none postfix nowhere 0  0: /" },
+	{ "postmaster returns one", "From: postmaster@x.test\nSubject: "
+	    "Undeliverable: Hello\n\nYour message did not reach some or all "
+	    "of the intended recipients.\n", false,
+	    "bounce exchange nowhere 0  0: /" },
 	{ "mailer-daemon in another language", HEAD("MAILER-DAEMON@x.test")
 	    "\nVot Napaka.\n", true, "bounce  nowhere 0  0: /" },
 	{ "the same with a reverse-path says too little",
