@@ -415,9 +415,8 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 
 /*
  * A probe has no say in that: what it meets may be about probes. Nor has who
- * waits, whose next hop is asked anew each time. A unix
- * socket that nobody serves says so at once, and is back as soon as its
- * server is.
+ * waits, whose next hop is asked anew each time, or who alone requires TLS.
+ * A unix socket says at once that nobody serves it, and when he is back.
  */
 static void
 penalise(struct job *job, const struct net_address *address,
@@ -670,7 +669,8 @@ retries_plain(struct job *job, const struct connection_end *end,
 void
 job_connection_over(struct job *job, const struct connection_end *end)
 {
-	bool is_early = end->stage <= RELAY_AT_HELLO && !end->is_loop;
+	bool is_early = end->stage <= RELAY_AT_HELLO && !end->is_loop &&
+	    !(end->stage == RELAY_AT_TLS && job->errand.requires_tls);
 
 	job->connection = NULL;
 	if (errand_count(&job->errand, ERRAND_OPEN) == 0) {

@@ -312,6 +312,16 @@ def test_requiretls(ca):
                 assert r[0].enhanced == "5.7.30"
 
 
+def test_requiretls_is_of_one_message(ca):
+    """Others need not wait for a host that has no TLS."""
+    with Sink() as sink, lab_for(sink, ca, secure=True) as lab:
+        for _ in range(2):
+            assert lab.send("example.net", [BOB], TEXT,
+                            tls=True).codes == [451]
+        assert lab.send("example.net", [BOB], TEXT).codes == [250]
+        assert len(sink.messages) == 1
+
+
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_smart_host(ca, tmp_path, mechanism):
     """A password goes over TLS to the host that it is for, nowhere else."""
