@@ -153,7 +153,7 @@ def kill_at(run, killer, where, recipients, may_be_left=False):
     role, point = where
     may_be_left |= (role, point, "*") in [tuple(p) for p in POINTS + SHORT]
     killer.rest()
-    let_pass(point)
+    let_pass(killer, point)
     if point == "worker.start":
         killer.kill("worker")
     slot = run.mx.faults.set(point, "kill", role=role)
@@ -205,7 +205,7 @@ def kill_meanwhile(victim, steps):
         two = [run.user(), *run.free(1)]
         for words in steps:
             killer.rest()
-            let_pass(words[0])
+            let_pass(killer, words[0])
             first = run.shot(two, message=new_message(size=3000))
             first.may_break = True
             slot = run.mx.faults.set(words[0], "sleep", 300)

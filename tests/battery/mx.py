@@ -155,11 +155,16 @@ class PosternMx(Server):
         over before there are none."""
         return 0
 
-    def spooled(self):
-        """Files of messages in the queue."""
+    def walk_spool(self):
+        """Files of messages that one walk meets."""
         return [os.path.join(folder, name) for folder, _, names in
                 os.walk(self.folder + "/state/spool")
                 if os.path.basename(folder) != "spare" for name in names]
+
+    def spooled(self):
+        """Files of messages in the queue; a walk can miss what is renamed
+        meanwhile, so "none" is what two of them say."""
+        return self.walk_spool() or self.walk_spool()
 
     def settle(self):
         """Until nothing is left to be sent."""

@@ -169,8 +169,9 @@ class Lab:
 
     def attempt(self, recipients, message, params="", told=None,
                 sender="sender@elsewhere.example"):
-        """One try, ended by QUIT. {recipient: last Reply for him}; who is
-        not in it heard nothing, as the connection broke."""
+        """One try, ended by QUIT. {recipient: last Reply for him, with
+        .at_rcpt if it was to RCPT}; who is not in it heard nothing, as the
+        connection broke."""
         told = {} if told is None else told
         try:
             with self.server.connect(timeout=70) as c:
@@ -194,6 +195,7 @@ class Lab:
             if reply.code == 250:
                 accepted.append(recipient)
             else:
+                reply.at_rcpt = True
                 told[recipient] = reply
         if accepted:
             c.expect("DATA", "354")
@@ -236,14 +238,21 @@ class Lab:
         return [r for r in left
                 if r not in told or told[r].code != 250]
 
-    def settled(self, recipients, message, params=""):
-        """Wait until all have it or none (each for himself with PRDR)."""
-        groups = [[r] for r in recipients] if "PRDR" in params \
-            else [recipients]
+    def settled(self, recipients, message, params="", told=None):
+        """Wait until all whom the server took in the try that was told so
+        have it or none (each for himself with PRDR). A directory that is
+        killed may be back for the second RCPT: the first one's is no part
+        of the transaction."""
+        refused = [r for r in recipients
+                   if hasattr((told or {}).get(r), "at_rcpt")]
+        taken = [r for r in recipients if r not in refused]
+        groups = [[r] for r in taken] if "PRDR" in params else [taken]
 
         def is_settled():
-            return all(len(set(self.count(g, message))) == 1 for g in groups)
-        wait_until(is_settled, 10, "all or none", every=0.02)
+            return not any(self.count(refused, message)) and all(
+                len(set(self.count(g, message))) <= 1 for g in groups)
+        wait_until(is_settled, 10, lambda: "all or none: %s" % self.count(
+            recipients, message), every=0.02)
 
     # ---- processes ----
 

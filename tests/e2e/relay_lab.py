@@ -473,13 +473,19 @@ class Session:
         self.socket.sendall(text if isinstance(text, bytes) else
                             text.encode() + b"\r\n")
 
-    def reply(self, stage, arg, usual):
-        """False: the connection is to be closed."""
+    def wanted(self, stage, arg, usual):
+        """What the test wants to be said."""
         wanted = self.sink.replies.get(stage, usual)
         if callable(wanted):
             wanted = wanted(self, arg)
-        if wanted is USUAL:
-            wanted = usual
+        return usual if wanted is USUAL else wanted
+
+    def reply(self, stage, arg, usual):
+        """False: the connection is to be closed."""
+        return self.say_reply(self.wanted(stage, arg, usual))
+
+    def say_reply(self, wanted):
+        """The same of what wanted() has returned."""
         if wanted is None:
             return False
         if wanted == "reset":
@@ -593,14 +599,12 @@ class Session:
     def taken_each(self, text):
         """LMTP: one reply for each recipient (RFC 2033 4.2)."""
         for recipient in self.recipients:
-            message = Message(self.sender, [recipient], text)
-            with self.sink.lock:    # before anybody hears of it
-                self.sink.messages.append(message)
-            goes_on = self.reply("dot", recipient, "250 2.0.0 delivered")
-            if not goes_on or not self.said.startswith("2"):
-                with self.sink.lock:
-                    self.sink.messages.remove(message)
-            if not goes_on:
+            wanted = self.wanted("dot", recipient, "250 2.0.0 delivered")
+            if wanted is not None and wanted[:1] in ("2", b"2"):
+                with self.sink.lock:    # before anybody hears of it
+                    self.sink.messages.append(Message(
+                        self.sender, [recipient], text))
+            if not self.say_reply(wanted):
                 return False
         return True
 

@@ -143,11 +143,11 @@ def selected(request, name):
 
 # ---- at a named point ----
 
-def let_pass(point):
+def let_pass(lab, point):
     """DONE and CONFIRM of the message before are told after its reply: they
     must not be what the fault point meets."""
     if point.startswith("store."):
-        time.sleep(0.15)
+        lab.server.wait_confirmed()
     # for five seconds a mailbox that was found well is not asked about
     if point in ("deliver.before-probe", "deliver.after-probe"):
         time.sleep(5.2)
@@ -155,7 +155,7 @@ def let_pass(point):
 
 def run_kill(lab, case):
     kind, role, point = case[:3]
-    let_pass("store." if kind == "late" else point)
+    let_pass(lab, "store." if kind == "late" else point)
     recipients, params = KINDS["one" if kind == "late" else kind]
     message = new_message()
     if point == "worker.start":
@@ -169,7 +169,7 @@ def run_kill(lab, case):
         wait_until(lambda: lab.faults.hits(slot) == 1, 5, point, every=0.01)
     lab.faults.clear()
     if case[-1] != "*":
-        lab.settled(recipients, message, params)
+        lab.settled(recipients, message, params, first)
     lab.send(recipients, message, params, first=first)
 
 
@@ -188,7 +188,7 @@ def test_kill_at_a_point(kill_results, case):
 
 def run_other(lab, case):
     victim, point = case[:2]
-    let_pass(point)
+    let_pass(lab, point)
     message = new_message(size=3000)
     slot = lab.faults.set(point, "sleep", 300)
     client = Background(lab, TWO, message)
@@ -202,7 +202,7 @@ def run_other(lab, case):
              "%s is not needed then: %s", victim, first)
     lab.rest()
     if case[-1] != "*":
-        lab.settled(TWO, message)
+        lab.settled(TWO, message, told=first)
     lab.send(TWO, message, first=first)
 
 
@@ -247,7 +247,7 @@ class Reader(threading.Thread):
 def run_reader(lab, case):
     message = new_message()
     lab.send(ONE, new_message())        # so that there is a mailbox
-    time.sleep(0.15)
+    lab.server.wait_confirmed()
     reader = Reader(lab.boxes(ONE[0])[0])
     if case[-1] == "late":
         lab.faults.set("store.before-begin", "sleep", 40)

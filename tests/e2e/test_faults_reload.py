@@ -78,7 +78,7 @@ def run_reload(lab, case):
              "control is not needed: %s", first)
     lab.rest()
     if case[-1] != "*":
-        lab.settled(TWO, message)
+        lab.settled(TWO, message, told=first)
     lab.send(TWO, message, first=first)
     wait_until(lambda: announces(lab, limit), 20, "the new configuration")
 

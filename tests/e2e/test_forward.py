@@ -53,7 +53,8 @@ def test_asked_at_rcpt_and_sent_at_the_dot():
             client.ehlo()
             client.expect("MAIL FROM:<a@elsewhere.example>", "250")
             client.expect("RCPT TO:<%s>" % BOB, "250")
-            assert lab.verbs == ["EHLO", "MAIL", "RCPT", "RSET"]
+            wait_until(lambda: lab.verbs == ["EHLO", "MAIL", "RCPT", "RSET"],
+                       5, lambda: "RSET: %s" % lab.verbs)
             reply = client.data(new_message(body=".\n..dots\n"))
             assert reply.says("250"), reply
             # its words and our id

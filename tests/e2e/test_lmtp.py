@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -111,6 +112,7 @@ def test_a_server_of_smtp():
     with Sink() as sink, HopLab(sink) as lab:
         r = lab.deliver([BOB])
         assert r.codes == [451] and r.is_host_bad
+        wait_until(lambda: "QUIT" in sink.commands, 5, "the end")
         assert [c.split()[0] for c in sink.commands] == ["LHLO", "QUIT"]
 
 
@@ -245,8 +247,8 @@ def test_nobody_at_the_socket(front, local):
     assert server.send([BOB], text) == {}
     wait_until(lambda: server.events("relay"), 20, "a first try")
     assert server.waiting()
-    queue = server.ctl("queue")
-    assert "cannot connect to %s: No such file" % local.path in queue, queue
+    wait_until(lambda: "cannot connect to %s: No such file" % local.path in
+               server.ctl("queue"), 10, "why it waits")
     sink = local.start()
     server.wait_sent()
     assert [m.recipients for m in sink.messages] == [["TO:<%s>" % BOB]]
@@ -902,8 +904,11 @@ def test_home_by_no_other_seal(what):
 def test_outside_relay_is_killed(front, local):
     """While an answer is missing: 451, no mailbox has it; the retry brings
     each his own, and whose answer was lost twice at worst (RFC 1047)."""
+    is_asked = threading.Event()
+
     def dot(session, recipient):
         if len(session.sink.ended) == 1 and EVE in recipient:
+            is_asked.set()
             time.sleep(20)
         return "250 2.0.0 saved"
 
@@ -916,8 +921,7 @@ def test_outside_relay_is_killed(front, local):
         client.envelope([BOB, EVE, "alice@example.org"])
         client.expect("DATA", "354")
         client.send(wire(text))
-        wait_until(lambda: sink.ended and len(sink.messages) > 1, 20,
-                   "the message there")
+        assert is_asked.wait(20), "the message there"
         for pid in server.children("relay"):
             os.kill(pid, signal.SIGKILL)
         assert client.reply().says("451")

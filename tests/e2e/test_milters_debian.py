@@ -141,7 +141,7 @@ def test_opendmarc(make_server, opendkim):
         reply = server.deliver("alice@example.org", new_message(
             fields="From: other@elsewhere.example\n"))
         assert reply.code == 550, reply
-        assert "milter" in server.ctl("why", reply.id)
+        server.why(reply, "milter")
         assert server.all_files() == before
         assert not failed(server)
     finally:

@@ -53,7 +53,7 @@ def test_deferred_is_tried_again(lab):
     def results(job):
         tries.append([r[0] for r in job.recipients])
         if len(tries) == 1:
-            return {0: (250, "ok"), 1: (450, "busy")}
+            return {0: (250, "ok"), 1: (450, "busy"), "delay": 3}
         return {"all": (250, "ok")}
     lab.results = results
     queue_id = lab.submit(["a@example.net", "b@example.net"])
@@ -449,8 +449,8 @@ def test_expired_list(lab):
 def test_figures(lab):
     """What posternctl status shows."""
     assert lab.status() == dict.fromkeys(lab.status(), 0)
-    answer = {"slow.example": (2, {"all": (250, "ok")}),
-              "later.example": {"all": (450, "later"), "delay": 1},
+    answer = {"slow.example": (5, {"all": (250, "ok")}),
+              "later.example": {"all": (450, "later"), "delay": 4},
               "no.example": {"all": (550, "no")}}
     lab.results = lambda job: answer[job.domain]
     lab.refusals["alice"] = (452, "full")
@@ -522,7 +522,7 @@ def test_stop_waits_for_results(lab):
 
 def test_bad_host_is_left_alone():
     """Its mail waits together; one message probes, then all of it goes."""
-    with QueueLab("queue { retry_first = 3s retry_longest = 3s }") as lab:
+    with QueueLab("queue { retry_first = 6s retry_longest = 6s }") as lab:
         lab.results = lambda job: {"bad": True, "all": (
             450, "connection refused")}
         ids = [lab.submit(["u%d@example.net" % i]) for i in range(30)]
@@ -599,7 +599,7 @@ def test_expiry_and_delay():
 
 def test_hold_is_a_lease(lab):
     """Runnable only without leases; a holder gives back his own."""
-    lab.results = lambda job: {"all": (450, "later"), "delay": 1}
+    lab.results = lambda job: {"all": (450, "later"), "delay": 3}
     queue_id = lab.submit(["bob@example.net"])
     lab.wait(lambda: lab.queue.events("deferred"))
     assert lab.command("hold", queue_id + " for=1h to be looked at",
@@ -627,12 +627,12 @@ def test_hold_is_a_lease(lab):
 
 
 def test_lease_ends_by_itself(lab):
-    """for=2s"""
+    """for=4s"""
     lab.asked["relay"].is_silent = True
     queue_id = lab.submit(["bob@example.net"])
     lab.kill()
     lab.start([p for p in lab.asked if p != "relay"])
-    assert lab.command("hold", queue_id + " for=2s")[0]
+    assert lab.command("hold", queue_id + " for=4s")[0]
     lab.attach("relay")
     time.sleep(1)
     assert not lab.jobs
@@ -652,7 +652,7 @@ def test_long_listing(lab):
 
 def test_remove(lab):
     """Gone, nothing is sent, nobody is told."""
-    lab.results = lambda job: {"all": (450, "later"), "delay": 1}
+    lab.results = lambda job: {"all": (450, "later"), "delay": 9}
     queue_id = lab.submit(["bob@example.net"])
     lab.wait(lambda: lab.queue.events("deferred"))
     assert lab.command("remove", queue_id) == (True, "Done.\n")

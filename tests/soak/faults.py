@@ -63,8 +63,6 @@ class Ended:
         """As list.append."""
         self.local.message = message
 
-    remove = append
-
 
 STAGES = ("greeting", "ehlo", "starttls", "mail", "rcpt", "data", "bdat",
           "dot", "rset", "quit")
