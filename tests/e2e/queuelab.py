@@ -158,16 +158,17 @@ class Deliver(Asked):
             transaction, size = body.number("Q"), body.number("Q")
             assert body.slice() == "", "it comes as a descriptor"
             body.number("H")
+            assert body.number("Q") == 0, "nobody gives it a clearance"
             body.slice(), body.slice()
             assert body.slice() == "", "a DSN has a null reverse-path"
             self.prepared[transaction] = os.pread(fds[0], size + 1, 0)
             assert len(self.prepared[transaction]) == size
-            self.answer("PREPARE_ANSWER", number, b"\0\0\0\0")
+            self.answer("PREPARE_ANSWER", number, bytes(5))
         elif kind == ASK["COMMIT_ASK"]:
             transaction = body.number("Q")
             self.lab.mailboxes[self.routes[transaction]].append(
                 self.prepared.pop(transaction))
-            self.answer("COMMIT_ANSWER", number, b"\0\0\0\0")
+            self.answer("COMMIT_ANSWER", number, bytes(5))
 
 
 class Relay(Asked):
