@@ -509,6 +509,7 @@ listen "[::1]:{port}" {{ role = mx }}
         it after the reply, with the next thing that it has to tell."""
         wait_until(lambda: self.figure("records_live") == 0,
                    what="end of the open records")
+        self.figure("records_live")     # the commit ends the round before
 
     # ---- what came of it ----
 
