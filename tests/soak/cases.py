@@ -283,10 +283,10 @@ def refused_of_peer(lab, rng):
     """Where there is no .Junk, and whoever is unknown."""
     mail = lab.book.new("relay_peer, refused")
     mail.may_pass = False
-    to = rng.choice([["x@fronted.example"], ["robot@example.org"],
-                     ["alice@example.org", "away@example.org"],
-                     ["friends@example.org"], ["nobody@example.org"]])
-    return from_outside(lab, mail, rng, to, text=mail.text(
+    to = rng.choice(["x@fronted.example", "robot@example.org",
+                     "away@example.org", "pair@example.org",
+                     "friends@example.org", "nobody@example.org"])
+    return from_outside(lab, mail, rng, [to], text=mail.text(
         body(rng), fields=WICKED), way=Way(rng, source=PEER))
 
 

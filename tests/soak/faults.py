@@ -119,6 +119,8 @@ class Elsewhere(Sink):
         recipients = [arg] if self.lmtp else message.recipients
         if any("<late-refused" in r for r in recipients):
             return "550 5.7.1 not this"
+        if self.lmtp and word:      # RST takes along the replies before it
+            word = word.replace("resets", "closes").replace("reset", "close")
         if word not in (None, "slow") + SILENT:
             return self.says("dot", word)
         self.taken_by_all.note(message.text, session.sender, recipients,

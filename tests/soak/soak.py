@@ -257,6 +257,19 @@ def tries_all(lab):
             lab.book.fault("none of %d is accepted: %s" % (len(mails), kind))
 
 
+def crashes(lab):
+    """Who ended otherwise than by our kill, or was lied to."""
+    for event in lab.server.events():
+        name = event.get("event")
+        if name in ("suspected_break_in", "malformed_answer",
+                    "sandbox_attempt") or name in (
+                        "compartment_died", "worker_died") and \
+                event.get("signal", "9") not in ("0", "9"):
+            lab.book.fault(str(event))
+    if "Assertion" in lab.server.log_text():
+        lab.book.fault("an assertion failed")
+
+
 def soak(lab, rng, seconds):
     """How many checks were passed."""
     phase(lab, rng, faults.CHAOS, seconds / 2)
@@ -274,9 +287,7 @@ def soak(lab, rng, seconds):
     else:
         lab.book.fault("the queue does not run empty: %s" %
                        lab.server.ctl("queue", check=False)[1][-2000:])
-    for name in "suspected_break_in", "malformed_answer", "sandbox_attempt":
-        if lab.server.events(name):
-            lab.book.fault("%s: %s" % (name, lab.server.events(name)[0]))
+    crashes(lab)
     tries_all(lab)
     return passed + compare(lab)
 
