@@ -23,6 +23,9 @@ def candidates(lab, rng):
                               **boxes("carol")}),
         ("friends@example.org", {**hosts("friend@elsewhere.example"),
                                  **boxes("bob")}),
+        ("crew@example.org", {
+            **runs("crew"), **boxes("carol"),
+            **hosts("m3@d3.elsewhere.example")}),
         ("board@example.org", {
             **hosts("m1@d1.elsewhere.example", "m2@d2.elsewhere.example"),
             **boxes("dave"), **home("refused9@d1.elsewhere.example")})]
@@ -129,7 +132,7 @@ def vanishing(lab, rng):
     """Where it was going on is to be known when he comes again."""
     mail = lab.book.new("vanishing")
     people = [c for c in candidates(lab, rng)
-              if c[0] not in ("friends@example.org", "board@example.org")]
+              if c[0].split("@")[0] not in ("friends", "crew", "board")]
     to = choose(mail, rng, people[:4] + people, 3)
     return sent_to_each(lab, mail, rng, to, Vanishing(lab, rng))
 

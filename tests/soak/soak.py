@@ -44,6 +44,8 @@ friends: bob, friend@elsewhere.example
 owner-board: carol
 board: dave, m1@d1.elsewhere.example, m2@d2.elsewhere.example,
   refused9@d1.elsewhere.example
+owner-crew: alice
+crew: carol, m3@d3.elsewhere.example, "|{folder}/robot crew"
 away: away@moved.elsewhere.example
 pair: carol, pair@moved.elsewhere.example
 robot: "|{folder}/robot robot"
