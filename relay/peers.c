@@ -15,31 +15,25 @@ static const struct job_asker queue_asker;
 
 /* ---- recipients that were told ---- */
 
-static struct recipient_list **
-list_find(struct relay *r, uint32_t job)
+static void
+forget_told(struct relay *r)
 {
-	struct recipient_list **at = &r->lists;
-
-	while (*at != NULL && (*at)->job != job)
-		at = &(*at)->next;
-	return at;
+	recipient_list_free(r->told);
+	r->told = NULL;
 }
 
+/* Queue tells all of a job in a row, and then SEND: what is there of another
+ * one was given up, as its channel to us was full. */
 static struct recipient_list *
 list_of(struct relay *r, uint32_t job)
 {
-	struct recipient_list *list = *list_find(r, job);
-
-	if (list != NULL || r->n_lists == RELAY_JOBS_MAX)
-		return list;
-	list = recipient_list_new();
-	if (list == NULL)
-		return NULL;
-	list->job = job;
-	list->next = r->lists;
-	r->lists = list;
-	r->n_lists++;
-	return list;
+	if (r->told != NULL && r->told->job == job)
+		return r->told;
+	forget_told(r);
+	r->told = recipient_list_new();
+	if (r->told != NULL)
+		r->told->job = job;
+	return r->told;
 }
 
 static bool
@@ -66,12 +60,11 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 static struct recipient_list *
 list_take(struct relay *r, uint32_t job)
 {
-	struct recipient_list **at = list_find(r, job), *list = *at;
+	struct recipient_list *list = r->told;
 
-	if (list == NULL)
+	if (list == NULL || list->job != job)
 		return NULL;
-	*at = list->next;
-	r->n_lists--;
+	r->told = NULL;
 	return list;
 }
 
@@ -202,8 +195,7 @@ forget_queue(struct relay *r)
 		if (!job->errand.is_forward)
 			job_abandon(job);
 	}
-	while (r->lists != NULL)
-		recipient_list_free(list_take(r, r->lists->job));
+	forget_told(r);
 	if (r->is_stopping)
 		loop_stop(r->c.loop);
 }

@@ -10,7 +10,6 @@
 
 /* Recipients that were told, until their SEND comes. */
 struct recipient_list {
-	struct recipient_list *next;
 	uint32_t job;
 	uint16_t n;
 	struct errand_recipient recipients[RELAY_JOB_RECIPIENTS];

@@ -66,8 +66,7 @@ struct relay {
 	struct forward_peer *forward_peers;	/* each an smtpd */
 	struct probe_cache *probe_cache;
 	struct probe_limits *probe_limits;
-	struct recipient_list *lists;	/* told, waiting for their SEND */
-	size_t n_lists;
+	struct recipient_list *told;	/* of a job, until its SEND; or NULL */
 	struct connection *connections;
 	size_t n_connections;
 	struct penalties *penalties;

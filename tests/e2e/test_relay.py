@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from compartment import ASK
+from compartment import ASK, slice_of
 from postern import wait_until
 from relay_lab import FAILED, FEATURES, Lab, Sink
 
@@ -576,6 +576,18 @@ def test_too_large():
         r = lab.send("example.net", [BOB], TEXT)
         assert r.codes == [552] and r[0].enhanced == "5.3.4"
         assert "MAIL" not in " ".join(sink.commands)
+
+
+def test_jobs_that_queue_could_not_tell_whole():
+    """Their recipients came, and no SEND, as the channel was full: that is no
+    crime, and costs nothing."""
+    with Sink() as sink, Lab(ONE, sink.port) as lab:
+        for job in range(100000, 102100):
+            lab.queue.send(ASK["RELAY_RECIPIENT"], struct.pack(
+                "!IH", job, 0) + slice_of(BOB) + bytes([0]) + slice_of(""))
+        assert lab.send("example.net", [BOB, EVE], TEXT).codes == [250, 250]
+        assert [len(m.recipients) for m in sink.messages] == [2]
+        assert not lab.relay.events("suspected_break_in")
 
 
 def test_queue_that_lies():
