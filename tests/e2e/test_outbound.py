@@ -407,12 +407,14 @@ plain: alice, m4@far.example
 
 
 def start_lists(start, replies=None):
-    """A server that has them."""
+    """A server that has them. posternctl asks one directory process after
+    the other, and each opens the new table when it comes to it."""
     server, sink = start(replies)
     server.write("aliases", LISTS)
     server.ctl("tables", "compile")
-    wait_until(lambda: "list with members" in server.ctl(
-        "route", "team@example.org", check=False)[1], 15, "the new aliases")
+    wait_until(lambda: all("list with members" in server.ctl(
+        "route", "team@example.org", check=False)[1]
+        for _ in server.children("directory")), 15, "the new aliases")
     return server, sink
 
 
