@@ -23,7 +23,7 @@
 
 struct pending {
 	struct peers *peers;
-	struct session *s;		/* NULL: free */
+	struct session *s;		/* NULL: free, or has forgotten it */
 	struct channel *ch;
 	enum question_kind kind;
 	uint32_t id;			/* index + 1 */
@@ -412,7 +412,8 @@ on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 	}
 	pending_free(peers, p);
 	want_next_judge(peers);
-	peers->answered(s, p->id, &a);
+	if (s != NULL)
+		peers->answered(s, p->id, &a);
 	if (a.fd >= 0)
 		close(a.fd);
 }
@@ -565,10 +566,15 @@ peers_forget(struct peers *peers, uint32_t id)
 {
 	struct pending *p = peers->pending[id - 1];
 
-	if (!judge_queue_drop(&peers->waiting, id))
+	if (!judge_queue_drop(&peers->waiting, id)) {
+		/* its worker is free for the next when it has answered */
+		if (p->kind == QUESTION_JUDGE) {
+			p->s = NULL;
+			return;
+		}
 		channel_forget(p->ch, p->question);
+	}
 	pending_free(peers, p);
-	want_next_judge(peers);
 }
 
 /* Without these store asks deliver, or keeps the record; END, which leaves at

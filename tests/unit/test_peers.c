@@ -303,12 +303,57 @@ a_worker_dies_of_one_question(void **state)
 	run_a_while();
 }
 
+/* Whoever asked has left; the worker's answer is still a sign that it is
+ * free for the one that waits. */
+static void
+an_answer_that_nobody_wants(void **state)
+{
+	struct ipc_writer w;
+	struct judge_answer answer = { .judgement = SLICE("x") };
+	struct peers *peers;
+	int deliver, end;
+	uint32_t forgotten, id;
+
+	(void)state;
+	peers = make(&deliver);
+	add_policy(peers, &end);
+	forgotten = ask_judge(peers, SLICE("one"));
+	assert_int_not_equal(forgotten, 0);
+	run_a_while();
+	id = take_judge(end, "one");
+	peers_forget(peers, forgotten);
+	assert_int_not_equal(ask_judge(peers, SLICE("two")), 0);
+	run_a_while();
+	take_judge(end, "");
+	ipc_writer_init(&w);
+	put_judge_answer(&w, &answer);
+	assert_int_equal(ipc_send(end, JUDGE_ANSWER, id, 0, &w, -1), 0);
+	run_a_while();
+	id = take_judge(end, "two");
+	assert_int_equal(n_answers, 0);
+	assert_int_equal(ipc_send(end, JUDGE_ANSWER, id, 0, &w, -1), 0);
+	run_a_while();
+	assert_int_equal(n_answers, 1);
+	assert_int_equal(n_unknown, 0);
+	/* it is the same when the worker dies of it */
+	forgotten = ask_judge(peers, SLICE("three"));
+	run_a_while();
+	take_judge(end, "three");
+	peers_forget(peers, forgotten);
+	close(end);
+	run_a_while();
+	assert_int_equal(n_answers, 1);
+	close(deliver);
+	run_a_while();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_answers_are_heard),
 		cmocka_unit_test(a_worker_dies_of_one_question),
+		cmocka_unit_test(an_answer_that_nobody_wants),
 		cmocka_unit_test(malformed_answers_cut_off),
 		cmocka_unit_test(full_queue_cuts_off),
 	};
