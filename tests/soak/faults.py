@@ -121,6 +121,11 @@ class Elsewhere(Sink):
             return "550 5.7.1 not this"
         if self.lmtp and word:      # RST takes along the replies before it
             word = word.replace("resets", "closes").replace("reset", "close")
+        if self.lmtp and word == "bye":
+            self.ended.local.leaving = message
+        if self.lmtp and getattr(self.ended.local, "leaving",
+                                 None) is message:
+            word = "bye"            # whoever goes down takes nothing behind it
         if word not in (None, "slow") + SILENT:
             return self.says("dot", word)
         self.taken_by_all.note(message.text, session.sender, recipients,
