@@ -90,15 +90,14 @@ is_prepared(const struct delivery *tx)
 
 /* What the running phase came to, for the recipients that are in it. */
 static void
-answer_outcome(struct delivery *tx, uint16_t type)
+answer_outcome(struct delivery *tx, uint16_t type, bool has_prepared)
 {
 	static struct outcome outcome;	/* large, and lent only */
 	static struct ipc_writer w;
 	struct copy *copy = NULL;
 
 	outcome.n_failures = outcome.n_left_behind = 0;
-	outcome.is_prepared = tx->state == DELIVERY_COMMITTING &&
-	    is_prepared(tx);
+	outcome.is_prepared = has_prepared;
 	for (uint32_t i = 0; i < tx->n_slots; i++) {
 		const struct recipient *r = tx->recipients[i];
 		int error = r && r->is_chosen ? recipient_error(r) : 0;
@@ -562,7 +561,7 @@ prepare_end(struct delivery *tx)
 	bool is_ready = tx->is_each || !has_failed(tx);
 
 	FAULT_STEP("deliver.after-prepare");
-	answer_outcome(tx, PREPARE_ANSWER);
+	answer_outcome(tx, PREPARE_ANSWER, false);
 	if (is_ready)
 		drop_failed(tx);
 	phase_end(tx, is_ready ? DELIVERY_READY : DELIVERY_OVER);
@@ -573,7 +572,7 @@ commit_end(struct delivery *tx)
 {
 	bool is_ready = tx->state == DELIVERY_COMMITTING && is_prepared(tx);
 
-	answer_outcome(tx, COMMIT_ANSWER);
+	answer_outcome(tx, COMMIT_ANSWER, is_ready);
 	phase_end(tx, is_ready ? DELIVERY_READY : DELIVERY_OVER);
 }
 

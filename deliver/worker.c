@@ -167,49 +167,48 @@ note_moved(struct worker *w, struct job *job, size_t i, int new_fd)
 	l->flush_slot = *slot;
 }
 
+/*
+ * The note comes before the rename: a kill in between leaves the file in
+ * tmp/, which says more.
+ */
+static int
+rename_leaf(struct worker *w, struct job *job, size_t i,
+    const struct maildir *dir)
+{
+	const struct work_leaf *leaf = &job->work.leaves[i];
+	int error;
+
+	renames_note(leaf->file);
+	FAULT_STEP("worker.rename");
+	error = maildir_rename(dir, name_of(leaf).z);
+	if (error)
+		renames_forget(leaf->file);
+	else
+		note_moved(w, job, i, dir->new_fd);
+	return error;
+}
+
+/* Its name may be one of DELIVER's, whose clearance was late. */
 static int
 commit_leaf(struct worker *w, struct job *job, size_t i)
 {
 	struct mailbox *box = job->leaves[i].box;
-	struct file_name name = name_of(&job->work.leaves[i]);
 	int error = job->work.is_junk ? junk_open(&box->dir) : 0;
 	struct maildir dir = job->work.is_junk ? junk_of(&box->dir) :
 	    box->dir;
 
-	if (error)
-		return error;
-	/* the name may be one of DELIVER's, whose clearance was late */
-	renames_note(job->work.leaves[i].file);
-	error = maildir_rename(&dir, name.z);
-	if (error)
-		renames_forget(job->work.leaves[i].file);
-	else
-		note_moved(w, job, i, dir.new_fd);
-	return error;
+	return error ? error : rename_leaf(w, job, i, &dir);
 }
 
-/*
- * The second half of DELIVER, once the file is written out. The note comes
- * before the rename: a kill in between leaves the file in tmp/, which says
- * more.
- */
+/* The second half of DELIVER, once the file is written out. */
 static int
 move_leaf(struct worker *w, struct job *job, size_t i)
 {
-	const struct maildir *dir = &job->leaves[i].box->dir;
-	struct file_name name = name_of(&job->work.leaves[i]);
-	int error;
+	int error = rename_leaf(w, job, i, &job->leaves[i].box->dir);
 
-	renames_note(job->work.leaves[i].file);
-	FAULT_STEP("worker.rename");
-	error = maildir_rename(dir, name.z);
-	if (error) {
-		renames_forget(job->work.leaves[i].file);
-		return error;
-	}
-	job->answer.leaves[i].value = MAILDIR_NEW;
-	note_moved(w, job, i, dir->new_fd);
-	return 0;
+	if (!error)
+		job->answer.leaves[i].value = MAILDIR_NEW;
+	return error;
 }
 
 static int

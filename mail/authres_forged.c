@@ -20,23 +20,6 @@ is_fws(char c)
 	return is_space(c) || c == '\n' || c == '\r';
 }
 
-/* Size of the comment at the front; 0 when it has no end. */
-static size_t
-comment_size(struct slice s)
-{
-	unsigned depth = 0;
-
-	for (size_t i = 0; i < s.size; i++) {
-		if (s.data[i] == '\\')
-			i++;
-		else if (s.data[i] == '(')
-			depth++;
-		else if (s.data[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return 0;
-}
-
 /* Take white space and comments off the front; false: a comment is open. */
 static bool
 skip_space(struct slice *s)
@@ -44,7 +27,7 @@ skip_space(struct slice *s)
 	size_t size;
 
 	while (s->size > 0 && (is_fws(*s->data) || *s->data == '(')) {
-		size = *s->data == '(' ? comment_size(*s) : 1;
+		size = *s->data == '(' ? enclosed_size(*s, '(', ')') : 1;
 		if (size == 0)
 			return false;
 		*s = slice_after(*s, size);

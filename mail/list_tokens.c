@@ -17,24 +17,6 @@ is_special(char c)
 	return c != '\0' && strchr("<>,;:@()\"[]\\", c) != NULL;
 }
 
-/* Size of what open at the front begins and close ends, backslashes obeyed;
- * 0 when it has no end. Comments nest. */
-static size_t
-enclosed_size(struct slice s, char open, char close)
-{
-	unsigned depth = 1;
-
-	for (size_t i = 1; i < s.size; i++) {
-		if (s.data[i] == '\\')
-			i++;
-		else if (s.data[i] == close && --depth == 0)
-			return i + 1;
-		else if (s.data[i] == open && open == '(')
-			depth++;
-	}
-	return 0;
-}
-
 /* False for a comment without an end. */
 static bool
 skip_space(struct token_reader *r)

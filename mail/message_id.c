@@ -11,38 +11,19 @@ is_white(char c)
 	return is_space(c) || is_control(c);
 }
 
-/* Behind the comment that s begins with; s itself if it does not end. */
-static struct slice
-skip_comment(struct slice s)
-{
-	unsigned depth = 0;
-
-	for (size_t i = 0; i < s.size; i++) {
-		if (s.data[i] == '(')
-			depth++;
-		else if (s.data[i] == '\\')
-			i++;
-		else if (s.data[i] == ')' && --depth == 0)
-			return slice_after(s, i + 1);
-	}
-	return s;
-}
-
-/* White space, folds and comments (RFC 5322 3.2.2). */
+/* White space, folds and comments (RFC 5322 3.2.2); a comment without an end
+ * is none. */
 static struct slice
 skip_cfws(struct slice s)
 {
-	struct slice rest;
+	size_t size = 1;
 
-	for (;; s = rest) {
-		while (s.size > 0 && is_white(*s.data))
-			s = slice_after(s, 1);
-		if (s.size == 0 || *s.data != '(')
-			return s;
-		rest = skip_comment(s);
-		if (rest.size == s.size)
-			return s;
+	while (s.size > 0 && size > 0 &&
+	    (is_white(*s.data) || *s.data == '(')) {
+		size = *s.data == '(' ? enclosed_size(s, '(', ')') : 1;
+		s = slice_after(s, size);
 	}
+	return s;
 }
 
 bool

@@ -79,4 +79,8 @@ slice_first(struct slice s, size_t n)
 	return (struct slice){ s.data, n };
 }
 
+/* Size of what open at the front begins and close ends, backslashes obeyed;
+ * 0 when it has no end. Comments nest (RFC 5322 3.2.2, 3.2.4). */
+size_t enclosed_size(struct slice s, char open, char close);
+
 #endif

@@ -28,6 +28,7 @@ MAIL_SRCS = \
 	mail/mime_text.c \
 	mail/mta_sts.c \
 	mail/received.c \
+	mail/octets.c \
 	mail/reply.c \
 	mail/report.c \
 	mail/report_formats.c \

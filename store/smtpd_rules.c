@@ -28,26 +28,33 @@ clear_all_new(const struct record_begin *begin,
 	clearances_give(begin->clearance);
 }
 
+static void
+answer_states(struct channel *ch, const struct ipc_message *m,
+    const struct record_states *states)
+{
+	struct ipc_writer w;
+
+	ipc_writer_init(&w);
+	put_record_states(&w, states);
+	(void)channel_answer(ch, m->id, RECORD_STATES, &w, -1);
+}
+
 static bool
 on_record_begin(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	static struct record_begin begin;	/* large */
 	struct peer *peer = arg;
 	struct record_states states;
-	struct ipc_writer w;
 
 	FAULT_STEP("store.before-begin");
 	if (!get_record_begin(&m->body, &begin) ||
 	    !records_begin(peer->store->records, peer, &begin, &states))
 		return false;
 	FAULT_STEP("store.after-begin");
-	if (m->id == 0) {
+	if (m->id == 0)
 		clear_all_new(&begin, &states);
-		return true;
-	}
-	ipc_writer_init(&w);
-	put_record_states(&w, &states);
-	(void)channel_answer(ch, m->id, RECORD_STATES, &w, -1);
+	else
+		answer_states(ch, m, &states);
 	return true;
 }
 
@@ -90,16 +97,13 @@ on_record_look(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
 	struct record_states states;
-	struct ipc_writer w;
 	uint64_t transaction;
 
 	if (!get_transaction(m, &transaction))
 		return false;
 	FAULT_STEP("store.before-look");
 	records_look(peer->store->records, peer, transaction, &states);
-	ipc_writer_init(&w);
-	put_record_states(&w, &states);
-	(void)channel_answer(ch, m->id, RECORD_STATES, &w, -1);
+	answer_states(ch, m, &states);
 	return true;
 }
 
