@@ -38,6 +38,10 @@ struct slice slice_next_line(struct slice *rest);
 char *slice_strdup(struct slice s);
 /* Terminated copy into a fixed array; false (and "") if it does not fit. */
 bool slice_copy(char *to, size_t room, struct slice from);
+/* number in decimal digits, at the end of room; they begin where it says. */
+#define NUMBER_DIGITS 20
+struct slice slice_digits(char room[NUMBER_DIGITS],
+    unsigned long long number);
 /* Decimal digits only, at most max; false for anything else. */
 bool slice_number(struct slice s, unsigned long long max,
     unsigned long long *value);
@@ -53,6 +57,8 @@ struct buf {
 int buf_append(struct buf *b, const void *data, size_t size);
 int buf_append_slice(struct buf *b, struct slice s);
 int buf_puts(struct buf *b, const char *string);
+/* In decimal digits. */
+int buf_put_number(struct buf *b, unsigned long long number);
 int buf_printf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *format, va_list ap)

@@ -127,6 +127,17 @@ slice_copy(char *to, size_t room, struct slice from)
 	return true;
 }
 
+struct slice
+slice_digits(char room[NUMBER_DIGITS], unsigned long long number)
+{
+	char *at = room + NUMBER_DIGITS;
+
+	do
+		*--at = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return (struct slice){ at, (size_t)(room + NUMBER_DIGITS - at) };
+}
+
 bool
 slice_number(struct slice s, unsigned long long max,
     unsigned long long *value)
@@ -199,20 +210,33 @@ buf_puts(struct buf *b, const char *string)
 }
 
 int
+buf_put_number(struct buf *b, unsigned long long number)
+{
+	char room[NUMBER_DIGITS];
+
+	return buf_append_slice(b, slice_digits(room, number));
+}
+
+/* Straight into the room that is there, which nearly always is enough. */
+int
 buf_vprintf(struct buf *b, const char *format, va_list ap)
 {
+	size_t room = b->capacity > b->size ? b->capacity - b->size : 0;
 	va_list again;
 	int n, error;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, again);
+	n = vsnprintf(room > 0 ? b->data + b->size : NULL, room, format,
+	    again);
 	va_end(again);
-	if (n < 0)
-		return -EINVAL;
-	error = reserve(b, (size_t)n);
-	if (error)
+	error = n < 0 ? -EINVAL : reserve(b, (size_t)n);
+	if (error) {
+		if (room > 0)
+			b->data[b->size] = '\0';
 		return error;
-	vsnprintf(b->data + b->size, (size_t)n + 1, format, ap);
+	}
+	if ((size_t)n >= room)
+		vsnprintf(b->data + b->size, (size_t)n + 1, format, ap);
 	b->size += (size_t)n;
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "log.h"
+#include "plain.h"
 #include "utf8.h"
 
 #define LINE_MAX_OCTETS 4096	/* one line; longer values are cut */
@@ -85,6 +86,22 @@ add_string(struct line *line, const char *text)
 	return add(line, text, strlen(text));
 }
 
+static bool
+add_slice(struct line *line, struct slice s)
+{
+	return add(line, s.data, s.size);
+}
+
+/* As much of it as there is room for. */
+static void
+add_cut(struct line *line, struct slice s)
+{
+	size_t room = room_in(line);
+
+	add(line, s.data, s.size < room ? s.size : room);
+	line->is_full |= s.size > room;
+}
+
 static bool __attribute__((format(printf, 2, 3)))
 add_printf(struct line *line, const char *format, ...)
 {
@@ -105,12 +122,6 @@ close_with(struct line *line, char c)
 }
 
 /* ---- values ---- */
-
-static bool
-is_plain(unsigned char c)
-{
-	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
-}
 
 /*
  * A character that a reader of the log may take for the end of a line or
@@ -153,15 +164,18 @@ add_escaped(struct line *line, struct slice s)
 	    s.size -= taken) {
 		unsigned char c = (unsigned char)*s.data;
 
+		taken = plain_quoted(s);
+		if (taken > 0) {
+			add_cut(line, (struct slice){ s.data, taken });
+			continue;
+		}
 		taken = 1;
 		if (c == '"' || c == '\\')
 			add(line, (const char[]){ '\\', (char)c }, 2);
 		else if (state.format == LOG_FORMAT_JSON)
 			taken = add_escaped_json(line, s);
-		else if (c < ' ' || c >= 0x7f)
-			add_printf(line, "\\x%02x", c);
 		else
-			add(line, s.data, 1);
+			add_printf(line, "\\x%02x", c);
 	}
 }
 
@@ -169,14 +183,11 @@ add_escaped(struct line *line, struct slice s)
 static bool
 add_text(struct line *line, struct slice s)
 {
-	bool is_bare = state.format == LOG_FORMAT_LOGFMT && s.size > 0;
 	size_t room = room_in(line);
 
-	for (size_t i = 0; is_bare && i < s.size; i++)
-		is_bare = is_plain((unsigned char)s.data[i]);
-	if (is_bare) {
-		add(line, s.data, s.size < room ? s.size : room);
-		line->is_full |= s.size > room;
+	if (state.format == LOG_FORMAT_LOGFMT && s.size > 0 &&
+	    plain_bare(s) == s.size) {
+		add_cut(line, s);
 		return room > 0;
 	}
 	if (!add_string(line, "\""))
@@ -198,6 +209,8 @@ add_errno(struct line *line, int64_t number)
 static bool
 add_value(struct line *line, const struct log_value *v)
 {
+	char digits[NUMBER_DIGITS];
+
 	switch (v->kind) {
 	case LOG_KIND_STRING:
 		return add_text(line, slice_of(v->as.string ? v->as.string :
@@ -207,8 +220,8 @@ add_value(struct line *line, const struct log_value *v)
 	case LOG_KIND_SIGNED:
 		return add_printf(line, "%lld", (long long)v->as.number);
 	case LOG_KIND_UNSIGNED:
-		return add_printf(line, "%llu",
-		    (unsigned long long)v->as.unsigned_number);
+		return add_slice(line, slice_digits(digits,
+		    v->as.unsigned_number));
 	case LOG_KIND_ERRNO:
 		return add_errno(line, v->as.number);
 	case LOG_KIND_END:
@@ -266,15 +279,21 @@ add_event(struct line *line, enum log_level level, const char *event)
 static void
 add_prefix(struct line *line, enum log_level level)
 {
+	char digits[NUMBER_DIGITS];
 	char when[32];
 	time_t now = (time_t)clock_wall_s();
 	struct tm tm;
 
 	if (state.target == LOG_TARGET_STDERR) {
-		add_printf(line, "<%d>", (int)level);
+		add_string(line, "<");
+		add_slice(line, slice_digits(digits, level));
+		add_string(line, ">");
 		/* an object says it itself */
-		if (state.format == LOG_FORMAT_LOGFMT)
-			add_printf(line, "postern/%s: ", state.compartment);
+		if (state.format == LOG_FORMAT_LOGFMT) {
+			add_string(line, "postern/");
+			add_string(line, state.compartment);
+			add_string(line, ": ");
+		}
 	} else {
 		/* RFC 3164, as /dev/log wants it; the zone is UTC */
 		gmtime_r(&now, &tm);

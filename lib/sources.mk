@@ -54,6 +54,7 @@ LIB_SRCS = \
 	lib/pack.c \
 	lib/password_table.c \
 	lib/pem_key.c \
+	lib/plain.c \
 	lib/program_user.c \
 	lib/route.c \
 	lib/sandbox.c \

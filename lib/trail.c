@@ -141,6 +141,8 @@ static void
 put_time(struct trail *trail, struct buf *line)
 {
 	int64_t us = clock_wall_us();
+	char room[NUMBER_DIGITS];
+	struct slice digits;
 	struct tm tm;
 	time_t s = (time_t)(us / 1000000);
 
@@ -152,7 +154,12 @@ put_time(struct trail *trail, struct buf *line)
 	}
 	buf_puts(line, " at=");
 	buf_puts(line, trail->second_text);
-	buf_printf(line, ".%06dZ", (int)(us % 1000000));
+	/* the first digit is there for the zeros behind it */
+	digits = slice_digits(room, (unsigned long long)(1000000 +
+	    us % 1000000));
+	buf_append(line, ".", 1);
+	buf_append(line, digits.data + 1, digits.size - 1);
+	buf_append(line, "Z", 1);
 }
 
 static void
@@ -165,8 +172,10 @@ put_record(struct trail *trail, const char *id, unsigned number,
 
 	buf_puts(&line, "id=");
 	buf_puts(&line, id);
-	if (number > 0)
-		buf_printf(&line, " n=%u", number);
+	if (number > 0) {
+		buf_puts(&line, " n=");
+		buf_put_number(&line, number);
+	}
 	put_time(trail, &line);
 	trail_put_values(&line, values);
 	line.data[line.size++] = '\n';

@@ -7,15 +7,11 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "plain.h"
 #include "trail.h"
 
 #define NUMBER_ROOM 24		/* of a field besides its key */
-
-static bool
-is_plain(unsigned char c)
-{
-	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
-}
+#define ESCAPED_ROOM 5		/* of one octet, and the quote after it */
 
 /* ---- writing ---- */
 
@@ -25,37 +21,46 @@ room_left(const struct buf *line)
 	return (line->maximum ? line->maximum : SIZE_MAX) - line->size;
 }
 
+/* One octet that cannot stand in quotes as it is. */
+static void
+put_coded(struct buf *line, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char coded[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
+
+	if (c == '"' || c == '\\')
+		buf_append(line, (char[]){ '\\', (char)c }, 2);
+	else
+		buf_append(line, coded, sizeof coded);
+}
+
 /* Cut where the next octet and the closing quote might not fit. */
 static void
 put_escaped(struct buf *line, struct slice value)
 {
-	static const char hex[] = "0123456789abcdef";
+	size_t n, room;
 
-	for (size_t i = 0; i < value.size && room_left(line) > 5; i++) {
-		unsigned char c = (unsigned char)value.data[i];
-		char coded[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-
-		if (c == '"' || c == '\\')
-			buf_append(line, (char[]){ '\\', (char)c }, 2);
-		else if (c < ' ' || c >= 0x7f)
-			buf_append(line, coded, sizeof coded);
-		else
-			buf_append(line, &c, 1);
+	while (value.size > 0 && room_left(line) > ESCAPED_ROOM) {
+		n = plain_quoted(value);
+		room = room_left(line) - ESCAPED_ROOM;
+		if (n > room)
+			n = room;
+		buf_append(line, value.data, n);
+		if (n == 0)
+			put_coded(line, (unsigned char)value.data[n++]);
+		value.data += n;
+		value.size -= n;
 	}
 }
 
 static void
 put_text(struct buf *line, struct slice value)
 {
-	bool is_bare = value.size > 0;
-
 	if (value.size > TRAIL_FIELD_MAX)
 		value.size = TRAIL_FIELD_MAX;
 	if (value.size > room_left(line))
 		value.size = room_left(line);
-	for (size_t i = 0; i < value.size && is_bare; i++)
-		is_bare = is_plain((unsigned char)value.data[i]);
-	if (is_bare) {
+	if (value.size > 0 && plain_bare(value) == value.size) {
 		buf_append_slice(line, value);
 		return;
 	}
@@ -80,8 +85,7 @@ put_value(struct buf *line, const struct log_value *v)
 		buf_printf(line, "%lld", (long long)v->as.number);
 		break;
 	case LOG_KIND_UNSIGNED:
-		buf_printf(line, "%llu",
-		    (unsigned long long)v->as.unsigned_number);
+		buf_put_number(line, v->as.unsigned_number);
 		break;
 	case LOG_KIND_ERRNO:
 		name = strerrorname_np((int)(v->as.number < 0 ?
@@ -115,11 +119,9 @@ value_end(struct slice line, size_t at)
 {
 	bool is_quoted = at < line.size && line.data[at] == '"';
 
-	if (!is_quoted) {
-		while (at < line.size && is_plain((unsigned char)line.data[at]))
-			at++;
-		return at;
-	}
+	if (!is_quoted)
+		return at + plain_bare((struct slice){ line.data + at,
+		    line.size - at });
 	for (at++; at < line.size && line.data[at] != '"'; at++)
 		if (line.data[at] == '\\')
 			at++;

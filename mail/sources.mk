@@ -27,8 +27,8 @@ MAIL_SRCS = \
 	mail/message_id.c \
 	mail/mime_text.c \
 	mail/mta_sts.c \
-	mail/received.c \
 	mail/octets.c \
+	mail/received.c \
 	mail/reply.c \
 	mail/report.c \
 	mail/report_formats.c \

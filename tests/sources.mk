@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	test_batv \
 	test_believed \
 	test_body \
+	test_buf \
 	test_check_content \
 	test_checks \
 	test_check_spf \
@@ -67,6 +68,7 @@ UNIT_TESTS = \
 	test_names \
 	test_received \
 	test_peers \
+	test_plain \
 	test_records \
 	test_programs \
 	test_rdata \

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_buf.c - buffers that grow up to a maximum, and numbers in digits.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include "buf.h"
+
+/* A buf that holds so many octets already. */
+static struct buf
+filled(size_t size, size_t maximum)
+{
+	struct buf b = { .maximum = maximum };
+
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(buf_append(&b, "x", 1), 0);
+	return b;
+}
+
+/* Whatever room is left, and without any. */
+static void
+test_printf_at_every_room(void **state)
+{
+	char want[300];
+
+	(void)state;
+	for (size_t size = 0; size < 140; size++) {
+		struct buf b = filled(size, 0);
+
+		memset(want, 'x', size);
+		snprintf(want + size, sizeof want - size, "%s-%d",
+		    "some words that are not short", 42);
+		assert_int_equal(buf_printf(&b, "%s-%d",
+		    "some words that are not short", 42), 0);
+		assert_int_equal(b.size, strlen(want));
+		assert_string_equal(b.data, want);
+		buf_free(&b);
+	}
+}
+
+/* All or nothing, and terminated as before. */
+static void
+test_over_the_maximum(void **state)
+{
+	struct buf b = filled(10, 12);
+
+	(void)state;
+	assert_int_equal(buf_printf(&b, "%d", 123), -ENOBUFS);
+	assert_int_equal(buf_puts(&b, "123"), -ENOBUFS);
+	assert_int_equal(buf_put_number(&b, 123), -ENOBUFS);
+	assert_int_equal(b.size, 10);
+	assert_string_equal(b.data, "xxxxxxxxxx");
+	assert_int_equal(buf_printf(&b, "%d", 12), 0);
+	assert_string_equal(b.data, "xxxxxxxxxx12");
+	assert_int_equal(buf_printf(&b, "%s", ""), 0);
+	assert_int_equal(buf_printf(&b, "%d", 1), -ENOBUFS);
+	assert_string_equal(b.data, "xxxxxxxxxx12");
+	buf_free(&b);
+	b.maximum = 2;
+	assert_int_equal(buf_printf(&b, "%d", 123), -ENOBUFS);
+	assert_null(b.data);
+}
+
+static void
+test_digits(void **state)
+{
+	static const unsigned long long rows[] = { 0, 1, 9, 10, 99, 100,
+		4294967295, 1000000000000, ULLONG_MAX };
+	char room[NUMBER_DIGITS], want[32];
+	unsigned long long back;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct slice digits = slice_digits(room, rows[i]);
+		struct buf b = { .data = NULL };
+
+		snprintf(want, sizeof want, "%llu", rows[i]);
+		assert_true(slice_equals(digits, slice_of(want)));
+		assert_true(slice_number(digits, ULLONG_MAX, &back));
+		assert_true(back == rows[i]);
+		assert_int_equal(buf_put_number(&b, rows[i]), 0);
+		assert_string_equal(b.data, want);
+		buf_free(&b);
+	}
+}
+
+static void
+test_consume(void **state)
+{
+	struct buf b = { .data = NULL };
+
+	(void)state;
+	buf_consume(&b, 3);
+	assert_int_equal(buf_puts(&b, "0123456789"), 0);
+	buf_consume(&b, 0);
+	buf_consume(&b, 4);
+	assert_true(slice_equals(buf_slice(&b), SLICE("456789")));
+	buf_consume(&b, 6);
+	assert_int_equal(b.size, 0);
+	assert_int_equal(buf_puts(&b, "a"), 0);
+	buf_consume(&b, 100);
+	assert_int_equal(b.size, 0);
+	buf_free(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_printf_at_every_room),
+		cmocka_unit_test(test_over_the_maximum),
+		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_consume),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
