@@ -296,15 +296,16 @@ static bool
 is_refused(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question, uint16_t type)
 {
+	static struct outcome outcome;	/* large */
 	const struct delivery *tx = delivery_find(peer, ask->transaction);
 	int error = tx == NULL ? -ENOMEM : tx->error;
-	struct outcome outcome = { .n_failures = 0 };
 	struct ipc_writer w;
 
 	if (!error)
 		return false;
 	if (fd >= 0)
 		close(fd);
+	memset(&outcome, 0, sizeof outcome);
 	for (size_t i = 0; i < ask->n_recipients; i++)
 		outcome_add(&outcome, ask->recipients[i], error);
 	for (size_t i = 0; i < outcome.n_failures; i++)

@@ -490,8 +490,8 @@ undo_others(struct session *s)
 	struct question q = { .kind = QUESTION_WITHDRAW, .fd = -1,
 		.deadline_ms = RECORDS_DEADLINE_MS,
 		.as.list = { .transaction = s->tx->number } };
-	struct answer known = { .is_known = true, .fd = -1 };
 	int n = entries_list(s->tx, ENTRIES_OTHERS, &entries);
+	struct answer known;
 	enum step step;
 
 	s->tx->n_entries = 0;
@@ -501,7 +501,7 @@ undo_others(struct session *s)
 		q.as.list.entries = entries;
 		step = session_ask(s, &q, undo_answered);
 	} else {
-		known.is_known = n == 0;
+		answer_init(&known, n == 0);
 		step = undo_answered(s, &known);
 	}
 	free(entries);
@@ -546,7 +546,7 @@ copies_drop_failed(struct session *s, finish_fn *then)
 	struct question q = { .kind = QUESTION_WITHDRAW, .fd = -1,
 		.deadline_ms = RECORDS_DEADLINE_MS,
 		.as.list = { .transaction = s->tx->number } };
-	struct answer unknown = { .is_known = false, .fd = -1 };
+	struct answer unknown;
 	enum step step;
 	int n;
 
@@ -563,6 +563,7 @@ copies_drop_failed(struct session *s, finish_fn *then)
 		step = then(s);
 	} else {
 		s->tx->noted = note_hold();
+		answer_init(&unknown, false);
 		step = drop_answered(s, &unknown);
 	}
 	free(entries);

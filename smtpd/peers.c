@@ -514,10 +514,11 @@ peers_ask(struct peers *peers, struct session *s, const struct question *q)
 static void
 give_up_judge(struct peers *peers, uint32_t id)
 {
-	struct answer unknown = { .is_known = false, .fd = -1 };
 	struct pending *p = peers->pending[id - 1];
 	struct session *s = p->s;
+	struct answer unknown;
 
+	answer_init(&unknown, false);
 	judge_queue_drop(&peers->waiting, id);
 	pending_free(peers, p);
 	peers->answered(s, id, &unknown);

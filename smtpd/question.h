@@ -108,4 +108,8 @@ struct answer {
 	} as;
 };
 
+/* Known or not; what it holds is for the caller to set, if he may: all of it
+ * is large, and this is for every question. */
+void answer_init(struct answer *a, bool is_known);
+
 #endif

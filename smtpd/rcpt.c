@@ -307,8 +307,8 @@ is_believed(const struct session *s)
 enum step
 rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 {
-	struct answer yes = { .is_known = true, .fd = -1 };
 	struct transaction *tx = s->tx;
+	struct answer yes;
 	struct probe_ask ask = {
 		.transaction = tx->number,
 		.recipient = tx->n_probed,
@@ -328,6 +328,8 @@ rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 		return session_ask(s, &q, answered);
 	q.kind = QUESTION_FREEZE;
 	session_tell(s, &q);
+	answer_init(&yes, true);
+	memset(&yes.as.probe, 0, sizeof(yes.as.probe));
 	return answered(s, &yes);
 }
 

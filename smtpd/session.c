@@ -545,16 +545,25 @@ session_stop(struct session *s)
 	return session_run(s, STEP_WAIT);
 }
 
+void
+answer_init(struct answer *a, bool is_known)
+{
+	a->is_known = is_known;
+	a->fd = -1;
+	a->took_us = 0;
+}
+
 enum step
 session_ask(struct session *s, const struct question *q,
     session_answered_fn *answered)
 {
-	struct answer unknown = { .is_known = false, .fd = -1 };
+	struct answer unknown;
 
 	s->answered = answered;
 	s->question = s->settings->host->ask(s, q);
 	if (s->question != 0)
 		return STEP_WAIT;
+	answer_init(&unknown, false);
 	return answered(s, &unknown);
 }
 
