@@ -219,12 +219,22 @@ on_event(struct stream *stream, enum stream_event event, void *arg)
 }
 
 static void
-on_timer(struct loop_timer *timer, void *arg)
+on_end_of_turn(struct loop_timer *timer, void *arg)
 {
 	struct world *w = arg;
 
 	(void)timer;
 	loop_stop(w->loop);
+}
+
+/* On a slow machine the stream's own timer may be due only now: it goes
+ * first. */
+static void
+on_timer(struct loop_timer *timer, void *arg)
+{
+	struct world *w = arg;
+
+	loop_timer_start(w->loop, timer, 0, on_end_of_turn, w);
 }
 
 static void
