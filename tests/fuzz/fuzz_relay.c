@@ -69,7 +69,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(write(fd, text, sizeof text - 1) ==
 		    sizeof text - 1);
 	}
-	errand.source = (struct encoder_source){ fd, 0, sizeof text - 1 };
+	errand.source = (struct encoder_source){ .fd = fd,
+	    .size = sizeof text - 1 };
 	errand.is_probe = data[0] & 32;
 	errand.is_8bit = (data[0] & 64) && !errand.is_probe;
 	settings.wants_tls = data[0] & 128;

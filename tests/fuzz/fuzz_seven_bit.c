@@ -6,7 +6,6 @@
  * was.
  */
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../../relay/seven_bit.h"
@@ -24,9 +23,11 @@ has_8bit(const uint8_t *data, size_t size)
 static bool
 says_8bit(const uint8_t *data, size_t size)
 {
-	for (size_t i = 0; i + 6 <= size; i++)
-		if (strncasecmp((const char *)data + i, "8bit", 4) == 0 ||
-		    strncasecmp((const char *)data + i, "binary", 6) == 0)
+	struct slice rest = { (const char *)data, size };
+
+	for (; rest.size > 0; rest.data++, rest.size--)
+		if (slice_starts_nocase(rest, SLICE("8bit")) ||
+		    slice_starts_nocase(rest, SLICE("binary")))
 			return true;
 	return false;
 }
