@@ -52,6 +52,28 @@ has_failed(const struct delivery *tx)
 	return false;
 }
 
+/* Large, and lent until the next one begins. */
+static struct outcome *
+outcome_begin(void)
+{
+	static struct outcome outcome;
+
+	outcome.n_failures = outcome.n_left_behind = 0;
+	outcome.is_prepared = false;
+	return &outcome;
+}
+
+static void
+outcome_answer(const struct outcome *outcome, struct channel *asker,
+    uint32_t question, uint16_t type)
+{
+	static struct ipc_writer w;	/* large */
+
+	ipc_writer_init(&w);
+	put_outcome(&w, outcome);
+	channel_answer(asker, question, type, &w, -1);
+}
+
 static void
 outcome_add(struct outcome *outcome, uint16_t recipient, int error)
 {
@@ -92,25 +114,21 @@ is_prepared(const struct delivery *tx)
 static void
 answer_outcome(struct delivery *tx, uint16_t type, bool has_prepared)
 {
-	static struct outcome outcome;	/* large, and lent only */
-	static struct ipc_writer w;
+	struct outcome *outcome = outcome_begin();
 	struct copy *copy = NULL;
 
-	outcome.n_failures = outcome.n_left_behind = 0;
-	outcome.is_prepared = has_prepared;
+	outcome->is_prepared = has_prepared;
 	for (uint32_t i = 0; i < tx->n_slots; i++) {
 		const struct recipient *r = tx->recipients[i];
 		int error = r && r->is_chosen ? recipient_error(r) : 0;
 
 		if (error)
-			outcome_add(&outcome, r->index, error);
+			outcome_add(outcome, r->index, error);
 	}
-	while (type == COMMIT_ANSWER && outcome.n_failures > 0 &&
+	while (type == COMMIT_ANSWER && outcome->n_failures > 0 &&
 	    (copy = delivery_next_copy(tx, copy)) != NULL)
-		outcome.n_left_behind += is_left_behind(tx, copy);
-	ipc_writer_init(&w);
-	put_outcome(&w, &outcome);
-	channel_answer(tx->peer->channel, tx->question, type, &w, -1);
+		outcome->n_left_behind += is_left_behind(tx, copy);
+	outcome_answer(outcome, tx->peer->channel, tx->question, type);
 }
 
 /* ---- PREPARE ---- */
@@ -296,23 +314,20 @@ static bool
 is_refused(struct peer *peer, const struct prepare_ask *ask, int fd,
     uint32_t question, uint16_t type)
 {
-	static struct outcome outcome;	/* large */
 	const struct delivery *tx = delivery_find(peer, ask->transaction);
 	int error = tx == NULL ? -ENOMEM : tx->error;
-	struct ipc_writer w;
+	struct outcome *outcome;
 
 	if (!error)
 		return false;
 	if (fd >= 0)
 		close(fd);
-	memset(&outcome, 0, sizeof outcome);
+	outcome = outcome_begin();
 	for (size_t i = 0; i < ask->n_recipients; i++)
-		outcome_add(&outcome, ask->recipients[i], error);
-	for (size_t i = 0; i < outcome.n_failures; i++)
-		outcome.failures[i].is_own = false;
-	ipc_writer_init(&w);
-	put_outcome(&w, &outcome);
-	channel_answer(peer->channel, question, type, &w, -1);
+		outcome_add(outcome, ask->recipients[i], error);
+	for (size_t i = 0; i < outcome->n_failures; i++)
+		outcome->failures[i].is_own = false;
+	outcome_answer(outcome, peer->channel, question, type);
 	return true;
 }
 

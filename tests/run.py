@@ -116,8 +116,8 @@ def stage_compile():
 def cmocka(name, command, environment=None, late=None):
     """One program. A list in late: valgrind makes it many times slower, and a
     machine that others use too makes it miss what it waits for, so a failed
-    assertion is shown and the program noted there, to be run once more. A
-    finding of valgrind's is a failure at once.
+    assertion is shown and the program noted there, to be run once more with
+    nothing beside it. A finding of valgrind's is a failure at once.
     """
     try:
         result = run(command, env={**os.environ, **(environment or {})},
