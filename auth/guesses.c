@@ -6,16 +6,14 @@
  * processes that take the same row at the same moment may forget one
  * failure.
  */
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <openssl/evp.h>
 #include "clock.h"
 #include "guesses.h"
+#include "sealed.h"
 
 #define HOUR_MS 3600000ull
 #define KNOWN_MS (30 * 24 * HOUR_MS)
@@ -37,26 +35,10 @@ struct guesses {
 
 enum purpose { OF_NETWORK = 1, OF_ACCOUNT, OF_KNOWN };
 
-/* The first process that gets it makes it as long as it has to be. */
-static int
-make_room(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -1;
-	if ((size_t)st.st_size >= GUESSES_SIZE)
-		return 0;
-	if (ftruncate(fd, GUESSES_SIZE) < 0)
-		return -1;
-	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
-}
-
 struct guesses *
 guesses_new(const struct guesses_setup *setup)
 {
 	struct guesses *f = calloc(1, sizeof(*f));
-	int flags = setup->fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
 
 	if (f == NULL)
 		return NULL;
@@ -64,14 +46,7 @@ guesses_new(const struct guesses_setup *setup)
 	f->per_account = setup->per_account;
 	memcpy(f->key, setup->key, sizeof(f->key));
 	f->digest = EVP_MD_CTX_new();
-	if (setup->fd >= 0 && make_room(setup->fd) < 0) {
-		guesses_free(&f);
-		return NULL;
-	}
-	f->rows = mmap(NULL, GUESSES_SIZE, PROT_READ | PROT_WRITE, flags,
-	    setup->fd, 0);
-	if (f->rows == MAP_FAILED)
-		f->rows = NULL;
+	f->rows = sealed_open_board(setup->fd, GUESSES_SIZE);
 	if (f->rows == NULL || f->digest == NULL)
 		guesses_free(&f);
 	return f;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "explain.h"
-#include "message.h"
+#include "sealed.h"
 
 #define MESSAGE_MAX (64u << 20)
 
@@ -58,11 +58,11 @@ seal_message(const char *path, int *fd)
 		buf_free(&text);
 		return false;
 	}
-	*fd = message_create("explain");
+	*fd = sealed_create("explain");
 	while (*fd >= 0 && at < text.size && (n = write(*fd, text.data + at,
 	    text.size - at)) > 0)
 		at += (size_t)n;
-	if (*fd < 0 || at < text.size || message_seal(*fd) != 0)
+	if (*fd < 0 || at < text.size || sealed_finish(*fd) != 0)
 		complain(path, errno);
 	else
 		n = 1;

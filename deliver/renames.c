@@ -4,16 +4,12 @@
  * that writer is dead or has answered.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "renames.h"
-
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#include "sealed.h"
 
 struct ring {			/* whole pages: no two rings share one */
 	_Atomic uint64_t at;	/* the next place */
@@ -30,34 +26,11 @@ _Static_assert(sizeof(struct ring) == 32768, "a ring is whole pages");
 static struct ring *rings;	/* all of them, in the supervisor */
 static struct ring *own;	/* in a worker */
 
-/* The first deliver gives it its size, for good. */
-static int
-make_board(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size == 0 && (ftruncate(fd, BOARD_BYTES) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, SEALS) < 0))
-		return -errno;
-	return st.st_size == 0 || st.st_size == BOARD_BYTES ? 0 : -EBADMSG;
-}
-
 int
 renames_open(int fd)
 {
-	int error = fd >= 0 ? make_board(fd) : 0;
-	void *map;
-
-	if (error)
-		return error;
-	map = mmap(NULL, BOARD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED |
-	    (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	rings = map;
-	return 0;
+	rings = sealed_open_board(fd, BOARD_BYTES);
+	return rings == NULL ? -errno : 0;
 }
 
 /* FNV-1a; 0 is an empty place. */

@@ -16,7 +16,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "log.h"
-#include "message.h"
+#include "sealed.h"
 #include "state.h"
 
 #define INLINE_MAX 6000		/* a larger route goes as a descriptor */
@@ -138,7 +138,7 @@ send_answer(struct peer *peer, uint32_t id, struct route_answer *answer)
 	int fd = -1;
 
 	if (sealed.size > INLINE_MAX) {
-		fd = message_of_text("route", sealed);
+		fd = sealed_of_text("route", sealed);
 		answer->sealed = SLICE("");
 		answer->sealed_size = (uint32_t)sealed.size;
 		if (fd < 0) {

@@ -23,7 +23,7 @@
 
 #define CLEARANCE_NONE 0	/* nothing is to be waited for */
 
-/* The supervisor's: a sealed memfd; -1 with errno. */
+/* The supervisor's: a board (sealed.h), or a negative errno. */
 int clearances_create(void);
 /*
  * This process's board; fd may be closed after it. With -1 there is none,

@@ -4,7 +4,7 @@
  *
  * One memfd per smtpd, made by the supervisor: its smtpd maps it writable,
  * the other smtpd and control read-only, so that limits and sums hold over
- * all processes without a question. It is sealed against a change of size.
+ * all processes without a question.
  * What is read from another's board is its owner's claim: numbers only,
  * bounded before they are added up.
  *
@@ -57,7 +57,8 @@ struct scoreboard;
 /* "sessions_now". */
 const char *scoreboard_counter_name(enum scoreboard_counter counter);
 
-/* A sealed memfd; -1 with errno. All of one process share one hash key. */
+/* A board (sealed.h), or a negative errno. All of one process share one hash
+ * key. */
 int scoreboard_create(void);
 /* The owner is gone: so are its sessions. */
 void scoreboard_reset_gauges(int fd);

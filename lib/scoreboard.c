@@ -2,12 +2,9 @@
 /*
  * scoreboard.c - shared counters; see scoreboard.h.
  *
- * One writer each, so relaxed loads and stores do. The seals (no change of
- * size) are checked by whoever maps a board: a mapping must not turn into a
- * SIGBUS at another's will.
+ * One writer each, so relaxed loads and stores do.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "scoreboards.h"
+#include "sealed.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define COUNTER_MAX ((uint64_t)1 << 48)	/* what one board may claim */
 #define GAUGE_MAX ((uint32_t)1 << 31)		/* 2 TiB of memory */
 #define COUNT_MAX (((uint32_t)1 << 24) - 1)
@@ -78,60 +75,34 @@ scoreboard_create(void)
 {
 	static uint8_t hash_key[16];
 	static bool has_key;
-	int fd = memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int error;
+	int fd, error;
 
-	if (fd < 0)
-		return -1;
 	if (!has_key && getrandom(hash_key, sizeof hash_key, 0) !=
 	    (ssize_t)sizeof hash_key)
-		goto fail;
+		return -EIO;
 	has_key = true;
-	if (ftruncate(fd, sizeof(struct scoreboard)) < 0 ||
-	    pwrite(fd, hash_key, sizeof hash_key, 0) !=
-	    (ssize_t)sizeof hash_key || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		goto fail;
-	return fd;
-fail:
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
-}
-
-static struct scoreboard *
-map(int fd, int protection, ino_t *inode)
-{
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-	void *at;
-
-	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
-	    st.st_size != sizeof(struct scoreboard)) {
-		errno = EBADF;
-		return NULL;
-	}
-	*inode = st.st_ino;
-	at = mmap(NULL, sizeof(struct scoreboard), protection, MAP_SHARED,
-	    fd, 0);
-	return at == MAP_FAILED ? NULL : at;
+	fd = sealed_create("scoreboard");
+	if (fd < 0)
+		return fd;
+	error = sealed_make_board(fd, sizeof(struct scoreboard));
+	if (!error && pwrite(fd, hash_key, sizeof hash_key, 0) !=
+	    (ssize_t)sizeof hash_key)
+		error = -EIO;
+	if (error)
+		close(fd);
+	return error ? error : fd;
 }
 
 struct scoreboard *
 scoreboard_map_own(int fd)
 {
-	ino_t inode;
-
-	return map(fd, PROT_READ | PROT_WRITE, &inode);
+	return sealed_map_board(fd, sizeof(struct scoreboard), true);
 }
 
 struct scoreboard *
 scoreboard_map_private(void)
 {
-	void *at = mmap(NULL, sizeof(struct scoreboard),
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return at == MAP_FAILED ? NULL : at;
+	return sealed_open_board(-1, sizeof(struct scoreboard));
 }
 
 void
@@ -322,14 +293,15 @@ scoreboards_update(struct scoreboards **setp, const int *fds, size_t n)
 		if (!is_listed(set->inodes[i], fds, n))
 			forget(set, i);
 	for (size_t i = 0; i < n && set->n < SCOREBOARD_MAX_OTHERS; i++) {
-		ino_t inode;
-		struct scoreboard *board = map(fds[i], PROT_READ, &inode);
+		struct scoreboard *board;
+		struct stat st;
 
-		if (board != NULL && holds(set, inode)) {
-			scoreboard_unmap(&board);
-		} else if (board != NULL) {
+		if (fstat(fds[i], &st) < 0 || holds(set, st.st_ino))
+			continue;
+		board = sealed_map_board(fds[i], sizeof *board, false);
+		if (board != NULL) {
 			set->boards[set->n] = board;
-			set->inodes[set->n++] = inode;
+			set->inodes[set->n++] = st.st_ino;
 		}
 	}
 	return 0;

@@ -60,6 +60,7 @@ LIB_SRCS = \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \
 	lib/scoreboard.c \
+	lib/sealed.c \
 	lib/secrets.c \
 	lib/short_id.c \
 	lib/stream.c \

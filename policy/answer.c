@@ -17,6 +17,7 @@
 #include "judging.h"
 #include "log.h"
 #include "message.h"
+#include "sealed.h"
 
 #define INLINE_MAX 12000	/* a larger judgement goes as a descriptor */
 #define MOST_SECONDS 10		/* of one question */
@@ -105,7 +106,7 @@ send_judgement(struct channel *ch, uint32_t id, const struct judgement *j)
 		log_error("judgement_lost", LOG_END);
 	answer.judgement = buf_slice(&wire);
 	if (wire.size > INLINE_MAX) {
-		fd = message_of_text("judgement", buf_slice(&wire));
+		fd = sealed_of_text("judgement", buf_slice(&wire));
 		answer.judgement = SLICE("");
 		answer.sealed_size = fd < 0 ? 0 : (uint32_t)wire.size;
 	}

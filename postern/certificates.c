@@ -15,11 +15,11 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
 #include "pem_key.h"
+#include "sealed.h"
 #include "supervisor.h"
 
 #define OTHERS 07		/* permissions of everybody else */
@@ -49,11 +49,9 @@ static const char *
 copy(int to, int from)
 {
 	const char *wrong = copy_octets(to, from);
+	int error = wrong == NULL ? sealed_finish(to) : 0;
 
-	if (wrong != NULL)
-		return wrong;
-	return fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
-	    F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ? strerror(errno) : NULL;
+	return error ? strerror(-error) : wrong;
 }
 
 int
@@ -68,9 +66,8 @@ certificate_copy(const char *what, const char *path, unsigned line,
 		wrong = strerror(errno);
 	else if (!S_ISREG(st.st_mode))
 		wrong = "not a regular file";
-	else if ((to = memfd_create("postern-pem", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING)) < 0)
-		wrong = strerror(errno);
+	else if ((to = sealed_create("pem")) < 0)
+		wrong = strerror(-to);
 	else
 		wrong = copy(to, from);
 	if (wrong == NULL && strcmp(what, "key") == 0 &&

@@ -123,8 +123,8 @@ child_start(struct child *child)
 	if (child->role == ROLE_SMTPD && child->scoreboard < 0) {
 		child->scoreboard = scoreboard_create();
 		if (child->scoreboard < 0)
-			log_warning("scoreboard", LOG_E("error", errno),
-			    LOG_END);
+			log_warning("scoreboard", LOG_E("error",
+			    child->scoreboard), LOG_END);
 	}
 	child->is_ready = child->is_renewed = child->is_retired = false;
 	child->started_us = clock_monotonic_us();

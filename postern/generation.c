@@ -3,13 +3,12 @@
  * generation.c - reading a configuration; see generation.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include "file_io.h"
 #include "generation.h"
+#include "sealed.h"
 
 #define CONFIG_MAX_OCTETS (1 << 20)
 
@@ -30,22 +29,6 @@ generation_read(const char *path, struct buf *text,
 	}
 	return config_parse(text->data ? buf_slice(text) : SLICE(""),
 	    problems);
-}
-
-static int
-sealed_copy(const struct buf *text)
-{
-	int fd = memfd_create("postern-config", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING);
-
-	if (fd < 0)
-		return -1;
-	if (write(fd, text->data, text->size) == (ssize_t)text->size &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK |
-	    F_SEAL_SEAL) == 0)
-		return fd;
-	close(fd);
-	return -1;
 }
 
 void
@@ -78,7 +61,8 @@ generation_load(const char *path, uint16_t number,
 	dkim_keys_init(new->dkim_fds);
 	new->config = generation_read(path, &text, problems);
 	if (new->config != NULL) {
-		new->config_fd = sealed_copy(&text);
+		new->config_fd = sealed_of_text("configuration",
+		    buf_slice(&text));
 		new->config_size = text.size;
 	}
 	buf_free(&text);

@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "clock.h"
 #include "file_io.h"
 #include "log.h"
+#include "sealed.h"
 #include "secrets.h"
 #include "supervisor.h"
 
@@ -100,25 +100,6 @@ load(const char *folder, struct secrets *secrets, bool *is_new)
 	return error < 0 ? error : 0;
 }
 
-/* A sealed memfd, or a negative errno. */
-static int
-make_copy(struct slice text)
-{
-	int fd = memfd_create("postern-secrets", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING), error;
-
-	if (fd < 0)
-		return -errno;
-	error = file_write(fd, text);
-	if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
-	    F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		error = -errno;
-	if (error == 0)
-		return fd;
-	close(fd);
-	return error;
-}
-
 int
 secret_file_open(const char *folder)
 {
@@ -132,7 +113,7 @@ secret_file_open(const char *folder)
 	if (error == 0 && is_new)
 		error = replace(folder, buf_slice(&text));
 	if (error == 0)
-		fd = make_copy(buf_slice(&text));
+		fd = sealed_of_text("secrets", buf_slice(&text));
 	explicit_bzero(&secrets, sizeof secrets);
 	if (text.data != NULL)
 		explicit_bzero(text.data, text.size);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,8 +12,8 @@
 #include "clock.h"
 #include "log.h"
 #include "log_sink.h"
-#include "message.h"
 #include "notify.h"
+#include "sealed.h"
 #include "supervisor.h"
 
 #define STATUS_MAX (1u << 20)
@@ -37,12 +36,12 @@ on_ready(struct channel *ch, struct ipc_message *m, void *arg)
 static int
 sealed_text(const struct buf *text)
 {
-	int fd = message_create("status");
+	int fd = sealed_create("status");
 
 	if (fd < 0)
 		return fd;
 	if (write(fd, text->data, text->size) == (ssize_t)text->size &&
-	    message_seal(fd) == 0)
+	    sealed_finish(fd) == 0)
 		return fd;
 	close(fd);
 	return -EIO;
@@ -603,6 +602,14 @@ open_loop(struct supervisor *s)
 	loop_timer_start(s->loop, &s->tick, TICK_MS, on_tick, s);
 }
 
+static int
+shared_memory(int fd)
+{
+	if (fd < 0)
+		fatal("no shared memory: %s", strerror(-fd));
+	return fd;
+}
+
 /* The first configuration, and the log that it wants. */
 static int
 begin(struct supervisor *s)
@@ -640,13 +647,9 @@ supervisor_run(const char *config_path)
 	if (getrandom(s.secrets, sizeof s.secrets, 0) !=
 	    (ssize_t)sizeof s.secrets)
 		fatal("no random numbers");
-	s.renames_fd = memfd_create("renames", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING);
-	s.failures_fd = memfd_create("failures", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING);
-	s.clearances_fd = clearances_create();
-	if (s.renames_fd < 0 || s.failures_fd < 0 || s.clearances_fd < 0)
-		fatal("no shared memory: %s", strerror(errno));
+	s.renames_fd = shared_memory(sealed_create("renames"));
+	s.failures_fd = shared_memory(sealed_create("guesses"));
+	s.clearances_fd = shared_memory(clearances_create());
 	if (listen_open(&s) != 0)
 		fatal("not every address could be bound: see above");
 	listen_control(&s);

@@ -10,9 +10,9 @@
 #include "command_text.h"
 #include "file_io.h"
 #include "log.h"
-#include "message.h"
 #include "messages.h"
 #include "queue.h"
+#include "sealed.h"
 #include "sending.h"
 
 #define TEXT_MAX (256u << 20)	/* of a listing */
@@ -389,7 +389,7 @@ answer(struct channel *ch, uint32_t question, int fd, const struct buf *text,
 {
 	static struct ipc_writer w;	/* large */
 
-	if (file_write(fd, buf_slice(text)) == 0 && message_seal(fd) == 0) {
+	if (file_write(fd, buf_slice(text)) == 0 && sealed_finish(fd) == 0) {
 		ipc_writer_init(&w);
 		ipc_put_u8(&w, is_good);
 		(void)channel_answer(ch, question, QUEUE_COMMAND_ANSWER, &w,
@@ -418,7 +418,7 @@ queue_on_own(struct channel *ch, struct ipc_message *m, void *arg)
 		sent_ask(peer, m->id, &own);
 	if (own.is_sent)
 		return true;
-	fd = message_create("queue");
+	fd = sealed_create("queue");
 	if (fd < 0)
 		return true;
 	is_good = error == 0 && listing_write_own(&out, fd, peer->queue,
@@ -444,7 +444,7 @@ on_command(struct channel *ch, struct ipc_message *m, void *arg)
 	n += n < ask.argument.size;
 	c.rest = (struct slice){ ask.argument.data + n,
 		ask.argument.size - n };
-	c.fd = message_create("queue");
+	c.fd = sealed_create("queue");
 	if (c.fd < 0)
 		return true;
 	handlers[ask.verb](&c);

@@ -26,9 +26,9 @@
 #include "config.h"
 #include "fault.h"
 #include "log.h"
-#include "message.h"
 #include "messages.h"
 #include "queue.h"
+#include "sealed.h"
 #include "sending.h"
 #include "utf8.h"
 
@@ -429,7 +429,7 @@ report_write(struct report *report)
 	error = report_compose(&text, report->message, report->kind,
 	    report->is_whole);
 	if (!error)
-		report->fd = message_of_text(report->id, buf_slice(&text));
+		report->fd = sealed_of_text(report->id, buf_slice(&text));
 	report->size_bytes = text.size;
 	report->is_8bit = !utf8_is_ascii(buf_slice(&text));
 	buf_free(&text);

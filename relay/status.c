@@ -4,8 +4,8 @@
  */
 #include <unistd.h>
 #include "clock.h"
-#include "message.h"
 #include "relay.h"
+#include "sealed.h"
 
 #define TLS_TEXT_MAX (16u << 20)	/* of all rows of a day, and more */
 
@@ -95,7 +95,7 @@ relay_on_tls(struct channel *ch, struct ipc_message *m, void *arg)
 		return false;
 	if (tls_report_put_day(&text, r->report, clock_wall_s(),
 	    is_yesterday) == 0)
-		fd = message_of_text("tls", buf_slice(&text));
+		fd = sealed_of_text("tls", buf_slice(&text));
 	if (fd >= 0) {
 		(void)channel_answer(ch, m->id, RELAY_TLS, NULL, fd);
 		close(fd);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include "body.h"
 #include "file_io.h"
-#include "message.h"
+#include "sealed.h"
 
 /* Shared: filled and emptied within one call. A held CR and dot fit too. */
 static char out[BODY_INPUT_MAX + 16];
@@ -208,7 +208,7 @@ body_step(struct body *b, const char *data, size_t size, bool has_dots)
 static bool
 body_create(struct body *b)
 {
-	b->fd = message_create(b->session_id);
+	b->fd = sealed_create(b->session_id);
 	if (b->fd < 0 || file_write(b->fd, buf_slice(&b->held)) != 0)
 		return false;
 	buf_free(&b->held);
@@ -406,7 +406,7 @@ body_hand_out(struct body *b)
 		return -EINVAL;
 	if (b->fd < 0 && !body_create(b))
 		return -EIO;
-	error = message_seal(b->fd);
+	error = sealed_finish(b->fd);
 	if (error < 0)
 		return error;
 	fd = b->fd;

@@ -10,7 +10,7 @@
 #include "file_io.h"
 #include "finish.h"
 #include "log.h"
-#include "message.h"
+#include "sealed.h"
 
 #define BLOCK 65536
 
@@ -74,12 +74,12 @@ cut_message(struct session *s, const struct judgement *j)
 
 	if (j->n_cuts == 0)
 		return 0;
-	fd = message_create(s->id);
+	fd = sealed_create(s->id);
 	if (fd < 0)
 		return fd;
 	error = copy_without(fd, tx, j);
 	if (error == 0)
-		error = message_seal(fd);
+		error = sealed_finish(fd);
 	if (error < 0) {
 		close(fd);
 		return error;

@@ -9,7 +9,7 @@
 #include "draft.h"
 #include "file_io.h"
 #include "header.h"
-#include "message.h"
+#include "sealed.h"
 
 #define FIELD_NAME_MAX 200
 
@@ -345,7 +345,7 @@ write_body(const struct draft *d, int fd, uint64_t *size_bytes)
 int
 draft_seal(struct draft *d, const char *session_id, uint64_t *size_bytes)
 {
-	int fd = message_create(session_id), error;
+	int fd = sealed_create(session_id), error;
 
 	if (fd < 0)
 		return fd;
@@ -355,7 +355,7 @@ draft_seal(struct draft *d, const char *session_id, uint64_t *size_bytes)
 	if (error == 0 && d->max_bytes != 0 && *size_bytes > d->max_bytes)
 		error = -EFBIG;
 	if (error == 0)
-		error = message_seal(fd);
+		error = sealed_finish(fd);
 	if (error == 0)
 		return fd;
 	close(fd);

@@ -16,9 +16,9 @@
 #include "clock.h"
 #include "commands.h"
 #include "finish.h"
-#include "message.h"
 #include "rcpt.h"
 #include "received.h"
+#include "sealed.h"
 #include "submit.h"
 
 #define INLINE_MAX 12000		/* octets of a sealed list */
@@ -63,7 +63,7 @@ tell_members(struct session *s, struct slice sealed)
 		.as.queue_members = &told };
 
 	if (sealed.size > INLINE_MAX) {
-		q.fd = message_of_text("list", sealed);
+		q.fd = sealed_of_text("list", sealed);
 		told.sealed = SLICE("");
 		told.sealed_size = (uint32_t)sealed.size;
 	}

@@ -23,7 +23,7 @@
 #include "finish.h"
 #include "header.h"
 #include "limits.h"
-#include "message.h"
+#include "sealed.h"
 #include "submit.h"
 
 #define BLOCK 65536
@@ -49,7 +49,7 @@ static enum step sign_next(struct session *s);
 static int
 seal_with(const struct session *s, struct slice top)
 {
-	int fd = message_create(s->id), error;
+	int fd = sealed_create(s->id), error;
 
 	if (fd < 0)
 		return fd;
@@ -58,7 +58,7 @@ seal_with(const struct session *s, struct slice top)
 		error = file_copy(fd, s->tx->message_fd, 0,
 		    s->tx->message_bytes);
 	if (error == 0)
-		error = message_seal(fd);
+		error = sealed_finish(fd);
 	if (error == 0)
 		return fd;
 	close(fd);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "message.h"
+#include "sealed.h"
 #include "sent.h"
 
 #define STEP_RECORDS 1000
@@ -208,7 +208,7 @@ sent_result(struct sent *sent)
 	if (sent->n > 0)
 		qsort(sent->found, sent->n, sizeof *sent->found, by_time);
 	error = put_all(&out, sent);
-	fd = error ? error : message_of_text("sent", buf_slice(&out));
+	fd = error ? error : sealed_of_text("sent", buf_slice(&out));
 	buf_free(&out);
 	return fd;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "message.h"
+#include "sealed.h"
 #include "trail.h"
 #include "why.h"
 
@@ -138,7 +138,7 @@ why_step(struct why *why)
 int
 why_result(const struct why *why)
 {
-	int fd = message_create(why->id);
+	int fd = sealed_create(why->id);
 	int error = 0;
 
 	if (fd < 0)
@@ -153,7 +153,7 @@ why_result(const struct why *why)
 			error = n < 0 ? -errno : -ENOSPC;
 	}
 	if (!error)
-		error = message_seal(fd);
+		error = sealed_finish(fd);
 	if (error) {
 		close(fd);
 		return error;

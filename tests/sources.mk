@@ -83,6 +83,7 @@ UNIT_TESTS = \
 	test_schedule \
 	test_scoreboard \
 	test_sasl \
+	test_sealed \
 	test_secrets \
 	test_segments \
 	test_sendmail \

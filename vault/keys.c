@@ -3,18 +3,15 @@
  * keys.c - see keys.h. There is no function that gives a key out.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "keys.h"
 #include "pem_key.h"
-
-#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+#include "sealed.h"
 
 struct entry {
 	struct tls_key name;
@@ -63,15 +60,11 @@ parse(const char *pem, size_t size)
 int
 keys_read(int fd, EVP_PKEY **key)
 {
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
 	char *pem;
 	size_t size;
 
-	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
-	    st.st_size < 0 || st.st_size > TLS_PEM_MAX)
+	if (!sealed_is_text(fd, &size) || size > TLS_PEM_MAX)
 		return -EBADF;
-	size = (size_t)st.st_size;
 	pem = malloc(size + 1);
 	if (pem == NULL)
 		return -ENOMEM;

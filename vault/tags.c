@@ -3,33 +3,28 @@
  * tags.c - see tags.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "buf.h"
+#include "sealed.h"
 #include "tags.h"
-
-#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 int
 tags_read(struct secrets *secrets, int fd)
 {
 	char text[SECRETS_FILE_MAX];
 	struct secrets read;
-	struct stat st;
 	unsigned line;
-	int seals = fcntl(fd, F_GET_SEALS), error = 0;
+	size_t size;
+	int error = 0;
 
-	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 ||
-	    st.st_size < 0 || st.st_size > (off_t)sizeof text)
+	if (!sealed_is_text(fd, &size) || size > sizeof text)
 		return -EBADF;
-	if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size ||
-	    !secrets_read(&read, (struct slice){ text, (size_t)st.st_size },
-	    &line))
+	if (pread(fd, text, size, 0) != (ssize_t)size ||
+	    !secrets_read(&read, (struct slice){ text, size }, &line))
 		error = -EBADMSG;
 	else
 		*secrets = read;

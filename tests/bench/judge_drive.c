@@ -24,7 +24,7 @@
 #include "clock.h"
 #include "compartment.h"
 #include "judge.h"
-#include "message.h"
+#include "sealed.h"
 
 #define DRIVE_UID 65000		/* of the compartment */
 #define TIMEOUT_MS 20000
@@ -76,10 +76,10 @@ die(const char *what)
 static int
 memfd_of(struct slice text)
 {
-	int fd = message_create("drive");
+	int fd = sealed_create("drive");
 
 	if (fd < 0 || write(fd, text.data, text.size) != (ssize_t)text.size ||
-	    message_seal(fd) != 0)
+	    sealed_finish(fd) != 0)
 		die("memfd");
 	return fd;
 }

@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include "../../smtpd/milter_talk.h"
 #include "header.h"
-#include "message.h"
 #include "require.h"
+#include "sealed.h"
 
 static const char text[] = "From: a@b\nX-A: one\nX-A: two\n\tfolded\n"
     "Subject: x\n\nHello.\n.\n";
@@ -109,7 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	if (fd < 0) {
-		fd = message_create("fuzz");
+		fd = sealed_create("fuzz");
 		REQUIRE(write(fd, text, sizeof(text) - 1) ==
 		    sizeof(text) - 1);
 	}

@@ -24,7 +24,7 @@
 #include "clearances.h"
 #include "clock.h"
 #include "compartment.h"
-#include "message.h"
+#include "sealed.h"
 
 #define FIXTURE_UID 65000	/* of the compartment itself */
 
@@ -62,10 +62,10 @@ fixture_die(const char *what)
 static inline int
 fixture_memfd(const void *data, size_t size)
 {
-	int fd = message_create("test");
+	int fd = sealed_create("test");
 
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size ||
-	    message_seal(fd) != 0)
+	    sealed_finish(fd) != 0)
 		fixture_die("memfd");
 	return fd;
 }

@@ -24,7 +24,7 @@
 #include "clock.h"
 #include "config.h"
 #include "dkim_sign.h"
-#include "message.h"
+#include "sealed.h"
 #include "tls.h"
 #include "trail.h"
 
@@ -479,9 +479,9 @@ host_change_message(struct milters_answer *m, struct answer *a)
 {
 	static const char text[] = "X-Other: message\n\nother\n";
 
-	a->fd = message_create("fake");
+	a->fd = sealed_create("fake");
 	if (write(a->fd, text, sizeof(text) - 1) != sizeof(text) - 1 ||
-	    message_seal(a->fd) < 0)
+	    sealed_finish(a->fd) < 0)
 		abort();
 	m->size_bytes = sizeof(text) - 1;
 	m->changes.sender = strdup("other@b.example");

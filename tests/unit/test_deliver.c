@@ -8,6 +8,7 @@
 #include <time.h>
 #include "deliver_fixture.h"
 #include "fault.h"
+#include "sealed.h"
 #include "table.h"
 
 #define ALICE 61001
@@ -1144,7 +1145,7 @@ test_message_that_may_change(void **state)
 	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
 		.n_boxes = 1 };
 	int liar = fixture_peer(&f, ROLE_SMTPD, 9);
-	int fd = message_create("t");
+	int fd = sealed_create("t");
 	static struct ipc_writer w;
 
 	(void)state;

@@ -15,8 +15,8 @@
 #include "../../deliver/junk.h"
 #include "../../deliver/junk.h"
 #include "../../deliver/maildir.h"
-#include "message.h"
 #include "../../deliver/path.h"
+#include "sealed.h"
 #include "table.h"
 
 #define TEST_UID 61234
@@ -283,14 +283,14 @@ test_large_message_is_whole(void **state)
 	size_t size = 3000000;
 	char *big = malloc(size), *back = malloc(size + 10);
 	struct maildir_text text = { .start = { big, 1000 },
-		.message_fd = message_create("t"), .message_size = size };
+		.message_fd = sealed_create("t"), .message_size = size };
 	int fd;
 
 	(void)state;
 	for (size_t i = 0; i < size; i++)
 		big[i] = (char)(i * 2654435761u >> 13);
 	assert_int_equal(write(text.message_fd, big, size), size);
-	assert_int_equal(message_seal(text.message_fd), 0);
+	assert_int_equal(sealed_finish(text.message_fd), 0);
 	fd = maildir_write(&m, "big", &text);
 	assert_true(fd >= 0);
 	assert_int_equal(maildir_finish(&m, "big", fd, 0), 0);

@@ -8,12 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "message.h"
+#include "sealed.h"
 #include "table.h"
 
 static int
 make(const char *text)
 {
-	int fd = message_create("k3f9q2m7t");
+	int fd = sealed_create("k3f9q2m7t");
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -28,7 +29,7 @@ test_sealed_message_is_accepted(void **state)
 	char text[8] = "";
 
 	(void)state;
-	assert_int_equal(message_seal(fd), 0);
+	assert_int_equal(sealed_finish(fd), 0);
 	assert_int_equal(message_accept(&m, fd, 6), 0);
 	assert_int_equal(pread(m.fd, text, sizeof text, 0), 6);
 	assert_string_equal(text, "hello\n");
@@ -43,7 +44,7 @@ test_nobody_can_change_it(void **state)
 	int fd = make("hello\n");
 
 	(void)state;
-	assert_int_equal(message_seal(fd), 0);
+	assert_int_equal(sealed_finish(fd), 0);
 	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
 	assert_int_equal(ftruncate(fd, 0), -1);
 	assert_int_equal(ftruncate(fd, 100), -1);
@@ -86,7 +87,7 @@ test_anything_else_is_refused(void **state)
 		check_refused(partly[i].name, fd, 6);
 	}
 	fd = make("hello\n");
-	assert_int_equal(message_seal(fd), 0);
+	assert_int_equal(sealed_finish(fd), 0);
 	check_refused("too small", fcntl(fd, F_DUPFD, 0), 7);
 	check_refused("too large", fd, 5);
 	assert_int_equal(pipe(pipes), 0);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../../smtpd/milter_talk.h"
-#include "message.h"
+#include "sealed.h"
 #include "table.h"
 
 #define MESSAGE "From: a@b\nX-A: one\nX-A: two\n\tfolded\n\nHello.\n.\n"
@@ -230,10 +230,10 @@ fixture_open(struct fixture *f)
 	f->facts.helo = SLICE("there");
 	f->facts.session = SLICE("id");
 	f->facts.sender = SLICE("s@x");
-	f->fd = message_create("test");
+	f->fd = sealed_create("test");
 	assert_int_equal(write(f->fd, message, sizeof(message) - 1),
 	    sizeof(message) - 1);
-	assert_int_equal(message_seal(f->fd), 0);
+	assert_int_equal(sealed_finish(f->fd), 0);
 	assert_int_equal(draft_open(&f->draft, f->fd, sizeof(message) - 1,
 	    1 << 20), 0);
 }
@@ -532,7 +532,7 @@ test_large_body(void **state)
 		buf_puts(&text, "0123456789\n\n\n");
 	draft_close(&f.draft);
 	close(f.fd);
-	f.fd = message_create("test");
+	f.fd = sealed_create("test");
 	assert_int_equal(write(f.fd, text.data, text.size), text.size);
 	assert_int_equal(draft_open(&f.draft, f.fd, text.size, 0), 0);
 	talk_begin(&f.talk, TALK_MAIL, &f.facts, NULL, &f.changes);

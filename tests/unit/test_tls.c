@@ -18,6 +18,7 @@
 #include "../../lib/tls_provider.h"
 #include "../../vault/keys.h"
 #include "rsa_fixture.h"
+#include "sealed.h"
 #include "stream.h"
 #include "table.h"
 
@@ -88,11 +89,10 @@ make_certificate(EVP_PKEY *key, const char *name, struct buf *pem)
 static int
 sealed(const void *data, size_t size)
 {
-	int fd = memfd_create("key", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = sealed_create("key");
 
 	assert_int_equal(write(fd, data, size), size);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW |
-	    F_SEAL_SHRINK), 0);
+	assert_int_equal(sealed_finish(fd), 0);
 	return fd;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "../../vault/keys.h"
 #include "rsa_fixture.h"
+#include "sealed.h"
 #include "table.h"
 
 #define SPACES "                                "
@@ -67,12 +68,11 @@ test_what_a_server_signs(void **state)
 static int
 memfd_with(const void *data, size_t size, bool is_sealed)
 {
-	int fd = memfd_create("key", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = sealed_create("key");
 
 	assert_int_equal(write(fd, data, size), size);
 	if (is_sealed)
-		assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE |
-		    F_SEAL_GROW | F_SEAL_SHRINK), 0);
+		assert_int_equal(sealed_finish(fd), 0);
 	return fd;
 }
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_sealed.c - a board keeps its size, a text all of itself.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "sealed.h"
+#include "table.h"
+
+#define SIZE 8192
+
+static void
+a_board_keeps_its_size(void **state)
+{
+	int fd = sealed_create("board");
+	char *ours, *theirs;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_null(sealed_map_board(fd, SIZE, true));	/* has no size yet */
+	assert_int_equal(sealed_make_board(fd, SIZE), 0);
+	assert_int_equal(sealed_make_board(fd, SIZE), 0);
+	assert_int_equal(sealed_make_board(fd, SIZE / 2), -EBADMSG);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 2 * SIZE), -1);
+	ours = sealed_map_board(fd, SIZE, true);
+	theirs = sealed_map_board(fd, SIZE, false);
+	assert_non_null(ours);
+	assert_non_null(theirs);
+	assert_int_equal(theirs[SIZE - 1], 0);
+	ours[SIZE - 1] = 'x';
+	assert_int_equal(theirs[SIZE - 1], 'x');
+	munmap(ours, SIZE);
+	munmap(theirs, SIZE);
+	close(fd);
+}
+
+static void
+what_may_shrink_is_not_mapped(void **state)
+{
+	int fd = sealed_create("loose");
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	assert_null(sealed_map_board(fd, SIZE, false));
+	assert_int_equal(errno, EBADMSG);
+	close(fd);
+	assert_null(sealed_map_board(fd, SIZE, false));
+	assert_null(sealed_open_board(fd, SIZE));
+}
+
+static void
+a_board_is_opened_by_the_first_and_the_next(void **state)
+{
+	int fd = sealed_create("board");
+	char *first = sealed_open_board(fd, SIZE);
+	char *next = sealed_open_board(fd, SIZE);
+	char *own = sealed_open_board(-1, SIZE);
+
+	(void)state;
+	assert_non_null(first);
+	assert_non_null(next);
+	assert_non_null(own);
+	*first = 'x';
+	assert_int_equal(*next, 'x');
+	assert_int_equal(*own, 0);
+	munmap(first, SIZE);
+	munmap(next, SIZE);
+	munmap(own, SIZE);
+	close(fd);
+}
+
+static void
+a_text_is_finished_once(void **state)
+{
+	int fd = sealed_of_text("text", SLICE("hello\n"));
+	size_t size = 0;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(sealed_is_text(fd, &size));
+	assert_int_equal(size, 6);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	close(fd);
+	assert_false(sealed_is_text(fd, &size));
+	fd = sealed_create("board");
+	assert_int_equal(sealed_make_board(fd, SIZE), 0);
+	assert_false(sealed_is_text(fd, &size));	/* can be written */
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_board_keeps_its_size),
+		cmocka_unit_test(what_may_shrink_is_not_mapped),
+		cmocka_unit_test(a_board_is_opened_by_the_first_and_the_next),
+		cmocka_unit_test(a_text_is_finished_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
