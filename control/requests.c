@@ -512,9 +512,8 @@ bool
 request_split(struct slice line, struct slice *words, size_t room, size_t *n)
 {
 	*n = 0;
-	for (size_t i = 0; i < line.size; i++)
-		if ((unsigned char)line.data[i] < ' ' || line.data[i] == 0x7f)
-			return false;
+	if (slice_has_control(line))
+		return false;
 	while (line.size > 0) {
 		size_t size = slice_find(line, ' ');
 

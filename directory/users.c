@@ -65,14 +65,8 @@ parse_quota(struct slice text, struct user *user)
 static bool
 is_real_name(struct slice text)
 {
-	if (text.size == 0 || text.size > NAME_MAX_OCTETS ||
-	    !utf8_is_valid(text))
-		return false;
-	for (size_t i = 0; i < text.size; i++)
-		if ((unsigned char)text.data[i] < 0x20 ||
-		    text.data[i] == 0x7f)
-			return false;
-	return true;
+	return slice_is_field(text, NAME_MAX_OCTETS + 1) &&
+	    utf8_is_valid(text);
 }
 
 /* The value never stands in a message. */

@@ -32,6 +32,8 @@ size_t slice_find(struct slice s, char c);
 uint32_t slice_hash(struct slice s);
 /* Octets below 0x20, or DEL. */
 bool slice_has_control(struct slice s);
+/* Not empty, shorter than room, and without control octets. */
+bool slice_is_field(struct slice s, size_t room);
 /* Take the first line off the front; it comes without its LF. */
 struct slice slice_next_line(struct slice *rest);
 /* A terminated copy that the caller frees; NULL without memory. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "buf.h"
+#include "pack.h"
 
 #define MAC_SIZE 32
 #define MAC_KEY_SIZE 32
@@ -16,10 +17,18 @@
 /* 0, or -ENOMEM without memory or algorithm. */
 int mac_compute(uint8_t mac[MAC_SIZE], const uint8_t key[MAC_KEY_SIZE],
     const void *data, size_t size);
-/* Behind what stands in text from begin on, its MAC. The same, or -ENOBUFS. */
-int mac_append(struct buf *text, size_t begin,
+/*
+ * Behind what was packed from begin on, its MAC. When it could not be packed,
+ * or is over most octets with the MAC, it is taken away again: -ENOMEM,
+ * -EMSGSIZE.
+ */
+int mac_seal(struct pack *packed, size_t begin, size_t most,
     const uint8_t key[MAC_KEY_SIZE]);
-/* Take it off again. -EBADMSG for another, in equal time; -ENOMEM. */
-int mac_check(struct slice *text, const uint8_t key[MAC_KEY_SIZE]);
+/*
+ * Take it off again. -EBADMSG for another, in equal time, and for more than
+ * most octets; -ENOMEM. With key NULL it is not looked at.
+ */
+int mac_open(struct slice *sealed, size_t most,
+    const uint8_t key[MAC_KEY_SIZE]);
 
 #endif

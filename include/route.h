@@ -16,7 +16,6 @@
 #include <sys/types.h>
 #include "buf.h"
 
-#define ROUTE_SEAL_SIZE 32
 #define ROUTE_MAX_BYTES (4u << 20)	/* of an encoded route */
 #define ROUTE_MAX_LEAVES 20000
 #define ROUTE_PROGRAM_MAX 2000		/* octets of a command */

@@ -88,6 +88,12 @@ slice_has_control(struct slice s)
 	return false;
 }
 
+bool
+slice_is_field(struct slice s, size_t room)
+{
+	return s.size > 0 && s.size < room && !slice_has_control(s);
+}
+
 struct slice
 slice_next_line(struct slice *rest)
 {

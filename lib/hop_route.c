@@ -15,21 +15,16 @@
 #define VERSION 1
 
 static bool
-is_word(struct slice s, size_t room)
-{
-	return s.size > 0 && s.size < room && !slice_has_control(s);
-}
-
-static bool
 is_valid(const struct hop_route *r)
 {
-	return is_word(r->recipient, ASK_ADDRESS_MAX) &&
-	    is_word(r->session, ASK_SESSION_MAX) &&
-	    is_word(r->destination, HOP_DESTINATION_MAX) &&
+	return slice_is_field(r->recipient, ASK_ADDRESS_MAX) &&
+	    slice_is_field(r->session, ASK_SESSION_MAX) &&
+	    slice_is_field(r->destination, HOP_DESTINATION_MAX) &&
 	    slice_find(r->destination, ' ') == r->destination.size &&
-	    (r->is_forward ? is_word(r->srs_domain, ADDRESS_DOMAIN_MAX + 1) :
+	    (r->is_forward ?
+	    slice_is_field(r->srs_domain, ADDRESS_DOMAIN_MAX + 1) :
 	    r->srs_domain.size == 0) &&
-	    is_word(r->address, ASK_ADDRESS_MAX);
+	    slice_is_field(r->address, ASK_ADDRESS_MAX);
 }
 
 bool
@@ -41,37 +36,25 @@ hop_route_is_same_hop(const struct hop_route *a, const struct hop_route *b)
 	    slice_equals(a->srs_domain, b->srs_domain);
 }
 
-static int
-pack_hop(struct buf *out, const struct hop_route *r)
-{
-	struct pack p = { .out = out };
-
-	pack_u8(&p, VERSION);
-	pack_u64(&p, (uint64_t)r->expires_s);
-	pack_slice(&p, r->recipient);
-	pack_slice(&p, r->session);
-	pack_slice(&p, r->destination);
-	pack_u8(&p, r->is_smart_host);
-	pack_u8(&p, r->is_forward);
-	pack_slice(&p, r->srs_domain);
-	pack_slice(&p, r->address);
-	return p.error;
-}
-
 int
 hop_route_seal(struct buf *out, const struct hop_route *route,
     const uint8_t *secret)
 {
+	struct pack p = { .out = out };
 	size_t begin = out->size;
-	int error = is_valid(route) ? pack_hop(out, route) : -EINVAL;
 
-	if (!error && out->size - begin > HOP_ROUTE_MAX_BYTES - MAC_SIZE)
-		error = -EMSGSIZE;
-	if (!error)
-		error = mac_append(out, begin, secret);
-	if (error)
-		out->size = begin;
-	return error == -ENOBUFS ? -EMSGSIZE : error;
+	if (!is_valid(route))
+		return -EINVAL;
+	pack_u8(&p, VERSION);
+	pack_u64(&p, (uint64_t)route->expires_s);
+	pack_slice(&p, route->recipient);
+	pack_slice(&p, route->session);
+	pack_slice(&p, route->destination);
+	pack_u8(&p, route->is_smart_host);
+	pack_u8(&p, route->is_forward);
+	pack_slice(&p, route->srs_domain);
+	pack_slice(&p, route->address);
+	return mac_seal(&p, begin, HOP_ROUTE_MAX_BYTES, secret);
 }
 
 int
@@ -79,15 +62,10 @@ hop_route_open(struct hop_route *route, struct slice sealed,
     const uint8_t *secret)
 {
 	struct ipc_reader in;
-	int error = 0;
+	int error;
 
 	*route = (struct hop_route){ 0 };
-	if (sealed.size <= MAC_SIZE || sealed.size > HOP_ROUTE_MAX_BYTES)
-		return -EBADMSG;
-	if (secret == NULL)
-		sealed.size -= MAC_SIZE;
-	else
-		error = mac_check(&sealed, secret);
+	error = mac_open(&sealed, HOP_ROUTE_MAX_BYTES, secret);
 	if (error)
 		return error;
 	ipc_reader_init(&in, sealed.data, sealed.size);

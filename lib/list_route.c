@@ -15,18 +15,12 @@
 #define VERSION 1
 
 static bool
-is_word(struct slice s, size_t room)
-{
-	return s.size > 0 && s.size < room && !slice_has_control(s);
-}
-
-static bool
 is_head_valid(const struct list_route *r)
 {
-	return is_word(r->list, ASK_ADDRESS_MAX) &&
-	    is_word(r->session, ASK_SESSION_MAX) &&
-	    is_word(r->owner, ASK_ADDRESS_MAX) &&
-	    is_word(r->account, VOUCHER_USER_MAX) && r->n_members > 0 &&
+	return slice_is_field(r->list, ASK_ADDRESS_MAX) &&
+	    slice_is_field(r->session, ASK_SESSION_MAX) &&
+	    slice_is_field(r->owner, ASK_ADDRESS_MAX) &&
+	    slice_is_field(r->account, VOUCHER_USER_MAX) && r->n_members > 0 &&
 	    r->n_members <= LIST_ROUTE_MAX_MEMBERS;
 }
 
@@ -36,42 +30,30 @@ is_valid(const struct list_route *r)
 	if (!is_head_valid(r))
 		return false;
 	for (size_t i = 0; i < r->n_members; i++)
-		if (!is_word(r->members[i], ASK_ADDRESS_MAX))
+		if (!slice_is_field(r->members[i], ASK_ADDRESS_MAX))
 			return false;
 	return true;
-}
-
-static int
-pack_list(struct buf *out, const struct list_route *r)
-{
-	struct pack p = { .out = out };
-
-	pack_u8(&p, VERSION);
-	pack_u64(&p, (uint64_t)r->expires_s);
-	pack_slice(&p, r->list);
-	pack_slice(&p, r->session);
-	pack_slice(&p, r->owner);
-	pack_slice(&p, r->account);
-	pack_u32(&p, (uint32_t)r->n_members);
-	for (size_t i = 0; i < r->n_members; i++)
-		pack_slice(&p, r->members[i]);
-	return p.error == -ENOBUFS ? -EMSGSIZE : p.error;
 }
 
 int
 list_route_seal(struct buf *out, const struct list_route *route,
     const uint8_t *secret)
 {
+	struct pack p = { .out = out };
 	size_t begin = out->size;
-	int error = is_valid(route) ? pack_list(out, route) : -EINVAL;
 
-	if (!error && out->size - begin > LIST_ROUTE_MAX_BYTES - MAC_SIZE)
-		error = -EMSGSIZE;
-	if (!error)
-		error = mac_append(out, begin, secret);
-	if (error)
-		out->size = begin;
-	return error == -ENOBUFS ? -EMSGSIZE : error;
+	if (!is_valid(route))
+		return -EINVAL;
+	pack_u8(&p, VERSION);
+	pack_u64(&p, (uint64_t)route->expires_s);
+	pack_slice(&p, route->list);
+	pack_slice(&p, route->session);
+	pack_slice(&p, route->owner);
+	pack_slice(&p, route->account);
+	pack_u32(&p, (uint32_t)route->n_members);
+	for (size_t i = 0; i < route->n_members; i++)
+		pack_slice(&p, route->members[i]);
+	return mac_seal(&p, begin, LIST_ROUTE_MAX_BYTES, secret);
 }
 
 static int
@@ -93,9 +75,7 @@ list_route_open(struct list_route *route, struct slice sealed,
 	int error;
 
 	*route = (struct list_route){ 0 };
-	if (sealed.size > LIST_ROUTE_MAX_BYTES)
-		return -EBADMSG;
-	error = mac_check(&sealed, secret);
+	error = mac_open(&sealed, LIST_ROUTE_MAX_BYTES, secret);
 	if (error)
 		return error;
 	ipc_reader_init(&in, sealed.data, sealed.size);

@@ -51,27 +51,37 @@ mac_compute(uint8_t mac[MAC_SIZE], const uint8_t key[MAC_KEY_SIZE],
 }
 
 int
-mac_append(struct buf *text, size_t begin, const uint8_t key[MAC_KEY_SIZE])
+mac_seal(struct pack *packed, size_t begin, size_t most,
+    const uint8_t key[MAC_KEY_SIZE])
 {
+	struct buf *out = packed->out;
 	uint8_t mac[MAC_SIZE];
-	int error = mac_compute(mac, key, text->data + begin,
-	    text->size - begin);
 
-	return error ? error : buf_append(text, mac, sizeof mac);
+	if (packed->error == 0 && out->size - begin > most - MAC_SIZE)
+		packed->error = -EMSGSIZE;
+	if (packed->error == 0)
+		packed->error = mac_compute(mac, key, out->data + begin,
+		    out->size - begin);
+	pack_bytes(packed, mac, sizeof mac);
+	if (packed->error)
+		out->size = begin;
+	return packed->error == -ENOBUFS ? -EMSGSIZE : packed->error;
 }
 
 int
-mac_check(struct slice *text, const uint8_t key[MAC_KEY_SIZE])
+mac_open(struct slice *sealed, size_t most, const uint8_t key[MAC_KEY_SIZE])
 {
 	uint8_t mac[MAC_SIZE];
 	int error;
 
-	if (text->size < MAC_SIZE)
+	if (sealed->size <= MAC_SIZE || sealed->size > most)
 		return -EBADMSG;
-	text->size -= MAC_SIZE;
-	error = mac_compute(mac, key, text->data, text->size);
+	sealed->size -= MAC_SIZE;
+	if (key == NULL)
+		return 0;
+	error = mac_compute(mac, key, sealed->data, sealed->size);
 	if (error)
 		return error;
-	return CRYPTO_memcmp(mac, text->data + text->size, MAC_SIZE) == 0 ?
-	    0 : -EBADMSG;
+	return CRYPTO_memcmp(mac, sealed->data + sealed->size,
+	    MAC_SIZE) == 0 ? 0 : -EBADMSG;
 }

@@ -24,15 +24,7 @@
 static bool
 is_clean(struct slice s, size_t max)
 {
-	if (s.size > max)
-		return false;
-	for (size_t i = 0; i < s.size; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-
-		if (c < 0x20 || c == 0x7f)
-			return false;
-	}
-	return true;
+	return s.size <= max && !slice_has_control(s);
 }
 
 /* Absolute, without "..", and without control octets. */
@@ -113,11 +105,14 @@ pack_leaf(struct pack *p, const struct route_leaf *leaf)
 	pack_slice(p, leaf->delivered_to);
 }
 
-static int
-pack_route(struct buf *out, const struct route *route)
+int
+route_seal(struct buf *out, const struct route *route, const uint8_t *secret)
 {
 	struct pack p = { .out = out };
+	size_t begin = out->size;
 
+	if (!is_route_valid(route))
+		return -EINVAL;
 	pack_u8(&p, ROUTE_VERSION);
 	pack_u8(&p, (uint8_t)route->kind);
 	pack_u64(&p, (uint64_t)route->expires_s);
@@ -127,27 +122,7 @@ pack_route(struct buf *out, const struct route *route)
 	pack_u32(&p, (uint32_t)route->n_leaves);
 	for (size_t i = 0; i < route->n_leaves; i++)
 		pack_leaf(&p, &route->leaves[i]);
-	return p.error == -ENOBUFS ? -EMSGSIZE : p.error;
-}
-
-int
-route_seal(struct buf *out, const struct route *route, const uint8_t *secret)
-{
-	size_t begin = out->size;
-	int error;
-
-	if (!is_route_valid(route))
-		return -EINVAL;
-	error = pack_route(out, route);
-	if (!error && out->size - begin > ROUTE_MAX_BYTES - ROUTE_SEAL_SIZE)
-		error = -EMSGSIZE;
-	if (!error)
-		error = mac_append(out, begin, secret);
-	if (error) {
-		out->size = begin;
-		return error == -ENOBUFS ? -EMSGSIZE : error;
-	}
-	return 0;
+	return mac_seal(&p, begin, ROUTE_MAX_BYTES, secret);
 }
 
 /* ---- decode ---- */
@@ -190,11 +165,7 @@ route_open(struct route *route, struct slice sealed, const uint8_t *secret)
 	int error;
 
 	*route = (struct route){ 0 };
-	if (sealed.size <= ROUTE_SEAL_SIZE || sealed.size > ROUTE_MAX_BYTES)
-		return -EBADMSG;
-	if (secret == NULL)
-		sealed.size -= ROUTE_SEAL_SIZE;
-	error = secret != NULL ? mac_check(&sealed, secret) : 0;
+	error = mac_open(&sealed, ROUTE_MAX_BYTES, secret);
 	if (error)
 		return error;
 	ipc_reader_init(&r, sealed.data, sealed.size);

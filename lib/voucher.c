@@ -12,21 +12,11 @@
 #include "voucher.h"
 
 static bool
-is_field(struct slice field, size_t room)
-{
-	for (size_t i = 0; i < field.size; i++)
-		if ((unsigned char)field.data[i] < 0x20 ||
-		    field.data[i] == 0x7f)
-			return false;
-	return field.size > 0 && field.size < room;
-}
-
-static bool
 is_valid(const struct voucher *v)
 {
-	return is_field(v->user, VOUCHER_USER_MAX) &&
-	    is_field(v->address, VOUCHER_ADDRESS_MAX) &&
-	    is_field(v->session, VOUCHER_SESSION_MAX);
+	return slice_is_field(v->user, VOUCHER_USER_MAX) &&
+	    slice_is_field(v->address, VOUCHER_ADDRESS_MAX) &&
+	    slice_is_field(v->session, VOUCHER_SESSION_MAX);
 }
 
 static int

@@ -86,19 +86,20 @@ test_malformed(void **state)
 	struct buf sealed = sealed_example(), changed = { 0 };
 	struct list_route r;
 	size_t body = sealed.size - MAC_SIZE;
+	struct pack packed = { .out = &changed };
 
 	(void)state;
 	for (size_t i = 0; i < body; i++) {
 		changed.size = 0;
 		assert_int_equal(buf_append(&changed, sealed.data, i), 0);
-		assert_int_equal(mac_append(&changed, 0, key), 0);
+		assert_int_equal(mac_seal(&packed, 0, SIZE_MAX, key), 0);
 		assert_int_equal(list_route_open(&r, buf_slice(&changed),
 		    key), -EBADMSG);
 	}
 	changed.size = 0;
 	assert_int_equal(buf_append(&changed, sealed.data, body), 0);
 	assert_int_equal(buf_puts(&changed, "x"), 0);
-	assert_int_equal(mac_append(&changed, 0, key), 0);
+	assert_int_equal(mac_seal(&packed, 0, SIZE_MAX, key), 0);
 	assert_int_equal(list_route_open(&r, buf_slice(&changed), key),
 	    -EBADMSG);
 	buf_free(&changed);

@@ -143,10 +143,10 @@ test_written(void **state)
 {
 	static struct mta_sts_policy p, again;
 	static const char *const texts[] = {
-		HEAD "mx: a.example\nmx: *.b.example\n"
-		    "max_age: 86400\n",
-		"other: x\r\nmax_age: 9999999999\r\nmode: testing\r\n"
-		    "mx: A.Example.\r\nversion: STSv1\r\n",
+		(HEAD "mx: a.example\nmx: *.b.example\n"
+		    "max_age: 86400\n"),
+		("other: x\r\nmax_age: 9999999999\r\nmode: testing\r\n"
+		    "mx: A.Example.\r\nversion: STSv1\r\n"),
 		"version: STSv1\nmode: none\nmax_age: 0\n",
 	};
 

@@ -372,7 +372,7 @@ test_kinds(void **state)
 		SSL_CTX_set_max_proto_version(w.client_ctx, kinds[i].version);
 		if (kinds[i].schemes != NULL)
 			SSL_CTX_set1_sigalgs_list(w.client_ctx,
-			    kinds[i].schemes);
+			    (char *)(uintptr_t)kinds[i].schemes);
 		connect_client(&w);
 		CHECK(name, shake(&w) == 0);
 		CHECK(name, w.n_asked == 1);
@@ -740,7 +740,8 @@ test_names(void **state)
 		add(&w, 3, "P-256", "exact.wild.example");
 		connect_client(&w);
 		if (names[i].asked != NULL)
-			SSL_set_tlsext_host_name(w.client, names[i].asked);
+			SSL_set_tlsext_host_name(w.client,
+			    (char *)(uintptr_t)names[i].asked);
 		CHECK(asked, shake(&w) == 0);
 		x509 = SSL_get1_peer_certificate(w.client);
 		X509_NAME_get_text_by_NID(X509_get_subject_name(x509),
