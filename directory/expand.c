@@ -133,6 +133,38 @@ refuse(struct resolver *r, const struct step *step,
 	    "%.300s\"error:\" among other targets", where);
 }
 
+/* The target's own domain, or its alias's. False: its mailboxes are another
+ * host's, and the target is kept for that host. */
+static bool
+find_domain(struct resolver *r, const struct step *step,
+    struct catalog_domain **domain, const struct record_target *target)
+{
+	if (target->domain.size > 0)
+		*domain = catalog_find_domain(r->catalog, target->domain);
+	if (*domain != NULL && (*domain)->config->next_hop == NULL)
+		return true;
+	list_add(r, step, *domain, target);
+	return false;
+}
+
+/* "\name": elsewhere there is no alias of ours to leave out. */
+static void
+follow_mailbox(struct resolver *r, const struct step *step,
+    struct catalog_domain *domain, const struct record_target *target)
+{
+	struct found found;
+
+	if (!find_domain(r, step, &domain, target))
+		return;
+	lookup_user(r, domain, target->text, &found);
+	if (found.kind == FOUND_NOTHING)
+		resolve_trouble(r, step, TROUBLE_DEAD, "\"\\%.*s\" has no "
+		    "mailbox in %s", RESOLVE_QUOTE(target->text),
+		    domain->config->name);
+	else
+		expand_found(r, step, domain, &found);
+}
+
 static void follow_include(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, struct slice path);
 
@@ -140,19 +172,12 @@ static void
 follow_target(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct record_target *target)
 {
-	struct found found;
-
 	switch (target->kind) {
 	case ALIAS_ADDRESS:
 		follow_address(r, step, domain, target);
 		break;
 	case ALIAS_MAILBOX:
-		lookup_user(r, domain, target->text, &found);
-		if (found.kind == FOUND_NOTHING)
-			resolve_trouble(r, step, TROUBLE_DEAD, "\"\\%.*s\" "
-			    "has no mailbox", RESOLVE_QUOTE(target->text));
-		else
-			expand_found(r, step, domain, &found);
+		follow_mailbox(r, step, domain, target);
 		break;
 	case ALIAS_INCLUDE:
 		follow_include(r, step, domain, target->text);
@@ -188,12 +213,8 @@ follow_address(struct resolver *r, const struct step *step,
 	struct slice local = target->text;
 	struct found found;
 
-	if (target->domain.size > 0)
-		domain = catalog_find_domain(r->catalog, target->domain);
-	if (domain == NULL || domain->config->next_hop != NULL) {
-		list_add(r, step, domain, target);
+	if (!find_domain(r, step, &domain, target))
 		return;
-	}
 	if (names_itself(r, step, domain, local))
 		lookup_user(r, domain, local, &found);
 	else

@@ -76,7 +76,12 @@ static const char aliases_org[] =
     "prog2: |/bin/cat, |/bin/cat\n"
     "same: prog, prog2\n"
     "proghop: prog, b@elsewhere.example\n"
-    "prog+x: prog\n";
+    "prog+x: prog\n"
+    "boxcom: \\off@example.com\n"
+    "boxsame: \\bob@EXAMPLE.net\n"
+    "boxorg: \\bob@example.com\n"
+    "boxout: \\someone@elsewhere.example\n"
+    "boxfront: \\x@front.example\n";
 
 static struct fixture fixture;
 
@@ -159,6 +164,12 @@ static const struct {
 	{ "bob@example.org", "/home/bob/Maildir /home/alice/Maildir" },
 	{ "mailbox@example.org", "/home/bob/Maildir" },
 	{ "nomailbox@example.org", "451 4.2.4" },
+	{ "boxcom@example.org", "/v/example.com/off/%/Maildir" },
+	{ "boxsame@example.org", "/home/bob/Maildir" },
+	{ "boxorg@example.org", "451 4.2.4" },
+	{ "boxout@example.org", "someone@elsewhere.example at "
+	    "elsewhere.example forward" },
+	{ "boxfront@example.org", "x@front.example at smtp:[10.0.0.2]:25" },
 	{ "selfless@example.org", "451 4.2.4" },
 	{ "off@example.com", "550 5.1.1" },
 	{ "otto@example.com", "550 5.1.1" },
