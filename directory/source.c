@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "source.h"
+#include "utf8.h"
 
 bool
 source_stamp_equals(const struct source_stamp *a, const struct source_stamp *b)
@@ -103,10 +104,13 @@ source_read(const char *path, struct buf *text, struct source_stamp *stamp)
 bool
 source_next_line(struct source *s, struct slice *line)
 {
-	size_t size = slice_find(s->rest, '\n');
+	size_t size;
 
+	if (s->line == 0)
+		s->rest = utf8_after_mark(s->rest);
 	if (s->rest.size == 0)
 		return false;
+	size = slice_find(s->rest, '\n');
 	*line = (struct slice){ s->rest.data, size };
 	if (size < s->rest.size)
 		size++;

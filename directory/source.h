@@ -47,7 +47,8 @@ struct source {
 	unsigned n_errors;
 };
 
-/* The next line without LF or CRLF; false at the end. */
+/* The next line without LF or CRLF, or a mark of UTF-8 in front of the first;
+ * false at the end. */
 bool source_next_line(struct source *s, struct slice *line);
 /* Adds "PATH:LINE: text" as an error. */
 void source_error(struct source *s, unsigned line, const char *format, ...)

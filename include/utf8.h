@@ -23,5 +23,7 @@ bool utf8_is_c1_control(struct slice s);
  * mark. A line that holds one may read as another.
  */
 bool utf8_is_invisible(struct slice s);
+/* A file's text without the byte order mark that some editors put first. */
+struct slice utf8_after_mark(struct slice text);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "config_lex.h"
+#include "utf8.h"
 
 struct lexer {
 	struct slice text;
@@ -280,8 +281,8 @@ bool
 config_lex(struct token_list *tokens, struct slice text,
     struct config_problems *problems)
 {
-	struct lexer l = { .text = text, .line = 1, .tokens = tokens,
-		.problems = problems };
+	struct lexer l = { .text = utf8_after_mark(text), .line = 1,
+		.tokens = tokens, .problems = problems };
 
 	*tokens = (struct token_list){ 0 };
 	tokens->strings = malloc(text.size + 1);

@@ -77,6 +77,7 @@ static const char tail[] =
 ".Bl -tag -width Ds\n"
 ".It Pa /etc/postern/postern.conf\n"
 "The configuration.\n"
+"This file and those of tables may begin with a byte order mark (UTF-8).\n"
 ".It Pa /etc/aliases\n"
 "The usual alias file.\n"
 "Each alias is a name, a colon and a list of members: users, addresses,\n"

@@ -115,3 +115,12 @@ utf8_is_invisible(struct slice s)
 	}
 	return false;
 }
+
+struct slice
+utf8_after_mark(struct slice text)
+{
+	const struct slice mark = SLICE("\xef\xbb\xbf");
+	size_t n = slice_starts_nocase(text, mark) ? mark.size : 0;
+
+	return (struct slice){ text.data + n, text.size - n };
+}

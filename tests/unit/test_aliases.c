@@ -50,6 +50,8 @@ static const struct {
 	{ "comments", "# a\n\n   # b\n \t\n", "" },
 	{ "one", "a: b\n", "a/1: b" },
 	{ "no newline at the end", "a: b", "a/1: b" },
+	{ "byte order mark", "\xef\xbb\xbf" "a: b\nc: d\n", "a/1: b; c/2: d" },
+	{ "nothing but a byte order mark", "\xef\xbb\xbf", "" },
 	{ "CRLF", "a: b\r\n  , c\r\nd: e\r\n", "a/1: b | c; d/3: e" },
 	{ "list", "a: b, c ,d\n", "a/1: b | c | d" },
 	{ "empty members", "a: b,,c\n", "a/1: b | c" },

@@ -262,6 +262,7 @@ static void
 test_settings(void **state)
 {
 	struct config *c = parse_good(
+	    "\xef\xbb\xbf"	/* a byte order mark */
 	    "hostname=\"MX.B\xc3\xbc" "cher.example\"state_dir=\"/s\""
 	    "postmaster=\"root\"origin=\"Example.ORG\"\r\n"
 	    "log=syslog log_format=\"json\" log_level=debug min_uid=010\n"

@@ -15,6 +15,8 @@ static const struct {
 } good[] = {
 	{ "bare", "alice\n", "alice", NULL, -1, 1 },
 	{ "no newline", "alice", "alice", NULL, -1, 1 },
+	{ "byte order mark", "\xef\xbb\xbf" "alice quota=1K\nbob\n", "alice", NULL,
+	    1024, 2 },
 	{ "CRLF", "alice quota=1K\r\nbob\r\n", "alice", NULL, 1024, 2 },
 	{ "comments", "# x\n\n  # y\nalice\n", "alice", NULL, -1, 1 },
 	{ "tabs", "\talice\tquota=5\t\n", "alice", NULL, 5, 1 },
