@@ -11,6 +11,7 @@
 #include "caller.h"
 #include "limits.h"
 #include "sasl.h"
+#include "smtp_command.h"
 
 #define STEP_DEADLINE_MS 30000
 
@@ -268,17 +269,17 @@ auth_may_begin(const struct session *s)
 enum step
 cmd_auth(struct session *s, struct slice argument)
 {
-	struct slice name = { argument.data, slice_find(argument, ' ') };
-	struct slice initial = slice_trim((struct slice){
-	    argument.data + name.size, argument.size - name.size });
 	enum reply_name refusal = auth_may_begin(s);
 	enum auth_mechanism mechanism;
+	struct command c;	/* its words: MECHANISM [RESPONSE] */
 
 	if (refusal != REPLY_COUNT)
 		return session_reply(s, refusal);
-	if (name.size == 0 || slice_find(initial, ' ') < initial.size)
+	(void)command_split(&c, argument);	/* the line's octets are good */
+	if (c.verb.size == 0 ||
+	    slice_find(c.argument, ' ') < c.argument.size)
 		return session_reply(s, REPLY_BAD_ARGUMENT);
-	if (!sasl_find(name, &mechanism) || !is_usable(s, mechanism))
+	if (!sasl_find(c.verb, &mechanism) || !is_usable(s, mechanism))
 		return session_reply(s, REPLY_AUTH_MECHANISM);
-	return auth_begin(s, mechanism, initial);
+	return auth_begin(s, mechanism, c.argument);
 }

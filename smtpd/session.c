@@ -211,7 +211,7 @@ session_note_line(struct session *s, struct slice line)
 
 	if (auth_is_line(text)) {
 		s->has_said_auth = true;
-		text = verb;
+		text.size = SLICE("AUTH").size;	/* a tab may be behind it */
 	} else if (s->mode == INPUT_AUTH ||
 	    (s->skipped_bytes > 0 && auth_is_offered(s)) ||
 	    (s->has_said_auth && command_find(s, verb) == NULL)) {

@@ -279,9 +279,11 @@ def test_passwords_stand_nowhere(server):
         client.docmd("MAIL FROM:<%s>" % ALICE)
         client.send("AUTH PLAIN " + plain("alice", secret) + "\n\r\n")
         assert client.getreply()[0] == 500
+        client.docmd("AUTH\tPLAIN\t" + plain("alice", secret))
     with smtplib.SMTP("127.0.0.1", server.port) as client:
         client.ehlo("client.example")
         client.docmd("AUTH PLAIN " + plain("alice", secret))
+        client.docmd("AUTH\tPLAIN\t" + plain("alice", secret))
         client.docmd("AUTH LOGIN")
         client.docmd(told.decode())
         client.send(told.decode() + "\n\r\n")
