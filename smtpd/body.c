@@ -19,7 +19,8 @@
 #include "file_io.h"
 #include "sealed.h"
 
-/* Shared: filled and emptied within one call. A held CR and dot fit too. */
+/* Shared: filled and emptied within one call. A held CR and dot fit too, and
+ * an empty line. */
 static char out[BODY_INPUT_MAX + 16];
 static size_t n_out;
 
@@ -302,13 +303,29 @@ body_scan(struct body *b, const char *data, size_t size)
 	digest_update(b->digest, data, size);
 }
 
+/*
+ * White space at the very front would continue the last field that we put
+ * on top of the message, and who sends it would write in our name.
+ */
+static void
+body_end_header(const struct body *b)
+{
+	if (b->size_bytes > 0 || n_out == 0 || (*out != ' ' && *out != '\t'))
+		return;
+	memmove(out + 1, out, n_out++);
+	*out = '\n';
+}
+
 /* One write for what one call took in. */
 static void
 body_flush(struct body *b)
 {
-	uint64_t size = b->size_bytes + n_out;
-	size_t n = n_out;
+	uint64_t size;
+	size_t n;
 
+	body_end_header(b);
+	n = n_out;
+	size = b->size_bytes + n;
 	n_out = 0;
 	if (b->faults != 0 || n == 0)
 		return;

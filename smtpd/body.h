@@ -11,7 +11,8 @@
  * split. A bare CR, a bare LF or a NUL is a fault: the message is then
  * thrown away but still taken in up to its true end, so that the client can
  * read the refusal and nothing behind a false end is ever a command. Faults
- * are collected in body->faults; none of them is an error here.
+ * are collected in body->faults; none of them is an error here. A message
+ * that begins with white space has no header: it gets an empty line in front.
  *
  * While it passes, the header is read once (hops, Date, Message-ID,
  * Delivered-To) and a digest is made that a retry of the same message gives

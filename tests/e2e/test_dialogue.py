@@ -332,6 +332,18 @@ def test_message_without_header_or_body(server, esmtp, mailbox):
     assert mailbox() == 4
 
 
+@pytest.mark.parametrize("space", [" ", "\t", ". ", ".\t"])
+def test_no_field_of_ours_is_continued(server, esmtp, space):
+    """Nor in our name: "; dkim=pass" as the first line of a message."""
+    esmtp.envelope("alice@example.org")
+    esmtp.expect("DATA", "354")
+    esmtp.send(space.encode() + b"; dkim=pass\r\nSubject: x\r\n\r\nhi\r\n.\r\n")
+    assert esmtp.reply().code == 250
+    mail = server.mail("alice")[-1]
+    assert mail.body.lstrip() == b"; dkim=pass\nSubject: x\n\nhi\n"
+    assert not any("dkim=pass" in value for _, value in mail.fields)
+
+
 def test_8bitmime(server, esmtp, mailbox):
     body = "Grüße, žluťoučký kůň\n".encode() + b"\xff\xfe\x80 latin\n"
     message = new_message().replace("\n", "\r\n").encode() + \

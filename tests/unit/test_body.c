@@ -38,6 +38,13 @@ static const struct data_case {
 	{ WIRE("a.\r\nb.\r\n.\r\n"), 0, 0, SLICE("a.\nb.\n") },
 	{ WIRE("a" END TAIL), sizeof(TAIL) - 1, 0, SLICE("a\n") },
 	{ WIRE("\xc3\xa4\xff\r\n.\r\n"), 0, 0, SLICE("\xc3\xa4\xff\n") },
+	/* nothing that could continue a field of ours */
+	{ WIRE(" a\r\nb\r\n.\r\n"), 0, 0, SLICE("\n a\nb\n") },
+	{ WIRE("\ta\r\n.\r\n"), 0, 0, SLICE("\n\ta\n") },
+	{ WIRE(". a\r\n.\r\n"), 0, 0, SLICE("\n a\n") },
+	{ WIRE(" \r\n.\r\n"), 0, 0, SLICE("\n \n") },
+	{ WIRE("\r\n a\r\n.\r\n"), 0, 0, SLICE("\n a\n") },
+	{ WIRE("a\r\n b\r\n.\r\n"), 0, 0, SLICE("a\n b\n") },
 	/* what is no end of data is a fault, refused at the true end */
 	{ WIRE("a\n.\n" TAIL), NEVER, BODY_BARE_LF, SLICE("") },
 	{ WIRE("a\n.\n" TAIL "b" END), 0, BODY_BARE_LF, SLICE("") },
@@ -158,6 +165,8 @@ static const struct chunk_case {
 	{ WIRE(""), 0, SLICE("") },
 	{ WIRE(".\r\n..\r\n"), 0, SLICE(".\n..\n") },
 	{ WIRE("a\r\n.\r\nb\r\n"), 0, SLICE("a\n.\nb\n") },
+	{ WIRE(" a\r\n b"), 0, SLICE("\n a\n b\n") },
+	{ WIRE(" "), 0, SLICE("\n \n") },
 	{ WIRE("a\r"), BODY_BARE_CR, SLICE("") },
 	{ WIRE("a\n"), BODY_BARE_LF, SLICE("") },
 	{ WIRE("a\rb\r\n"), BODY_BARE_CR, SLICE("") },
