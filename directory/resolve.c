@@ -180,9 +180,9 @@ refuse_unknown(struct resolver *r, struct slice local,
 {
 	r->out.is_unknown_user = true;
 	verdict_set(&r->out.verdict, 550, 1, 1, "no such mailbox here");
-	resolve_explain(r, "%.*s@%s: no user, alias%s of this name",
+	resolve_explain(r, "%.*s@%s: no user%s of this name",
 	    RESOLVE_QUOTE(local), domain->config->name,
-	    domain->names ? " or partial name" : "");
+	    domain->names ? ", alias or partial name" : " or alias");
 }
 
 static void

@@ -34,7 +34,9 @@ static const char config_text[] = FIXTURE_HEAD
     "	owner = \"vmail\"\n"
     "	catch_all = \"nobody-here@example.com\"\n"
     "}\n"
-    "domain \"front.example\" { next_hop = \"smtp:[10.0.0.2]:25\" }\n";
+    "domain \"front.example\" { next_hop = \"smtp:[10.0.0.2]:25\" }\n"
+    "domain \"noname.example\" { users = \"table:@/users\" mailbox = "
+    "\"/v/%n\" owner = \"vmail\" }\n";
 
 static const char aliases_org[] =
     "root: alice\n"
@@ -355,6 +357,11 @@ test_explanation(void **state)
 	got = find("all", "example.org", true)->explanation.data;
 	assert_non_null(strstr(got, want));
 	free(want);
+	assert_string_equal(find("zz", "example.com", true)->explanation.data,
+	    "zz@example.com: no user, alias or partial name of this name\n");
+	assert_non_null(strstr(find("zz", "noname.example", true)->
+	    explanation.data, "zz@noname.example: no user or alias of this "
+	    "name\n"));
 }
 
 /* NSS that does not answer is 451, for what depends on it alone. */
