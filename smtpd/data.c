@@ -58,7 +58,8 @@ data_begin(struct session *s)
 	struct body_limits limits = {
 		.max_bytes = limits_message_bytes(s->settings->limits),
 		.drain_bytes = data_drain_bytes(s),
-		.header_bytes = config->limits.header_bytes,
+		.header_bytes = config->limits.header_bytes != 0 ?
+		    config->limits.header_bytes : SIZE_MAX,
 		.normalizes_lf = normalizes_lf(s),
 		.may_grow = data_may_grow,
 		.arg = s,

@@ -311,6 +311,20 @@ def test_header_over_the_limit_is_delivered_whole(make_server):
     assert len(mail.get_all("X-Long")) == 60 and mail.body == b"end\n"
 
 
+def test_header_without_a_limit_is_read(make_server):
+    """0 is none: the whole header is read, and not nothing of it."""
+    server = make_server(limits="header_size = 0", checks="content = off")
+    fields = "X-Long: %s\n" % ("x" * 500) * 200
+    loop = fields + "Delivered-To: alice@example.org\n"
+    hops = fields + "Received: from a by b; now\n" * 60
+    for message in (loop, hops):
+        reply = server.deliver("alice@example.org",
+                               new_message(fields=message))
+        assert reply.says("554 5.4.6"), reply
+    assert server.deliver("alice@example.org",
+                          new_message(fields=fields)).code == 250
+
+
 # ---- memory ----
 
 def test_memory_for_messages(make_server):
