@@ -178,6 +178,7 @@ struct config {
 	unsigned postmaster_line;
 	char *dsn_to;			/* complete address, or NULL */
 	char *state_dir;		/* absolute */
+	unsigned state_dir_line;
 	bool logs_to_syslog;
 	bool logs_json;
 	unsigned log_level;		/* 3..7; default 6 */

@@ -200,6 +200,7 @@ check_names(struct config *config, const struct config_frame *top,
 	if (!config_complete_address(&config->postmaster, config->origin))
 		return false;
 	config->postmaster_line = config_frame_line(top, "postmaster");
+	config->state_dir_line = config_frame_line(top, "state_dir");
 	at = config->postmaster ? strchr(config->postmaster, '@') : NULL;
 	if (at != NULL && !config_find_domain(config, slice_of(at + 1)))
 		config_error(problems, config_frame_line(top, "postmaster"),

@@ -9,10 +9,12 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "directory_check.h"
@@ -64,6 +66,26 @@ check_become(uid_t uid, gid_t gid)
 		_exit(1);
 }
 
+/* What the start would stumble over: only its last folder may be missing. */
+static void
+check_state_dir(const struct config *config, struct config_problems *problems)
+{
+	const char *path = config->state_dir;
+	char *copy = strdup(path);
+	struct stat st;
+	int error = stat(path, &st) < 0 ? errno : 0;
+
+	if (error == ENOENT && copy != NULL)
+		error = stat(dirname(copy), &st) < 0 ? errno : 0;
+	free(copy);
+	if (error == 0 && !S_ISDIR(st.st_mode))
+		error = ENOTDIR;
+	/* others may be this user's alone */
+	if (error == ENOENT || error == ENOTDIR || error == ELOOP)
+		config_problem_add(problems, config->state_dir_line, false,
+		    "state_dir %s: %s", path, strerror(error));
+}
+
 struct outside {
 	const struct config *config;
 	bool is_privileged;
@@ -77,6 +99,7 @@ check_tables(void *arg, struct config_problems *problems)
 	uid_t uid = 0;
 	gid_t gid = 0;
 
+	check_state_dir(o->config, problems);
 	directory_check_forwards(o->config, o->is_privileged, problems);
 	if (o->is_privileged) {
 		has_compiler = check_users(o->config, &uid, &gid, problems);

@@ -108,6 +108,23 @@ def test_missing_keys(server):
         assert status == 1 and key in text, text
 
 
+@pytest.mark.parametrize("path, words", [
+    ("{folder}/users", "Not a directory"),
+    ("{folder}/users/state", "Not a directory"),
+    ("{folder}/no/state", "No such file or directory"),
+    ("{folder}/circle", "symbolic links"),
+    ("{folder}/state/", None), ("{folder}", None), ("/state", None)])
+def test_state_dir_that_cannot_be(server, path, words):
+    os.symlink("circle", os.path.join(server.folder, "circle"))
+    status, text = check_config(server, GOOD.replace(
+        "{folder}/state", path))
+    assert status == (1 if words else 0), text
+    if words:
+        assert [(n, what) for n, what in errors(text) if n == 3 and
+                "state_dir " + server.fill(path) in what and
+                words in what], text
+
+
 def test_all_errors_in_one_run(server):
     bad = GOOD.split("\n")
     bad[0] = 'hostnam = "mx.example.org"'
