@@ -240,13 +240,31 @@ open_section(struct parser *p, const struct config_section *section,
 		p->lacks_memory = true;
 }
 
+/* NULL: there is none. One that lacks its quotes is taken for what it is. */
+static const struct token *
+take_title(struct parser *p, const struct config_section *section,
+    const struct token *name)
+{
+	const struct token *title = p->at;
+
+	if (title->kind == TOKEN_STRING)
+		return p->at++;
+	if (section == NULL || title->line != name->line ||
+	    title->kind > TOKEN_NUMBER || title[1].kind != TOKEN_OPEN)
+		return NULL;
+	if (section->has_title && !title->is_bad)
+		config_error(p->problems, name->line, "the title of section "
+		    "%s needs quotes: %s \"%.*s\"", section->name,
+		    section->name, CONFIG_QUOTE(title->text));
+	return p->at++;
+}
+
 /* At what stands behind the name of a section. */
 static void
 parse_section(struct parser *p, const struct token *name)
 {
 	const struct config_section *section = find_section(p, name);
-	const struct token *title = p->at->kind == TOKEN_STRING ? p->at++ :
-	    NULL;
+	const struct token *title = take_title(p, section, name);
 
 	if (p->at->kind != TOKEN_OPEN) {
 		if (parser_is_line_new(p, name->line))

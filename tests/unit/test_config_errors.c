@@ -145,6 +145,15 @@ static const struct row structure[] = {
 	{ "title missing", "listen { role = mx }\n",
 	    "2: section listen needs a title: an address and port, such as "
 	    "\"*:25\"\n" },
+	{ "title without quotes", "domain example.net { users = \"passwd\" }\n",
+	    "2: the title of section domain needs quotes: domain "
+	    "\"example.net\"\n" },
+	{ "title without quotes, listen", "listen *:2525 { role = mx }\n",
+	    "2: the title of section listen needs quotes: listen \"*:2525\"\n" },
+	{ "title in single quotes", "listen '*:2525' { role = mx }\n",
+	    "2: unexpected \"'\": strings stand in double quotes\n" },
+	{ "word that is not wanted", "limits x { sessions = 5 }\n",
+	    "2: section limits has no title\n" },
 	{ "title not wanted", "limits \"x\" { sessions = 5 }\n",
 	    "2: section limits has no title\n" },
 	{ "nested too deep",
