@@ -176,7 +176,7 @@ check_local_part(struct slice local)
 const char *
 config_text_address(struct slice in, struct buf *out)
 {
-	size_t at = slice_find(in, '@');
+	size_t at = slice_find(in, '@'), start = out->size;
 	const char *wrong;
 
 	if (at == in.size)
@@ -187,6 +187,9 @@ config_text_address(struct slice in, struct buf *out)
 		    (struct slice){ in.data, at + 1 });
 	if (wrong == NULL)
 		wrong = config_text_domain(config_text_after(in, at + 1), out);
+	/* half an address is nothing to suggest */
+	if (wrong != NULL && out->size == start + at + 1)
+		out->size = start;
 	return wrong;
 }
 

@@ -124,6 +124,11 @@ static const struct {
 	    "and -)" },
 	{ "domain \"b\" { users = \"passwd\" catch_all = \"a b\" }",
 	    "catch_all \"a b\": not a mail address" },
+	{ "domain \"b\" { users = \"passwd\" catch_all = \"a@@c\" }",
+	    "catch_all \"a@@c\": not a domain name" },
+	{ "domain \"b\" { users = \"passwd\" catch_all = \"a@c.\" }",
+	    "catch_all \"a@c.\": domain name ends with a dot; did you mean "
+	    "\"a@c\"?" },
 	{ "domain \"b\" { users = \"passwd\" catch_all = \"a..b@c\" }",
 	    "catch_all \"a..b@c\": not a mail address" },
 	{ "domain \"b\" { users = \"passwd\" aliases = \"x\" }",
