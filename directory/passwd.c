@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "clock.h"
 #include "passwd.h"
 #include "users.h"
@@ -17,6 +18,7 @@
 
 struct slot {
 	int64_t until_us;
+	char asked[PASSWD_NAME_MAX + 1];
 	bool is_user;
 	struct passwd_entry entry;
 };
@@ -63,12 +65,23 @@ is_login_name(struct slice name)
 	    slice_find(name, ':') == name.size && name.data[0] != '-';
 }
 
-/* Ask NSS and fill the slot, whose entry.name is set. */
+/*
+ * A service may know a user in any case, as those of Active Directory do; he
+ * has one name then. Another form of it (name@domain) is not for a path.
+ */
+static const char *
+own_name(const struct slot *slot, const struct passwd *pw)
+{
+	return strcasecmp(pw->pw_name, slot->asked) == 0 ? pw->pw_name :
+	    slot->asked;
+}
+
+/* Ask NSS and fill the slot, whose name is set. */
 static int
 ask(struct passwd_cache *cache, struct slot *slot)
 {
 	struct passwd pw, *found = NULL;
-	int error = getpwnam_r(slot->entry.name, &pw, cache->buffer,
+	int error = getpwnam_r(slot->asked, &pw, cache->buffer,
 	    sizeof cache->buffer, &found);
 
 	/*
@@ -85,6 +98,8 @@ ask(struct passwd_cache *cache, struct slot *slot)
 		if (!slice_copy(slot->entry.home, sizeof slot->entry.home,
 		    slice_of(pw.pw_dir)))
 			return -EAGAIN;
+		slice_copy(slot->entry.name, sizeof slot->entry.name,
+		    slice_of(own_name(slot, &pw)));
 	}
 	slot->until_us = clock_monotonic_us() + PASSWD_CACHE_MS * 1000;
 	return 0;
@@ -101,9 +116,9 @@ passwd_find(struct passwd_cache *cache, struct slice name,
 		return -ENOENT;
 	slot = slot_of(cache, name);
 	if (slot->until_us <= clock_monotonic_us() ||
-	    !slice_equals(name, slice_of(slot->entry.name))) {
+	    !slice_equals(name, slice_of(slot->asked))) {
 		slot->until_us = 0;
-		slice_copy(slot->entry.name, sizeof slot->entry.name, name);
+		slice_copy(slot->asked, sizeof slot->asked, name);
 		error = ask(cache, slot);
 		if (error)
 			return error;

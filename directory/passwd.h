@@ -19,7 +19,7 @@
 #define PASSWD_HOME_MAX 1023
 
 struct passwd_entry {
-	char name[PASSWD_NAME_MAX + 1];
+	char name[PASSWD_NAME_MAX + 1];		/* as NSS spells it */
 	char home[PASSWD_HOME_MAX + 1];
 	uid_t uid;
 	gid_t gid;

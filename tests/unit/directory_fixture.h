@@ -42,6 +42,8 @@ static struct passwd system_users[] = {
 };
 
 static int nss_error;			/* what getpwnam_r answers, or 0 */
+static bool nss_ignores_case;
+static char *nss_other_name;		/* what it says pw_name is, or NULL */
 static unsigned nss_n_asked;
 static size_t next_user;
 
@@ -54,8 +56,11 @@ getpwnam_r(const char *name, struct passwd *pw, char *buffer, size_t size,
 	*found = NULL;
 	nss_n_asked++;
 	for (size_t i = 0; nss_error == 0 && i < N_OF(system_users); i++)
-		if (strcmp(system_users[i].pw_name, name) == 0) {
+		if ((nss_ignores_case ? strcasecmp : strcmp)(
+		    system_users[i].pw_name, name) == 0) {
 			*pw = system_users[i];
+			if (nss_other_name != NULL)
+				pw->pw_name = nss_other_name;
 			*found = pw;
 		}
 	return nss_error;

@@ -387,6 +387,31 @@ test_nss_failure(void **state)
 	    "550 5.1.1 unknown");
 }
 
+/* One user, however NSS lets him be called. */
+static void
+test_nss_ignores_case(void **state)
+{
+	const struct resolved *got;
+	struct fixture f;
+
+	(void)state;
+	nss_ignores_case = true;
+	fixture_start(&f, FIXTURE_HEAD "domain \"example.org\" { users = "
+	    "\"passwd\" mailbox = \"/v/%u\" }\n", true);
+	got = resolver_find(f.resolver, SLICE("ALICE"), SLICE("example.org"),
+	    false);
+	assert_int_equal(got->n_leaves, 1);
+	assert_true(slice_equals(got->leaves[0].maildir, SLICE("/v/alice")));
+	assert_true(slice_equals(got->leaves[0].delivered_to,
+	    SLICE("alice@example.org")));
+	nss_other_name = (char[]){ "bob@ad.example" };
+	assert_string_equal(fixture_resolve(&f, "bob@example.org"),
+	    "/v/bob");
+	fixture_stop(&f);
+	nss_other_name = NULL;
+	nss_ignores_case = false;
+}
+
 static void
 test_nss_cache(void **state)
 {
@@ -554,6 +579,7 @@ main(void)
 		cmocka_unit_test(test_exempt),
 		cmocka_unit_test(test_explanation),
 		cmocka_unit_test(test_nss_failure),
+		cmocka_unit_test(test_nss_ignores_case),
 		cmocka_unit_test(test_nss_cache),
 		cmocka_unit_test(test_unprivileged),
 		cmocka_unit_test(test_owner),
