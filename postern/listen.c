@@ -158,15 +158,37 @@ bind_one(const union any_address *to, socklen_t size)
 }
 
 /*
+ * After a reload "*:25" may be "127.0.0.1:25": the kernel does not give the
+ * one away while the other listens. What the new configuration has no more
+ * ends for all who hold it. systemd's stays systemd's.
+ */
+static bool
+silence_unused(const struct supervisor *s, uint16_t port)
+{
+	bool has_any = false;
+
+	for (size_t i = 0; i < s->n_sockets && port != 0; i++) {
+		const struct bound_socket *have = &s->sockets[i];
+
+		if (have->port == port && !have->is_used &&
+		    !have->is_activated && shutdown(have->fd, SHUT_RD) == 0)
+			has_any = true;
+	}
+	return has_any;
+}
+
+/*
  * A server that was killed a moment ago may still hold the port, in a child
  * that is ending or in a descriptor that was under way to one.
  */
 static int
-bind_in_time(const struct supervisor *s, const union any_address *to,
-    socklen_t size)
+bind_in_time(const struct supervisor *s, uint16_t port,
+    const union any_address *to, socklen_t size)
 {
 	int fd = bind_one(to, size);
 
+	if (fd == -EADDRINUSE && silence_unused(s, port))
+		fd = bind_one(to, size);
 	/* at a reload nothing waits: the loop serves */
 	for (int tries = 0; fd == -EADDRINUSE && s->loop == NULL &&
 	     tries < BUSY_TRIES; tries++) {
@@ -188,8 +210,28 @@ open_socket(const struct supervisor *s, struct bound_socket *new)
 	new->fd = find_activated(&to, size);
 	new->is_activated = new->fd >= 0;
 	if (new->fd < 0)
-		new->fd = bind_in_time(s, &to, size);
+		new->fd = bind_in_time(s, new->port, &to, size);
 	return new->fd < 0 ? new->fd : 0;
+}
+
+typedef int address_fn(struct supervisor *s, const char *address,
+    uint16_t port, uint16_t config_index);
+
+/* -1: there is none yet. */
+static int
+keep_one(struct supervisor *s, const char *address, uint16_t port,
+    uint16_t config_index)
+{
+	for (size_t i = 0; i < s->n_sockets; i++) {
+		struct bound_socket *have = &s->sockets[i];
+
+		if (have->port != port || strcmp(have->address, address) != 0)
+			continue;
+		have->config_index = config_index;
+		have->is_used = true;
+		return 0;
+	}
+	return -1;
 }
 
 /* 0, or -1 after logging. */
@@ -201,15 +243,8 @@ open_one(struct supervisor *s, const char *address, uint16_t port,
 		.config_index = config_index, .is_used = true };
 	int error;
 
-	for (size_t i = 0; i < s->n_sockets; i++) {
-		struct bound_socket *have = &s->sockets[i];
-
-		if (have->port != port || strcmp(have->address, address) != 0)
-			continue;
-		have->config_index = config_index;
-		have->is_used = true;
+	if (keep_one(s, address, port, config_index) == 0)
 		return 0;
-	}
 	if (s->n_sockets == MAX_SOCKETS) {
 		log_error("too_many_listeners", LOG_END);
 		return -1;
@@ -258,29 +293,41 @@ close_unused(struct supervisor *s)
 	s->n_sockets = kept;
 }
 
-int
-listen_open(struct supervisor *s)
+/* Each of the configuration; what fn said, together. */
+static int
+each_address(struct supervisor *s, address_fn *fn)
 {
 	const struct config *config = s->current->config;
 	int result = 0;
 
-	for (size_t i = 0; i < s->n_sockets; i++)
-		s->sockets[i].is_used = false;
 	for (size_t i = 0; i < config->n_listens; i++) {
 		const struct config_listen *listen = &config->listens[i];
 
 		if (listen->is_unix) {
-			result |= open_one(s, listen->path, 0, (uint16_t)i);
+			result |= fn(s, listen->path, 0, (uint16_t)i);
 			continue;
 		}
 		if (strcmp(listen->address, "*") != 0) {
-			result |= open_one(s, listen->address, listen->port,
+			result |= fn(s, listen->address, listen->port,
 			    (uint16_t)i);
 			continue;
 		}
-		result |= open_one(s, "0.0.0.0", listen->port, (uint16_t)i);
-		result |= open_one(s, "::", listen->port, (uint16_t)i);
+		result |= fn(s, "0.0.0.0", listen->port, (uint16_t)i);
+		result |= fn(s, "::", listen->port, (uint16_t)i);
 	}
+	return result;
+}
+
+int
+listen_open(struct supervisor *s)
+{
+	int result;
+
+	for (size_t i = 0; i < s->n_sockets; i++)
+		s->sockets[i].is_used = false;
+	/* what stays is known before anything is bound */
+	(void)each_address(s, keep_one);
+	result = each_address(s, open_one);
 	close_unused(s);
 	return result;
 }

@@ -111,6 +111,30 @@ domain "later.example" {{
     wait_until(is_gone, 15, "end of the listener", every=0.2)
 
 
+def test_reload_to_an_address_within_another(make_server):
+    """From all addresses to some of them and back, on one port, while a
+    session of before goes on."""
+    server = make_server(start=False)
+    with open(server.config_path, encoding="utf-8") as f:
+        some = f.read()
+    every = re.sub(r'(?m)^listen "127.*$', 'listen "*:%d" { role = mx }' %
+                   server.port, re.sub(r'(?m)^listen "\[::1.*\n', "", some))
+    server.write("postern.conf", every)
+    server.start()
+    for config in (some, every):
+        with server.connect() as before:
+            server.write("postern.conf", config)
+            server.reload()
+            for host in ("127.0.0.1", "::1"):
+                with server.connect(host) as client:
+                    client.quit()
+            before.ehlo()
+            before.quit()
+        wait_until(lambda: not server.events("cannot_listen") and
+                   len(server.events("drained")) ==
+                   len(server.events("reloaded")), what="end of the old one")
+
+
 def test_no_connection_is_lost_over_reloads(make_server):
     """A client that comes at any moment is served."""
     server = make_server()
