@@ -153,6 +153,17 @@ take_word(struct text_out *out, struct slice s)
 	return (size_t)(text.data + n + 2 - s.data);
 }
 
+static size_t
+gap_size(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.size && (is_space(s.data[n]) || s.data[n] == '\r' ||
+	    s.data[n] == '\n'))
+		n++;
+	return n;
+}
+
 void
 mime_words_decode(struct slice value, char *to, size_t room)
 {
@@ -169,10 +180,7 @@ mime_words_decode(struct slice value, char *to, size_t room)
 		}
 		value = slice_after(value, n);
 		/* white space between two words is none */
-		for (gap = 0; gap < value.size && (is_space(value.data[gap])
-		    || value.data[gap] == '\r' || value.data[gap] == '\n');)
-			gap++;
-		if (gap > 0 && (n = take_word(&out,
+		while (gap = gap_size(value), (n = take_word(&out,
 		    slice_after(value, gap))) > 0)
 			value = slice_after(value, gap + n);
 	}

@@ -175,6 +175,9 @@ static const struct {
 	{ "Content-Type: a/b; name=\"=?utf-8?Q?ev?=\n =?utf-8?q?il=2Eexe?=\"",
 	    "[evil.exe][=?utf-8?Q?ev?= =?utf-8?q?il=2Eexe?="
 	    "][=?utf-8?Q?ev?=]" },
+	{ "Content-Type: a/b; name=\"=?utf-8?Q?a?= =?utf-8?Q?=2Ee?="
+	    " =?utf-8?Q?xe?=\"", "[a.exe][=?utf-8?Q?a?= =?utf-8?Q?=2Ee?="
+	    " =?utf-8?Q?xe?=][=?utf-8?Q?a?=]" },
 	{ "Content-Type: a/b; name=\"=?utf-16?B?AGUAeABlAC4AZQB4AGU=?=\"",
 	    "[exe.exe][=?utf-16?B?AGUAeABlAC4AZQB4AGU=?=]" },
 	{ "Content-Disposition: attachment; filename=\"evil.exe. .\"",
