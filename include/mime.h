@@ -28,7 +28,7 @@
 #define MIME_BOUNDARY_MAX 200		/* RFC 2046: 70 */
 #define MIME_TYPE_MAX 128
 #define MIME_PATH_MAX 64
-#define MIME_NAME_MAX 255
+#define MIME_NAME_MAX 2000		/* octets, encoded words too */
 
 enum mime_fault {
 	MIME_TOO_DEEP = 1 << 0,		/* what is deeper is not walked */
@@ -110,7 +110,8 @@ bool mime_param(struct slice value, const char *name, char *to, size_t room);
  * Every file name that some mail program might see in this part: name and
  * filename, plain, in pieces and encoded (RFC 2231), in encoded words (RFC
  * 2047), badly quoted. UTF-8 where the charset is known; controls are
- * removed, as are white space and dots at the end. Return false to stop.
+ * removed, as are white space and dots at the end. One over MIME_NAME_MAX is
+ * told without its middle: its end says what it is. Return false to stop.
  */
 typedef bool mime_name_fn(const char *name, void *arg);
 void mime_names(const struct mime_part *part, mime_name_fn *fn, void *arg);

@@ -58,10 +58,26 @@ mime_set_charset(struct text_out *out, struct slice charset)
 		}
 }
 
+/* For n octets, and the NUL that ends them. */
+static bool
+has_room(struct text_out *out, size_t n)
+{
+	size_t quarter = out->room / 4;
+
+	if (out->size + n < out->room)
+		return true;
+	if (!out->keeps_end)
+		return false;
+	memmove(out->to + quarter, out->to + 2 * quarter,
+	    out->size - 2 * quarter + 1);
+	out->size -= quarter;
+	return true;
+}
+
 static void
 put_raw(struct text_out *out, unsigned octet)
 {
-	if (out->size + 1 >= out->room)
+	if (!has_room(out, 1))
 		return;
 	out->to[out->size++] = (char)octet;
 	out->to[out->size] = '\0';
@@ -74,10 +90,10 @@ put_code(struct text_out *out, unsigned code)
 	if (code < 0x80) {
 		if (!is_control((char)code))
 			put_raw(out, code);
-	} else if (code < 0x800 && out->size + 2 < out->room) {
+	} else if (code < 0x800 && has_room(out, 2)) {
 		put_raw(out, 0xc0 | code >> 6);
 		put_raw(out, 0x80 | (code & 0x3f));
-	} else if (out->size + 3 < out->room) {
+	} else if (code >= 0x800 && has_room(out, 3)) {
 		put_raw(out, 0xe0 | code >> 12);
 		put_raw(out, 0x80 | (code >> 6 & 0x3f));
 		put_raw(out, 0x80 | (code & 0x3f));

@@ -8,7 +8,7 @@
 #include "mime_text.h"
 #include "octets.h"
 
-#define DECODED_MAX 1024	/* octets of one name before it is cut */
+#define WORD_MAX 2000		/* octets of one encoded word */
 
 void
 mime_put_value(struct text_out *out, struct slice value)
@@ -137,8 +137,8 @@ take_word(struct text_out *out, struct slice s)
 	charset = slice_first(rest, n);
 	how = to_lower(rest.data[n + 1]);
 	rest = slice_after(rest, n + 3);
-	n = slice_find(slice_first(rest, rest.size < DECODED_MAX ? rest.size :
-	    DECODED_MAX), '?');
+	n = slice_find(slice_first(rest, rest.size < WORD_MAX ? rest.size :
+	    WORD_MAX), '?');
 	if (n + 1 >= rest.size || rest.data[n + 1] != '=' ||
 	    (how != 'b' && how != 'q'))
 		return 0;
@@ -164,26 +164,33 @@ gap_size(struct slice s)
 	return n;
 }
 
-void
-mime_words_decode(struct slice value, char *to, size_t room)
+static void
+put_words(struct text_out *out, struct slice value)
 {
-	struct text_out out = { .to = to, .room = room };
 	size_t n, gap;
 
-	to[0] = '\0';
 	while (value.size > 0) {
-		n = take_word(&out, value);
+		n = take_word(out, value);
 		if (n == 0) {
-			mime_put_octet(&out, *value.data);
+			mime_put_octet(out, *value.data);
 			value = slice_after(value, 1);
 			continue;
 		}
 		value = slice_after(value, n);
 		/* white space between two words is none */
-		while (gap = gap_size(value), (n = take_word(&out,
+		while (gap = gap_size(value), (n = take_word(out,
 		    slice_after(value, gap))) > 0)
 			value = slice_after(value, gap + n);
 	}
+}
+
+void
+mime_words_decode(struct slice value, char *to, size_t room)
+{
+	struct text_out out = { .to = to, .room = room };
+
+	to[0] = '\0';
+	put_words(&out, value);
 }
 
 /* ---- file names ---- */
@@ -194,6 +201,14 @@ struct name_call {
 	bool is_stopped;
 	char last[MIME_NAME_MAX + 1];	/* not told twice in a row */
 };
+
+static struct text_out
+begin_name(char name[MIME_NAME_MAX + 1])
+{
+	name[0] = '\0';
+	return (struct text_out){ .to = name, .room = MIME_NAME_MAX + 1,
+		.keeps_end = true };
+}
 
 /* What Windows takes off the end of a name does not hide it. */
 static void
@@ -217,8 +232,9 @@ static void
 tell_words(struct name_call *call, const char *text)
 {
 	char name[MIME_NAME_MAX + 1];
+	struct text_out out = begin_name(name);
 
-	mime_words_decode(slice_of(text), name, sizeof name);
+	put_words(&out, slice_of(text));
 	if (strcmp(name, text) != 0)
 		tell_name(call, name);
 }
@@ -228,10 +244,9 @@ static void
 tell_raw(struct name_call *call, struct slice raw)
 {
 	char name[MIME_NAME_MAX + 1];
-	struct text_out out = { .to = name, .room = sizeof name };
+	struct text_out out = begin_name(name);
 	bool is_odd = false;
 
-	name[0] = '\0';
 	mime_put_value(&out, raw);
 	tell_words(call, name);
 	tell_name(call, name);
@@ -241,8 +256,7 @@ tell_raw(struct name_call *call, struct slice raw)
 		is_odd = (*raw.data == '"') != (raw.data[raw.size - 1] == '"');
 	if (!is_odd)
 		return;
-	out.size = 0;
-	name[0] = '\0';
+	out = begin_name(name);
 	for (size_t i = 0; i < raw.size; i++)
 		if (raw.data[i] != '"')
 			mime_put_octet(&out, raw.data[i]);
@@ -255,7 +269,7 @@ static void
 tell_param(struct name_call *call, struct slice value, const char *wanted)
 {
 	char name[MIME_NAME_MAX + 1];
-	struct text_out out = { .to = name, .room = sizeof name };
+	struct text_out out;
 	struct mime_raw raw = { 0 };
 
 	while (!call->is_stopped && mime_raw_next(value, &raw))
@@ -263,8 +277,7 @@ tell_param(struct name_call *call, struct slice value, const char *wanted)
 			tell_raw(call, raw.value);
 	for (int generous = 0; generous < 2 && !call->is_stopped;
 	    generous++) {
-		out.size = 0;
-		name[0] = '\0';
+		out = begin_name(name);
 		if (mime_pieces(value, wanted, generous, &out)) {
 			tell_words(call, name);
 			tell_name(call, name);

@@ -16,6 +16,7 @@ enum text_charset { TEXT_PLAIN, TEXT_LATIN1, TEXT_UTF7, TEXT_ISO2022, TEXT_HZ,
 struct text_out {
 	char *to;
 	size_t room, size;
+	bool keeps_end;			/* cut in its middle instead */
 	enum text_charset charset;	/* of the octets from here on */
 	unsigned state, bits, n_bits;	/* within it */
 };

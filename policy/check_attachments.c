@@ -169,10 +169,10 @@ try_begin(struct search *s, struct slice line)
 		at++;
 	if (at < 9 || at > 10 || at >= line.size || line.data[at] != ' ')
 		return;
+	if (line.size - at > MIME_NAME_MAX)
+		at = line.size - MIME_NAME_MAX;
 	line = slice_trim((struct slice){ line.data + at,
 		line.size - at });
-	if (line.size > MIME_NAME_MAX)
-		line.size = MIME_NAME_MAX;
 	if (slice_copy(name, sizeof name, line))
 		(void)try_name(name, s);
 }

@@ -138,6 +138,22 @@ add_name(const char *name, void *arg)
 	return strlen(arg) < 900;
 }
 
+/* The last one of a program. */
+static bool
+keep_program(const char *name, void *arg)
+{
+	if (strstr(name, ".exe") != NULL)
+		strcpy(arg, name);
+	return true;
+}
+
+static bool
+first_name(const char *name, void *arg)
+{
+	strcpy(arg, name);
+	return false;
+}
+
 static const struct {
 	const char *header, *want;
 } names[] = {
@@ -211,6 +227,46 @@ file_names_are_found_however_written(void **state)
 		mime_names(&part, add_name, got);
 		CHECK_STRING(names[i].header, got, names[i].want);
 	}
+}
+
+/* A name that is too long is told by its beginning and its end. */
+static void
+long_names_keep_their_end(void **state)
+{
+	static const char *const units[] = { "x", "\xc3\xa4",
+		"=?iso-8859-1?Q?=e4=e4=e4=e4=e4=e4=e4=e4?= " };
+	struct mime_part part = { 0 };
+	struct buf text = { 0 };
+	char got[4 * MIME_NAME_MAX], name[MIME_NAME_MAX + 1], *last;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(units); i++) {
+		text.size = 0;
+		buf_puts(&text, "Content-Disposition: attachment; "
+		    "filename=\"first");
+		while (text.size < 3 * MIME_NAME_MAX)
+			buf_puts(&text, units[i]);
+		buf_puts(&text, ".exe\"");
+		part.header = buf_slice(&text);
+		got[0] = '\0';
+		mime_names(&part, keep_program, got);
+		CHECK(units[i], strncmp(got, "first", 5) == 0);
+		CHECK(units[i], strlen(got) > MIME_NAME_MAX / 4);
+		last = got + strlen(got) - 4;
+		CHECK_STRING(units[i], last, ".exe");
+	}
+	/* encoded in more octets than a file system takes for a name */
+	text.size = 0;
+	buf_puts(&text, "Content-Type: a/b; name=\"");
+	for (int i = 0; i < 12; i++)
+		buf_puts(&text, "=?utf-8?B?0YHRh9GR0YIg0L3QsA==?= ");
+	buf_puts(&text, "=?utf-8?B?LmV4ZQ==?=\"");
+	part.header = buf_slice(&text);
+	name[0] = '\0';
+	mime_names(&part, first_name, name);
+	assert_int_equal(strlen(name), 12 * 13 + 4);
+	assert_string_equal(name + 12 * 13, ".exe");
+	buf_free(&text);
 }
 
 static bool
@@ -438,6 +494,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_fall_into_parts),
 		cmocka_unit_test(file_names_are_found_however_written),
+		cmocka_unit_test(long_names_keep_their_end),
 		cmocka_unit_test(names_stop_when_told),
 		cmocka_unit_test(parameters_are_cut_at_their_room),
 		cmocka_unit_test(transfer_encodings_are_undone),
