@@ -3,12 +3,13 @@
  * mime_field.c - header fields of a part, types and parameters (RFC 2045
  * 5.1, RFC 2231), read as generously as mail programs read them.
  */
+#include <stdlib.h>
 #include "mime.h"
 #include "mime_text.h"
 #include "octets.h"
 
-#define PIECES_MAX 64		/* of one parameter, RFC 2231 3 */
-#define PARAMS_MAX 256		/* of one field; the rest is not read */
+#define PIECES_MAX 1000		/* of one parameter, RFC 2231 3 */
+#define PIECE_NUMBER_MAX 99999
 
 /* ---- fields ---- */
 
@@ -188,18 +189,16 @@ trim_gaps(struct slice s)
 	return s;
 }
 
-/* What stands before the first ';' is the type (or "attachment"). */
+/* A type (or "attachment") is no parameter, as it has no '='. */
 bool
 mime_raw_next(struct slice value, struct mime_raw *raw)
 {
 	struct slice whole, rest;
 
-	while (raw->at < value.size && raw->n_seen++ < PARAMS_MAX) {
+	while (raw->at < value.size) {
 		whole = slice_after(value, raw->at);
 		whole.size = param_size(whole, &raw->ignores_quotes);
 		raw->at += whole.size + 1;
-		if (raw->n_seen == 1)
-			continue;
 		rest = skip_gap(whole);
 		raw->name = take_token(&rest);
 		rest = skip_gap(rest);
@@ -232,44 +231,75 @@ piece_of(struct slice name, const char *wanted, int *number,
 	if (name.size == 0)
 		return true;
 	if (*name.data != '*' || !slice_number(slice_after(name, 1),
-	    PIECES_MAX - 1, &n))
+	    PIECE_NUMBER_MAX, &n))
 		return false;
 	*number = (int)n;
 	return true;
+}
+
+struct piece {
+	int number;
+	bool is_encoded;
+	struct slice value;
+};
+
+/* In the order of their numbers, and as they stand where one is twice. */
+static int
+by_number(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return x->value.data < y->value.data ? -1 : 1;
+}
+
+static size_t
+find_pieces(struct slice value, const char *name,
+    struct piece pieces[PIECES_MAX])
+{
+	struct mime_raw raw = { 0 };
+	struct piece found;
+	size_t n = 0;
+
+	while (n < PIECES_MAX && mime_raw_next(value, &raw)) {
+		if (!piece_of(raw.name, name, &found.number,
+		    &found.is_encoded) ||
+		    (found.number < 0 && !found.is_encoded))
+			continue;
+		if (found.number < 0)
+			found.number = 0;
+		found.value = raw.value;
+		pieces[n++] = found;
+	}
+	qsort(pieces, n, sizeof *pieces, by_number);
+	return n;
 }
 
 bool
 mime_pieces(struct slice value, const char *name, bool is_generous,
     struct text_out *out)
 {
-	struct { struct slice value; bool is_encoded; } pieces[PIECES_MAX];
-	struct mime_raw raw = { 0 };
-	bool is_encoded, is_first = true, is_any_encoded = false;
-	int number;
+	struct piece pieces[PIECES_MAX];
+	size_t n = find_pieces(value, name, pieces);
+	bool is_any_encoded = false;
+	int next = 0;
 
-	memset(pieces, 0, sizeof pieces);
-	while (mime_raw_next(value, &raw)) {
-		if (!piece_of(raw.name, name, &number, &is_encoded) ||
-		    (number < 0 && !is_encoded))
-			continue;
-		if (number < 0)
-			number = 0;
-		if (pieces[number].value.data == NULL) {
-			pieces[number].value = raw.value;
-			pieces[number].is_encoded = is_encoded;
-			is_any_encoded |= is_encoded;
-		}
-	}
-	for (int i = 0; i < PIECES_MAX; i++) {
-		if (pieces[i].value.data == NULL && !is_generous)
+	for (size_t i = 0; i < n; i++)
+		is_any_encoded |= pieces[i].is_encoded;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_generous && pieces[i].number > next)
 			break;
-		if (pieces[i].value.data == NULL)
+		/* of two with one number programs take either */
+		if (is_generous ? i + 1 < n &&
+		    pieces[i + 1].number == pieces[i].number :
+		    pieces[i].number < next)
 			continue;
 		mime_put_piece(out, pieces[i].value, pieces[i].is_encoded ||
-		    (is_generous && is_any_encoded), is_first);
-		is_first = false;
+		    (is_generous && is_any_encoded), next == 0);
+		next = pieces[i].number + 1;
 	}
-	return !is_first;
+	return next > 0;
 }
 
 bool

@@ -25,7 +25,6 @@ struct text_out {
 struct mime_raw {
 	struct slice name, value;	/* value with its quotes */
 	size_t at;
-	unsigned n_seen;
 	bool ignores_quotes;
 };
 bool mime_raw_next(struct slice value, struct mime_raw *raw);
@@ -39,7 +38,8 @@ void mime_put_value(struct text_out *out, struct slice value);
 void mime_put_piece(struct text_out *out, struct slice value,
     bool is_encoded, bool has_charset);
 /* All pieces of a parameter, in order; generously: also behind one that is
- * missing, and all of them decoded if one is encoded. False: there is none. */
+ * missing, the last of two of a number, and all of them decoded if one is
+ * encoded. False: there is none. */
 bool mime_pieces(struct slice value, const char *name, bool is_generous,
     struct text_out *out);
 /* Of a digit of base64; -1: it is none. */

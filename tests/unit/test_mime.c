@@ -208,9 +208,15 @@ static const struct {
 	    "[c:\\d\\e.exe]" },
 	{ "Content-Disposition: attachment; filename=\"ev\x01il.e\x7fxe\"",
 	    "[evil.exe]" },
+	{ "Content-Disposition: filename=a.exe", "[a.exe]" },
+	{ "Content-Type: name=a.exe; a/b", "[a.exe]" },
+	{ "Content-Disposition: attachment; filename*0=a.txt; "
+	    "filename*0=b.exe", "[a.txt][b.exe]" },
+	{ "Content-Disposition: attachment; filename*2001=\".exe\"; "
+	    "filename*2000=a", "[a.exe]" },
 	{ "Content-Disposition: attachment; filename=", "" },
 	{ "Content-Disposition: attachment; filename*=", "" },
-	{ "Content-Disposition: attachment; =; filename; filename*99=x", "" },
+	{ "Content-Disposition: attachment; =; filename; filename*1000000=x", "" },
 };
 
 static void
