@@ -41,6 +41,7 @@ enum mime_fault {
 	MIME_AMBIGUOUS = 1 << 7,	/* two types or boundaries: the first */
 	MIME_ENCODED_PARTS = 1 << 8,	/* a message or multipart in base64 */
 	MIME_BAD_ENCODING = 1 << 9,	/* an encoding of no known name */
+	MIME_UNCLEAR = 1 << 10,		/* programs may see other parts */
 };
 
 enum mime_kind { MIME_LEAF, MIME_MULTIPART, MIME_MESSAGE };
@@ -105,6 +106,12 @@ bool mime_type(struct slice value, char type[MIME_TYPE_MAX]);
  * together and decoded. Terminated; cut at room. False: not there.
  */
 bool mime_param(struct slice value, const char *name, char *to, size_t room);
+
+/*
+ * Do all programs read the boundary of this Content-Type alike? Not with
+ * comments, text behind a value, or two boundaries.
+ */
+bool mime_boundary_is_clear(struct slice value);
 
 /*
  * Every file name that some mail program might see in this part: name and

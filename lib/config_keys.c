@@ -441,9 +441,10 @@ const struct config_key config_keys[] = {
 	    "mime_parts.") },
 	{ "checks", "attachments", CONFIG_WORD, 0, DEFAULT("off"),
 	    WORDS(CHECK_WORDS), IN(config, checks.actions[CHECK_ATTACHMENTS]),
-	    HELP("Parts of a message by their file name and declared type, "
-	    "with a list of programs and scripts built in. The reply names "
-	    "the part. Archives are not looked into; clamd does that.") },
+	    HELP("Parts by file name and declared type, with a list of "
+	    "programs and scripts built in. The reply names the part. A "
+	    "message whose parts are not clear to all mail programs is "
+	    "refused too. Archives are not looked into; clamd does that.") },
 	{ "checks", "attachment_names", CONFIG_PATTERN_LIST, 0,
 	    IN(config, checks.attachment_names),
 	    HELP("The file names that attachments finds, instead of those "

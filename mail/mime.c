@@ -68,19 +68,26 @@ take_line(struct mime_walk *walk, struct line *line)
 
 /* ---- boundaries ---- */
 
-/* Is it this level's, and the last? White space may follow. */
-static bool
-is_boundary(const struct mime_level *level, struct slice line, bool *is_last)
+enum match { MATCH_NONE, MATCH_ODD, MATCH_WHOLE };
+
+/*
+ * Is it this level's, and the last? White space may follow. Where something
+ * else does it is one to RFC 2046 5.1.1, and to some programs.
+ */
+static enum match
+match_boundary(const struct mime_level *level, struct slice line,
+    bool *is_last)
 {
 	struct slice rest;
 
 	if (level->boundary_size == 0 ||
 	    line.size < level->boundary_size + 2 || memcmp(line.data + 2,
 	    level->boundary, level->boundary_size) != 0)
-		return false;
+		return MATCH_NONE;
 	rest = slice_after(line, level->boundary_size + 2);
 	*is_last = rest.size >= 2 && memcmp(rest.data, "--", 2) == 0;
-	return *is_last || slice_trim(rest).size == 0;
+	return slice_trim(slice_after(rest, *is_last ? 2 : 0)).size == 0 ?
+	    MATCH_WHOLE : MATCH_ODD;
 }
 
 /* The innermost level that the line is a boundary of, or NO_LEVEL. */
@@ -89,14 +96,24 @@ level_of(struct mime_walk *walk, const struct line *line, bool *is_last)
 {
 	struct slice s = { walk->text.data + line->at,
 		line->end - line->at };
+	enum match match;
+	bool is_odd = false;
 
 	if (s.size < 3 || s.data[0] != '-' || s.data[1] != '-')
 		return NO_LEVEL;
 	for (unsigned i = walk->n_levels; i-- > 0;) {
 		walk->n_steps++;
-		if (is_boundary(&walk->levels[i], s, is_last))
+		match = match_boundary(&walk->levels[i], s, is_last);
+		if (match == MATCH_WHOLE)
 			return i;
+		is_odd |= match == MATCH_ODD;
+		if (match != MATCH_ODD || !*is_last)
+			continue;
+		walk->faults |= MIME_UNCLEAR;
+		return i;
 	}
+	if (is_odd)
+		walk->faults |= MIME_UNCLEAR;
 	return NO_LEVEL;
 }
 
@@ -293,8 +310,13 @@ part_type(struct mime_walk *walk, struct mime_part *part,
 	strcpy(part->type, is_digest ? "message/rfc822" : "text/plain");
 	if (!mime_field_find(part->header, "Content-Type", content_type))
 		return;
-	if (!mime_type(*content_type, part->type))
+	if (!mime_type(*content_type, part->type)) {
 		strcpy(part->type, "text/plain");	/* RFC 2045 5.2 */
+		/* "multipart/" without more, and to some programs one */
+		if (slice_starts_nocase(slice_trim(*content_type),
+		    SLICE("multipart")))
+			walk->faults |= MIME_UNCLEAR;
+	}
 	if (is_ambiguous(part->header, *content_type))
 		walk->faults |= MIME_AMBIGUOUS;
 }
@@ -327,6 +349,8 @@ open_multipart(struct mime_walk *walk, const struct mime_part *part,
 
 	if (!mime_param(content_type, "boundary", boundary, sizeof boundary))
 		boundary[0] = '\0';
+	if (!mime_boundary_is_clear(content_type))
+		walk->faults |= MIME_UNCLEAR;
 	size = strlen(boundary);
 	while (size > 0 && is_space(boundary[size - 1]))
 		boundary[--size] = '\0';

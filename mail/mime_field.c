@@ -317,3 +317,51 @@ mime_param(struct slice value, const char *name, char *to, size_t room)
 	}
 	return mime_pieces(value, name, false, &out);
 }
+
+/* ---- what each program would read alike ---- */
+
+/* Tokens, and quoted strings where a value is; no comment, no text behind. */
+static bool
+is_plain(struct slice value)
+{
+	bool is_quoted = false, has_gap = false;
+	char before = ';';	/* the last that is no white space */
+
+	for (size_t i = 0; i < value.size; i++) {
+		char c = value.data[i];
+
+		if (c == '\\' || (!is_quoted && (c == '(' || c == ')')))
+			return false;
+		if (!is_quoted && is_gap(c)) {
+			has_gap = true;
+			continue;
+		}
+		if (!is_quoted && (c == '"' ? before != '=' : c != ';' &&
+		    (before == '"' || (has_gap && !strchr(";=/", before) &&
+		    !strchr("=/", c)))))
+			return false;
+		is_quoted ^= c == '"';
+		has_gap = false;
+		before = c;
+	}
+	return !is_quoted;
+}
+
+bool
+mime_boundary_is_clear(struct slice value)
+{
+	const struct slice wanted = SLICE("boundary");
+	struct mime_raw raw = { 0 };
+	unsigned n = 0;
+
+	while (mime_raw_next(value, &raw)) {
+		if (!slice_starts_nocase(raw.name, wanted))
+			continue;
+		n++;
+		for (size_t i = 0; i < raw.value.size; i++)
+			if (*raw.value.data != '"' &&
+			    strchr(",<>[]", raw.value.data[i]) != NULL)
+				return false;
+	}
+	return n < 2 && is_plain(value);
+}

@@ -325,6 +325,9 @@ check_attachments(struct check *c)
 	if (s.faults & MIME_AMBIGUOUS)
 		return check_bad(c, 554, 6, 0, "a part of the message says "
 		    "twice what it is, and not the same");
+	if (s.faults & (MIME_UNCLEAR | MIME_BAD_BOUNDARY))
+		return check_bad(c, 554, 6, 0, "the message does not say "
+		    "clearly where its parts begin");
 	if (s.faults & (MIME_TOO_DEEP | MIME_TOO_MANY_PARTS |
 	    MIME_TOO_MANY_FIELDS | MIME_HEADER_TOO_LARGE))
 		return check_bad(c, 554, 6, 0, "the message has more parts "

@@ -45,6 +45,7 @@ setup(void **state)
 
 #define FOUND(where, what) "554 7.1 " where " of the message is \"" what \
 	"\", which is not taken here"
+#define UNCLEAR "554 6.0 the message does not say clearly where its parts begin"
 
 static const struct {
 	const char *name, *message, *want;
@@ -96,6 +97,16 @@ static const struct {
 	    FOUND("the body", "evil file.exe") },
 	{ "prose that begins", "Subject: x\n\nbegin with a.exe\n"
 	    "begin 64 a.exe\nbegin 12345 a.exe\n begin 644 a.exe\n", "good" },
+	{ "a line that is a boundary to some", "Content-Type: multipart/mixed; "
+	    "boundary=B\n\n--B\n\nx\n--BB\nContent-Type: a/b; name=x.exe\n\n"
+	    "--B--\n", UNCLEAR },
+	{ "a boundary and a comment", "Content-Type: multipart/mixed; "
+	    "boundary=B (x)\n\n--B\nContent-Type: a/b; name=x.exe\n\n"
+	    "--B--\n", UNCLEAR },
+	{ "no boundary", "Content-Type: multipart/mixed; boundary=\"\"\n\n--\n"
+	    "Content-Type: a/b; name=x.exe\n\nx\n----\n", UNCLEAR },
+	{ "no subtype", "Content-Type: multipart/; boundary=B\n\n--B\n"
+	    "Content-Type: a/b; name=x.exe\n\n--B--\n", UNCLEAR },
 	{ "two types", "Content-Type: text/plain\nContent-Type: text/html\n"
 	    "\nx\n", "554 6.0 a part of the message says twice what it is, "
 	    "and not the same" },

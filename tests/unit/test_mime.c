@@ -89,8 +89,15 @@ static const struct {
 	    "m  multipart/mixed []\n40" },
 	{ "space behind a boundary", MIXED "--xx \t\n\na\n--xx-- \n",
 	    "m  multipart/mixed []\nl 1 text/plain [a]\n0" },
-	{ "a longer line is no boundary", MIXED "--xx\n\n--xxx\n--xx--\n",
-	    "m  multipart/mixed []\nl 1 text/plain [--xxx]\n0" },
+	{ "a longer line is no boundary to us", MIXED
+	    "--xx\n\n--xxx\n--xx--\n",
+	    "m  multipart/mixed []\nl 1 text/plain [--xxx]\n400" },
+	{ "a longer last line", MIXED "--xx\n\na\n--xx--x\n--xx\n\nb\n",
+	    "m  multipart/mixed []\nl 1 text/plain [a]\n400" },
+	{ "a longer line of what is outside", "Content-Type: multipart/mixed; "
+	    "boundary=xxx\n\n--xxx\n" MIXED "--xx\n\na\n--xxx\n\nb\n--xxx--",
+	    "m  multipart/mixed []\nm 1 multipart/mixed []\n"
+	    "l 1.1 text/plain [a]\nl 2 text/plain [b]\n40" },
 	{ "a header that a boundary ends", MIXED
 	    "--xx\nContent-Type: a/b\n--xx\nContent-Type: c/d\n--xx--\n",
 	    "m  multipart/mixed []\nl 1 a/b []\nl 2 c/d []\n0" },
@@ -112,11 +119,44 @@ static const struct {
 	    "l  text/plain [x]\n200" },
 	{ "boundary in pieces", "Content-Type: multipart/mixed; boundary*0=x;"
 	    " boundary*1=\"x\"\n\n--xx\n\na\n--xx--\n",
-	    "m  multipart/mixed []\nl 1 text/plain [a]\n0" },
+	    "m  multipart/mixed []\nl 1 text/plain [a]\n400" },
 	{ "quoted pairs in a boundary", "Content-Type: multipart/mixed; "
 	    "boundary=\"x\\x\"\n\n--xx\n\na\n--xx--\n",
-	    "m  multipart/mixed []\nl 1 text/plain [a]\n0" },
+	    "m  multipart/mixed []\nl 1 text/plain [a]\n400" },
 };
+
+static const struct {
+	const char *value;
+	bool is_clear;
+} boundaries[] = {
+	{ "a/b; boundary=x", true },
+	{ " a/b ;\n\tboundary = \"x y\" ; charset=utf-8;", true },
+	{ "a / b; type=text/html; start=<1@x>; boundary=----=_1_2.3:4", true },
+	{ "a/b; micalg=sha1,md5; ; boundary=\"(x),\"", true },
+	{ "a/b; boundary=x (y)", false },
+	{ "a/b; boundary=x y", false },
+	{ "a/b; boundary=(y)\"x\"", false },
+	{ "a/b; boundary=\"x\"y", false },
+	{ "a/b; boundary=\"x\" y", false },
+	{ "a/b; boundary=\"x", false },
+	{ "a/b; boundary=x\"y\"", false },
+	{ "a/b; boundary=x,y", false },
+	{ "a/b; boundary=<x>", false },
+	{ "a/b; boundary=x; BOUNDARY=x", false },
+	{ "a/b; boundary=x; boundary*=us-ascii''y", false },
+	{ "a/b boundary=x", false },
+	{ "a/b (x; boundary=y); boundary=x", false },
+	{ "a/b; c=\\\"; boundary=x; d=\"", false },
+};
+
+static void
+a_boundary_is_clear_to_all_or_not(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(boundaries); i++)
+		CHECK(boundaries[i].value, mime_boundary_is_clear(
+		    slice_of(boundaries[i].value)) == boundaries[i].is_clear);
+}
 
 static void
 messages_fall_into_parts(void **state)
@@ -499,6 +539,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_fall_into_parts),
+		cmocka_unit_test(a_boundary_is_clear_to_all_or_not),
 		cmocka_unit_test(file_names_are_found_however_written),
 		cmocka_unit_test(long_names_keep_their_end),
 		cmocka_unit_test(names_stop_when_told),
