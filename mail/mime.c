@@ -272,7 +272,8 @@ static bool
 is_message_type(const char *type)
 {
 	return strcmp(type, "message/rfc822") == 0 ||
-	    strcmp(type, "message/global") == 0;
+	    strcmp(type, "message/global") == 0 ||
+	    strcmp(type, "message/news") == 0;	/* obsolete, RFC 5537 */
 }
 
 /* A second Content-Type that says something else. */

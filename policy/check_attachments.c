@@ -245,7 +245,8 @@ is_encoded_whole(const struct mime_part *part)
 	    part->encoding == MIME_QUOTED_PRINTABLE) &&
 	    (strncmp(part->type, "multipart/", 10) == 0 ||
 	    strcmp(part->type, "message/rfc822") == 0 ||
-	    strcmp(part->type, "message/global") == 0);
+	    strcmp(part->type, "message/global") == 0 ||
+	    strcmp(part->type, "message/news") == 0);
 }
 
 /* How often an octet is decoded is limited for all of them together. */

@@ -67,6 +67,8 @@ static const struct {
 	    FOUND("the body", "x.vbs") },
 	{ "in a forwarded message", ATTACHED("Content-Type: message/rfc822\n"
 	    "\nContent-Type: a/b; name=x.scr"), FOUND("part 2.1", "x.scr") },
+	{ "in a posting", ATTACHED("Content-Type: message/news\n"
+	    "\nContent-Type: a/b; name=x.scr"), FOUND("part 2.1", "x.scr") },
 	{ "in a message in base64", ATTACHED("Content-Type: message/rfc822\n"
 	    "Content-Transfer-Encoding: base64\n\n"
 	    "Q29udGVudC1UeXBlOiBhL2I7IG5hbWU9eC5zY3IKCngK"),
