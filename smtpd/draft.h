@@ -35,6 +35,7 @@ struct draft {
 	char *header;
 	struct draft_field *fields;
 	size_t n_fields;
+	size_t n_above;		/* those that milters put above our Received */
 	uint64_t body_at;	/* in fd */
 	bool is_changed;
 	bool has_body;		/* the body was replaced: */

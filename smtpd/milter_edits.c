@@ -125,6 +125,20 @@ spaced(const struct milter_talk *t, struct slice value, struct buf *out)
 	return error < 0 ? error : buf_append_slice(out, value);
 }
 
+/*
+ * Of the fields that an index counts our Received is one, though milters do
+ * not see it: sendmail and Postfix put above it what goes to 0, and on top of
+ * the message as it came what goes to 1.
+ */
+static size_t
+place_of(struct draft *d, uint32_t index)
+{
+	if (index > d->n_above)
+		return index - 1;
+	d->n_above++;
+	return index;
+}
+
 static int
 edit_field(struct milter_talk *t, const struct milter_reply *r)
 {
@@ -138,8 +152,8 @@ edit_field(struct milter_talk *t, const struct milter_reply *r)
 		    buf_slice(&value));
 	else
 		error = draft_insert(t->draft,
-		    r->kind == MILTER_ADD_HEADER ? DRAFT_AT_END : r->index,
-		    r->name, buf_slice(&value));
+		    r->kind == MILTER_ADD_HEADER ? DRAFT_AT_END :
+		    place_of(t->draft, r->index), r->name, buf_slice(&value));
 	buf_free(&value);
 	return error;
 }

@@ -84,6 +84,13 @@ static const struct script {
 	    TALK_MESSAGE, TALK_PASSED, "ODDMDDDE", "",
 	    "X-T:\nFrom: a@b\nX-A: one\nX-A: two\n\tfolded\nX-N: b\n\n"
 	    "Hello.\n.\n" },
+	{ "insert by our Received, which counts", { OPTIONS(ALL SHORT),
+	    GOES_ON('M'), SAYS('E', "\0\0\0\x0bi\0\0\0\1X-1\0b\0"
+	    "\0\0\0\x0bi\0\0\0\3X-3\0b\0" "\0\0\0\x0bi\0\0\0\0X-0\0b\0"
+	    "\0\0\0\x0bi\0\0\0\2X-2\0b\0" "\0\0\0\1c") },
+	    TALK_MESSAGE, TALK_PASSED, "ODDMDDDE", "",
+	    "X-0: b\nX-2: b\nX-1: b\nFrom: a@b\nX-3: b\nX-A: one\n"
+	    "X-A: two\n\tfolded\n\nHello.\n.\n" },
 	{ "change the second, delete the first", { OPTIONS(ALL SHORT),
 	    GOES_ON('M'), SAYS('E', "\0\0\0\x0bm\0\0\0\2x-a\0n\0"
 	    "\0\0\0\x0am\0\0\0\1X-A\0\0" "\0\0\0\1c") },
