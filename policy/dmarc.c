@@ -71,8 +71,9 @@ look_up(struct facts *facts, const char *domain, enum dmarc_found *found,
 }
 
 /*
- * RFC 7489 6.6.3: the domain's own record, else its organisation's. Both
- * are asked for at once. False: wanted.
+ * RFC 7489 6.6.3: the domain's own record, else its organisation's; an own
+ * one that cannot be used is not made up for by the other. Both are asked
+ * for at once. False: wanted.
  */
 static bool
 discover(struct facts *facts, struct dmarc_result *result,

@@ -21,7 +21,7 @@
 
 /* RFC 8601 2.7 and RFC 7489 11.2 */
 enum dmarc_status {
-	DMARC_STATUS_NONE,	/* no record */
+	DMARC_STATUS_NONE,	/* no record that can be used */
 	DMARC_STATUS_PASS,
 	DMARC_STATUS_FAIL,
 	DMARC_STATUS_TEMPERROR,

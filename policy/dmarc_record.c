@@ -93,9 +93,10 @@ dmarc_record_find(const struct dns_answer *answer,
 		}
 	if (n == 0 && answer->is_cut)
 		return DMARC_SILENCE;
-	if (n != 1 || !dmarc_record_parse(found->data, record))
+	if (n == 0)
 		return DMARC_NOT_FOUND;
-	return DMARC_FOUND;
+	return n == 1 && dmarc_record_parse(found->data, record) ?
+	    DMARC_FOUND : DMARC_UNUSABLE;
 }
 
 const char *

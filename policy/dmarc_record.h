@@ -28,10 +28,15 @@ struct dmarc_record {
  */
 bool dmarc_record_parse(struct slice text, struct dmarc_record *record);
 
-enum dmarc_found { DMARC_FOUND, DMARC_NOT_FOUND, DMARC_SILENCE };
+enum dmarc_found {
+	DMARC_FOUND,
+	DMARC_NOT_FOUND,
+	DMARC_UNUSABLE,		/* several, or one without a policy */
+	DMARC_SILENCE,
+};
 
 /*
- * The record in an answer. Several that begin with v=DMARC1 are none; an
+ * The record in an answer. Several that begin with v=DMARC1 are unusable; an
  * answer that was cut is silence unless exactly one was in it.
  */
 enum dmarc_found dmarc_record_find(const struct dns_answer *answer,

@@ -20,7 +20,7 @@ dmarc_describe(char *to, size_t room, const struct dmarc_result *r)
 	else if (!has_record(r))
 		snprintf(to, room, "%s (From %s, %s at _dmarc)%s",
 		    dmarc_status_name(r->status), r->domain,
-		    r->status == DMARC_STATUS_NONE ? "no record" :
+		    r->status == DMARC_STATUS_NONE ? "no usable record" :
 		    "no answer", r->is_by_spf || r->is_by_dkim ?
 		    ", passes by any record" : "");
 	else

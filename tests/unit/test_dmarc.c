@@ -235,7 +235,10 @@ static const struct {
 	    NULL, NULL, DMARC_STATUS_NONE, 0 },
 	{ "malformed record, good one above", "a.example.com",
 	    "v=DMARC1; p=maybe", "v=DMARC1; p=reject", NULL, NULL,
-	    DMARC_STATUS_FAIL, DMARC_REJECT },
+	    DMARC_STATUS_NONE, 0 },
+	{ "another TXT, a record above", "a.example.com", "v=spf1 -all",
+	    "v=DMARC1; p=reject", NULL, NULL, DMARC_STATUS_FAIL,
+	    DMARC_REJECT },
 	{ "another TXT", "example.com", "v=spf1 -all", NULL, NULL, NULL,
 	    DMARC_STATUS_NONE, 0 },
 	/* silence; tested for its weight below */
@@ -429,7 +432,7 @@ test_answers(void **state)
 	for (int i = 0; two[i] != NULL; i++)
 		answer.records[answer.n_records++].data = slice_of(two[i]);
 	assert_int_equal(dmarc_record_find(&answer, &record),
-	    DMARC_NOT_FOUND);
+	    DMARC_UNUSABLE);
 	answer.n_records = 0;
 	for (int i = 0; mixed[i] != NULL; i++)
 		answer.records[answer.n_records++].data = slice_of(mixed[i]);
