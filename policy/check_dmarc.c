@@ -55,10 +55,14 @@ failed(struct check *c, const struct dmarc_result *result)
 	bool is_heard = c->config->checks.actions[CHECK_DMARC] ==
 	    ACTION_REFUSE && !c->is_proven;
 
+	bool is_own = strcmp(result->record_domain, result->domain) == 0;
+
 	if (result->applied == DMARC_REJECT)
 		return check_bad(c, 550, 7, 26, "%s asks to refuse mail in "
-		    "its name that neither SPF nor DKIM vouches for (DMARC, "
-		    "RFC 7489)", result->domain);
+		    "%s%s that neither SPF nor DKIM vouches for (DMARC, "
+		    "RFC 7489)", result->record_domain,
+		    is_own ? "its name" : "the name of ",
+		    is_own ? "" : result->domain);
 	if (result->applied == DMARC_QUARANTINE && is_heard) {
 		c->judgement->is_junk = true;
 		snprintf(c->judgement->junk_reason,

@@ -142,6 +142,12 @@ def test_unsigned_is_refused(server):
     assert "reject.example" in str(reply.lines)
 
 
+def test_organisation_is_named_as_who_asks(server):
+    reply = refused(server, message("sub.spf.example"), "550 5.7.26")
+    assert "spf.example asks to refuse mail in the name of " \
+        "sub.spf.example that" in reply.text, reply
+
+
 def test_changed_is_refused(server):
     raw = signed(message("reject.example"), "reject.example")
     refused(server, raw.replace(b"Hello", b"Hallo"), "550 5.7.26")
