@@ -5,11 +5,13 @@
  * A field is ours if its authserv-id is our host name: bare or quoted, in
  * any case, behind comments, with a final dot, or with a job id behind "/"
  * as some write it. One that is malformed before its first ";" but has our
- * name in it counts too, as nobody knows what its readers make of it
- * (RFC 8601 5 allows to remove more than must be). Received-SPF is of the
- * host that its receiver= names (RFC 7208 9.1); one without is nobody's
- * and stays, as do ARC's fields, which have seals of their own.
+ * name in it, in pieces or whole, counts too, as nobody knows what its
+ * readers make of it (RFC 8601 5 allows to remove more than must be).
+ * Received-SPF is of the host that its receiver= names (RFC 7208 9.1); one
+ * without is nobody's and stays, as do ARC's fields, which have seals of
+ * their own.
  */
+#include "address.h"
 #include "authres.h"
 #include "header.h"
 #include "octets.h"
@@ -80,15 +82,52 @@ take_word(struct slice *s, char *text, size_t room, size_t *size)
 	return true;
 }
 
+/*
+ * The same once white space, quotes, backslashes and comments are taken out,
+ * as readers do that go by tokens (opendmarc): "mx . \"example\".(x)org".
+ */
+static bool
+mentions_in_pieces(struct slice value, struct slice want)
+{
+	char last[ADDRESS_DOMAIN_MAX];	/* as many octets as want has */
+	struct slice seen = { last, 0 };
+	unsigned depth = 0;
+
+	if (want.size == 0 || want.size > sizeof(last))
+		return want.size == 0;
+	for (size_t i = 0; i < value.size; i++) {
+		char c = value.data[i];
+
+		depth += c == '(';
+		if (depth == 0 && !is_fws(c) && c != '"' && c != '\\') {
+			if (seen.size == want.size)
+				memmove(last, last + 1, --seen.size);
+			last[seen.size++] = c;
+			if (slice_equals_nocase(seen, want))
+				return true;
+		}
+		depth -= c == ')' && depth > 0;
+	}
+	return false;
+}
+
 static bool
 mentions(struct slice value, const char *host)
 {
-	struct slice want = slice_of(host);
+	struct slice want = slice_of(host), rest = value;
 
-	for (; value.size >= want.size; value = slice_after(value, 1))
-		if (slice_starts_nocase(value, want))
+	for (; rest.size >= want.size; rest = slice_after(rest, 1))
+		if (slice_starts_nocase(rest, want))
 			return true;
-	return false;
+	return mentions_in_pieces(value, want);
+}
+
+/* Not a word that readers take apart in different ways. */
+static bool
+is_plain(struct slice word)
+{
+	return slice_find(word, '\\') == word.size &&
+	    slice_find(word, '"') == word.size;
 }
 
 bool
@@ -99,7 +138,7 @@ authres_names(struct slice value, const char *host)
 
 	if (!skip_space(&rest) ||
 	    !take_word(&rest, text, sizeof(text), &id.size) ||
-	    !skip_space(&rest))
+	    !is_plain(id) || !skip_space(&rest))
 		return mentions(value, host);
 	if (is_host(id, host) ||
 	    is_host(slice_first(id, slice_find(id, '/')), host))
