@@ -43,6 +43,7 @@ struct told {
 	char srs_domain[ADDRESS_DOMAIN_MAX + 1];	/* "": none */
 	bool is_smart_host;
 	bool is_bounce;			/* to a forward's sender: from <> */
+	bool is_expired;		/* a route of one of them has */
 };
 
 struct forward_peer {
@@ -66,9 +67,8 @@ struct forward {
 /* ---- routes ---- */
 
 /*
- * Only what directory has sealed, or vault, for this session, not long ago.
- * Vault's are for bounces alone: they lead to any host that a forward came
- * from.
+ * Only what directory has sealed, or vault, for this session. Vault's are for
+ * bounces alone: they lead to any host that a forward came from.
  */
 static bool
 open_route(const struct relay *r, struct hop_route *route, bool *is_bounce,
@@ -81,8 +81,14 @@ open_route(const struct relay *r, struct hop_route *route, bool *is_bounce,
 		    r->c.secrets[SECRET_RETURN]) != 0)
 			return false;
 	}
-	return slice_equals(route->session, session) &&
-	    route->expires_s >= clock_wall_s();
+	return slice_equals(route->session, session);
+}
+
+/* Of a client that took hours, or the clock was set: smtpd has not lied. */
+static bool
+is_expired(const struct hop_route *route)
+{
+	return route->expires_s < clock_wall_s();
 }
 
 /* ---- recipients that were told ---- */
@@ -166,6 +172,7 @@ on_recipient(struct channel *ch, struct ipc_message *m, void *arg)
 	    !slice_equals(slice_of(told->srs_domain), route.srs_domain) ||
 	    !slice_equals(slice_of(told->destination), route.destination))
 		return false;
+	told->is_expired |= is_expired(&route);
 	to = recipient_list_add(told->list, route.address, SLICE(""));
 	if (to != NULL)
 		to->index = q.index;
@@ -276,6 +283,8 @@ static const struct job_asker send_asker = { .told = send_told,
 	.answered = send_answered, .gone = gone };
 
 /* ---- jobs ---- */
+
+static const char expired[] = "its route has expired";
 
 /* Why it is not begun, or NULL. */
 static const char *
@@ -404,7 +413,7 @@ on_rcpt(struct channel *ch, struct ipc_message *m, void *arg)
 	    !open_route(p->relay, &route, &is_bounce, q.session, q.sealed) ||
 	    (is_bounce && q.mail.reverse_path.size > 0))
 		return false;
-	why = begin_rcpt(p, &q, &route, m);
+	why = is_expired(&route) ? expired : begin_rcpt(p, &q, &route, m);
 	if (why == NULL)
 		return true;
 	p->relay->counts.forwards_skipped++;
@@ -499,7 +508,8 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 	    (!told->is_bounce || q.mail.reverse_path.size == 0) &&
 	    is_message(m, (size_t)q.message_size);
 	if (is_good) {
-		why = is_too_much(p->relay, slice_of(told->destination));
+		why = told->is_expired ? expired :
+		    is_too_much(p->relay, slice_of(told->destination));
 		if (why != NULL)
 			say_not_sent(p, told, m->id, why);
 		else

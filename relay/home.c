@@ -76,8 +76,7 @@ open_route(const struct relay *r, struct hop_route *route,
 {
 	return hop_route_open(route, q->sealed,
 	    r->c.secrets[SECRET_HOP]) == 0 &&
-	    slice_equals(route->session, q->session) &&
-	    route->expires_s >= clock_wall_s() && is_home(route);
+	    slice_equals(route->session, q->session) && is_home(route);
 }
 
 static bool
@@ -144,6 +143,7 @@ relay_on_home(struct channel *ch, struct ipc_message *m, void *arg)
 	    !is_message(m, (size_t)q.message_size))
 		return false;
 	why = r->is_stopping ? "the server is stopped" :
+	    route.expires_s < clock_wall_s() ? "its route has expired" :
 	    !is_configured(r, route.destination) ?
 	    "the configuration has changed" : begin(r, &q, &route, m);
 	if (why != NULL)

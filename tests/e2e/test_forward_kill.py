@@ -125,3 +125,21 @@ def test_the_mailbox_fails_after_the_next_hop_has_it():
         until_taken(lab, text)
         assert len(lab.sink.ended) == 1
         assert len(lab.server.mail("alice")) == 1
+
+
+def test_a_route_expires_before_the_message():
+    """Two hours after RCPT, by the clock: the client is to try again, and
+    nobody takes smtpd for one that lies."""
+    with Front(server={"faults": True}) as lab, \
+            lab.server.connect() as client:
+        smtpd = lab.server.children("smtpd")
+        client.ehlo()
+        client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+        client.expect("RCPT TO:<%s>" % BOB, "250")
+        lab.server.faults.set("clock.wall", "errno", 3 * 3600, count=0)
+        reply = client.data(new_message())
+        assert reply.says("451 4.4.1"), reply
+        lab.server.why(reply, "its route has expired")
+        assert not lab.sink.ended
+        assert lab.server.children("smtpd") == smtpd
+        assert lab.server.deliver([BOB], new_message()).says("250")
