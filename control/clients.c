@@ -201,9 +201,10 @@ receive(struct client *client)
 	} control;
 	struct iovec part = { client->line + client->n_line,
 		sizeof client->line - client->n_line };
+	/* in CMSG_SPACE, with its padding, there is room for two of them */
 	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1,
 		.msg_control = control.space,
-		.msg_controllen = sizeof control.space };
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t n = recvmsg(client->io.fd, &msg,
 	    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);

@@ -355,6 +355,23 @@ def test_idle_connections_keep_nobody_out(server):
         assert idle[0].recv(1) == b""       # it gave way
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_passed_descriptors_do_not_stay(server, n):
+    """explain takes one; whatever else comes along is not kept."""
+    pid, = server.children("control")
+    files = "/proc/%d/fd" % pid
+    before = len(os.listdir(files))
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX) as connection, \
+                open("/dev/null", "rb") as null:
+            connection.connect(os.path.join(server.folder,
+                                            "state", "control.sock"))
+            socket.send_fds(connection, [b"tables\n"], [null.fileno()] * n)
+            assert connection.recv(10) == b"postern 0\n"
+    wait_until(lambda: len(os.listdir(files)) <= before, 5,
+               lambda: "end of %s" % os.listdir(files))
+
+
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["why"], ["route"],
                                        ["status", "more"],
                                        ["tables", "nonsense"]])
