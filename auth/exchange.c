@@ -239,12 +239,12 @@ refused_by_dovecot(struct exchange *e)
 	struct buf out = { .maximum = AUTH_RESPONSE_MAX };
 	bool is_first = e->mechanism == AUTH_SCRAM_SHA_256 && !e->has_begun;
 
+	e->has_begun = true;
 	if (is_first && scram_decoy(&out, e->desk->key, e->account.key,
 	    e->nonce) == 0)
 		challenge(e, STAGE_DOVECOT, buf_slice(&out));
 	else
-		refuse(e, "Dovecot says no");
-	e->has_begun = true;
+		refuse(e, "Dovecot says no");	/* and it is gone */
 	buf_free(&out);
 }
 
