@@ -19,6 +19,7 @@
 #include "complain.h"
 #include "explain.h"
 #include "mailq.h"
+#include "utf8.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
 #define CONFIG_MAX_OCTETS (1 << 20)
@@ -144,6 +145,35 @@ make_request(struct buf *line, char **words)
 	return buf_puts(line, "\n");
 }
 
+/*
+ * What others sent may hold characters that are not seen, and change how the
+ * rest of a line reads. They are written as their numbers, as in the log.
+ */
+static void
+print_visibly(FILE *to, struct slice text)
+{
+	size_t plain = 0;
+
+	while (text.size > 0) {
+		struct slice rest = { text.data + plain, text.size - plain };
+
+		/* a queue is long, and nearly all of it is ASCII */
+		if (rest.size > 0 && ((unsigned char)*rest.data < 0x80 ||
+		    !utf8_is_invisible(rest))) {
+			plain++;
+			continue;
+		}
+		fwrite(text.data, 1, plain, to);
+		if (rest.size > 0) {
+			fprintf(to, "\\u%04x", utf8_code(rest));
+			plain += utf8_char_size(rest);
+		}
+		text.data += plain;
+		text.size -= plain;
+		plain = 0;
+	}
+}
+
 /* The server's status becomes ours. */
 static int
 print_reply(struct slice reply)
@@ -154,7 +184,7 @@ print_reply(struct slice reply)
 		fputs("posternctl: the server did not answer\n", stderr);
 		return EX_TEMPFAIL;
 	}
-	fwrite(reply.data, 1, reply.size, status == 0 ? stdout : stderr);
+	print_visibly(status == 0 ? stdout : stderr, reply);
 	return fflush(stdout) == 0 ? status : 1;
 }
 

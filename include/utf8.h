@@ -12,6 +12,8 @@
 
 /* Octets of the character at the front of s, 1 to 4; 0 if it is malformed. */
 size_t utf8_char_size(struct slice s);
+/* Its number in Unicode. It is not malformed. */
+unsigned utf8_code(struct slice s);
 /* All of s is UTF-8. */
 bool utf8_is_valid(struct slice s);
 bool utf8_is_ascii(struct slice s);

@@ -139,18 +139,13 @@ static size_t
 add_escaped_json(struct line *line, struct slice s)
 {
 	size_t size = utf8_char_size(s);
-	unsigned c = (unsigned char)*s.data;
 
 	if (size > 0 && !is_harmful(s, size)) {
 		add(line, s.data, size);
 		return size;
 	}
-	if (size == 2)
-		c = (c & 0x1f) << 6 | ((unsigned char)s.data[1] & 0x3f);
-	else if (size == 3)
-		c = (c & 0xf) << 12 | ((unsigned)s.data[1] & 0x3f) << 6 |
-		    ((unsigned char)s.data[2] & 0x3f);
-	add_printf(line, "\\u%04x", c);
+	add_printf(line, "\\u%04x", size > 0 ? utf8_code(s) :
+	    (unsigned char)*s.data);
 	return size > 0 ? size : 1;
 }
 

@@ -53,6 +53,19 @@ utf8_char_size(struct slice s)
 	return 0;
 }
 
+unsigned
+utf8_code(struct slice s)
+{
+	size_t size = utf8_char_size(s);
+	unsigned code = (unsigned char)*s.data;
+
+	if (size > 1)
+		code &= 0x7fu >> size;
+	for (size_t i = 1; i < size; i++)
+		code = code << 6 | ((unsigned char)s.data[i] & 0x3f);
+	return code;
+}
+
 bool
 utf8_is_valid(struct slice s)
 {

@@ -320,6 +320,19 @@ def test_route_of_what_is_refused(server, address, words):
         assert word in text, text
 
 
+def test_what_is_not_seen_is_shown(server):
+    """No stranger's address can make a line read as another."""
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<a@elsewhere.example> SMTPUTF8", "250")
+        reply = client.command(
+            "RCPT TO:<\u202egro.elpmaxe\u2028\u061c\u00e9@example.org>")
+    assert reply.says("550 5.1.1"), reply
+    text = server.why(reply)
+    assert "\\u202egro.elpmaxe\\u2028\\u061c\u00e9@example.org" in text
+    assert not re.search("[\u202e\u2028\u061c]", text), text
+
+
 def test_route_of_nonsense(server):
     status, text = server.ctl("route", "<<>>", check=False)
     assert status != 0 and text.strip()

@@ -43,6 +43,9 @@ test_every_code_point(void **state)
 
 		assert_int_equal(utf8_char_size((struct slice){ text, size }),
 		    is_good ? size : 0);
+		if (is_good)
+			assert_int_equal(utf8_code((struct slice){ text,
+			    size }), c);
 		for (size_t cut = 1; cut < size; cut++)
 			assert_int_equal(utf8_char_size(
 			    (struct slice){ text, cut }), 0);
