@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "ask.h"
 #include "facts.h"
 #include "ipc.h"
 #include "pack.h"
@@ -272,6 +273,36 @@ get_facts(struct slice from, struct facts *f)
 	return ipc_reader_is_done(&r);
 }
 
+static bool
+is_dns_key(struct slice key)
+{
+	char name[DNS_NAME_MAX + 1];
+
+	/* one that dns_name would change is not as it made it */
+	return dns_name(name, key) && slice_equals(key, slice_of(name));
+}
+
+/* Network, sender and recipient, a line each. */
+static bool
+is_greylist_key(struct slice key)
+{
+	return slice_next_line(&key).size <= GREY_NETWORK_MAX &&
+	    slice_next_line(&key).size <= GREY_ADDRESS_MAX &&
+	    key.size <= GREY_ADDRESS_MAX;
+}
+
+/*
+ * Resolver and store would take another for a lie of whoever asks for policy,
+ * and have that one killed. (Proofs have checks of their own.)
+ */
+static bool
+is_askable(const struct fact *fact)
+{
+	if (fact_dns_type(fact->kind) != 0)
+		return is_dns_key(fact->key);
+	return fact->kind != FACT_GREYLIST || is_greylist_key(fact->key);
+}
+
 bool
 get_wanted(struct slice from, struct facts *f)
 {
@@ -281,7 +312,7 @@ get_wanted(struct slice from, struct facts *f)
 	ipc_reader_init(&r, from.data, from.size);
 	for (size_t n = ipc_get_u16(&r); n > 0; n--)
 		if (!get_fact(&r, &fact) || !is_asked(fact.kind) ||
-		    fact.value.size > 0 ||
+		    !is_askable(&fact) || fact.value.size > 0 ||
 		    find(f->wanted, f->n_wanted, fact.kind, fact.key) ||
 		    add_to(f, true, &fact) != 0)
 			return false;

@@ -295,6 +295,45 @@ fill(struct facts *f)
 	facts_get(f, FACT_GREYLIST, SLICE("192.0.2.0/24\na@b\nc@d"), &v);
 }
 
+/* What resolver or store would have its asker killed for. */
+static void
+what_nobody_may_ask_is_no_wanted_fact(void **state)
+{
+	static char longest[FACT_KEY_MAX + 1];
+	static const struct {
+		enum fact_kind kind;
+		const char *key;
+		bool is_good;
+	} rows[] = {
+		{ FACT_DNS_TXT, "a.example", true },
+		{ FACT_DNS_A, "", true },
+		{ FACT_DNS_TXT, "A.example", false },
+		{ FACT_DNS_MX, "a..example", false },
+		{ FACT_DNS_PTR, ".example", false },
+		{ FACT_DNS_AAAA, "a.example.", false },
+		{ FACT_DNS_TXT, longest, false },
+		{ FACT_GREYLIST, "192.0.2.0/24\n\nc@d", true },
+		{ FACT_GREYLIST, longest, false },
+		{ FACT_SEEN, longest, true },
+	};
+
+	(void)state;
+	memset(longest, 'x', FACT_KEY_MAX);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct facts f = { 0 }, g = { 0 };
+		struct buf wanted = { 0 };
+		struct slice v;
+
+		facts_get(&f, rows[i].kind, slice_of(rows[i].key), &v);
+		assert_int_equal(put_wanted(&wanted, &f), 0);
+		if (get_wanted(buf_slice(&wanted), &g) != rows[i].is_good)
+			fail_msg("row %zu", i);
+		facts_free(&f);
+		facts_free(&g);
+		buf_free(&wanted);
+	}
+}
+
 static void
 sets_survive_the_wire(void **state)
 {
@@ -381,6 +420,7 @@ main(void)
 		cmocka_unit_test(dns_facts_say_failed_rather_than_nothing),
 		cmocka_unit_test(sets_have_limits),
 		cmocka_unit_test(sets_survive_the_wire),
+		cmocka_unit_test(what_nobody_may_ask_is_no_wanted_fact),
 		cmocka_unit_test(large_sets_travel_in_parts),
 	};
 
