@@ -68,7 +68,8 @@ int kv_commit(struct kv *kv);
 /* Anything was read or changed since then: end the round with kv_commit. */
 bool kv_has_transaction(const struct kv *kv);
 
-/* Every record, also those that kv_expire will remove; in no order. */
+/* Every record, also those that kv_expire will remove; in no order.
+ * -ENOTRECOVERABLE when one is longer than kv_put takes. */
 int kv_iterate(struct kv_table *table, kv_each_fn *fn, void *arg);
 /*
  * Look at up to n_most records from where the last call ended and delete

@@ -422,6 +422,9 @@ kv_iterate(struct kv_table *table, kv_each_fn *fn, void *arg)
 			goes_on = fn(slice_of_dbt(&k, 0),
 			    slice_of_dbt(&v, EXPIRY_BYTES), arg);
 	cursor->close(cursor);
+	/* longer than anything that is ever put: damage */
+	if (ret == DB_BUFFER_SMALL)
+		return -ENOTRECOVERABLE;
 	return ret == DB_NOTFOUND ? 0 : errno_of(ret);
 }
 

@@ -357,6 +357,47 @@ a_damaged_log_is_told(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* On disk: its length (two octets), what it is (one), and this. */
+static void
+make_longer(const char *value)
+{
+	static char page[65536];
+	size_t size = strlen(value);
+	char path[128], *at = NULL;
+	const uint16_t length = 3000;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/things.db", folder);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	n = pread(fd, page, sizeof page, 0);
+	for (ssize_t i = 3 + 8; i + (ssize_t)size < n && at == NULL; i++)
+		if (memcmp(page + i, value, size) == 0)
+			at = page + i - 8 - 3;	/* 8: its expiry */
+	assert_non_null(at);
+	assert_int_equal(pwrite(fd, &length, sizeof length, at - page),
+	    sizeof length);
+	close(fd);
+}
+
+static void
+a_damaged_length_is_told(void **state)
+{
+	struct kv_table *table;
+	struct kv *kv;
+	unsigned n = 0;
+
+	(void)state;
+	table = open_table(&kv);
+	assert_int_equal(put(table, "a", "a-value-to-be-found", 0), 0);
+	kv_close(&kv);
+	make_longer("a-value-to-be-found");
+	table = open_table(&kv);
+	assert_int_equal(kv_iterate(table, count_key, &n), -ENOTRECOVERABLE);
+	kv_close(&kv);
+}
+
 int
 main(void)
 {
@@ -369,6 +410,7 @@ main(void)
 		TEST(a_kill_loses_nothing_that_was_committed),
 		TEST(a_full_disk_fails_puts_only),
 		TEST(a_damaged_log_is_told),
+		TEST(a_damaged_length_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
