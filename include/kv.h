@@ -43,6 +43,11 @@ typedef bool kv_each_fn(struct slice key, struct slice value, void *arg);
  * The folder must exist. -ENOTRECOVERABLE when the content is damaged.
  */
 int kv_open(struct kv **kv, const char *folder);
+/*
+ * Whether there was no room for a write since then. Recovery fails with
+ * -ENOTRECOVERABLE for that, too, and the content may be good.
+ */
+bool kv_disk_was_full(void);
 /* Commits, writes a checkpoint and releases the tables too. */
 void kv_close(struct kv **kv);
 /* Open or create; a name is [a-z_]+. The table is released by kv_close. */

@@ -80,6 +80,25 @@ errno_of(int ret)
 	}
 }
 
+static bool disk_was_full;	/* since kv_open */
+
+bool
+kv_disk_was_full(void)
+{
+	return disk_was_full;
+}
+
+/* What it was that failed can be learned from this text alone. */
+static bool
+ends_with_error(const char *text, int error)
+{
+	const char *what = strerror(error);
+	size_t size = strlen(text), what_size = strlen(what);
+
+	return size >= what_size &&
+	    strcmp(text + size - what_size, what) == 0;
+}
+
 /* The library can write thousands of lines about one fault. */
 static void
 on_error(const DB_ENV *env, const char *prefix, const char *text)
@@ -90,6 +109,8 @@ on_error(const DB_ENV *env, const char *prefix, const char *text)
 
 	(void)env;
 	(void)prefix;
+	if (ends_with_error(text, ENOSPC) || ends_with_error(text, EDQUOT))
+		disk_was_full = true;
 	if (now != minute) {
 		minute = now;
 		n_in_minute = 0;
@@ -133,6 +154,7 @@ kv_open(struct kv **kvp, const char *folder)
 	*kvp = NULL;
 	if (kv == NULL)
 		return -ENOMEM;
+	disk_was_full = false;
 	ret = db_env_create(&kv->env, 0);
 	if (ret != 0) {
 		free(kv);

@@ -88,12 +88,14 @@ open_kv(struct store *s)
 		ended_close(&s->ended);
 		kv_close(&s->kv);
 	}
-	return error;
+	return error == -ENOTRECOVERABLE && kv_disk_was_full() ? -ENOSPC :
+	    error;
 }
 
 /*
  * What cannot be recovered is set aside: mail that goes on with duplicates
- * at worst is better than none.
+ * at worst is better than none. What a full disk keeps from recovery is not
+ * damaged: the supervisor starts us again until there is room.
  */
 static int
 set_aside(void)

@@ -5,6 +5,7 @@ import errno
 import os
 import pwd
 import re
+import signal
 import subprocess
 import time
 
@@ -91,6 +92,34 @@ def test_full_disk(full_disk):
     assert len(sink.messages) == 1 + len(names)
     assert not server.events("suspected_break_in")
     assert server.mail("alice") == []
+
+
+def test_store_is_killed_while_its_disk_is_full(full_disk):
+    """What a full disk keeps from recovery is not damaged: it is all there
+    when there is room again, and a retry meets its record."""
+    server, _, fill, free = full_disk
+    text, name = server.text(sender="a@stranger.example",
+                             recipient="carol@example.org")
+    client = server.connect()
+    client.ehlo()
+    assert client.deliver("carol@example.org", text).code == 250
+    client.reset()              # never confirmed
+    wait_until(lambda: server.figure("records_ended") == 1)
+    fill()
+    for pid in server.children("store"):
+        os.kill(pid, signal.SIGKILL)
+    server.wait_event("fatal", compartment="store",
+                      text="db in state_dir/store: No space left on device")
+    free()
+    wait_until(lambda: re.search(r"(?m)^records_ended +1$", server.ctl(
+        "status", check=False)[1]), 40, "store with its record")
+    with server.connect() as c:
+        c.ehlo()
+        assert c.deliver("carol@example.org", text).code == 250
+        c.quit()
+    assert [m.get("Message-ID") for m in server.mail("carol")] == [name]
+    assert not [n for n in os.listdir(server.folder + "/state/store")
+                if "broken" in n]
 
 
 def test_disk_that_fails():
