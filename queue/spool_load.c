@@ -250,7 +250,24 @@ by_inode(const void *a, const void *b)
 	return x->inode < y->inode ? -1 : x->inode > y->inode;
 }
 
-/* A name that is too long for one of ours is told at once. */
+/* NULL: that was all, or *error is set. */
+static const struct dirent *
+next_entry(DIR *dir, int *error)
+{
+	const struct dirent *entry = NULL;
+
+	errno = FAULT("queue.readdir");
+	if (errno == 0)
+		entry = readdir(dir);
+	if (entry == NULL)
+		*error = -errno;
+	return entry;
+}
+
+/*
+ * A name that is too long for one of ours is told at once. Half of the names
+ * are worse than none: who is not among them would lose his body.
+ */
 static int
 collect_names(struct load *load, DIR *dir, struct names *names,
     void (*fn)(struct load *load, const char *name))
@@ -258,7 +275,7 @@ collect_names(struct load *load, DIR *dir, struct names *names,
 	const struct dirent *entry;
 	int error = 0;
 
-	while (!error && (entry = readdir(dir)) != NULL) {
+	while (!error && (entry = next_entry(dir, &error)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;

@@ -200,3 +200,24 @@ def test_disk_refuses_a_result(lab, point):
     lab.faults.clear()
     lab.wait(lab.is_empty, 30)
     assert lab.arrived == {"a@example.net": 1, "b@example.net": 1}
+
+
+def test_folder_is_read_in_part(lab):
+    """A start that cannot see all envelopes ends there: bodies without one
+    are removed."""
+    lab.results = lambda job: {"all": (450, "later"), "delay": 30}
+    lab.start()
+    for i in range(3):
+        assert try_to_submit(lab, ["b%d@example.net" % i])
+    lab.kill()
+    # "." and "..", then one of them
+    lab.faults.set("queue.readdir", "errno", errno.EIO, after=3)
+    with pytest.raises(AssertionError, match="spool: Input/output error"):
+        lab.start()
+    lab.ended()
+    assert len(lab.files()["bodies"]) == 3
+    lab.results = lambda job: {"all": (250, "ok")}
+    lab.start()
+    lab.command("flush")
+    lab.wait(lab.is_empty)
+    assert sum(lab.arrived.values()) == 3
