@@ -437,9 +437,16 @@ mail_reply(struct dialogue *d)
 }
 
 /*
- * 552 without further words was "too many recipients" once: RFC 5321
- * 4.5.3.1.10 has it taken for 452.
+ * 552 was "too many recipients" once, and RFC 5321 4.5.3.1.10 has it taken
+ * for 452: where it has no further words, or those of too many (5.5.3).
  */
+static bool
+is_for_now(const struct verdict *v)
+{
+	return v->code == 552 && (v->subject == 0 ||
+	    (v->subject == 5 && v->detail == 3));
+}
+
 static void
 rcpt_reply(struct dialogue *d, uint16_t i)
 {
@@ -454,7 +461,7 @@ rcpt_reply(struct dialogue *d, uint16_t i)
 	response_verdict(&d->response, &v);
 	if (v.code / 100 == 2)
 		v.code = 250;
-	if (v.code == 552 && v.subject == 0)
+	if (is_for_now(&v))
 		v.code = 452;
 	d->errand->recipients[i].is_said = true;
 	errand_settle(d->errand, i, RELAY_AT_RCPT, &v);

@@ -161,6 +161,7 @@ ANSWERS = [
     ("rcpt", "450 4.2.1 busy", 450, False),
     ("rcpt", "550 5.1.1 no such user", 550, False),
     ("rcpt", "552 too many", 452, False),
+    ("rcpt", "552 5.5.3 too many", 452, False),
     ("rcpt", "552 5.2.2 full", 552, False),
     ("rcpt", "550-5.1.1 no\r\n550-5.1.1 such\r\n550 5.1.1 user", 550, False),
     ("rcpt", None, 451, True),
