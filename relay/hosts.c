@@ -18,8 +18,10 @@ host_add(struct hosts *h, uint16_t preference, uint32_t order,
 	for (size_t i = 0; i < h->n; i++)
 		if (strcmp(h->list[i].name, name) == 0)
 			return;
-	if (h->n == HOSTS_MAX)
+	if (h->n == HOSTS_MAX) {
+		h->is_cut = true;
 		return;
+	}
 	host = &h->list[h->n++];
 	memset(host, 0, sizeof *host);
 	(void)slice_copy(host->name, sizeof host->name, slice_of(name));
@@ -149,6 +151,7 @@ cut_at_us(struct hosts *h)
 	if (n == h->n)
 		return false;
 	h->n = n;
+	h->is_cut = false;	/* the worst are not for us in any case */
 	return true;
 }
 
@@ -178,6 +181,10 @@ hosts_finish(struct hosts *h)
 	else if (h->is_implicit)
 		verdict_set(&h->verdict, 550, 1, 2, "the domain %s has "
 		    "neither MX nor address", h->domain);
+	else if (h->is_cut)
+		verdict_set(&h->verdict, 451, 4, 4, "none of the %d best "
+		    "hosts of %s has an address, and no more are looked at",
+		    HOSTS_MAX, h->domain);
 	else
 		verdict_set(&h->verdict, 550, 4, 4, "no host of %s has an "
 		    "address", h->domain);

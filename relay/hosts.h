@@ -80,7 +80,7 @@ struct hosts {
 	char domain[DNS_NAME_MAX + 1];
 	struct host list[HOSTS_MAX];
 	uint8_t n;
-	bool is_secure;			/* the names in it */
+	bool is_cut, is_secure;		/* there are more; their names are */
 	bool is_unchecked;		/* validation is off in resolver */
 	char canonical[DNS_NAME_MAX + 1];	/* of domain, securely; or "" */
 	bool is_implicit;		/* no MX: the domain itself */

@@ -143,6 +143,15 @@ test_many(void **state)
 	hosts_take_mx(&h, &a);
 	assert_int_equal(h.n, HOSTS_MAX);	/* the best ones */
 	assert_int_equal(h.list[0].preference, 1);
+	/* what the others have nobody knows: no failure for good */
+	hosts_finish(&h);
+	assert_int_equal(h.verdict.code, 451);
+	a.n_records = HOSTS_MAX;
+	start(&h);
+	hosts_take_mx(&h, &a);
+	assert_int_equal(h.n, HOSTS_MAX);
+	hosts_finish(&h);
+	assert_int_equal(h.verdict.code, 550);
 }
 
 /* The host with our name, or our address, and all behind it. */
