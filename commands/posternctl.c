@@ -4,7 +4,8 @@
  *
  * It reads the configuration only to find state_dir, sends one line to the
  * control socket and prints the answer. Exit status: 0, 1 (the answer is
- * "no"), 2 (usage), 75 (the server cannot be reached, or cannot answer now).
+ * "no"), 2 (usage), 75 (the server cannot be reached, or cannot answer now),
+ * 77 (who asks may not).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,14 +89,16 @@ read_config(const char *path)
 	return config;
 }
 
-/* Say what the postmaster can do about it. */
-static void
+/* Say what the postmaster can do about it; our exit status. */
+static int
 explain_failure(const char *path, const char *config_path, int error)
 {
-	if (error == EACCES || error == EPERM)
+	if (error == EACCES || error == EPERM) {
 		fprintf(stderr, "posternctl: %s: only root and members of "
 		    "the admin group may ask\n", path);
-	else if (error == ENOENT || error == ECONNREFUSED)
+		return EX_NOPERM;
+	}
+	if (error == ENOENT || error == ECONNREFUSED)
 		fprintf(stderr, "posternctl: the server is not running (%s: "
 		    "%s).\nStart it with `systemctl start postern`, or "
 		    "`postern -f %s` to see why it does not start.\n", path,
@@ -103,6 +106,7 @@ explain_failure(const char *path, const char *config_path, int error)
 	else
 		fprintf(stderr, "posternctl: %s: %s\n", path,
 		    strerror(error));
+	return EX_TEMPFAIL;
 }
 
 /* A connected socket, or -errno. */
@@ -208,7 +212,7 @@ ask_server(const char *path, char **words, const struct buf *line, int passed)
 {
 	struct config *config = read_config(path);
 	char to[PATH_MAX];
-	int fd, status = EX_TEMPFAIL;
+	int fd, status;
 
 	if (config == NULL)
 		return 1;
@@ -219,7 +223,7 @@ ask_server(const char *path, char **words, const struct buf *line, int passed)
 	} else if (is_of_anybody(words, fd)) {
 		status = ask_as_user(path, words);
 	} else {
-		explain_failure(to, path, -fd);
+		status = explain_failure(to, path, -fd);
 	}
 	config_free(&config);
 	return status;

@@ -180,7 +180,7 @@ take_request(struct client *client, size_t size)
 		line.size--;
 	if (!request_split(line, client->words, CONTROL_WORDS_MAX,
 	    &client->n_words)) {
-		client_say(client, CONTROL_FAILED,
+		client_say(client, CONTROL_USAGE,
 		    "The request is malformed.");
 		return;
 	}
@@ -236,7 +236,7 @@ read_line(struct client *client)
 	if (end != NULL)
 		take_request(client, (size_t)(end - client->line));
 	else if (client->n_line == sizeof client->line)
-		client_say(client, CONTROL_FAILED, "The request is too long.");
+		client_say(client, CONTROL_USAGE, "The request is too long.");
 }
 
 static void
@@ -340,7 +340,7 @@ take_client(struct control *control, int fd, uid_t uid, bool may)
 	if (!may) {
 		log_warning("control_refused", LOG_U("uid", client->uid),
 		    LOG_END);
-		client_say(client, CONTROL_FAILED, "You may not ask this.");
+		client_say(client, CONTROL_NO_RIGHT, "You may not ask this.");
 	}
 }
 

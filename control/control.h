@@ -23,8 +23,8 @@
 #define CONTROL_POOL_MAX 64
 #define CONTROL_ANSWER_MAX (4u << 20)
 
-enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1,
-	CONTROL_TRY_LATER = 75 };
+enum control_status { CONTROL_OK = 0, CONTROL_FAILED = 1, CONTROL_USAGE = 2,
+	CONTROL_TRY_LATER = 75, CONTROL_NO_RIGHT = 77 };
 
 struct client;
 struct explain;

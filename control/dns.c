@@ -166,7 +166,7 @@ request_dns(struct client *client)
 	struct ipc_writer w;
 
 	if (!type_of(client->words[2], &q.type)) {
-		client_say(client, CONTROL_FAILED, "TYPE is A, AAAA, MX, TXT, "
+		client_say(client, CONTROL_USAGE, "TYPE is A, AAAA, MX, TXT, "
 		    "PTR or TLSA.");
 		return;
 	}

@@ -67,7 +67,8 @@ request_tls(struct client *client)
 
 	if (is_yesterday && !slice_equals(client->words[1],
 	    SLICE("yesterday"))) {
-		client_say(client, CONTROL_FAILED, "tls [yesterday]");
+		client_say(client, CONTROL_USAGE, "tls takes no argument but "
+		    "yesterday.");
 		return;
 	}
 	ipc_writer_init(&w);

@@ -248,7 +248,7 @@ ask_status(struct client *client)
 {
 	if (client->n_words > 1 &&
 	    !slice_equals(client->words[1], SLICE("json")))
-		client_say(client, CONTROL_FAILED, "status takes no argument "
+		client_say(client, CONTROL_USAGE, "status takes no argument "
 		    "but json.");
 	else
 		client_ask(client, client->control->c.supervisor,
@@ -473,7 +473,7 @@ ask_tables(struct client *client)
 	else if (slice_equals(client->words[1], SLICE("compile")))
 		tables_compile(client, false);
 	else
-		client_say(client, CONTROL_FAILED, "tables takes no argument "
+		client_say(client, CONTROL_USAGE, "tables takes no argument "
 		    "but accept and compile.");
 }
 
@@ -538,13 +538,13 @@ request_run(struct client *client)
 		if (!slice_equals(client->words[0], r->verb))
 			continue;
 		if (n < r->least || n > r->most)
-			client_say(client, CONTROL_FAILED, "Usage: "
+			client_say(client, CONTROL_USAGE, "Usage: "
 			    "posternctl %s", r->usage);
 		else
 			r->handler(client);
 		return;
 	}
-	client_say(client, CONTROL_FAILED, "The server does not know this "
+	client_say(client, CONTROL_USAGE, "The server does not know this "
 	    "command. It knows: status, why, route, tables, reload, queue, "
 	    "show, hold, release, retry, remove, flush, sent, relay, tls, "
 	    "dns, explain.");

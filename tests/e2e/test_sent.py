@@ -91,7 +91,7 @@ def test_to_a_user_of_himself():
         # all else is the postmaster's
         for words in (("queue",), ("status",), ("sent", "a", "b")):
             status, said = sent(server, postern.OWNER, *words)
-            assert status == 75 and "only root" in said, said
+            assert status == 77 and "only root" in said, said
         assert len(server.ctl("sent", "friend@elsewhere.example"
                               ).splitlines()) == 2
         with server.connect() as client:
