@@ -40,6 +40,10 @@ int addressing_add(struct addressing *e, const char *text,
  */
 int addressing_take_header(struct addressing *e, struct letter *letter,
     const struct server_place *place);
+/* Message-ID, where there is none: copies of several transactions are one
+ * message. Of a single one the server makes it. */
+int addressing_identify(struct letter *letter,
+    const struct server_place *place);
 /* From and Date, where the header has none. */
 int addressing_complete(const struct addressing *e, struct letter *letter,
     const struct sendmail_options *o, const struct server_place *place);

@@ -3,10 +3,13 @@
  * addressing_from.c - the fields that a program may leave out; addressing.h.
  *
  * From is known here only: the full name is the user's, or -F says it. The
- * date is when the message was handed in. The rest (Message-ID) is the
- * server's.
+ * date is when the message was handed in. The rest is the server's, but for
+ * the Message-ID of what is handed in more than once.
  */
+#include <inttypes.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -253,4 +256,22 @@ addressing_complete(const struct addressing *e, struct letter *letter,
 		error = buf_printf(header, "Date: %s\n", date);
 	}
 	return error == 0 ? 0 : complain(EX_TEMPFAIL, "out of memory");
+}
+
+int
+addressing_identify(struct letter *letter, const struct server_place *place)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	const char *domain = place->origin;
+
+	if (has_field(letter, "Message-ID"))
+		return 0;
+	if (*domain == '\0') {
+		(void)gethostname(host, sizeof host - 1);
+		domain = *host != '\0' ? host : "localhost";
+	}
+	return buf_printf(&letter->header, "Message-ID: <%" PRIu64 ".%08"
+	    PRIx32 "%08" PRIx32 "@%s>\n", (uint64_t)time(NULL), arc4random(),
+	    arc4random(), domain) == 0 ? 0 :
+	    complain(EX_TEMPFAIL, "out of memory");
 }

@@ -289,6 +289,7 @@ send_all(struct transmission *t)
 
 	if (t->n_transactions == 1)
 		return say_data(t);
+	error = addressing_identify(t->letter, t->place);
 	for (unsigned i = 1; i <= t->n_transactions && error == 0; i++) {
 		error = begin_again(t, i);
 		if (error == 0)

@@ -19,7 +19,7 @@
 
 struct transmission {
 	struct addressing *envelope;
-	const struct letter *letter;		/* NULL: verify only */
+	struct letter *letter;			/* NULL: verify only */
 	const struct sendmail_options *options;
 	const struct server_place *place;
 	struct smtp_client client;
