@@ -9,6 +9,7 @@
  * user's, it can be tried again, and if it fails its bounce comes home.
  */
 #include <errno.h>
+#include <string.h>
 #include "commands.h"
 #include "dns.h"
 #include "filter_steps.h"
@@ -183,18 +184,35 @@ submit_forward(struct session *s)
 	return submit_rcpt(s);
 }
 
-/* NOTIFY stays with the mailbox. */
+/*
+ * RFC 3461 5.2.7.3 c: of success the mailbox tells; the rest of NOTIFY holds
+ * for what goes on, and who wants to hear of success alone hears no more.
+ */
+static unsigned
+notify_of_forward(unsigned notify)
+{
+	return notify == NOTIFY_SUCCESS ? NOTIFY_NEVER :
+	    notify & ~(unsigned)NOTIFY_SUCCESS;
+}
+
 int
 submit_accept_forward(struct session *s, struct slice hop)
 {
 	struct transaction *tx = s->tx;
+	const struct recipient *mailbox =
+	    &tx->recipients[tx->n_recipients - 1];
 	struct address to, given = tx->rcpt;
 	int error;
 
 	if (!forward_parse(hop, &to))
 		return -EBADMSG;
+	if (mailbox->orcpt != NULL) {
+		tx->rcpt_orcpt = strdup(mailbox->orcpt);
+		if (tx->rcpt_orcpt == NULL)
+			return -ENOMEM;
+	}
 	tx->rcpt = to;
-	tx->rcpt_notify = 0;
+	tx->rcpt_notify = notify_of_forward(mailbox->notify);
 	error = transaction_accept_remote(tx);
 	tx->rcpt = given;
 	return error;

@@ -444,6 +444,28 @@ def test_list_copies(start):
     assert len(server.mail("alice")) == 1 and server.mail("carol") == []
 
 
+@pytest.mark.parametrize("asked, goes_on", [
+    ("", ""), ("NOTIFY=NEVER", " NOTIFY=NEVER"),
+    ("NOTIFY=SUCCESS", " NOTIFY=NEVER"),
+    ("NOTIFY=FAILURE,DELAY ORCPT=rfc822;p@else.example",
+     " NOTIFY=FAILURE,DELAY ORCPT=rfc822;p@else.example"),
+    ("NOTIFY=SUCCESS,FAILURE", " NOTIFY=FAILURE")])
+def test_notify_of_what_goes_on(start, asked, goes_on):
+    """A mailbox here that also forwards (RFC 3461 5.2.7.3 c): it tells of
+    success, and what was not asked for is not told of the other."""
+    server, sink = start_lists(start)
+    text, name = server.text()
+    assert server.send_asking({"plain@example.org": asked}, text) == 250
+    server.wait_sent()
+    assert [m.recipients for m in sink.messages] == [
+        ["TO:<m4@far.example>" + goes_on]]
+    wait_until(lambda: len(server.mail("alice")) == 1 + ("SUCCESS" in asked),
+               15, "a report")
+    told = [actions(m) for m in server.mail("alice")
+            if m.get("Message-ID") != name]
+    assert told == [{"plain@example.org": "delivered"}] * ("SUCCESS" in asked)
+
+
 def test_list_bounces_to_its_owner(start):
     """P4, P5: in his mailbox, not the submitter's, not the list's."""
     server, sink = start_lists(start, {
