@@ -3,6 +3,7 @@
  * errand.c - see errand.h.
  */
 #include "errand.h"
+#include "utf8.h"
 
 void
 errand_settle(struct errand *d, uint16_t i, enum relay_stage stage,
@@ -32,6 +33,16 @@ errand_reopen(struct errand *d)
 	for (uint16_t i = 0; i < d->n_recipients; i++)
 		if (d->recipients[i].state == ERRAND_TAKEN)
 			d->recipients[i].state = ERRAND_OPEN;
+}
+
+bool
+errand_has_utf8_address(const struct errand *d)
+{
+	for (uint16_t i = 0; i < d->n_recipients; i++)
+		if (!utf8_is_ascii(slice_of(d->recipients[i].address)))
+			return true;
+	return d->reverse_path != NULL &&
+	    !utf8_is_ascii(slice_of(d->reverse_path));
 }
 
 uint16_t

@@ -61,6 +61,8 @@ void errand_settle_all(struct errand *d, enum errand_state state,
     enum relay_stage stage, const struct verdict *v);
 /* TAKEN ones are OPEN again: the message was not sent. */
 void errand_reopen(struct errand *d);
+/* An alias or a list may lead to such an address from one that is ASCII. */
+bool errand_has_utf8_address(const struct errand *d);
 uint16_t errand_count(const struct errand *d, enum errand_state state);
 
 #endif

@@ -28,7 +28,6 @@
 #include "message.h"
 #include "relay.h"
 #include "rewrite.h"
-#include "utf8.h"
 
 #define MARGIN_MS 2000			/* before smtpd gives up on us */
 #define LEAST_MS 100
@@ -303,15 +302,6 @@ is_too_much(const struct relay *r, struct slice destination)
 	    "too many messages wait for it at the moment";
 }
 
-/* An alias may lead to such an address from one that is ASCII. */
-static void
-note_utf8(struct errand *d)
-{
-	for (uint16_t i = 0; i < d->n_recipients; i++)
-		d->is_utf8 |= !utf8_is_ascii(slice_of(
-		    d->recipients[i].address));
-}
-
 /* Takes list and fd over. NULL without memory. */
 static struct job *
 job_of(struct forward_peer *p, const struct relay_send *send,
@@ -336,7 +326,6 @@ job_of(struct forward_peer *p, const struct relay_send *send,
 	f->began_us = loop_now_us(r->c.loop);
 	job->arg = f;
 	job->errand.is_forward = true;
-	note_utf8(&job->errand);
 	r->n_forwards++;
 	return job;
 }

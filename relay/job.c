@@ -92,7 +92,6 @@ job_new(struct relay *r, const struct relay_send *send,
 	d->envid = slice_strdup(send->envid);
 	d->ret = send->ret;
 	d->is_8bit = send->is_8bit;
-	d->is_utf8 = send->is_utf8;
 	d->requires_tls = send->requires_tls;
 	d->is_for_smart_host = send->is_smart_host;
 	d->source = (struct encoder_source){ .fd = fd,
@@ -100,6 +99,7 @@ job_new(struct relay *r, const struct relay_send *send,
 		.size = send->message_size };
 	d->recipients = list->recipients;
 	d->n_recipients = list->n;
+	d->is_utf8 = send->is_utf8 || errand_has_utf8_address(d);
 	if (d->reverse_path == NULL || d->envid == NULL ||
 	    !slice_copy(job->destination, sizeof job->destination,
 	    send->domain)) {

@@ -114,6 +114,11 @@ def test_utf8_and_8bit():
         assert r.codes == [250]
         assert "BODY=8BITMIME SMTPUTF8" in sink.commands[1]
         assert sink.commands[2] == "RCPT TO:<jürgen@example.net>"
+        # an alias or a list led there: nobody has said SMTPUTF8
+        assert lab.send("example.net", ["jürgen@example.net"],
+                        TEXT).codes == [250]
+        assert " SMTPUTF8" in [c for c in sink.commands
+                               if c.startswith("MAIL")][1]
     with Sink(features=("8BITMIME",)) as sink, Lab(ONE, sink.port) as lab:
         r = lab.send("example.net", ["jürgen@example.net"], text, utf8=True)
         assert r.codes == [553] and r[0].enhanced == "5.6.7"
