@@ -92,6 +92,19 @@ convert(struct dialogue *d)
 	return false;
 }
 
+/*
+ * Some clients say SMTPUTF8 with every message. What can be seen to have no
+ * need of it is mail like any other (RFC 6531 1.1); of a forward the message
+ * is not here when its client is answered.
+ */
+static bool
+needs_utf8(const struct errand *q)
+{
+	return q->is_utf8 && (q->is_forward || q->is_probe ||
+	    errand_has_utf8_address(q) ||
+	    !seven_bit_is_every_header(&q->source));
+}
+
 /* False: this host cannot take the message, and that was said. */
 static bool
 fits_host(struct dialogue *d)
@@ -99,7 +112,7 @@ fits_host(struct dialogue *d)
 	const struct errand *q = d->errand;
 	struct verdict v;
 
-	if (q->is_utf8 && !has(d, FEATURE_SMTPUTF8)) {
+	if (!has(d, FEATURE_SMTPUTF8) && needs_utf8(q)) {
 		verdict_set(&v, 553, 6, 7, "the next host does not take "
 		    "internationalised mail (SMTPUTF8)");
 		refuse_host(d, &v);
@@ -165,7 +178,7 @@ send_mail(struct dialogue *d)
 		    (unsigned long long)size_of(q));
 	if (q->is_8bit && has(d, FEATURE_8BITMIME))
 		(void)buf_puts(out, " BODY=8BITMIME");
-	if (q->is_utf8)
+	if (q->is_utf8 && has(d, FEATURE_SMTPUTF8))
 		(void)buf_puts(out, " SMTPUTF8");
 	if (q->requires_tls && has(d, FEATURE_REQUIRETLS))
 		(void)buf_puts(out, " REQUIRETLS");

@@ -457,3 +457,20 @@ seven_bit_free(struct seven_bit **s)
 	free(*s);
 	*s = NULL;
 }
+
+bool
+seven_bit_is_every_header(const struct encoder_source *source)
+{
+	struct seven_bit s = { .map = NULL };
+	struct mime_walk walk;
+	struct mime_part part;
+	bool is_ascii = map(&s, source) == 0;
+
+	if (!is_ascii)
+		return false;
+	mime_walk_start(&walk, s.text);
+	while (is_ascii && mime_next(&walk, &part))
+		is_ascii = !has_8bit(part.header);
+	(void)munmap(s.map, s.map_size);
+	return is_ascii && (walk.faults & FAULTS) == 0;
+}

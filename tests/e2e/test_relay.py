@@ -123,6 +123,15 @@ def test_utf8_and_8bit():
         r = lab.send("example.net", ["jürgen@example.net"], text, utf8=True)
         assert r.codes == [553] and r[0].enhanced == "5.6.7"
         assert not sink.messages
+        # said by a client that says it always: nothing there needs it
+        r = lab.send("example.net", [BOB], "Subject: x\n\nhé\n".encode(),
+                     utf8=True, eight=True)
+        assert r.codes == [250] and " SMTPUTF8" not in "".join(sink.commands)
+        part = "Content-Type: multipart/mixed; boundary=b\n\n--b\n" \
+            "Content-Description: é\n\nx\n--b--\n"
+        for needs in ("Subject: é\n\nx\n", part):
+            r = lab.send("example.net", [BOB], needs.encode(), utf8=True)
+            assert r.codes == [553] and len(sink.messages) == 1
 
 
 def test_conversion():
