@@ -22,12 +22,11 @@ today(void)
 bool
 tag_is_for(const struct queue *q, struct slice from)
 {
-	size_t at = from.size;
+	static struct address a;	/* large */
 
-	while (at > 0 && from.data[at - 1] != '@')
-		at--;
-	return at > 0 && config_find_domain(q->c.config, (struct slice){
-	    from.data + at, from.size - at }) != NULL;
+	return address_parse(&a, from, ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK &&
+	    config_find_domain(q->c.config, slice_of(a.domain)) != NULL;
 }
 
 bool

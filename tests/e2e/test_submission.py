@@ -137,6 +137,19 @@ def test_a_message_leaves_signed_tagged_and_traced(lab):
     assert len(mail.get_all("DKIM-Signature")) == 2
 
 
+def test_capitals_in_the_sender(lab):
+    """As people write their own address: tagged and signed all the same."""
+    n = len(lab.sink.messages)
+    capitals = "Alice@Example.ORG"
+    code, said = lab.send("x@remote.example", message(sender=capitals),
+                          sender=capitals)
+    assert code == 250, said
+    taken = lab.taken(n + 1)[-1]
+    assert re.match(r"FROM:<prvs=\d{4}[0-9a-f]{6}=Alice@example\.org>",
+                    taken.sender), taken.sender
+    assert taken.text.count(b"DKIM-Signature:") == 2
+
+
 def public_keys(lab):
     """What a verifier would find in DNS."""
     import base64
