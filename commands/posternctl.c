@@ -35,7 +35,7 @@ usage(void)
 	    "  route ADDRESS    how an address resolves, and from which line\n"
 	    "  tables [accept|compile]\n"
 	    "                   compiled tables; take shrunken ones; compile\n"
-	    "  queue [DOMAIN|SENDER]\n"
+	    "  queue [DOMAIN|ADDRESS]\n"
 	    "                   mail that waits to be sent to other hosts\n"
 	    "  show ID          all about one message\n"
 	    "  hold ID|all [for=TIME] [REASON]\n"

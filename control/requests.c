@@ -491,7 +491,7 @@ static const struct request {
 	{ { "tables", 6 }, 0, 1, ask_tables,
 	    "tables [accept|compile]" },
 	{ { "reload", 6 }, 0, 0, ask_reload, "reload" },
-	{ { "queue", 5 }, 0, 1, request_queue, "queue [DOMAIN|SENDER]" },
+	{ { "queue", 5 }, 0, 1, request_queue, "queue [DOMAIN|ADDRESS]" },
 	{ { "show", 4 }, 1, 1, request_queue, "show ID" },
 	{ { "hold", 4 }, 1, 60, request_queue, "hold ID|all [for=TIME] "
 	    "[REASON]" },

@@ -46,6 +46,17 @@ struct list {
 };
 
 static bool
+is_to(const struct part *part, struct slice address)
+{
+	struct slice rest = slice_of(part->addresses ? part->addresses : "");
+
+	while (rest.size > 0)
+		if (slice_equals_nocase(slice_next_line(&rest), address))
+			return true;
+	return false;
+}
+
+static bool
 is_wanted(const struct list *list, const struct queued *m)
 {
 	if (list->user.size > 0 &&
@@ -56,7 +67,8 @@ is_wanted(const struct list *list, const struct queued *m)
 	    slice_equals_nocase(list->filter, word_slice(m->user)))
 		return true;
 	for (size_t i = 0; i < m->n_parts; i++)
-		if (part_is_for(&m->parts[i], list->filter))
+		if (part_is_for(&m->parts[i], list->filter) ||
+		    is_to(&m->parts[i], list->filter))
 			return true;
 	return false;
 }
@@ -174,6 +186,9 @@ put_list(struct buf *out, const struct list *list)
 	uint64_t bytes = 0;
 	int error;
 
+	if (list->n == 0 && list->filter.size > 0)
+		return put_line(out, SLICE("Nothing that waits is for or "
+		    "from "), list->filter, SLICE(".\n"));
 	if (list->n == 0)
 		return buf_puts(out, "Mail queue is empty\n");
 	error = buf_puts(out, "-Queue ID-  --Size-- ----Arrival Time---- "

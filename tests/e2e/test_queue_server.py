@@ -95,6 +95,11 @@ def test_deferred_is_listed_and_moved():
                          r"[ \d]\d [\d:]{8}  %s\n\(.*come back.*\)\n {41}"
                          r"x@remote.example\n\n-- \d+ Kbytes in 1 Request."
                          % (queue_id, ALICE), text), text
+        for word in (ALICE.upper(), "X@remote.example", "Remote.Example"):
+            assert lab.server.ctl("queue", word) == text
+        for word in ("y@remote.example", "elsewhere.example"):
+            assert lab.server.ctl("queue", word) == \
+                "Nothing that waits is for or from %s.\n" % word
         shown = lab.server.ctl("show", queue_id)
         assert "450 4.2.1" in shown and "mail.remote.example[127.0.0.1]" \
             in shown
