@@ -51,6 +51,29 @@ report(struct connection *c, enum tls_result result)
 	tls_report_add(c->relay->report, &key, result, clock_wall_s());
 }
 
+static enum tls_result
+result_of(enum tls_fault fault)
+{
+	static const enum tls_result results[TLS_FAULT_COUNT] = {
+		[TLS_FAULT_NONE] = TLS_RESULT_VALIDATION,
+		[TLS_FAULT_HANDSHAKE] = TLS_RESULT_VALIDATION,
+		[TLS_FAULT_NAME] = TLS_RESULT_HOST_MISMATCH,
+		[TLS_FAULT_EXPIRED] = TLS_RESULT_EXPIRED,
+		[TLS_FAULT_UNTRUSTED] = TLS_RESULT_NOT_TRUSTED,
+		[TLS_FAULT_TLSA] = TLS_RESULT_VALIDATION,
+	};
+
+	return results[fault];
+}
+
+/* Without it, where it is not required, the host can be tried once more. */
+static void
+fail_tls(struct connection *c)
+{
+	report(c, result_of(stream_tls_fault(&c->stream)));
+	c->end.has_tls_failed = true;
+}
+
 /* Its socket is of no use any more. c is gone after this. */
 static void
 over(struct connection *c)
@@ -73,9 +96,13 @@ over(struct connection *c)
 
 /* ---- octets ---- */
 
+/* A handshake that is cut off, or has no end, has failed. */
 static void
 lost(struct connection *c, const char *why)
 {
+	if (c->dialogue.phase == DIALOGUE_HANDSHAKE && c->has_begun_tls &&
+	    !c->end.has_tls_failed)
+		fail_tls(c);
 	dialogue_lost(&c->dialogue, why);
 }
 
@@ -121,21 +148,6 @@ read_input(struct connection *c)
 
 /* ---- TLS ---- */
 
-static enum tls_result
-result_of(enum tls_fault fault)
-{
-	static const enum tls_result results[TLS_FAULT_COUNT] = {
-		[TLS_FAULT_NONE] = TLS_RESULT_VALIDATION,
-		[TLS_FAULT_HANDSHAKE] = TLS_RESULT_VALIDATION,
-		[TLS_FAULT_NAME] = TLS_RESULT_HOST_MISMATCH,
-		[TLS_FAULT_EXPIRED] = TLS_RESULT_EXPIRED,
-		[TLS_FAULT_UNTRUSTED] = TLS_RESULT_NOT_TRUSTED,
-		[TLS_FAULT_TLSA] = TLS_RESULT_VALIDATION,
-	};
-
-	return results[fault];
-}
-
 static void
 begin_tls(struct connection *c)
 {
@@ -143,8 +155,6 @@ begin_tls(struct connection *c)
 	if (stream_start_tls_client(&c->stream, c->relay->tls,
 	    &c->security.tls) == 0)
 		return;
-	report(c, TLS_RESULT_VALIDATION);
-	c->end.has_tls_failed = true;
 	lost(c, "TLS could not be begun");
 }
 
@@ -187,11 +197,10 @@ insecure(struct connection *c)
 {
 	char why[300];
 
-	report(c, result_of(stream_tls_fault(&c->stream)));
+	fail_tls(c);
 	snprintf(why, sizeof why, "the TLS handshake failed: %s",
 	    stream_tls_failure(&c->stream));
 	stream_end_tls(&c->stream);
-	c->end.has_tls_failed = true;
 	lost(c, why);
 	buf_consume(&c->dialogue.out, c->dialogue.out.size);
 }

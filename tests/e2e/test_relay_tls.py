@@ -60,9 +60,23 @@ def test_handshake_fails(ca):
         session.socket.recv(10)
         session.socket.sendall(b"this is no TLS at all\r\n" * 10)
         time.sleep(0.2)
-    for mode, code in (("opportunistic", 250), ("required", 451)):
-        with Sink({"starttls": broken}, FEATURES + ("STARTTLS",)) as sink, \
-                lab_for(sink, ca, mode=mode) as lab:
+
+    def silent(session, _arg):
+        session.say("220 go on")
+        while session.socket.recv(1000):
+            pass
+
+    def reset(session, _arg):
+        session.say("220 go on")
+        session.socket.recv(10)
+        return "reset"
+    for mode, code, host in [
+            (mode, code, host) for mode, code in (("opportunistic", 250),
+                                                  ("required", 451))
+            for host in (broken, silent, reset)]:
+        with Sink({"starttls": host}, FEATURES + ("STARTTLS",)) as sink, \
+                lab_for(sink, ca, mode=mode,
+                        more="command_timeout = 2s") as lab:
             r = lab.send("example.net", [BOB], TEXT)
             assert r.codes == [code], r[0]
             assert len(sink.messages) == (code == 250)
