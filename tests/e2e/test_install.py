@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: ISC
+"""What an operator meets first: the unit of systemd."""
+import os
+import re
+import stat
+
+import pytest
+
+from client import new_message
+from filters import Fake, read_fildes
+from postern import OTHER_OWNER, TOP, Server
+
+UNIT = os.path.join(TOP, "etc/postern.service")
+
+
+def bounding_set():
+    """The capabilities that the unit leaves to root: "setuid" ..."""
+    with open(UNIT, encoding="utf-8") as f:
+        return [name.lower() for line in
+                re.findall(r"^CapabilityBoundingSet=(.*)$", f.read(), re.M)
+                for name in re.findall(r"CAP_(\w+)", line)]
+
+
+class AsUnit(Server):
+    """With the rights of a service of systemd, and no more."""
+
+    def command(self, program, *arguments):
+        rights = ",".join(["-all", *("+" + c for c in bounding_set())])
+        return ["setpriv", "--bounding-set", rights, "--no-new-privs", "--",
+                *super().command(program, *arguments)]
+
+
+def scans(connection):
+    """A scanner that finds what the self-test sends, and nothing else."""
+    found = b"\nSubject: self-test\n" in b"\n" + read_fildes(connection)
+    connection.sendall(b"fd[10]: Eicar FOUND\0" if found else
+                       b"fd[10]: OK\0")
+
+
+@pytest.mark.needs_root
+def test_rights_of_the_unit_are_enough():
+    """root opens folders that it has given away and a socket of somebody
+    else; the group of a folder is that of what the compiler writes there."""
+    scanner = Fake(scans)
+    Server.own_by(scanner.socket, OTHER_OWNER)
+    os.chmod(scanner.socket, 0o600)
+    server = AsUnit(checks='virus = refuse  clamd "%s" {{ }}' %
+                    scanner.endpoint)
+    try:
+        for _ in range(2):
+            server.start()
+            assert server.deliver(["alice@example.org"],
+                                  new_message()).code == 250
+            server.stop()
+        assert len(server.mail("alice")) == 2
+        for name in ("tables", "passwords"):
+            folder = os.stat(os.path.join(server.folder, "state", name))
+            assert folder.st_mode & stat.S_ISGID, name
+        assert not server.problems(), server.log_text()
+    finally:
+        server.close()
+        scanner.close()
