@@ -171,5 +171,6 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all unit bench battery soak clean
+.PHONY: all unit bench battery fuzz check-headers run test soak lint install \
+	clean
 .SECONDARY:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What an operator meets first: the unit of systemd."""
+"""What an operator meets first: make run, the unit of systemd."""
 import os
 import re
 import stat
@@ -11,6 +11,15 @@ from filters import Fake, read_fildes
 from postern import OTHER_OWNER, TOP, Server
 
 UNIT = os.path.join(TOP, "etc/postern.service")
+
+
+def test_every_goal_of_the_makefile_is_phony():
+    """A folder run/ is there after the first `make run`."""
+    with open(os.path.join(TOP, "Makefile"), encoding="utf-8") as f:
+        text = f.read()
+    phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", text, re.M).group(1)
+    goals = set(re.findall(r"^([a-z-]+):(?!=)", text, re.M))
+    assert "run" in goals and goals == set(phony.replace("\\", "").split())
 
 
 def bounding_set():
