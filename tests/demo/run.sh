@@ -23,6 +23,9 @@ reachable() {
 		d=$(dirname "$d")
 	done
 }
+# what an earlier run left, and where it led
+case $(readlink "$here") in /tmp/postern-run.*) rm -rf "$(readlink "$here")" ;;
+esac
 rm -rf "$here"
 if [ "$(id -u)" -eq 0 ] && ! reachable; then
 	real=$(mktemp -d /tmp/postern-run.XXXXXX)
@@ -90,7 +93,12 @@ trap 'exit 143' TERM
 n=0
 until grep -q event=ready "$here/log"; do
 	n=$((n + 1))
-	kill -0 "$server" 2>/dev/null || { cat "$here/log"; die "no start"; }
+	kill -0 "$server" 2>/dev/null || {
+		cat "$here/log"
+		! grep -q EADDRINUSE "$here/log" ||
+		    die "the port is taken; try make run PORT=2526"
+		die "no start"
+	}
 	[ $n -lt 100 ] || { cat "$here/log"; die "not ready in 10 s"; }
 	sleep 0.1
 done
