@@ -158,10 +158,13 @@ install: all
 	install -m 644 doc/postern.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 doc/postern.8 doc/posternctl.8 doc/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 etc/postern.service etc/postern.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed -i 's|/usr/local/sbin|$(PREFIX)/sbin|' $(DESTDIR)$(PREFIX)/lib/systemd/system/postern.service
 	install -m 644 etc/sysusers.d/postern.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
 	test -e $(DESTDIR)$(SYSCONFDIR)/postern/postern.conf || \
 	    install -m 644 etc/postern.conf $(DESTDIR)$(SYSCONFDIR)/postern
+	test -e $(DESTDIR)$(SYSCONFDIR)/aliases || \
+	    install -m 644 etc/aliases $(DESTDIR)$(SYSCONFDIR)
 
 print-%:
 	@echo $($*)

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""What an operator meets first: make run, the unit of systemd."""
+"""What an operator meets first: the Makefile, and the unit of systemd."""
 import os
 import re
 import stat
+import subprocess
 
 import pytest
 
 from client import new_message
 from filters import Fake, read_fildes
-from postern import OTHER_OWNER, TOP, Server
+from postern import BUILD, OTHER_OWNER, TOP, Server
 
 UNIT = os.path.join(TOP, "etc/postern.service")
 
@@ -20,6 +21,38 @@ def test_every_goal_of_the_makefile_is_phony():
     phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", text, re.M).group(1)
     goals = set(re.findall(r"^([a-z-]+):(?!=)", text, re.M))
     assert "run" in goals and goals == set(phony.replace("\\", "").split())
+
+
+def install(folder, *settings):
+    """make install below folder."""
+    subprocess.run(["make", "-s", "-C", TOP, "-o", "all", "BUILD=" + BUILD,
+                    "DESTDIR=%s" % folder, *settings, "install"],
+                   check=True, umask=0o077)
+
+
+@pytest.mark.parametrize("prefix", ["/usr/local", "/usr"])
+def test_what_is_installed_fits_together(tmp_path, prefix):
+    """The unit starts the programs where they are; the files that the sample
+    configuration names are there."""
+    install(tmp_path, "PREFIX=" + prefix)
+    unit = tmp_path / prefix[1:] / "lib/systemd/system/postern.service"
+    programs = re.findall(r"^ExecStart(?:Pre)?=(\S+)", unit.read_text(), re.M)
+    assert programs == [prefix + "/sbin/postern"] * 2
+    assert os.access(tmp_path / programs[0][1:], os.X_OK)
+    assert stat.S_IMODE(unit.stat().st_mode) == 0o644
+    config = (tmp_path / "etc/postern/postern.conf").read_text()
+    for path in re.findall(r'^    aliases = "/(.*)"', config, re.M):
+        assert (tmp_path / path).is_file(), path
+
+
+def test_installing_leaves_what_is_configured(tmp_path):
+    for name in ("aliases", "postern/postern.conf"):
+        path = tmp_path / "etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine\n")
+    install(tmp_path)
+    assert (tmp_path / "etc/aliases").read_text() == "mine\n"
+    assert (tmp_path / "etc/postern/postern.conf").read_text() == "mine\n"
 
 
 def bounding_set():
