@@ -46,7 +46,7 @@ program_user_find(struct program_user *who, const struct config *config,
 
 	if (pw == NULL)
 		return "does not exist: run systemd-sysusers with "
-		    "etc/sysusers.d/postern.conf, or `make install`";
+		    "etc/sysusers.d/postern.conf";
 	who->uid = pw->pw_uid;
 	who->gid = pw->pw_gid;
 	snprintf(who->home, sizeof who->home, "%s", pw->pw_dir);

@@ -52,8 +52,7 @@ check_users(const struct config *config, uid_t *uid, gid_t *gid,
 	if (missing.size > 0)
 		config_problem_add(problems, 0, false, "there is no user "
 		    "%.*s: run systemd-sysusers with etc/sysusers.d/"
-		    "postern.conf, or `make install`", (int)missing.size,
-		    missing.data);
+		    "postern.conf", (int)missing.size, missing.data);
 	buf_free(&missing);
 	return has_compiler;
 }

@@ -46,7 +46,7 @@ state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
 	pw = getpwnam(name);
 	if (pw == NULL)
 		fatal("there is no user \"%s\": run systemd-sysusers with "
-		    "etc/sysusers.d/postern.conf, or `make install`", name);
+		    "etc/sysusers.d/postern.conf", name);
 	if (pw->pw_uid == 0)
 		fatal("user \"%s\" has uid 0: it must be a user of its own",
 		    name);

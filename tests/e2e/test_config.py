@@ -220,6 +220,7 @@ def test_users_that_do_not_exist(server):
     for word in ("there is no user", "no-such-store", "no-such-smtpd",
                  "systemd-sysusers"):
         assert word in text, text
+    assert "make install" not in text, text     # it makes no users
 
 
 def test_root_without_a_mailbox(server):
