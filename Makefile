@@ -9,7 +9,8 @@ SAN ?=
 FAULTS ?=
 
 PKGS = libssl libcrypto libseccomp libidn2 libpsl
-CPPFLAGS += -D_GNU_SOURCE -Iinclude
+# what a packager puts into CPPFLAGS, CFLAGS or LDFLAGS comes behind ours
+ALL_CPPFLAGS = -D_GNU_SOURCE -Iinclude
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla
 CFLAGS ?= -O2 -g
@@ -20,12 +21,13 @@ ifneq ($(SAN),)
 HARDEN += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 LDHARDEN += -fsanitize=address,undefined
-else
-CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else ifeq ($(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
+ALL_CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 ifneq ($(FAULTS),)
-CPPFLAGS += -DPOSTERN_FAULTS
+ALL_CPPFLAGS += -DPOSTERN_FAULTS
 endif
+ALL_CPPFLAGS += $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(CFLAGS) \
 	$(shell pkg-config --cflags $(PKGS))
 LIBS = $(shell pkg-config --libs $(PKGS)) -ldb-5.3 -lunbound -lspf2 -lopendkim -lgsasl -lcrypt
@@ -42,7 +44,7 @@ objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/lib.a: $(call objs,$(LIB_SRCS))
 $(BUILD)/mail.a: $(call objs,$(MAIL_SRCS))
@@ -122,7 +124,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ARCHIVES)
 
 check-headers:
 	@for h in include/*.h; do \
-	    $(CC) $(CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
+	    $(CC) $(ALL_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
 	done
 
 run:

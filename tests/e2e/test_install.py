@@ -23,6 +23,19 @@ def test_every_goal_of_the_makefile_is_phony():
     assert "run" in goals and goals == set(phony.replace("\\", "").split())
 
 
+@pytest.mark.parametrize("flags", ["CPPFLAGS=-D_FORTIFY_SOURCE=3",
+                                   "CFLAGS=-O2 -D_FORTIFY_SOURCE=3"])
+def test_flags_of_a_packager(tmp_path, flags):
+    """On the command line of make, beside ours."""
+    result = subprocess.run(
+        ["make", "-C", TOP, "BUILD=%s" % tmp_path, flags,
+         "%s/obj/lib/utf8.o" % tmp_path], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+    assert "-D_FORTIFY_SOURCE=3" in result.stdout
+    assert "warning:" not in result.stdout, result.stdout
+
+
 def install(folder, *settings):
     """make install below folder."""
     subprocess.run(["make", "-s", "-C", TOP, "-o", "all", "BUILD=" + BUILD,
