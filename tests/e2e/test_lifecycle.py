@@ -168,6 +168,21 @@ def test_every_command_is_in_the_manual(make_server):
         assert re.search(r"\b%s\b" % verb, usage), verb
 
 
+def test_every_compartment_is_in_the_manual():
+    """And has a user of its own to run as."""
+    with open(os.path.join(TOP, "lib/compartment.c"), encoding="utf-8") as f:
+        table = re.search(r"role_names\[.*?\] = \{(.*?)\};", f.read(), re.S)
+    roles = set(re.findall(r'"(\w+)"', table.group(1))) - {"supervisor"}
+    with open(os.path.join(TOP, "doc/postern.8"), encoding="utf-8") as f:
+        listed = f.read().split(".Ss Compartments")[1].split(".Ss")[0]
+    with open(os.path.join(TOP, "etc/sysusers.d/postern.conf"),
+              encoding="utf-8") as f:
+        users = set(re.findall(r"^u postern-(\w+)", f.read(), re.M))
+    assert len(roles) > 10
+    assert set(re.findall(r"^\.It Cm (\w+)$", listed, re.M)) == roles
+    assert users == roles | {"program"}
+
+
 def test_why_of_a_queue_id(make_server):
     """It stands in a reply, too: "accepted, queued as 65V7MT6XNS"."""
     status, said = make_server().ctl("why", "65V7MT6XNS", check=False)
