@@ -69,18 +69,30 @@ apply_default(struct config *config, const struct config_frame *frame)
 			config->checks.actions[i] = config->checks.fallback;
 }
 
+static void
+check_checks(struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	struct config_checks *checks = &config->checks;
+
+	apply_default(config, frame);
+	checks->untagged_line = config_frame_line(frame, "untagged_bounces");
+	checks->relay_peer_line = config_frame_line(frame, "relay_peer");
+	/* a retry counts between the two */
+	if (checks->greylist_delay_s >= checks->greylist_window_s)
+		config_error(problems, config_frame_line(frame,
+		    config_frame_has(frame, "greylist_delay") ?
+		    "greylist_delay" : "greylist_window"), "greylist_delay is "
+		    "not shorter than greylist_window: no retry counts");
+}
+
 bool
 config_check_section(struct config *config,
     const struct config_frame *frame, struct config_problems *problems)
 {
 	check_required(frame, problems);
-	if (strcmp(frame->section->name, "checks") == 0) {
-		apply_default(config, frame);
-		config->checks.untagged_line = config_frame_line(frame,
-		    "untagged_bounces");
-		config->checks.relay_peer_line = config_frame_line(frame,
-		    "relay_peer");
-	}
+	if (strcmp(frame->section->name, "checks") == 0)
+		check_checks(config, frame, problems);
 	if (config->checks.untagged_bounces == UNTAGGED_ACCEPT)
 		config->checks.actions[CHECK_BOUNCE] = ACTION_MARK;
 	switch (frame->section->target) {

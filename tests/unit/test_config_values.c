@@ -234,6 +234,10 @@ static const struct {
 	    "dovecot needs unix: and a path", 3, false },
 	{ "auth {\n users = \"/u\"\n dovecot = \"unix:/d\" }\n",
 	    "auth has either users or dovecot", 4, false },
+	{ "checks {\n greylist_delay = 1d }\n", "greylist_delay is not "
+	    "shorter than greylist_window: no retry counts", 3, false },
+	{ "checks {\n\n greylist_window = 5m }\n", "greylist_delay is not "
+	    "shorter than greylist_window: no retry counts", 4, false },
 	{ "queue {\n retry_first = 5h }\n",
 	    "retry_first is longer than retry_longest", 3, false },
 	{ "queue {\n delay_notice = 5d }\n", "delay_notice is not shorter "
