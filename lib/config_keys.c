@@ -34,7 +34,7 @@ const struct config_section config_sections[] = {
 	{ "domain", "", TARGET_DOMAIN, true, CONFIG_DOMAIN, true,
 	    "A domain whose mail is delivered here." },
 	{ "limits", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
-	    "How much of each thing. 0 means none." },
+	    "How much of each thing. 0 means no limit." },
 	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "How many processes of each kind." },
 	{ "resolver", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
@@ -174,10 +174,11 @@ const struct config_key config_keys[] = {
 	    HELP("How many programs run at a time; others wait.") },
 	{ "", "program_refuses", CONFIG_EXIT_LIST, 0,
 	    IN(config, program.refuses),
-	    HELP("Exit codes, such as 69 and 77, by which a program refuses a "
-	    "message for good: 550, with the first line that it wrote. Exit "
-	    "code 67 always is 550 5.1.1, no such mailbox. All others but 0 "
-	    "mean: try again later.") },
+	    HELP("Exit codes, such as \"69\" and \"77\", by which a program "
+	    "refuses a message for good: 550, with the first line that it "
+	    "wrote. They are those from 64 to 78 (sysexits.h). Exit code 67 "
+	    "always is 550 5.1.1, no such mailbox. All others but 0 mean: "
+	    "try again later.") },
 
 	/* ---- listen ---- */
 	{ "listen", "role", CONFIG_WORD, KEY_REQUIRED,
