@@ -183,6 +183,18 @@ def test_every_compartment_is_in_the_manual():
     assert users == roles | {"program"}
 
 
+def test_counters_of_the_manual_are_in_the_status(make_server):
+    said = make_server().ctl("status")
+    with open(os.path.join(TOP, "doc/posternctl.8"),
+              encoding="utf-8") as f:
+        told = f.read().split(".It Cm status")[1].split(".It Cm why")[0]
+    names = set(re.findall(r"\b[a-z]+_[a-z_]+\b", told))
+    names -= {"memory_messages", "over_limit"}      # a key; dns_over_limit
+    assert len(names) > 15
+    assert not {n for n in names
+                if not re.search(r"^%s " % n, said, re.M)}
+
+
 def test_why_of_a_queue_id(make_server):
     """It stands in a reply, too: "accepted, queued as 65V7MT6XNS"."""
     status, said = make_server().ctl("why", "65V7MT6XNS", check=False)
