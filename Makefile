@@ -114,7 +114,7 @@ battery:
 # Fuzz targets: clang's libFuzzer, everything instrumented.
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined
 fuzz:
-	$(MAKE) BUILD=build-fuzz CC=clang FUZZING=1 CFLAGS="$(FUZZ_FLAGS)" \
+	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS="$(FUZZ_FLAGS)" \
 	    LDFLAGS="-fsanitize=fuzzer,address,undefined" \
 	    $(patsubst %,build-fuzz/fuzz/%,$(FUZZ_TARGETS))
 

@@ -433,21 +433,3 @@ boxes_new(struct loop *loop, struct pools *pools)
 	    boxes);
 	return boxes;
 }
-
-void
-boxes_free(struct boxes **boxesp)
-{
-	struct boxes *boxes = *boxesp;
-	struct box *box;
-
-	*boxesp = NULL;
-	if (boxes == NULL)
-		return;
-	loop_timer_stop(boxes->loop, &boxes->tick);
-	for (size_t i = 0; i < BUCKETS; i++)
-		while ((box = boxes->buckets[i]) != NULL) {
-			boxes->buckets[i] = box->next;
-			free(box);
-		}
-	free(boxes);
-}

@@ -22,7 +22,6 @@ struct box;
 
 /* NULL without memory. */
 struct boxes *boxes_new(struct loop *loop, struct pools *pools);
-void boxes_free(struct boxes **boxes);
 
 /* The leaf's mailbox, referenced; NULL without memory. */
 struct box *box_get(struct boxes *boxes, const struct route_leaf *leaf);

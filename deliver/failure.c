@@ -9,49 +9,49 @@
 struct failure_row {
 	int error;
 	int code, subject, detail;
-	bool is_own, is_alarm;
+	bool is_own;
 	const char *text;
 };
 
 /* The first row that matches; the last one matches everything. */
 static const struct failure_row rows[] = {
-	{ ENOSPC, 452, 3, 1, true, true,
+	{ ENOSPC, 452, 3, 1, true,
 	    "the mailbox's disk is full" },
-	{ EDQUOT, 452, 2, 2, true, false,
+	{ EDQUOT, 452, 2, 2, true,
 	    "the mailbox is full; it may have room later" },
-	{ -FAILURE_NEVER_FITS, 552, 2, 2, true, false,
+	{ -FAILURE_NEVER_FITS, 552, 2, 2, true,
 	    "the message is larger than the mailbox may ever be" },
-	{ EIO, 451, 3, 0, true, true,
+	{ EIO, 451, 3, 0, true,
 	    "the mailbox's disk reported an error" },
-	{ EROFS, 451, 2, 0, true, true,
+	{ EROFS, 451, 2, 0, true,
 	    "the mailbox cannot be written to now" },
-	{ EACCES, 451, 2, 0, true, true,
+	{ EACCES, 451, 2, 0, true,
 	    "the mailbox cannot be written to now" },
-	{ EPERM, 451, 2, 0, true, true,
+	{ EPERM, 451, 2, 0, true,
 	    "the mailbox belongs to somebody else" },
-	{ ELOOP, 451, 2, 0, true, true,
+	{ ELOOP, 451, 2, 0, true,
 	    "the mailbox is behind a symbolic link" },
-	{ ENOENT, 451, 2, 0, true, true,
+	{ ENOENT, 451, 2, 0, true,
 	    "the mailbox's directory is missing" },
-	{ ENOTDIR, 451, 2, 0, true, true,
+	{ ENOTDIR, 451, 2, 0, true,
 	    "the mailbox is not a directory" },
-	{ ENAMETOOLONG, 451, 2, 0, true, true,
+	{ ENAMETOOLONG, 451, 2, 0, true,
 	    "the mailbox's name is too long" },
-	{ EEXIST, 451, 2, 0, true, true,
+	{ EEXIST, 451, 2, 0, true,
 	    "the mailbox has a file of that name already" },
-	{ ESTALE, 451, 2, 0, true, true,
+	{ ESTALE, 451, 2, 0, true,
 	    "the mailbox was moved; try again" },
-	{ -FAILURE_NO_PROGRAMS, 451, 3, 5, true, true,
+	{ -FAILURE_NO_PROGRAMS, 451, 3, 5, true,
 	    "programs cannot be run here now" },
-	{ -FAILURE_UNKNOWN, 451, 3, 0, false, true,
+	{ -FAILURE_UNKNOWN, 451, 3, 0, false,
 	    "the delivery did not answer; try again" },
-	{ ENOBUFS, 452, 5, 3, false, false,
+	{ ENOBUFS, 452, 5, 3, false,
 	    "too many recipients in one transaction" },
-	{ ETIME, 451, 4, 7, false, false,
+	{ ETIME, 451, 4, 7, false,
 	    "this transaction took too long; try again" },
-	{ ENOMEM, 451, 3, 0, false, true,
+	{ ENOMEM, 451, 3, 0, false,
 	    "out of memory for a moment; try again" },
-	{ 0, 451, 3, 0, false, true,
+	{ 0, 451, 3, 0, false,
 	    "the delivery failed for now; try again" },
 };
 
@@ -76,10 +76,4 @@ delivery_failure_verdict(struct verdict *v, int error, bool is_at_rcpt)
 		verdict_set(v, row->code, row->subject, row->detail, "%s",
 		    row->text);
 	return row->is_own;
-}
-
-bool
-delivery_failure_is_alarm(int error)
-{
-	return find(error)->is_alarm;
 }

@@ -22,7 +22,5 @@
  * belongs to that mailbox, so that other recipients need not wait for it.
  */
 bool delivery_failure_verdict(struct verdict *v, int error, bool is_at_rcpt);
-/* Somebody has to mend something: log it as an alarm. */
-bool delivery_failure_is_alarm(int error);
 
 #endif

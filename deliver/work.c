@@ -6,13 +6,6 @@
 #include "maildir.h"
 #include "work.h"
 
-size_t
-work_leaf_size(const struct work_leaf *leaf)
-{
-	return 4 * 2 + 2 * 8 + leaf->maildir.size + leaf->home.size +
-	    leaf->file.size + leaf->delivered_to.size;
-}
-
 static void
 put_leaf(struct ipc_writer *w, const struct work_leaf *leaf)
 {

@@ -70,8 +70,6 @@ struct work_answer {
 	struct work_result leaves[WORK_MAX_LEAVES];
 };
 
-/* Octets that this leaf takes on the wire. */
-size_t work_leaf_size(const struct work_leaf *leaf);
 void put_work(struct ipc_writer *w, const struct work *work);
 /* Slices point into the message. False for anything malformed. */
 bool get_work(struct ipc_reader *r, struct work *work);

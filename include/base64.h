@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include "buf.h"
 
-/* Octets that encoding n needs, without a terminator. */
-#define BASE64_SIZE(n) (((n) + 2) / 3 * 4)
-
 /* Append; 0 or a negative errno of buf_append. */
 int base64_encode(struct buf *to, struct slice from);
 /*

@@ -65,11 +65,5 @@ struct header_facts {
 };
 void header_facts_find(struct header_facts *facts, struct slice text,
     bool is_whole);
-/*
- * Has the message been delivered to this address before? Compared without
- * case. True also when more were there than are remembered.
- */
-bool header_facts_is_loop(const struct header_facts *facts,
-    struct slice address);
 
 #endif

@@ -107,7 +107,6 @@ size_t channel_n_outstanding(const struct channel *ch);
  */
 bool channel_is_silent(const struct channel *ch);
 const char *channel_name(const struct channel *ch);
-void *channel_arg(const struct channel *ch);
 
 /* ---- without a loop: blocking pool workers, and the set-up at start ---- */
 

@@ -57,8 +57,6 @@ enum command_param {
 	/* no parameter: a path may be a bare local name, ours to complete */
 	COMMAND_BARE_LOCAL = 1 << 10,
 };
-#define COMMAND_DSN (COMMAND_RET | COMMAND_ENVID | COMMAND_NOTIFY | \
-	COMMAND_ORCPT)
 
 enum command_body { COMMAND_BODY_7BIT, COMMAND_BODY_8BITMIME };
 enum command_ret { COMMAND_RET_NONE, COMMAND_RET_FULL, COMMAND_RET_HDRS };

@@ -22,9 +22,7 @@
 #include "stream.h"
 
 #define TLS_TLSA_MAX 16			/* records that are looked at */
-#define TLS_TLSA_DATA_MAX 64		/* SHA-512; whole certificates and
-					 * keys (matching type 0) up to ... */
-#define TLS_TLSA_WHOLE_MAX 2048
+#define TLS_TLSA_WHOLE_MAX 2048		/* matching type 0: no digest */
 #define TLS_CLIENT_NAMES_MAX 16
 
 /* A TLSA record (RFC 6698); data is the owner's and must outlive its use. */
@@ -64,9 +62,9 @@ enum tls_fault {
 struct tls_client;
 
 /* ca: certificates in PEM; may be empty: no name can be proved then. NULL
- * without memory, or when OpenSSL does not take them. */
+ * without memory, or when OpenSSL does not take them. It is for the life of
+ * the process. */
 struct tls_client *tls_client_new(struct slice ca);
-void tls_client_free(struct tls_client **client);
 /* Records that can be used: RFC 7672 3.1 knows usages 2 and 3 only. */
 bool tls_tlsa_is_usable(const struct tls_tlsa *tlsa);
 /*

@@ -546,12 +546,6 @@ channel_name(const struct channel *ch)
 	return ch->name;
 }
 
-void *
-channel_arg(const struct channel *ch)
-{
-	return ch->arg;
-}
-
 /* ---- receiving ---- */
 
 /* false: the peer broke the rules */

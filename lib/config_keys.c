@@ -7,6 +7,7 @@
  * octets or seconds; a default stands as it would in the file.
  */
 #include "config_keys.h"
+#include "srs.h"
 
 #define IN(structure, member) \
 	.offset = offsetof(struct structure, member), \
@@ -670,8 +671,7 @@ const struct config_key config_keys[] = {
 	    IN(config, relay.source_ipv4),
 	    HELP("The address that connections by IPv4 come from.") },
 	{ "relay", "source_ipv6", CONFIG_IP, KEY_EMPTY,
-	    IN(config, relay.source_ipv6),
-	    HELP("The same for IPv6.") },
+	    IN(config, relay.source_ipv6), HELP("The same for IPv6.") },
 	{ "relay", "ca_file", CONFIG_PATH, 0,
 	    DEFAULT("/etc/ssl/certs/ca-certificates.crt"),
 	    IN(config, relay.ca_file),
@@ -685,8 +685,8 @@ const struct config_key config_keys[] = {
 	    HELP("The domain of these addresses: one of this server, whose "
 	    "SPF record names the hosts that forward. The default is the "
 	    "domain of the alias.") },
-	{ "srs", "lifetime", CONFIG_DURATION, 0, RANGE(7 * DAY, 180 * DAY),
-	    DEFAULT("21d"), IN(config, srs.life_s),
+	{ "srs", "lifetime", CONFIG_DURATION, 0, DEFAULT("21d"),
+	    RANGE(7 * DAY, SRS_LIFE_MAX_DAYS * DAY), IN(config, srs.life_s),
 	    HELP("How long a bounce to one is taken.") },
 	{ "dkim", "selector", CONFIG_DOMAIN, KEY_REQUIRED,
 	    IN(config_dkim, selector),

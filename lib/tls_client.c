@@ -66,16 +66,6 @@ tls_client_new(struct slice ca)
 	return client;
 }
 
-void
-tls_client_free(struct tls_client **client)
-{
-	if (*client == NULL)
-		return;
-	SSL_CTX_free((*client)->ctx);
-	free(*client);
-	*client = NULL;
-}
-
 /* ---- what it has to prove ---- */
 
 bool

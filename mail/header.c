@@ -150,14 +150,3 @@ header_facts_find(struct header_facts *facts, struct slice text,
 	facts->is_over_limit = step == HEADER_MORE;
 	facts->size_bytes = walk.offset;
 }
-
-bool
-header_facts_is_loop(const struct header_facts *facts, struct slice address)
-{
-	if (facts->n_delivered_to > HEADER_MAX_DELIVERED_TO)
-		return true;
-	for (unsigned i = 0; i < facts->n_delivered_to; i++)
-		if (slice_equals_nocase(facts->delivered_to[i], address))
-			return true;
-	return false;
-}

@@ -84,7 +84,6 @@ struct hosts {
 	bool is_unchecked;		/* validation is off in resolver */
 	char canonical[DNS_NAME_MAX + 1];	/* of domain, securely; or "" */
 	bool is_implicit;		/* no MX: the domain itself */
-	bool is_starting;
 	unsigned n_out;
 	struct host_lookup mx;
 	struct verdict verdict;		/* code 0: there are hosts */

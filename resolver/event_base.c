@@ -237,7 +237,7 @@ register_wsaevent(struct ub_event_base *ub, void *wsaevent,
 static void
 base_free(struct ub_event_base *ub)
 {
-	(void)ub;	/* event_base_free does it */
+	(void)ub;	/* it is the process's */
 }
 
 static int
@@ -270,11 +270,4 @@ event_base_new(struct loop *loop, struct alarms *alarms)
 	base->loop = loop;
 	base->alarms = alarms;
 	return &base->ub;
-}
-
-void
-event_base_free(struct ub_event_base **base)
-{
-	free(*base);
-	*base = NULL;
 }

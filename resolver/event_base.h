@@ -14,9 +14,8 @@
 
 struct ub_event_base;
 
-/* NULL without memory. It must outlive every context made with it. */
+/* NULL without memory. For the life of the process: contexts use it. */
 struct ub_event_base *event_base_new(struct loop *loop,
     struct alarms *alarms);
-void event_base_free(struct ub_event_base **base);
 
 #endif

@@ -46,8 +46,6 @@ test_base64(void **state)
 		    slice_of(pairs[i].text)), 0);
 		CHECK(pairs[i].text, slice_equals(buf_slice(&octets),
 		    pairs[i].octets));
-		CHECK(pairs[i].text, text.size ==
-		    BASE64_SIZE(pairs[i].octets.size));
 		buf_free(&text);
 		buf_free(&octets);
 	}
