@@ -27,11 +27,17 @@ reachable() {
 case $(readlink "$here") in /tmp/postern-run.*) rm -rf "$(readlink "$here")" ;;
 esac
 rm -rf "$here"
+why=
 if [ "$(id -u)" -eq 0 ] && ! reachable; then
+	why="other users cannot enter $(pwd)"
+elif [ ${#here} -gt 88 ]; then		# and state/control.sock, 107 in all
+	why="the path of a socket in it would be too long"
+fi
+if [ -n "$why" ]; then
 	real=$(mktemp -d /tmp/postern-run.XXXXXX)
 	chmod 755 "$real"
 	ln -s "$real" "$here"
-	echo "(other users cannot enter $(pwd): ./run is a link to $real)"
+	echo "($why: ./run is a link to $real)"
 	here=$real
 else
 	mkdir -p "$here"
