@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include "config_frame.h"
 #include "config_text.h"
 
@@ -241,6 +242,20 @@ check_limits(struct config *config, struct config_problems *problems)
 		    "the quarter of memory_messages that one client can have");
 }
 
+/* The path of a socket in it, control.sock, has to fit, too. */
+static void
+check_state_dir(const struct config *config, const struct config_frame *top,
+    struct config_problems *problems)
+{
+	const size_t most = sizeof((struct sockaddr_un *)0)->sun_path -
+	    sizeof "/control.sock";
+
+	if (config->state_dir != NULL && strlen(config->state_dir) > most)
+		config_error(problems, config_frame_line(top, "state_dir"),
+		    "state_dir has more than %zu octets: a socket in it "
+		    "would have too long a path", most);
+}
+
 static void
 check_bare_lf(const struct config *config, struct config_problems *problems)
 {
@@ -318,6 +333,7 @@ config_check_file(struct config *config, const struct config_frame *top,
 	if (config->n_domains == 0)
 		config_error(problems, 0, "there is no section domain, such "
 		    "as: domain \"example.org\" { users = \"passwd\" }");
+	check_state_dir(config, top, problems);
 	check_limits(config, problems);
 	config_check_listen_tls(config, problems);
 	check_bare_lf(config, problems);

@@ -223,6 +223,20 @@ def test_users_that_do_not_exist(server):
     assert "make install" not in text, text     # it makes no users
 
 
+def test_state_dir_too_long_for_a_socket(server):
+    """Said by -n, where it would not start; one octet less and it does."""
+    most = 107 - len("/control.sock")
+    folder = server.folder + "/" + "s" * (most - len(server.folder) - 1)
+    for path in (folder, folder + "s"):
+        status, text = check_config(server, GOOD.replace("{folder}/state",
+                                                         path))
+        assert bool(errors(text)) == bool(status) == (path != folder), text
+    assert errors(text) == [(3, "state_dir has more than 94 octets: a socket "
+                             "in it would have too long a path")]
+    check_config(server, GOOD.replace("{folder}/state", folder))
+    server.start()
+
+
 def test_root_without_a_mailbox(server):
     server.write("aliases", "postmaster: alice\n")
     status, text = server.check()
