@@ -64,9 +64,10 @@ const struct config_section config_sections[] = {
 	    "name have keys of different types, such as ECDSA and RSA. "
 	    "A reload (SIGHUP) reads the files again." },
 	{ "sender", "", TARGET_SENDER, true, CONFIG_ACCOUNT, true,
-	    "The addresses that a user may send from, beyond his own. The "
-	    "user is a login name of the system, or the name and domain of "
-	    "an entry in a users table." },
+	    "The addresses that a user may send from, beyond his own, which "
+	    "are those that lead to his mailbox and to no other. The user "
+	    "is a login name of the system, or the name and domain of an "
+	    "entry in a users table." },
 	{ "submitter", "", TARGET_SUBMITTER, true, CONFIG_NETWORK, true,
 	    "A network of devices that cannot authenticate: where they "
 	    "connect to a listener for submission, they are taken for the "
@@ -482,8 +483,7 @@ const struct config_key config_keys[] = {
 	    HELP("How long somebody who passed stays known, from the last "
 	    "message on.") },
 	{ "checks", "dnsbl_refuse_at", CONFIG_COUNT, KEY_ZERO,
-	    RANGE(1, 100000), DEFAULT("0"),
-	    IN(config, checks.dnsbl_refuse_at),
+	    RANGE(1, 100000), DEFAULT("0"), IN(config, checks.dnsbl_refuse_at),
 	    HELP("The sum of scores at which a client is refused: with 450 "
 	    "at its first contact, then with 550. 0 means one more than the "
 	    "highest score of a list, so that none refuses alone.") },
