@@ -154,17 +154,6 @@ fact_answered(struct channel *ch, struct ipc_message *m, void *arg)
 		stage_judge(e);
 }
 
-static struct slice
-take_line(struct slice *rest)
-{
-	struct slice line = { rest->data, slice_find(*rest, '\n') };
-	size_t taken = line.size < rest->size ? line.size + 1 : line.size;
-
-	rest->data += taken;
-	rest->size -= taken;
-	return line;
-}
-
 /* The question to whoever knows the fact. */
 static enum ask_type
 put_question(const struct explain *e, const struct fact *fact,
@@ -191,7 +180,7 @@ put_question(const struct explain *e, const struct fact *fact,
 		return SEEN_ASK;
 	}
 	if (fact->kind == FACT_TRACE) {
-		trace.id = take_line(&rest);
+		trace.id = slice_next_line(&rest);
 		trace.sender = rest;
 		put_vault_trace(w, &trace);
 		return VAULT_TRACE_CHECK;
@@ -201,8 +190,8 @@ put_question(const struct explain *e, const struct fact *fact,
 		put_proof_ask(w, &proof);
 		return PROOF_ASK;
 	}
-	grey.network = take_line(&rest);
-	grey.sender = take_line(&rest);
+	grey.network = slice_next_line(&rest);
+	grey.sender = slice_next_line(&rest);
 	grey.recipient = rest;
 	put_grey_ask(w, &grey);
 	return GREY_ASK;

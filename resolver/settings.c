@@ -25,17 +25,6 @@ read_file(const char *path, struct buf *text)
 	return file_read(path, text);
 }
 
-static struct slice
-next_line(struct slice *rest)
-{
-	struct slice line = { rest->data, slice_find(*rest, '\n') };
-	size_t skip = line.size < rest->size ? line.size + 1 : line.size;
-
-	rest->data += skip;
-	rest->size -= skip;
-	return line;
-}
-
 static size_t
 find_blank(struct slice s)
 {
@@ -78,7 +67,7 @@ settings_add_resolv_conf(struct settings *s, struct slice text)
 	const struct slice keyword = SLICE("nameserver");
 
 	while (text.size > 0) {
-		struct slice line = slice_trim(next_line(&text));
+		struct slice line = slice_trim(slice_next_line(&text));
 		struct slice value = line;
 
 		if (find_blank(line) != keyword.size ||
@@ -118,7 +107,7 @@ void
 settings_add_anchors(struct settings *s, struct slice text)
 {
 	while (text.size > 0 && s->n_anchors < SETTINGS_ANCHORS_MAX) {
-		struct slice line = next_line(&text);
+		struct slice line = slice_next_line(&text);
 
 		line.size = slice_find(line, ';');
 		line.size = slice_find(line, '\r');

@@ -141,17 +141,6 @@ ask_dns(struct session *s, const struct fact *wanted, uint32_t deadline_ms)
 	return s->settings->host->ask(s, &q);
 }
 
-static struct slice
-take_line(struct slice *rest)
-{
-	struct slice line = { rest->data, slice_find(*rest, '\n') };
-	size_t taken = line.size < rest->size ? line.size + 1 : line.size;
-
-	rest->data += taken;
-	rest->size -= taken;
-	return line;
-}
-
 static uint32_t
 ask_greylist(struct session *s, const struct fact *wanted)
 {
@@ -166,8 +155,8 @@ ask_greylist(struct session *s, const struct fact *wanted)
 	struct question q = { .kind = QUESTION_GREY, .fd = -1,
 		.deadline_ms = STORE_DEADLINE_MS, .as.grey = &ask };
 
-	ask.network = take_line(&rest);
-	ask.sender = take_line(&rest);
+	ask.network = slice_next_line(&rest);
+	ask.sender = slice_next_line(&rest);
 	ask.recipient = rest;
 	return s->settings->host->ask(s, &q);
 }
