@@ -9,7 +9,7 @@
  * taken back, so the same set gives the same verdict whenever it is replayed.
  *
  *	smtpd: facts_add ... -> put_facts ---> policy: get_facts, facts_get
- *	       facts_add <- answers <- asked <--- facts_wanted
+ *	       facts_add <- answers <- asked <--- put_wanted
  *
  * Pure, no I/O, no logging.
  */

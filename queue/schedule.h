@@ -7,9 +7,8 @@
  *
  *	      schedule_wait            due                   schedule_take
  *	IDLE ---------------> WAITING ----> READY in a lane ---------------+
- *	  ^                      ^            ^                            |
- *	  |  PART_DONE           | PART_LATER | PART_AGAIN                 v
- *	  +----------------------+------------+------------------------ RUNNING
+ *	  ^                                                                v
+ *	  +------------------------- schedule_done -------------------- RUNNING
  *
  * A lane holds the ready parts of one sender to one destination, in order.
  * Senders take turns, and each sender's lanes take turns, so that one with

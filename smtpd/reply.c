@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How a session says something: from the table, from a verdict, in lines.
- * Every 4yz and 5yz passes session_refuse, which gives it its id.
+ * Every 4yz and 5yz passes note_refusal, which gives it its id.
  */
 #include <stdio.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  * fake_host.h - the network and all other compartments around one session.
  *
  * Questions are answered by host_answer, one at a time, from the local part
- * of the recipient or from what host_set was told before. Everything else
- * is written down: what was sent, how often each kind was asked, what memfd
- * was handed to PREPARE. Used by test_dialogue.c and fuzz_session.c.
+ * of the recipient or as host.fakes says. Everything else is written down:
+ * what was sent, how often each kind was asked, what memfd was handed to
+ * PREPARE. Used by test_dialogue.c and fuzz_session.c.
  */
 #ifndef POSTERN_TESTS_FAKE_HOST_H
 #define POSTERN_TESTS_FAKE_HOST_H
