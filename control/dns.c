@@ -171,7 +171,7 @@ request_dns(struct client *client)
 		return;
 	}
 	if (!name_of(name, client->words[1], q.type)) {
-		client_say(client, CONTROL_FAILED, "\"%.*s\" is not a domain "
+		client_say(client, CONTROL_USAGE, "\"%.*s\" is not a domain "
 		    "name.", (int)client->words[1].size,
 		    client->words[1].data);
 		return;

@@ -529,7 +529,7 @@ request_explain(struct client *client)
 	}
 	wrong = tell_all(e);
 	if (wrong != NULL)
-		client_say(client, CONTROL_FAILED, "%s", wrong);
+		client_say(client, CONTROL_USAGE, "%s", wrong);
 	else
 		stage_judge(e);
 }

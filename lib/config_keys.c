@@ -394,8 +394,7 @@ const struct config_key config_keys[] = {
 	    "dns-root-data.") },
 	{ "resolver", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
 	    DEFAULT("5s"), IN(config, resolver.timeout_s),
-	    HELP("The most that one question may take. It counts as silence "
-	    "after that.") },
+	    HELP("The most that one question may take; then it is silence.") },
 
 	/* ---- checks ---- */
 	{ "checks", "bare_lf", CONFIG_WORD, 0, DEFAULT("refuse"),

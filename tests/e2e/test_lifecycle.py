@@ -195,6 +195,16 @@ def test_counters_of_the_manual_are_in_the_status(make_server):
                 if not re.search(r"^%s " % n, said, re.M)}
 
 
+@pytest.mark.parametrize("words", [
+    ["why"], ["reload", "now"], ["status", "xml"], ["tables", "x"],
+    ["dns", "example.org", "SRV"], ["dns", "a..b", "A"]])
+def test_a_wrong_call_is_status_2(make_server, words):
+    """As posternctl(8) says: 1 is the answer to a question."""
+    server = make_server()
+    assert server.ctl(*words, check=False)[0] == 2
+    assert server.ctl("route", "nobody@example.org", check=False)[0] == 1
+
+
 def test_why_of_a_queue_id(make_server):
     """It stands in a reply, too: "accepted, queued as 65V7MT6XNS"."""
     status, said = make_server().ctl("why", "65V7MT6XNS", check=False)
