@@ -49,7 +49,8 @@ def test_what_is_installed_fits_together(tmp_path, prefix):
     configuration names are there."""
     install(tmp_path, "PREFIX=" + prefix)
     unit = tmp_path / prefix[1:] / "lib/systemd/system/postern.service"
-    programs = re.findall(r"^ExecStart(?:Pre)?=(\S+)", unit.read_text(), re.M)
+    programs = re.findall(r"^ExecStart(?:Pre)?=-?(\S+)", unit.read_text(),
+                          re.M)
     assert programs == [prefix + "/sbin/postern"] * 2
     assert os.access(tmp_path / programs[0][1:], os.X_OK)
     assert stat.S_IMODE(unit.stat().st_mode) == 0o644
@@ -83,6 +84,19 @@ class AsUnit(Server):
         rights = ",".join(["-all", *("+" + c for c in bounding_set())])
         return ["setpriv", "--bounding-set", rights, "--no-new-privs", "--",
                 *super().command(program, *arguments)]
+
+
+def test_a_dead_alias_does_not_keep_the_server_down(make_server):
+    """postern -n fails, which the unit passes over; the server serves."""
+    server = make_server(start=False, aliases="postmaster: alice\nroot: alice"
+                         "\nteam: alice, gone\n")
+    status, text = server.check()
+    assert status == 1 and "gone" in text, text
+    with open(UNIT, encoding="utf-8") as f:
+        assert re.search(r"^ExecStartPre=-\S*/postern -n ", f.read(), re.M)
+    server.start()
+    assert server.rcpt("team@example.org").says("451 4.2.4")
+    assert server.rcpt("alice@example.org").says("250")
 
 
 def scans(connection):
