@@ -47,13 +47,14 @@ parse_quota(const char *line)
 	return 0;
 }
 
-/* Sum of the lines after the first; false for anything odd. */
+/* Sum and number of the lines after the first; false for anything odd. */
 static bool
-parse_lines(char *text, int64_t *bytes)
+parse_lines(char *text, int64_t *bytes, unsigned *n_lines)
 {
 	char *line = strchr(text, '\n'), *end;
 
 	*bytes = 0;
+	*n_lines = 0;
 	if (line == NULL)
 		return false;
 	for (line++; *line != '\0'; line = end + 1) {
@@ -68,6 +69,7 @@ parse_lines(char *text, int64_t *bytes)
 		end += strspn(end, " \t\r");
 		if (end == line || *end != '\n')
 			return false;
+		++*n_lines;
 	}
 	return *bytes >= 0;
 }
@@ -79,12 +81,26 @@ has_room(const struct maildirsize_quota *quota, uint64_t used)
 	    quota->wanted_bytes <= quota->limit_bytes - used;
 }
 
+/*
+ * Maildir++: only such a file may say that there is no room. What was added
+ * to it since may be wrong, and readers that know no maildirsize may have
+ * made some.
+ */
+static bool
+was_just_counted(const struct stat *st, unsigned n_lines)
+{
+	int64_t age_s = clock_wall_s() - st->st_mtime;
+
+	return n_lines == 1 && age_s >= 0 && age_s <= NO_ROOM_AGE_S;
+}
+
 /* 0, or -EAGAIN: count anew. */
 static int
 read_file(const struct maildir *m, const struct maildirsize_quota *quota,
     uint64_t *used)
 {
 	char text[FILE_MAX + 1];
+	unsigned n_lines;
 	struct stat st;
 	int64_t bytes;
 	ssize_t n;
@@ -101,12 +117,11 @@ read_file(const struct maildir *m, const struct maildirsize_quota *quota,
 		return -EAGAIN;
 	text[n] = '\0';
 	if (strlen(text) != (size_t)n || parse_quota(text) !=
-	    quota->limit_bytes || !parse_lines(text, &bytes))
+	    quota->limit_bytes ||
+	    !parse_lines(text, &bytes, &n_lines))
 		return -EAGAIN;
 	*used = (uint64_t)bytes;
-	/* a reader that knows no maildirsize may have made some since */
-	if (!has_room(quota, *used) &&
-	    st.st_mtime + NO_ROOM_AGE_S < clock_wall_s())
+	if (!has_room(quota, *used) && !was_just_counted(&st, n_lines))
 		return -EAGAIN;
 	return 0;
 }

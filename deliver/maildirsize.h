@@ -6,9 +6,10 @@
  * file's first line is the quota ("1073741824S", Dovecot and Courier write
  * more kinds, which are skipped), each other line adds "OCTETS MESSAGES",
  * negative ones too. It is a cache: whenever it is missing, garbled, too
- * long, made for another quota, or has had no room for a quarter of an
- * hour, the folders are counted anew. It is not made durable; a crash leaves
- * a count that the next one mends.
+ * long, made for another quota, or says that there is no room and is not a
+ * count of the last quarter of an hour (one line), the folders are counted
+ * anew. It is not made durable; a crash leaves a count that the next one
+ * mends.
  */
 #ifndef DELIVER_MAILDIRSIZE_H
 #define DELIVER_MAILDIRSIZE_H

@@ -215,6 +215,10 @@ test_no_room_is_believed_for_a_while(void **state)
 	} rows[] = {
 		{ "over, young", "1000S\n1500 3\n", 0, 800, 1500 },
 		{ "over, old", "1000S\n1500 3\n", 0, 901, 0 },
+		{ "over, of tomorrow", "1000S\n1500 3\n", 0, -86400, 0 },
+		{ "over by a line", "1000S\n300 2\n1200 1\n", 0, 800, 0 },
+		{ "no room by a line", "1000S\n300 2\n600 1\n", 101, 0, 0 },
+		{ "room by a line", "1000S\n300 2\n600 1\n", 100, 0, 900 },
 		{ "no room, young", "1000S\n900 3\n", 101, 800, 900 },
 		{ "no room, old", "1000S\n900 3\n", 101, 901, 0 },
 		{ "room, old", "1000S\n900 3\n", 100, 901, 900 },
