@@ -45,6 +45,7 @@ struct box {
 	uint64_t wanted;		/* by the probe that is out */
 	uint64_t committed;		/* ever */
 	uint64_t committed_before;	/* when the probe went out */
+	uint64_t missed;		/* had no room since the last probe */
 	bool is_probing, is_sweeping, was_swept;
 	int64_t swept_us;
 	struct box_waiter *first, **last;
@@ -290,6 +291,9 @@ job_init(struct box *box, struct job *job, job_encode_fn *encode,
 void
 box_probe(struct box *box, uint64_t size_bytes, struct box_waiter *waiter)
 {
+	/* one whose size nobody had told at RCPT: is it counted right? */
+	if (size_bytes < box->missed)
+		size_bytes = box->missed;
 	if (!box->is_probing && is_believed(box, size_bytes)) {
 		waiter->fn(waiter, box->error);
 		return;
@@ -300,6 +304,7 @@ box_probe(struct box *box, uint64_t size_bytes, struct box_waiter *waiter)
 	if (box->is_probing)
 		return;
 	box->is_probing = true;
+	box->missed = 0;
 	box->committed_before = box->committed;
 	box->wanted = size_bytes > UINT64_MAX - box->reserved ? UINT64_MAX :
 	    size_bytes + box->reserved;
@@ -335,6 +340,7 @@ box_reserve(struct box *box, uint64_t size_bytes, uint64_t *held)
 	box->reserved -= *held;
 	if (!fits(box, size_bytes)) {
 		box->reserved += *held;
+		box->missed = size_bytes;
 		return -EDQUOT;
 	}
 	box->reserved += size_bytes;

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from client import new_message, wire
-from postern import OTHER_OWNER, OWNER, owner_key, wait_until
+from postern import IS_ROOT, OTHER_OWNER, OWNER, owner_key, wait_until
 
 USERS = "alice\nbob\ncarol\nsmall quota=20K\ntiny quota=4K\n" + \
     "".join("r%d\n" % i for i in range(20))
@@ -236,6 +236,32 @@ def test_quota_counts_what_the_reader_removed(make_server):
     wait_until(fits, 15, "room after the mailbox was emptied", every=0.5)
     assert server.deliver("small@example.org",
                           new_message(size=9000)).code == 250
+
+
+def test_quota_is_counted_for_who_does_not_tell_the_size(make_server):
+    """An old maildirsize leaves room for nothing, but what is asked about
+    at RCPT is no octet. Once it has not fitted, it is what is asked about."""
+    server = make_server(users=USERS)
+    box = server.maildir("small")
+    os.makedirs(box)
+    path = os.path.join(box, "maildirsize")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("20480S\n20480 9\n")
+    past = time.time() - 20 * 60
+    os.utime(path, (past, past))
+    if IS_ROOT:
+        for made in (os.path.dirname(box), box, path):
+            server.own_by(made, OWNER)
+    message = new_message(size=2000)
+
+    def is_taken():
+        with server.connect() as c:
+            c.ehlo()
+            c.expect("MAIL FROM:<sender@elsewhere.example>", "250")
+            return c.command("RCPT TO:<small@example.org>").code == 250 and \
+                c.data(message).code == 250
+    assert not is_taken()
+    wait_until(is_taken, 10, "room that there is", every=0.5)
 
 
 def test_message_that_never_fits(server, session):
