@@ -63,20 +63,24 @@ job_free(struct job *job)
 	free(job);
 }
 
-/* Whether recipients of the part are left, perhaps after these 50. */
-static bool
-part_has_more(const struct job *job)
+/*
+ * When the first of the part's recipients who are left is due, perhaps one
+ * after these 50; INT64_MAX: nobody is.
+ */
+static int64_t
+part_due_s(const struct job *job)
 {
 	const struct envelope *e = job->message->open;
+	int64_t due_s = INT64_MAX;
 
-	for (size_t i = 0; i < e->n_recipients; i++) {
+	for (size_t i = 0; i < e->n_recipients && due_s > 0; i++) {
 		const struct envelope_recipient *r = &e->recipients[i];
 
-		if (r->state == RECIPIENT_WAITING &&
+		if (r->state == RECIPIENT_WAITING && r->next_s < due_s &&
 		    part_has(job->part, r->address))
-			return true;
+			due_s = r->next_s;
 	}
-	return false;
+	return due_s;
 }
 
 /* Only those who still wait, for mailq. */
@@ -103,15 +107,21 @@ part_update(const struct job *job)
 	*to = '\0';
 }
 
-/* The part has run: it waits until due_s, or is done. */
+/* The part has run: it waits for those who are left, and at least until
+ * due_s, or is done. */
 static void
 job_end(struct job *job, enum host_state host, int64_t due_s)
 {
 	struct queue *q = job->queue;
 	struct queued *m = job->message;
 	struct part *part = job->part;
-	bool has_more = part_has_more(job);
+	int64_t first_s = part_due_s(job);
+	bool has_more = first_s != INT64_MAX;
 
+	if (first_s > queued_latest_s(q))
+		first_s = queued_latest_s(q);
+	if (due_s < first_s)
+		due_s = first_s;
 	schedule_done(q->schedule, part, host, slice_of(job->reason),
 	    queue_now_s(q));
 	if (!has_more)
@@ -222,18 +232,38 @@ const struct channel_rule relay_rules[] = {
 };
 const size_t relay_n_rules = sizeof relay_rules / sizeof *relay_rules;
 
-/* When those who are left are tried again. */
-static int64_t
-next_try_s(struct job *job, uint32_t hint_s)
+/* How often the one of them who still waits was tried the most. */
+static uint16_t
+most_tries(const struct job *job)
+{
+	uint16_t most = 0;
+
+	for (uint16_t i = 0; i < job->n; i++) {
+		const struct envelope_recipient *r = job_recipient(job, i);
+
+		if (r->state == RECIPIENT_WAITING && r->tries > most)
+			most = r->tries;
+	}
+	return most;
+}
+
+/*
+ * When those of them who still wait are tried again. The others of the part
+ * have a time of their own, and do not wait for these.
+ */
+static void
+put_off_rest(struct job *job, uint32_t hint_s)
 {
 	struct queue *q = job->queue;
-	struct part *part = job->part;
+	uint16_t tries = most_tries(job);
 	uint32_t delay_s;
 	int64_t next_s;
 
-	if (part->tries < UINT16_MAX)
-		part->tries++;
-	delay_s = schedule_delay_s(q->schedule, part->tries);
+	if (tries < UINT16_MAX)
+		tries++;
+	if (tries > job->part->tries)
+		job->part->tries = tries;
+	delay_s = schedule_delay_s(q->schedule, tries);
 	if (hint_s > delay_s &&
 	    hint_s <= q->c.config->queue.retry_longest_s)
 		delay_s = hint_s;
@@ -243,11 +273,10 @@ next_try_s(struct job *job, uint32_t hint_s)
 
 		if (r->state != RECIPIENT_WAITING)
 			continue;
-		r->tries = part->tries;
+		r->tries = tries;
 		r->next_s = next_s;
 	}
 	queued_save(q, job->message);
-	return next_s;
 }
 
 static bool
@@ -259,7 +288,7 @@ all_have_results(const struct job *job)
 	return true;
 }
 
-/* Of those that the job was for; others of the part come next. */
+/* Of those that the job was for. */
 static bool
 has_deferred(const struct job *job)
 {
@@ -280,9 +309,7 @@ static void
 on_results(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct job *job = arg;
-	struct queue *q = job->queue;
 	struct relay_results results = { .tls = SLICE("") };
-	int64_t due_s = queue_now_s(q);
 	enum host_state host = HOST_IS_GOOD;
 
 	(void)ch;
@@ -292,18 +319,19 @@ on_results(struct channel *ch, struct ipc_message *m, void *arg)
 	    (!results.is_host_bad && !all_have_results(job))) {
 		/* it may have been sent: wait as after a refusal */
 		keep_reason(job, "relay did not say what became of it");
-		job_end(job, HOST_UNKNOWN, next_try_s(job, 0));
+		put_off_rest(job, 0);
+		job_end(job, HOST_UNKNOWN, 0);
 		return;
 	}
 	if (results.is_host_bad)
 		host = HOST_IS_BAD;
 	else if (has_deferred(job))
-		due_s = next_try_s(job, results.delay_s);
+		put_off_rest(job, results.delay_s);
 	if (job->reason[0] == '\0')
 		(void)snprintf(job->reason, sizeof job->reason,
 		    "the host cannot be reached");
 	keep_reason(job, job->reason);
-	job_end(job, host, due_s);
+	job_end(job, host, 0);
 }
 
 /* ---- sending ---- */
@@ -476,16 +504,31 @@ may_go_together(const struct job *job, const struct envelope_recipient *r)
 	    == (r->notify == NOTIFY_NEVER);
 }
 
+/*
+ * Who is due, so that those who are put off keep nobody back. All by hand;
+ * with nobody due (a clock that was set) those who would be first.
+ */
+static int64_t
+due_until_s(const struct job *job)
+{
+	int64_t first_s = part_due_s(job), now_s = queue_now_s(job->queue);
+
+	if (job->part->is_asked_for)
+		return INT64_MAX;
+	return first_s > now_s ? first_s : now_s;
+}
+
 static void
 choose_recipients(struct job *job)
 {
 	const struct envelope *e = job->message->open;
+	int64_t until_s = due_until_s(job);
 
 	for (size_t i = 0; i < e->n_recipients &&
 	     job->n < RELAY_JOB_RECIPIENTS; i++) {
 		const struct envelope_recipient *r = &e->recipients[i];
 
-		if (r->state == RECIPIENT_WAITING &&
+		if (r->state == RECIPIENT_WAITING && r->next_s <= until_s &&
 		    part_has(job->part, r->address) &&
 		    may_go_together(job, r))
 			job->recipients[job->n++] = (uint16_t)i;

@@ -292,12 +292,17 @@ note_due(const struct queue *q, struct queued *m, const struct envelope *e)
 	}
 }
 
-/* A far future is no reason to wait. */
+int64_t
+queued_latest_s(const struct queue *q)
+{
+	return queue_now_s(q) +
+	    (int64_t)q->c.config->queue.retry_longest_s * 2;
+}
+
 void
 queued_schedule(struct queue *q, struct queued *m, const struct envelope *e)
 {
-	int64_t latest = queue_now_s(q) +
-	    (int64_t)q->c.config->queue.retry_longest_s * 2;
+	int64_t latest = queued_latest_s(q);
 
 	for (size_t i = 0; i < m->n_parts; i++)
 		if (part_may_wait(&m->parts[i])) {

@@ -32,6 +32,9 @@ bool part_has(const struct part *part, struct slice address);
 /* It waits for this destination, or for somebody in this domain: by a smart
  * host, or by a next hop. Not one that has left. */
 bool part_is_for(const struct part *part, struct slice domain);
+/* What is due later than that is due then: a far future is no reason to
+ * wait, but a clock that was set. */
+int64_t queued_latest_s(const struct queue *q);
 /* Let its parts wait for their time, or rest (held, failed). */
 void queued_schedule(struct queue *q, struct queued *m,
     const struct envelope *e);

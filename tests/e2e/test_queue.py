@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """queue by itself: in, out, tried again, failed, reported, held."""
+import collections
 import contextlib
 import email
 import email.policy
@@ -490,6 +491,36 @@ def test_many_recipients_are_grouped():
         assert max(len(j.recipients) for j in lab.jobs) == 50
         assert all(r[0].endswith("@" + j.domain)
                    for j in lab.jobs for r in j.recipients)
+
+
+@pytest.mark.parametrize("n_late, notify", [(120, 0), (1, 1)])
+def test_who_is_put_off_keeps_nobody_back(n_late, notify):
+    """Those who do not fit into a job beside him, as it is full or he never
+    wants a report, have theirs at once; and his own wait stays his."""
+    late = ["late%d@example.net" % i for i in range(n_late)]
+    good = ["good%d@example.net" % i for i in range(30)]
+    with QueueLab("queue { retry_first = 1h }") as lab:
+        lab.results = lambda job: {
+            i: (450, "later") if to[0] in late else (250, "ok")
+            for i, to in enumerate(job.recipients)}
+        queue_id = lab.submit(late + good,
+                              notify={a: notify for a in late})
+        lab.wait(lambda: len(lab.arrived) == len(good))
+        lab.wait(lambda: lab.envelope(queue_id).count(" next ") == n_late)
+        asked = collections.Counter(
+            to[0] for job in lab.jobs for to in job.recipients)
+        assert asked == {a: 1 for a in late + good}
+        assert lab.envelope(queue_id).count(" tries 1\n") == n_late
+        # by hand they are asked again, and wait longer
+        lab.wait(lambda: queue_id + "*" not in lab.command("list")[1])
+        lab.command("retry", queue_id)
+        lab.wait(lambda: " tries 2\n" in lab.envelope(queue_id))
+        # a start looks at each one's own time
+        n_jobs = len(lab.jobs)
+        lab.kill()
+        lab.start()
+        time.sleep(1.5)
+        assert len(lab.jobs) == n_jobs
 
 
 def test_restart_keeps_the_schedule():
