@@ -247,6 +247,25 @@ most_tries(const struct job *job)
 	return most;
 }
 
+static bool
+has_sent(const struct job *job)
+{
+	for (uint16_t i = 0; i < job->n; i++)
+		if (job_recipient(job, i)->state != RECIPIENT_WAITING &&
+		    job_recipient(job, i)->last.code == 250)
+			return true;
+	return false;
+}
+
+/* "Not in this transaction" (RFC 5321 4.5.3.1.10): the next one may be now,
+ * as long as each brings somebody further. */
+static bool
+is_for_next(const struct envelope_recipient *r)
+{
+	return r->last.code == 452 && r->last.subject == 5 &&
+	    r->last.detail == 3;
+}
+
 /*
  * When those of them who still wait are tried again. The others of the part
  * have a time of their own, and do not wait for these.
@@ -256,6 +275,7 @@ put_off_rest(struct job *job, uint32_t hint_s)
 {
 	struct queue *q = job->queue;
 	uint16_t tries = most_tries(job);
+	bool may_go_on = has_sent(job);
 	uint32_t delay_s;
 	int64_t next_s;
 
@@ -271,7 +291,8 @@ put_off_rest(struct job *job, uint32_t hint_s)
 	for (uint16_t i = 0; i < job->n; i++) {
 		struct envelope_recipient *r = job_recipient(job, i);
 
-		if (r->state != RECIPIENT_WAITING)
+		if (r->state != RECIPIENT_WAITING ||
+		    (may_go_on && is_for_next(r)))
 			continue;
 		r->tries = tries;
 		r->next_s = next_s;

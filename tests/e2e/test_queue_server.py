@@ -82,6 +82,25 @@ def test_status_shows_the_queue():
             os.kill(queue, signal.SIGCONT)
 
 
+def test_too_many_recipients_go_on_at_once():
+    """452 4.5.3 (RFC 5321 4.5.3.1.10): the rest has the next transaction,
+    and not the next try. Who is refused alone has to wait."""
+    def rcpt(session, arg):
+        if "late" in arg or len(session.recipients) >= 2:
+            return "452 4.5.3 too many recipients"
+        return "250 2.1.5 ok"
+    with Lab(replies={"rcpt": rcpt}) as lab:
+        to = ["u%d@remote.example" % i for i in range(7)]
+        assert lab.send(["late@remote.example"] + to, message())[0] == 250
+        taken = lab.taken(4)
+        assert sorted(r.split()[0][4:-1] for m in taken
+                      for r in m.recipients) == to
+        wait_until(lambda: "\n  Tries      1\n" in lab.server.ctl(
+            "show", lab.server.events("queued")[0]["queue"]), 10, "a wait")
+        assert "late@" in lab.server.ctl("queue", "remote.example")
+        lab.server.ctl("remove", "all")
+
+
 def test_deferred_is_listed_and_moved():
     """queue, show, hold, release, retry, remove."""
     answers = {"rcpt": "450 4.2.1 come back"}
