@@ -362,6 +362,27 @@ nonsense_is_silence(void **state)
 	end();
 }
 
+/* Before MAIL there is nothing that it could be claimed for. */
+static void
+a_proof_is_no_fact_of_a_greeting(void **state)
+{
+	struct judgement j = { .is_complete = false };
+	struct slice none;
+
+	(void)state;
+	begin(CHECK_FCRDNS);
+	say("EHLO x.example\r\n");
+	facts_get(&j.facts, FACT_PROOF,
+	    SLICE("failed\na@b.example\n<1@x>\nr@x.example\n"), &none);
+	answer_judge(JUDGE_HELO, &j);
+	assert_int_equal(count_out(QUESTION_PROOF), 0);
+	answer_accept(JUDGE_HELO);
+	say("MAIL FROM:<a@b.example>\r\n");
+	answer_accept(JUDGE_MAIL);
+	hears("250 2.1.0");
+	end();
+}
+
 static void
 the_strictest_refuses(void **state)
 {
@@ -539,6 +560,7 @@ main(void)
 		cmocka_unit_test(silence_of_policy_is_temporary),
 		cmocka_unit_test(policy_cannot_ask_for_ever),
 		cmocka_unit_test(nonsense_is_silence),
+		cmocka_unit_test(a_proof_is_no_fact_of_a_greeting),
 		cmocka_unit_test(the_strictest_refuses),
 		cmocka_unit_test(a_judgement_changes_the_message),
 		cmocka_unit_test(
