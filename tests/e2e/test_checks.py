@@ -385,7 +385,7 @@ def test_explain(server):
     assert status == 1, text
     assert "answered at mail: 550 5.1.8" in text, text
     assert "no such name" in text, text
-    assert explain(server, ip="nonsense")[0] == 1
+    assert explain(server, ip="nonsense")[0] == 2
     assert server.ctl("explain", "--ip", "127.0.0.1", check=False)[0] == 2
     assert server.ctl("explain", "--ip", check=False)[0] == 2
 
