@@ -11,14 +11,19 @@
 
 #define LABEL_MAX 63			/* RFC 1035 2.3.4 */
 
-/* Lower-case one label at the front of s. Its size; 0 if it is not LDH. */
+/*
+ * Lower-case one label at the front of s. Its size; 0 if it is none. RFC
+ * 5321 has letters, digits and hyphens; DNS has names with underscores, and
+ * people who send from them.
+ */
 static size_t
 copy_label(char *to, struct slice s)
 {
 	size_t i;
 
 	for (i = 0; i < s.size && s.data[i] != '.'; i++) {
-		if (!is_alnum(s.data[i]) && s.data[i] != '-')
+		if (!is_alnum(s.data[i]) && s.data[i] != '-' &&
+		    s.data[i] != '_')
 			return 0;
 		to[i] = to_lower(s.data[i]);
 	}
