@@ -18,13 +18,25 @@
 #include "submit.h"
 #include "transaction.h"
 
+/*
+ * Own users' devices give the names that their owners gave them ("my phone");
+ * nothing depends on it, and what does not fit in is cleaned in Received.
+ */
+static bool
+helo_is_good(const struct session *s, struct slice argument)
+{
+	return command_check_helo(argument) == COMMAND_OK ||
+	    (session_is_own(s) &&
+	    slice_is_field(argument, COMMAND_HELO_MAX + 1));
+}
+
 /* False: a reply has been chosen in *step. */
 static bool
 helo_accept(struct session *s, struct slice argument, enum step *step)
 {
 	char *helo;
 
-	if (command_check_helo(argument) != COMMAND_OK) {
+	if (!helo_is_good(s, argument)) {
 		*step = session_reply(s, REPLY_HELO_SYNTAX);
 		return false;
 	}

@@ -329,6 +329,21 @@ def test_a_silent_dns_is_no_refusal(lab):
         assert client.rcpt("x@silent.example")[0] == 250
 
 
+@pytest.mark.parametrize("name, in_received", [
+    ("my phone", "my?phone"), ("Jörgs-PC", "J??rgs-PC"),
+    ("phone (old)", "phone??old?")])
+def test_a_device_is_called_as_its_owner_likes(lab, name, in_received):
+    with lab.submit() as client:
+        client.sock.sendall(("EHLO %s\r\n" % name).encode())
+        assert client.getreply()[0] == 250
+        assert client.sendmail(ALICE, ["bob@example.org"], message()) == {}
+    received = lab.server.mail("bob")[-1].get("Received")
+    assert received.strip().startswith("from %s " % in_received), received
+    with lab.server.connect() as stranger:
+        stranger.send(b"EHLO " + name.encode() + b"\r\n")
+        assert stranger.reply().code == 501
+
+
 # ---- DSN ----
 
 def test_dsn_is_offered_here_and_passed_on(lab):
