@@ -16,57 +16,16 @@
 #include <unistd.h>
 #include "ipc.h"
 #include "log.h"
-#include "pool.h"
+#include "pool_state.h"
 #include "renames.h"
 #include "worker.h"
 
-#define BUCKETS 256		/* of pools */
-#define LOAD_MAX 64		/* jobs that one worker holds */
-#define LOAD_SPREAD 8		/* over this, affinity gives way */
-#define LOAD_SPAWN 8		/* over this, another worker is worth it */
 #define TICK_MS 1000
 #define RETRY_MS 100
 #define IDLE_US 60000000
 #define REAP_US 10000000	/* then it is stuck in the kernel */
 #define BACKOFF_FIRST_US 100000
 #define BACKOFF_MAX_US 30000000
-
-struct pool_worker {
-	struct pool *pool;
-	struct pools *pools;
-	struct pool_worker *next;	/* of all */
-	struct channel *channel;
-	pid_t pid;
-	unsigned load;			/* questions that are out */
-	unsigned ring;			/* its own in renames.h */
-	int64_t used_us;
-	int64_t condemned_us;
-	bool is_ended, is_condemned, is_reaped;
-	struct job *lost;
-};
-
-struct pool {				/* one uid and gid */
-	struct pools *pools;
-	struct pool *next;
-	uid_t uid;
-	gid_t gid;
-	unsigned n_workers, n_deaths;
-	unsigned n_references;		/* of workers, dead ones too */
-	struct pool_worker **workers;	/* max_per_uid of them */
-	int64_t retry_us;		/* spawn nothing before */
-	struct job *first, *last;	/* waiting */
-};
-
-struct pools {
-	struct pools_settings settings;
-	struct pool *buckets[BUCKETS];
-	struct pool_worker *workers;
-	unsigned n_workers;		/* that can take work */
-	size_t n_jobs;
-	struct job *oldest, *youngest;
-	uint64_t next_number;
-	struct loop_timer tick, retry;
-};
 
 static void pump(struct pool *pool);
 
@@ -213,8 +172,8 @@ condemn(struct pool_worker *w, const char *why)
 	channel_free(&w->channel);	/* unknown, to what is still out */
 }
 
-static void
-end(struct pool_worker *w)
+void
+pool_worker_end(struct pool_worker *w)
 {
 	w->is_ended = true;
 	leave_pool(w);
@@ -306,8 +265,8 @@ ring_choose(const struct pools *pools)
 	return used == UINT64_MAX ? 0 : (unsigned)__builtin_ctzll(~used);
 }
 
-static struct pool_worker *
-spawn(struct pool *pool)
+struct pool_worker *
+pool_worker_spawn(struct pool *pool)
 {
 	struct pools *pools = pool->pools;
 	struct pool_worker *w = calloc(1, sizeof *w);
@@ -344,63 +303,9 @@ spawn(struct pool *pool)
 	return w;
 }
 
-/* Another uid's worker that has been idle longest gives up its place. */
-static bool
-make_place(struct pools *pools)
-{
-	struct pool_worker *idle = NULL;
-
-	if (pools->n_workers < POOL_WORKERS_TOTAL)
-		return true;
-	for (struct pool_worker *w = pools->workers; w != NULL; w = w->next)
-		if (w->load == 0 && !w->is_ended && !w->is_condemned &&
-		    (idle == NULL || w->used_us < idle->used_us))
-			idle = w;
-	if (idle == NULL)
-		return false;
-	end(idle);
-	return true;
-}
-
 /* ---- giving out work ---- */
 
 static void on_retry(struct loop_timer *timer, void *arg);
-
-static struct pool_worker *
-least_loaded(const struct pool *pool)
-{
-	struct pool_worker *best = NULL;
-
-	for (unsigned i = 0; i < pool->n_workers; i++)
-		if (best == NULL || pool->workers[i]->load < best->load)
-			best = pool->workers[i];
-	return best;
-}
-
-static bool
-may_spawn(struct pool *pool)
-{
-	return pool->n_workers < pool->pools->settings.max_per_uid &&
-	    loop_now_us(pool->pools->settings.loop) >= pool->retry_us &&
-	    make_place(pool->pools);
-}
-
-static struct pool_worker *
-choose(struct pool *pool, uint32_t affinity)
-{
-	struct pool_worker *best = least_loaded(pool), *own;
-
-	if (best == NULL || best->load >= LOAD_SPAWN) {
-		if (may_spawn(pool) && (own = spawn(pool)) != NULL)
-			return own;
-		best = least_loaded(pool);
-	}
-	if (best == NULL || best->load >= LOAD_MAX)
-		return NULL;
-	own = pool->workers[affinity % pool->n_workers];
-	return own->load < best->load + LOAD_SPREAD && own->load < LOAD_MAX ?
-	    own : best;
-}
 
 static void
 lose(struct pool_worker *w, struct job *job)
@@ -421,7 +326,7 @@ on_answer(struct channel *ch, struct ipc_message *m, void *arg)
 
 	(void)ch;
 	w->load--;
-	w->used_us = loop_now_us(w->pools->settings.loop);
+	w->used_us = w->owes_us = loop_now_us(w->pools->settings.loop);
 	if (m == NULL || m->type != WORK_ANSWER ||
 	    !get_work_answer(&m->body, &answer)) {
 		lose(w, job);
@@ -451,6 +356,8 @@ give(struct pool_worker *w, struct job *job)
 	}
 	job->worker = w;
 	w->used_us = now_us;
+	if (w->load == 0)
+		w->owes_us = now_us;
 	if (channel_ask(w->channel, WORK_ASK, &out, job->fd,
 	    left_ms > 1000 ? (uint32_t)left_ms : 1000, on_answer, job) == 0)
 		return false;
@@ -469,7 +376,7 @@ pump(struct pool *pool)
 	struct job *job;
 
 	while ((job = pool->first) != NULL &&
-	    (w = choose(pool, job->affinity)) != NULL) {
+	    (w = pool_choose(pool, job->affinity)) != NULL) {
 		waiting_remove(pool, job);
 		if (!give(w, job))
 			lose(w, job);
@@ -488,7 +395,7 @@ on_retry(struct loop_timer *timer, void *arg)
 	struct pools *pools = arg;
 
 	(void)timer;
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < POOL_BUCKETS; i++)
 		for (struct pool *p = pools->buckets[i]; p; p = p->next)
 			if (p->first != NULL)
 				pump(p);
@@ -508,7 +415,7 @@ expire_waiting(struct pool *pool, int64_t now_us)
 static void
 tend_pools(struct pools *pools, int64_t now_us)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < POOL_BUCKETS; i++)
 		for (struct pool **at = &pools->buckets[i], *p; (p = *at); ) {
 			expire_waiting(p, now_us);
 			if (p->n_references > 0 || p->first != NULL ||
@@ -533,7 +440,7 @@ tend_workers(struct pools *pools, int64_t now_us)
 			maybe_bury(w);
 		else if (!w->is_ended && w->load == 0 &&
 		    now_us - w->used_us > IDLE_US)
-			end(w);
+			pool_worker_end(w);
 	}
 }
 
@@ -566,15 +473,15 @@ pool_new(struct pools *pools, uid_t uid, gid_t gid)
 	pool->pools = pools;
 	pool->uid = uid;
 	pool->gid = gid;
-	pool->next = pools->buckets[uid % BUCKETS];
-	pools->buckets[uid % BUCKETS] = pool;
+	pool->next = pools->buckets[uid % POOL_BUCKETS];
+	pools->buckets[uid % POOL_BUCKETS] = pool;
 	return pool;
 }
 
 static struct pool *
 pool_find(const struct pools *pools, uid_t uid, gid_t gid)
 {
-	struct pool *pool = pools->buckets[uid % BUCKETS];
+	struct pool *pool = pools->buckets[uid % POOL_BUCKETS];
 
 	while (pool != NULL && (pool->uid != uid || pool->gid != gid))
 		pool = pool->next;
@@ -586,6 +493,7 @@ pools_submit(struct pools *pools, struct job *job)
 {
 	struct pool *pool = pool_find(pools, job->uid, job->gid);
 
+	job->worker = NULL;
 	job->number = pools->next_number++;
 	job->due_us = loop_now_us(pools->settings.loop) +
 	    POOL_JOB_DEADLINE_MS * 1000ll;
@@ -668,7 +576,7 @@ pools_free(struct pools **poolsp)
 		channel_free(&w->channel);
 		free(w);
 	}
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < POOL_BUCKETS; i++)
 		for (struct pool *p; (p = pools->buckets[i]) != NULL; ) {
 			pools->buckets[i] = p->next;
 			free(p->workers);

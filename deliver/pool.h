@@ -6,11 +6,12 @@
  *	                    \-> too long, or the worker died -> done(NULL)
  *
  * A worker is forked when work for its uid comes, a second one (up to
- * max_per_uid) when the first has more than it should, and ends after a
- * minute without work or when another uid needs its place. When a worker
- * dies or does not answer in time it is killed, and its jobs are reported
- * only when it is really gone, so that whoever undoes them is alone. A uid
- * whose workers keep dying gets new ones ever more slowly.
+ * max_per_uid) when the first has more than it should or has not answered for
+ * a second, and ends after a minute without work or when another uid needs
+ * its place. When a worker dies or does not answer in time it is killed, and
+ * its jobs are reported only when it is really gone, so that whoever undoes
+ * them is alone. A uid whose workers keep dying gets new ones ever more
+ * slowly.
  */
 #ifndef DELIVER_POOL_H
 #define DELIVER_POOL_H
@@ -49,7 +50,6 @@ struct job {			/* owner's memory; the owner sets: */
 	/* pool.c's own: */
 	struct job *next, *prev;	/* waiting, or lost with a worker */
 	struct job *later, *earlier;	/* of all that are not done */
-	struct pool *pool;
 	struct pool_worker *worker;
 	int64_t due_us;
 	uint64_t number;

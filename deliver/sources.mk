@@ -14,6 +14,7 @@ DELIVER_SRCS = \
 	deliver/path.c \
 	deliver/phases.c \
 	deliver/pool.c \
+	deliver/pool_choose.c \
 	deliver/probe.c \
 	deliver/program_verdict.c \
 	deliver/programs.c \

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """250 means delivered, and anything else means that nobody has it."""
+import concurrent.futures
 import os
 import pwd
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -528,3 +530,42 @@ def test_client_that_hangs_after_the_dot_reads_later(server, session):
     time.sleep(1)
     assert session.reply().code == 250
     assert copies(server, message, ["alice"]) == [1]
+
+
+def children_of(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+        return [int(p) for p in f.read().split()]
+
+
+def test_a_mailbox_that_stands_still_stops_no_other(make_server):
+    """A worker does not answer, as with a disk that hangs: within a second
+    or two another one has the mailboxes of the same owner, all but the one
+    that it is about."""
+    server = make_server()
+
+    def send(user):
+        with server.connect(timeout=30) as c:
+            c.ehlo()
+            return c.deliver([user + "@example.org"], new_message()).code
+    assert send("alice") == 250
+    deliver, = [p for p in server.children("deliver")
+                if server.process.pid != p and
+                p in children_of(server.process.pid)]
+    stuck, = children_of(deliver)[1:]       # the first one runs programs
+    os.kill(stuck, signal.SIGSTOP)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(send, "alice")]
+        time.sleep(1.5)
+        for again in (False, True):
+            if again:       # its own mail takes no second worker along
+                waiting.append(pool.submit(send, "alice"))
+                time.sleep(1.5)
+            for _ in range(2):
+                began = time.monotonic()
+                assert send("bob") == 250
+                assert time.monotonic() - began < 3
+        assert not any(w.done() for w in waiting)
+        os.kill(stuck, signal.SIGCONT)
+        assert [w.result(30) for w in waiting] == [250, 250]
+    assert len(server.mail("alice")) == 3
+    assert len(server.mail("bob")) == 4
