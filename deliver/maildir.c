@@ -404,10 +404,12 @@ is_in_cur(const struct maildir *m, const char *file)
 			close(fd);
 		return found;
 	}
-	while (!found && (entry = readdir(dir)) != NULL)
+	while (errno = 0, !found && (entry = readdir(dir)) != NULL)
 		found = strncmp(entry->d_name, file, size) == 0 &&
 		    (entry->d_name[size] == '\0' ||
 		    entry->d_name[size] == ':');
+	if (!found)
+		found = -errno;	/* half of the names say nothing */
 	closedir(dir);
 	return found;
 }

@@ -220,7 +220,7 @@ count_all(const struct maildir *m, struct count *count)
 {
 	int root = openat(m->tmp_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = root < 0 ? NULL : fdopendir(root);
-	struct dirent *entry;
+	struct dirent *entry = NULL;
 	int error;
 
 	*count = (struct count){ 0 };
@@ -232,9 +232,11 @@ count_all(const struct maildir *m, struct count *count)
 	}
 	error = count_folder(root, ".", count);
 	for (int i = 0; !error && i < FOLDERS_MAX &&
-	    (entry = readdir(dir)) != NULL; i++)
+	    (errno = 0, entry = readdir(dir)) != NULL; i++)
 		if (is_counted_folder(entry->d_name))
 			error = count_folder(root, entry->d_name, count);
+	if (!error && entry == NULL)
+		error = -errno;
 	closedir(dir);
 	return error;
 }
