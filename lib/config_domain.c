@@ -122,26 +122,59 @@ check_users(const struct config_domain *domain,
 
 /* Whether the path differs from user to user; %% is a percent sign. */
 static bool
-names_user(const char *mailbox)
+names_one_of(const char *mailbox, const char *letters)
 {
 	for (const char *at = mailbox; (at = strchr(at, '%')) != NULL; at += 2)
-		if (at[1] == 'u' || at[1] == 'n')
+		if (at[1] != '\0' && strchr(letters, at[1]) != NULL)
 			return true;
 	return false;
 }
 
-static void
-check_mailbox(const struct config_domain *domain,
-    const struct config_frame *frame, struct config_problems *problems)
+static bool
+has_same_users(const struct config_domain *a, const struct config_domain *b)
 {
+	return a->users_table == NULL || b->users_table == NULL ?
+	    a->users_table == b->users_table :
+	    strcmp(a->users_table, b->users_table) == 0;
+}
+
+/* alice of the one domain would read the mail of alice of the other. */
+static void
+check_shared(const struct config *config, const struct config_frame *frame,
+    unsigned line, struct config_problems *problems)
+{
+	const struct config_domain *domain = &config->domains[frame->index];
+
+	for (size_t i = 0; i < frame->index; i++) {
+		const struct config_domain *other = &config->domains[i];
+
+		if (other->mailbox == NULL ||
+		    strcmp(other->mailbox, domain->mailbox) != 0 ||
+		    has_same_users(other, domain))
+			continue;
+		config_warn(problems, line, "mailbox \"%s\" is also that of "
+		    "the domain on line %u, whose users are others: equal "
+		    "names share a mailbox; put %%d into it",
+		    domain->mailbox, other->line);
+		return;
+	}
+}
+
+static void
+check_mailbox(const struct config *config, const struct config_frame *frame,
+    struct config_problems *problems)
+{
+	const struct config_domain *domain = &config->domains[frame->index];
 	unsigned line = config_frame_line(frame, "mailbox");
 
 	if (config_problems_has_line(problems, line))
 		return;
 	if (domain->mailbox[0] == '/') {
-		if (!names_user(domain->mailbox))
+		if (!names_one_of(domain->mailbox, "un"))
 			config_warn(problems, line, "mailbox \"%s\" has no "
 			    "%%u: all users share it", domain->mailbox);
+		else if (!names_one_of(domain->mailbox, "d"))
+			check_shared(config, frame, line, problems);
 		return;
 	}
 	if (domain->users_table != NULL)
@@ -212,6 +245,6 @@ config_check_domain(struct config *config, const struct config_frame *frame,
 	check_users(domain, frame, problems);
 	check_next_hop(config, frame, problems);
 	take_users(domain);
-	check_mailbox(domain, frame, problems);
+	check_mailbox(config, frame, problems);
 	return config_complete_address(&domain->catch_all, domain->name);
 }

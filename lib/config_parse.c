@@ -66,6 +66,7 @@ find_setting(struct parser *p, const struct token *name)
 	struct config_frame *frame = innermost(p);
 	const char *section = frame->section->name;
 	const struct config_key *key = config_key_find(section, name->text);
+	const struct config_section *other;
 	const char *meant;
 
 	if (key != NULL)
@@ -77,6 +78,13 @@ find_setting(struct parser *p, const struct token *name)
 		report_misplaced(p, name, key);
 		return (struct setting){ key->section[0] ? NULL : key,
 			&p->frames[0] };
+	}
+	other = config_section_find(name->text);
+	if (other != NULL) {
+		config_error(p->problems, name->line, "%s is a section, and "
+		    "no key: %s%s { ... }", other->name, other->name,
+		    other->has_title ? " \"...\"" : "");
+		return (struct setting){ NULL, frame };
 	}
 	meant = config_key_suggest(section, name->text);
 	config_error(p->problems, name->line, "unknown key \"%.*s\"%s%s%s",

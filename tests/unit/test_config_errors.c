@@ -207,6 +207,9 @@ static const struct row names[] = {
 	{ "its value is checked too", "limits { sesisons = 5K }\n",
 	    "2: unknown key \"sesisons\"; did you mean \"sessions\"?\n"
 	    "2: sessions = 5K: not a whole number without a unit\n" },
+	{ "section as a key", "checks { dnsbl = off }\nlimits = 5\n",
+	    "2: dnsbl is a section, and no key: dnsbl \"...\" { ... }\n"
+	    "3: limits is a section, and no key: limits { ... }\n" },
 	{ "key of another section", "sessions = 5\n",
 	    "2: sessions does not stand at the top level, but in a section "
 	    "limits\n" },

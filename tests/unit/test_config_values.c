@@ -274,6 +274,12 @@ static const struct {
 	    false },
 	{ "domain \"b\" { users = \"table:/x\"\n mailbox = \"/m/%d/%%u\" }\n",
 	    "mailbox \"/m/%d/%%u\" has no %u: all users share it", 3, true },
+	{ "domain \"b\" { users = \"table:/x\"\n mailbox = \"/m/%u\" }\n"
+	    "domain \"c\" { users = \"table:/x\"\n mailbox = \"/m/%u\" }\n"
+	    "domain \"d\" { users = \"table:/y\"\n mailbox = \"/m/%u\" }\n",
+	    "mailbox \"/m/%u\" is also that of the domain on line 2, whose "
+	    "users are others: equal names share a mailbox; put %d into it",
+	    7, true },
 	{ "domain \"b\" { users = \"passwd\"\nnext_hop = \"smtp:x:25\" }\n",
 	    "a domain has either users or a next_hop", 3, false },
 	{ "domain \"b\" {\n next_hop = \"lmtp:x:25\" }\n",
