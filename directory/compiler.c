@@ -86,7 +86,8 @@ log_result(const struct table_spec *spec, const struct compile_result *result)
 		break;
 	case COMPILE_FAILED:
 		log_error("table_kept", LOG_S("source", spec->path),
-		    LOG_S("effect", "the old table stays in use"), LOG_END);
+		    LOG_S("effect", "the old table stays in use, if "
+		    "there is one"), LOG_END);
 		break;
 	}
 }

@@ -34,7 +34,7 @@ check_date(struct check *c)
 	struct slice value = SLICE("");
 	unsigned n = find_field(c->message, "Date", &value);
 	unsigned long long now_s;
-	int64_t when_s;
+	int64_t when_s, late_s;
 
 	if (n != 1)
 		return check_bad(c, 550, 6, 0, n == 0 ?
@@ -45,12 +45,12 @@ check_date(struct check *c)
 		    "malformed (RFC 5322 3.3)");
 	if (!slice_number(check_told(c, FACT_TIME), INT64_MAX, &now_s))
 		return SAID_NOTHING;
-	if (when_s - (int64_t)now_s > FUTURE_S ||
-	    (int64_t)now_s - when_s > PAST_S)
+	late_s = (int64_t)now_s - when_s;
+	if (late_s < -FUTURE_S || late_s > PAST_S)
 		return check_bad(c, 550, 6, 0, "the Date of the message is "
-		    "%" PRId64 " days off", (when_s - (int64_t)now_s) / 86400);
-	return check_good(c, "%" PRId64 " s before its arrival",
-	    (int64_t)now_s - when_s);
+		    "%" PRId64 " days %s its arrival", (late_s < 0 ? -late_s :
+		    late_s) / 86400, late_s < 0 ? "after" : "before");
+	return check_good(c, "%" PRId64 " s before its arrival", late_s);
 }
 
 /* ---- From ---- */

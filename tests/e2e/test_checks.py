@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What policy judges, end to end: a client, real DNS answers from nsd, the
 reply, the trail, and the mailbox that stays empty."""
+import email.utils
 import json
 import os
 import re
@@ -247,6 +248,22 @@ def test_fields(make_server, nameserver, header, check):
     assert reply.says("550 5.6.0"), reply
     server.why(reply, check)
     assert server.mail("alice") == []
+
+
+@pytest.mark.parametrize("days, said", [
+    (-31.1, "31 days before its arrival"), (3.1, "3 days after its arrival"),
+    (-29, None), (1.9, None)])
+def test_a_date_of_another_time(make_server, nameserver, days, said):
+    server = make_server(checks="date = refuse", more=nameserver.config())
+    date = email.utils.formatdate(time.time() + days * 86400)
+    reply = server.deliver("alice@example.org", (
+        "Date: %s\r\nFrom: a@good.example\r\n\r\nbody\r\n" %
+        date).encode())
+    if said is None:
+        assert reply.code == 250
+    else:
+        assert reply.says("550 5.6.0") and said in str(reply), reply
+        server.why(reply, said)
 
 
 # ---- who is not there ----
