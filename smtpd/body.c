@@ -20,8 +20,9 @@
 #include "sealed.h"
 
 /* Shared: filled and emptied within one call. A held CR and dot fit too, and
- * an empty line. */
-static char out[BODY_INPUT_MAX + 16];
+ * in front of out an empty line. */
+static char octets[BODY_INPUT_MAX + 16];
+static char *const out = octets + 1;
 static size_t n_out;
 
 int
@@ -307,25 +308,23 @@ body_scan(struct body *b, const char *data, size_t size)
  * White space at the very front would continue the last field that we put
  * on top of the message, and who sends it would write in our name.
  */
-static void
-body_end_header(const struct body *b)
+static const char *
+body_front(const struct body *b)
 {
 	if (b->size_bytes > 0 || n_out == 0 || (*out != ' ' && *out != '\t'))
-		return;
-	memmove(out + 1, out, n_out++);
-	*out = '\n';
+		return out;
+	*octets = '\n';
+	return octets;
 }
 
 /* One write for what one call took in. */
 static void
 body_flush(struct body *b)
 {
-	uint64_t size;
-	size_t n;
+	const char *front = body_front(b);
+	size_t n = n_out + (size_t)(out - front);
+	uint64_t size = b->size_bytes + n;
 
-	body_end_header(b);
-	n = n_out;
-	size = b->size_bytes + n;
 	n_out = 0;
 	if (b->faults != 0 || n == 0)
 		return;
@@ -334,11 +333,11 @@ body_flush(struct body *b)
 	} else if (b->limits.may_grow != NULL &&
 	    !b->limits.may_grow(b->limits.arg, size)) {
 		body_fault(b, BODY_NO_ROOM);
-	} else if (!body_store(b, out, n)) {
+	} else if (!body_store(b, front, n)) {
 		body_fault(b, BODY_IO_ERROR);
 	} else {
 		b->size_bytes = size;
-		body_scan(b, out, n);
+		body_scan(b, front, n);
 	}
 }
 

@@ -609,7 +609,7 @@ def served(make_module_server):
     (("nobody.example.org", "A"), 1, "no such name, not secure, 0 records"),
     (("mx.example.org", "MX"), 1, "no such record, "),
     (("elsewhere.example", "A"), 75, "no answer, "),
-    (("a..b", "A"), 1, '"a..b" is not a domain name.\n'),
+    (("a..b", "A"), 2, '"a..b" is not a domain name.\n'),
     (("example.org", "ANY"), 2, "TYPE is A, AAAA, "),
     (("example.org",), 2, "Usage: posternctl dns NAME TYPE\n"),
 ])
