@@ -30,7 +30,8 @@ def sealed(octets):
     fd = os.memfd_create("secret", os.MFD_ALLOW_SEALING)
     os.write(fd, octets)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE |
-                fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+                fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK |
+                fcntl.F_SEAL_SEAL)
     return fd
 
 
