@@ -68,6 +68,24 @@ is_answer(bool is_said, enum relay_stage stage, const struct verdict *v)
 	    (v->code >= 500 && v->subject == 7 && v->detail == 30);
 }
 
+/* Relay's words, before MAIL: what the host has not offered (SIZE, 8BITMIME,
+ * SMTPUTF8, REQUIRETLS). */
+static bool
+is_about_offer(const struct verdict *v)
+{
+	return v->code >= 500 && ((v->subject == 3 && v->detail == 4) ||
+	    (v->subject == 6 && (v->detail == 3 || v->detail == 7)) ||
+	    (v->subject == 7 && v->detail == 30));
+}
+
+/* The host's own words, and not relay's about it. */
+static bool
+is_quote(bool is_said, enum relay_stage stage, const struct verdict *v)
+{
+	return is_said || (is_answer_to_mail(v) &&
+	    (stage >= RELAY_AT_DATA || !is_about_offer(v)));
+}
+
 /* Paths of this machine are for the trail, not for strangers. */
 static struct slice
 name_of(struct slice host)
@@ -77,12 +95,13 @@ name_of(struct slice host)
 }
 
 static void
-set_words(struct verdict *to, const struct verdict *v, struct slice host)
+set_words(struct verdict *to, const struct verdict *v, struct slice host,
+    bool is_quoted)
 {
 	host = name_of(host);
 	verdict_set(to, (int)code_for_client(v->code), v->subject, v->detail,
-	    "%.*s%s%s", host_size(host), host.data, host.size > 0 ?
-	    " said: " : "", v->text);
+	    "%.*s%s%s", host_size(host), host.data, host.size == 0 ? "" :
+	    is_quoted ? " said: " : ": ", v->text);
 }
 
 /* Nobody said anything: why is for the trail, not for strangers. */
@@ -161,7 +180,8 @@ rcpt_not_taken(struct session *s, const struct hop_reply *a)
 	enum step step;
 
 	if (is_known)
-		set_words(&v, &a->verdict, a->remote_host);
+		set_words(&v, &a->verdict, a->remote_host,
+		    is_quote(a->is_said, a->stage, &a->verdict));
 	else
 		set_silence(&v, &a->verdict);
 	if (!a->is_said)
@@ -252,7 +272,8 @@ set_result(struct last_result *to, const struct hop_result *from,
 	if (v->code == 250)
 		return;
 	if (is_answer(from->is_said, from->stage, v))
-		set_words(&to->verdict, v, host);
+		set_words(&to->verdict, v, host,
+		    is_quote(from->is_said, from->stage, v));
 	else
 		set_silence(&to->verdict, v);
 }

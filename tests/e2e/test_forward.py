@@ -102,6 +102,27 @@ def test_refused_at_the_dot(said, want):
         assert len(lab.sink.ended) == 1
 
 
+@pytest.mark.parametrize("replies, features, params, want", [
+    ({"rcpt": "550 5.1.1 nobody"}, FEATURES, "", "] said: nobody ("),
+    ({"data": "450 4.7.1 wait"}, FEATURES, "", "] said: wait ("),
+    ({"dot": "554 5.6.0 rotten"}, FEATURES, "", "] said: rotten ("),
+    ({"data": None}, FEATURES, "", "]: it closed the connection"),
+    ({"dot": None}, FEATURES, "", "]: it closed the connection"),
+    ({"dot": "how?"}, FEATURES, "", "]: what came instead of the reply"),
+    ({}, (), " BODY=8BITMIME", "]: the next host does not take 8 bits"),
+    ({}, ("SIZE 9",), " SIZE=10", "]: the message has 10 octets"),
+])
+def test_only_what_it_said_is_said_by_it(replies, features, params, want):
+    with Front(replies, features=features) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example>" + params, "250")
+            reply = client.command("RCPT TO:<%s>" % BOB)
+            if reply.says("250"):
+                reply = client.data(new_message())
+        assert want in reply.text, reply
+
+
 def test_next_hop_down():
     with Front(next_hop="smtp:[127.0.0.1]:%d" % free_port()) as lab:
         with lab.server.connect() as client:
