@@ -195,6 +195,23 @@ last_words(const struct transaction *tx)
 
 /* ---- its answer ---- */
 
+void
+last_note_refusal(const struct session *s, const char *check,
+    const struct verdict *v, const char *detail)
+{
+	struct finding f = { .kind = v->code < 500 ? FINDING_TEMPORARY :
+		FINDING_REFUSE };
+
+	if (!s->tx->is_each) {
+		note_told("%s", detail);
+		return;
+	}
+	(void)snprintf(f.check, sizeof(f.check), "%s", check);
+	(void)snprintf(f.detail, sizeof(f.detail), "%.*s",
+	    JUDGEMENT_DETAIL_MAX, detail);
+	note_finding(s, &f);
+}
+
 static bool
 have_all_taken(const struct last_result *results, size_t n)
 {

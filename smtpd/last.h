@@ -67,6 +67,10 @@ struct slice last_top(const struct transaction *tx);
 enum step last_deliver(struct session *s, finish_fn *then);
 /* The same where no mailbox is in the transaction, queue may be. */
 enum step last_deliver_alone(struct session *s);
+/* What it was refused with, for the trail: beside the refusal that follows, or
+ * with PRDR by itself, since the first that follows may be a mailbox's. */
+void last_note_refusal(const struct session *s, const char *check,
+    const struct verdict *v, const char *detail);
 /* A kind's one end: results of all of its recipients; who said it, "": the
  * 250 says nothing of it. */
 enum step last_answered(struct session *s, const struct last_result *results,

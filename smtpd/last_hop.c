@@ -278,12 +278,35 @@ set_result(struct last_result *to, const struct hop_result *from,
 		set_silence(&to->verdict, v);
 }
 
+/* By LMTP some may have it and others not: the trail has one of each, those
+ * whom it refused by name before those of whom it said nothing. */
+static void
+note_results(const struct session *s, const struct hop_sent *sent)
+{
+	const struct hop_result *taken = NULL, *failed = NULL, *a;
+	char detail[DETAIL_SIZE];
+
+	for (a = sent->results; a < sent->results + sent->n; a++) {
+		if (a->verdict.code == 250)
+			taken = taken != NULL ? taken : a;
+		else if (failed == NULL || (a->is_said && !failed->is_said))
+			failed = a;
+	}
+	if (taken != NULL) {
+		describe(detail, sent->remote_host, &taken->verdict);
+		note_said(s, detail);
+	}
+	if (failed != NULL) {
+		describe(detail, sent->remote_host, &failed->verdict);
+		last_note_refusal(s, "next_hop", &failed->verdict, detail);
+	}
+}
+
 static enum step
 send_answered(struct session *s, struct answer *a)
 {
 	static struct last_result results[HOP_RECIPIENTS_MAX];	/* large */
 	const struct hop_sent *sent = &a->as.hop_sent;
-	char detail[DETAIL_SIZE];
 
 	note_asked("data", slice_of(s->tx->reverse_path), a->took_us);
 	if (!a->is_known || !fits_transaction(s->tx, sent)) {
@@ -294,11 +317,7 @@ send_answered(struct session *s, struct answer *a)
 	for (uint16_t i = 0; i < sent->n; i++)
 		set_result(&results[i], &sent->results[i],
 		    sent->remote_host);
-	describe(detail, sent->remote_host, &sent->results[0].verdict);
-	if (sent->results[0].verdict.code == 250)
-		note_said(s, detail);
-	else
-		note_told("%s", detail);
+	note_results(s, sent);
 	return last_answered(s, results, sent->n,
 	    name_of(sent->remote_host));
 }

@@ -32,12 +32,11 @@ note_ended(const struct session *s, const struct program_answer *a)
 {
 	struct finding f = { .check = "program", .kind = FINDING_ACCEPT };
 
-	if (a->verdict.code != 0) {
-		note_told("%.*s", (int)a->told.size, a->told.data);
-		return;
-	}
 	(void)slice_copy(f.detail, sizeof(f.detail), a->told);
-	note_finding(s, &f);
+	if (a->verdict.code != 0)
+		last_note_refusal(s, f.check, &a->verdict, f.detail);
+	else
+		note_finding(s, &f);
 }
 
 static enum step

@@ -571,6 +571,25 @@ def test_with_prdr_no_mailbox_takes_it():
         assert len(lab.sink.messages) == 1
 
 
+def test_with_prdr_each_refusal_is_explained_by_itself():
+    """A full mailbox is not what the next hop has said."""
+    with Front({"dot": "554 5.6.0 rotten"},
+               server={"users": "alice quota=4K\nbob\n"}) as lab:
+        lab.server.await_trail()
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.envelope(["alice@example.org", "bob@example.org", BOB],
+                            params=" PRDR")
+            client.expect("DATA", "354")
+            client.send(wire(new_message(size=9000)))
+            replies = client.replies(5)
+        assert [r.code for r in replies] == [353, 552, 250, 554, 250]
+        text = lab.server.why(replies[-1], "Refusal 1", "Refusal 2",
+                              "]: 554 5.6.0 rotten")
+        first = text[text.index("Refusal 1"):text.index("Refusal 2")]
+        assert "larger than" in first and "rotten" not in first, text
+
+
 def test_prdr_for_next_hops_alone():
     with Front({"dot": "554 5.6.0 rotten"}) as lab:
         codes = prdr(lab, [BOB, "carol@inner.example"], new_message())

@@ -734,6 +734,7 @@ def test_outside_answers_that_differ(front, local):
     text = new_message()
     reply = server.deliver(to, text)
     assert reply.says("451"), reply
+    server.why(reply, ": 250 2.0.0 saved", ": 550 5.2.1 disabled")
     assert server.mail("alice") == [] and len(sink.messages) == 1
     with server.connect() as client:
         client.ehlo()
