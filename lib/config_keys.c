@@ -560,7 +560,7 @@ const struct config_key config_keys[] = {
 	{ "tls", "certificate", CONFIG_PATH, KEY_REQUIRED,
 	    IN(config_tls, certificate),
 	    HELP("A PEM file with the certificate, and behind it those of "
-	    "its chain.") },
+	    "its chain. One that is damaged or cut off is an error.") },
 	{ "tls", "key", CONFIG_PATH, KEY_REQUIRED, IN(config_tls, key),
 	    HELP("A PEM file with the private key, without a passphrase. "
 	    "Only root needs to be able to read it.") },

@@ -192,6 +192,16 @@ context_of(struct tls_server *server, const char *name)
 	return new->ctx;
 }
 
+/* The end of the file, and not something that is damaged or cut off. */
+static bool
+is_end_of_pem(void)
+{
+	unsigned long code = ERR_peek_last_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_PEM &&
+	    ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+}
+
 static bool
 add_chain(SSL_CTX *ctx, BIO *pem)
 {
@@ -202,8 +212,9 @@ add_chain(SSL_CTX *ctx, BIO *pem)
 		is_ok = SSL_CTX_add1_chain_cert(ctx, next) == 1;
 		X509_free(next);
 	}
+	is_ok = is_ok && is_end_of_pem();
 	if (is_ok)
-		ERR_clear_error();	/* the end of the file is one */
+		ERR_clear_error();
 	return is_ok;
 }
 

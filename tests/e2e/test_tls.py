@@ -658,7 +658,8 @@ def test_missing_files(unstarted):
 
 @pytest.mark.parametrize("case", [
     "mismatch", "no key", "no certificate", "passphrase", "wrong name",
-    "same type", "directory", "short rsa", "empty", "swapped"])
+    "same type", "directory", "short rsa", "empty", "swapped", "cut chain",
+    "damaged chain"])
 def test_bad_files(unstarted, case):
     s, folder = unstarted
     more = make_certificate(folder, "a")
@@ -686,6 +687,13 @@ def test_bad_files(unstarted, case):
     elif case == "empty":
         open(folder + "/e.key", "wb").close()
         key, want = folder + "/e.key", "empty"
+    elif case in ("cut chain", "damaged chain"):
+        want = "bad end line" if case == "cut chain" else "bad base64"
+        with open(folder + "/b.pem", encoding="ascii") as f:
+            other = f.read()
+        with open(pem, "a", encoding="ascii") as f:
+            f.write(other[:-100] if case == "cut chain" else
+                    other.replace("\nMII", "\nM%I"))
     elif case == "short rsa":
         run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes",
              "-keyout", key, "-out", pem, "-days", "9", "-subj", "/CN=" +
