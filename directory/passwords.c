@@ -40,7 +40,7 @@ free_text(struct slice *text)
 
 static int
 add_entry(struct passwords *passwords, const struct account *account,
-    const char *password)
+    const struct user *user)
 {
 	struct password_entry *items = grow_array(passwords->entries,
 	    passwords->n, sizeof *items);
@@ -50,13 +50,13 @@ add_entry(struct passwords *passwords, const struct account *account,
 		return -ENOMEM;
 	passwords->entries = items;
 	items += passwords->n++;
-	*items = (struct password_entry){ .name = { NULL, 0 } };
+	*items = (struct password_entry){ .line = user->line };
 	error = copy_slice(&items->name, account->key);
 	if (!error)
 		error = copy_slice(&items->user, account->user);
 	if (!error)
 		error = copy_slice(&items->address, account->address);
-	return error ? error : copy_slice(&items->password, password);
+	return error ? error : copy_slice(&items->password, user->password);
 }
 
 void
@@ -100,9 +100,43 @@ read_users(struct users *users, const char *path,
 }
 
 static int
+compare_places(const void *a, const void *b)
+{
+	const struct password_entry *x = a, *y = b;
+	int order = strcmp(x->name.data, y->name.data);
+
+	return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+/* One account may be written in several ways: "alice", "alice@example.org".
+ * Of the entries of one file. */
+static int
+check_doubles(struct passwords *passwords, size_t first, const char *path,
+    struct config_problems *problems)
+{
+	struct password_entry *entries = passwords->entries;
+	int error = 0;
+
+	if (passwords->n > first)
+		qsort(entries + first, passwords->n - first, sizeof *entries,
+		    compare_places);
+	for (size_t i = first + 1; i < passwords->n; i++) {
+		if (!slice_equals(entries[i].name, entries[i - 1].name))
+			continue;
+		config_problem_add(problems, 0, false, "%s:%u: the password of "
+		    "\"%s\" stands on line %u already", path,
+		    entries[i].line, entries[i].name.data,
+		    entries[i - 1].line);
+		error = -EBADMSG;
+	}
+	return error;
+}
+
+static int
 collect_domain(struct passwords *passwords,
     const struct config_domain *domain, struct config_problems *problems)
 {
+	size_t first = passwords->n;
 	struct users users;
 	struct account account;
 	int error = read_users(&users, domain->users_table, domain, problems);
@@ -112,9 +146,10 @@ collect_domain(struct passwords *passwords,
 		    account_of_user(&account, domain,
 		    slice_of(users.items[i].local)))
 			error = add_entry(passwords, &account,
-			    users.items[i].password);
+			    &users.items[i]);
 	users_free(&users);
-	return error;
+	return error ? error : check_doubles(passwords, first,
+	    domain->users_table, problems);
 }
 
 static int
@@ -131,15 +166,14 @@ collect_file(struct passwords *passwords, const struct config *config,
 
 		if (account_of_login(&account, config,
 		    slice_of(user->local)))
-			error = add_entry(passwords, &account,
-			    user->password);
+			error = add_entry(passwords, &account, user);
 		else
 			config_problem_add(problems, 0, true, "%s:%u: \"%s\" "
 			    "is nobody's name: its domain is not delivered "
 			    "here", path, user->line, user->local);
 	}
 	users_free(&users);
-	return error;
+	return error ? error : check_doubles(passwords, 0, path, problems);
 }
 
 int

@@ -27,6 +27,7 @@ struct password_entry {
 	struct slice user;	/* the account, as in a voucher */
 	struct slice address;	/* its own address */
 	struct slice password;	/* see password_kind_of; never to be shown */
+	unsigned line;		/* where it stands; not in the table */
 };
 
 struct password_table;

@@ -585,8 +585,8 @@ const struct config_key config_keys[] = {
 	    "its answer. All recipients of a message together wait for at "
 	    "most three times as long.") },
 	{ "auth", "users", CONFIG_PATH, KEY_EMPTY, IN(config, auth.users),
-	    HELP("A file with the passwords, in the form of a users table "
-	    "with the field password alone; names may have a domain. The "
+	    HELP("A file with the passwords, a users table with the field "
+	    "password alone, an account once; names may have a domain. The "
 	    "default is the fields password of the users tables. Passwords "
 	    "are hashes of crypt(5) (yescrypt, bcrypt, sha512crypt) or keys "
 	    "of SCRAM-SHA-256; see postern(8).") },

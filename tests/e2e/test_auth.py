@@ -687,6 +687,11 @@ def test_check_of_the_configuration():
                      'x@elsewhere.example password="!"\n')
         code, said = server.check()
         assert code == 0 and "\"x@elsewhere.example\" is nobody's" in said
+        server.write("passwords", user_lines(alice="!", bob="!") +
+                     'Alice@Example.ORG password="!"\n')
+        code, said = server.check()
+        assert code == 1 and "passwords:3: the password of \"alice@" \
+            "example.org\" stands on line 1 already" in said
     finally:
         server.close()
 

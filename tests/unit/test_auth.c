@@ -75,7 +75,7 @@ make_scram(void)
 
 #define ENTRY(name, word) { SLICE(name "@example.org"), \
 	SLICE(name "@example.org"), SLICE(name "@example.org"), \
-	slice_of(word) }
+	slice_of(word), 0 }
 
 static const uint8_t table_secret[PASSWORD_TABLE_SECRET_SIZE] = "secret";
 
