@@ -4,8 +4,10 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "reply.h"
 #include "status_text.h"
 #include "trail.h"
+#include "utf8.h"
 
 #define VALUE_MAX 512
 
@@ -86,10 +88,12 @@ status_text(struct buf *out, struct slice lines, struct slice resolver,
 {
 	struct slice first = slice_next_line(&lines);
 	char up_s[VALUE_MAX], generation[VALUE_MAX], config[VALUE_MAX], up[48];
+	char raw[VALUE_MAX];
 
 	trail_find(first, "uptime_s", up_s, sizeof up_s);
 	trail_find(first, "generation", generation, sizeof generation);
-	trail_find(first, "config", config, sizeof config);
+	trail_find(first, "config", raw, sizeof raw);
+	reply_clean(config, sizeof config, slice_of(raw), true);
 	duration(up, sizeof up, up_s);
 	buf_printf(out, "Postern has been up for %s, generation %s, with "
 	    "%s\n\n", up, generation, config);
@@ -127,19 +131,26 @@ status_text_more(struct buf *out, const char *name, const char *prefix,
 
 /* ---- JSON (RFC 8259) ---- */
 
+/* As the log has it: the octets of what is no UTF-8 become U+0080 on. */
 static void
 put_json_string(struct buf *out, const char *text)
 {
+	struct slice rest = slice_of(text);
+
 	buf_puts(out, "\"");
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (rest.size > 0) {
+		unsigned char c = (unsigned char)*rest.data;
+		size_t size = utf8_char_size(rest);
 
 		if (c == '"' || c == '\\')
 			buf_printf(out, "\\%c", c);
-		else if (c < 0x20)
+		else if (c < 0x20 || size == 0)
 			buf_printf(out, "\\u%04x", c);
 		else
-			buf_append(out, &c, 1);
+			buf_append(out, rest.data, size);
+		size += size == 0;
+		rest.data += size;
+		rest.size -= size;
 	}
 	buf_puts(out, "\"");
 }

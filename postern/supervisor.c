@@ -15,6 +15,7 @@
 #include "notify.h"
 #include "sealed.h"
 #include "supervisor.h"
+#include "trail.h"
 
 #define STATUS_MAX (1u << 20)
 #define TICK_MS 5000
@@ -130,9 +131,13 @@ supervisor_status(const struct supervisor *s, struct buf *out)
 {
 	int64_t now = clock_monotonic_us();
 
-	buf_printf(out, "uptime_s=%lld generation=%u config=%s\n",
-	    (long long)((now - s->started_us) / 1000000), s->current->number,
-	    s->config_path);
+	buf_printf(out, "uptime_s=%lld generation=%u",
+	    (long long)((now - s->started_us) / 1000000),
+	    s->current->number);
+	/* a path may hold whatever a name of a file may */
+	trail_put_values(out, (const struct log_value[]){
+	    LOG_S("config", s->config_path), LOG_END });
+	buf_puts(out, "\n");
 	for (size_t i = 0; i < MAX_CHILDREN; i++) {
 		const struct child *child = &s->children[i];
 

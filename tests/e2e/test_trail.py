@@ -279,6 +279,16 @@ def test_status_shows_compartments_sessions_counters(make_server):
     wait_until(lambda: server.figure("sessions_now") == 0, 5, "no sessions")
 
 
+def test_status_has_the_whole_path_of_the_configuration(make_server):
+    server = make_server(start=False)
+    path = os.path.join(server.folder, 'my "post\u00e9rn" = 1.conf')
+    os.rename(server.config_path, path)
+    server.config_path = path
+    server.start()
+    assert "with %s\n" % path in server.ctl("status")
+    assert json.loads(server.ctl("status", "json"))["server"]["config"] == path
+
+
 # ---- route ----
 
 def line_of(server, name, text):

@@ -104,6 +104,8 @@ status_is_a_table_or_json(void **state)
 	    "up_s=61 restarts=3\n"
 	    "compartment=smtpd index=4 generation=2 pid=78 state=running "
 	    "up_s=61 restarts=0 kind=local\n";
+	static const char odd[] = "uptime_s=1 generation=1 "
+	    "config=\"/a \\\"b\\\"/\\xc3\\xa9\\x01\\xe9\\x9b[2J\"\n";
 	static const char resolver[] = "dnssec=off "
 	    "dnssec_why=\"no signatures\" servers=192.0.2.1 asked=7";
 	int fd = scoreboard_create();
@@ -150,6 +152,14 @@ status_is_a_table_or_json(void **state)
 	buf_free(&out);
 	status_text(&out, slice_of(lines), SLICE(""), boards);
 	assert_non_null(strstr(out.data, "The resolver does not answer.\n"));
+	buf_free(&out);
+	/* a path of the configuration with what a name may hold */
+	status_text(&out, slice_of(odd), SLICE(""), boards);
+	assert_non_null(strstr(out.data, "with /a \"b\"/\xc3\xa9 ??[2J\n"));
+	buf_free(&out);
+	status_json(&out, slice_of(odd), SLICE(""), boards);
+	assert_non_null(strstr(out.data, "\"config\":\"/a \\\"b\\\"/\xc3\xa9"
+	    "\\u0001\\u00e9\\u009b[2J\""));
 	buf_free(&out);
 	status_json(&out, SLICE(""), SLICE(""), NULL);
 	assert_non_null(strstr(out.data, "{\"server\":{},\"compartments\":[],"
