@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "build.h"
 #include "directory_check.h"
 #include "lint.h"
@@ -307,6 +308,46 @@ check_passwords(struct lint *lint)
 	passwords_free(&passwords);
 }
 
+/* As vouchers call them: account.h. Or NULL. */
+static const char *
+why_nobody(struct lint *lint, const char *user)
+{
+	const struct passwd_entry *entry;
+	const struct catalog_domain *domain;
+	const char *at = strrchr(user, '@');
+
+	if (at == NULL)
+		return passwd_find(lint->catalog->passwd, slice_of(user),
+		    &entry) == -ENOENT ? "the system has no such user, and "
+		    "those of a users table are called with their domain" :
+		    NULL;
+	domain = catalog_find_domain(lint->catalog, slice_of(at + 1));
+	if (domain == NULL || strcasecmp(domain->config->name, at + 1) != 0)
+		return "there is no section domain of that name";
+	return domain->config->users_are_passwd ? "users of the system are "
+	    "called without a domain" : NULL;
+}
+
+static void
+check_senders(struct lint *lint)
+{
+	const struct config *config = lint->catalog->config;
+	char text[512];
+
+	for (size_t i = 0; i < config->n_senders; i++) {
+		const struct config_sender *sender = &config->senders[i];
+		const char *why = why_nobody(lint, sender->user);
+
+		if (why == NULL)
+			continue;
+		turn_to(lint, NULL);
+		lint->line = sender->line;
+		snprintf(text, sizeof text, "sender \"%.300s\" is nobody's "
+		    "name: %s", sender->user, why);
+		lint_report(lint, true, text);
+	}
+}
+
 static void
 check_all(struct lint *lint)
 {
@@ -318,6 +359,7 @@ check_all(struct lint *lint)
 		check_domain(lint, &lint->catalog->domains[i]);
 	check_postmaster(lint);
 	check_dsn_to(lint);
+	check_senders(lint);
 	check_passwords(lint);
 	backscatter_reports(lint);
 	backscatter_end(lint);

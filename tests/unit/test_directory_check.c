@@ -141,6 +141,18 @@ static const struct row rows[] = {
 	    "\"*@example.org\" } }\nsender \"bob\" { may = { "
 	    "\"*@example.org\" } }\n", "root: alice\n", "",
 	    { "Wnote: sender \"nobody\" has no mailbox" } },
+	{ "senders whom nobody is", "dsn_to = \"bob@example.org\"\n" ORG
+	    "domain \"t.example\" { users = \"table:@/users\" "
+	    "mailbox = \"/v/%u\" owner = \"vmail\" }\n"
+	    "sender \"nosuchuser\" { may = { \"*@example.org\" } }\n"
+	    "sender \"bob@example.org\" { may = { \"*@example.org\" } }\n"
+	    "sender \"x@g.example\" { may = { \"*@example.org\" } }\n"
+	    "sender \"bob\" { may = { \"*@example.org\" } }\n"
+	    "sender \"c@t.example\" { may = { \"*@example.org\" } }\n",
+	    "root: alice\n", "c\n",
+	    { "Wsender \"nosuchuser\" is nobody's name: the system has no",
+	      "Wsender \"bob@example.org\" is nobody's name: users of the",
+	      "Wsender \"x@g.example\" is nobody's name: there is no" } },
 	{ "program", ORG, "root: alice\na: \"|/bin/x y\"\n", "",
 	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": /bin/x: No such "
 	      "file", "Wnote: 1 programs" } },
