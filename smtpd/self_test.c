@@ -285,6 +285,10 @@ on_reply(struct self_test *t, unsigned code)
 	const struct test_step *step = &t->steps[t->at];
 	bool is_bad = false;
 
+	if (code == 421) {	/* any command may hear it (RFC 5321 3.8) */
+		test_break_off(t, "the session was closed", code);
+		return;
+	}
 	switch (step->wanted) {
 	case WANTS_GO_ON:
 		if (code < 400)

@@ -99,6 +99,17 @@ def test_smuggled_commands(make_server, last):
     assert server.deliver("alice@example.org", new_message()).code == 250
 
 
+def test_a_stop_in_the_middle_is_no_smuggling(make_server):
+    """The 421 comes where the answer to VRFY is awaited."""
+    server = make_often(make_server)
+    server.start()
+    slot = server.faults.set("smtpd.end-of-data", "sleep", 400, role="smtpd")
+    wait_until(lambda: server.faults.hits(slot), what="a test's message")
+    assert server.stop() == 0
+    assert not server.events("alarm")
+    assert server.events("self_test")[-1]["code"] == "421"
+
+
 def test_a_scanner_that_lets_a_virus_pass(make_server):
     """There is no scanner at all here: as if it had no signatures."""
     server = make_often(make_server)
