@@ -562,8 +562,8 @@ const struct config_key config_keys[] = {
 	    HELP("A PEM file with the certificate, and behind it those of "
 	    "its chain. One that is damaged or cut off is an error.") },
 	{ "tls", "key", CONFIG_PATH, KEY_REQUIRED, IN(config_tls, key),
-	    HELP("A PEM file with the private key, without a passphrase. "
-	    "Only root needs to be able to read it.") },
+	    HELP("A PEM file with the private key (ECDSA, RSA or Ed25519), "
+	    "without a passphrase. Only root needs to read it.") },
 
 	/* ---- our own users ---- */
 	{ "sender", "may", CONFIG_ADDRESS_LIST, KEY_REQUIRED,

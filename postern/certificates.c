@@ -172,6 +172,24 @@ check_dates(const struct config_tls *tls, const X509 *x509,
 		    "\"%s\" is not valid yet", tls->certificate);
 }
 
+/* With any other no handshake would come to its end. */
+static bool
+is_usable(const EVP_PKEY *key)
+{
+	static const char *const curves[] = { "prime256v1", "secp384r1",
+		"secp521r1" };
+	char curve[64] = "";
+
+	if (!EVP_PKEY_is_a(key, "EC"))
+		return EVP_PKEY_is_a(key, "RSA") ||
+		    EVP_PKEY_is_a(key, "ED25519");
+	(void)EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL);
+	for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+		if (strcmp(curve, curves[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Its type, or 0. */
 static int
 check_pair(const struct config_tls *tls, X509 *x509, EVP_PKEY *key,
@@ -181,6 +199,12 @@ check_pair(const struct config_tls *tls, X509 *x509, EVP_PKEY *key,
 		config_problem_add(problems, tls->line, false, "key \"%s\" is "
 		    "not that of certificate \"%s\"", tls->key,
 		    tls->certificate);
+		return 0;
+	}
+	if (!is_usable(key)) {
+		config_problem_add(problems, tls->line, false, "key \"%s\" is "
+		    "of a type that cannot be used: take ECDSA with P-256, "
+		    "P-384 or P-521, RSA, or Ed25519", tls->key);
 		return 0;
 	}
 	if (X509_check_host(x509, tls->name, 0, 0, NULL) != 1) {

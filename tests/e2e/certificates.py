@@ -10,6 +10,8 @@ KINDS = {
     "ec384": ["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
     "rsa": ["rsa:2048"],
     "ed25519": ["ed25519"],
+    "ed448": ["ed448"],
+    "secp256k1": ["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
 }
 
 

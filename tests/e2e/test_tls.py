@@ -659,7 +659,7 @@ def test_missing_files(unstarted):
 @pytest.mark.parametrize("case", [
     "mismatch", "no key", "no certificate", "passphrase", "wrong name",
     "same type", "directory", "short rsa", "empty", "swapped", "cut chain",
-    "damaged chain"])
+    "damaged chain", "ed448", "secp256k1"])
 def test_bad_files(unstarted, case):
     s, folder = unstarted
     more = make_certificate(folder, "a")
@@ -694,6 +694,9 @@ def test_bad_files(unstarted, case):
         with open(pem, "a", encoding="ascii") as f:
             f.write(other[:-100] if case == "cut chain" else
                     other.replace("\nMII", "\nM%I"))
+    elif case in ("ed448", "secp256k1"):
+        make_certificate(folder, "a", kind=case)
+        want = "is of a type that cannot be used"
     elif case == "short rsa":
         run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes",
              "-keyout", key, "-out", pem, "-days", "9", "-subj", "/CN=" +
