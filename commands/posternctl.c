@@ -139,7 +139,6 @@ ask_as_user(const char *config_path, char **words)
 static int
 make_request(struct buf *line, char **words)
 {
-	line->maximum = REQUEST_MAX;
 	for (char **word = words; *word != NULL; word++) {
 		if (strpbrk(*word, "\r\n") != NULL ||
 		    buf_printf(line, "%s%s", word == words ? "" : " ",
@@ -233,7 +232,7 @@ int
 main(int argc, char **argv)
 {
 	const char *path = DEFAULT_CONFIG;
-	struct buf line = { 0 };
+	struct buf line = { .maximum = REQUEST_MAX };
 	int option, status, passed = -1;
 	bool is_explain, is_good;
 

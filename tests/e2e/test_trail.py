@@ -399,7 +399,10 @@ def test_passed_descriptors_do_not_stay(server, n):
                                        ["status", "more"],
                                        ["tables", "nonsense"],
                                        ["tls", "nonsense"],
-                                       ["hold"], ["reload", "more"]])
+                                       ["hold"], ["reload", "more"],
+                                       ["explain", "--ip", "192.0.2.1",
+                                        "--helo", "x" * 1000, "--from", "",
+                                        "--to", "alice@example.org"]])
 def test_posternctl_usage(server, arguments):
     status, text = server.ctl(*arguments, check=False)
     assert status == 2 and text.strip()
