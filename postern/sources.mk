@@ -12,6 +12,7 @@ POSTERN_SRCS = \
 	postern/listen.c \
 	postern/log_sink.c \
 	postern/main.c \
+	postern/name_servers.c \
 	postern/next_hops.c \
 	postern/notify.c \
 	postern/secret_file.c \

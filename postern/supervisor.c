@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "log.h"
 #include "log_sink.h"
+#include "name_servers.h"
 #include "notify.h"
 #include "sealed.h"
 #include "supervisor.h"
@@ -238,21 +239,26 @@ asks_the_same(const struct config_resolver *a,
 
 /* libunbound takes no settings once it runs: there is a new one, at once. */
 static void
-renew_resolver(struct supervisor *s, const struct config *old)
+renew_resolver(struct supervisor *s, const char *why)
 {
-	if (asks_the_same(&old->resolver, &s->current->config->resolver))
-		return;
 	for (size_t i = 0; i < MAX_CHILDREN; i++) {
 		struct child *child = &s->children[i];
 
 		if (child->role != ROLE_RESOLVER ||
 		    child->state != CHILD_RUNNING)
 			continue;
-		log_notice("resolver_renewed", LOG_S("why",
-		    "its settings have changed"), LOG_END);
+		log_notice("resolver_renewed", LOG_S("why", why), LOG_END);
 		child->is_renewed = true;
 		kill(child->pid, SIGKILL);
 	}
+}
+
+static void
+look_at_name_servers(struct supervisor *s)
+{
+	if (name_servers_changed(&s->name_servers) && !s->is_stopping &&
+	    s->current->config->resolver.servers.n == 0)
+		renew_resolver(s, "/etc/resolv.conf names other servers");
 }
 
 /* By their numbers relay has unix sockets opened. */
@@ -400,7 +406,8 @@ reload(struct supervisor *s)
 	drain_current(s);
 	s->current = next;
 	adopt_shared(s);
-	renew_resolver(s, old->config);
+	if (!asks_the_same(&old->config->resolver, &next->config->resolver))
+		renew_resolver(s, "its settings have changed");
 	renew_relay(s, old->config);
 	wire_config(s);
 	wire_keys(s, next);
@@ -536,6 +543,7 @@ on_tick(struct loop_timer *timer, void *arg)
 
 	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
 	log_sink_mend(s);
+	look_at_name_servers(s);
 	if (++s->n_ticks % TICKS_PER_DAY == 0)
 		renew_secrets(s);
 }
@@ -662,6 +670,8 @@ supervisor_run(const char *config_path)
 	if (!load_certificates(&s))
 		return 1;
 	open_loop(&s);
+	/* before resolver reads the same */
+	(void)name_servers_changed(&s.name_servers);
 	compile_start(&s);
 	children_start_shared(&s);
 	children_start_generation(&s);

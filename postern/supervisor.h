@@ -57,8 +57,7 @@ struct supervisor {
 	struct bound_socket sockets[MAX_SOCKETS];
 	size_t n_sockets;
 	int control_socket;
-	int log_fd;
-	int lock_fd;
+	int log_fd, lock_fd;
 	uint8_t secrets[SECRET_COUNT][SECRET_SIZE];
 	int secret_fd;			/* sealed: vault's */
 	unsigned n_ticks;
@@ -67,6 +66,7 @@ struct supervisor {
 	/* looked up once, at the start: a directory service that is silent
 	 * for a moment must not keep a compartment from its restart */
 	struct owner owners[ROLE_COUNT];
+	struct buf name_servers;	/* those of /etc/resolv.conf */
 	bool is_stopping, is_up;
 	bool wants_compile, wants_accept, wants_reload;
 	struct compile_waiter waiters[COMPILE_WAITERS_MAX];

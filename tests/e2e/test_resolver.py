@@ -15,8 +15,9 @@ import dns.rrset
 import pytest
 
 from compartment import ASK, Compartment, slice_of
-from nameserver import Nameserver, garbage, other_name, records, refused, \
-    servfail, silent, slow, stripped, truncated, wire, wrong_id
+from nameserver import Nameserver, Nsd, complete, garbage, other_name, \
+    records, refused, servfail, silent, slow, stripped, truncated, wire, \
+    wrong_id
 from postern import TOP, wait_until
 
 TYPES = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
@@ -675,3 +676,50 @@ def test_reload(make_server):
             "dns", "example.com", "MX", check=False)[0] == 0, 10, "answers")
         assert server.children("resolver") != pids
         assert server.events("resolver_renewed")
+
+
+@pytest.mark.needs_root
+def test_resolv_conf_changes(make_server, tmp_path):
+    """The network comes up after the server, and moves to another one: the
+    name servers of the file are asked without a reload, and a file that
+    names none for a moment changes nothing."""
+    addresses = ["127.78.%d.%d" % (os.getpid() >> 8 & 255, n)
+                 for n in (os.getpid() & 127, os.getpid() & 127 | 128)]
+    servers = []
+    for i, address in enumerate(addresses):
+        folder = tmp_path / address
+        folder.mkdir()
+        servers.append(Nsd(str(folder), {"example.org": complete(
+            "example.org", "@ MX %d mx" % i)}, [address]))
+    server = make_server(start=False, more="resolver {{ dnssec = off }}\n")
+    path = server.write("resolv.conf", "# nobody yet\n")
+
+    def names(text):
+        # in place: the server sees this very file at /etc/resolv.conf
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+
+    def asks(address):
+        return "Name servers: %s\n" % address in server.ctl("status")
+    command = server.command
+    server.command = lambda program, *arguments: command(
+        program, *arguments) if program != "postern" else [
+        "unshare", "-m", "sh", "-c", "mount --bind %s /etc/resolv.conf && "
+        'exec "$@"' % path, "sh", *command(program, *arguments)]
+    try:
+        server.start()
+        for i, address in enumerate(addresses):
+            names("search example.org\nnameserver %s\n" % address)
+            wait_until(lambda a=address: asks(a), 20, address)
+            assert "\n%d mx.example.org\n" % i in server.ctl(
+                "dns", "example.org", "MX")
+        pids = server.children("resolver")
+        names("")
+        time.sleep(6)
+        names("# the same\nnameserver %s\n" % addresses[1])
+        time.sleep(6)
+        assert server.children("resolver") == pids
+        assert len(server.events("resolver_renewed")) == 2
+    finally:
+        for nsd in servers:
+            nsd.close()
