@@ -483,9 +483,9 @@ const struct config_key config_keys[] = {
 	    "message on.") },
 	{ "checks", "dnsbl_refuse_at", CONFIG_COUNT, KEY_ZERO,
 	    RANGE(1, 100000), DEFAULT("0"), IN(config, checks.dnsbl_refuse_at),
-	    HELP("The sum of scores at which a client is refused: with 450 "
-	    "at its first contact, then with 550. 0 means one more than the "
-	    "highest score of a list, so that none refuses alone.") },
+	    HELP("The sum of scores at which a client is refused: with 450 for "
+	    "ten seconds from its first contact on, then with 550. 0 is one "
+	    "more than the highest score of a list, so none refuses alone.") },
 	{ "checks", "dnsbl_exempt", CONFIG_NETWORK_LIST, 0,
 	    IN(config, checks.dnsbl_exempt),
 	    HELP("Clients and networks whose mail is wanted whatever the "

@@ -10,13 +10,18 @@
  * could change the outcome; then it is temporary.
  *
  * The first contact of a listed client gets a 450, so that an address that
- * was listed by mistake for a moment loses nothing; the next ones a 550.
+ * was listed by mistake for a moment loses nothing; the next ones a 550. A
+ * server with much to deliver opens several sessions at once: what comes
+ * within CONTACT_S is the same contact.
  */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "check.h"
 #include "reply.h"
+
+#define CONTACT_S 10
 
 enum hit { HIT_NO, HIT_YES, HIT_SILENT };
 
@@ -143,6 +148,15 @@ find_text(struct check *c, const struct config_dnsbl *list, const char *ip,
 	return true;
 }
 
+/* "", "unknown", or the seconds since its first contact. */
+static bool
+has_come_again(struct slice seen)
+{
+	unsigned long long age_s;
+
+	return slice_number(seen, ULLONG_MAX, &age_s) && age_s >= CONTACT_S;
+}
+
 static enum check_said
 refuse(struct check *c, const char *ip, const struct tally *t)
 {
@@ -154,7 +168,7 @@ refuse(struct check *c, const char *ip, const struct tally *t)
 	if (!facts_get(c->facts, FACT_SEEN, slice_of(key), &seen) ||
 	    !has_text)
 		return SAID_WANTS;
-	if (seen.size > 0 && !slice_equals(seen, SLICE("unknown")))
+	if (has_come_again(seen))
 		return check_bad(c, 550, 7, 1, "%s", text);
 	(void)facts_add(&c->judgement->facts, FACT_SEEN, slice_of(key),
 	    SLICE(""));

@@ -129,8 +129,12 @@ def test_lists(listing):
         c.expect("RSET", "250")
         c.expect("MAIL FROM:<a@good.example>", "250")
         first = c.command("RCPT TO:<alice@example.org>")
+        # and so are sessions side by side
+        assert rcpt(listing, "alice@example.org",
+                    "127.0.0.2").says("450 4.7.1")
     assert first.says("450 4.7.1"), first
     assert "black.example" in first.text, first
+    time.sleep(11)
     # exempt
     assert rcpt(listing, "postmaster@example.org", "127.0.0.2").code == 250
     # an unknown recipient is told so, whoever asks

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -256,6 +257,7 @@ class Row:
     line: bytes = None              # a command after EHLO
     early: bool = False             # the client speaks first
     tries: int = 1                  # the last of so many counts
+    pause: int = 0                  # seconds between them
     around: object = nothing
     has_alarm: bool = False
     needs_root: bool = False
@@ -306,6 +308,7 @@ ROWS = [
     Row("lists, first contact", "450 4.7.1", "RCPT", "dnsbl", "lists",
         says=("black.example",), told=("score 3 of 3", "grey.example 1")),
     Row("lists, later", "550 5.7.1", "RCPT", "dnsbl", "lists", tries=2,
+        pause=11,
         says=("black.example", "listed for a test"),
         told=("A 1.", "(127.0.0.2)", "score 3 of 3", "grey.example 1")),
     Row("lists, silent", "451 4.4.3", "RCPT", "dnsbl", "silent lists",
@@ -540,7 +543,8 @@ def test_row(house, row, client):
     source = "127.9.%d.1" % n
     sender = row.sender.replace("{n}", str(n))
     with row.around(server, source):
-        for _ in range(row.tries):
+        for i in range(row.tries):
+            time.sleep(row.pause if i > 0 else 0)
             before = server.all_files()
             reply, at = swaks(server, row, source, sender) \
                 if client == "swaks" else \

@@ -257,6 +257,9 @@ lists_are_weighed(void **state)
 		    SEEN "unknown") "dnsbl temporary 450 7.1" },
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"), TXT,
 		    SEEN "17") "dnsbl refuse 550 7.1" },
+		/* another session of the same contact */
+		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"), TXT,
+		    SEEN "9") "dnsbl temporary 450 7.1" },
 		/* an answer outside of the configured ones is no hit */
 		LISTED(B("127.0.0.9"), C("127.0.0.1"), W("NXDOMAIN"))
 		    "dnsbl accept" },
@@ -280,7 +283,7 @@ lists_are_weighed(void **state)
 		    "dnsbl accept" },
 		{ LISTS "dnsbl_refuse_at = 1", JUDGE_RCPT, { "ip 192.0.2.9",
 		    B("NXDOMAIN"), C("127.0.0.1"), W("NXDOMAIN"),
-		    "TXT 9.2.0.192.c.example x", SEEN "1" }, NULL,
+		    "TXT 9.2.0.192.c.example x", SEEN "17" }, NULL,
 		    "dnsbl refuse 550 7.1" },
 	};
 
@@ -293,14 +296,14 @@ a_listed_client_reads_why(void **state)
 {
 	static const struct row rows[] = {
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"),
-		    "TXT 9.2.0.192.b.example spam\r\n250 ok\001", SEEN "9")
+		    "TXT 9.2.0.192.b.example spam\r\n250 ok\001", SEEN "17")
 		    "192.0.2.9 is listed by b.example: spam 250 ok" },
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"),
-		    "TXT 9.2.0.192.b.example FAILED", SEEN "9")
+		    "TXT 9.2.0.192.b.example FAILED", SEEN "17")
 		    "192.0.2.9 is listed by b.example" },
 		{ "dnsbl \"b.example\" { text = \"see x/%i\" }\n"
 		    "dnsbl_refuse_at = 1", JUDGE_RCPT, { "ip 192.0.2.9",
-		    B("127.0.0.2"), SEEN "9" }, NULL, "see x/192.0.2.9" },
+		    B("127.0.0.2"), SEEN "17" }, NULL, "see x/192.0.2.9" },
 	};
 
 	(void)state;
@@ -321,7 +324,7 @@ first_contacts_are_noted(void **state)
 	static const struct row first = LISTED(B("127.0.0.2"),
 	    C("127.0.0.1"), W("NXDOMAIN"), TXT, SEEN "") "" };
 	static const struct row again = LISTED(B("127.0.0.2"),
-	    C("127.0.0.1"), W("NXDOMAIN"), TXT, SEEN "5") "" };
+	    C("127.0.0.1"), W("NXDOMAIN"), TXT, SEEN "15") "" };
 	struct judgement j;
 	struct slice v;
 
@@ -528,7 +531,7 @@ relay_peers_are_spared(void **state)
 		    JUDGE_MAIL, { "ip 192.0.2.9", "sender a@b.example" }, NULL,
 		    "helo accept, fcrdns accept, spf accept" },
 		{ PEER LISTS, JUDGE_RCPT, { "ip 192.0.2.9", B("127.0.0.2"),
-		    C("127.0.0.2"), W("NXDOMAIN"), SEEN "9" }, NULL,
+		    C("127.0.0.2"), W("NXDOMAIN"), SEEN "17" }, NULL,
 		    "dnsbl accept" },
 	};
 	struct judgement j;
