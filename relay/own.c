@@ -131,14 +131,28 @@ leads_to(const struct own_addresses *own, const struct listener *l,
 	    l->address.family == address->family) && is_here(own, address);
 }
 
+/* A connection to ::ffff:192.0.2.1 leads where one to 192.0.2.1 does. */
+static struct net_address
+unmapped(const struct net_address *a)
+{
+	struct net_address v4 = { .family = AF_INET };
+
+	if (a->family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->as.v6))
+		return *a;
+	memcpy(&v4.as.v4, a->as.v6.s6_addr + 12, sizeof v4.as.v4);
+	return v4;
+}
+
 bool
 own_addresses_has(const struct own_addresses *own,
     const struct net_address *address, uint16_t port)
 {
+	const struct net_address to = unmapped(address);
+
 	for (size_t i = 0; i < own->n_listeners; i++) {
 		const struct listener *l = &own->listeners[i];
 
-		if (l->port == port && leads_to(own, l, address))
+		if (l->port == port && leads_to(own, l, &to))
 			return true;
 	}
 	return false;

@@ -435,9 +435,10 @@ def test_loops():
         # better ones are tried, worse ones would come back
         assert lab.send("b.example", [BOB], TEXT).codes == [451]
         assert not worse.sessions
-    with Lab({("c.example", "A"): ["127.0.0.1"]}, 25) as lab:
-        r = lab.send("c.example", [BOB], TEXT)
-        assert (r[0].code, r[0].enhanced) == (554, "5.4.6")
+    for kind, address in (("A", "127.0.0.1"), ("AAAA", "::ffff:127.0.0.1")):
+        with Lab({("c.example", kind): [address]}, 25) as lab:
+            r = lab.send("c.example", [BOB], TEXT)
+            assert (r[0].code, r[0].enhanced) == (554, "5.4.6"), address
     with Sink(name="mx.example.org") as sink, Lab(ONE, sink.port) as lab:
         r = lab.send("example.net", [BOB], TEXT)
         assert (r[0].code, r[0].enhanced) == (554, "5.4.6")
