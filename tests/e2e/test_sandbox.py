@@ -143,9 +143,9 @@ SETUID_SETGID = (1 << 7) | (1 << 6)
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
-@pytest.mark.parametrize("role", ["smtpd", "directory", "deliver", "store",
-                                  "resolver", "control", "vault", "worker",
-                                  "auth", "queue", "relay"])
+@pytest.mark.parametrize("role", ["smtpd", "policy", "directory", "deliver",
+                                  "store", "resolver", "control", "vault",
+                                  "worker", "auth", "queue", "relay"])
 def test_credentials(lab, role):
     pids = lab.pids(role)
     assert pids
@@ -176,12 +176,15 @@ def test_roots_and_descriptors(lab):
     descriptor of the supervisor's gets into it."""
     state = os.path.join(lab.server.folder, "state")
     roots = {"smtpd": state + "/empty", "control": state + "/empty",
-             "resolver": state + "/empty", "vault": state + "/empty",
+             "policy": state + "/empty", "resolver": state + "/empty",
+             "vault": state + "/empty",
              "relay": state + "/empty", "queue": state + "/spool",
              "auth": "/", "store": state + "/store", "directory": "/", "deliver": "/",
              "worker": "/"}
     for role, root in roots.items():
-        for pid in lab.pids(role):
+        pids = lab.pids(role)
+        assert pids, role
+        for pid in pids:
             assert os.readlink("/proc/%d/root" % pid) == root, role
             for fd in os.listdir("/proc/%d/fd" % pid):
                 target = os.readlink("/proc/%d/fd/%s" % (pid, fd))
@@ -192,8 +195,8 @@ def test_roots_and_descriptors(lab):
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: uids")
 def test_uids_all_differ(lab):
-    roles = ("smtpd", "directory", "deliver", "store", "resolver", "control",
-             "vault", "worker", "auth", "queue", "relay")
+    roles = ("smtpd", "policy", "directory", "deliver", "store", "resolver",
+             "control", "vault", "worker", "auth", "queue", "relay")
     uids = [{status_of(p)["Uid"] for p in lab.pids(r)} for r in roles]
     assert len(set().union(*uids)) == sum(map(len, uids))
 
