@@ -60,8 +60,8 @@ def test_why(server, session, commands, wanted):
         assert re.search(word, text, re.I), "no %s in:\n%s" % (word, text)
     for word in wanted + ["127.0.0.1"]:
         assert word in text, "no %s in:\n%s" % (word, text)
-    assert re.search(r"\d+(\.\d+)? ?(us|ms|s)\b", text) or \
-        "took" in text, "not how long it took:\n" + text
+    assert re.search(r"(?m)^\s*took:?\s+[\d.]+ (us|ms|s)$", text, re.I), \
+        "not how long it took:\n" + text
 
 
 def test_why_of_a_refused_message(server, session):
