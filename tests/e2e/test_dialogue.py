@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The dialogue of RFC 5321 and its extensions, octet for octet."""
+import fnmatch
+import glob
 import os
 import re
 import signal
@@ -8,7 +10,7 @@ import time
 import pytest
 
 from client import Client, Closed, new_message, wire
-from postern import wait_until
+from postern import TOP, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -589,3 +591,54 @@ def test_data_timeout(make_server):
         assert c.reply().code == 421
         assert c.is_closed()
     assert server.all_files() == []
+
+
+# ---- the dialogues of the session core ----
+
+STORIES = {}
+for _path in sorted(glob.glob(os.path.join(TOP, "tests/dialogue/*.dlg"))):
+    with open(_path, encoding="utf-8") as _f:
+        STORIES[os.path.basename(_path)] = _f.read().splitlines()
+
+
+def octets_of(kind, text):
+    """What the client says in this line; see tests/dialogue/README."""
+    text = re.sub(r"\\\*(\d+)(.)", lambda m: m.group(2) * int(m.group(1)),
+                  text)
+    simple = {"r": b"\r", "n": b"\n", "0": b"\0", "\\": b"\\"}
+    return b"".join(
+        bytes.fromhex(m.group(1)) if m.group(1) else
+        simple[m.group(2)] if m.group(2) else m.group().encode()
+        for m in re.finditer(r"\\x(..)|\\(.)|[^\\]", text)) + (
+            b"\r\n" if kind == "c" else b"")
+
+
+def is_said(c, pattern):
+    """Whether the next line of the server is like this."""
+    if pattern == "(closed)":
+        return c.is_closed()
+    line = c.read_line().decode()[:-2]
+    assert fnmatch.fnmatchcase(line, pattern), line
+    return True
+
+
+@pytest.mark.parametrize("name", [
+    n for n, lines in STORIES.items() if "needs: core" not in lines])
+def test_like_the_session_core(make_server, name):
+    """What needs no fake of another compartment holds of all of them."""
+    lines = [m.groups() for m in (
+        re.match(r"(c-?|s|config): ?(.*)$", line)
+        for line in STORIES[name]) if m]
+    server = make_server(users="alice\nbob\ncarol\n", more="\n".join(
+        text.replace("{", "{{").replace("}", "}}")
+        for kind, text in lines if kind == "config") + "\n")
+    with server.connect(greet=False) as c:
+        for kind, text in lines:
+            if kind == "s":
+                assert is_said(c, text), text
+            elif kind != "config":
+                c.send(octets_of(kind, text))
+
+
+def test_there_are_dialogues():
+    assert len([n for n in STORIES if "needs: core" not in STORIES[n]]) > 5
