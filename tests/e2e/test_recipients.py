@@ -3,6 +3,7 @@
 import glob
 import os
 import pwd
+import re
 import shutil
 import stat
 
@@ -216,6 +217,16 @@ def test_who_gets_it_and_once_each(server, session, address, who):
     got = {user: n - before.get(user, 0) for user, n in after.items()
            if n != before.get(user, 0)}
     assert got == {user: 1 for user in who}
+
+
+def test_what_is_discarded_is_counted_and_noted(server, session):
+    before = server.figure("messages_discarded"), boxes(server)
+    reply = session.deliver("trap@example.org", new_message())
+    assert reply.code == 250
+    assert (server.figure("messages_discarded"), boxes(server)) == \
+        (before[0] + 1, before[1])
+    server.wait_event("delivered", session=reply.id, discarded="1", copies="0")
+    assert re.search(r"verdict accept .*\bdiscarded 1\b", server.why(reply))
 
 
 def test_several_recipients_that_overlap(server, session):
