@@ -183,11 +183,23 @@ answer_with(struct peer *peer, uint32_t id, const struct resolved *found,
 	send_answer(peer, id, &answer);
 }
 
+/* A postmaster makes aliases of those that are in use. */
+static void
+note_guess(const struct wanted *w, const struct resolved *found)
+{
+	if (found->kind != ROUTE_REFUSE && found->guess.size > 0 &&
+	    w->session.size > 0 && !w->is_list)
+		log_info("partial_name", LOG_SL("session", w->session),
+		    LOG_SL("recipient", w->recipient),
+		    LOG_SL("user", found->guess), LOG_END);
+}
+
 static bool
 on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct peer *peer = arg;
 	struct wanted wanted = { .session = SLICE("") };
+	const struct resolved *found;
 	struct route_ask q;
 
 	(void)ch;
@@ -198,8 +210,10 @@ on_route_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	wanted.is_list = q.wants_list;
 	if (peer->role == ROLE_SMTPD)
 		wanted.session = q.session;
-	answer_with(peer, m->id, resolver_find(peer->answerer->resolver,
-	    q.local, q.domain, q.explains), &wanted);
+	found = resolver_find(peer->answerer->resolver, q.local, q.domain,
+	    q.explains);
+	note_guess(&wanted, found);
+	answer_with(peer, m->id, found, &wanted);
 	return true;
 }
 

@@ -254,5 +254,7 @@ lookup_partial(struct resolver *r, struct catalog_domain *domain,
 			set_unknown(found, -ENOMEM, NULL);
 		else	/* an alias may have taken that user out of use */
 			lookup_exact(r, domain, user, found);
+		if (found->kind == FOUND_USER || found->kind == FOUND_ALIAS)
+			r->out.guess = user;
 	}
 }

@@ -54,6 +54,7 @@ resolve_begin(struct resolver *r, bool explains)
 	r->out.verdict.code = r->refusal.code = 0;
 	r->out.is_unknown_user = r->out.is_exempt = false;
 	r->out.is_elsewhere = false;
+	r->out.guess.size = 0;
 	r->out.alarm[0] = r->refusal_text[0] = '\0';
 	buf_consume(&r->out.explanation, r->out.explanation.size);
 	r->out.n_leaves = r->out.n_members = 0;

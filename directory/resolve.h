@@ -41,6 +41,7 @@ struct resolved {
 	bool is_unknown_user;		/* 550 5.1.1 because nobody has it */
 	bool is_exempt;			/* postmaster, abuse */
 	bool is_elsewhere;		/* 550 5.7.1: no domain of ours */
+	struct slice guess;		/* whom a partial name means, or "" */
 	char alarm[RESOLVE_ALARM_MAX + 1];	/* first thing to mend, or "" */
 	struct buf explanation;		/* lines, when asked for */
 	struct route_leaf *leaves;

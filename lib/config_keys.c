@@ -224,7 +224,7 @@ const struct config_key config_keys[] = {
 	{ "domain", "names", CONFIG_BOOL, 0, DEFAULT("false"),
 	    IN(config_domain, has_names),
 	    HELP("Whether a part of a real name (first.last, first_last, "
-	    "first, last) that fits one user only is an address of his.") },
+	    "first, last) of one user alone is his; each use is logged.") },
 	{ "domain", "case", CONFIG_WORD, 0, DEFAULT("ignore"),
 	    WORDS("ignore|exact"), IN(config_domain, is_case_sensitive),
 	    HELP("Whether Alice and alice are one local part or two.") },

@@ -156,6 +156,16 @@ def test_is_refused(session, address, want):
     assert reply.id, "no id in %r" % reply
 
 
+def test_a_guess_is_in_the_log(server, session):
+    server.ctl("route", "CAROL.Berg@example.org")
+    assert rcpt(session, "alice+Berg@example.org").code == 250
+    assert rcpt(session, "caROL.Berg@example.org").code == 250
+    server.wait_event("partial_name", recipient="caROL.Berg@example.org",
+                      user="carol")
+    for other in ("CAROL.Berg@example.org", "alice+Berg@example.org"):
+        assert server.events("partial_name", recipient=other) == []
+
+
 def test_the_text_of_an_error_alias_is_told(session):
     assert "moved to example.net, and happy there" in \
         rcpt(session, "gone@example.org").text
