@@ -84,6 +84,12 @@ static const char *const subjects[] = {
 	"[Mail Delivery", "Unzustellbar", "Non remis", "No se puede entregar",
 	"Automatically rejected mail", "Rejected mail", "BANNED ",
 	"Unable to deliver", "Considered UNSOLICITED BULK EMAIL",
+	/* of scanners to whom a virus names as its sender; none that they
+	 * write to their postmaster as well */
+	"VIRUS IN YOUR MAIL", "VIRUS IN MAIL FROM YOU",
+	"Virus found in your ", "Virus found in a message you sent",
+	"Warning: E-mail viruses detected", "ScanMail Message: To Sender",
+	"Norton AntiVirus detected a virus in a message you sent",
 };
 
 /* Anywhere in a line of at most ANNOUNCING_MAX octets. */

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from client import Closed, wire
+from client import Closed, new_message, wire
 from postern import IS_ROOT, wait_until
 from relay_lab import Sink
 from test_auth import ALICE, PASSWORD
@@ -668,6 +668,20 @@ BEGIN:VCALENDAR
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_no_bounce_is_not_judged_as_one(server, name):
     taken(server, OTHERS[name])
+
+
+@pytest.mark.parametrize("subject", [
+    "VIRUS IN YOUR MAIL", "Warning: E-mail viruses detected",
+    "ScanMail Message: To Sender, virus found and action taken."])
+def test_a_scanner_that_writes_to_forged_senders_is_not_heard(
+        server, subject):
+    """Who warns of viruses otherwise is."""
+    def reply(subject, sender):
+        return server.deliver("alice@example.org", new_message(
+            subject=subject), sender=sender)
+    assert reply(subject, "").says("550 5.7.1")
+    assert reply(subject, "a@remote.example").code == 250
+    assert reply("VIRUS (EICAR) FROM <a@remote.example>", "").code == 250
 
 
 def test_accept_only_notes_it():
