@@ -530,7 +530,8 @@ names_of_hostile_fields_come_soon(void **state)
 		part.header = buf_slice(&text);
 		mime_names(&part, add_name, got);
 		buf_free(&text);
-		CHECK(pieces[i], clock() - began < 2 * CLOCKS_PER_SEC);
+		/* 0.03 s; under valgrind 2; quadratic would be minutes */
+		CHECK(pieces[i], clock() - began < 20 * CLOCKS_PER_SEC);
 	}
 }
 
