@@ -51,23 +51,16 @@ static bool
 seal_message(const char *path, int *fd)
 {
 	struct buf text = { 0 };
-	size_t at = 0;
-	ssize_t n = 0;
 
 	if (!read_message(path, &text)) {
 		buf_free(&text);
 		return false;
 	}
-	*fd = sealed_create("explain");
-	while (*fd >= 0 && at < text.size && (n = write(*fd, text.data + at,
-	    text.size - at)) > 0)
-		at += (size_t)n;
-	if (*fd < 0 || at < text.size || sealed_finish(*fd) != 0)
-		complain(path, errno);
-	else
-		n = 1;
+	*fd = sealed_of_text("explain", buf_slice(&text));
+	if (*fd < 0)
+		complain(path, -*fd);
 	buf_free(&text);
-	return n == 1;
+	return *fd >= 0;
 }
 
 /* "--ip" is sent as "ip=". */

@@ -34,21 +34,6 @@ on_ready(struct channel *ch, struct ipc_message *m, void *arg)
 	return m->body.size == 0;
 }
 
-/* A line per process: on a large machine they do not fit into a message. */
-static int
-sealed_text(const struct buf *text)
-{
-	int fd = sealed_create("status");
-
-	if (fd < 0)
-		return fd;
-	if (write(fd, text->data, text->size) == (ssize_t)text->size &&
-	    sealed_finish(fd) == 0)
-		return fd;
-	close(fd);
-	return -EIO;
-}
-
 static bool
 on_status(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -59,7 +44,8 @@ on_status(struct channel *ch, struct ipc_message *m, void *arg)
 	if (child->role != ROLE_CONTROL || m->body.size != 0)
 		return false;
 	supervisor_status(child->supervisor, &text);
-	fd = sealed_text(&text);
+	/* a line per process: they may not fit into a message */
+	fd = sealed_of_text("status", buf_slice(&text));
 	if (fd >= 0) {
 		channel_answer(ch, m->id, SUPERVISOR_STATUS, NULL, fd);
 		close(fd);

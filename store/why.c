@@ -2,7 +2,6 @@
 /*
  * why.c - see why.h.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,27 +137,7 @@ why_step(struct why *why)
 int
 why_result(const struct why *why)
 {
-	int fd = sealed_create(why->id);
-	int error = 0;
-
-	if (fd < 0)
-		return fd;
-	for (size_t at = 0; at < why->found.size && !error;) {
-		ssize_t n = write(fd, why->found.data + at,
-		    why->found.size - at);
-
-		if (n > 0)
-			at += (size_t)n;
-		else
-			error = n < 0 ? -errno : -ENOSPC;
-	}
-	if (!error)
-		error = sealed_finish(fd);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	return fd;
+	return sealed_of_text(why->id, buf_slice(&why->found));
 }
 
 void
