@@ -101,6 +101,8 @@ bool mime_field_find(struct slice header, const char *name,
     struct slice *value);
 /* "TYPE/SUBTYPE" of a Content-Type in lower case; false (and "") if bad. */
 bool mime_type(struct slice value, char type[MIME_TYPE_MAX]);
+/* Is a part of this type a message with a header and parts of its own? */
+bool mime_is_message(const char *type);
 /*
  * The parameter of a Content-Type or -Disposition, RFC 2231 pieces put
  * together and decoded. Terminated; cut at room. False: not there.

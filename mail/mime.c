@@ -268,8 +268,8 @@ encoding_of(struct slice header)
 	return MIME_UNKNOWN_ENCODING;
 }
 
-static bool
-is_message_type(const char *type)
+bool
+mime_is_message(const char *type)
 {
 	return strcmp(type, "message/rfc822") == 0 ||
 	    strcmp(type, "message/global") == 0 ||
@@ -377,7 +377,7 @@ part_open(struct mime_walk *walk, const struct mime_part *part,
 
 	if (part->encoding == MIME_UNKNOWN_ENCODING)
 		walk->faults |= MIME_BAD_ENCODING;
-	if (!is_multipart && !is_message_type(part->type))
+	if (!is_multipart && !mime_is_message(part->type))
 		return MIME_LEAF;
 	if (part->encoding == MIME_BASE64 ||
 	    part->encoding == MIME_QUOTED_PRINTABLE) {

@@ -244,9 +244,7 @@ is_encoded_whole(const struct mime_part *part)
 	return (part->encoding == MIME_BASE64 ||
 	    part->encoding == MIME_QUOTED_PRINTABLE) &&
 	    (strncmp(part->type, "multipart/", 10) == 0 ||
-	    strcmp(part->type, "message/rfc822") == 0 ||
-	    strcmp(part->type, "message/global") == 0 ||
-	    strcmp(part->type, "message/news") == 0);
+	    mime_is_message(part->type));
 }
 
 /* How often an octet is decoded is limited for all of them together. */
