@@ -155,25 +155,19 @@ make_request(struct buf *line, char **words)
 static void
 print_visibly(FILE *to, struct slice text)
 {
-	size_t plain = 0;
-
 	while (text.size > 0) {
-		struct slice rest = { text.data + plain, text.size - plain };
+		size_t size = 1;
 
 		/* a queue is long, and nearly all of it is ASCII */
-		if (rest.size > 0 && ((unsigned char)*rest.data < 0x80 ||
-		    !utf8_is_invisible(rest))) {
-			plain++;
-			continue;
+		if ((unsigned char)*text.data >= 0x80 &&
+		    utf8_is_invisible(text)) {
+			size = utf8_char_size(text);
+			fprintf(to, "\\u%04x", utf8_code(text));
+		} else {
+			putc(*text.data, to);
 		}
-		fwrite(text.data, 1, plain, to);
-		if (rest.size > 0) {
-			fprintf(to, "\\u%04x", utf8_code(rest));
-			plain += utf8_char_size(rest);
-		}
-		text.data += plain;
-		text.size -= plain;
-		plain = 0;
+		text.data += size;
+		text.size -= size;
 	}
 }
 
