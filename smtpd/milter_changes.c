@@ -218,9 +218,7 @@ added_routed(struct session *s, struct answer *a)
 		return added_cannot(s, "it is a list with members elsewhere");
 	if (route->kind == ROUTE_HOP)
 		return added_cannot(s, "its mail goes on to another host");
-	if (!fate_joins(&s->tx->fate, route->kind) ||
-	    (route->kind == ROUTE_PROGRAM &&
-	    last_kind_of(s->tx) != LAST_NONE))
+	if (route->kind == ROUTE_PROGRAM && last_kind_of(s->tx) != LAST_NONE)
 		return added_cannot(s, "another fate");
 	if (route->kind == ROUTE_DISCARD)
 		return added_accept(s, ROUTE_DISCARD);

@@ -481,8 +481,6 @@ rcpt_routed(struct session *s, struct answer *a)
 	is_exempt = route->is_exempt || rcpt_is_exempt(&tx->rcpt);
 	if (!is_exempt && rcpt_needs_tag(s))
 		return session_reply(s, REPLY_UNTAGGED);
-	if (!fate_joins(&tx->fate, route->kind))
-		return session_reply(s, REPLY_OTHER_FATE);
 	reply = rcpt_keep_hop(s, route);
 	if (reply != REPLY_COUNT)
 		return session_reply(s, reply);
@@ -510,8 +508,6 @@ rcpt_find_route(struct session *s)
 {
 	if (!s->tx->rcpt_goes_back)
 		return rcpt_ask_route(s, rcpt_routed);
-	if (!fate_joins(&s->tx->fate, ROUTE_HOP))
-		return session_reply(s, REPLY_OTHER_FATE);
 	return checks_rcpt(s, true, rcpt_checked);
 }
 

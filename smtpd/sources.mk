@@ -16,7 +16,6 @@ SMTPD_SRCS = \
 	smtpd/data.c \
 	smtpd/digest.c \
 	smtpd/draft.c \
-	smtpd/fate.c \
 	smtpd/filter_steps.c \
 	smtpd/filters.c \
 	smtpd/finish.c \

@@ -12,7 +12,6 @@
 
 #include "address.h"
 #include "body.h"
-#include "fate.h"
 #include "recipient.h"
 #include "session_state.h"
 #include "smtp_command.h"
@@ -32,7 +31,6 @@ struct transaction {
 	struct mail_params params;
 	char sender_args[80];		/* of MAIL, as milters are told */
 	uint64_t reserved_bytes;	/* of the memory budget */
-	struct fate fate;
 	struct recipient *recipients;	/* accepted ones */
 	uint16_t n_recipients;
 	uint16_t n_probed;		/* next index */
