@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * big_endian.h - numbers as octets, the highest first: how our messages,
- * routes, records and keys hold them.
+ * routes, records and keys hold them, and milters theirs.
  */
 #ifndef POSTERN_BIG_ENDIAN_H
 #define POSTERN_BIG_ENDIAN_H

@@ -7,6 +7,7 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include "batv.h"
+#include "big_endian.h"
 #include "octets.h"
 
 #define PREFIX SLICE("prvs=")
@@ -49,8 +50,7 @@ make_mac(const struct batv_key *key, const struct batv_tag *tag,
 	    (const uint8_t *)source.data, source.size, octets, &size) != NULL;
 
 	if (ok)
-		*mac = (uint32_t)octets[0] << 16 | (uint32_t)octets[1] << 8 |
-		    octets[2];
+		*mac = (uint32_t)big_endian_get(octets, 3);
 	buf_free(&source);
 	return ok;
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "big_endian.h"
 #include "milter.h"
 #include "octets.h"
 #include "reply.h"
@@ -15,19 +16,13 @@
 static void
 write_number(char to[4], uint32_t v)
 {
-	to[0] = (char)(v >> 24);
-	to[1] = (char)(v >> 16);
-	to[2] = (char)(v >> 8);
-	to[3] = (char)v;
+	big_endian_put((uint8_t *)to, v, 4);
 }
 
 static uint32_t
 read_number(const char *from)
 {
-	const unsigned char *p = (const unsigned char *)from;
-
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
+	return (uint32_t)big_endian_get((const uint8_t *)from, 4);
 }
 
 /* A packet that is being written. The first error sticks. */

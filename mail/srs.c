@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
+#include "big_endian.h"
 #include "mac.h"
 #include "octets.h"
 #include "srs.h"
@@ -153,8 +154,7 @@ make_mac(char to[MAC_DIGITS + 1], const struct srs_tag *tag, bool is_good,
 	buf_free(&source);
 	if (error)
 		return false;
-	bits = (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 |
-	    (uint32_t)mac[2] << 8 | mac[3];
+	bits = (uint32_t)big_endian_get(mac, 4);
 	for (size_t i = 0; i < MAC_DIGITS; i++, bits <<= 5)
 		to[i] = digits[bits >> 27];
 	to[MAC_DIGITS] = '\0';

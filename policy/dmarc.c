@@ -7,6 +7,7 @@
 #include <string.h>
 #include <libpsl.h>
 #include <openssl/sha.h>
+#include "big_endian.h"
 #include "dmarc.h"
 
 int
@@ -43,14 +44,11 @@ bool
 dmarc_is_drawn(struct slice message, unsigned percent)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	unsigned number = 0;
 
 	if (percent >= 100)
 		return true;
 	SHA256((const unsigned char *)message.data, message.size, digest);
-	for (int i = 0; i < 3; i++)
-		number = number << 8 | digest[i];
-	return number % 100 < percent;
+	return big_endian_get(digest, 3) % 100 < percent;
 }
 
 /* Ask for the record at _dmarc.domain. False: wanted. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "big_endian.h"
 #include "ended.h"
 
 #define COUNTER_BITS 20
@@ -20,7 +21,7 @@ struct ended {
 static uint8_t *
 counter_of(struct ended *ended, const uint8_t *key)
 {
-	uint32_t at = (uint32_t)key[0] << 16 | (uint32_t)key[1] << 8 | key[2];
+	uint32_t at = (uint32_t)big_endian_get(key, 3);
 
 	return &ended->counters[at >> (24 - COUNTER_BITS)];
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "big_endian.h"
 #include "notes.h"
 
 #define N_BUCKETS NOTES_WAITING_MAX
@@ -45,37 +46,21 @@ slice_of_key(const uint8_t *key)
 /* ---- values on disk ---- */
 
 static void
-put_number(uint8_t *to, int64_t value)
-{
-	for (size_t i = 0; i < 8; i++)
-		to[i] = (uint8_t)((uint64_t)value >> (8 * (7 - i)));
-}
-
-static int64_t
-get_number(const uint8_t *from)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < 8; i++)
-		value = value << 8 | from[i];
-	return (int64_t)value;
-}
-
-static void
 put_note(uint8_t value[VALUE_SIZE], const struct note *note)
 {
-	put_number(value, note->first_s);
-	put_number(value + 8, note->last_s);
-	put_number(value + 16, note->expires_s);
+	big_endian_put(value, (uint64_t)note->first_s, 8);
+	big_endian_put(value + 8, (uint64_t)note->last_s, 8);
+	big_endian_put(value + 16, (uint64_t)note->expires_s, 8);
 	value[24] = note->is_proven;
 }
 
 static void
 get_note(const uint8_t value[VALUE_SIZE], struct note *note)
 {
-	*note = (struct note){ .first_s = get_number(value),
-		.last_s = get_number(value + 8),
-		.expires_s = get_number(value + 16),
+	*note = (struct note){
+		.first_s = (int64_t)big_endian_get(value, 8),
+		.last_s = (int64_t)big_endian_get(value + 8, 8),
+		.expires_s = (int64_t)big_endian_get(value + 16, 8),
 		.is_proven = value[24] != 0 };
 }
 

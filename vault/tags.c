@@ -8,6 +8,7 @@
 #include <openssl/hmac.h>
 #include <string.h>
 #include <unistd.h>
+#include "big_endian.h"
 #include "buf.h"
 #include "sealed.h"
 #include "tags.h"
@@ -70,15 +71,14 @@ tags_trace(const struct secrets *secrets, struct slice text,
 	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	uint64_t bits = 0;
+	uint64_t bits;
 
 	to[0] = '\0';
 	if (secrets->n_batv == 0 || HMAC(EVP_sha256(), secrets->trace,
 	    sizeof secrets->trace, (const uint8_t *)text.data, text.size, mac,
 	    &size) == NULL)
 		return;
-	for (size_t i = 0; i < 8; i++)
-		bits = bits << 8 | mac[i];
+	bits = big_endian_get(mac, 8);
 	for (size_t i = 0; i < TAGS_TRACE_SIZE; i++, bits <<= 5)
 		to[i] = digits[bits >> 59];
 	to[TAGS_TRACE_SIZE] = '\0';
