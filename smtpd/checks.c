@@ -316,55 +316,45 @@ checks_await_hello(struct session *s, finish_fn *then)
 }
 
 static enum step
-mail_after_hello(struct session *s)
+stage_after_hello(struct session *s)
 {
-	return run_begin(s, JUDGE_MAIL, s->checks->mail_then);
+	return run_begin(s, s->checks->next_stage, s->checks->next_then);
+}
+
+/* At once, or when the run of HELO that is still out has ended. */
+static enum step
+stage_begin(struct session *s, enum judge_stage stage, finish_fn *then)
+{
+	struct checks *c = s->checks;
+
+	if (!c->run.is_running)
+		return run_begin(s, stage, then);
+	c->next_stage = stage;
+	c->next_then = then;
+	c->run.then = stage_after_hello;
+	return STEP_WAIT;
 }
 
 enum step
 checks_mail(struct session *s, const struct address *sender, finish_fn *then)
 {
-	struct checks *c = s->checks;
-
 	if (s->is_self_test || session_is_own(s))
 		return then(s);
-	if (c == NULL || checks_tell_sender(s, sender) < 0)
+	if (s->checks == NULL || checks_tell_sender(s, sender) < 0)
 		return stage_unknown(s, JUDGE_MAIL);
 	if (!is_wanted(s, JUDGE_MAIL))
 		return then(s);
-	if (!c->run.is_running)
-		return run_begin(s, JUDGE_MAIL, then);
-	c->mail_then = then;
-	c->run.then = mail_after_hello;
-	return STEP_WAIT;
-}
-
-static enum step
-rcpt_after_hello(struct session *s)
-{
-	return run_begin(s, JUDGE_RCPT, s->checks->mail_then);
+	return stage_begin(s, JUDGE_MAIL, then);
 }
 
 enum step
 checks_rcpt(struct session *s, bool is_exempt, finish_fn *then)
 {
-	struct checks *c = s->checks;
-
 	if (!is_wanted(s, JUDGE_RCPT))
 		return then(s);
-	if (c == NULL || checks_tell_recipient(s, is_exempt) < 0)
+	if (s->checks == NULL || checks_tell_recipient(s, is_exempt) < 0)
 		return stage_unknown(s, JUDGE_RCPT);
-	if (!c->run.is_running)
-		return run_begin(s, JUDGE_RCPT, then);
-	c->mail_then = then;
-	c->run.then = rcpt_after_hello;
-	return STEP_WAIT;
-}
-
-static enum step
-data_after_hello(struct session *s)
-{
-	return run_begin(s, JUDGE_DATA, s->checks->mail_then);
+	return stage_begin(s, JUDGE_RCPT, then);
 }
 
 /*
@@ -386,20 +376,11 @@ checks_data_are_wanted(struct session *s)
 enum step
 checks_data(struct session *s, finish_fn *then)
 {
-	struct checks *c;
-
 	if (!checks_data_are_wanted(s))
 		return then(s);
-	c = s->checks;
-	if (c == NULL)
+	if (s->checks == NULL || checks_tell_tag(s) < 0)
 		return stage_unknown(s, JUDGE_DATA);
-	if (checks_tell_tag(s) < 0)
-		return stage_unknown(s, JUDGE_DATA);
-	if (!c->run.is_running)
-		return run_begin(s, JUDGE_DATA, then);
-	c->mail_then = then;
-	c->run.then = data_after_hello;
-	return STEP_WAIT;
+	return stage_begin(s, JUDGE_DATA, then);
 }
 
 struct slice

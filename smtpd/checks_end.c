@@ -16,8 +16,7 @@
 
 /* Results of one stage are facts of the next. */
 static bool
-keep_results(struct session *s, const struct judgement *j,
-    struct facts *set)
+keep_results(struct facts *set, const struct judgement *j)
 {
 	for (size_t i = 0; i < j->facts.n; i++) {
 		const struct fact *fact = &j->facts.items[i];
@@ -26,7 +25,6 @@ keep_results(struct session *s, const struct judgement *j,
 		    fact->key, fact->value) == -ENOMEM)
 			return false;
 	}
-	(void)s;
 	return true;
 }
 
@@ -146,7 +144,7 @@ checks_conclude(struct session *s, enum judge_stage stage,
 		    SLICE("")));
 	}
 	if (stage != JUDGE_RCPT &&
-	    !keep_results(s, j, &s->checks->transaction))
+	    !keep_results(&s->checks->transaction, j))
 		return stage_over(s, stage, session_reply(s,
 		    REPLY_POLICY_SILENT));
 	take_junk(s, j);

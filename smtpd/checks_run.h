@@ -36,7 +36,9 @@ struct checks {
 	uint64_t claimed_for;		/* transaction that store holds claims
 					 * of; 0: none */
 	proof_taken_fn *after_take;	/* while store spends proofs */
-	finish_fn *mail_then;		/* while MAIL waits for the HELO run */
+	/* what waits for the HELO run: its stage, and what follows that */
+	enum judge_stage next_stage;
+	finish_fn *next_then;
 };
 
 /* Where facts that are answered now belong (checks_facts.c). */
