@@ -65,7 +65,7 @@ delivery_add(struct delivery *tx, struct recipient *r)
 	struct recipient **grown;
 
 	if (tx->n_recipients >= DELIVERY_RECIPIENTS_MAX ||
-	    r->route.n_leaves > DELIVERY_LEAVES_MAX - tx->n_leaves)
+	    r->route.n_leaves > ROUTE_MAX_LEAVES - tx->n_leaves)
 		return -ENOBUFS;
 	while (slots <= r->index)
 		slots *= 2;
@@ -111,6 +111,15 @@ delivery_recipient_free(struct recipient *r)
 	route_close(&r->route);
 	buf_free(&r->sealed);
 	free(r);
+}
+
+int
+delivery_recipient_error(const struct recipient *r)
+{
+	for (size_t i = 0; i < r->route.n_leaves; i++)
+		if (r->copies[i].error != 0)
+			return r->copies[i].error;
+	return 0;
 }
 
 struct copy *

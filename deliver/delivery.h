@@ -30,7 +30,6 @@
 #include "pool.h"
 
 #define DELIVERY_RECIPIENTS_MAX 1000
-#define DELIVERY_LEAVES_MAX ROUTE_MAX_LEAVES
 #define DELIVERY_NAME_SIZE 128
 #define DELIVERY_HOST_SIZE 256
 
@@ -95,7 +94,6 @@ struct delivery {
 	uint32_t release_question;
 };
 
-struct peer;
 /* The one with this id, or NULL. */
 struct delivery *delivery_find(struct peer *peer, uint64_t id);
 /* NULL when the peer has too many, or without memory. */
@@ -112,6 +110,8 @@ void delivery_recipient_free(struct recipient *r);
 void delivery_orphan(struct delivery *tx);
 /* Frees an orphan that nothing refers to. */
 void delivery_settle(struct delivery *tx);
+/* What is wrong with the first of its copies that failed; 0: nothing. */
+int delivery_recipient_error(const struct recipient *r);
 /* The copy after this one; NULL: the first, or there is no other. */
 struct copy *delivery_next_copy(const struct delivery *tx,
     const struct copy *after);

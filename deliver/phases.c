@@ -32,22 +32,13 @@
 
 /* ---- outcomes ---- */
 
-static int
-recipient_error(const struct recipient *r)
-{
-	for (size_t i = 0; i < r->route.n_leaves; i++)
-		if (r->copies[i].error != 0)
-			return r->copies[i].error;
-	return 0;
-}
-
 static bool
 has_failed(const struct delivery *tx)
 {
 	for (uint32_t i = 0; i < tx->n_slots; i++)
 		if (tx->recipients[i] != NULL &&
 		    tx->recipients[i]->is_chosen &&
-		    recipient_error(tx->recipients[i]) != 0)
+		    delivery_recipient_error(tx->recipients[i]) != 0)
 			return true;
 	return false;
 }
@@ -95,7 +86,7 @@ is_left_behind(const struct delivery *tx, const struct copy *copy)
 	if (copy->state == COPY_LEFT || copy->state == COPY_UNSURE)
 		return true;
 	return copy->state == COPY_IN_NEW && copy->recipient->is_chosen &&
-	    (!tx->is_each || recipient_error(copy->recipient) != 0);
+	    (!tx->is_each || delivery_recipient_error(copy->recipient) != 0);
 }
 
 /* DELIVER without a failure: its clearance was not there in time. */
@@ -120,7 +111,7 @@ answer_outcome(struct delivery *tx, uint16_t type, bool has_prepared)
 	outcome->is_prepared = has_prepared;
 	for (uint32_t i = 0; i < tx->n_slots; i++) {
 		const struct recipient *r = tx->recipients[i];
-		int error = r && r->is_chosen ? recipient_error(r) : 0;
+		int error = r && r->is_chosen ? delivery_recipient_error(r) : 0;
 
 		if (error)
 			outcome_add(outcome, r->index, error);
@@ -410,7 +401,7 @@ static bool
 is_undone(const struct delivery *tx, const struct copy *copy)
 {
 	return copy->recipient->is_chosen &&
-	    (!tx->is_each || recipient_error(copy->recipient) != 0);
+	    (!tx->is_each || delivery_recipient_error(copy->recipient) != 0);
 }
 
 static bool
@@ -426,7 +417,7 @@ drop_failed(struct delivery *tx)
 {
 	for (uint32_t i = 0; i < tx->n_slots; i++)
 		if (tx->recipients[i] != NULL &&
-		    recipient_error(tx->recipients[i]) != 0)
+		    delivery_recipient_error(tx->recipients[i]) != 0)
 			tx->recipients[i]->is_chosen = false;
 }
 

@@ -129,15 +129,6 @@ make_copies(struct deliver *d, struct recipient *r)
 
 /* ---- its mailboxes ---- */
 
-static int
-first_error(const struct recipient *r)
-{
-	for (size_t i = 0; i < r->route.n_leaves; i++)
-		if (r->copies[i].error != 0)
-			return r->copies[i].error;
-	return 0;
-}
-
 static void
 answer_found(struct peer *peer, const struct recipient *r)
 {
@@ -158,7 +149,7 @@ finish(struct recipient *r)
 {
 	struct delivery *tx = r->tx;
 	struct peer *peer = tx->peer;
-	int error = first_error(r);
+	int error = delivery_recipient_error(r);
 
 	FAULT_STEP("deliver.after-probe");
 	if (peer != NULL && error)
