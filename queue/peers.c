@@ -98,7 +98,9 @@ on_answerer_closed(struct channel *ch, bool misbehaved, void *arg)
 				continue;
 			*slot = NULL;
 			if (misbehaved)
-				say_misbehaved(roles[i], k);
+				say_misbehaved(roles[i],
+				    roles[i] == ROLE_RELAY ? q->relay_index :
+				    k);
 		}
 	log_info("peer_gone", LOG_S("peer", channel_name(ch)), LOG_END);
 	queue_want_work(q);
@@ -111,7 +113,9 @@ add_answerer(struct queue *q, enum role role, uint16_t index, int fd)
 	bool is_relay = role == ROLE_RELAY;
 
 	/* a relay that has a successor still ends what it has begun */
-	if (*slot != NULL && !is_relay)
+	if (is_relay)
+		q->relay_index = index;
+	else if (*slot != NULL)
 		channel_free(slot);
 	*slot = channel_new(q->c.loop, fd, role_name(role),
 	    is_relay ? relay_rules : NULL, is_relay ? relay_n_rules : 0,

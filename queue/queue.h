@@ -76,6 +76,7 @@ struct queue {
 	uint64_t last_id;
 	int64_t clock_offset_s;		/* wall less monotonic, at start */
 	struct channel *relay, *store, *vault, *deliver;
+	uint16_t relay_index;		/* after a reload not 0 any more */
 	struct channel *directories[QUEUE_DIRECTORIES_MAX];
 	unsigned next_directory;
 	struct job *jobs;

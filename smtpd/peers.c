@@ -236,6 +236,7 @@ slot_of(struct peers *peers, const struct channel *ch, enum role *role,
 	if (ch == peers->queue)
 		return &peers->queue;
 	*role = ROLE_RELAY;
+	*index = peers->relay_index;
 	if (ch == peers->relay)
 		return &peers->relay;
 	for (i = 0; i < MAX_POOL; i++) {

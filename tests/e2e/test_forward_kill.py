@@ -143,3 +143,19 @@ def test_a_route_expires_before_the_message():
         assert not lab.sink.ended
         assert lab.server.children("smtpd") == smtpd
         assert lab.server.deliver([BOB], new_message()).says("250")
+
+
+def test_a_renewed_relay_breaks_the_rules():
+    """The supervisor knows whom smtpd means, though it is not the first of
+    its name any more, and gives them another channel: forwards go on."""
+    with Front(server={"faults": True, "settings":
+                       "\nprocesses {{ smtpd = 1 }}\n"}) as lab:
+        lab.server.write_config(
+            more=lab.more + "relay {{\n command_timeout = 40s\n}}\n")
+        lab.server.reload()
+        lab.server.wait_event("relay_renewed")
+        wait_until(lambda: len(lab.server.children("relay")) == 1, 30,
+                   "the end of the old one")
+        hit = lab.server.faults.set("garble.smtpd", "errno", 1, role="relay")
+        assert until_taken(lab, new_message()) > 1
+        assert lab.server.faults.hits(hit) == 1

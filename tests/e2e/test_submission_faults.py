@@ -7,7 +7,7 @@ import time
 import pytest
 
 from postern import wait_until
-from test_submission import ALICE, Lab
+from test_submission import ALICE, Lab, message
 
 # and how often it may arrive elsewhere in the end
 POINTS = [
@@ -73,3 +73,23 @@ def test_killed(lab, role, point, most):
     time.sleep(0.5)
     assert 1 <= elsewhere() <= most
     assert here() == 1
+
+
+def test_a_renewed_relay_breaks_the_rules():
+    """The supervisor knows whom queue means, though it is not the first of
+    its name any more, and gives them another channel: mail goes on."""
+    with Lab(faults=True) as lab:
+        lab.server.write_config(more=lab.server.pieces["more"].replace(
+            "relay {{", "relay {{ command_timeout = 40s "))
+        lab.server.reload()
+        lab.server.wait_event("relay_renewed")
+        wait_until(lambda: len(lab.server.children("relay")) == 1, 30,
+                   "the end of the old one")
+        hit = lab.server.faults.set("garble.queue", "errno", 1, role="relay")
+        lab.send("x@remote.example", message())
+        wait_until(lambda: lab.server.faults.hits(hit) == 1, 30, "the lie")
+        lab.server.wait_event("suspected_break_in")
+        lab.send("y@remote.example", message())
+        wait_until(lambda: any("y@remote.example" in to
+                               for m in lab.sink.messages
+                               for to in m.recipients), 30, "the next one")
