@@ -129,7 +129,8 @@ checks_conclude(struct session *s, enum judge_stage stage,
 		return stage_over(s, stage, session_reply(s,
 		    REPLY_POLICY_SILENT));
 	for (size_t i = 0; i < j->n_findings; i++)
-		note_finding(s, &j->findings[i]);
+		note_finding(s, j->findings[i].check, j->findings[i].kind,
+		    j->findings[i].detail);
 	strictest = judgement_strictest(j);
 	if (strictest != NULL) {
 		note_facts(s, "helo", &s->checks->asked_ahead);

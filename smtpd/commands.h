@@ -98,7 +98,8 @@ void note_told(const char *format, ...)
 struct noted *note_hold(void);
 void note_resume(struct noted **held);
 /* One check's word; stage and time are those of the last note_asked. */
-void note_finding(const struct session *s, const struct finding *f);
+void note_finding(const struct session *s, const char *check,
+    enum finding_kind kind, const char *detail);
 /* The facts that a refusal was decided on; nothing for none. */
 void note_facts(const struct session *s, const char *stage,
     const struct buf *facts);

@@ -199,17 +199,11 @@ void
 last_note_refusal(const struct session *s, const char *check,
     const struct verdict *v, const char *detail)
 {
-	struct finding f = { .kind = v->code < 500 ? FINDING_TEMPORARY :
-		FINDING_REFUSE };
-
-	if (!s->tx->is_each) {
+	if (s->tx->is_each)
+		note_finding(s, check, v->code < 500 ? FINDING_TEMPORARY :
+		    FINDING_REFUSE, detail);
+	else
 		note_told("%s", detail);
-		return;
-	}
-	(void)snprintf(f.check, sizeof(f.check), "%s", check);
-	(void)snprintf(f.detail, sizeof(f.detail), "%.*s",
-	    JUDGEMENT_DETAIL_MAX, detail);
-	note_finding(s, &f);
 }
 
 static bool

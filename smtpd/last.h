@@ -33,6 +33,9 @@
 
 #include "transaction.h"
 
+#define HOP_HOST_SHOWN 100	/* octets; the words matter more */
+#define HOP_DETAIL_SIZE (HOP_HOST_SHOWN + VERDICT_TEXT_MAX + 80)
+
 enum last_kind { LAST_NONE, LAST_HOP, LAST_PROGRAM, LAST_KIND_COUNT };
 
 /* What became of one recipient. */
@@ -87,6 +90,9 @@ const char *last_words(const struct transaction *tx);
 /* RCPT there, before our answer: refuses, or goes on in then. */
 enum step hop_ask_rcpt(struct session *s, finish_fn *then);
 enum step hop_deliver(struct session *s);
+/* "mx.example.net[192.0.2.1] (9s ago): 550 5.1.1 no such user" */
+void hop_describe(char to[HOP_DETAIL_SIZE], struct slice host, uint32_t age_s,
+    const struct verdict *v);
 void hop_cancel(struct session *s);
 
 /* ---- last_program.c: a program of this host, through deliver ---- */

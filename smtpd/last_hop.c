@@ -18,7 +18,6 @@
 #include "fault.h"
 #include "filter_steps.h"
 #include "finish.h"
-#include "judge.h"
 #include "last.h"
 #include "limits.h"
 #include "log.h"
@@ -27,8 +26,6 @@
 #define RCPT_DEADLINE_MS 60000
 #define BEFORE_END_MS 180000	/* connect, RCPT, all of the message */
 #define MARGIN_MS 10000		/* relay ends before we do */
-#define HOST_SHOWN 100		/* octets; the words matter more */
-#define DETAIL_SIZE (HOST_SHOWN + VERDICT_TEXT_MAX + 80)
 
 /* ---- what it said ---- */
 
@@ -45,7 +42,7 @@ code_for_client(unsigned code)
 static int
 host_size(struct slice host)
 {
-	return (int)(host.size > HOST_SHOWN ? HOST_SHOWN : host.size);
+	return (int)(host.size > HOP_HOST_SHOWN ? HOP_HOST_SHOWN : host.size);
 }
 
 /* Not one that relay made of a connection that was lost (4.4.2), or of what
@@ -116,23 +113,18 @@ set_silence(struct verdict *to, const struct verdict *v)
 	    "this address cannot be reached now, try again later");
 }
 
-/* "mx.example.net[192.0.2.1]: 550 5.1.1 no such user" */
-static void
-describe(char to[DETAIL_SIZE], struct slice host, const struct verdict *v)
+void
+hop_describe(char to[HOP_DETAIL_SIZE], struct slice host, uint32_t age_s,
+    const struct verdict *v)
 {
-	(void)snprintf(to, DETAIL_SIZE, "%.*s%s: %u %u.%u.%u %s",
-	    host_size(host), host.data, host.size == 0 ? "no host" : "",
+	char kept[40] = "";
+
+	if (age_s > 0)
+		(void)snprintf(kept, sizeof(kept), " (%us ago)",
+		    (unsigned)age_s);
+	(void)snprintf(to, HOP_DETAIL_SIZE, "%.*s%s%s: %u %u.%u.%u %s",
+	    host_size(host), host.data, host.size == 0 ? "no host" : "", kept,
 	    v->code, v->code / 100u, v->subject, v->detail, v->text);
-}
-
-static void
-note_said(const struct session *s, const char *detail)
-{
-	struct finding f = { .check = "next_hop", .kind = FINDING_ACCEPT };
-
-	(void)snprintf(f.detail, sizeof(f.detail), "%.*s",
-	    JUDGEMENT_DETAIL_MAX, detail);
-	note_finding(s, &f);
 }
 
 static struct hop_mail
@@ -196,7 +188,7 @@ static enum step
 rcpt_replied(struct session *s, struct answer *a)
 {
 	const struct hop_reply *said = &a->as.hop;
-	char detail[DETAIL_SIZE];
+	char detail[HOP_DETAIL_SIZE];
 	enum step step;
 
 	FAULT_STEP("smtpd.after-hop-rcpt");
@@ -206,9 +198,9 @@ rcpt_replied(struct session *s, struct answer *a)
 		rcpt_refused(s);
 		return step;
 	}
-	describe(detail, said->remote_host, &said->verdict);
+	hop_describe(detail, said->remote_host, 0, &said->verdict);
 	if (said->is_said && said->verdict.code == 250) {
-		note_said(s, detail);
+		note_finding(s, "next_hop", FINDING_ACCEPT, detail);
 		return s->tx->after_hop(s);
 	}
 	note_told("%s", detail);
@@ -284,7 +276,7 @@ static void
 note_results(const struct session *s, const struct hop_sent *sent)
 {
 	const struct hop_result *taken = NULL, *failed = NULL, *a;
-	char detail[DETAIL_SIZE];
+	char detail[HOP_DETAIL_SIZE];
 
 	for (a = sent->results; a < sent->results + sent->n; a++) {
 		if (a->verdict.code == 250)
@@ -293,11 +285,11 @@ note_results(const struct session *s, const struct hop_sent *sent)
 			failed = a;
 	}
 	if (taken != NULL) {
-		describe(detail, sent->remote_host, &taken->verdict);
-		note_said(s, detail);
+		hop_describe(detail, sent->remote_host, 0, &taken->verdict);
+		note_finding(s, "next_hop", FINDING_ACCEPT, detail);
 	}
 	if (failed != NULL) {
-		describe(detail, sent->remote_host, &failed->verdict);
+		hop_describe(detail, sent->remote_host, 0, &failed->verdict);
 		last_note_refusal(s, "next_hop", &failed->verdict, detail);
 	}
 }

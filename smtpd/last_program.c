@@ -30,13 +30,13 @@ find_recipient(const struct transaction *tx)
 static void
 note_ended(const struct session *s, const struct program_answer *a)
 {
-	struct finding f = { .check = "program", .kind = FINDING_ACCEPT };
+	char told[JUDGEMENT_DETAIL_MAX + 1];
 
-	(void)slice_copy(f.detail, sizeof(f.detail), a->told);
+	(void)slice_copy(told, sizeof(told), a->told);
 	if (a->verdict.code != 0)
-		last_note_refusal(s, f.check, &a->verdict, f.detail);
+		last_note_refusal(s, "program", &a->verdict, told);
 	else
-		note_finding(s, &f);
+		note_finding(s, "program", FINDING_ACCEPT, told);
 }
 
 static enum step

@@ -161,7 +161,8 @@ note_spared(struct session *s, const char *check, const char *why)
 }
 
 void
-note_finding(const struct session *s, const struct finding *f)
+note_finding(const struct session *s, const char *check,
+    enum finding_kind kind, const char *detail)
 {
 	static const char *const words[] = {
 		[FINDING_ACCEPT] = "accept", [FINDING_MARK] = "mark",
@@ -169,9 +170,9 @@ note_finding(const struct session *s, const struct finding *f)
 	};
 
 	trail_add(s->settings->trail, s->id, 0, (const struct log_value[]){
-	    LOG_S("stage", asked.stage), LOG_S("check", f->check),
-	    LOG_S("verdict", words[f->kind]), LOG_S("asked", asked.what),
-	    LOG_S("answer", f->detail), LOG_U("took_us", asked.took_us),
+	    LOG_S("stage", asked.stage), LOG_S("check", check),
+	    LOG_S("verdict", words[kind]), LOG_S("asked", asked.what),
+	    LOG_S("answer", detail), LOG_U("took_us", asked.took_us),
 	    LOG_END });
 }
 

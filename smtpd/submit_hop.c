@@ -14,13 +14,11 @@
  */
 #include <stdio.h>
 #include "commands.h"
-#include "judge.h"
+#include "last.h"
 #include "submit.h"
 
 #define MARGIN_MS 1000		/* queue and relay end before we do */
 #define SHARES 3		/* times the limit, for a whole message */
-#define HOST_SHOWN 100		/* octets; the words matter more */
-#define DETAIL_SIZE (HOST_SHOWN + VERDICT_TEXT_MAX + 80)
 
 static int64_t
 limit_us(const struct session *s)
@@ -33,29 +31,8 @@ limit_us(const struct session *s)
 static void
 hop_note(const struct session *s, const char *detail, bool is_good)
 {
-	struct finding f = { .check = "probe",
-		.kind = is_good ? FINDING_ACCEPT : FINDING_MARK };
-
-	(void)snprintf(f.detail, sizeof f.detail, "%.*s",
-	    JUDGEMENT_DETAIL_MAX, detail);
-	note_finding(s, &f);
-}
-
-/* "mx.example.net[192.0.2.1]: 550 5.1.1 no such user" */
-static void
-hop_describe(const struct hop_reply *a, char to[DETAIL_SIZE])
-{
-	const struct verdict *v = &a->verdict;
-	char kept[40] = "";
-
-	if (a->age_s > 0)
-		(void)snprintf(kept, sizeof kept, " (%us ago)",
-		    (unsigned)a->age_s);
-	(void)snprintf(to, DETAIL_SIZE, "%.*s%s%s: %u %u.%u.%u %s",
-	    (int)(a->remote_host.size > HOST_SHOWN ? HOST_SHOWN :
-	    a->remote_host.size), a->remote_host.data,
-	    a->remote_host.size == 0 ? "no host" : "", kept, v->code,
-	    v->code / 100u, v->subject, v->detail, v->text);
+	note_finding(s, "probe", is_good ? FINDING_ACCEPT : FINDING_MARK,
+	    detail);
 }
 
 /*
@@ -77,8 +54,8 @@ hop_refuse(struct session *s, const struct hop_reply *a)
 
 	verdict_set(&v, is_about_recipient(a->verdict.code) ?
 	    a->verdict.code : 554, a->verdict.subject, a->verdict.detail,
-	    "%.*s said: %s", (int)(a->remote_host.size > HOST_SHOWN ?
-	    HOST_SHOWN : a->remote_host.size), a->remote_host.data,
+	    "%.*s said: %s", (int)(a->remote_host.size > HOP_HOST_SHOWN ?
+	    HOP_HOST_SHOWN : a->remote_host.size), a->remote_host.data,
 	    a->verdict.text);
 	step = session_reply_verdict(s, &v, "probe",
 	    slice_of(s->tx->rcpt.text));
@@ -91,7 +68,7 @@ static enum step
 hop_answered(struct session *s, struct answer *a)
 {
 	const struct hop_reply *said = &a->as.hop;
-	char detail[DETAIL_SIZE];
+	char detail[HOP_DETAIL_SIZE];
 
 	s->tx->hop_us += a->took_us;
 	note_asked("rcpt", slice_of(s->tx->rcpt.text), a->took_us);
@@ -99,7 +76,7 @@ hop_answered(struct session *s, struct answer *a)
 		hop_note(s, "no answer", false);
 		return s->tx->after_hop(s);
 	}
-	hop_describe(said, detail);
+	hop_describe(detail, said->remote_host, said->age_s, &said->verdict);
 	if (hop_refuses(said)) {
 		note_told("%s", detail);
 		return hop_refuse(s, said);
