@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "explain.h"
 #include "message.h"
+#include "sealed.h"
 
 #define ROUNDS_MAX 64
 #define JUDGE_MS 15000
@@ -301,9 +302,8 @@ stage_over(struct explain *e, const struct judgement *j)
 static bool
 read_judgement(struct ipc_message *m, struct judgement *j)
 {
-	struct message sealed = { .fd = -1 };
 	struct judge_answer answer;
-	char *octets;
+	struct buf octets = { 0 };
 	bool is_good;
 
 	if (m == NULL || m->type != JUDGE_ANSWER ||
@@ -311,14 +311,10 @@ read_judgement(struct ipc_message *m, struct judgement *j)
 		return false;
 	if (answer.sealed_size == 0)
 		return get_judgement(answer.judgement, j);
-	if (m->fd < 0 ||
-	    message_accept(&sealed, m->fd, answer.sealed_size) < 0)
-		return false;
-	octets = malloc(answer.sealed_size);
-	is_good = octets != NULL && pread(m->fd, octets, answer.sealed_size,
-	    0) == (ssize_t)answer.sealed_size && get_judgement((struct slice){
-	    octets, answer.sealed_size }, j);
-	free(octets);
+	is_good = m->fd >= 0 &&
+	    sealed_read(&octets, m->fd, answer.sealed_size) == 0 &&
+	    get_judgement(buf_slice(&octets), j);
+	buf_free(&octets);
 	return is_good;
 }
 

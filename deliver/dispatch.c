@@ -23,7 +23,7 @@ on_probe(struct channel *ch, struct ipc_message *m, void *arg)
 		return false;
 	if (m->id == 0)
 		return m->fd < 0 && deliver_freeze(arg, &ask);
-	return deliver_probe_begin(arg, &ask, &m->fd, m->id);
+	return deliver_probe_begin(arg, &ask, m->fd, m->id);
 }
 
 /* PREPARE and DELIVER have the same fields. */

@@ -11,9 +11,9 @@
 
 /* ---- probe.c ---- */
 
-/* false: the peer broke the rules. fd is taken when *fd becomes -1. */
+/* false: the peer broke the rules. fd, or -1, stays the caller's. */
 bool deliver_probe_begin(struct peer *peer, const struct probe_ask *ask,
-    int *fd, uint32_t question);
+    int fd, uint32_t question);
 /* The same for one that is told: frozen, and not probed. */
 bool deliver_freeze(struct peer *peer, const struct probe_ask *ask);
 /* This uid and gid may have mailboxes here. */

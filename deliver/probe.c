@@ -8,12 +8,12 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include "clock.h"
 #include "failure.h"
 #include "fault.h"
 #include "log.h"
 #include "phases.h"
+#include "sealed.h"
 
 #define ROUTE_EXPIRED (-ETIME)
 
@@ -42,26 +42,12 @@ answer_error(struct peer *peer, uint32_t question, int error)
 
 /* The sealed form as our own memory; from the message or its descriptor. */
 static int
-copy_sealed(struct buf *sealed, const struct probe_ask *ask, int *fd)
+copy_sealed(struct buf *sealed, const struct probe_ask *ask, int fd)
 {
-	struct message message;
-	int error;
-
-	if (ask->sealed_size == 0)
-		return *fd >= 0 ? -EBADMSG :
-		    buf_append_slice(sealed, ask->sealed);
-	if (*fd < 0 || message_accept(&message, *fd, ask->sealed_size) != 0)
+	if ((fd >= 0) != (ask->sealed_size > 0))
 		return -EBADMSG;
-	*fd = -1;
-	sealed->data = malloc(ask->sealed_size);
-	error = sealed->data == NULL ? -ENOMEM : 0;
-	if (!error && pread(message.fd, sealed->data, ask->sealed_size, 0) !=
-	    (ssize_t)ask->sealed_size)
-		error = -EIO;
-	if (!error)
-		sealed->size = sealed->capacity = ask->sealed_size;
-	message_close(&message);
-	return error;
+	return fd >= 0 ? sealed_read(sealed, fd, ask->sealed_size) :
+	    buf_append_slice(sealed, ask->sealed);
 }
 
 bool
@@ -78,7 +64,7 @@ deliver_probe_allows(const struct deliver *d, uid_t uid, gid_t gid)
 /* 0, a negative errno to answer with, or -EBADMSG: the peer lies. */
 static int
 open_route(const struct deliver *d, struct recipient *r,
-    const struct probe_ask *ask, int *fd)
+    const struct probe_ask *ask, int fd)
 {
 	int error = copy_sealed(&r->sealed, ask, fd);
 
@@ -221,7 +207,7 @@ find_or_new(struct peer *peer, const struct probe_ask *ask, bool *is_bad)
 
 static int
 recipient_new(struct recipient **rp, struct delivery *tx,
-    const struct probe_ask *ask, int *fd)
+    const struct probe_ask *ask, int fd)
 {
 	struct recipient *r = calloc(1, sizeof *r);
 	int error;
@@ -240,7 +226,7 @@ recipient_new(struct recipient **rp, struct delivery *tx,
 
 bool
 deliver_probe_begin(struct peer *peer, const struct probe_ask *ask,
-    int *fd, uint32_t question)
+    int fd, uint32_t question)
 {
 	struct recipient *r;
 	struct delivery *tx;
@@ -286,13 +272,13 @@ deliver_freeze(struct peer *peer, const struct probe_ask *ask)
 {
 	struct recipient *r;
 	struct delivery *tx;
-	int fd = -1, error;
 	bool is_bad;
+	int error;
 
 	tx = find_or_new(peer, ask, &is_bad);
 	if (tx == NULL || is_bad)
 		return !is_bad;		/* PREPARE finds none: phases.c */
-	error = recipient_new(&r, tx, ask, &fd);
+	error = recipient_new(&r, tx, ask, -1);
 	if (!error && has_quota(r))
 		return false;
 	if (!error)

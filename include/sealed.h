@@ -31,6 +31,11 @@ int sealed_finish(int fd);
 int sealed_of_text(const char *name, struct slice text);
 /* Is it finished? Then its size, in octets. */
 bool sealed_is_text(int fd, size_t *size);
+/* The same of one that must be so large. */
+bool sealed_is_text_of(int fd, size_t size);
+/* All of it into an empty buf, which the caller frees in any case. 0;
+ * -EBADMSG: it is none, or not so large; -ENOMEM, -EIO. */
+int sealed_read(struct buf *to, int fd, size_t size);
 
 /* ---- boards ---- */
 

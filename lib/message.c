@@ -10,9 +10,7 @@
 int
 message_accept(struct message *message, int fd, size_t size_bytes)
 {
-	size_t size;
-
-	if (!sealed_is_text(fd, &size) || size != size_bytes)
+	if (!sealed_is_text_of(fd, size_bytes))
 		return -EBADMSG;
 	message->fd = fd;
 	message->size_bytes = size_bytes;

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,6 +69,27 @@ bool
 sealed_is_text(int fd, size_t *size)
 {
 	return has_seals(fd, TEXT_SEALS, size);
+}
+
+bool
+sealed_is_text_of(int fd, size_t size)
+{
+	size_t has_size;
+
+	return sealed_is_text(fd, &has_size) && has_size == size;
+}
+
+int
+sealed_read(struct buf *to, int fd, size_t size)
+{
+	if (!sealed_is_text_of(fd, size))
+		return -EBADMSG;
+	to->data = calloc(1, size + 1);
+	if (to->data == NULL)
+		return -ENOMEM;
+	to->size = size;
+	to->capacity = size + 1;
+	return pread(fd, to->data, size, 0) == (ssize_t)size ? 0 : -EIO;
 }
 
 /* ---- boards ---- */

@@ -10,13 +10,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "address.h"
 #include "clock.h"
 #include "intake.h"
 #include "list_route.h"
 #include "log.h"
-#include "message.h"
+#include "sealed.h"
 #include "sending.h"
 
 static bool
@@ -153,22 +152,14 @@ take_list(struct intake *in, struct slice sealed)
 }
 
 static int
-take_descriptor(struct intake *in, const struct queue_members *told, int *fd)
+take_descriptor(struct intake *in, const struct queue_members *told, int fd)
 {
-	struct message message = { .fd = -1 };
-	char *sealed;
-	int error = message_accept(&message, *fd, told->sealed_size);
+	struct buf sealed = { 0 };
+	int error = sealed_read(&sealed, fd, told->sealed_size);
 
-	if (error)
-		return error;
-	*fd = -1;
-	sealed = malloc(told->sealed_size);
-	if (sealed != NULL && pread(message.fd, sealed, told->sealed_size,
-	    0) == (ssize_t)told->sealed_size)
-		error = take_list(in, (struct slice){ sealed,
-		    told->sealed_size });
-	free(sealed);
-	message_close(&message);
+	if (!error)
+		error = take_list(in, buf_slice(&sealed));
+	buf_free(&sealed);
 	return error;
 }
 
@@ -188,7 +179,7 @@ intake_on_list(struct channel *ch, struct ipc_message *m, void *arg)
 		return true;
 	if (in->state != INTAKE_OPEN || in->n_lists == UINT16_MAX)
 		return false;
-	error = m->fd >= 0 ? take_descriptor(in, &told, &m->fd) :
+	error = m->fd >= 0 ? take_descriptor(in, &told, m->fd) :
 	    take_list(in, told.sealed);
 	return error != -EBADMSG;
 }

@@ -25,9 +25,9 @@
 #include "clock.h"
 #include "fault.h"
 #include "log.h"
-#include "message.h"
 #include "relay.h"
 #include "rewrite.h"
+#include "sealed.h"
 
 #define MARGIN_MS 2000			/* before smtpd gives up on us */
 #define LEAST_MS 100
@@ -468,18 +468,6 @@ say_not_sent(struct forward_peer *p, const struct told *told,
 	(void)channel_answer(p->channel, question, HOP_SENT, &w, -1);
 }
 
-/* A sealed memory file of that size: nobody changes it while it is sent. */
-static bool
-is_message(struct ipc_message *m, size_t size)
-{
-	struct message message = { .fd = -1 };
-
-	if (message_accept(&message, m->fd, size) < 0)
-		return false;
-	m->fd = message.fd;
-	return true;
-}
-
 static bool
 on_send(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -495,7 +483,7 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 	told = told_take(p, q.transaction);
 	is_good = told != NULL && told->list->n == q.n_recipients &&
 	    (!told->is_bounce || q.mail.reverse_path.size == 0) &&
-	    is_message(m, (size_t)q.message_size);
+	    sealed_is_text_of(m->fd, (size_t)q.message_size);
 	if (is_good) {
 		why = told->is_expired ? expired :
 		    is_too_much(p->relay, slice_of(told->destination));

@@ -12,11 +12,10 @@
  * here leaves it with queue, which tries again.
  */
 #include <stdlib.h>
-#include <unistd.h>
 #include "clock.h"
 #include "log.h"
-#include "message.h"
 #include "relay.h"
+#include "sealed.h"
 
 #define MARGIN_MS 3000			/* before queue gives up on us */
 
@@ -117,18 +116,6 @@ begin(struct relay *r, const struct relay_home *q,
 	return NULL;
 }
 
-/* A sealed memory file of that size: nobody changes it while it is sent. */
-static bool
-is_message(struct ipc_message *m, size_t size)
-{
-	struct message message = { .fd = -1 };
-
-	if (message_accept(&message, m->fd, size) < 0)
-		return false;
-	m->fd = message.fd;
-	return true;
-}
-
 bool
 relay_on_home(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -140,7 +127,7 @@ relay_on_home(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (m->id == 0 || m->deadline_ms == 0 ||
 	    !get_relay_home(&m->body, &q) || !open_route(r, &route, &q) ||
-	    !is_message(m, (size_t)q.message_size))
+	    !sealed_is_text_of(m->fd, (size_t)q.message_size))
 		return false;
 	why = r->is_stopping ? "the server is stopped" :
 	    route.expires_s < clock_wall_s() ? "its route has expired" :

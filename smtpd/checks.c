@@ -14,7 +14,7 @@
 #include "commands.h"
 #include "fault.h"
 #include "log.h"
-#include "message.h"
+#include "sealed.h"
 #include "submit.h"
 
 #define ROUNDS_MAX 64
@@ -148,20 +148,14 @@ run_ask(struct session *s)
 static bool
 read_judgement(const struct answer *a, struct judgement *j)
 {
-	struct message message = { .fd = -1 };
-	size_t size = a->as.judge.sealed_size;
-	char *octets;
+	struct buf octets = { 0 };
 	bool is_good;
 
 	if (a->fd < 0)
 		return get_judgement(a->as.judge.judgement, j);
-	if (message_accept(&message, a->fd, size) < 0)
-		return false;
-	octets = malloc(size);
-	is_good = octets != NULL &&
-	    pread(a->fd, octets, size, 0) == (ssize_t)size &&
-	    get_judgement((struct slice){ octets, size }, j);
-	free(octets);
+	is_good = sealed_read(&octets, a->fd, a->as.judge.sealed_size) == 0 &&
+	    get_judgement(buf_slice(&octets), j);
+	buf_free(&octets);
 	return is_good;
 }
 

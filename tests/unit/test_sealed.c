@@ -90,6 +90,28 @@ a_text_is_finished_once(void **state)
 	close(fd);
 }
 
+/* What another compartment says of its size has to be true. */
+static void
+a_text_is_read_whole(void **state)
+{
+	int fd = sealed_of_text("text", SLICE("hello\n"));
+	struct buf text = { 0 };
+
+	(void)state;
+	assert_int_equal(sealed_read(&text, fd, 6), 0);
+	assert_true(slice_equals(buf_slice(&text), SLICE("hello\n")));
+	assert_int_equal(buf_puts(&text, "you"), 0);
+	assert_string_equal(text.data, "hello\nyou");
+	buf_free(&text);
+	assert_int_equal(sealed_read(&text, fd, 5), -EBADMSG);
+	assert_int_equal(sealed_read(&text, fd, 7), -EBADMSG);
+	close(fd);
+	fd = sealed_create("loose");
+	assert_int_equal(sealed_read(&text, fd, 0), -EBADMSG);
+	buf_free(&text);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -98,6 +120,7 @@ main(void)
 		cmocka_unit_test(what_may_shrink_is_not_mapped),
 		cmocka_unit_test(a_board_is_opened_by_the_first_and_the_next),
 		cmocka_unit_test(a_text_is_finished_once),
+		cmocka_unit_test(a_text_is_read_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
