@@ -38,6 +38,8 @@ bool slice_is_field(struct slice s, size_t room);
 struct slice slice_next_line(struct slice *rest);
 /* A terminated copy that the caller frees; NULL without memory. */
 char *slice_strdup(struct slice s);
+/* Of a slice that owns its octets. Empty then. */
+void slice_free(struct slice *s);
 /* Terminated copy into a fixed array; false (and "") if it does not fit. */
 bool slice_copy(char *to, size_t room, struct slice from);
 /* number in decimal digits, at the end of room; they begin where it says. */

@@ -118,6 +118,13 @@ slice_strdup(struct slice s)
 	return copy;
 }
 
+void
+slice_free(struct slice *s)
+{
+	free((void *)(uintptr_t)s->data);
+	*s = (struct slice){ NULL, 0 };
+}
+
 bool
 slice_copy(char *to, size_t room, struct slice from)
 {

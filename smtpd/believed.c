@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "believed.h"
-#include "route.h"
 
 #define SLOTS 4096
 
@@ -45,47 +44,41 @@ check_of(struct slice path)
 /* The slot of a route's only mailbox, and what has to stand there; NULL:
  * it is not such a route. */
 static const struct belief *
-slot_of(const struct believed *believed, struct slice sealed,
+slot_of(const struct believed *believed, const struct route *route,
     struct belief *key)
 {
-	const struct route_leaf *leaf;
-	struct route route;
-	size_t slot = SLOTS;
+	const struct route_leaf *leaf = route->leaves;
 
-	if (believed == NULL || route_open(&route, sealed, NULL) != 0)
+	if (believed == NULL || route->kind != ROUTE_MAILBOX ||
+	    route->n_leaves != 1 || leaf->quota_bytes != 0)
 		return NULL;
-	leaf = route.leaves;
-	if (route.kind == ROUTE_MAILBOX && route.n_leaves == 1 &&
-	    leaf->quota_bytes == 0) {
-		key->uid = (uint32_t)leaf->uid;
-		key->check = check_of(leaf->maildir);
-		slot = (slice_hash(leaf->maildir) ^ key->uid) % SLOTS;
-	}
-	route_close(&route);
-	return slot < SLOTS ? &believed->slots[slot] : NULL;
+	key->uid = (uint32_t)leaf->uid;
+	key->check = check_of(leaf->maildir);
+	return &believed->slots[(slice_hash(leaf->maildir) ^ key->uid) %
+	    SLOTS];
 }
 
 bool
-believed_has(const struct believed *believed, struct slice sealed,
+believed_has(const struct believed *believed, const struct route *route,
     int64_t now_us)
 {
 	struct belief key;
-	const struct belief *b = slot_of(believed, sealed, &key);
+	const struct belief *b = slot_of(believed, route, &key);
 
 	return b != NULL && b->uid == key.uid && b->check == key.check &&
 	    now_us < b->until_us;
 }
 
 void
-believed_note(struct believed *believed, struct slice sealed, int64_t now_us,
-    uint32_t for_ms)
+believed_note(struct believed *believed, const struct route *route,
+    int64_t now_us, uint32_t for_ms)
 {
 	struct belief key;
 	const struct belief *b;
 
 	if (for_ms == 0)
 		return;
-	b = slot_of(believed, sealed, &key);
+	b = slot_of(believed, route, &key);
 	if (b == NULL)
 		return;
 	key.until_us = now_us + for_ms * 1000ll;

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "buf.h"
+#include "route.h"
 
 struct believed;
 
@@ -22,13 +22,13 @@ struct believed;
 struct believed *believed_new(void);
 void believed_free(struct believed **believed);
 /*
- * Would deliver say yes at now_us to this sealed route? Only ever true for
+ * Would deliver say yes at now_us to this route? Only ever true for
  * routes to one mailbox without a quota. believed may be NULL.
  */
-bool believed_has(const struct believed *believed, struct slice sealed,
+bool believed_has(const struct believed *believed, const struct route *route,
     int64_t now_us);
 /* It has said so, and it holds for so long from now_us on. */
-void believed_note(struct believed *believed, struct slice sealed,
+void believed_note(struct believed *believed, const struct route *route,
     int64_t now_us, uint32_t for_ms);
 /* A delivery has failed: believe nothing. */
 void believed_forget(struct believed *believed);

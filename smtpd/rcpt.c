@@ -293,7 +293,8 @@ rcpt_keep_route(struct transaction *tx, struct answer *a)
 
 	tx->rcpt_fd = a->fd;
 	a->fd = -1;
-	return is_whole;
+	return is_whole &&
+	    route_open(&tx->rcpt_route, tx->rcpt_sealed, NULL) == 0;
 }
 
 /* Deliver has just said so of the same mailbox. */
@@ -301,7 +302,7 @@ static bool
 is_believed(const struct session *s)
 {
 	return s->tx->rcpt_fd < 0 && believed_has(s->settings->believed,
-	    s->tx->rcpt_sealed, clock_monotonic_us());
+	    &s->tx->rcpt_route, clock_monotonic_us());
 }
 
 enum step
@@ -336,7 +337,7 @@ rcpt_ask_probe(struct session *s, session_answered_fn *answered)
 void
 rcpt_note_probe(struct session *s, const struct answer *a)
 {
-	believed_note(s->settings->believed, s->tx->rcpt_sealed,
+	believed_note(s->settings->believed, &s->tx->rcpt_route,
 	    clock_monotonic_us(), a->as.probe.believed_ms);
 }
 
@@ -357,7 +358,7 @@ rcpt_accept(struct session *s, enum route_kind kind)
 		if (error < 0)
 			transaction_remove(s, tx->n_recipients - 1);
 	}
-	free((void *)(uintptr_t)hop.data);
+	slice_free(&hop);
 	return error;
 }
 
@@ -442,22 +443,6 @@ rcpt_keep_hop(const struct session *s, const struct route_answer *route)
 	return tx->rcpt_hop.data != NULL ? REPLY_COUNT : REPLY_NO_MEMORY;
 }
 
-/* A list has a program among its members, and the transaction has a last
- * participant already. */
-static bool
-is_another_program(const struct transaction *tx)
-{
-	struct route route;
-	bool has_program;
-
-	if (last_kind_of(tx) == LAST_NONE || tx->rcpt_sealed.size == 0 ||
-	    route_open(&route, tx->rcpt_sealed, NULL) < 0)
-		return false;
-	has_program = route.program.size > 0;
-	route_close(&route);
-	return has_program;
-}
-
 static enum step
 rcpt_routed(struct session *s, struct answer *a)
 {
@@ -489,7 +474,9 @@ rcpt_routed(struct session *s, struct answer *a)
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	}
-	if (route->kind == ROUTE_LIST && is_another_program(tx)) {
+	/* a list may have a program among its members here */
+	if (route->kind == ROUTE_LIST && tx->rcpt_route.program.size > 0 &&
+	    last_kind_of(tx) != LAST_NONE) {
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_OTHER_FATE);
 	}

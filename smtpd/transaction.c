@@ -24,20 +24,18 @@ recipient_free(struct recipient *r)
 	free(r->address);
 	free(r->orcpt);
 	route_close(&r->route);
-	free((void *)(uintptr_t)r->sealed.data);
-	free((void *)(uintptr_t)r->members.data);
-	free((void *)(uintptr_t)r->hop.data);
+	slice_free(&r->sealed);
+	slice_free(&r->members);
+	slice_free(&r->hop);
 }
 
 void
 transaction_drop_rcpt(struct transaction *tx)
 {
-	free((void *)(uintptr_t)tx->rcpt_sealed.data);
-	tx->rcpt_sealed = (struct slice){ NULL, 0 };
-	free((void *)(uintptr_t)tx->rcpt_members.data);
-	tx->rcpt_members = (struct slice){ NULL, 0 };
-	free((void *)(uintptr_t)tx->rcpt_hop.data);
-	tx->rcpt_hop = (struct slice){ NULL, 0 };
+	route_close(&tx->rcpt_route);
+	slice_free(&tx->rcpt_sealed);
+	slice_free(&tx->rcpt_members);
+	slice_free(&tx->rcpt_hop);
 	if (tx->rcpt_fd >= 0)
 		close(tx->rcpt_fd);
 	tx->rcpt_fd = -1;
@@ -194,23 +192,6 @@ transaction_accept_remote(struct transaction *tx)
 	return 0;
 }
 
-/* Of a list, or before a next hop, nobody need be here. */
-static int
-recipient_open(struct recipient *r, const struct transaction *tx)
-{
-	bool is_all_elsewhere = tx->rcpt_sealed.size == 0 &&
-	    (tx->rcpt_members.size > 0 || tx->rcpt_hop.size > 0);
-	int error = 0;
-
-	if (!is_all_elsewhere)
-		error = route_open(&r->route, tx->rcpt_sealed, NULL);
-	if (error == 0 && tx->rcpt_hop.size > 0)
-		error = hop_route_open(&r->hop_route, tx->rcpt_hop, NULL);
-	if (error < 0)
-		route_close(&r->route);
-	return error;
-}
-
 int
 transaction_accept(struct transaction *tx, enum route_kind kind)
 {
@@ -228,14 +209,16 @@ transaction_accept(struct transaction *tx, enum route_kind kind)
 	if (r->address == NULL)
 		return -ENOMEM;
 	r->is_discarded = kind == ROUTE_DISCARD;
-	if (!r->is_discarded)
-		error = recipient_open(r, tx);
+	if (tx->rcpt_hop.size > 0)
+		error = hop_route_open(&r->hop_route, tx->rcpt_hop, NULL);
 	if (error < 0) {
 		free(r->address);
 		return error;
 	}
 	recipient_take_dsn(tx, r);
 	r->index = tx->n_probed;
+	r->route = tx->rcpt_route;
+	tx->rcpt_route = (struct route){ 0 };
 	r->sealed = tx->rcpt_sealed;
 	r->members = tx->rcpt_members;
 	r->hop = tx->rcpt_hop;
@@ -269,10 +252,8 @@ transaction_discard(struct session *s)
 	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++) {
 		recipient_release(s, r);
 		route_close(&r->route);
-		free((void *)(uintptr_t)r->hop.data);
-		r->hop = (struct slice){ NULL, 0 };
-		free((void *)(uintptr_t)r->members.data);
-		r->members = (struct slice){ NULL, 0 };
+		slice_free(&r->hop);
+		slice_free(&r->members);
 		r->is_remote = false;
 		r->is_discarded = true;
 	}

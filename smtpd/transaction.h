@@ -89,6 +89,7 @@ struct transaction {
 	char *rcpt_orcpt;		/* owned, or NULL */
 	finish_fn *after_hop;		/* the next hop has not refused it */
 	struct slice rcpt_sealed, rcpt_members, rcpt_hop;	/* owned */
+	struct route rcpt_route;	/* points into rcpt_sealed */
 	int rcpt_fd;			/* the same as a descriptor, or -1 */
 };
 
@@ -100,7 +101,7 @@ uint64_t transaction_last_number(void);
 /* Release it at deliver, give its memory back, free it, phase READY. */
 void transaction_end(struct session *s);
 
-/* Accept tx->rcpt; takes rcpt_sealed over. 0, -ENOMEM, -EBADMSG, or
+/* Accept tx->rcpt; takes its routes over. 0, -ENOMEM, -EBADMSG, or
  * -EMSGSIZE: too many routes for one transaction. */
 int transaction_accept(struct transaction *tx, enum route_kind kind);
 /* One elsewhere: queue takes it. 0, -ENOMEM. */
