@@ -412,12 +412,20 @@ expire_waiting(struct pool *pool, int64_t now_us)
 	}
 }
 
+/* The end of a job may bring others, and pools for them. */
 static void
-tend_pools(struct pools *pools, int64_t now_us)
+expire_all(struct pools *pools, int64_t now_us)
+{
+	for (size_t i = 0; i < POOL_BUCKETS; i++)
+		for (struct pool *p = pools->buckets[i]; p; p = p->next)
+			expire_waiting(p, now_us);
+}
+
+static void
+free_unused(struct pools *pools, int64_t now_us)
 {
 	for (size_t i = 0; i < POOL_BUCKETS; i++)
 		for (struct pool **at = &pools->buckets[i], *p; (p = *at); ) {
-			expire_waiting(p, now_us);
 			if (p->n_references > 0 || p->first != NULL ||
 			    p->retry_us > now_us) {
 				at = &p->next;
@@ -451,7 +459,8 @@ on_tick(struct loop_timer *timer, void *arg)
 	int64_t now_us = loop_now_us(pools->settings.loop);
 
 	tend_workers(pools, now_us);
-	tend_pools(pools, now_us);
+	expire_all(pools, now_us);
+	free_unused(pools, now_us);
 	loop_timer_start(pools->settings.loop, timer, TICK_MS, on_tick, pools);
 }
 
