@@ -18,8 +18,9 @@ command_fn cmd_rcpt;					/* rcpt.c */
 command_fn cmd_data, cmd_bdat, cmd_bdat_out_of_phase;	/* data.c, bdat.c */
 command_fn cmd_starttls;					/* starttls.c */
 command_fn cmd_auth;					/* auth.c */
-command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help, cmd_quit,
-    cmd_xqueue;
+command_fn cmd_rset, cmd_noop, cmd_vrfy, cmd_expn, cmd_help,
+    cmd_quit;						/* small_commands.c */
+command_fn cmd_xqueue;					/* xqueue.c */
 
 /* The one reader: what every call from outside ends in (session.c). */
 enum step session_run(struct session *s, enum step step);

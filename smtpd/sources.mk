@@ -33,7 +33,6 @@ SMTPD_SRCS = \
 	smtpd/milter_facts.c \
 	smtpd/milter_talk.c \
 	smtpd/milters.c \
-	smtpd/misc.c \
 	smtpd/note.c \
 	smtpd/peers.c \
 	smtpd/prdr.c \
@@ -49,6 +48,7 @@ SMTPD_SRCS = \
 	smtpd/self_test.c \
 	smtpd/session.c \
 	smtpd/signer.c \
+	smtpd/small_commands.c \
 	smtpd/smtpd.c \
 	smtpd/starttls.c \
 	smtpd/submit.c \
