@@ -121,12 +121,16 @@ submit_mail(struct session *s, const struct address *sender,
     session_then_fn *then)
 {
 	char plain[ADDRESS_TEXT_MAX + 1];
+	enum step step;
 
 	if (sender->is_null)
 		return then(s);
 	if (!address_write(plain, sizeof(plain), slice_of(sender->local),
-	    slice_of(sender->domain)))
-		return session_reply(s, REPLY_SENDER_SYNTAX);
+	    slice_of(sender->domain))) {
+		step = session_reply(s, REPLY_SENDER_SYNTAX);
+		transaction_end(s);
+		return step;
+	}
 	s->tx->after_may = then;
 	return submit_ask_may(s, slice_of(plain), then, sender_answered);
 }
