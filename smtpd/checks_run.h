@@ -46,7 +46,7 @@ struct facts *checks_set(struct checks *c);
 int checks_tell_connection(struct session *s);
 int checks_tell_sender(struct session *s, const struct address *sender);
 int checks_tell_recipient(struct session *s, bool is_exempt);
-/* Ask for wanted i. The id, or 0: nobody can answer; see checks_unknown. */
+/* Ask for it. The id, or 0: nobody can answer. */
 uint32_t checks_ask(struct session *s, const struct fact *wanted,
     uint32_t deadline_ms);
 /* Have store note that something was seen: asked, or only told. */

@@ -16,7 +16,6 @@
 
 #define ACCEPT_AT_ONCE 4
 #define ACCEPT_PAUSE_MS 500
-#define LOCAL_IP "127.0.0.1"	/* of a program on this host */
 
 static void on_connections(struct loop_io *io, uint32_t events, void *arg);
 
@@ -27,9 +26,6 @@ peer_address(char *to, socklen_t size, const struct sockaddr_storage *from)
 	const struct sockaddr_in *v4 = (const void *)from;
 	const struct sockaddr_in6 *v6 = (const void *)from;
 
-	/* who he is, auth asks the kernel */
-	if (from->ss_family == AF_UNIX)
-		return slice_copy(to, size, SLICE(LOCAL_IP));
 	if (from->ss_family == AF_INET)
 		return inet_ntop(AF_INET, &v4->sin_addr, to, size) != NULL;
 	if (from->ss_family != AF_INET6)

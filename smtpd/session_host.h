@@ -36,7 +36,7 @@ struct session_host {
 	 * Everything was sent. 0 or a negative errno.
 	 */
 	int (*start_tls)(void *conn);
-	/* Octets come no sooner than after_ms from now, or session_timeout. */
+	/* Octets come before after_ms are over, or session_timeout. */
 	void (*timer)(void *conn, uint32_t after_ms);	/* 0: none */
 	/* The session ends. unconfirmed: see session_confirm; 0: nothing. */
 	void (*closed)(void *conn, uint64_t unconfirmed);
