@@ -13,7 +13,6 @@
 #include <unistd.h>
 #include "ask.h"
 #include "base64.h"
-#include "clock.h"
 #include "dovecot.h"
 #include "dovecot_line.h"
 #include "log.h"

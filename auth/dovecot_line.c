@@ -2,7 +2,6 @@
 /*
  * See dovecot_line.h.
  */
-#include <errno.h>
 #include <string.h>
 #include <arpa/inet.h>
 #include "base64.h"

@@ -3,7 +3,6 @@
  * failure.c - errno to reply; see failure.h.
  */
 #include <errno.h>
-#include <stddef.h>
 #include "failure.h"
 
 struct failure_row {

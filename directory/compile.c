@@ -3,7 +3,6 @@
  * compile.c - one table from source to file; see compile.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

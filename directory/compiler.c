@@ -13,7 +13,6 @@
  * Index 1 accepts tables that have shrunk (posternctl tables accept).
  */
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "compartment.h"

@@ -8,7 +8,6 @@
  * that the other one has refused; what goes to more of them is a list, whose
  * owner hears of it.
  */
-#include <stdio.h>
 #include <string.h>
 #include "hops.h"
 

@@ -9,7 +9,6 @@
  * for the whole address.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hops.h"

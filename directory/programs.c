@@ -7,7 +7,6 @@
  * of a list elsewhere are queue's, which can wait for its answer. Here it
  * is only a text; deliver runs it, and `postern -n` looks at the file.
  */
-#include <stdio.h>
 #include "hops.h"
 
 void

@@ -2,7 +2,6 @@
 /*
  * ask_resolver.c - questions to resolver; see ask.h.
  */
-#include <string.h>
 #include "ask.h"
 
 static bool

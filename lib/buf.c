@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "buf.h"
 
 #define BUF_DEFAULT_MAXIMUM ((size_t)1 << 30)

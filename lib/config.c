@@ -3,7 +3,6 @@
  * config.c - a configuration is made and released; see config.h.
  */
 #include <stdlib.h>
-#include <string.h>
 #include "config_frame.h"
 #include "config_text.h"
 #include "config_value.h"

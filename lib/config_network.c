@@ -6,7 +6,6 @@
  * is wanted, a host name is a mistake.
  */
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 #include "config_lex.h"
 #include "config_text.h"

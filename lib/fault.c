@@ -11,7 +11,6 @@
 
 #ifdef POSTERN_FAULTS
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>

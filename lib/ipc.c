@@ -7,7 +7,6 @@
  * SEQPACKET keeps the boundaries, so there is no length field to lie in.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>

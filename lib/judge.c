@@ -6,8 +6,6 @@
  * over by what it read: it may judge wrongly, but a refusal has a refusal's
  * code, fields are whole header lines, and cuts lie in order.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include "ipc.h"
 #include "judge.h"

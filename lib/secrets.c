@@ -3,7 +3,6 @@
  * secrets.c - see secrets.h.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include "secrets.h"

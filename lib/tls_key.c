@@ -9,7 +9,6 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 #include <stdlib.h>
-#include <string.h>
 #include "tls_provider.h"
 
 #define PARAM_KEY "postern-key"		/* generation << 16 | index */

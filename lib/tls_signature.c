@@ -9,7 +9,6 @@
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "tls_provider.h"
 
 struct signature {

@@ -5,7 +5,6 @@
  * A value that is not plain stands in quotes with \" \\ and \xNN: a client
  * can put no line end and no second field into a line.
  */
-#include <stdio.h>
 #include <string.h>
 #include "plain.h"
 #include "trail.h"

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include "dkim_sign.h"
 #include "header.h"
 #include "octets.h"

@@ -5,7 +5,6 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include "address.h"
 #include "dsn_text.h"
 #include "header.h"

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include "check.h"
 
 static void set_detail(struct check *c, const char *format, va_list ap)

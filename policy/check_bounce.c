@@ -10,7 +10,6 @@
  * Nor is a bounce's content: what it carries is for the other checks.
  */
 #include <stdio.h>
-#include <string.h>
 #include "check.h"
 #include "report.h"
 

@@ -7,8 +7,6 @@
  * signatures of which none is good (RFC 7372 3.1: 5.7.20). It runs even if
  * it is off, as DMARC lives on its result.
  */
-#include <stdio.h>
-#include <string.h>
 #include "check.h"
 #include "dkim_report.h"
 #include "log.h"

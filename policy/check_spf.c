@@ -13,7 +13,6 @@
  */
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <string.h>
 #include "sender_auth.h"
 #include "spf.h"
 

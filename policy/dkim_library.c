@@ -20,7 +20,6 @@
  * - h= is copied into a fixed buffer and cut: it is shorter.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

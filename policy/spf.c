@@ -2,7 +2,6 @@
 /*
  * spf.c - one identity, checked: check_host() of RFC 7208 4; see spf.h.
  */
-#include <stdio.h>
 #include <string.h>
 #include "address.h"
 #include "spf_walk.h"

@@ -2,7 +2,6 @@
 /*
  * notify.c - sd_notify(3) and sd_listen_fds(3) without libsystemd.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
  * restart that would send it once more.
  */
 #include <stddef.h>
-#include <stdlib.h>
 #include "log.h"
 #include "messages.h"
 #include "queue.h"

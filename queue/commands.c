@@ -3,7 +3,6 @@
  * commands.c - what posternctl may do with the queue.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "clock.h"

@@ -7,7 +7,6 @@
  * for each envelope, and nothing else is taken for one.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include "envelope.h"
 #include "envelope_words.h"

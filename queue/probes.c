@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include "address.h"
 #include "clock.h"
-#include "config.h"
 #include "fault.h"
 #include "messages.h"
 #include "queue.h"

@@ -15,11 +15,8 @@
  *	        schedule.c --> jobs.c --> store, vault, relay
  *	                       reports.c --> vault, directory, deliver
  */
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>

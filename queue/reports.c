@@ -17,7 +17,6 @@
  * take it now: it is tried again. A crash between COMMIT and the envelope
  * brings a second copy at worst.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 /*
  * questions.c - see questions.h.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>

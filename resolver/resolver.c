@@ -8,9 +8,7 @@
  * socket, start a program, become another user. A resolver that is taken
  * over can lie about the DNS, as any name server on the way can.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include "event_base.h"
 #include "log.h"
 #include "resolver.h"

@@ -3,11 +3,8 @@
  * settings.c - see settings.h.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #include "file_io.h"
 #include "log.h"
 #include "settings.h"

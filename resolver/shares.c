@@ -3,7 +3,6 @@
  * shares.c - see shares.h. A network is there as long as it has taken.
  */
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include "ask.h"
 #include "keyed_hash.h"

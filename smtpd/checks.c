@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "checks_run.h"
 #include "clock.h"
 #include "commands.h"

@@ -3,7 +3,6 @@
  * checks_end.c - what becomes of a judgement: trail, reply, message.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include "checks_run.h"
 #include "commands.h"

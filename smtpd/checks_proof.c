@@ -3,7 +3,6 @@
  * checks_proof.c - the proofs of bounces: asked for policy, claimed at store
  * while the transaction lasts, taken when its bounce was delivered.
  */
-#include <string.h>
 #include "checks_run.h"
 #include "commands.h"
 #include "fault.h"

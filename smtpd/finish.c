@@ -7,9 +7,7 @@
  * A crash here: before INTENT nothing counts as delivered; between INTENT and
  * DONE store asks deliver about each copy; after DONE a retry is answered 250.
  */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include "believed.h"
 #include "checks.h"

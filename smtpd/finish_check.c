@@ -4,7 +4,6 @@
  * what was wrong with its octets (body.h), and loops (RFC 5321 6.3).
  */
 #include <inttypes.h>
-#include <string.h>
 #include "commands.h"
 #include "finish.h"
 

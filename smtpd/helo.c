@@ -6,7 +6,6 @@
  * only limits that are in force.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include "auth.h"
 #include "caller.h"

@@ -3,7 +3,6 @@
  * See judge_queue.h.
  */
 #include <stdlib.h>
-#include <string.h>
 #include "judge_queue.h"
 
 #define WAITING_MAX 20000	/* more sessions than one process has */

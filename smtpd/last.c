@@ -8,7 +8,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "commands.h"
 #include "fault.h"
 #include "finish.h"

@@ -9,7 +9,6 @@
  * meanwhile: it runs to its end, and the retry is given to it again.
  */
 #include "commands.h"
-#include "fault.h"
 #include "filter_steps.h"
 #include "finish.h"
 #include "judge.h"

@@ -4,7 +4,6 @@
  * vault checks, whatever the reverse-path is. What has none proves itself at
  * DATA (policy/check_bounce.c).
  */
-#include <string.h>
 #include "batv.h"
 #include "commands.h"
 #include "rcpt.h"

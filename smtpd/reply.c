@@ -3,8 +3,6 @@
  * How a session says something: from the table, from a verdict, in lines.
  * Every 4yz and 5yz passes note_refusal, which gives it its id.
  */
-#include <stdio.h>
-#include <string.h>
 #include "commands.h"
 #include "reply.h"
 #include "smtp_command.h"

@@ -16,7 +16,6 @@
 #include <unistd.h>
 #include "believed.h"
 #include "boards.h"
-#include "body.h"
 #include "clock.h"
 #include "compartment.h"
 #include "connection.h"

@@ -3,7 +3,6 @@
  * sent.c - see sent.h.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

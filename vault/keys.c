@@ -7,7 +7,6 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include "keys.h"
 #include "pem_key.h"
