@@ -56,6 +56,7 @@ UNIT_TESTS = \
 	test_log \
 	test_lookup \
 	test_loop \
+	test_mac \
 	test_mail_date \
 	test_maildir \
 	test_maildirsize \
@@ -76,6 +77,7 @@ UNIT_TESTS = \
 	test_relay_hosts \
 	test_relay_probe \
 	test_reply \
+	test_renames \
 	test_report \
 	test_resolver \
 	test_route \

@@ -234,6 +234,36 @@ test_cursor_bounds(void **state)
 	assert_true(w.failed);
 }
 
+/* Nothing is read into what it is not, nor written cut off. */
+static void
+test_cursor_values(void **state)
+{
+	static const uint8_t octets[] = { 0, 1, 2, 'a', 'b' };
+	static const char text[UINT16_MAX + 1];
+	struct ipc_reader r;
+	struct ipc_writer w;
+	char three[3];
+
+	(void)state;
+	ipc_reader_init(&r, octets, sizeof octets);
+	assert_false(ipc_get_bool(&r));
+	assert_true(ipc_get_bool(&r));
+	assert_false(r.failed);
+	assert_false(ipc_get_bool(&r));		/* 2 is neither */
+	assert_true(r.failed);
+	ipc_reader_init(&r, octets + 2, 3);
+	assert_true(ipc_get_bytes(&r, three, sizeof three));
+	assert_memory_equal(three, "\2ab", 3);
+	assert_true(ipc_reader_is_done(&r));
+	ipc_reader_init(&r, octets + 3, 2);
+	assert_false(ipc_get_bytes(&r, three, sizeof three));
+	assert_memory_equal(three, "\0\0\0", 3);
+	ipc_writer_init(&w);
+	ipc_put_slice(&w, (struct slice){ text, sizeof text });
+	assert_true(w.failed);
+	assert_int_equal(w.size, 0);
+}
+
 static void
 test_many_questions(void **state)
 {
@@ -496,6 +526,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cursors),
 		cmocka_unit_test(test_cursor_bounds),
+		cmocka_unit_test(test_cursor_values),
 		cmocka_unit_test(test_many_questions),
 		cmocka_unit_test(test_silence_is_known),
 		cmocka_unit_test(test_descriptor),

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -352,6 +353,11 @@ test_failed_flush_removes_the_file(void **state)
 	(void)state;
 	assert_int_equal(maildir_finish(&m, FILE_NAME, fd, -EIO), -EIO);
 	assert_int_equal(count_files("home/Maildir/tmp"), 0);
+	/* the same when it is the close that fails */
+	fd = write_copy(&m, FILE_NAME);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(maildir_finish(&m, FILE_NAME, fd, 0), -EBADF);
+	assert_int_equal(count_files("home/Maildir/tmp"), 0);
 	maildir_close(&m);
 }
 
@@ -370,6 +376,25 @@ test_abort_and_take_back(void **state)
 	assert_int_equal(count_files("home/Maildir/tmp"), 0);
 	assert_int_equal(maildir_abort(&m, FILE_NAME), 0);
 	assert_int_equal(maildir_take_back(&m, FILE_NAME), MAILDIR_NOWHERE);
+	maildir_close(&m);
+}
+
+/* What is still there is not said to be gone. */
+static void
+test_what_cannot_be_removed(void **state)
+{
+	struct maildir m = open_box();
+
+	(void)state;
+	prepare(&m, FILE_NAME);
+	prepare(&m, OTHER_NAME);
+	assert_int_equal(maildir_rename(&m, OTHER_NAME), 0);
+	assert_int_equal(chmod(path_in("home/Maildir/tmp"), 0500), 0);
+	assert_int_equal(maildir_abort(&m, FILE_NAME), -EACCES);
+	assert_int_equal(maildir_take_back(&m, OTHER_NAME), -EACCES);
+	assert_int_equal(maildir_resolve(&m, FILE_NAME, false), -EACCES);
+	assert_int_equal(count_files("home/Maildir/tmp"), 1);
+	assert_int_equal(count_files("home/Maildir/new"), 1);
 	maildir_close(&m);
 }
 
@@ -472,6 +497,60 @@ test_flush_many_together(void **state)
 	maildir_close(&m);
 }
 
+/* syncfs cannot say whose data was lost: all that went with it failed. */
+static void
+test_failed_flush_of_many_is_everybodys(void **state)
+{
+	struct maildir m = open_box();
+	struct flush_item items[FLUSH_TOGETHER_MIN + 3];
+	const size_t n = N_OF(items);
+	char name[16];
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "copy%zu", i);
+		/* the last two are not of them */
+		items[i] = (struct flush_item){ .fd = write_copy(&m, name),
+			.is_local = i != n - 1,
+			.device = m.device + (i == n - 2) };
+	}
+	close(items[0].fd);
+	flush_all(items, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(items[i].error, i < n - 2 ? -EBADF : 0);
+	/* from then on each by itself */
+	flush_all(items, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(items[i].error, i == 0 ? -EBADF : 0);
+	assert_int_equal(flush_data(items[0].fd), -EBADF);
+	assert_int_equal(flush_data(items[1].fd), 0);
+	for (size_t i = 1; i < n; i++)
+		close(items[i].fd);
+	maildir_close(&m);
+}
+
+static void
+test_local_types(void **state)
+{
+	static const struct {
+		const char *name;
+		long type;
+		bool want;
+	} table[] = {
+		{ "ext4", EXT4_SUPER_MAGIC, true },
+		{ "xfs", 0x58465342, true },
+		{ "tmpfs", TMPFS_MAGIC, true },
+		{ "nfs", NFS_SUPER_MAGIC, false },
+		{ "btrfs", BTRFS_SUPER_MAGIC, false },
+		{ "overlay", OVERLAYFS_SUPER_MAGIC, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(table); i++)
+		CHECK(table[i].name, flush_is_local_type(table[i].type) ==
+		    table[i].want);
+}
+
 /* ---- .Junk ---- */
 
 static void
@@ -566,10 +645,14 @@ main(void)
 		TEST(test_lost_answers_of_rename),
 		TEST(test_failed_flush_removes_the_file),
 		TEST(test_abort_and_take_back),
+		TEST(test_what_cannot_be_removed),
 		TEST(test_resolve),
 		TEST(test_resolve_unmoved),
 		TEST(test_sweep_takes_only_what_is_old),
 		TEST(test_flush_many_together),
+		TEST(test_local_types),
+		/* last: no syncfs for a while after it */
+		TEST(test_failed_flush_of_many_is_everybodys),
 	};
 
 	if (geteuid() == 0 && (setresgid(TEST_UID, TEST_UID, TEST_UID) < 0 ||

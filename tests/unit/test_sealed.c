@@ -24,6 +24,8 @@ a_board_keeps_its_size(void **state)
 	assert_int_equal(sealed_make_board(fd, SIZE / 2), -EBADMSG);
 	assert_int_equal(ftruncate(fd, 0), -1);
 	assert_int_equal(ftruncate(fd, 2 * SIZE), -1);
+	assert_null(sealed_map_board(fd, SIZE / 2, true));
+	assert_null(sealed_map_board(fd, 2 * SIZE, false));
 	ours = sealed_map_board(fd, SIZE, true);
 	theirs = sealed_map_board(fd, SIZE, false);
 	assert_non_null(ours);
