@@ -47,7 +47,6 @@ normalizes_lf(const struct session *s)
 	const struct config *config = s->settings->config;
 
 	return s->is_relay_peer || (config->bare_lf == BARE_LF_NORMALIZE &&
-	    !s->is_self_test &&
 	    config_networks_contain(&config->bare_lf_exempt, s->ip));
 }
 

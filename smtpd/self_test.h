@@ -14,7 +14,8 @@
  *
  * The session is a real one but for these: it is not in limits, counters,
  * trail and log; policy and milters are not asked; a reserved recipient is
- * discarded; no bare LF is forgiven.
+ * discarded. Where bare LFs are forgiven, its message is refused for its bare
+ * CRs and NUL.
  * What could not be tried (MAIL was refused, say) is as it was before, and
  * is logged.
  */

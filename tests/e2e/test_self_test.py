@@ -50,7 +50,8 @@ def test_nobody_else_reaches_its_recipient(make_server):
     assert server.rcpt("discard@self-test.invalid").code == 550
 
 
-def test_a_bare_lf_is_not_forgiven_to_it(make_server):
+def test_it_passes_where_bare_lfs_are_forgiven(make_server):
+    """Bare CRs and a NUL are not, so that its message is still refused."""
     server = make_server(checks='bare_lf = normalize\n'
                          'bare_lf_exempt = {{ "127.0.0.0/8" }}')
     wait_until(lambda: counters(server)["self_tests"] > 0,
