@@ -98,6 +98,8 @@ test_life(void **state)
 		assert_int_equal(check(first, batv_expiry(day)), BATV_VALID);
 		assert_int_equal(check(first, batv_expiry(day) + 1),
 		    BATV_EXPIRED);
+		assert_int_equal(batv_days_left(&tag, batv_expiry(day) + 1),
+		    -1);
 		assert_int_equal(check(first, day + 500), BATV_EXPIRED);
 		if (day >= BATV_STEP_DAYS)	/* from days to come */
 			assert_int_equal(check(first, day - BATV_STEP_DAYS),

@@ -134,6 +134,8 @@ test_copy(void **state)
 	(void)state;
 	assert_true(voucher_copy(&copy, &v));
 	assert_ptr_equal(copy.voucher.user.data, copy.user);
+	assert_ptr_equal(copy.voucher.address.data, copy.address);
+	assert_ptr_equal(copy.voucher.session.data, copy.session);
 	assert_int_equal(voucher_check(&copy.voucher, key, 1), 0);
 	v.session = SLICE("012345678901234567890123");
 	assert_false(voucher_copy(&copy, &v));
