@@ -97,6 +97,7 @@ UNIT_TESTS = \
 	test_tls \
 	test_tls_report \
 	test_trail \
+	test_transaction \
 	test_users \
 	test_utf8 \
 	test_vault \

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_transaction.c - the recipients of a transaction: who is accepted, who
+ * still needs delivery, and what stays counted when one is taken out again.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../../smtpd/checks.h"
+#include "../../smtpd/transaction.h"
+#include "clock.h"
+#include "table.h"
+
+static struct transaction *
+begin(void)
+{
+	const struct mail_params params = { 0 };
+	struct address sender;
+	struct transaction *tx;
+
+	assert_int_equal(address_parse(&sender, SLICE("a@example.org"), false),
+	    ADDRESS_OK);
+	tx = transaction_begin(&sender, &params);
+	assert_non_null(tx);
+	assert_string_equal(tx->reverse_path, "a@example.org");
+	return tx;
+}
+
+/* All are out again: nothing of them may be left behind. */
+static void
+end(struct transaction *tx)
+{
+	struct session s = { .tx = tx };
+
+	while (tx->n_recipients > 0)
+		transaction_remove(&s, tx->n_recipients / 2);
+	assert_int_equal(tx->n_lists, 0);
+	assert_int_equal(tx->n_remote, 0);
+	assert_int_equal(tx->routes_bytes, 0);
+	transaction_drop_rcpt(tx);
+	free(tx->recipients);
+	free(tx->reverse_path);
+	free(tx->key);
+	free(tx);
+}
+
+static struct slice
+octets(size_t size)
+{
+	char *data = calloc(1, size);
+
+	assert_non_null(data);
+	return (struct slice){ data, size };
+}
+
+static int
+accept_as(struct transaction *tx, const char *address, size_t members)
+{
+	assert_int_equal(address_parse(&tx->rcpt, slice_of(address), false),
+	    ADDRESS_OK);
+	if (members > 0)
+		tx->rcpt_members = octets(members);
+	return transaction_accept(tx, members > 0 ? ROUTE_LIST :
+	    ROUTE_DISCARD);
+}
+
+static void
+test_who_is_accepted_and_taken_out(void **state)
+{
+	struct transaction *tx = begin();
+	struct session s = { .tx = tx };
+
+	(void)state;
+	assert_int_equal(accept_as(tx, "none@example.org", 0), 0);
+	assert_int_equal(accept_as(tx, "list@example.org", 100), 0);
+	assert_int_equal(address_parse(&tx->rcpt, SLICE("far@example.net"),
+	    false), ADDRESS_OK);
+	assert_int_equal(transaction_accept_remote(tx), 0);
+	assert_int_equal(accept_as(tx, "list2@example.org", 50), 0);
+	assert_int_equal(tx->n_recipients, 4);
+	assert_int_equal(tx->n_lists, 2);
+	assert_int_equal(tx->n_remote, 1);
+	assert_int_equal(tx->routes_bytes, 150);
+	assert_int_equal(tx->rcpt_members.size, 0);	/* taken over */
+	assert_true(tx->recipients[0].is_discarded);
+	assert_true(tx->recipients[2].is_remote);
+	/* the others stay as they are, and no number is used again */
+	transaction_remove(&s, 1);
+	assert_int_equal(tx->n_recipients, 3);
+	assert_int_equal(tx->n_lists, 1);
+	assert_int_equal(tx->routes_bytes, 50);
+	assert_string_equal(tx->recipients[1].address, "far@example.net");
+	assert_string_equal(tx->recipients[2].address, "list2@example.org");
+	assert_int_equal(tx->recipients[2].members.size, 50);
+	assert_int_equal(accept_as(tx, "last@example.org", 0), 0);
+	assert_int_equal(tx->recipients[3].index, 4);
+	end(tx);
+}
+
+/* Who did not find room was not accepted: a 250 would lose his mail. */
+static void
+test_too_many_routes(void **state)
+{
+	struct transaction *tx = begin();
+
+	(void)state;
+	assert_int_equal(accept_as(tx, "a@example.org",
+	    TRANSACTION_ROUTES_MAX - 1), 0);
+	assert_int_equal(accept_as(tx, "b@example.org", 2), -EMSGSIZE);
+	transaction_drop_rcpt(tx);
+	assert_int_equal(tx->n_recipients, 1);
+	assert_int_equal(accept_as(tx, "c@example.org", 1), 0);
+	assert_int_equal(accept_as(tx, "d@example.org", 1), -EMSGSIZE);
+	end(tx);
+}
+
+/* What is no route leads nowhere: it is an error, not a recipient. */
+static void
+test_a_route_that_does_not_open(void **state)
+{
+	struct transaction *tx = begin();
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(address_parse(&tx->rcpt,
+		    SLICE("a@example.org"), false), ADDRESS_OK);
+		if (i != 1)
+			tx->rcpt_sealed = octets(100);
+		if (i != 0)
+			tx->rcpt_hop = octets(100);
+		assert_int_equal(transaction_accept(tx, i == 0 ?
+		    ROUTE_MAILBOX : ROUTE_HOP), -EBADMSG);
+		transaction_drop_rcpt(tx);
+		assert_int_equal(tx->n_recipients, 0);
+		assert_int_equal(tx->n_probed, 0);
+		assert_int_equal(tx->routes_bytes, 0);
+	}
+	end(tx);
+}
+
+/* For nobody: it leaves this host for none of them. */
+static void
+test_discard(void **state)
+{
+	struct transaction *tx = begin();
+	struct session s = { .tx = tx };
+
+	(void)state;
+	assert_int_equal(accept_as(tx, "list@example.org", 9), 0);
+	assert_int_equal(address_parse(&tx->rcpt, SLICE("far@example.net"),
+	    false), ADDRESS_OK);
+	assert_int_equal(transaction_accept_remote(tx), 0);
+	transaction_discard(&s);
+	assert_int_equal(tx->n_remote + tx->n_lists, 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(tx->recipients[i].is_discarded);
+		assert_false(tx->recipients[i].is_remote);
+		assert_int_equal(tx->recipients[i].members.size, 0);
+		assert_int_equal(tx->recipients[i].hop.size, 0);
+	}
+	tx->routes_bytes = 0;	/* what members had stays counted */
+	end(tx);
+}
+
+/* Nobody gets it twice: neither who has failed nor who has it already. */
+static void
+test_who_still_needs_it(void **state)
+{
+	struct verdict failure = { 0 };
+	struct recipient r = { .hop = { "x", 1 },
+		.route = { .program = { "x", 1 } } };
+
+	(void)state;
+	assert_false(recipient_is_mailbox(&r));
+	assert_true(recipient_has_hop(&r));
+	assert_true(recipient_has_program(&r));
+	r.is_last_done = true;
+	assert_false(recipient_has_hop(&r));
+	assert_false(recipient_has_program(&r));
+	r.is_last_done = false;
+	r.failure = &failure;
+	assert_false(recipient_has_hop(&r));
+	assert_false(recipient_has_program(&r));
+	r.route.n_leaves = 1;
+	assert_false(recipient_is_mailbox(&r));
+	r.failure = NULL;
+	assert_true(recipient_is_mailbox(&r));
+	r.hop.size = r.route.program.size = 0;
+	assert_false(recipient_has_hop(&r));
+	assert_false(recipient_has_program(&r));
+}
+
+static void
+test_time_left(void **state)
+{
+	const struct {
+		const char *name;
+		int64_t used_ms;
+		uint32_t want_ms;
+	} table[] = {
+		{ "all but one step", 1000, (CHECKS_BUDGET_S - 5) * 1000 },
+		{ "the last step", (CHECKS_BUDGET_S - 4) * 1000, 5000 },
+		{ "used up", CHECKS_BUDGET_S * 1000, 0 },
+		{ "long over", 2 * CHECKS_BUDGET_S * 1000, 0 },
+	};
+	struct transaction tx = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(table); i++) {
+		tx.dot_us = clock_monotonic_us() - table[i].used_ms * 1000;
+		CHECK(table[i].name, transaction_time_left_ms(&tx) ==
+		    table[i].want_ms);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_is_accepted_and_taken_out),
+		cmocka_unit_test(test_too_many_routes),
+		cmocka_unit_test(test_a_route_that_does_not_open),
+		cmocka_unit_test(test_discard),
+		cmocka_unit_test(test_who_still_needs_it),
+		cmocka_unit_test(test_time_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
