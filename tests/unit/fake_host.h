@@ -63,10 +63,12 @@ struct host {
 	struct buf message, trace, name, entry_file;
 	char return_path[ASK_ADDRESS_MAX];
 	uint64_t message_size;
-	unsigned n_recipients, n_skipped;
+	unsigned n_recipients, n_skipped, skipped_recipient, skipped_leaf;
 	bool is_junk;
 	/* entries of the last RECORDS */
 	unsigned n_entries;
+	uint8_t digest[32];		/* of the last message, and */
+	unsigned n_digests;		/* how often it was another */
 	struct record_states begun;	/* what BEGIN would have said */
 	bool is_cleared;
 	bool is_late;			/* store is, for one DELIVER */
@@ -413,6 +415,11 @@ host_keep_prepare(struct host *h, const struct question *q)
 	h->message_size = ask->message_size;
 	h->n_recipients = ask->n_recipients;
 	h->n_skipped = ask->n_skipped;
+	if (ask->n_skipped > 0) {	/* the last of them */
+		h->skipped_recipient =
+		    ask->skipped[ask->n_skipped - 1].recipient;
+		h->skipped_leaf = ask->skipped[ask->n_skipped - 1].leaf;
+	}
 	h->is_junk = ask->is_junk;
 	if (h->message.size != h->message_size)
 		abort();
@@ -432,6 +439,13 @@ host_records(struct host *h, const struct record_begin *begin,
 		    fake->which == (unsigned)begin->first + i ?
 		    (uint8_t)fake->state : RECORD_IS_NEW;
 	h->n_entries = begin->first + begin->n_entries;
+	if (memcmp(h->digest, begin->digest, sizeof(h->digest)) != 0) {
+		memcpy(h->digest, begin->digest, sizeof(h->digest));
+		h->n_digests++;
+	}
+	for (i = 0; i < begin->n_entries; i++)
+		if (begin->entries[i].recipient.size == 0)
+			abort();
 	h->entry_file.size = 0;
 	buf_append_slice(&h->entry_file, begin->entries[0].file);
 }

@@ -293,6 +293,12 @@ want_count(struct dialogue *d, const char *text)
 		is = d->host.n_released_all;
 	else if (strcmp(kind, "skipped") == 0)
 		is = d->host.n_skipped;
+	else if (strcmp(kind, "digests") == 0)
+		is = d->host.n_digests;
+	else if (strcmp(kind, "skipped-recipient") == 0)
+		is = d->host.skipped_recipient;
+	else if (strcmp(kind, "skipped-leaf") == 0)
+		is = d->host.skipped_leaf;
 	else if (strcmp(kind, "recipients") == 0)
 		is = d->host.n_recipients;
 	else if (strcmp(kind, "junk") == 0)
