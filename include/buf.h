@@ -42,6 +42,8 @@ char *slice_strdup(struct slice s);
 void slice_free(struct slice *s);
 /* Terminated copy into a fixed array; false (and "") if it does not fit. */
 bool slice_copy(char *to, size_t room, struct slice from);
+/* The same of a text for people: as much of it as fits. */
+void slice_clip(char *to, size_t room, struct slice from);
 /* number in decimal digits, at the end of room; they begin where it says. */
 #define NUMBER_DIGITS 20
 struct slice slice_digits(char room[NUMBER_DIGITS],

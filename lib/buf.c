@@ -139,6 +139,14 @@ slice_copy(char *to, size_t room, struct slice from)
 	return true;
 }
 
+void
+slice_clip(char *to, size_t room, struct slice from)
+{
+	if (from.size >= room)
+		from.size = room - 1;
+	(void)slice_copy(to, room, from);
+}
+
 struct slice
 slice_digits(char room[NUMBER_DIGITS], unsigned long long number)
 {

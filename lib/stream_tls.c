@@ -296,7 +296,7 @@ note_unproved(struct stream_tls *tls)
 	if (SSL_is_server(tls->ssl) || result == X509_V_OK)
 		return;
 	tls->fault = tls_fault_of(result);
-	slice_copy(tls->failure, sizeof tls->failure, slice_of(
+	slice_clip(tls->failure, sizeof tls->failure, slice_of(
 	    X509_verify_cert_error_string(result)));
 }
 
@@ -330,7 +330,7 @@ has_unproved(struct stream_tls *tls, char *why, size_t size)
 	    SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_NONE)
 		return false;
 	tls->fault = tls_fault_of(result);
-	slice_copy(why, size, slice_of(
+	slice_clip(why, size, slice_of(
 	    X509_verify_cert_error_string(result)));
 	return true;
 }

@@ -66,7 +66,7 @@ tls_error(char *text, size_t size)
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
 	if (reason != NULL)
-		slice_copy(text, size, slice_of(reason));
+		slice_clip(text, size, slice_of(reason));
 	else
 		snprintf(text, size, code ? "error %lx" : "unknown error",
 		    code);

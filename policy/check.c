@@ -93,11 +93,7 @@ void
 check_told_text(const struct check *c, enum fact_kind kind, char *to,
     size_t room)
 {
-	struct slice value = check_told(c, kind);
-
-	if (value.size >= room)
-		value.size = room - 1;
-	slice_copy(to, room, value);
+	slice_clip(to, room, check_told(c, kind));
 }
 
 bool

@@ -61,9 +61,7 @@ set_sender(struct spf_walk *w, struct spf_answer *a)
 		local = (struct slice){ sender.data, at - 1 };
 	if (local.size == 0)
 		local = SLICE("postmaster");
-	if (local.size >= sizeof w->local)
-		local.size = sizeof w->local - 1;
-	slice_copy(w->local, sizeof w->local, local);
+	slice_clip(w->local, sizeof w->local, local);
 	is_set = set_domain(w, domain);
 	memcpy(a->domain, w->sender_domain, sizeof a->domain);
 	return is_set;

@@ -148,7 +148,7 @@ note_reasons(struct queue *q, struct queued *m, int64_t now_s)
 			continue;
 		if (part_reason(part).size == 0)
 			continue;
-		(void)slice_copy(v.text, sizeof v.text, part_reason(part));
+		slice_clip(v.text, sizeof v.text, part_reason(part));
 		recipient_answered(m->open, r, &v, SLICE(""), now_s);
 	}
 	(void)q;

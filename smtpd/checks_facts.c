@@ -340,9 +340,7 @@ record_text(char *to, size_t room, enum dns_type type, struct slice data)
 	if (type == DNS_MX && dns_mx(data, &preference, &data) &&
 	    data.size == 0)
 		data = SLICE(".");
-	if (data.size >= room)
-		data.size = room - 1;
-	slice_copy(to, room, data);
+	slice_clip(to, room, data);
 }
 
 static void

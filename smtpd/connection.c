@@ -179,7 +179,7 @@ connection_insecure(struct connection *c)
 {
 	char why[256];
 
-	slice_copy(why, sizeof(why), slice_of(stream_tls_failure(&c->stream)));
+	slice_clip(why, sizeof(why), slice_of(stream_tls_failure(&c->stream)));
 	stream_end_tls(&c->stream);
 	if (c->session != NULL)
 		session_insecure(c->session, why);

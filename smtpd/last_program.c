@@ -31,7 +31,7 @@ note_ended(const struct session *s, const struct program_answer *a)
 {
 	char told[JUDGEMENT_DETAIL_MAX + 1];
 
-	(void)slice_copy(told, sizeof(told), a->told);
+	slice_clip(told, sizeof(told), a->told);
 	if (a->verdict.code != 0)
 		last_note_refusal(s, "program", &a->verdict, told);
 	else

@@ -28,9 +28,9 @@ milter_changes_dispose(struct milter_changes *changes,
 	if (disposal <= changes->disposal)
 		return;
 	changes->disposal = disposal;
-	slice_copy(changes->milter, sizeof(changes->milter),
+	slice_clip(changes->milter, sizeof(changes->milter),
 	    slice_of(milter));
-	slice_copy(changes->reason, sizeof(changes->reason), reason);
+	slice_clip(changes->reason, sizeof(changes->reason), reason);
 }
 
 void

@@ -100,7 +100,7 @@ static void
 milters_refuse(struct milters *m, const struct verdict *v, const char *who)
 {
 	m->answer.verdict = *v;
-	slice_copy(m->answer.milter, sizeof(m->answer.milter), slice_of(who));
+	slice_clip(m->answer.milter, sizeof(m->answer.milter), slice_of(who));
 	milters_done(m);
 }
 
@@ -177,7 +177,7 @@ link_silent(struct link *l, const char *problem)
 		m->at++;
 	} else {
 		m->answer.is_silence = true;
-		slice_copy(m->answer.problem, sizeof(m->answer.problem),
+		slice_clip(m->answer.problem, sizeof(m->answer.problem),
 		    slice_of(problem));
 		verdict_set(&v, 451, 3, 0, "a filter cannot answer now, try "
 		    "again later");

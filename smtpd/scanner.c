@@ -76,7 +76,7 @@ scanner_fail(struct scanner *s, const char *problem, int error)
 	log_warning("clamd_failed", LOG_S("session", s->session),
 	    LOG_S("clamd", s->config->text), LOG_S("problem", problem),
 	    LOG_E("error", error), LOG_END);
-	slice_copy(s->answer.name, sizeof(s->answer.name), slice_of(problem));
+	slice_clip(s->answer.name, sizeof(s->answer.name), slice_of(problem));
 	scanner_done(s, CLAMD_ERROR);
 }
 

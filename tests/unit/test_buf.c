@@ -110,6 +110,24 @@ test_consume(void **state)
 	buf_free(&b);
 }
 
+static void
+test_what_does_not_fit(void **state)
+{
+	char to[4] = "old";
+
+	(void)state;
+	assert_true(slice_copy(to, sizeof to, SLICE("abc")));
+	assert_string_equal(to, "abc");
+	assert_false(slice_copy(to, sizeof to, SLICE("abcd")));
+	assert_string_equal(to, "");
+	slice_clip(to, sizeof to, SLICE("abcd"));
+	assert_string_equal(to, "abc");
+	slice_clip(to, sizeof to, SLICE("xy"));
+	assert_string_equal(to, "xy");
+	slice_clip(to, sizeof to, SLICE(""));
+	assert_string_equal(to, "");
+}
+
 int
 main(void)
 {
@@ -118,6 +136,7 @@ main(void)
 		cmocka_unit_test(test_over_the_maximum),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_consume),
+		cmocka_unit_test(test_what_does_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
