@@ -94,15 +94,30 @@ convert(struct dialogue *d)
 
 /*
  * Some clients say SMTPUTF8 with every message. What can be seen to have no
- * need of it is mail like any other (RFC 6531 1.1); of a forward the message
- * is not here when its client is answered.
+ * need of it is mail like any other (RFC 6531 1.1). Who only asks has no
+ * message yet: its headers are looked at when it comes.
  */
 static bool
-needs_utf8(const struct errand *q)
+fits_ascii(struct dialogue *d)
 {
-	return q->is_utf8 && (q->is_forward || q->is_probe ||
-	    errand_has_utf8_address(q) ||
-	    !seven_bit_is_every_header(&q->source));
+	const struct errand *q = d->errand;
+	struct verdict v;
+	int error = 0;
+
+	if (!errand_can_be_ascii(q))
+		verdict_set(&v, 553, 6, 7, "the next host does not take "
+		    "internationalised mail (SMTPUTF8)");
+	else if (!q->is_probe &&
+	    (error = seven_bit_check_headers(&q->source)) == -EBADMSG)
+		/* of a message, RFC 6531 3.5 */
+		verdict_set(&v, 554, 6, 9, "the next host does not take "
+		    "UTF-8 in headers (SMTPUTF8)");
+	else if (error < 0)
+		verdict_set(&v, 451, 3, 0, "the message cannot be read");
+	else
+		return true;
+	refuse_host(d, &v);
+	return false;
 }
 
 /* False: this host cannot take the message, and that was said. */
@@ -112,12 +127,8 @@ fits_host(struct dialogue *d)
 	const struct errand *q = d->errand;
 	struct verdict v;
 
-	if (!has(d, FEATURE_SMTPUTF8) && needs_utf8(q)) {
-		verdict_set(&v, 553, 6, 7, "the next host does not take "
-		    "internationalised mail (SMTPUTF8)");
-		refuse_host(d, &v);
+	if (q->is_utf8 && !has(d, FEATURE_SMTPUTF8) && !fits_ascii(d))
 		return false;
-	}
 	if (q->requires_tls && !d->settings->is_local &&
 	    (!d->is_secured || !has(d, FEATURE_REQUIRETLS))) {
 		verdict_set(&v, 550, 7, 30, "the sender requires TLS all the "
@@ -163,6 +174,17 @@ is_sender_kept_back(const struct dialogue *d)
 	return true;
 }
 
+/* An address that needs SMTPUTF8 has not come so far without it. */
+static void
+put_path(struct dialogue *d, const char *command, const char *address)
+{
+	char ascii[ADDRESS_TEXT_MAX + 1];
+
+	if (!has(d, FEATURE_SMTPUTF8) && errand_write_ascii(ascii, address))
+		address = ascii;
+	(void)buf_printf(&d->out, "%s:<%s>", command, address);
+}
+
 static void
 send_mail(struct dialogue *d)
 {
@@ -171,7 +193,7 @@ send_mail(struct dialogue *d)
 	const struct errand *q = d->errand;
 	struct buf *out = &d->out;
 
-	(void)buf_printf(out, "MAIL FROM:<%s>", is_sender_kept_back(d) ? "" :
+	put_path(d, "MAIL FROM", is_sender_kept_back(d) ? "" :
 	    q->reverse_path);
 	if (has(d, FEATURE_SIZE) && size_of(q) > 0)
 		(void)buf_printf(out, " SIZE=%llu",
@@ -215,7 +237,7 @@ send_rcpt(struct dialogue *d, uint16_t i)
 {
 	const struct errand_recipient *r = &d->errand->recipients[i];
 
-	(void)buf_printf(&d->out, "RCPT TO:<%s>", r->address);
+	put_path(d, "RCPT TO", r->address);
 	if (has(d, FEATURE_DSN)) {
 		put_notify(&d->out, r->notify);
 		if (*r->orcpt != '\0')

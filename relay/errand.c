@@ -2,6 +2,9 @@
 /*
  * errand.c - see errand.h.
  */
+#include <stdio.h>
+#include <string.h>
+#include "address.h"
 #include "errand.h"
 #include "utf8.h"
 
@@ -43,6 +46,35 @@ errand_has_utf8_address(const struct errand *d)
 			return true;
 	return d->reverse_path != NULL &&
 	    !utf8_is_ascii(slice_of(d->reverse_path));
+}
+
+bool
+errand_write_ascii(char to[ADDRESS_TEXT_MAX + 1], const char *address)
+{
+	struct slice text = slice_of(address);
+	char domain[ADDRESS_DOMAIN_MAX + 1];
+	const char *at = strrchr(address, '@');
+	size_t local = at != NULL ? (size_t)(at - address) : 0;
+
+	if (utf8_is_ascii(text))
+		return slice_copy(to, ADDRESS_TEXT_MAX + 1, text);
+	if (at == NULL || !utf8_is_ascii((struct slice){ address, local }) ||
+	    address_parse_domain(domain, slice_of(at + 1),
+	    ADDRESS_ALLOW_UTF8) != ADDRESS_OK)
+		return false;
+	return snprintf(to, ADDRESS_TEXT_MAX + 1, "%.*s@%s", (int)local,
+	    address, domain) <= ADDRESS_TEXT_MAX;
+}
+
+bool
+errand_can_be_ascii(const struct errand *d)
+{
+	char address[ADDRESS_TEXT_MAX + 1];
+
+	for (uint16_t i = 0; i < d->n_recipients; i++)
+		if (!errand_write_ascii(address, d->recipients[i].address))
+			return false;
+	return errand_write_ascii(address, d->reverse_path);
 }
 
 uint16_t

@@ -20,6 +20,7 @@
 #ifndef RELAY_ERRAND_H
 #define RELAY_ERRAND_H
 
+#include "address.h"
 #include "ask.h"
 #include "encoder.h"
 
@@ -63,6 +64,11 @@ void errand_settle_all(struct errand *d, enum errand_state state,
 void errand_reopen(struct errand *d);
 /* An alias or a list may lead to such an address from one that is ASCII. */
 bool errand_has_utf8_address(const struct errand *d);
+/* As a host without SMTPUTF8 gets it: the domain in A-labels (RFC 5890).
+ * False: the local part is not ASCII. */
+bool errand_write_ascii(char to[ADDRESS_TEXT_MAX + 1], const char *address);
+/* All of its addresses can be written so. */
+bool errand_can_be_ascii(const struct errand *d);
 uint16_t errand_count(const struct errand *d, enum errand_state state);
 
 #endif

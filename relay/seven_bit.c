@@ -458,19 +458,20 @@ seven_bit_free(struct seven_bit **s)
 	*s = NULL;
 }
 
-bool
-seven_bit_is_every_header(const struct encoder_source *source)
+int
+seven_bit_check_headers(const struct encoder_source *source)
 {
 	struct seven_bit s = { .map = NULL };
 	struct mime_walk walk;
 	struct mime_part part;
-	bool is_ascii = map(&s, source) == 0;
+	bool is_ascii = !has_8bit(source->top);
+	int error = is_ascii ? map(&s, source) : -EBADMSG;
 
-	if (!is_ascii)
-		return false;
+	if (error < 0)
+		return error;
 	mime_walk_start(&walk, s.text);
 	while (is_ascii && mime_next(&walk, &part))
 		is_ascii = !has_8bit(part.header);
 	(void)munmap(s.map, s.map_size);
-	return is_ascii && (walk.faults & FAULTS) == 0;
+	return is_ascii && (walk.faults & FAULTS) == 0 ? 0 : -EBADMSG;
 }

@@ -29,9 +29,10 @@ struct seven_bit;
 int seven_bit_new(struct seven_bit **s, const struct encoder_source *source,
     const char **why);
 void seven_bit_free(struct seven_bit **s);
-/* Whether every header, of the message and of its parts, is ASCII: nothing
- * in it wants SMTPUTF8 (RFC 6531 1.1). False where that is not clear. */
-bool seven_bit_is_every_header(const struct encoder_source *source);
+/* 0: every header, of the message, of its parts and what goes on top, is
+ * ASCII; nothing in it wants SMTPUTF8 (RFC 6531 1.1). -EBADMSG: not, or that
+ * is not clear; another negative errno: it cannot be read. */
+int seven_bit_check_headers(const struct encoder_source *source);
 /* The converted text with LF lines: octets, or 0 at its end. */
 ssize_t seven_bit_next(struct seven_bit *s, char *to, size_t room);
 

@@ -71,7 +71,8 @@ static bool
 is_about_offer(const struct verdict *v)
 {
 	return v->code >= 500 && ((v->subject == 3 && v->detail == 4) ||
-	    (v->subject == 6 && (v->detail == 3 || v->detail == 7)) ||
+	    (v->subject == 6 && (v->detail == 3 || v->detail == 7 ||
+	    v->detail == 9)) ||
 	    (v->subject == 7 && v->detail == 30));
 }
 

@@ -298,7 +298,6 @@ def test_another_next_hop_is_another_transaction():
 @pytest.mark.parametrize("features, params, want", [
     (("PIPELINING",), " BODY=8BITMIME", "550 5.6.3"),
     (("SIZE 1000", "8BITMIME"), " SIZE=2000", "552 5.3.4"),
-    (("8BITMIME",), " SMTPUTF8", "553 5.6.7"),
     (("SIZE 100000", "8BITMIME"), " SIZE=2000 BODY=8BITMIME", "250"),
 ])
 def test_extensions_of_the_next_hop(features, params, want):
@@ -311,6 +310,62 @@ def test_extensions_of_the_next_hop(features, params, want):
         if want == "250":
             assert "MAIL FROM:<a@elsewhere.example>" + params \
                 in lab.sink.commands
+
+
+NEEDED = (
+    ("text", "Subject: x\n", False),
+    ("header", "Subject: gr\u00fc\u00dfe\n", True),
+    ("part", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b"
+     "\n\n--b\nContent-Description: \u00e9\n\nx\n--b--\n", True),
+)
+
+
+@pytest.mark.parametrize("header, needs", [
+    n[1:] for n in NEEDED], ids=[n[0] for n in NEEDED])
+def test_smtputf8_that_is_not_needed(header, needs):
+    """Said by clients that say it always: headers alone can tell, so a next
+    hop without it is asked, and hears of a message that it can take."""
+    text = header + new_message(body="gr\u00fc\u00dfe\n")
+    with Front(features=("8BITMIME",)) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@elsewhere.example> SMTPUTF8 "
+                          "BODY=8BITMIME", "250")
+            client.expect("RCPT TO:<%s>" % BOB, "250")
+            reply = client.data(text)
+            assert reply.says("554 5.6.9" if needs else "250"), reply
+            assert "said:" not in repr(reply) or not needs
+        assert len(lab.sink.messages) == (not needs)
+        # with another: nobody has it, and each his own on the retry
+        reply = lab.server.deliver([BOB, "alice@example.org"], "X: y\n" +
+                                   text, params=" SMTPUTF8 BODY=8BITMIME")
+        assert reply.says("451 4.6.9" if needs else "250"), reply
+        assert len(lab.server.mail("alice")) == (not needs)
+        assert " SMTPUTF8" not in "".join(lab.sink.commands)
+
+
+def test_domains_as_a_labels():
+    """A next hop without SMTPUTF8 gets an address in ASCII, where its domain
+    alone is none; no local part has such a form."""
+    with Front(features=("8BITMIME",)) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@b\u00fccher.example> SMTPUTF8", "250")
+            client.expect("RCPT TO:<%s>" % BOB, "250")
+            assert client.data(new_message()).says("250")
+            client.expect("MAIL FROM:<j\u00fcrgen@elsewhere.example> "
+                          "SMTPUTF8", "250")
+            client.expect("RCPT TO:<%s>" % BOB, "553 5.6.7")
+        assert lab.sink.messages[0].sender.startswith(
+            "FROM:<a@xn--bcher-kva.example>")
+    with Front() as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<a@b\u00fccher.example> SMTPUTF8", "250")
+            client.expect("RCPT TO:<%s>" % BOB, "250")
+            assert client.data(new_message()).says("250")
+        assert lab.sink.messages[0].sender.startswith(
+            "FROM:<a@b\u00fccher.example> ")
 
 
 def test_the_message_is_sent_as_it_is():

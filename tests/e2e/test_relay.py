@@ -123,6 +123,14 @@ def test_utf8_and_8bit():
         r = lab.send("example.net", ["jürgen@example.net"], text, utf8=True)
         assert r.codes == [553] and r[0].enhanced == "5.6.7"
         assert not sink.messages
+        # a domain has a form in ASCII
+        r = lab.send("example.net", ["bob@grüße.example"], TEXT, utf8=True,
+                     sender="alice@bücher.example")
+        assert r.codes == [250]
+        assert sink.commands[1:3] == [
+            "MAIL FROM:<alice@xn--bcher-kva.example>",
+            "RCPT TO:<bob@xn--gre-6ka8l.example>"], sink.commands
+        del sink.messages[:]
         # said by a client that says it always: nothing there needs it
         r = lab.send("example.net", [BOB], "Subject: x\n\nhé\n".encode(),
                      utf8=True, eight=True)
@@ -131,7 +139,8 @@ def test_utf8_and_8bit():
             "Content-Description: é\n\nx\n--b--\n"
         for needs in ("Subject: é\n\nx\n", part):
             r = lab.send("example.net", [BOB], needs.encode(), utf8=True)
-            assert r.codes == [553] and len(sink.messages) == 1
+            assert r.codes == [554] and r[0].enhanced == "5.6.9"
+            assert len(sink.messages) == 1
 
 
 def test_conversion():

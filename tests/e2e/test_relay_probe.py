@@ -156,6 +156,11 @@ def test_smtputf8(start):
     lab, sink = start(features=("8BITMIME",))
     r = lab.probe("example.net", "bøb@example.net", utf8=True)
     assert not r.is_said and verbs(sink) == []
+    # whether its message needs it is not known before it comes
+    lab, sink = start(features=("8BITMIME",))
+    assert lab.probe("example.net", "bob@bücher.example", utf8=True).is_said
+    assert "RCPT TO:<bob@xn--bcher-kva.example>" in sink.commands
+    assert " SMTPUTF8" not in "".join(sink.commands)
 
 
 # ---- TLS, as for mail ----
