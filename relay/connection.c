@@ -96,10 +96,13 @@ over(struct connection *c)
 
 /* ---- octets ---- */
 
-/* A handshake that is cut off, or has no end, has failed. */
+/* A handshake that is cut off, or has no end, has failed; so has a STARTTLS
+ * that was not even answered. */
 static void
 lost(struct connection *c, const char *why)
 {
+	if (c->dialogue.phase == DIALOGUE_STARTTLS)
+		c->end.has_tls_failed = true;
 	if (c->dialogue.phase == DIALOGUE_HANDSHAKE && c->has_begun_tls &&
 	    !c->end.has_tls_failed)
 		fail_tls(c);

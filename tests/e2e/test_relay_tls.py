@@ -70,10 +70,13 @@ def test_handshake_fails(ca):
         session.say("220 go on")
         session.socket.recv(10)
         return "reset"
+
+    def gone(_session, _arg):       # without an answer to STARTTLS
+        return "reset"
     for mode, code, host in [
             (mode, code, host) for mode, code in (("opportunistic", 250),
                                                   ("required", 451))
-            for host in (broken, silent, reset)]:
+            for host in (broken, silent, reset, gone, None, "")]:
         with Sink({"starttls": host}, FEATURES + ("STARTTLS",)) as sink, \
                 lab_for(sink, ca, mode=mode,
                         more="command_timeout = 2s") as lab:
@@ -102,6 +105,20 @@ def test_injection(ca):
             lab_for(sink, ca, mode="required") as lab:
         r = lab.send("example.net", [BOB], TEXT)
         assert r.codes == [451] and "more than its reply" in r[0].text
+
+
+def test_no_answer_to_starttls(ca):
+    """Counted once, and in the clear only where nothing requires TLS."""
+    tlsa = ca.tlsa(ca.sign(NAME)[0])
+    for records, mode, key, code in (
+            (None, "opportunistic", "none", 250),
+            ([tlsa], "dane", "tlsa", 451)):
+        with Sink({"starttls": None}, FEATURES + ("STARTTLS",)) as sink, \
+                lab_for(sink, ca, records, mode) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [code]
+            assert len(sink.messages) == (code == 250)
+            assert lab.tls_report() == {(key, "example.net", NAME): {
+                "successful": 0, "failed": 1, "starttls-not-supported": 1}}
 
 
 # ---- DANE ----
