@@ -525,17 +525,28 @@ may_go_together(const struct job *job, const struct envelope_recipient *r)
 	    == (r->notify == NOTIFY_NEVER);
 }
 
+/* By hand: all of the part are due, also those who do not fit into this job.
+ * They have the next ones. */
+static void
+make_all_due(const struct job *job)
+{
+	const struct envelope *e = job->message->open;
+
+	for (size_t i = 0; i < e->n_recipients; i++)
+		if (e->recipients[i].state == RECIPIENT_WAITING &&
+		    part_has(job->part, e->recipients[i].address))
+			e->recipients[i].next_s = 0;
+}
+
 /*
- * Who is due, so that those who are put off keep nobody back. All by hand;
- * with nobody due (a clock that was set) those who would be first.
+ * Who is due, so that those who are put off keep nobody back; with nobody due
+ * (a clock that was set) those who would be first.
  */
 static int64_t
 due_until_s(const struct job *job)
 {
 	int64_t first_s = part_due_s(job), now_s = queue_now_s(job->queue);
 
-	if (job->part->is_asked_for)
-		return INT64_MAX;
 	return first_s > now_s ? first_s : now_s;
 }
 
@@ -543,8 +554,11 @@ static void
 choose_recipients(struct job *job)
 {
 	const struct envelope *e = job->message->open;
-	int64_t until_s = due_until_s(job);
+	int64_t until_s;
 
+	if (job->part->is_asked_for)
+		make_all_due(job);
+	until_s = due_until_s(job);
 	for (size_t i = 0; i < e->n_recipients &&
 	     job->n < RELAY_JOB_RECIPIENTS; i++) {
 		const struct envelope_recipient *r = &e->recipients[i];

@@ -511,10 +511,14 @@ def test_who_is_put_off_keeps_nobody_back(n_late, notify):
             to[0] for job in lab.jobs for to in job.recipients)
         assert asked == {a: 1 for a in late + good}
         assert lab.envelope(queue_id).count(" tries 1\n") == n_late
-        # by hand they are asked again, and wait longer
+        # by hand all of them are asked again, once, and wait longer
         lab.wait(lambda: queue_id + "*" not in lab.command("list")[1])
         lab.command("retry", queue_id)
-        lab.wait(lambda: " tries 2\n" in lab.envelope(queue_id))
+        lab.wait(lambda: lab.envelope(queue_id).count(" tries 2\n") ==
+                 n_late)
+        assert " next " in lab.envelope(queue_id)
+        assert sum(len(job.recipients) for job in lab.jobs) == \
+            2 * n_late + len(good)
         # a start looks at each one's own time
         n_jobs = len(lab.jobs)
         lab.kill()
