@@ -59,7 +59,7 @@ $(BUILD)/auth.a: $(call objs,$(AUTH_SRCS))
 $(BUILD)/queue.a: $(call objs,$(QUEUE_SRCS))
 $(BUILD)/relay.a: $(call objs,$(RELAY_SRCS))
 $(BUILD)/control.a: $(call objs,$(CONTROL_SRCS))
-$(BUILD)/commands.a: $(call objs,$(filter-out commands/sendmail.c,$(SENDMAIL_SRCS)))
+$(BUILD)/commands.a: $(call objs,$(filter-out commands/sendmail.c,$(SENDMAIL_SRCS)) commands/pasted.c)
 $(ARCHIVES): $(MAKEFILE_LIST)
 	@rm -f $@
 	ar rcs $@ $(filter %.o,$^)

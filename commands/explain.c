@@ -76,6 +76,14 @@ is_option(const char *word)
 	return false;
 }
 
+/* A space would begin another word, but for "a b"@example.org. */
+static bool
+is_one_word(const char *value)
+{
+	return strpbrk(value, "\r\n") == NULL &&
+	    (*value == '"' || strchr(value, ' ') == NULL);
+}
+
 bool
 explain_request(char **words, struct buf *line, int *fd)
 {
@@ -93,7 +101,7 @@ explain_request(char **words, struct buf *line, int *fd)
 				return false;
 			continue;
 		}
-		if (!is_option(*word) || strpbrk(word[1], " \r\n") != NULL)
+		if (!is_option(*word) || !is_one_word(word[1]))
 			return false;
 		if (buf_printf(line, " %s=%s", *word + 2, word[1]) != 0)
 			return false;

@@ -20,11 +20,13 @@
 #include "complain.h"
 #include "explain.h"
 #include "mailq.h"
+#include "pasted.h"
 #include "utf8.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
 #define CONFIG_MAX_OCTETS (1 << 20)
 #define REQUEST_MAX 1000
+#define PASTED_MAX (64u << 10)
 
 static int
 usage(void)
@@ -148,6 +150,25 @@ make_request(struct buf *line, char **words)
 	return buf_puts(line, "\n");
 }
 
+/* What is no id goes as it is: the server says what is wrong with it. */
+static bool
+make_why(struct buf *line, char **words)
+{
+	struct buf text = { .maximum = PASTED_MAX };
+	struct slice id;
+	bool is_good = true;
+
+	for (char **word = words + 1; *word != NULL && is_good; word++)
+		is_good = buf_printf(&text, "%s ", *word) == 0;
+	if (is_good && pasted_id(&id, buf_slice(&text)))
+		is_good = buf_printf(line, "why %.*s\n", (int)id.size,
+		    id.data) == 0;
+	else
+		is_good = is_good && make_request(line, words) == 0;
+	buf_free(&text);
+	return is_good;
+}
+
 /*
  * What others sent may hold characters that are not seen, and change how the
  * rest of a line reads. They are written as their numbers, as in the log.
@@ -228,7 +249,7 @@ main(int argc, char **argv)
 	const char *path = DEFAULT_CONFIG;
 	struct buf line = { .maximum = REQUEST_MAX };
 	int option, status, passed = -1;
-	bool is_explain, is_good;
+	bool is_good;
 
 	while ((option = getopt(argc, argv, "+f:")) != -1) {
 		if (option != 'f')
@@ -237,9 +258,12 @@ main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return usage();
-	is_explain = strcmp(argv[optind], "explain") == 0;
-	is_good = is_explain ? explain_request(argv + optind, &line,
-	    &passed) : make_request(&line, argv + optind) == 0;
+	if (strcmp(argv[optind], "explain") == 0)
+		is_good = explain_request(argv + optind, &line, &passed);
+	else if (strcmp(argv[optind], "why") == 0)
+		is_good = make_why(&line, argv + optind);
+	else
+		is_good = make_request(&line, argv + optind) == 0;
 	if (!is_good)
 		return usage();
 	status = ask_server(path, argv + optind, &line, passed);

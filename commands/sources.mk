@@ -2,6 +2,7 @@
 POSTERNCTL_SRCS = \
 	commands/control_client.c \
 	commands/explain.c \
+	commands/pasted.c \
 	commands/posternctl.c \
 	commands/unix_socket.c
 

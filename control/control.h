@@ -95,7 +95,8 @@ bool client_is_answered(struct client *client,
     const struct ipc_message *answer, enum ask_type type);
 /* Say that a compartment does not answer. */
 void client_silent(struct client *client, const char *who);
-/* Split line into words: visible ASCII and UTF-8, separated by spaces. */
+/* Split line into words: visible ASCII and UTF-8, separated by spaces that
+ * are not in quotation marks. */
 bool request_split(struct slice line, struct slice *words, size_t room,
     size_t *n);
 /* client->words hold a request: do it, now or when an answer comes. */

@@ -384,18 +384,29 @@ route_answered(struct channel *ch, struct ipc_message *m, void *arg)
 	    CONTROL_OK);
 }
 
-static void
-ask_route(struct client *client)
+/* As it is written alone, or between < and > as in a log or a reply. */
+static bool
+parse_asked(struct address *address, struct slice text)
 {
 	const unsigned allow = ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_POSTMASTER |
 	    ADDRESS_ALLOW_BARE_LOCAL;
+
+	if (text.size > 0 && *text.data == '<')
+		return address_parse_path(address, &text, allow) ==
+		    ADDRESS_OK && text.size == 0;
+	return address_parse(address, text, allow) == ADDRESS_OK;
+}
+
+static void
+ask_route(struct client *client)
+{
 	const char *origin = client->control->c.config->origin;
 	struct slice text = client->words[1];
 	struct route_ask q = { .explains = true, .session = SLICE("") };
 	struct address address;
 	struct ipc_writer w;
 
-	if (address_parse(&address, text, allow) != ADDRESS_OK) {
+	if (!parse_asked(&address, text)) {
 		client_say(client, CONTROL_FAILED, "\"%.*s\" is not a mail "
 		    "address.", (int)text.size, text.data);
 		return;
@@ -508,6 +519,24 @@ static const struct request {
 	    "[--json]" },
 };
 
+/* Its size; what is in quotation marks is of it (RFC 5321, "a b"@c). */
+static size_t
+word_size(struct slice line)
+{
+	bool is_quoted = false;
+	size_t size = 0;
+
+	while (size < line.size && (is_quoted || line.data[size] != ' ')) {
+		if (line.data[size] == '"')
+			is_quoted = !is_quoted;
+		else if (is_quoted && line.data[size] == '\\' &&
+		    size + 1 < line.size)
+			size++;
+		size++;
+	}
+	return size;
+}
+
 bool
 request_split(struct slice line, struct slice *words, size_t room, size_t *n)
 {
@@ -515,7 +544,7 @@ request_split(struct slice line, struct slice *words, size_t room, size_t *n)
 	if (slice_has_control(line))
 		return false;
 	while (line.size > 0) {
-		size_t size = slice_find(line, ' ');
+		size_t size = word_size(line);
 
 		if (size > 0 && *n == room)
 			return false;

@@ -79,6 +79,7 @@ UNIT_TESTS = \
 	test_reply \
 	test_renames \
 	test_report \
+	test_pasted \
 	test_resolver \
 	test_route \
 	test_sandbox \

@@ -84,6 +84,29 @@ def test_why_reads_ids_as_people_write_them(server, session):
     server.why(refusal.id.upper(), "spoken@example.org")
 
 
+@pytest.mark.parametrize("pasted", [
+    "({id})", "{reply}", "{reply}\n", "id={id} code=550",
+    "<postmaster@example.org> said: {reply}\r\nGood bye (Ubuntu)."])
+def test_why_of_what_is_pasted(server, session, pasted):
+    session.expect("MAIL FROM:<s@elsewhere.example>", "250")
+    refusal = session.command("RCPT TO:<pasted@example.org>")
+    line = "550 5.1.1 " + refusal.text
+    text = pasted.format(id=refusal.id, reply=line)
+    assert "(%s)" % refusal.id in line
+    want = server.why(refusal, "pasted@example.org")
+    assert server.ctl("why", text) == want
+    # without quotation marks
+    assert server.ctl("why", *text.split()) == want
+
+
+def test_why_of_a_pasted_line_with_a_mistyped_id(server, session):
+    refusal = session.command("NONSENSE")
+    wrong = ("x" if refusal.id[0] != "x" else "y") + refusal.id[1:]
+    status, text = server.ctl("why", "500 5.5.2 unknown (%s)" % wrong,
+                              check=False)
+    assert status == 1 and '"%s" is not an id' % wrong in text
+
+
 @pytest.mark.parametrize("bad", ["", "x", "k3f9q2m7", "000000000",
                                  "../../etc/passwd", "zzzzzzzzz1"])
 def test_why_of_an_id_that_does_not_exist(server, bad):
@@ -341,6 +364,33 @@ def test_what_is_not_seen_is_shown(server):
     text = server.why(reply)
     assert "\\u202egro.elpmaxe\\u2028\\u061c\u00e9@example.org" in text
     assert not re.search("[\u202e\u2028\u061c]", text), text
+
+
+@pytest.mark.parametrize("address, of", [
+    ("<alice@example.org>", "alice@example.org"),
+    ('"alice"@example.org', "alice@example.org"),
+    ("alice", "alice@example.org"),
+    ("Postmaster", "alice@example.org"),
+    ("<postmaster>", "alice@example.org")])
+def test_route_of_an_address_as_it_is_pasted(server, address, of):
+    assert server.maildir(of.partition("@")[0]) in server.ctl("route",
+                                                              address)
+
+
+@pytest.mark.parametrize("address, local", [
+    ('"a  b"@example.org', "a  b"), ('<"a  b"@example.org>', "a  b"),
+    ('"a \\" b"@example.org', 'a " b')])
+def test_route_of_a_quoted_local_part(server, address, local):
+    status, text = server.ctl("route", address, check=False)
+    assert status == 1 and "RCPT would be answered: 550 5.1.1" in text
+    assert text.startswith(local + "@example.org: ")
+    # explain and the queue are asked about it, too
+    status, text = server.ctl("explain", "--ip", "192.0.2.1", "--helo", "x.y",
+                              "--from", address.strip("<>"), "--to",
+                              "alice@example.org", check=False)
+    assert status == 0 and "sage" not in text, text
+    status, text = server.ctl("sent", address.strip("<>"), check=False)
+    assert "sage" not in text, text
 
 
 def test_route_of_nonsense(server):
