@@ -127,13 +127,20 @@ source_error(struct source *s, unsigned line, const char *format, ...)
 	char text[1024];
 	va_list ap;
 
-	if (++s->n_errors > SOURCE_MAX_PROBLEMS)
+	if (++s->n_errors > SOURCE_MAX_PROBLEMS) {
+		config_problems_add_hidden(s->problems,
+		    &(struct config_hidden){ .n_errors = 1 });
 		return;
+	}
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
 	config_problem_add(s->problems, 0, false, "%s:%u: %s", s->path, line,
 	    text);
+	if (s->n_errors == SOURCE_MAX_PROBLEMS && s->rest.size > 0)
+		config_problem_add(s->problems, 0, false, "%s:%u: after %d "
+		    "errors the rest of this file is not read", s->path,
+		    s->line, SOURCE_MAX_PROBLEMS);
 }
 
 int

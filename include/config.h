@@ -229,7 +229,12 @@ struct config_problems {
 	struct config_problem *items;
 	size_t n;
 	size_t n_errors, n_warnings, n_notes;	/* also those not kept */
+	bool is_cut;		/* the rest of the file was not read */
 	bool wants_json;	/* log_format, also of a file with errors */
+};
+
+struct config_hidden {		/* counted and not kept */
+	size_t n_errors, n_warnings, n_notes;
 };
 
 /*
@@ -251,6 +256,13 @@ void config_problem_add(struct config_problems *problems, unsigned line,
 bool config_problem_is_note(const struct config_problem *problem);
 /* By line, errors before warnings, line 0 last; stable. */
 void config_problems_sort(struct config_problems *problems);
+struct config_hidden config_problems_hidden(
+    const struct config_problems *problems);
+/* Count what was found elsewhere and is kept nowhere. */
+void config_problems_add_hidden(struct config_problems *problems,
+    const struct config_hidden *hidden);
+/* Sort for who reads them, and say at the end how many are not shown. Once. */
+void config_problems_finish(struct config_problems *problems);
 void config_problems_free(struct config_problems *problems);
 bool config_problems_has_error(const struct config_problems *problems);
 

@@ -387,6 +387,7 @@ config_read(struct config *config, const struct token_list *tokens,
 	while (p.at->kind != TOKEN_END && !p.lacks_memory &&
 	    problems->n_errors < CONFIG_MAX_PROBLEMS)
 		parse_statement(&p);
+	problems->is_cut = !p.lacks_memory && p.at->kind != TOKEN_END;
 	while (p.depth > 0)
 		close_unclosed(&p, 0);
 	return !p.lacks_memory &&

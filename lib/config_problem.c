@@ -127,6 +127,64 @@ config_problems_sort(struct config_problems *problems)
 	}
 }
 
+/* ---- what is not shown ---- */
+
+struct config_hidden
+config_problems_hidden(const struct config_problems *problems)
+{
+	struct config_problems shown = { 0 };
+
+	for (size_t i = 0; i < problems->n; i++)
+		++*count_of(&shown, &problems->items[i]);
+	return (struct config_hidden){
+		.n_errors = problems->n_errors - shown.n_errors,
+		.n_warnings = problems->n_warnings - shown.n_warnings,
+		.n_notes = problems->n_notes - shown.n_notes };
+}
+
+void
+config_problems_add_hidden(struct config_problems *problems,
+    const struct config_hidden *hidden)
+{
+	problems->n_errors += hidden->n_errors;
+	problems->n_warnings += hidden->n_warnings;
+	problems->n_notes += hidden->n_notes;
+}
+
+/* ", 7 more warnings" */
+static void
+put_count(struct buf *out, size_t n, const char *what)
+{
+	if (n > 0)
+		buf_printf(out, "%s%zu more %s%s", out->size > 0 ? ", " : "",
+		    n, what, n == 1 ? "" : "s");
+}
+
+void
+config_problems_finish(struct config_problems *problems)
+{
+	const struct config_hidden hidden = config_problems_hidden(problems);
+	struct config_problem problem = { .line = 0 };
+	struct buf out = { 0 };
+
+	config_problems_sort(problems);
+	problem.is_warning = hidden.n_errors == 0 && !problems->is_cut;
+	put_count(&out, hidden.n_errors, "error");
+	put_count(&out, hidden.n_warnings, "warning");
+	put_count(&out, hidden.n_notes, "note");
+	if (out.size > 0)
+		buf_puts(&out, " not shown");
+	if (problems->is_cut)
+		buf_printf(&out, "%safter %d errors the rest of the file "
+		    "was not read", out.size > 0 ? "; " : "",
+		    CONFIG_MAX_PROBLEMS);
+	if (out.size > 0) {
+		problem.text = escaped(buf_slice(&out));
+		append(problems, problem);
+	}
+	buf_free(&out);
+}
+
 void
 config_problems_free(struct config_problems *problems)
 {

@@ -5,7 +5,8 @@
  * Users, aliases and includes are parsed in a child that has become the
  * compiler's uid, so that a file which that uid cannot read is found out
  * here, and so that root parses nothing that users may write. The child
- * sends a line per problem: E or W, the configuration's line, the text.
+ * sends a line per problem: E or W, the configuration's line, the text; at the
+ * end M, and how many errors, warnings and notes it has not kept.
  */
 #include <errno.h>
 #include <grp.h>
@@ -114,6 +115,7 @@ static void
 run_and_report(check_fn *fn, void *arg, FILE *out)
 {
 	struct config_problems problems = { 0 };
+	struct config_hidden hidden;
 
 	if (out == NULL)
 		_exit(1);
@@ -126,21 +128,27 @@ run_and_report(check_fn *fn, void *arg, FILE *out)
 		    problems.items[i].is_warning ? 'W' : 'E',
 		    problems.items[i].line, problems.items[i].text);
 	}
-	if (problems.n_warnings > CONFIG_MAX_PROBLEMS)
-		fprintf(out, "W 0 note: %zu more warnings are not shown\n",
-		    problems.n_warnings - CONFIG_MAX_PROBLEMS);
+	hidden = config_problems_hidden(&problems);
+	fprintf(out, "M %zu %zu %zu\n", hidden.n_errors, hidden.n_warnings,
+	    hidden.n_notes);
 	_exit(fflush(out) == 0 ? 0 : 1);
 }
 
 static void
 take_line(char *line, struct config_problems *problems)
 {
-	char *end;
+	struct config_hidden hidden;
 	unsigned long number;
+	char *end;
 
 	line[strcspn(line, "\n")] = '\0';
 	if (strlen(line) < 4)
 		return;
+	if (*line == 'M' && sscanf(line, "M %zu %zu %zu", &hidden.n_errors,
+	    &hidden.n_warnings, &hidden.n_notes) == 3) {
+		config_problems_add_hidden(problems, &hidden);
+		return;
+	}
 	number = strtoul(line + 2, &end, 10);
 	if (*end == ' ')
 		config_problem_add(problems, (unsigned)number, *line == 'W',

@@ -21,7 +21,7 @@ log_sink_begin(bool is_json)
 void
 log_sink_problems(const char *path, struct config_problems *problems)
 {
-	config_problems_sort(problems);
+	config_problems_finish(problems);
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct config_problem *p = &problems->items[i];
 

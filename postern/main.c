@@ -32,7 +32,7 @@ static int (*const compartment_mains[ROLE_COUNT])(void) = {
 static void
 print_problems(const char *path, struct config_problems *problems)
 {
-	config_problems_sort(problems);
+	config_problems_finish(problems);
 	for (size_t i = 0; i < problems->n; i++) {
 		const struct config_problem *p = &problems->items[i];
 

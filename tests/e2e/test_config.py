@@ -211,6 +211,26 @@ def test_all_errors_of_tables_in_one_run(server):
 
 
 @pytest.mark.needs_root
+def test_what_is_not_shown_is_counted(server):
+    """Of the configuration, of one table, and of both in one run."""
+    status, text = check_config(server, GOOD + "bad = 1\n" * 250)
+    assert status == 1 and text.count('unknown key "bad"') == 200, text
+    assert text.endswith(
+        "postern.conf: after 200 errors the rest of the file was not read\n")
+    server.write("postern.conf", server.fill(GOOD))
+    server.write("users", "alice\n" + "x y=1\n" * 250)
+    status, text = server.check()
+    assert status == 1 and text.count('unknown field "y"') == 100, text
+    assert "users:101: after 100 errors the rest of this file is not read\n" \
+        in text
+    server.write("users", "alice\n")
+    server.write("aliases", "root: alice\nabuse: alice\n" + "".join(
+        "a%d: nobody%d\n" % (i, i) for i in range(307)))
+    status, text = server.check()
+    assert status == 1 and text.count("is no user or alias") == 200, text
+    assert text.endswith("postern.conf: 107 more errors not shown\n"), text
+
+
 def test_users_that_do_not_exist(server):
     """One message, about all of them; no second one that says less."""
     status, text = check_config(server, 'user_prefix = "no-such-"\n' + GOOD)

@@ -358,6 +358,14 @@ test_problem_list(void **state)
 	assert_true(config_problems_has_error(&problems));
 	assert_int_equal(problems.n, 2 * CONFIG_MAX_PROBLEMS);
 	assert_int_equal(problems.n_errors, 3 * CONFIG_MAX_PROBLEMS);
+	config_problem_add(&problems, 0, true, "note: n");
+	config_problems_add_hidden(&problems,
+	    &(struct config_hidden){ .n_notes = 1 });
+	config_problems_finish(&problems);
+	assert_int_equal(problems.n, 2 * CONFIG_MAX_PROBLEMS + 2);
+	assert_string_equal(problems.items[problems.n - 1].text,
+	    "400 more errors, 400 more warnings, 1 more note not shown");
+	assert_false(problems.items[problems.n - 1].is_warning);
 	config_problems_free(&problems);
 	assert_int_equal(problems.n, 0);
 }
