@@ -87,6 +87,11 @@ set_password(struct parser *p, struct user *user, struct slice value)
 		    "password of \"%s\": nobody can log in with a hash of "
 		    "this kind; use yescrypt, bcrypt or sha512crypt",
 		    p->source.path, line, user->local);
+	else if (kind == PASSWORD_CRYPT && !password_is_whole(value))
+		config_problem_add(p->source.problems, 0, true, "%s:%u: "
+		    "password of \"%s\": nobody can log in, as the hash is "
+		    "damaged: a part of it is missing or too much",
+		    p->source.path, line, user->local);
 	user->password = slice_strdup(value);
 	if (user->password == NULL)
 		p->is_out_of_memory = true;

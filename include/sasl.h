@@ -64,6 +64,12 @@ enum password_kind {
 #define PASSWORD_TEXT_MAX 512
 /* yescrypt, scrypt, bcrypt and SHA-512 are taken, nothing older. */
 enum password_kind password_kind_of(struct slice text);
+/*
+ * Whether a hash of PASSWORD_CRYPT has its whole length and the characters of
+ * one. What has been cut or pasted with something missing has not: libcrypt
+ * computes another from it, or none, and no password ever matches.
+ */
+bool password_is_whole(struct slice text);
 
 struct sasl_scram {
 	uint32_t iterations;

@@ -230,3 +230,59 @@ password_kind_of(struct slice text)
 			return PASSWORD_CRYPT;
 	return PASSWORD_WEAK;
 }
+
+/* The characters of crypt(5), but for what separates the fields. */
+static bool
+is_of_crypt(struct slice text)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		char c = text.data[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= '.' && c <= '9') && c != '$' && c != '=')
+			return false;
+	}
+	return true;
+}
+
+/* What stands behind the last $, and how many there are. */
+static size_t
+size_of_last_field(struct slice text, size_t *n_fields)
+{
+	size_t size = 0;
+
+	*n_fields = 0;
+	for (size_t i = 0; i < text.size; i++) {
+		size = text.data[i] == '$' ? 0 : size + 1;
+		*n_fields += text.data[i] == '$';
+	}
+	return size;
+}
+
+/* "$2b$12$", 22 characters of salt and 31 of hash; 4 to 31 is the cost. */
+static bool
+is_whole_bcrypt(struct slice text, size_t n_fields)
+{
+	unsigned long long cost;
+
+	return text.size == 60 && n_fields == 3 && text.data[6] == '$' &&
+	    slice_number((struct slice){ text.data + 4, 2 }, 31, &cost) &&
+	    cost >= 4;
+}
+
+bool
+password_is_whole(struct slice text)
+{
+	size_t n_fields;
+	size_t size = size_of_last_field(text, &n_fields);
+
+	if (password_kind_of(text) != PASSWORD_CRYPT || !is_of_crypt(text))
+		return false;
+	if (slice_starts_nocase(text, SLICE("$2")))
+		return is_whole_bcrypt(text, n_fields);
+	if (slice_starts_nocase(text, SLICE("$6$")))
+		return size == 86 && (n_fields == 3 || n_fields == 4);
+	if (slice_starts_nocase(text, SLICE("$7$")))
+		return size == 43 && n_fields == 3;
+	return size == 43 && n_fields == 4;
+}

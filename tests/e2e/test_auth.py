@@ -666,6 +666,13 @@ def test_check_of_the_configuration():
     try:
         code, said = server.check()
         assert code == 0 and "users:1: password of \"alice\": nobody" in said
+        for kind in ("$y$", "$2b$", "$6$"):
+            good = hash_of(PASSWORD, kind)
+            server.write("users", user_lines(alice=good, bob=good[:-1]))
+            code, said = server.check()
+            assert code == 0 and "users:2: password of \"bob\": nobody can " \
+                "log in, as the hash is damaged" in said
+            assert "of \"alice\"" not in said and good[-12:-1] not in said
         server.write("users", "alice\nbob\n")
         code, said = server.check()
         assert code == 0 and "no account has a password" in said

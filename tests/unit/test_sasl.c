@@ -2,6 +2,7 @@
 /*
  * test_sasl.c - base64, PLAIN's response, SCRAM's keys, names of accounts.
  */
+#include <crypt.h>
 #include <errno.h>
 #include "account.h"
 #include "base64.h"
@@ -206,6 +207,48 @@ test_password_kinds(void **state)
 	    PASSWORD_TEXT_MAX + 1 }), PASSWORD_MALFORMED);
 }
 
+/* As libcrypt writes them, and each without one of its characters. */
+static void
+test_whole_passwords(void **state)
+{
+	static const char *const prefixes[] = { "$y$", "$gy$", "$7$", "$2b$",
+		"$2y$", "$2a$", "$6$" };
+	static const char *const settings[] = { "$y$j9T$$", "$6$$",
+		"$6$rounds=1000$salt$" };
+	struct crypt_data data = { .initialized = 0 };
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(prefixes) + N_OF(settings); i++) {
+		bool is_made = i < N_OF(prefixes);
+		const char *with = is_made ? setting :
+		    settings[i - N_OF(prefixes)];
+		char *hash;
+
+		if (is_made)
+			assert_non_null(crypt_gensalt_rn(prefixes[i],
+			    strcmp(prefixes[i], "$6$") == 0 ? 1000 :
+			    prefixes[i][1] == '2' ? 4 :
+			    prefixes[i][1] == '7' ? 6 : 1,
+			    NULL, 0, setting, sizeof setting));
+		hash = crypt_r("x", with, &data);
+		CHECK(with, hash[0] == '$');
+		CHECK(hash, password_is_whole(slice_of(hash)));
+		for (size_t n = strlen(hash) - 1; n > 0; n--)
+			CHECK(hash, !password_is_whole((struct slice){ hash,
+			    n }));
+		strcat(hash, "x");
+		CHECK(hash, !password_is_whole(slice_of(hash)));
+		hash[strlen(hash) - 1] = '\0';
+		hash[strlen(hash) - 3] = '!';
+		CHECK(hash, !password_is_whole(slice_of(hash)));
+	}
+	assert_false(password_is_whole(SLICE("$2b$99$aaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa")));
+	assert_false(password_is_whole(SLICE("$x$foo$bar")));
+	assert_false(password_is_whole(SLICE("!")));
+}
+
 static void
 test_scram_fields(void **state)
 {
@@ -303,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_long_ones),
 		cmocka_unit_test(test_password_kinds),
+		cmocka_unit_test(test_whole_passwords),
 		cmocka_unit_test(test_scram_fields),
 		cmocka_unit_test(test_accounts),
 	};

@@ -197,6 +197,25 @@ test_weak_passwords_warn(void **state)
 	config_problems_free(&problems);
 }
 
+/* Cut off, or with a character lost: said where it stands, and not shown. */
+static void
+test_damaged_passwords_warn(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct users users;
+
+	(void)state;
+	assert_int_equal(users_parse(&users, SLICE("a password=!\n"
+	    "b password=$6$salt$SECRETHASH\n"), "F", true, &problems), 0);
+	assert_int_equal(problems.n_errors, 0);
+	assert_int_equal(problems.n_warnings, 1);
+	assert_non_null(strstr(problems.items[0].text, "F:2: password of "
+	    "\"b\": nobody can log in"));
+	assert_null(strstr(problems.items[0].text, "SECRET"));
+	users_free(&users);
+	config_problems_free(&problems);
+}
+
 int
 main(void)
 {
@@ -206,6 +225,7 @@ main(void)
 		cmocka_unit_test(test_errors_are_bounded),
 		cmocka_unit_test(test_files_of_passwords),
 		cmocka_unit_test(test_weak_passwords_warn),
+		cmocka_unit_test(test_damaged_passwords_warn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
