@@ -289,6 +289,7 @@ why_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
 	struct client *client = arg;
 	struct buf lines = { .maximum = WHY_MAX };
+	struct slice problem;
 	struct short_id id;
 	bool is_found;
 
@@ -297,9 +298,18 @@ why_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 		client_silent(client, "The store");
 		return;
 	}
-	is_found = ipc_get_u8(&answer->body) == 1 &&
-	    ipc_reader_is_done(&answer->body) && answer->fd >= 0;
-	if (!is_found || !read_all(answer->fd, &lines))
+	is_found = ipc_get_u8(&answer->body) == 1;
+	problem = ipc_get_slice(&answer->body);
+	is_found &= ipc_reader_is_done(&answer->body) && answer->fd >= 0;
+	if (!is_found && problem.size > 0)
+		client_say(client, CONTROL_TRY_LATER, "The trail of this "
+		    "session cannot be read: %.*s. It is a file in %s/store/"
+		    "trail, which the user %sstore has to be able to read; "
+		    "of a refusal the log has a line, too.",
+		    (int)problem.size, problem.data,
+		    client->control->c.config->state_dir,
+		    client->control->c.config->user_prefix);
+	else if (!is_found || !read_all(answer->fd, &lines))
 		client_say(client, CONTROL_FAILED, "There is no trail of "
 		    "this session: it was deleted (a trail is kept for 14 "
 		    "days or 1 GiB), or this server did not make it.");
@@ -329,8 +339,10 @@ ask_why(struct client *client)
 	}
 	if (id.segment == TRAIL_SEGMENT_NONE) {
 		client_say(client, CONTROL_FAILED, "No trail was kept of "
-		    "this session: the store could not be reached when it "
-		    "began. The log has its lines.");
+		    "this session: when it began the store could not be "
+		    "reached, or had no file for it (a full disk, the rights "
+		    "of %s/store/trail). The log has its lines.",
+		    client->control->c.config->state_dir);
 		return;
 	}
 	ipc_writer_init(&w);

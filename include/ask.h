@@ -171,7 +171,8 @@ enum ask_type {
 	PROOF_TAKEN,		/* u8: is it durable? 0: the disk failed */
 	/* control -> store */
 	WHY_ASK = 192,		/* string id */
-	WHY_ANSWER,		/* u8 found; descriptor: memfd of raw lines */
+	WHY_ANSWER,		/* u8 found, string why it cannot be read or
+				 * ""; descriptor: memfd of raw lines */
 	STORE_STATUS,		/* nothing -> STORE_STATUS: text, logfmt */
 	/* control, queue -> store */
 	SENT_ASK,		/* struct sent_ask -> SENT_ANSWER */

@@ -66,6 +66,8 @@ void trail_add(struct trail *trail, const char *id, unsigned number,
 enum trail_need { TRAIL_NEEDS_NOTHING, TRAIL_MAY_WAIT, TRAIL_NEEDS_FLUSH };
 enum trail_need trail_need(const struct trail *trail);
 void trail_flush(struct trail *trail);
+/* The errno of the last write that failed; 0: there was no segment. */
+int trail_error(const struct trail *trail);
 /* Records that could not be written, since the last call. */
 unsigned trail_take_lost(struct trail *trail);
 

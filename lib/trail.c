@@ -27,6 +27,7 @@ struct trail {
 	struct buf held;
 	unsigned n_held;		/* records in it */
 	unsigned n_lost;
+	int error;			/* the last write's, until one works */
 	bool has_refusal;		/* somebody may ask for it at once */
 	uint32_t next_reserved;		/* offset of ids without a trail */
 	int64_t second;			/* that second_text shows */
@@ -68,10 +69,12 @@ trail_flush(struct trail *trail)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
+			trail->error = n < 0 ? errno : ENOSPC;
 			give_up(trail);
 			trail->n_lost += trail->n_held;
 			break;
 		}
+		trail->error = 0;
 		at += n;
 		left -= (size_t)n;
 	}
@@ -125,6 +128,12 @@ bool
 trail_wants_segment(const struct trail *trail)
 {
 	return trail->fd < 0 || position(trail) > NEARLY_FULL;
+}
+
+int
+trail_error(const struct trail *trail)
+{
+	return trail->error;
 }
 
 unsigned

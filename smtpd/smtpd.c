@@ -182,6 +182,8 @@ static void
 count_lost(struct smtpd *d, uint64_t n)
 {
 	int64_t now = clock_monotonic_us();
+	int error = trail_error(d->trail);
+	char problem[400];
 
 	if (n == 0)
 		return;
@@ -190,8 +192,11 @@ count_lost(struct smtpd *d, uint64_t n)
 	    now - d->lost_logged_us < LOST_LOG_EVERY_US)
 		return;
 	d->lost_logged_us = now;
-	log_error("alarm", LOG_S("problem", "the trail cannot be written; "
-	    "posternctl why knows nothing of these sessions"), LOG_END);
+	snprintf(problem, sizeof problem, "the trail in %s/store/trail cannot "
+	    "be written (%s); posternctl why knows nothing of these sessions",
+	    d->c.config->state_dir, error ? strerror(error) :
+	    "store has no file for it");
+	log_error("alarm", LOG_S("problem", problem), LOG_END);
 }
 
 static void

@@ -4,8 +4,10 @@
  *
  * The search goes on in steps (why.h), between which mail is served.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "log.h"
 #include "rules.h"
@@ -22,13 +24,18 @@ struct why_job {
 	struct loop_timer timer;
 };
 
+/* fd: of the lines, or a negative errno; -ENOENT: there are none. */
 static void
 answer(struct peer *peer, uint32_t question, int fd)
 {
 	struct ipc_writer w;
 
+	if (fd < 0 && fd != -ENOENT)
+		log_error("trail_unreadable", LOG_S("folder",
+		    peer->store->trail), LOG_E("error", fd), LOG_END);
 	ipc_writer_init(&w);
 	ipc_put_u8(&w, fd >= 0);
+	ipc_put_string(&w, fd >= 0 || fd == -ENOENT ? "" : strerror(-fd));
 	(void)channel_answer(peer->ch, question, WHY_ANSWER, &w, fd);
 	if (fd >= 0)
 		close(fd);
@@ -59,17 +66,13 @@ static void
 on_step(struct loop_timer *timer, void *arg)
 {
 	struct why_job *job = arg;
-	int fd;
 
 	if (why_step(job->why)) {
 		loop_timer_start(job->peer->store->c.loop, timer,
 		    STEP_EVERY_MS, on_step, job);
 		return;
 	}
-	fd = why_result(job->why);
-	if (fd < 0)
-		log_warning("why", LOG_E("error", fd), LOG_END);
-	answer(job->peer, job->question, fd);
+	answer(job->peer, job->question, why_result(job->why));
 	job_free(job);
 }
 
@@ -81,6 +84,7 @@ on_why_ask(struct channel *ch, struct ipc_message *m, void *arg)
 	struct why_job *job;
 	char id[ASK_SESSION_MAX];
 	struct why *why;
+	int error;
 
 	(void)ch;
 	if (!ipc_get_string(&m->body, id, sizeof id) ||
@@ -88,11 +92,11 @@ on_why_ask(struct channel *ch, struct ipc_message *m, void *arg)
 		return false;
 	if (s->n_whys >= WHYS_AT_ONCE)
 		return true;	/* no answer: "unknown" */
-	why = why_begin(s->segments, slice_of(id));
+	error = why_begin(&why, s->segments, slice_of(id));
 	job = why ? calloc(1, sizeof *job) : NULL;
 	if (job == NULL) {
 		why_free(&why);
-		answer(peer, m->id, -1);
+		answer(peer, m->id, error ? error : -ENOMEM);
 		return true;
 	}
 	*job = (struct why_job){ .next = peer->jobs, .peer = peer,

@@ -149,6 +149,8 @@ store_open(struct store *s)
 	check(error, DB_FOLDER);
 	check(slots_open(&s->slots, "records.live"), "records.live");
 	check(segments_open(&s->segments, "trail"), "trail");
+	snprintf(s->trail, sizeof s->trail, "%s/store/trail",
+	    s->c.config->state_dir);
 	check(clearances_map(s->c.fds[SETUP_FD_CLEARANCES], true),
 	    "clearances");
 	s->failures = failures_new(s->hmac);

@@ -238,7 +238,9 @@ on_trail_segment_ask(struct channel *ch, struct ipc_message *m, void *arg)
 		return false;
 	fd = segments_begin(segments, &number);
 	if (fd < 0) {
-		log_warning("trail_segment", LOG_E("error", fd), LOG_END);
+		log_warning("trail_segment", LOG_S("folder",
+		    peer->store->trail), LOG_E("error", fd), LOG_S("effect",
+		    "posternctl why knows nothing of new sessions"), LOG_END);
 		return true;
 	}
 	ipc_writer_init(&w);

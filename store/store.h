@@ -68,6 +68,7 @@ struct store {
 	struct unanswered unanswered[LEDGER_AT_ONCE];
 	uint64_t n_unanswered, n_noted;	/* not durable yet; in the ledger */
 	struct segments *segments;
+	char trail[160];		/* their folder, for the log */
 	uint8_t boot[SLOT_BOOT_SIZE];
 	struct peer *peers;
 	struct resolving resolving[RESOLVES_AT_ONCE];

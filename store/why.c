@@ -2,6 +2,7 @@
 /*
  * why.c - see why.h.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct why {
 	const struct segments *segments;
 	uint16_t segment;
 	int fd;
+	int error;
 	off_t at;
 	size_t n_bytes;			/* looked at so far */
 	char id[SHORT_ID_SIZE];
@@ -27,32 +29,38 @@ struct why {
 	char buffer[STEP_BYTES];
 };
 
-/* The record that the id was made for, and nothing else, begins there. */
-static bool
-is_first_record(const struct why *why)
+/* The record that the id was made for, and nothing else, begins there: 0. */
+static int
+check_first_record(const struct why *why)
 {
 	char text[NEEDLE_MAX] = "";
 	size_t size = strlen(why->needle);
 	char before = '\n';
+	ssize_t n;
 
-	if (why->at > 0 && pread(why->fd, &before, 1, why->at - 1) != 1)
-		return false;
-	return before == '\n' &&
-	    pread(why->fd, text, size, why->at) == (ssize_t)size &&
-	    memcmp(text, why->needle, size) == 0;
+	if (why->at > 0 && pread(why->fd, &before, 1, why->at - 1) < 0)
+		return -errno;
+	n = pread(why->fd, text, size, why->at);
+	if (n < 0)
+		return -errno;
+	return before == '\n' && n == (ssize_t)size &&
+	    memcmp(text, why->needle, size) == 0 ? 0 : -ENOENT;
 }
 
-struct why *
-why_begin(const struct segments *segments, struct slice text)
+int
+why_begin(struct why **whyp, const struct segments *segments,
+    struct slice text)
 {
 	struct short_id id;
 	struct why *why;
+	int error;
 
+	*whyp = NULL;
 	if (short_id_decode(&id, text) != 0)
-		return NULL;
+		return -ENOENT;
 	why = calloc(1, sizeof *why);
 	if (why == NULL)
-		return NULL;
+		return -ENOMEM;
 	why->segments = segments;
 	why->segment = id.segment;
 	why->at = id.offset;
@@ -60,9 +68,11 @@ why_begin(const struct segments *segments, struct slice text)
 	(void)short_id_encode(why->id, id.segment, id.offset);
 	snprintf(why->needle, sizeof why->needle, "id=%s ", why->id);
 	why->fd = segments_read(segments, id.segment);
-	if (why->fd < 0 || !is_first_record(why))
+	error = why->fd < 0 ? why->fd : check_first_record(why);
+	if (error)
 		why_free(&why);
-	return why;
+	*whyp = why;
+	return error;
 }
 
 /* A line of this session; true when it is its last one. */
@@ -112,6 +122,7 @@ next_segment(struct why *why)
 	close(why->fd);
 	why->fd = segments_read(why->segments, why->segment);
 	why->at = 0;
+	why->error = why->fd < 0 && why->fd != -ENOENT ? why->fd : 0;
 	return why->fd >= 0;
 }
 
@@ -122,6 +133,8 @@ why_step(struct why *why)
 	const char *last;
 	size_t size;
 
+	if (n < 0)
+		why->error = -errno;
 	if (n < 0 || why->n_bytes > MOST_BYTES)
 		return false;
 	last = memrchr(why->buffer, '\n', (size_t)n);
@@ -137,7 +150,8 @@ why_step(struct why *why)
 int
 why_result(const struct why *why)
 {
-	return sealed_of_text(why->id, buf_slice(&why->found));
+	return why->error ? why->error :
+	    sealed_of_text(why->id, buf_slice(&why->found));
 }
 
 void

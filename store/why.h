@@ -16,11 +16,15 @@
 
 struct why;
 
-/* NULL: not an id, or its record is not there (deleted, or never kept). */
-struct why *why_begin(const struct segments *segments, struct slice id);
+/*
+ * 0; -ENOENT: not an id, or its record is not there (deleted, or never kept);
+ * else a negative errno: the file is there and cannot be read.
+ */
+int why_begin(struct why **why, const struct segments *segments,
+    struct slice id);
 /* Look on. True: there is more to do. */
 bool why_step(struct why *why);
-/* A sealed memfd of the lines found, or -errno. */
+/* A sealed memfd of the lines found, or -errno, also of a read. */
 int why_result(const struct why *why);
 void why_free(struct why **why);
 

@@ -122,6 +122,39 @@ def test_why_after_a_restart(make_server):
     server.why(refusal, "nobody@example.org")
 
 
+def test_a_trail_that_cannot_be_read(make_server):
+    """It is there: nobody is told that it was deleted."""
+    server = make_server()
+    refusal = server.await_trail().rcpt("nobody@example.org")
+    server.why(refusal)
+    folder = os.path.join(server.folder, "state/store/trail")
+    for name in os.listdir(folder):
+        os.chmod(os.path.join(folder, name), 0)
+    status, text = server.ctl("why", refusal.id, check=False)
+    assert status == 75 and "cannot be read: Permission denied" in text, text
+    assert folder in text and "deleted" not in text
+    server.wait_event("trail_unreadable", folder=folder)
+    for name in os.listdir(folder):
+        os.chmod(os.path.join(folder, name), 0o600)
+    server.why(refusal, "nobody@example.org")
+
+
+def test_a_trail_that_cannot_be_written(make_server):
+    """The log says where, and what follows from it; so does why."""
+    server = make_server()
+    server.stop()
+    folder = os.path.join(server.folder, "state/store/trail")
+    os.chmod(folder, 0o500)
+    server.start()
+    refusal = server.rcpt("nobody@example.org")
+    status, text = server.ctl("why", refusal.id, check=False)
+    assert status == 1 and "No trail was kept" in text and folder in text
+    said = server.wait_event("trail_segment", folder=folder)
+    assert "knows nothing of new sessions" in said["effect"]
+    assert folder in server.wait_event("alarm")["problem"]
+    os.chmod(folder, 0o700)
+
+
 def test_client_text_in_the_trail_is_harmless(server, session):
     session.expect("MAIL FROM:<s@elsewhere.example>", "250")
     refusal = session.command(

@@ -186,12 +186,15 @@ static const char *
 why(const char *id)
 {
 	static char text[1 << 20];
-	struct why *job = why_begin(segments, slice_of(id));
+	struct why *job;
+	int error = why_begin(&job, segments, slice_of(id));
 	ssize_t n;
 	int fd;
 
-	if (job == NULL)
+	assert_true((job == NULL) == (error != 0));
+	if (error == -ENOENT)
 		return NULL;
+	assert_int_equal(error, 0);
 	while (why_step(job))
 		;
 	fd = why_result(job);

@@ -244,6 +244,7 @@ a_full_disk_gives_the_segment_up(void **state)
 	trail_flush(trail);
 	assert_true(trail_wants_segment(trail));
 	assert_int_equal(trail_take_lost(trail), 40);
+	assert_int_equal(trail_error(trail), EFBIG);
 	trail_begin(trail, id, VALUES(LOG_S("stage", "connect")));
 	assert_int_equal(short_id_decode(&at, slice_of(id)), 0);
 	assert_int_equal(at.segment, TRAIL_SEGMENT_NONE);
