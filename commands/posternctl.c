@@ -69,8 +69,32 @@ read_all(int fd, struct buf *text, size_t most)
 	return error;
 }
 
-static struct config *
-read_config(const char *path)
+/* What is wrong with it: all of it for who wants it read anew. */
+static void
+tell_problems(const char *path, struct config_problems *problems,
+    bool is_reload)
+{
+	config_problems_finish(problems);
+	for (size_t i = 0; i < problems->n && is_reload; i++) {
+		const struct config_problem *p = &problems->items[i];
+
+		if (!p->is_warning && p->line > 0)
+			fprintf(stderr, "%s:%u: %s\n", path, p->line, p->text);
+		else if (!p->is_warning)
+			fprintf(stderr, "%s: %s\n", path, p->text);
+	}
+	if (!is_reload)
+		fprintf(stderr, "posternctl: %s has errors, which postern -n "
+		    "-f %s shows\n", path, path);
+}
+
+/*
+ * Where the server is, though the file has errors: it may run with what stood
+ * there before. Only the file says it; another server must not be asked.
+ */
+static bool
+find_state_dir(const char *path, bool is_reload,
+    char state_dir[CONFIG_STATE_DIR_ROOM])
 {
 	struct config_problems problems = { 0 };
 	struct buf text = { 0 };
@@ -84,11 +108,12 @@ read_config(const char *path)
 	if (fd >= 0)
 		close(fd);
 	if (config_problems_has_error(&problems))
-		fprintf(stderr, "posternctl: %s has errors: see postern -n "
-		    "-f %s\n", path, path);
+		tell_problems(path, &problems, is_reload);
+	memcpy(state_dir, problems.state_dir, CONFIG_STATE_DIR_ROOM);
+	config_free(&config);
 	config_problems_free(&problems);
 	buf_free(&text);
-	return config;
+	return *state_dir != '\0';
 }
 
 /* Say what the postmaster can do about it; our exit status. */
@@ -224,13 +249,12 @@ converse(int fd, const struct buf *line, int passed)
 static int
 ask_server(const char *path, char **words, const struct buf *line, int passed)
 {
-	struct config *config = read_config(path);
-	char to[PATH_MAX];
+	char state_dir[CONFIG_STATE_DIR_ROOM], to[PATH_MAX];
 	int fd, status;
 
-	if (config == NULL)
+	if (!find_state_dir(path, strcmp(words[0], "reload") == 0, state_dir))
 		return 1;
-	fd = connect_server(config->state_dir, to);
+	fd = connect_server(state_dir, to);
 	if (fd >= 0) {
 		status = converse(fd, line, passed);
 		close(fd);
@@ -239,7 +263,6 @@ ask_server(const char *path, char **words, const struct buf *line, int passed)
 	} else {
 		status = explain_failure(to, path, -fd);
 	}
-	config_free(&config);
 	return status;
 }
 

@@ -269,9 +269,10 @@ reload_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 	    !get_text(answer, &text))
 		client_silent(client, "The supervisor");
 	else
-		client_say(client, slice_equals(text, SLICE("reloaded")) ?
-		    CONTROL_OK : CONTROL_FAILED, "%.*s", (int)text.size,
-		    text.data);
+		client_say(client, slice_equals(text, SLICE(RELOAD_DONE)) ?
+		    CONTROL_OK : slice_equals(text, SLICE(RELOAD_DELAYED)) ?
+		    CONTROL_TRY_LATER : CONTROL_FAILED, "%.*s",
+		    (int)text.size, text.data);
 }
 
 static void

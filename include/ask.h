@@ -62,6 +62,9 @@ struct ask_link {
 extern const struct ask_link ask_links[];
 extern const size_t ask_n_links;
 
+#define RELOAD_DONE "reloaded"
+#define RELOAD_DELAYED "delayed until the previous reload has drained"
+
 enum ask_type {
 	/* supervisor -> compartment, on descriptor 3 */
 	SETUP_CONFIG = 1,	/* u64 size; descriptor: configuration text */
@@ -86,7 +89,8 @@ enum ask_type {
 	COMPILE_WANTED,		/* u8 0 */
 	SUPERVISOR_STATUS,	/* nothing -> SUPERVISOR_STATUS: nothing;
 				 * descriptor: sealed memfd of text */
-	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text */
+	SUPERVISOR_RELOAD,	/* nothing -> SUPERVISOR_RELOAD: text, one of
+				 * RELOAD_* or why it is refused */
 	PEER_MISBEHAVED,	/* u16 role, u16 index: channel was closed */
 	ENDPOINT_ASK,		/* u16 index: smtpd's config_find_endpoint,
 				 * auth's 0, Dovecot, or relay's a domain

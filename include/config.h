@@ -20,6 +20,7 @@
 #include "config_outbound.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
+#define CONFIG_STATE_DIR_ROOM 108	/* as a path of a socket has */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
 #define CONFIG_MAX_MILTERS 16
@@ -230,7 +231,9 @@ struct config_problems {
 	size_t n;
 	size_t n_errors, n_warnings, n_notes;	/* also those not kept */
 	bool is_cut;		/* the rest of the file was not read */
-	bool wants_json;	/* log_format, also of a file with errors */
+	/* also of a file with errors: */
+	bool wants_json;	/* log_format */
+	char state_dir[CONFIG_STATE_DIR_ROOM];	/* "": not said, or wrong */
 };
 
 struct config_hidden {		/* counted and not kept */

@@ -41,6 +41,9 @@ config_parse(struct slice text, struct config_problems *problems)
 		config_error(problems, 0, "%s", CONFIG_NO_MEMORY);
 	config_problems_sort(problems);
 	problems->wants_json = config != NULL && config->logs_json;
+	if (config != NULL && config->state_dir != NULL)
+		slice_copy(problems->state_dir, sizeof(problems->state_dir),
+		    slice_of(config->state_dir));
 	if (config_problems_has_error(problems))
 		config_free(&config);
 	return config;

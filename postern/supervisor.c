@@ -361,14 +361,6 @@ reload(struct supervisor *s)
 
 	if (s->is_stopping)
 		return "the server is stopping";
-	if (s->previous != NULL) {
-		s->wants_reload = true;
-		log_warning("reload_delayed", LOG_S("effect", "sessions of "
-		    "the previous configuration are ending; after them, and "
-		    "after ten minutes at most, it is read"), LOG_END);
-		return "delayed until the previous reload has drained";
-	}
-	s->wants_reload = false;
 	next = generation_load(s->config_path,
 	    (uint16_t)(s->current->number + 1), &problems);
 	log_sink_problems(s->config_path, &problems);
@@ -378,6 +370,15 @@ reload(struct supervisor *s)
 		    "has errors; the old one stays in force"), LOG_END);
 		return "the configuration has errors; run postern -n";
 	}
+	if (s->previous != NULL) {
+		generation_free(&next);
+		s->wants_reload = true;
+		log_warning("reload_delayed", LOG_S("effect", "sessions of "
+		    "the previous configuration are ending; after them, and "
+		    "after ten minutes at most, it is read"), LOG_END);
+		return RELOAD_DELAYED;
+	}
+	s->wants_reload = false;
 	wrong = accept_next(s, next);
 	if (wrong != NULL) {
 		generation_free(&next);
@@ -401,7 +402,7 @@ reload(struct supervisor *s)
 	children_start_generation(s);
 	supervisor_child_gone(s);
 	log_notice("reloaded", LOG_U("generation", next->number), LOG_END);
-	return "reloaded";
+	return RELOAD_DONE;
 }
 
 void

@@ -9,7 +9,7 @@ import pytest
 
 from client import new_message
 from filters import Fake, read_fildes
-from postern import BUILD, OTHER_OWNER, TOP, Server
+from postern import BUILD, OTHER_OWNER, TOP, Server, wait_until
 
 UNIT = os.path.join(TOP, "etc/postern.service")
 
@@ -67,6 +67,48 @@ def test_installing_leaves_what_is_configured(tmp_path):
     install(tmp_path)
     assert (tmp_path / "etc/aliases").read_text() == "mine\n"
     assert (tmp_path / "etc/postern/postern.conf").read_text() == "mine\n"
+
+
+def reload_command(server, tmp_path):
+    """ExecReload as systemd would run it, of this server: (status, text)."""
+    install(tmp_path)
+    unit = (tmp_path / "usr/local/lib/systemd/system/postern.service"
+            ).read_text()
+    command, = re.findall(r"^ExecReload=/bin/sh -c '(.*)'$", unit, re.M)
+    assert "/usr/local/sbin/posternctl" in command
+    command = command.replace("$MAINPID", str(server.process.pid)).replace(
+        "$$", "$").replace("/usr/local/sbin/", "%s/usr/local/sbin/" %
+                           tmp_path).replace("/etc/postern/postern.conf",
+                                             server.config_path)
+    result = subprocess.run(["/bin/sh", "-c", command], check=False,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, timeout=120)
+    return result.returncode, result.stdout
+
+
+def test_systemctl_reload_tells_the_outcome(make_server, tmp_path):
+    server = make_server()
+    status, text = reload_command(server, tmp_path)
+    assert status == 0 and len(server.events("reloaded")) == 1, text
+    with open(server.config_path, encoding="utf-8") as f:
+        lines = f.read()
+    server.write("postern.conf", lines + "nonsense = 1\nmore = 2\n")
+    status, text = reload_command(server, tmp_path)
+    n = lines.count("\n")
+    assert status != 0 and "the configuration has errors" in text, text
+    assert '%d: unknown key "nonsense"' % (n + 1) in text
+    assert '%d: unknown key "more"' % (n + 2) in text
+    assert len(server.events("reloaded")) == 1
+    server.wait_event("config_error", line=str(n + 1))
+    # the rest of posternctl goes on with the server that runs
+    status, text = server.ctl("status", check=False)
+    assert status == 0 and "has errors, which postern -n" in text
+    # control does not answer: it is signalled
+    server.write_config()
+    os.unlink(os.path.join(server.folder, "state/control.sock"))
+    status, text = reload_command(server, tmp_path)
+    assert status == 0, text
+    wait_until(lambda: len(server.events("reloaded")) == 2, 30, "reload")
 
 
 def bounding_set():

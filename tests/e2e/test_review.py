@@ -22,7 +22,13 @@ def test_reload_during_a_reload_is_not_forgotten(make_server):
         server.process.send_signal(signal.SIGHUP)
         server.wait_event("reload_delayed")
         status, text = server.ctl("reload", check=False)
-        assert status == 1 and "delayed" in text
+        assert status == 75 and "delayed" in text
+        # what is refused is said at once
+        server.write("postern.conf", "hostname = 5\n" + server.fill(
+            'state_dir = "{folder}/state"\n'))
+        status, text = server.ctl("reload", check=False)
+        assert status == 1 and "has errors" in text
+        server.write_config(limits="recipients = 9")
         old.quit()
 
     def is_newest():
