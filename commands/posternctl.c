@@ -75,14 +75,10 @@ tell_problems(const char *path, struct config_problems *problems,
     bool is_reload)
 {
 	config_problems_finish(problems);
-	for (size_t i = 0; i < problems->n && is_reload; i++) {
-		const struct config_problem *p = &problems->items[i];
-
-		if (!p->is_warning && p->line > 0)
-			fprintf(stderr, "%s:%u: %s\n", path, p->line, p->text);
-		else if (!p->is_warning)
-			fprintf(stderr, "%s: %s\n", path, p->text);
-	}
+	for (size_t i = 0; i < problems->n && is_reload; i++)
+		if (!problems->items[i].is_warning)
+			config_problem_print(&problems->items[i], stderr,
+			    path);
 	if (!is_reload)
 		fprintf(stderr, "posternctl: %s has errors, which postern -n "
 		    "-f %s shows\n", path, path);

@@ -257,6 +257,9 @@ void config_problem_add(struct config_problems *problems, unsigned line,
     __attribute__((format(printf, 4, 5)));
 /* A warning that begins with "note: ": good to know, and nothing to mend. */
 bool config_problem_is_note(const struct config_problem *problem);
+/* "path:LINE: [warning: ]text", a line. */
+void config_problem_print(const struct config_problem *problem, FILE *to,
+    const char *path);
 /* By line, errors before warnings, line 0 last; stable. */
 void config_problems_sort(struct config_problems *problems);
 struct config_hidden config_problems_hidden(

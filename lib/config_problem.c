@@ -55,6 +55,18 @@ config_problem_is_note(const struct config_problem *problem)
 	    strncmp(problem->text, NOTE, sizeof(NOTE) - 1) == 0;
 }
 
+void
+config_problem_print(const struct config_problem *problem, FILE *to,
+    const char *path)
+{
+	fprintf(to, "%s:", path);
+	if (problem->line > 0)
+		fprintf(to, "%u:", problem->line);
+	fprintf(to, " %s%s\n", problem->is_warning &&
+	    !config_problem_is_note(problem) ? "warning: " : "",
+	    problem->text);
+}
+
 static size_t *
 count_of(struct config_problems *problems,
     const struct config_problem *problem)

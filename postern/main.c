@@ -33,15 +33,8 @@ static void
 print_problems(const char *path, struct config_problems *problems)
 {
 	config_problems_finish(problems);
-	for (size_t i = 0; i < problems->n; i++) {
-		const struct config_problem *p = &problems->items[i];
-
-		fprintf(stderr, "%s:", path);
-		if (p->line > 0)
-			fprintf(stderr, "%u:", p->line);
-		fprintf(stderr, " %s%s\n", p->is_warning &&
-		    !config_problem_is_note(p) ? "warning: " : "", p->text);
-	}
+	for (size_t i = 0; i < problems->n; i++)
+		config_problem_print(&problems->items[i], stderr, path);
 }
 
 /* The parts of check_outside that need no tables. */
