@@ -3,8 +3,8 @@
  * mailcache.h - a worker's open mailboxes.
  *
  * Opening one costs some ten system calls, so the last used ones stay open,
- * for at most five seconds: a Maildir that was moved away and made anew is
- * then found under its name again. A box is pinned while a batch uses it.
+ * for at most five seconds. The name may lead to another by then: who is
+ * about to write asks maildir_is_at. A box is pinned while a batch uses it.
  */
 #ifndef DELIVER_MAILCACHE_H
 #define DELIVER_MAILCACHE_H

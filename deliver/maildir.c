@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,6 +35,7 @@ learn_device(struct maildir *m)
 	if (fstat(m->new_fd, &st) < 0 || fstatfs(m->new_fd, &fs) < 0)
 		return -errno;
 	m->device = st.st_dev;
+	m->new_inode = st.st_ino;
 	m->is_local = flush_is_local_type((long)fs.f_type);
 	return 0;
 }
@@ -87,6 +89,17 @@ maildir_close(struct maildir *m)
 	if (m->junk_fd >= 0)
 		close(m->junk_fd);
 	m->tmp_fd = m->new_fd = m->junk_fd = -1;
+}
+
+bool
+maildir_is_at(const struct maildir *m, const char *path)
+{
+	char name[PATH_MAX];
+	struct stat st;
+	int n = snprintf(name, sizeof name, "%s/new", path);
+
+	return n > 0 && (size_t)n < sizeof name && stat(name, &st) == 0 &&
+	    st.st_dev == m->device && st.st_ino == m->new_inode;
 }
 
 int

@@ -28,6 +28,7 @@ struct maildir {		/* an open mailbox */
 	int tmp_fd, new_fd;	/* owned */
 	int junk_fd;		/* .Junk/new, or -1; see junk.h */
 	dev_t device;
+	ino_t new_inode;	/* of new/ on it */
 	bool is_local;		/* of a kind that flush.h knows well */
 };
 
@@ -41,6 +42,12 @@ struct maildir {		/* an open mailbox */
 int maildir_open(struct maildir *m, const char *path, const char *home,
     bool is_made);
 void maildir_close(struct maildir *m);
+
+/*
+ * Whether path still leads to this mailbox: it was not moved away, and no
+ * other was put in its place. Any doubt is a no; opening it anew tells.
+ */
+bool maildir_is_at(const struct maildir *m, const char *path);
 
 /* Could size_bytes be written now? 0, -EROFS, -EACCES, -ENOSPC ... */
 int maildir_check(const struct maildir *m, uint64_t size_bytes);

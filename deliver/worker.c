@@ -264,23 +264,24 @@ static const struct kind {
 	int (*begin)(struct worker *w, struct job *job, size_t i);
 	bool is_made;		/* a missing mailbox is made */
 	bool is_fresh;		/* one that is open already is not enough */
+	bool is_writing;	/* and where it was is not, either */
 	const char *point, *point_after;	/* for faults */
 } kinds[] = {
-	[WORK_PROBE] = { probe_leaf, true, true, "worker.probe",
+	[WORK_PROBE] = { probe_leaf, true, true, false, "worker.probe",
 	    "worker.after-probe" },
-	[WORK_PREPARE] = { prepare_leaf, true, false, "worker.prepare",
+	[WORK_PREPARE] = { prepare_leaf, true, false, true, "worker.prepare",
 	    "worker.after-prepare" },
-	[WORK_COMMIT] = { commit_leaf, false, false, "worker.commit",
+	[WORK_COMMIT] = { commit_leaf, false, false, false, "worker.commit",
 	    "worker.after-commit" },
-	[WORK_DELIVER] = { prepare_leaf, true, false, "worker.deliver",
+	[WORK_DELIVER] = { prepare_leaf, true, false, true, "worker.deliver",
 	    "worker.after-deliver" },
-	[WORK_ABORT] = { abort_leaf, false, false, "worker.abort",
+	[WORK_ABORT] = { abort_leaf, false, false, false, "worker.abort",
 	    "worker.after-abort" },
-	[WORK_TAKE_BACK] = { take_back_leaf, false, false, "worker.take_back",
-	    "worker.after-take_back" },
-	[WORK_RESOLVE] = { resolve_leaf, false, true, "worker.resolve",
+	[WORK_TAKE_BACK] = { take_back_leaf, false, false, false,
+	    "worker.take_back", "worker.after-take_back" },
+	[WORK_RESOLVE] = { resolve_leaf, false, true, false, "worker.resolve",
 	    "worker.after-resolve" },
-	[WORK_SWEEP] = { sweep_leaf, false, false, "worker.sweep",
+	[WORK_SWEEP] = { sweep_leaf, false, false, false, "worker.sweep",
 	    "worker.after-sweep" },
 };
 
@@ -290,6 +291,16 @@ static bool
 is_stale(int error)
 {
 	return error == -ENOENT || error == -ESTALE;
+}
+
+/*
+ * A 250 names the mailbox that is there, not one that was moved away while
+ * we had it open (a restore, a change of server): its files would follow.
+ */
+static bool
+is_replaced(const struct kind *kind, const struct mailbox *box)
+{
+	return kind->is_writing && !maildir_is_at(&box->dir, box->path);
 }
 
 /* A mailbox that turns out to be stale is opened anew, once. */
@@ -308,8 +319,11 @@ begin_leaf(struct worker *w, struct job *job, size_t i)
 	    kind->is_fresh ? 0 : MAILCACHE_AGE_US, &error);
 	if (leaf->box == NULL)
 		return error;
-	error = kind->begin(w, job, i);
-	if (!is_stale(error) || leaf->box->opened_us >= now_us)
+	if (leaf->box->opened_us >= now_us)
+		return kind->begin(w, job, i);
+	error = is_replaced(kind, leaf->box) ? -ESTALE :
+	    kind->begin(w, job, i);
+	if (!is_stale(error))
 		return error;
 	mailcache_drop(w->cache, leaf->box);
 	mailcache_unpin(w->cache, leaf->box);

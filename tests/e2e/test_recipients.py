@@ -429,6 +429,34 @@ def test_missing_maildir_is_made(make_server):
             assert st.st_uid == pwd.getpwnam(OWNER).pw_uid
 
 
+@pytest.mark.parametrize("part", ["", "new"])
+@pytest.mark.parametrize("is_made_anew", [True, False])
+def test_maildir_moved_away_while_mail_comes(make_server, part, is_made_anew):
+    """What is answered 250 is in the mailbox that has the name then, not in
+    the old one, which the workers have open."""
+    server = make_server(limits="sessions_per_client = 0")
+    place = os.path.join(server.maildir("alice"), part).rstrip("/")
+    for _ in range(8):      # each worker has it open
+        assert server.deliver("alice@example.org", new_message()).code == 250
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope("alice@example.org")
+        os.rename(place, place + ".old")
+        if is_made_anew:
+            shutil.copytree(place + ".old", place,
+                            ignore=lambda path, names: [
+                                n for n in names if "=" in n])
+            for path, _, _ in os.walk(place):
+                if IS_ROOT:
+                    server.own_by(path, OWNER)
+        assert client.data(new_message("moved")).code == 250
+        assert [m.get("Subject") for m in server.mail("alice")] == ["moved"]
+        client.quit()
+    for _ in range(8):
+        assert server.deliver("alice@example.org", new_message()).code == 250
+    assert len(server.mail("alice")) == 9
+
+
 def test_nothing_outside_of_the_pattern(make_server):
     server = make_server(users="alice\n", aliases="postmaster: alice\n"
                          "root: alice\n")

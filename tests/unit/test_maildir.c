@@ -122,6 +122,25 @@ test_missing_mailbox_is_made(void **state)
 	maildir_close(&m);
 }
 
+/* As after "mv Maildir old", and then after a restore. */
+static void
+test_mailbox_that_is_elsewhere_now(void **state)
+{
+	struct maildir m = open_box(), other;
+	const char *path = path_in("home/Maildir");
+
+	(void)state;
+	assert_true(maildir_is_at(&m, path));
+	assert_int_equal(rename(path, path_in("home/old")), 0);
+	assert_false(maildir_is_at(&m, path));
+	assert_true(maildir_is_at(&m, path_in("home/old")));
+	other = open_box();
+	assert_false(maildir_is_at(&m, path));
+	assert_true(maildir_is_at(&other, path));
+	maildir_close(&other);
+	maildir_close(&m);
+}
+
 static void
 test_deep_mailbox_below_home_is_made(void **state)
 {
@@ -637,6 +656,7 @@ main(void)
 		TEST(test_junk_is_made_subscribed_and_taken_back),
 		TEST(test_junk_is_no_link),
 		TEST(test_missing_mailbox_is_made),
+		TEST(test_mailbox_that_is_elsewhere_now),
 		TEST(test_deep_mailbox_below_home_is_made),
 		TEST(test_what_cannot_be_opened),
 		TEST(test_links_do_not_lead_astray),
