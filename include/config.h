@@ -218,6 +218,7 @@ struct config {
 	size_t n_submitters;
 	struct config_dkim *dkims;
 	size_t n_dkims;
+	bool has_odd_users;		/* an error where users are named */
 };
 
 struct config_problem {
@@ -247,6 +248,12 @@ struct config_hidden {		/* counted and not kept */
  */
 struct config *config_parse(struct slice text,
     struct config_problems *problems);
+/*
+ * Of a file with errors, to look at what it refers to in the same run: never
+ * to be served from. NULL where one of them may be about that: in a section
+ * domain, or on the top level in what all of them need.
+ */
+struct config *config_parse_to_check(struct slice text);
 void config_free(struct config **config);
 /*
  * Adds a problem that was found elsewhere (tables, aliases). Control octets

@@ -49,6 +49,24 @@ config_parse(struct slice text, struct config_problems *problems)
 	return config;
 }
 
+struct config *
+config_parse_to_check(struct slice text)
+{
+	struct config_problems problems = { 0 };
+	struct config *config = calloc(1, sizeof(*config));
+	bool is_enough = config != NULL && text.size <= CONFIG_MAX_BYTES &&
+	    fill(config, text, &problems) && !config->has_odd_users &&
+	    problems.n_errors < CONFIG_MAX_PROBLEMS &&
+	    config->hostname != NULL && config->origin != NULL &&
+	    config->postmaster != NULL && config->state_dir != NULL &&
+	    config->n_domains > 0;
+
+	config_problems_free(&problems);
+	if (!is_enough)
+		config_free(&config);
+	return config;
+}
+
 static void
 free_listen(struct config_listen *listen)
 {

@@ -326,6 +326,9 @@ bool
 config_check_file(struct config *config, const struct config_frame *top,
     struct config_problems *problems)
 {
+	size_t n_before;
+	bool has_memory;
+
 	check_required(top, problems);
 	if (config->n_listens == 0)
 		config_error(problems, 0, "there is no section listen, such "
@@ -340,6 +343,9 @@ config_check_file(struct config *config, const struct config_frame *top,
 	check_relay_peers(config, problems);
 	check_clamd(config, problems);
 	check_dnsbl(config, problems);
-	return check_names(config, top, problems) &&
+	n_before = problems->n_errors;
+	has_memory = check_names(config, top, problems) &&
 	    config_check_outbound_file(config, top, problems);
+	config->has_odd_users |= problems->n_errors > n_before;
+	return has_memory;
 }

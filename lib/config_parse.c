@@ -372,6 +372,58 @@ parse_statement(struct parser *p)
 	}
 }
 
+/* Sections of which nothing is asked when users and aliases are looked at. */
+static bool
+is_apart(const struct config_section *section)
+{
+	static const char *const apart[] = { "", "listen", "limits", "checks",
+		"dnsbl", "clamd", "milter", "processes", "resolver", "queue",
+		"relay" };
+
+	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
+		if (strcmp(apart[i], section->name) == 0)
+			return true;
+	return false;
+}
+
+/* So are all that are open. */
+static bool
+stands_apart(const struct parser *p)
+{
+	size_t i = 0;
+
+	while (i <= p->depth && is_apart(p->frames[i].section))
+		i++;
+	return i > p->depth;
+}
+
+static bool
+has_error_on(const struct config_problems *problems, unsigned from,
+    unsigned to)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		if (!problems->items[i].is_warning &&
+		    problems->items[i].line >= from &&
+		    problems->items[i].line <= to)
+			return true;
+	return false;
+}
+
+/* A line has one complaint about its form: on it there may be more. */
+static void
+parse_and_note(struct parser *p)
+{
+	size_t n_before = p->problems->n_errors;
+	bool was_apart = stands_apart(p);
+	unsigned from = p->at->line;
+
+	parse_statement(p);
+	if (!(was_apart && stands_apart(p)) &&
+	    (p->problems->n_errors > n_before ||
+	    has_error_on(p->problems, from, p->at[-1].line)))
+		p->config->has_odd_users = true;
+}
+
 bool
 config_read(struct config *config, const struct token_list *tokens,
     struct config_problems *problems)
@@ -386,8 +438,9 @@ config_read(struct config *config, const struct token_list *tokens,
 	}
 	while (p.at->kind != TOKEN_END && !p.lacks_memory &&
 	    problems->n_errors < CONFIG_MAX_PROBLEMS)
-		parse_statement(&p);
+		parse_and_note(&p);
 	problems->is_cut = !p.lacks_memory && p.at->kind != TOKEN_END;
+	config->has_odd_users |= p.depth > 0;
 	while (p.depth > 0)
 		close_unclosed(&p, 0);
 	return !p.lacks_memory &&

@@ -71,6 +71,24 @@ check_certificates(const struct config *config,
 	return error;
 }
 
+/*
+ * The file has errors: what it refers to is looked at in the same run, where
+ * none of them can be the reason for what is found there.
+ */
+static void
+check_the_rest(const struct buf *text, struct config_problems *problems)
+{
+	struct config *config = config_parse_to_check(buf_slice(text));
+
+	if (config == NULL ||
+	    check_outside(config, geteuid() == 0, problems) < 0 ||
+	    check_certificates(config, problems) < 0)
+		config_problem_add(problems, 0, true, "note: users, aliases "
+		    "and certificates are looked at when these errors are "
+		    "mended");
+	config_free(&config);
+}
+
 /* postern -n: everything that is wrong, in one run; -a: asks next hops. */
 static int
 check(const char *path, bool asks)
@@ -81,6 +99,8 @@ check(const char *path, bool asks)
 	bool has_error = config == NULL;
 	int error = 0;
 
+	if (config == NULL && text.data != NULL)
+		check_the_rest(&text, &problems);
 	if (config != NULL)
 		error = check_outside(config, geteuid() == 0, &problems);
 	if (config != NULL && !error)

@@ -46,6 +46,33 @@ def test_good_file(server):
     assert errors(text) == []
 
 
+def test_errors_of_the_tables_in_the_same_run(server):
+    """What is wrong in the file is no reason to keep quiet about them."""
+    server.write("aliases", "root: alice\na: b\nb: a\nteam: nosuchuser\n")
+    status, text = check_config(server, GOOD + """hostnme = "x"
+limits {{ sessions = 10k }}
+tls "mx.example.org" {{ certificate = "/no.pem"  key = "/no.key" }}
+domain "b.example" {{
+    users = "table:/not/there"
+    mailbox = "{folder}/b/%u"
+    {owner}
+}}
+""")
+    assert status == 1
+    for want in ("hostnme", "10k", "a loop", "nosuchuser", "/not/there",
+                 "/no.pem"):
+        assert want in text, (want, text)
+    assert "are looked at when" not in text
+
+
+def test_tables_of_a_domain_with_errors_wait(server):
+    """Those of the file may be the reason for what would be found."""
+    status, text = check_config(server, GOOD.replace("    aliases",
+                                                     "    alases"))
+    assert status == 1 and len(errors(text)) == 1, text
+    assert "are looked at when these errors are mended" in text
+
+
 # what is put into line 5 or instead of a line; words of the one error
 BAD_LINES = [
     ('hostnam = "x.example"', ['"hostnam"', 'did you mean "hostname"']),

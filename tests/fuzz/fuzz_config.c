@@ -64,6 +64,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config != NULL)
 		check(config);
 	config_free(&config);
+	/* with errors: enough of it is whole for users to be looked at */
+	config = config_parse_to_check(
+	    (struct slice){ (const char *)data, size });
+	for (size_t i = 0; config != NULL && i < config->n_domains; i++)
+		check_domain(config, &config->domains[i]);
+	config_free(&config);
 	config_problems_free(&problems);
 	return 0;
 }

@@ -342,6 +342,52 @@ test_too_many(void **state)
 	buf_free(&text);
 }
 
+/* What is looked at behind a file with errors, in the same run. */
+static void
+test_parse_to_check(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n_domains;	/* 0: no look */
+	} rows[] = {
+		{ "", 1 },
+		{ "hostnme = \"x\"", 1 },
+		{ "limits { sessions = 10k }", 1 },
+		{ "listen \"*:26\" { role = mxx }", 1 },
+		{ "checks { spf = maybe milter \"foo\" { } }", 1 },
+		{ "checks { spf = maybe }\ndomain \"b.example\" "
+		    "{ users = \"passwd\" }", 2 },
+		{ "domain \"b.example\" { users = \"pass\" }", 0 },
+		{ "domain \"b..example\" { users = \"passwd\" }", 0 },
+		{ "domain \"b.example\" { }", 0 },
+		{ "domain \"b.example\" { alaises = \"/x\" "
+		    "users = \"passwd\" }", 0 },
+		{ "checks { spf = maybe } domain \"b.example\" "
+		    "{ users = \"passwd\" }", 0 },	/* on one line */
+		{ "domain \"b.example\" { limits {\nlisten \"*:26\" "
+		    "{ role = mx }", 0 },
+		{ "sender { may = { } }", 0 },
+		{ "limits { sessions = 5", 0 },
+		{ "\"", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct buf text = { 0 };
+		struct config *config;
+
+		assert_int_equal(buf_puts(&text, BASE), 0);
+		assert_int_equal(buf_puts(&text, rows[i].text), 0);
+		config = config_parse_to_check(buf_slice(&text));
+		CHECK(rows[i].text, (config ? config->n_domains : 0) ==
+		    rows[i].n_domains);
+		config_free(&config);
+		buf_free(&text);
+	}
+	assert_null(config_parse_to_check(SLICE("")));
+	assert_null(config_parse_to_check(SLICE("hostname = \"a.example\"")));
+}
+
 static void
 test_problem_list(void **state)
 {
@@ -379,6 +425,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_parse_to_check),
 		cmocka_unit_test(test_problem_list),
 	};
 
