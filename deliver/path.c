@@ -220,6 +220,16 @@ path_open_directory(const char *path, const char *home, bool is_made)
 	return fd < 0 ? fd : check_owner(fd);
 }
 
+/* O_DIRECTORY makes a link ENOTDIR, as it does a file. */
+static int
+no_directory(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISLNK(st.st_mode) ? -ENOTDIR : -ELOOP;
+}
+
 int
 path_open_child(int dir_fd, const char *name, bool is_made)
 {
@@ -231,8 +241,7 @@ path_open_child(int dir_fd, const char *name, bool is_made)
 			return error;
 		fd = openat(dir_fd, name, OPEN_FLAGS);
 	}
-	/* O_DIRECTORY makes a link ENOTDIR, as it does a file */
 	if (fd < 0)
-		return errno == ENOTDIR ? -ELOOP : -errno;
+		return errno == ENOTDIR ? no_directory(dir_fd, name) : -errno;
 	return check_owner(fd);
 }

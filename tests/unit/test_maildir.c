@@ -220,6 +220,13 @@ test_file_in_the_way(void **state)
 	close(fd);
 	assert_int_equal(maildir_open(&m, path_in("home/Maildir"),
 	    path_in("home"), true), -ENOTDIR);
+	assert_int_equal(unlink(path_in("home/Maildir")), 0);
+	m = open_box();
+	maildir_close(&m);
+	assert_int_equal(rmdir(path_in("home/Maildir/new")), 0);
+	close(open(path_in("home/Maildir/new"), O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(maildir_open(&m, path_in("home/Maildir"),
+	    path_in("home"), true), -ENOTDIR);
 }
 
 static void
