@@ -227,7 +227,7 @@ const struct config_key config_keys[] = {
 	    "first, last) of one user alone is his; each use is logged.") },
 	{ "domain", "case", CONFIG_WORD, 0, DEFAULT("ignore"),
 	    WORDS("ignore|exact"), IN(config_domain, is_case_sensitive),
-	    HELP("Whether Alice and alice are one local part or two.") },
+	    HELP("Whether Alice and alice are one (ASCII letters alone).") },
 	{ "domain", "plus", CONFIG_PLUS, 0, DEFAULT("+"),
 	    IN(config_domain, plus),
 	    HELP("Each of these characters separates a user from a tag of "
