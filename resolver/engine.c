@@ -68,10 +68,11 @@ static const struct { const char *key, *value; } options[] = {
 	{ "edns-buffer-size:", "1232" },
 	{ "outgoing-num-tcp:", "256" },
 	{ "minimal-responses:", "yes" },
-	/* a server that was dead for a while is asked again soon */
-	{ "infra-host-ttl:", "60" },
+	/* A server that was dead for a while is asked again soon: by a probe,
+	 * or when it is forgotten. infra-cache-max-rtt stays as it is: below
+	 * 12 s there are no probes. */
+	{ "infra-host-ttl:", "30" },
 	{ "infra-keep-probing:", "yes" },
-	{ "infra-cache-max-rtt:", "10000" },
 	/* a forwarder may take seconds for a name that it does not know yet:
 	 * five tries from here on last longer than a question's time */
 	{ "infra-cache-min-rtt:", "300" },

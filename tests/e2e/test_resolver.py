@@ -301,6 +301,23 @@ def test_dead_server_and_the_deadline():
         lab.resolver.close()
 
 
+def test_name_server_that_comes_back():
+    """After a silence of all there is it is asked again within half a
+    minute, whatever was asked meanwhile."""
+    zone = "".join("n%d A 192.0.2.1\n" % i for i in range(1000))
+    with Nameserver({"example.org": zone}, {}) as ns:
+        lab = Lab(ns)
+        names = ("n%d.example.org" % i for i in range(1000))
+        assert lab.ask(next(names)).status == OK
+        ns.behave("", silent)
+        for _ in range(100):
+            lab.control.ask(ASK["DNS_ASK"], ask_payload(next(names)), 5000)
+            time.sleep(0.2)
+        ns.behave("", None)
+        wait_until(lambda: lab.ask(next(names)).status == OK, 40, "answers")
+        lab.resolver.close()
+
+
 def test_thousand_wait_for_a_dead_server():
     """Another zone answers in less than 50 ms meanwhile."""
     with Nameserver(ZONES, {"dead.example": silent}) as ns:
