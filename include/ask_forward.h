@@ -38,7 +38,7 @@ struct hop_rcpt {
 	struct hop_mail mail;
 };
 
-#define HOP_RECIPIENTS_MAX 50		/* of one HOP_SEND */
+#define HOP_RECIPIENTS_MAX 100	/* of one HOP_SEND; RFC 5321 4.5.3.1.8 */
 struct hop_recipient {
 	uint64_t transaction;		/* unique in this channel */
 	uint16_t index;			/* in the transaction */
@@ -62,7 +62,10 @@ struct hop_result {
 	struct verdict verdict;		/* 250: taken; 4yz, 5yz */
 };
 
-#define HOP_RESULT_TEXT_MAX 200		/* octets of each verdict's text */
+/* octets of each verdict's text, so that all of them fit into one message */
+#define HOP_RESULT_TEXT_MAX 200
+#define HOP_RESULT_TEXT_OF_MANY_MAX 140	/* of more than HOP_RESULTS_MANY */
+#define HOP_RESULTS_MANY 50
 struct hop_sent {
 	struct slice remote_host;	/* as in hop_reply */
 	struct slice tls;		/* what was agreed, for the trail */

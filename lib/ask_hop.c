@@ -221,12 +221,13 @@ get_hop_send(struct ipc_reader *r, struct hop_send *q)
 }
 
 static void
-put_hop_result(struct ipc_writer *w, const struct hop_result *a)
+put_hop_result(struct ipc_writer *w, const struct hop_result *a,
+    size_t text_max)
 {
 	struct slice text = slice_of(a->verdict.text);
 
-	if (text.size > HOP_RESULT_TEXT_MAX)
-		text.size = HOP_RESULT_TEXT_MAX;
+	if (text.size > text_max)
+		text.size = text_max;
 	ipc_put_u16(w, a->index);
 	ipc_put_u8(w, (uint8_t)a->stage);
 	ipc_put_u8(w, a->is_said);
@@ -259,7 +260,8 @@ put_hop_sent(struct ipc_writer *w, const struct hop_sent *a)
 	ipc_put_slice(w, a->tls);
 	ipc_put_u16(w, a->n);
 	for (uint16_t i = 0; i < a->n; i++)
-		put_hop_result(w, &a->results[i]);
+		put_hop_result(w, &a->results[i], a->n > HOP_RESULTS_MANY ?
+		    HOP_RESULT_TEXT_OF_MANY_MAX : HOP_RESULT_TEXT_MAX);
 }
 
 bool

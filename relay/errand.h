@@ -24,7 +24,8 @@
 #include "ask.h"
 #include "encoder.h"
 
-#define ERRAND_RECIPIENTS_MAX RELAY_JOB_RECIPIENTS
+/* of a forward; a job of queue has fewer */
+#define ERRAND_RECIPIENTS_MAX HOP_RECIPIENTS_MAX
 
 enum errand_state { ERRAND_OPEN, ERRAND_TAKEN, ERRAND_SETTLED };
 

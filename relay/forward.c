@@ -130,7 +130,7 @@ told_new(struct forward_peer *p, uint64_t transaction,
 	struct told *told = calloc(1, sizeof *told);
 
 	if (told != NULL)
-		told->list = recipient_list_new();
+		told->list = recipient_list_new(HOP_RECIPIENTS_MAX);
 	if (told == NULL || told->list == NULL) {
 		told_free(told);
 		return NULL;
@@ -368,7 +368,7 @@ begin_rcpt(struct forward_peer *p, const struct hop_rcpt *q,
 	if (why != NULL)
 		return why;
 	(void)slice_copy(client, sizeof client, q->client);
-	list = recipient_list_new();
+	list = recipient_list_new(1);
 	if (list == NULL || recipient_list_add(list, route->address,
 	    SLICE("")) == NULL) {
 		recipient_list_free(list);

@@ -97,7 +97,7 @@ begin(struct relay *r, const struct relay_home *q,
 		.is_8bit = q->is_8bit, .is_utf8 = q->is_utf8,
 		.message_size = q->message_size, .n_recipients = 1,
 		.is_asked_for = true };
-	struct recipient_list *list = recipient_list_new();
+	struct recipient_list *list = recipient_list_new(1);
 	struct job *job;
 
 	if (list == NULL || recipient_list_add(list, route->address,

@@ -30,7 +30,7 @@ list_of(struct relay *r, uint32_t job)
 	if (r->told != NULL && r->told->job == job)
 		return r->told;
 	forget_told(r);
-	r->told = recipient_list_new();
+	r->told = recipient_list_new(RELAY_JOB_RECIPIENTS);
 	if (r->told != NULL)
 		r->told->job = job;
 	return r->told;

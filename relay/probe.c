@@ -131,7 +131,7 @@ static const struct job_asker probe_asker = { .told = told, .gone = gone };
 static struct recipient_list *
 list_of(struct slice address)
 {
-	struct recipient_list *list = recipient_list_new();
+	struct recipient_list *list = recipient_list_new(1);
 
 	if (list != NULL && recipient_list_add(list, address, SLICE("")))
 		return list;

@@ -6,9 +6,14 @@
 #include "recipient_list.h"
 
 struct recipient_list *
-recipient_list_new(void)
+recipient_list_new(uint16_t room)
 {
-	return calloc(1, sizeof(struct recipient_list));
+	struct recipient_list *list = calloc(1, sizeof *list +
+	    room * sizeof *list->recipients);
+
+	if (list != NULL)
+		list->room = room;
+	return list;
 }
 
 void
@@ -29,7 +34,7 @@ recipient_list_add(struct recipient_list *list, struct slice address,
 {
 	struct errand_recipient *to;
 
-	if (list->n == RELAY_JOB_RECIPIENTS)
+	if (list->n == list->room)
 		return NULL;
 	to = &list->recipients[list->n++];
 	to->address = slice_strdup(address);

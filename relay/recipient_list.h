@@ -11,11 +11,12 @@
 /* Recipients that were told, until their SEND comes. */
 struct recipient_list {
 	uint32_t job;
-	uint16_t n;
-	struct errand_recipient recipients[RELAY_JOB_RECIPIENTS];
+	uint16_t n, room;
+	struct errand_recipient recipients[];
 };
 
-struct recipient_list *recipient_list_new(void);	/* NULL: no memory */
+/* Room for so many; NULL: no memory. */
+struct recipient_list *recipient_list_new(uint16_t room);
 void recipient_list_free(struct recipient_list *list);
 /* One more, or NULL: no memory, or it is full. Index, notify: the caller's. */
 struct errand_recipient *recipient_list_add(struct recipient_list *list,

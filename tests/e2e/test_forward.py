@@ -25,7 +25,9 @@ class Front:
     def __init__(self, replies=None, server=None, next_hop=None, **options):
         self.sink = Sink(replies, **options)
         self.more = 'domain "inner.example" {{\n next_hop = "%s"\n}}\n' % (
-            next_hop or "smtp:[127.0.0.1]:%d" % self.sink.port)
+            next_hop or "%s:[127.0.0.1]:%d" % (
+                "lmtp" if options.get("lmtp") else "smtp",
+                self.sink.port))
         settings = dict(server or {})
         settings["more"] = self.more + settings.get("more", "")
         self.server = Server(**settings)
@@ -276,6 +278,24 @@ def test_a_refusal_of_one_is_for_him():
             assert client.data(text).says("250")
         assert len(lab.sink.messages) == 1
         assert len(lab.server.mail("alice")) == 1
+
+
+@pytest.mark.parametrize("lmtp", (False, True))
+def test_a_hundred_recipients(lmtp):
+    """As many as one transaction has to take (RFC 5321 4.5.3.1.8), each with
+    an answer of many words."""
+    to = ["u%d@inner.example" % i for i in range(100)]
+    words = "250 2.0.0 " + "taken " * 40
+    with Front({"rcpt": lambda *_: words, "dot": lambda *_: words}, lmtp=lmtp,
+               server={"limits": "recipients = 200"}) as lab:
+        reply = lab.server.deliver(to, new_message())
+        assert reply.says("250"), reply
+        message, = lab.sink.ended
+        assert message.recipients == ["TO:<%s>" % a for a in to]
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.envelope(to)
+            client.expect("RCPT TO:<more@inner.example>", "452 4.5.3")
 
 
 def test_another_next_hop_is_another_transaction():

@@ -801,18 +801,18 @@ def test_outside_nobody_there(front, local):
 
 
 def test_outside_many(front, local):
-    """Fifty in one dialogue; the next one is told to come again."""
+    """A hundred in one dialogue; the next one is told to come again."""
     server = front(local.hop)
     sink = local.start()
-    people = ["u%02d@inner.example" % i for i in range(51)]
+    people = ["u%02d@inner.example" % i for i in range(101)]
     text = new_message()
     with server.connect() as client:
         client.ehlo()
-        client.envelope(people[:50])
-        client.expect("RCPT TO:<%s>" % people[50], "452 4.5.3")
+        client.envelope(people[:100])
+        client.expect("RCPT TO:<%s>" % people[100], "452 4.5.3")
         assert client.data(text).says("250")
     assert [m.recipients[0] for m in sink.messages] == \
-        ["TO:<%s>" % p for p in people[:50]]
+        ["TO:<%s>" % p for p in people[:100]]
     assert len(sink.ended) == 1
 
 

@@ -270,15 +270,17 @@ takes_sent(void)
 
 /* As many as there can be, each with as many words: it fits one message. */
 static void
-test_sent(void **state)
+sent_round_trip(uint16_t n, size_t text_max)
 {
+	static char host[ASK_ADDRESS_MAX], tls[257];
 	char words[VERDICT_TEXT_MAX + 1];
 
-	(void)state;
 	memset(words, 'w', sizeof words - 1);
 	words[sizeof words - 1] = '\0';
-	sent = (struct hop_sent){ .remote_host = SLICE("mx.example[::1]"),
-		.tls = SLICE("TLSv1.3"), .n = HOP_RECIPIENTS_MAX };
+	memset(host, 'h', sizeof host - 1);
+	memset(tls, 't', sizeof tls - 1);
+	sent = (struct hop_sent){ .remote_host = slice_of(host),
+		.tls = slice_of(tls), .n = n };
 	for (uint16_t i = 0; i < sent.n; i++) {
 		sent.results[i] = (struct hop_result){ .index = i,
 			.stage = RELAY_AT_END, .is_said = i % 2 == 0 };
@@ -286,7 +288,7 @@ test_sent(void **state)
 		    6, 0, "%s", words);
 	}
 	assert_true(takes_sent());
-	assert_int_equal(got.n, HOP_RECIPIENTS_MAX);
+	assert_int_equal(got.n, n);
 	assert_true(slice_equals(got.tls, sent.tls));
 	for (uint16_t i = 0; i < got.n; i++) {
 		assert_int_equal(got.results[i].index, i);
@@ -294,8 +296,16 @@ test_sent(void **state)
 		    sent.results[i].verdict.code);
 		assert_int_equal(got.results[i].is_said, i % 2 == 0);
 		assert_int_equal(strlen(got.results[i].verdict.text),
-		    HOP_RESULT_TEXT_MAX);
+		    text_max);
 	}
+}
+
+static void
+test_sent(void **state)
+{
+	(void)state;
+	sent_round_trip(HOP_RESULTS_MANY, HOP_RESULT_TEXT_MAX);
+	sent_round_trip(HOP_RECIPIENTS_MAX, HOP_RESULT_TEXT_OF_MANY_MAX);
 }
 
 static void
