@@ -32,7 +32,8 @@ static int
 usage(void)
 {
 	fputs("usage: posternctl [-f FILE] COMMAND\n"
-	    "  status [json]    compartments, sessions, counters\n"
+	    "  status [json|prometheus]\n"
+	    "                   compartments, sessions, counters\n"
 	    "  why ID           the story behind the id in a reply or log\n"
 	    "  route ADDRESS    how an address resolves, and from which line\n"
 	    "  tables [accept|compile]\n"

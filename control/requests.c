@@ -88,10 +88,21 @@ get_text(struct ipc_message *answer, struct slice *text)
 
 static bool read_all(int fd, struct buf *to);
 
+enum status_format { STATUS_TABLE, STATUS_JSON, STATUS_PROMETHEUS };
+
+static enum status_format
+status_format(const struct client *client)
+{
+	if (client->n_words == 1)
+		return STATUS_TABLE;
+	return slice_equals(client->words[1], SLICE("json")) ? STATUS_JSON :
+	    STATUS_PROMETHEUS;
+}
+
 static void
 status_end(struct client *client)
 {
-	if (client->n_words > 1)
+	if (status_format(client) == STATUS_JSON)
 		status_json_end(&client->out);
 	client_answer(client, CONTROL_OK);
 }
@@ -101,8 +112,10 @@ static void
 status_add(struct client *client, const char *name, const char *prefix,
     struct slice line)
 {
-	if (client->n_words > 1)
+	if (status_format(client) == STATUS_JSON)
 		status_json_more(&client->out, name, line);
+	else if (status_format(client) == STATUS_PROMETHEUS)
+		status_prometheus_more(&client->out, name, line);
 	else
 		status_text_more(&client->out, name, prefix, line);
 }
@@ -180,8 +193,11 @@ say_status(struct client *client, struct slice resolver)
 
 	(void)scoreboards_update(&control->boards, control->c.scoreboards,
 	    control->c.n_scoreboards);
-	if (client->n_words > 1)
+	if (status_format(client) == STATUS_JSON)
 		status_json(&client->out, text, resolver, control->boards);
+	else if (status_format(client) == STATUS_PROMETHEUS)
+		status_prometheus(&client->out, text, resolver,
+		    control->boards);
 	else
 		status_text(&client->out, text, resolver, control->boards);
 	client->asked = control->store;
@@ -247,9 +263,10 @@ static void
 ask_status(struct client *client)
 {
 	if (client->n_words > 1 &&
-	    !slice_equals(client->words[1], SLICE("json")))
+	    !slice_equals(client->words[1], SLICE("json")) &&
+	    !slice_equals(client->words[1], SLICE("prometheus")))
 		client_say(client, CONTROL_USAGE, "status takes no argument "
-		    "but json.");
+		    "but json and prometheus.");
 	else
 		client_ask(client, client->control->c.supervisor,
 		    "The supervisor", SUPERVISOR_STATUS, NULL,

@@ -9,5 +9,6 @@ CONTROL_SRCS = \
 	control/relay_status.c \
 	control/requests.c \
 	control/sent.c \
+	control/status_prometheus.c \
 	control/status_text.c \
 	control/why_text.c

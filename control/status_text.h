@@ -24,5 +24,10 @@ void status_json(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards);
 void status_json_more(struct buf *out, const char *name, struct slice line);
 void status_json_end(struct buf *out);
+/* The same in the text format of Prometheus. */
+void status_prometheus(struct buf *out, struct slice lines,
+    struct slice resolver, const struct scoreboards *boards);
+void status_prometheus_more(struct buf *out, const char *name,
+    struct slice line);
 
 #endif

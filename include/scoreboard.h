@@ -49,6 +49,14 @@ enum scoreboard_counter {
 	SCOREBOARD_MEMORY_REFUSED,	/* 452 for want of memory_messages */
 	SCOREBOARD_TRAIL_LOST,		/* records that could not be written */
 	SCOREBOARD_SELF_TESTS,
+	SCOREBOARD_BOUNCES_REFUSED,	/* 5xx, to a null reverse-path */
+	/* from a RCPT to its reply; each has those of the one before */
+	SCOREBOARD_RCPT_WITHIN_5MS,
+	SCOREBOARD_RCPT_WITHIN_50MS,
+	SCOREBOARD_RCPT_WITHIN_500MS,
+	SCOREBOARD_RCPT_WITHIN_5S,
+	SCOREBOARD_RCPT_ANSWERED,
+	SCOREBOARD_RCPT_US,		/* all of these times together */
 	SCOREBOARD_COUNTERS
 };
 

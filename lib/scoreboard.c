@@ -59,6 +59,13 @@ static const char *const names[SCOREBOARD_COUNTERS] = {
 	[SCOREBOARD_MEMORY_REFUSED] = "memory_refused",
 	[SCOREBOARD_TRAIL_LOST] = "trail_lost",
 	[SCOREBOARD_SELF_TESTS] = "self_tests",
+	[SCOREBOARD_BOUNCES_REFUSED] = "bounces_refused",
+	[SCOREBOARD_RCPT_WITHIN_5MS] = "rcpt_within_5ms",
+	[SCOREBOARD_RCPT_WITHIN_50MS] = "rcpt_within_50ms",
+	[SCOREBOARD_RCPT_WITHIN_500MS] = "rcpt_within_500ms",
+	[SCOREBOARD_RCPT_WITHIN_5S] = "rcpt_within_5s",
+	[SCOREBOARD_RCPT_ANSWERED] = "rcpt_answered",
+	[SCOREBOARD_RCPT_US] = "rcpt_us",
 };
 
 const char *

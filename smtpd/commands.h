@@ -111,6 +111,8 @@ void note_secured(struct session *s, const struct tls_facts *facts);
 void note_insecure(struct session *s, const char *why);
 void note_closed(const struct session *s);
 void note_delivered(struct session *s);
+/* A reply: the time of the RCPT that it answers is counted, if it is one's. */
+void note_rcpt_answered(struct session *s);
 void note_count(const struct session *s, enum scoreboard_counter counter,
     unsigned n);
 

@@ -79,6 +79,33 @@ note_count(const struct session *s, enum scoreboard_counter counter,
 		limits_count(s->settings->limits, counter, n);
 }
 
+void
+note_rcpt_answered(struct session *s)
+{
+	static const int64_t most_us[] = { 5000, 50000, 500000, 5000000 };
+	int64_t took_us = clock_monotonic_us() - s->rcpt_began_us;
+
+	if (s->rcpt_began_us == 0)
+		return;
+	s->rcpt_began_us = 0;
+	for (size_t i = 0; i < sizeof(most_us) / sizeof(most_us[0]); i++)
+		note_count(s, SCOREBOARD_RCPT_WITHIN_5MS + i,
+		    took_us <= most_us[i]);
+	note_count(s, SCOREBOARD_RCPT_ANSWERED, 1);
+	note_count(s, SCOREBOARD_RCPT_US, took_us < UINT32_MAX ?
+	    (unsigned)took_us : UINT32_MAX);
+}
+
+/* What comes back to somebody and has no proof, or nobody to go to. */
+static bool
+is_bounce_refused(const struct session *s, const struct verdict *v)
+{
+	return v->code >= 500 && s->tx != NULL &&
+	    s->tx->reverse_path != NULL && *s->tx->reverse_path == '\0' &&
+	    (strcmp(asked.stage, "rcpt") == 0 ||
+	    strcmp(asked.stage, "data") == 0);
+}
+
 /* "text (ID)"; a text that is too long is cut, its id never. */
 static void
 refusal_put_id(struct verdict *v, const char *id)
@@ -112,6 +139,7 @@ note_refusal(struct session *s, struct verdict *v, const char *check,
 	    v->subject, v->detail);
 	note_count(s, is_temporary ? SCOREBOARD_REFUSED_4XX :
 	    SCOREBOARD_REFUSED_5XX, 1);
+	note_count(s, SCOREBOARD_BOUNCES_REFUSED, is_bounce_refused(s, v));
 	trail_add(s->settings->trail, s->id, s->n_refusals,
 	    (const struct log_value[]){ LOG_S("stage", asked.stage),
 	    LOG_S("check", check),

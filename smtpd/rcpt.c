@@ -165,6 +165,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 
 	s->n_recipients++;
 	s->n_idle = 0;
+	s->rcpt_began_us = clock_monotonic_us();
 	transaction_drop_rcpt(tx);
 	result = rcpt_parse(s, argument, &params);
 	if (result != COMMAND_OK)

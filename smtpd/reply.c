@@ -24,6 +24,7 @@ session_reply_style(const struct session *s)
 static enum step
 session_say(struct session *s, const struct verdict *v, bool closes)
 {
+	note_rcpt_answered(s);
 	if (reply_format_verdict(&s->out, v, session_reply_style(s)) < 0)
 		return STEP_CLOSE;
 	return closes ? STEP_CLOSE : STEP_NEXT;
@@ -146,6 +147,7 @@ session_reply_filter(struct session *s, const struct verdict *from,
 	if (v.code < 400 || v.code > 599)
 		verdict_set(&v, 451, 3, 0, "cannot tell now, try again later");
 	note_refusal(s, &v, check, from->text);
+	note_rcpt_answered(s);
 	if (reply_format_verdict(&s->out, &v, session_reply_style(s) |
 	    REPLY_LINES) < 0)
 		return STEP_CLOSE;

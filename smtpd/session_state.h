@@ -94,6 +94,7 @@ struct session {
 	int64_t opened_us;
 	/* what the log and the limits count */
 	unsigned n_idle;		/* commands since the last RCPT */
+	int64_t rcpt_began_us;		/* of one without a reply yet, or 0 */
 	unsigned n_errors, n_refusals, n_unknown, n_recipients;
 	unsigned n_mails, n_accepted, n_inputs;
 	/* a 250 that the client may not have read yet */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Start, reload, stop, restart; with and without root."""
+import json
 import os
 import pwd
 import re
@@ -183,6 +184,66 @@ def test_every_compartment_is_in_the_manual():
     assert users == roles | {"program"}
 
 
+def test_status_for_prometheus(make_server):
+    """Strictly by its text format; all numbers of status json are there."""
+    server = make_server(more='listen "unix:{folder}/submit" '
+                         '{{ role = local }}\n')
+    assert server.deliver("alice@example.org", new_message()).code == 250
+    assert server.rcpt("nobody@example.org").says("550")
+    assert server.rcpt("nobody@example.org", sender="").says("550")
+    text = server.ctl("status", "prometheus")
+    values, types, family = {}, {}, None
+    for line in text.split("\n")[:-1]:
+        if line.startswith("#"):
+            word = re.fullmatch(r"# (HELP|TYPE) (postern_[a-z0-9_]+) (.+)",
+                                line)
+            assert word, line
+            kind, name, said = word.groups()
+            if kind == "HELP":
+                assert name not in types, "twice: " + name
+                types[name], family = None, name
+                assert said.endswith("."), line
+            else:
+                assert name == family and types[name] is None, line
+                assert said in ("counter", "gauge", "histogram"), line
+                types[name] = said
+            continue
+        sample = re.fullmatch(
+            r"(postern_[a-z0-9_]+)((?:\{(?:[a-z]+=\"[^\"\\]*\",?)+\})?) "
+            r"(\d+(?:\.\d+)?)", line)
+        assert sample, line
+        name, labels, value = sample.groups()
+        base = name if types[family] != "histogram" else \
+            re.sub("_(bucket|sum|count)$", "", name)
+        assert base == family, "out of its family: " + line
+        assert name.endswith("_total") == (types[family] == "counter"), line
+        assert name + labels not in values, "twice: " + line
+        values[name + labels] = float(value)
+    assert all(types.values()) and text.endswith("\n")
+    assert values["postern_messages_accepted_total"] == 1
+    assert values["postern_refused_5xx_total"] == 2
+    assert values["postern_bounces_refused_total"] == 1
+    buckets = [values['postern_rcpt_seconds_bucket{le="%s"}' % le]
+               for le in ("0.005", "0.05", "0.5", "5", "+Inf")]
+    assert buckets == sorted(buckets) and buckets[-1] == 3
+    assert values["postern_rcpt_seconds_count"] == 3
+    assert values["postern_rcpt_seconds_sum"] > 0
+    assert values["postern_queue_answers"] == 1
+    assert values['postern_compartment_running{compartment="store",'
+                  'index="0",generation="1"}'] == 1
+    # nothing of the status is forgotten
+    told = json.loads(server.ctl("status", "json"))
+    for part, prefix in (("server", ""), ("counters", ""), ("store", ""),
+                         ("queue", "queue_"), ("resolver", "dns_")):
+        for key, value in told[part].items():
+            if isinstance(value, int) and not key.startswith("rcpt_"):
+                name = "postern_" + prefix + re.sub("_s$", "_seconds", key)
+                assert {name, name + "_total"} & set(values), name
+    for entry in told["compartments"]:
+        assert any('compartment="%s",index="%d"' % (
+            entry["compartment"], entry["index"]) in n for n in values)
+
+
 def test_counters_of_the_manual_are_in_the_status(make_server):
     said = make_server().ctl("status")
     with open(os.path.join(TOP, "doc/posternctl.8"),
@@ -190,6 +251,7 @@ def test_counters_of_the_manual_are_in_the_status(make_server):
         told = f.read().split(".It Cm status")[1].split(".It Cm why")[0]
     names = set(re.findall(r"\b[a-z]+_[a-z_]+\b", told))
     names -= {"memory_messages", "over_limit"}      # a key; dns_over_limit
+    names -= {n for n in names if n.startswith("postern_")}  # prometheus
     assert len(names) > 15
     assert not {n for n in names
                 if not re.search(r"^%s " % n, said, re.M)}
