@@ -38,6 +38,31 @@ static const struct { const char *key, *label; } known[] = {
 	{ "verdict", "Verdict" },
 };
 
+/* What a verdict means to who reads it for the first time. */
+static const struct { const char *verdict, *words; } meanings[] = {
+	{ "temporary", "the client is to try again later" },
+	{ "refuse", "the client is not to try again" },
+};
+
+/* Where to look next, of those with a value that begins so. */
+static const struct { const char *check, *key, *begins, *words; }
+next_steps[] = {
+	{ "recipient", "code", "", "`posternctl route` and the address: how "
+	    "it is resolved, by which line" },
+	{ "mailbox", "enhanced", "4.2.0", "event=mailbox_unusable in the log: "
+	    "its folder, and the error (owner, rights, disk)" },
+	{ "virus", "answer", "none", "event=clamd_failed in the log: the "
+	    "socket of clamd, and the error" },
+	{ "milter", "answer", "none", "event=milter_failed in the log: the "
+	    "socket of the milter, and the error" },
+	{ "sender_domain", "code", "4", "`posternctl dns` and the name and "
+	    "type: what the DNS says now" },
+	{ "spf", "code", "4", "`posternctl dns` and the name and type: what "
+	    "the DNS says now" },
+	{ "dmarc", "code", "4", "`posternctl dns` and the name and type: "
+	    "what the DNS says now" },
+};
+
 static bool
 find(struct slice line, const char *key, char *to)
 {
@@ -145,6 +170,11 @@ put_fact(struct buf *out, struct slice line)
 		    !slice_copy(key, sizeof key, field.key))
 			continue;
 		find(line, key, value);
+		if (strcmp(key, "took_us") == 0) {
+			buf_puts(out, " took ");
+			put_duration(out, value);
+			continue;
+		}
 		reply_clean(key, sizeof key, field.key, false);
 		buf_printf(out, " %s %s", key, *value ? value : "\"\"");
 	}
@@ -152,6 +182,29 @@ put_fact(struct buf *out, struct slice line)
 }
 
 /* ---- a refusal ---- */
+
+static void
+put_meaning(struct buf *out, const char *verdict)
+{
+	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+		if (strcmp(verdict, meanings[i].verdict) == 0)
+			buf_printf(out, ": %s", meanings[i].words);
+}
+
+static void
+put_next_step(struct buf *out, struct slice line)
+{
+	char check[VALUE_MAX], value[VALUE_MAX];
+
+	find(line, "check", check);
+	for (size_t i = 0; i < sizeof next_steps / sizeof *next_steps; i++)
+		if (strcmp(check, next_steps[i].check) == 0 &&
+		    find(line, next_steps[i].key, value) &&
+		    strncmp(value, next_steps[i].begins,
+		    strlen(next_steps[i].begins)) == 0)
+			buf_printf(out, "  See also  %s\n",
+			    next_steps[i].words);
+}
 
 static void
 put_reply(struct buf *out, struct slice line)
@@ -203,10 +256,13 @@ put_refusal(struct buf *out, struct slice line)
 			put_duration(out, value);
 		else
 			buf_puts(out, *value ? value : "(nothing)");
+		if (strcmp(known[i].key, "verdict") == 0)
+			put_meaning(out, value);
 		buf_puts(out, "\n");
 	}
 	put_others(out, line);
 	put_reply(out, line);
+	put_next_step(out, line);
 }
 
 /* ---- all of it ---- */

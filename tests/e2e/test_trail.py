@@ -122,6 +122,26 @@ def test_why_after_a_restart(make_server):
     server.why(refusal, "nobody@example.org")
 
 
+def test_why_says_where_to_look_next(make_server):
+    """Each event that it names is really in the log."""
+    server = make_server(
+        checks='virus = refuse  clamd "unix:{folder}/nothing" {{ }}')
+    server.await_trail()
+    reply = server.deliver(["alice@example.org"], new_message())
+    text = server.why(reply, "temporary: the client is to try again later")
+    event, = re.findall(r"See also  event=(\w+) in the log", text)
+    assert event == "clamd_failed"
+    server.wait_event(event, session=reply.id[:9])
+    maildir = server.maildir("bob")
+    os.makedirs(os.path.dirname(maildir))
+    with open(maildir, "wb"):
+        pass                            # a file in the place of the folder
+    text = server.why(server.rcpt("bob@example.org"))
+    event, = re.findall(r"See also  event=(\w+) in the log", text)
+    assert event == "mailbox_unusable"
+    assert server.wait_event(event)["maildir"] == maildir
+
+
 def test_a_trail_that_cannot_be_read(make_server):
     """It is there: nobody is told that it was deleted."""
     server = make_server()

@@ -25,7 +25,8 @@ static const char session[] =
     "id=k3f9q2m7t n=2 at=2026-11-21T23:00:02.000000Z stage=data "
     "check=delivery verdict=temporary code=452 enhanced=4.2.2 asked=\"\" "
     "answer=full took_us=2500000 score=\"7 of 9\" text=\"mailbox full\"\n"
-    "id=k3f9q2m7t at=2026-11-21T23:00:03.000000Z stage=end messages=0\n";
+    "id=k3f9q2m7t at=2026-11-21T23:00:03.000000Z stage=end messages=0 "
+    "took_us=4980437\n";
 
 static void
 why_shows_the_whole_session(void **state)
@@ -34,22 +35,24 @@ why_shows_the_whole_session(void **state)
 	    "Session k3f9q2m7t\n"
 	    "\n"
 	    "2026-11-21 23:00:00.123 UTC  connect  client 192.0.2.7\n"
-	    "2026-11-21 23:00:03.000 UTC  end      messages 0\n"
+	    "2026-11-21 23:00:03.000 UTC  end      messages 0 took 4.9 s\n"
 	    "\n"
 	    "Refusal 1, at RCPT TO, 2026-11-21 23:00:01.000 UTC\n"
 	    "  Check     recipient\n"
 	    "  Asked     one@example.org\n"
 	    "  Answer    no such mailbox here\n"
 	    "  Took      42 us\n"
-	    "  Verdict   refuse\n"
+	    "  Verdict   refuse: the client is not to try again\n"
 	    "  Reply     550 5.1.1 <one@example.org>: no such mailbox here\n"
+	    "  See also  `posternctl route` and the address: how it is "
+	    "resolved, by which line\n"
 	    "\n"
 	    "Refusal 2, at the message, 2026-11-21 23:00:02.000 UTC\n"
 	    "  Check     delivery\n"
 	    "  Asked     (nothing)\n"
 	    "  Answer    full\n"
 	    "  Took      2.5 s\n"
-	    "  Verdict   temporary\n"
+	    "  Verdict   temporary: the client is to try again later\n"
 	    "  score     7 of 9\n"
 	    "  Reply     452 4.2.2 mailbox full\n";
 	struct buf out = { 0 };
@@ -73,6 +76,31 @@ why_shows_one_refusal(void **state)
 	buf_free(&out);
 	assert_false(why_text(&out, slice_of(session), 3));
 	buf_free(&out);
+}
+
+/* Where no event is logged none is named. */
+static void
+why_says_where_to_look_next(void **state)
+{
+	static const struct { const char *line; bool says; } rows[] = {
+		{ "n=1 check=mailbox code=451 enhanced=4.2.0\n", true },
+		{ "n=1 check=mailbox code=452 enhanced=4.2.2\n", false },
+		{ "n=1 check=virus code=451 answer=\"none: gone\"\n", true },
+		{ "n=1 check=virus code=554 answer=Eicar\n", false },
+		{ "n=1 check=milter code=451 answer=\"later\"\n", false },
+		{ "n=1 check=dmarc code=451\n", true },
+		{ "n=1 check=dmarc code=550\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = { 0 };
+
+		assert_true(why_text(&out, slice_of(rows[i].line), 1));
+		assert_int_equal(strstr(out.data, "See also") != NULL,
+		    rows[i].says);
+		buf_free(&out);
+	}
 }
 
 static void
@@ -215,6 +243,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(why_shows_the_whole_session),
 		cmocka_unit_test(why_shows_one_refusal),
+		cmocka_unit_test(why_says_where_to_look_next),
 		cmocka_unit_test(why_shows_nothing_that_a_terminal_obeys),
 		cmocka_unit_test(status_is_a_table_or_json),
 		cmocka_unit_test(requests_are_split_into_words),
