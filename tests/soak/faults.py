@@ -121,15 +121,14 @@ class Elsewhere(Sink):
             return "550 5.7.1 not this"
         if self.lmtp and word:      # RST takes along the replies before it
             word = word.replace("resets", "closes").replace("reset", "close")
-        if self.lmtp and word == "bye":
-            self.ended.local.leaving = message
-        if self.lmtp and getattr(self.ended.local, "leaving",
-                                 None) is message:
-            word = "bye"            # whoever goes down takes nothing behind it
+        if self.lmtp and word == "nonsense":
+            self.ended.local.unheard = message.text
         if word not in (None, "slow") + SILENT:
             return self.says("dot", word)
-        self.taken_by_all.note(message.text, session.sender, recipients,
-                               word in SILENT)
+        # nobody counts replies behind one that is none
+        self.taken_by_all.note(
+            message.text, session.sender, recipients, word in SILENT or
+            getattr(self.ended.local, "unheard", None) is message.text)
         if word in SILENT:
             return self.says("dot", word.split()[-1][:-1])
         return self.says("dot", word)
