@@ -11,6 +11,7 @@
 #include "seven_bit.h"
 
 #define QUIT_MS 5000		/* nothing depends on its reply */
+#define LEAVE_MS 10000		/* after a 421: what it sent behind it */
 #define AUTH_TEXT_MAX 512	/* user and password together */
 
 void
@@ -129,11 +130,29 @@ dialogue_awaits(const struct dialogue *d)
 	}
 }
 
+bool
+dialogue_is_leaving(const struct dialogue *d)
+{
+	return d->phase == DIALOGUE_END && d->failure.code == 421;
+}
+
+void
+dialogue_left(struct dialogue *d)
+{
+	errand_settle_all(d->errand, ERRAND_TAKEN, RELAY_AT_END, &d->failure);
+	d->has_sent_end = false;
+	dialogue_fail(d, RELAY_AT_END, &d->failure);
+}
+
 void
 dialogue_lost(struct dialogue *d, const char *why)
 {
 	struct verdict v;
 
+	if (dialogue_is_leaving(d)) {
+		dialogue_left(d);
+		return;
+	}
 	verdict_set(&v, 451, 4, 2, "%s while waiting for %s", why,
 	    dialogue_awaits(d));
 	dialogue_fail(d, stage_of(d), &v);
@@ -433,7 +452,7 @@ dialogue_timeout_ms(const struct dialogue *d)
 	case DIALOGUE_BODY:
 		return d->settings->data_ms;
 	case DIALOGUE_END:
-		return d->settings->end_ms;
+		return dialogue_is_leaving(d) ? LEAVE_MS : d->settings->end_ms;
 	case DIALOGUE_QUIT:
 		return QUIT_MS;
 	default:

@@ -109,5 +109,9 @@ void envelope_reply(struct dialogue *d);
 void dialogue_fail(struct dialogue *d, enum relay_stage stage,
     const struct verdict *v);
 void dialogue_delivered(struct dialogue *d);
+/* LMTP: it has said 421 for one recipient, and answers for the others. */
+bool dialogue_is_leaving(const struct dialogue *d);
+/* It has gone: who was not answered for has the 421. */
+void dialogue_left(struct dialogue *d);
 
 #endif

@@ -558,6 +558,8 @@ settle_own(struct dialogue *d, uint16_t i)
 	final_verdict(d, &v);
 	d->errand->recipients[i].is_said = true;
 	errand_settle(d->errand, i, RELAY_AT_END, &v);
+	if (v.code == 421)
+		d->failure = v;
 	return d->n_expected == 0;
 }
 
@@ -571,7 +573,10 @@ end_reply(struct dialogue *d, uint16_t i)
 		return;
 	d->has_sent_end = false;
 	d->needs_reset = d->response.code / 100 != 2;
-	envelope_over(d);
+	if (dialogue_is_leaving(d))
+		dialogue_left(d);
+	else
+		envelope_over(d);
 }
 
 /* Whatever it says before the end has come: the message goes no further. */
@@ -591,7 +596,7 @@ fail_unfit(struct dialogue *d)
 	dialogue_lost(d, "a reply with a code that does not fit came");
 }
 
-/* Is it a code that this command can have? 421 goes before. */
+/* Is it a code that this command can have? */
 static bool
 is_fit(const struct dialogue *d, enum dialogue_expects what)
 {
@@ -604,19 +609,24 @@ is_fit(const struct dialogue *d, enum dialogue_expects what)
 	return class != 3;
 }
 
+/* LMTP: a 421 is one recipient's reply, and behind it a 250 may come. */
+static bool
+has_others_behind(const struct dialogue *d)
+{
+	return d->settings->is_lmtp && d->has_sent_end && d->n_expected > 1;
+}
+
 static void
 closing_reply(struct dialogue *d)
 {
-	struct verdict v;
-
-	response_verdict(&d->response, &v);
-	if (d->phase == DIALOGUE_BODY || d->has_sent_end) {
-		settle_taken(d, d->has_sent_end ? RELAY_AT_END :
-		    RELAY_AT_DATA);
-		d->has_sent_end = false;
-	}
-	dialogue_fail(d, d->phase == DIALOGUE_ENVELOPE ? RELAY_AT_MAIL :
-	    RELAY_AT_DATA, &v);
+	response_verdict(&d->response, &d->failure);
+	if (d->phase == DIALOGUE_BODY)
+		settle_taken(d, RELAY_AT_DATA);
+	if (d->has_sent_end)
+		dialogue_left(d);
+	else
+		dialogue_fail(d, d->phase == DIALOGUE_ENVELOPE ?
+		    RELAY_AT_MAIL : RELAY_AT_DATA, &d->failure);
 }
 
 static void
@@ -654,7 +664,7 @@ envelope_reply(struct dialogue *d)
 {
 	struct dialogue_expected e;
 
-	if (d->response.code == 421) {
+	if (d->response.code == 421 && !has_others_behind(d)) {
 		closing_reply(d);
 		return;
 	}

@@ -787,6 +787,25 @@ def test_outside_closes_after_the_dot(front, local, at):
     assert len(server.mail("alice")) == 1
 
 
+def test_outside_421_for_one(front, local):
+    """It is his reply; who is behind him and was taken is not sent again."""
+    def dot(_, recipient):
+        return "421 4.3.2 busy" if BOB in recipient else "250 2.0.0 saved"
+
+    server = front(local.hop)
+    sink = local.start({"dot": dot})
+    text = new_message()
+    reply = server.deliver([BOB, EVE], text)
+    assert reply.says("451 4.3.2") and "busy" in reply.text, reply
+    with server.connect() as client:
+        client.ehlo()
+        client.expect("MAIL FROM:<sender@elsewhere.example>", "250")
+        client.expect("RCPT TO:<%s>" % BOB, "451 4.3.2")    # remembered
+        client.expect("RCPT TO:<%s>" % EVE, "250")
+        assert client.data(text).says("250")
+    assert [m.recipients[0] for m in sink.messages] == ["TO:<%s>" % EVE]
+
+
 def test_outside_nobody_there(front, local):
     """Not now, and nothing of it is kept; as soon as it is back it is
     asked."""
