@@ -40,6 +40,7 @@ struct config_dkim {
 struct config_auth {
 	char *users;			/* path, or NULL: the users tables */
 	char *dovecot;			/* path of a unix socket, or NULL */
+	unsigned dovecot_line;
 	unsigned failures_per_client;	/* in an hour; 0: none */
 	unsigned failures_per_account;
 };

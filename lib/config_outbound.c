@@ -61,6 +61,7 @@ check_auth(struct config_auth *auth, const struct config_frame *frame,
 	path = strdup(auth->dovecot + 5);
 	free(auth->dovecot);
 	auth->dovecot = path;
+	auth->dovecot_line = line;
 	return path != NULL;
 }
 

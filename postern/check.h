@@ -26,4 +26,8 @@ int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
 /* In such a child: be this user for good, or end. */
 void check_become(uid_t uid, gid_t gid);
 
+/* Warns of clamd, milters, Dovecot and LMTP sockets where nobody answers. */
+void endpoints_check(const struct config *config,
+    struct config_problems *problems);
+
 #endif

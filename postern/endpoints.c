@@ -7,16 +7,20 @@
  * socket, so that one who takes it over cannot connect anywhere else. The
  * connect does not block: where it takes time the descriptor is handed over
  * as it is, and smtpd sees the end of it. Nothing is ever read here. relay
- * connects by itself, but for unix sockets: it names the domain.
+ * connects by itself, but for unix sockets: it names the domain. postern -n
+ * tries all of them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "check.h"
 #include "clock.h"
 #include "log.h"
 #include "supervisor.h"
@@ -24,6 +28,7 @@
 /* One process asks for no more than this in a second; over it, EAGAIN. */
 #define WINDOW_US 1000000
 #define WINDOW_MAX 4000
+#define TRY_MS 2000		/* postern -n waits so long for each */
 
 union endpoint_address {
 	struct sockaddr generic;
@@ -84,6 +89,72 @@ endpoint_open(const struct config_filter *filter)
 	close(fd);
 	return error;
 }
+
+/* ---- postern -n ---- */
+
+/* 0, or a negative errno: why nobody is there. */
+static int
+endpoint_try(const struct config_filter *filter)
+{
+	struct pollfd wait = { .events = POLLOUT };
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	wait.fd = endpoint_open(filter);
+	if (wait.fd < 0)
+		return wait.fd;
+	if (poll(&wait, 1, TRY_MS) == 0)
+		error = ETIMEDOUT;
+	else if (getsockopt(wait.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
+	close(wait.fd);
+	return -error;
+}
+
+/* Whoever may not connect here cannot tell. */
+static void
+check_endpoint(const struct config_filter *filter, unsigned line,
+    const char *what, struct config_problems *problems)
+{
+	int error = endpoint_try(filter);
+
+	if (error < 0 && error != -EACCES && error != -EPERM)
+		config_problem_add(problems, line, true, "%s \"%s\": nothing "
+		    "answers there now: %s", what, filter->text,
+		    strerror(-error));
+}
+
+static void
+check_path(char *path, char *text, unsigned line, const char *what,
+    struct config_problems *problems)
+{
+	check_endpoint(&(struct config_filter){ .is_unix = true,
+	    .path = path, .text = text }, line, what, problems);
+}
+
+void
+endpoints_check(const struct config *config, struct config_problems *problems)
+{
+	for (size_t i = 0; i < config->n_clamds; i++)
+		check_endpoint(&config->clamds[i], config->clamds[i].line,
+		    "clamd", problems);
+	for (size_t i = 0; i < config->n_milters; i++)
+		check_endpoint(&config->milters[i], config->milters[i].line,
+		    "milter", problems);
+	if (config->auth.dovecot != NULL)
+		check_path(config->auth.dovecot, config->auth.dovecot,
+		    config->auth.dovecot_line, "dovecot", problems);
+	for (size_t i = 0; i < config->n_domains; i++) {
+		struct config_domain *d = &config->domains[i];
+		const char *path = config_hop_path(d->next_hop);
+
+		if (path != NULL && config_find_hop(config, d->next_hop) == d)
+			check_path((char *)(uintptr_t)path, d->next_hop,
+			    d->line, "next_hop", problems);
+	}
+}
+
+/* ---- what children ask for ---- */
 
 /* A broken smtpd must not keep the supervisor busy. */
 static bool

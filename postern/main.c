@@ -105,8 +105,10 @@ check(const char *path, bool asks)
 		error = check_outside(config, geteuid() == 0, &problems);
 	if (config != NULL && !error)
 		error = check_certificates(config, &problems);
-	if (config != NULL)
+	if (config != NULL) {
 		backscatter_check(config, asks, &problems);
+		endpoints_check(config, &problems);
+	}
 	if (config != NULL && !error && asks)
 		error = next_hops_ask(config, geteuid() == 0, &problems);
 	print_problems(path, &problems);

@@ -2,6 +2,7 @@
 """postern -n: all errors of a file in one run, with file:line."""
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -427,6 +428,38 @@ def test_the_sample_of_the_design_has_only_warnings(server):
     status, text = server.check()
     assert status == 0, text
     assert errors(text) == []
+
+
+def test_who_does_not_answer(server):
+    """Sockets behind which nobody is, by their lines; not those with one."""
+    behind = socket.create_server(("127.0.0.1", 0))
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(server.folder + "/there")
+    local.listen()
+    server.write("file", "")
+    config = GOOD + """checks {{
+ clamd "unix:{folder}/nowhere" {{ }}
+ milter "inet:%d@127.0.0.1" {{ }}
+ milter "inet:%d@127.0.0.1" {{ }}
+ milter "unix:{folder}/there" {{ }}
+}}
+auth {{
+ dovecot = "unix:{folder}/file"
+}}
+domain "inner.example" {{ next_hop = "lmtp:unix:{folder}/lmtp" }}
+domain "other.example" {{ next_hop = "lmtp:unix:{folder}/lmtp" }}
+domain "third.example" {{ next_hop = "lmtp:unix:{folder}/there" }}
+""" % (behind.getsockname()[1], free_port())
+    with behind, local:
+        status, text = check_config(server, config)
+    assert status == 0, text
+    first = GOOD.count("\n") + 2        # clamd
+    assert re.findall(r"postern\.conf:(\d+): warning: (\w+) .*: nothing "
+                      r"answers there now: (.*)", text) == [
+        (str(first), "clamd", "No such file or directory"),
+        (str(first + 2), "milter", "Connection refused"),
+        (str(first + 6), "dovecot", "Connection refused"),
+        (str(first + 8), "next_hop", "No such file or directory")], text
 
 
 def test_the_sample_waits_for_its_milter(server):
