@@ -11,6 +11,7 @@ A Sink is an SMTP server that does what a test says, at each stage.
 """
 import array
 import collections
+import contextlib
 import os
 import select
 import socket
@@ -383,6 +384,12 @@ FEATURES = ("PIPELINING", "SIZE 10000000", "8BITMIME", "SMTPUTF8", "DSN")
 USUAL = object()
 
 
+def shut_down(one):
+    """Whoever waits for it is told that it is over. Below TLS."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
 class Sink:
     """An SMTP server. replies: {stage: text, or a function(session, arg) ->
     text, None to close, "" to say nothing, or USUAL}; stages are greeting,
@@ -413,7 +420,8 @@ class Sink:
         self.ended = []  # of which the end has come
         self.sessions = []
         self.lock = threading.Lock()
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         """One thread for each connection."""
@@ -432,10 +440,14 @@ class Sink:
         return [c for s in self.sessions for c in s.commands]
 
     def close(self):
-        """No more connections; those that are open go too."""
+        """No more connections; those that are open go too. Nobody waits for
+        a socket any more when its number is given back: a call that a signal
+        interrupts begins anew by the number, which may be another sink's."""
+        shut_down(self.listener)
+        self.thread.join()
         self.listener.close()
         for session in self.sessions:
-            session.close()
+            session.end()
 
     def __enter__(self):
         return self
@@ -460,6 +472,10 @@ class Session:
         self.input = b""
         self.sender, self.recipients, self.chunks = None, [], b""
         self.is_tls = False
+
+    def end(self):
+        """Its thread closes it."""
+        shut_down(self.socket)
 
     def close(self):
         """At once."""

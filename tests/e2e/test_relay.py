@@ -28,6 +28,17 @@ def free_port():
         return s.getsockname()[1]
 
 
+def test_a_sink_that_is_closed():
+    """Nothing of it is left that would take what is for the next one."""
+    with Sink() as sink:
+        client = socket.create_connection(("127.0.0.1", sink.port), 30)
+        assert client.recv(100).startswith(b"220 ")
+    with client:
+        assert client.recv(100) == b""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", sink.port), 30).close()
+
+
 # ---- the message ----
 
 @pytest.mark.parametrize("features", [
