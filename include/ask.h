@@ -469,6 +469,7 @@ struct record_entry {
 	struct slice file;		/* complete name of the copy */
 };
 #define RECORD_LAST "last:"
+#define RECORD_QUEUE RECORD_LAST "queue"	/* all that it sends for him */
 #define RECORD_BEGIN_MAX 64
 struct record_begin {
 	uint64_t transaction;

@@ -5,7 +5,8 @@
  *
  * Entries are numbered over the leaves of all mailbox recipients, in order;
  * behind his leaves comes what a recipient's last participant has, if he has
- * one. A list with many leaves is asked about in several messages.
+ * one, and then what queue sends for him. A list with many leaves is asked
+ * about in several messages.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "fault.h"
 #include "finish.h"
 #include "last.h"
+#include "submit.h"
 
 #define RECORDS_DEADLINE_MS 10000
 /* Octets of entries in one message; the rest of it fits beside them. */
@@ -31,13 +33,19 @@ static enum step copies_answered(struct session *s, struct answer *a);
 static uint16_t
 n_entries_of(const struct recipient *r)
 {
-	return (uint16_t)(r->route.n_leaves + last_is_wanted(r));
+	return (uint16_t)(r->route.n_leaves + last_is_wanted(r) +
+	    recipient_is_queued(r));
 }
 
-static bool
-is_last_entry(const struct recipient *r, uint16_t entry)
+enum entry_kind { ENTRY_LEAF, ENTRY_LAST, ENTRY_QUEUE };
+
+static enum entry_kind
+entry_kind_of(const struct recipient *r, uint16_t entry)
 {
-	return entry == r->route.n_leaves;
+	if (entry < r->route.n_leaves)
+		return ENTRY_LEAF;
+	return entry == r->route.n_leaves && last_is_wanted(r) ? ENTRY_LAST :
+	    ENTRY_QUEUE;
 }
 
 /* ---- one job or two phases ---- */
@@ -94,6 +102,15 @@ entry_make_last(const struct recipient *r, struct record_entry *e,
 	return true;
 }
 
+/* Whose copies they are is queue's to know; all of them are one thing. */
+static bool
+entry_make_queue(const struct recipient *r, struct record_entry *e)
+{
+	*e = (struct record_entry){ .recipient = slice_of(r->address),
+		.maildir = SLICE(RECORD_QUEUE), .file = SLICE("-") };
+	return true;
+}
+
 static bool
 entry_make(const struct session *s, struct record_entry *e, struct buf *name)
 {
@@ -102,8 +119,9 @@ entry_make(const struct session *s, struct record_entry *e, struct buf *name)
 	const struct route_leaf *leaf = &r->route.leaves[tx->at_leaf];
 	size_t at = name->size;
 
-	if (is_last_entry(r, tx->at_leaf))
-		return entry_make_last(r, e, name);
+	if (entry_kind_of(r, tx->at_leaf) != ENTRY_LEAF)
+		return entry_kind_of(r, tx->at_leaf) == ENTRY_LAST ?
+		    entry_make_last(r, e, name) : entry_make_queue(r, e);
 	if (trace_file_name(tx, s->settings->config->hostname, r,
 	    tx->at_leaf, name) < 0)
 		return false;
@@ -185,15 +203,16 @@ copies_look_up(struct session *s)
 	return is_clearable(s->tx) ? copies_tell(s) : copies_ask(s);
 }
 
-/* An earlier attempt has delivered all of it; a next hop's or program's part
- * counts as a mailbox does. */
+/* An earlier attempt has delivered all of it; a next hop's, a program's or
+ * queue's part counts as a mailbox does. */
 static bool
 is_all_done(const struct transaction *tx)
 {
 	size_t n_done = tx->n_done;
 
 	for (uint16_t i = 0; i < tx->n_recipients; i++)
-		n_done += tx->recipients[i].is_last_done;
+		n_done += (size_t)tx->recipients[i].is_last_done +
+		    tx->recipients[i].is_queue_done;
 	return tx->n_entries > 0 && n_done >= tx->n_entries;
 }
 
@@ -249,16 +268,10 @@ entry_find(const struct transaction *tx, unsigned entry, uint16_t *recipient,
 }
 
 static bool
-copies_note_done(struct transaction *tx, unsigned entry)
+leaf_note_done(struct transaction *tx, struct recipient *r, uint16_t leaf)
 {
 	struct done_leaf *grown;
-	uint16_t recipient, leaf;
 
-	entry_find(tx, entry, &recipient, &leaf);
-	if (is_last_entry(&tx->recipients[recipient], leaf)) {
-		tx->recipients[recipient].is_last_done = true;
-		return true;
-	}
 	if ((tx->n_done & (tx->n_done - 1)) == 0) {
 		grown = reallocarray(tx->done, tx->n_done == 0 ? 1 :
 		    tx->n_done * 2, sizeof(*grown));
@@ -266,11 +279,33 @@ copies_note_done(struct transaction *tx, unsigned entry)
 			return false;
 		tx->done = grown;
 	}
-	tx->done[tx->n_done].recipient = tx->recipients[recipient].index;
+	tx->done[tx->n_done].recipient = r->index;
 	tx->done[tx->n_done].leaf = leaf;
 	tx->n_done++;
-	tx->recipients[recipient].n_done++;
+	r->n_done++;
 	return true;
+}
+
+static bool
+copies_note_done(struct transaction *tx, unsigned entry)
+{
+	uint16_t recipient, leaf;
+	struct recipient *r;
+
+	entry_find(tx, entry, &recipient, &leaf);
+	r = &tx->recipients[recipient];
+	switch (entry_kind_of(r, leaf)) {
+	case ENTRY_LAST:
+		r->is_last_done = true;
+		return true;
+	case ENTRY_QUEUE:	/* queue hears nothing of it */
+		r->is_queue_done = true;
+		tx->n_lists--;
+		return true;
+	case ENTRY_LEAF:
+		break;
+	}
+	return leaf_note_done(tx, r, leaf);
 }
 
 static enum step
@@ -407,25 +442,34 @@ copies_intend(struct session *s)
 /* ---- WITHDRAW, DONE, SETTLE ---- */
 
 enum entry_choice { ENTRIES_FAILED, ENTRIES_GOOD,	/* PRDR */
-	ENTRIES_LAST_DONE, ENTRIES_OTHERS };
+	ENTRIES_TAKEN, ENTRIES_OTHERS };
+
+/* By whom nobody can take it back from. */
+static bool
+is_taken(const struct recipient *r, uint16_t entry)
+{
+	enum entry_kind kind = entry_kind_of(r, entry);
+
+	return (kind == ENTRY_LAST && r->is_last_done) ||
+	    (kind == ENTRY_QUEUE && r->is_queue_done);
+}
 
 static bool
 is_chosen(const struct recipient *r, uint16_t entry, enum entry_choice choice)
 {
-	bool is_done = r->is_last_done && is_last_entry(r, entry);
-
 	switch (choice) {
 	case ENTRIES_FAILED:
-		return r->failure != NULL && !is_done;
-	case ENTRIES_GOOD:	/* its last participant is yet to be asked */
-		return r->failure == NULL &&
-		    (is_done || !is_last_entry(r, entry));
-	case ENTRIES_LAST_DONE:
-		return is_done;
+		return r->failure != NULL && !is_taken(r, entry);
+	case ENTRIES_GOOD:	/* queue and, with PRDR, its last participant
+				 * have yet to say yes */
+		return r->failure == NULL && (is_taken(r, entry) ||
+		    entry_kind_of(r, entry) == ENTRY_LEAF);
+	case ENTRIES_TAKEN:
+		return is_taken(r, entry);
 	case ENTRIES_OTHERS:
 		break;
 	}
-	return !is_done;
+	return !is_taken(r, entry);
 }
 
 /* The caller frees *list. How many; -1 without memory. */
@@ -450,14 +494,16 @@ entries_list(const struct transaction *tx, enum entry_choice choice,
 	return n;
 }
 
-/* What a last participant has is not withdrawn, but kept for the retry. */
+/* What a last participant or queue has is not withdrawn, but kept for the
+ * retry. */
 static bool
-has_last_done(const struct transaction *tx)
+has_taken(const struct transaction *tx)
 {
 	uint16_t i;
 
 	for (i = 0; i < tx->n_recipients; i++)
-		if (tx->recipients[i].is_last_done)
+		if (tx->recipients[i].is_last_done ||
+		    tx->recipients[i].is_queue_done)
 			return true;
 	return false;
 }
@@ -477,12 +523,12 @@ undo_answered(struct session *s, struct answer *a)
 	FAULT_STEP("smtpd.after-withdraw");
 	note_resume(&s->tx->noted);
 	finish_release(s, a->is_known ? RELEASE_ALL : RELEASE_KEEP_FILES);
-	if (has_last_done(s->tx))
+	if (has_taken(s->tx))
 		end_tell(s);
 	return s->tx->then(s);
 }
 
-/* All but what a last participant has. */
+/* All but what a last participant or queue has. */
 static enum step
 undo_others(struct session *s)
 {
@@ -517,7 +563,7 @@ copies_undo(struct session *s, finish_fn *then)
 
 	FAULT_STEP("smtpd.before-withdraw");
 	s->tx->then = then;
-	if (s->tx->n_entries > 0 && has_last_done(s->tx))
+	if (s->tx->n_entries > 0 && has_taken(s->tx))
 		return undo_others(s);
 	if (s->tx->n_entries > 0) {
 		s->tx->n_entries = 0;
@@ -595,7 +641,7 @@ copies_done(struct session *s)
 
 	if (s->tx->n_entries == 0)
 		return;
-	if (s->tx->is_each) {
+	if (s->tx->is_each || submit_goes_elsewhere(s->tx)) {
 		n = entries_list(s->tx, ENTRIES_GOOD, &entries);
 		done_tell(s, QUESTION_DONE, entries, n);
 		free(entries);
@@ -605,16 +651,28 @@ copies_done(struct session *s)
 }
 
 void
-copies_last_done(struct session *s)
+copies_taken(struct session *s)
 {
 	uint16_t *entries = NULL;
 	int n;
 
-	if (s->tx->n_entries == 0 || !has_last_done(s->tx))
+	if (s->tx->n_entries == 0 || !has_taken(s->tx))
 		return;
-	n = entries_list(s->tx, ENTRIES_LAST_DONE, &entries);
+	n = entries_list(s->tx, ENTRIES_TAKEN, &entries);
 	done_tell(s, QUESTION_DONE_NOW, entries, n);
 	free(entries);
+}
+
+void
+copies_queued(struct session *s)
+{
+	struct recipient *r = s->tx->recipients;
+
+	if (!submit_goes_elsewhere(s->tx))
+		return;
+	for (; r < s->tx->recipients + s->tx->n_recipients; r++)
+		r->is_queue_done = recipient_is_queued(r);
+	copies_taken(s);
 }
 
 void

@@ -101,8 +101,12 @@ enum step copies_drop_failed(struct session *s, finish_fn *then);
 /* After COMMIT: note what is in new/. */
 void copies_done(struct session *s);
 void copies_settle(struct session *s);
-/* At once: whom a last participant has taken it for (is_last_done). */
-void copies_last_done(struct session *s);
+/* At once: whom a last participant or queue has taken it for (is_last_done,
+ * is_queue_done). */
+void copies_taken(struct session *s);
+/* The same of queue: it has committed, and nobody can call it back. Not
+ * before: what has a record is left out of the retry. */
+void copies_queued(struct session *s);
 
 /* PRDR (prdr.c). May each recipient have its own reply? */
 bool prdr_begin(struct transaction *tx);

@@ -296,7 +296,7 @@ note_taken(struct session *s, const struct last_result *results, size_t n)
 			if (tx->recipients[k].index == results[i].recipient &&
 			    results[i].verdict.code == 250)
 				tx->recipients[k].is_last_done = true;
-	copies_last_done(s);
+	copies_taken(s);
 }
 
 /* PRDR: each of them has his own reply, and mailboxes are committed. */

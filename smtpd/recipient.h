@@ -22,6 +22,7 @@ struct recipient {
 	uint16_t n_done;		/* leaves that were there already */
 	bool is_last_done;		/* so was his last participant, or it
 					 * has the message now */
+	bool is_queue_done;		/* the same of what queue sends */
 	char *address;			/* as given */
 	struct slice sealed;		/* owned; empty if discarded */
 	struct slice members;		/* owned: those of a list who are
@@ -46,5 +47,7 @@ bool recipient_is_mailbox(const struct recipient *r);
 bool recipient_has_hop(const struct recipient *r);
 /* The same for a program, beside any mailboxes. */
 bool recipient_has_program(const struct recipient *r);
+/* Queue has something to send for it, whether it has done so or not. */
+bool recipient_is_queued(const struct recipient *r);
 
 #endif

@@ -60,7 +60,7 @@ enum step submit_ask_hop(struct session *s, session_then_fn *then);
 
 /* tx->rcpt is a list: its members elsewhere are kept, then it goes on. */
 enum step submit_list(struct session *s, session_then_fn *then);
-/* Queue hears of all of them. */
+/* Queue hears of all of them whose copies it has not got. */
 void submit_tell_lists(struct session *s);
 /* A stranger's message to lists as it goes out and in: our trace on top, and
  * a Message-ID if it has none; then goes on. */

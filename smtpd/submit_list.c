@@ -134,6 +134,7 @@ submit_tell_lists(struct session *s)
 	const struct transaction *tx = s->tx;
 
 	for (uint16_t i = 0; i < tx->n_recipients; i++)
-		if (tx->recipients[i].members.size > 0)
+		if (tx->recipients[i].members.size > 0 &&
+		    !tx->recipients[i].is_queue_done)
 			tell_members(s, tx->recipients[i].members);
 }

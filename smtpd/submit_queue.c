@@ -16,7 +16,10 @@
  * A crash here, or at queue, before QUEUE_COMMIT has reached the disk leaves
  * nothing to send: the end of the channel aborts. Between COMMIT and
  * QUEUE_COMMIT local copies are in new/ and the client hears 451: their
- * delivery records see to it that the retry brings no second ones.
+ * delivery records see to it that the retry brings no second ones. What queue
+ * has committed is on record, too, once it has said so: until then a crash
+ * means that the retry is queued again, since a record that says it is there
+ * must not be wrong.
  *
  * With nobody elsewhere queue has nothing but a DSN of success to bring. That
  * is no part of what a 250 promises: whatever becomes of it, the message is
@@ -47,11 +50,13 @@ submit_abort(struct session *s)
 
 /* ---- prepare ---- */
 
-/* A null reverse-path has nobody to be told (RFC 3461 6.1). */
+/* A null reverse-path has nobody to be told (RFC 3461 6.1). Of a list it goes
+ * with the copies. */
 static bool
 is_told_of_success(const struct transaction *tx, const struct recipient *r)
 {
 	return (recipient_is_mailbox(r) || r->members.size > 0) &&
+	    !r->is_queue_done &&
 	    (r->notify & NOTIFY_SUCCESS) != 0 && *tx->reverse_path != '\0';
 }
 
@@ -127,8 +132,10 @@ queue_answered(struct session *s, struct answer *a)
 static enum step
 queue_taken(struct session *s, struct answer *a)
 {
-	if (a->is_known && a->as.queued.verdict.code == 0)
+	if (a->is_known && a->as.queued.verdict.code == 0) {
 		s->tx->is_at_queue = false;
+		copies_queued(s);
+	}
 	return queue_answered(s, a);
 }
 
@@ -228,6 +235,7 @@ queue_committed(struct session *s, struct answer *a)
 		return queue_not_committed(s);
 	}
 	s->tx->is_at_queue = false;
+	copies_queued(s);
 	return s->tx->then(s);
 }
 

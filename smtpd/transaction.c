@@ -147,6 +147,12 @@ recipient_has_program(const struct recipient *r)
 	    !r->is_last_done;
 }
 
+bool
+recipient_is_queued(const struct recipient *r)
+{
+	return r->members.size > 0;
+}
+
 /* Room for one more; grows by doubling. */
 static struct recipient *
 recipients_grow(struct transaction *tx)

@@ -16,8 +16,8 @@
  *	END, peer gone:  DONE -> disk, 48 h; BEGUN, INTENT -> unresolved
  *	SETTLE:          BEGUN, INTENT -> unresolved
  *
- * What a last participant has to say (RECORD_LAST) has no file: it is BEGUN
- * until it is DONE, and then nobody is asked about it.
+ * What a last participant has to say, or queue (RECORD_LAST), has no file: it
+ * is BEGUN until it is DONE, and then nobody is asked about it.
  * An unresolved INTENT waits until deliver has said what became of its
  * file, and its key is OPEN until then. A BEGUN one was not delivered
  * whatever deliver says: its file may never have been in tmp/. It is asked

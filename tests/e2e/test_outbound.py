@@ -406,10 +406,10 @@ plain: alice, m4@far.example
 """
 
 
-def start_lists(start, replies=None):
+def start_lists(start, replies=None, **options):
     """A server that has them. posternctl asks one directory process after
     the other, and each opens the new table when it comes to it."""
-    server, sink = start(replies)
+    server, sink = start(replies, **options)
     server.write("aliases", LISTS)
     server.ctl("tables", "compile")
     wait_until(lambda: all("list with members" in server.ctl(
