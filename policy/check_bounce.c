@@ -183,12 +183,21 @@ check_bounce(struct check *c)
 	static struct report report;	/* large */
 	bool is_null = check_told(c, FACT_SENDER).size == 0;
 
-	if (slice_equals(check_told(c, FACT_IS_TAGGED), SLICE("1"))) {
-		c->is_proven = is_null;
-		return is_null ? check_good(c, "its recipient has a tag of "
-		    "ours") : SAID_NOTHING;
+	bool is_tagged = slice_equals(check_told(c, FACT_IS_TAGGED),
+	    SLICE("1"));
+
+	if (is_tagged && is_null) {
+		c->is_proven = true;
+		return check_good(c, "its recipient has a tag of ours");
 	}
 	report_read(&report, c->message, is_null);
+	if (is_tagged) {
+		/* smtpd knows whose tag it is, and what may come to it */
+		if (report.kind == REPORT_BOUNCE)
+			check_put_result(c, "report", slice_of(report.format[0]
+			    != '\0' ? report.format : "bounce"));
+		return SAID_NOTHING;
+	}
 	return report.kind == REPORT_BOUNCE ? prove(c, &report) :
 	    SAID_NOTHING;
 }

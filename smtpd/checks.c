@@ -363,6 +363,7 @@ checks_data_are_wanted(struct session *s)
 		return true;
 	return !s->is_self_test && !session_is_own(s) &&
 	    (tx->body.header.has_results || tx->body.header.may_be_bounce ||
+	    tx->has_to_be_bounce ||
 	    tx->reverse_path[0] == '\0');
 }
 

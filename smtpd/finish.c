@@ -574,6 +574,8 @@ finish_scan(struct session *s)
 static enum step
 finish_filter(struct session *s)
 {
+	if (s->tx->has_to_be_bounce && checks_result(s, "report").size == 0)
+		return finish_refuse(s, REPLY_SRS_NO_BOUNCE);
 	return milters_message(s, finish_scan);
 }
 

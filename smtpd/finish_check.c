@@ -80,7 +80,6 @@ finish_check(const struct session *s)
 		    body->header.n_received, most);
 		return REPLY_TOO_MANY_HOPS;
 	}
-	return s->tx->is_no_bounce ? REPLY_SRS_NO_BOUNCE :
-	    is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
+	return is_loop(s->tx) ? REPLY_LOOP : REPLY_COUNT;
 }
 

@@ -193,7 +193,7 @@ rcpt_untagged(struct session *s)
 		return session_reply(s, REPLY_RCPT_OK);
 	if (rcpt_is_second_of_bounce(s))
 		return session_reply(s, REPLY_ONE_BOUNCE);
-	if (s->tx->is_no_bounce)
+	if (s->tx->has_to_be_bounce)
 		return session_reply(s, REPLY_OTHER_FATE);
 	if (s->settings->n_remembered_failures > 0)
 		return rcpt_ask_failure(s);
@@ -380,6 +380,8 @@ rcpt_add(struct session *s, enum route_kind kind)
 	s->phase = PHASE_RCPT;
 	s->tx->has_tag |= has_tag;
 	s->tx->goes_back |= goes_back;
+	s->tx->has_to_be_bounce = s->tx->goes_back &&
+	    *s->tx->reverse_path != '\0';
 	if (!session_is_own(s))
 		limits_note_recipient(s->settings->limits, s->client, false);
 	return session_reply(s, REPLY_RCPT_OK);
@@ -395,8 +397,11 @@ rcpt_wanted(struct session *s)
 static enum step
 rcpt_has_room(struct session *s)
 {
-	return s->tx->rcpt_hop.size > 0 && !session_is_own(s) ?
-	    hop_ask_rcpt(s, rcpt_wanted) : rcpt_wanted(s);
+	/* whose content is yet to tell that it is a bounce asks nobody else */
+	bool is_asked = s->tx->rcpt_hop.size > 0 && !session_is_own(s) &&
+	    (!s->tx->rcpt_goes_back || *s->tx->reverse_path == '\0');
+
+	return is_asked ? hop_ask_rcpt(s, rcpt_wanted) : rcpt_wanted(s);
 }
 
 static enum step
@@ -497,17 +502,6 @@ rcpt_find_route(struct session *s)
 	if (!s->tx->rcpt_goes_back)
 		return rcpt_ask_route(s, rcpt_routed);
 	return checks_rcpt(s, true, rcpt_checked);
-}
-
-enum step
-rcpt_take_no_bounce(struct session *s)
-{
-	struct transaction *tx = s->tx;
-
-	if (tx->n_recipients > 0)
-		return session_reply(s, REPLY_OTHER_FATE);
-	tx->is_no_bounce = true;
-	return rcpt_add(s, ROUTE_DISCARD);
 }
 
 /* Deliver froze a route that does not join after all. */

@@ -17,9 +17,6 @@
 enum step rcpt_untag(struct session *s, finish_fn *then);
 /* Does it stand for the sender of a forward of ours? Who is that? Then as
  * rcpt_untag (rcpt_srs.c). */
-/* It is not a bounce and must not be passed on. Who asks by MAIL and RCPT
- * alone whether the sender is real hears that he is; a message is refused. */
-enum step rcpt_take_no_bounce(struct session *s);
 bool rcpt_is_of_forward(const struct session *s);
 enum step rcpt_ask_forward(struct session *s);
 /* It was refused, for nobody of that name is here: closes on harvesters. */

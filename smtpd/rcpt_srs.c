@@ -50,16 +50,21 @@ is_here(const struct session *s, const struct address *a)
 	    NULL;
 }
 
-/* On to his own server, which is asked before our answer. */
+/*
+ * On to his own server, which is asked before our answer. With a reverse-path
+ * it has to be a bounce all the same, as its content will tell. Who asks by
+ * MAIL and RCPT alone whether the sender is real hears that he is.
+ */
 static enum step
 go_back_to(struct session *s, struct slice way_back)
 {
 	struct transaction *tx = s->tx;
 	struct hop_route hop;
 
-	if (*tx->reverse_path != '\0')
-		return s->is_relay_peer ? session_reply(s,
-		    REPLY_SRS_NO_BOUNCE) : rcpt_take_no_bounce(s);
+	if (*tx->reverse_path != '\0' && s->is_relay_peer)
+		return session_reply(s, REPLY_SRS_NO_BOUNCE);
+	if (*tx->reverse_path != '\0' && tx->n_recipients > 0)
+		return session_reply(s, REPLY_OTHER_FATE);
 	if (hop_route_open(&hop, way_back, NULL) < 0)
 		return session_reply(s, REPLY_SRS_SILENT);
 	tx->rcpt_hop = (struct slice){ slice_strdup(way_back),

@@ -199,8 +199,8 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "cannot pass a bounce on to the sender of a forwarded message "
 	    "now, try again later" },
 	[REPLY_SRS_NO_BOUNCE] = { 550, 7, 1, 0, "forward",
-	    "the sender of a forwarded message takes bounces here, with a "
-	    "null reverse-path, and nothing else" },
+	    "the sender of a forwarded message takes bounces here, and "
+	    "nothing else" },
 	[REPLY_ONE_BOUNCE] = { 452, 5, 3, 0, "bounce",
 	    "one recipient at a time without a reverse-path" },
 	[REPLY_NO_RECIPIENTS] = { 554, 5, 1, ERROR, "sequence",

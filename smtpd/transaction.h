@@ -81,7 +81,7 @@ struct transaction {
 	const char *refusal_check;	/* who decided; NULL: delivery */
 	struct noted *noted, *unless_noted;	/* what it was decided on */
 	int64_t hop_us;			/* waited for next hops' replies */
-	bool has_tag, is_sender_changed, goes_back, is_no_bounce; /* rcpt.h */
+	bool has_tag, is_sender_changed, goes_back, has_to_be_bounce;
 	/* the RCPT under way */
 	struct address rcpt;		/* its tag taken off */
 	bool rcpt_has_tag, rcpt_is_discarded, rcpt_goes_back;

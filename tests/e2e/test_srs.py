@@ -14,10 +14,10 @@ import time
 import dkim
 import pytest
 
-from client import new_message
+from client import new_message, wire
 from compartment import ASK, Compartment, slice_of
 from nameserver import Nameserver
-from postern import Server
+from postern import Server, wait_until
 from relay_lab import Sink
 from test_authentication import KEYS, RSA, txt
 
@@ -170,6 +170,34 @@ def test_a_bounce_goes_back_to_the_sender(lab, case):
     assert lab.bounce(seen)[1].says("250")
 
 
+def test_a_bounce_whose_250_was_lost_is_passed_on_once(lab):
+    """The one return that comes twice by itself; what was confirmed and is
+    sent again is another."""
+    seen, text = lab.forward(), new_message(subject="Undelivered")
+    before = len(lab.sink.messages)
+    n = len(lab.one.events("delivered"))
+
+    def begin():
+        client = lab.one.connect()
+        client.ehlo("mx.next.example")
+        client.expect("MAIL FROM:<>", "250")
+        client.expect("RCPT TO:<%s>" % seen, "250")
+        client.expect("DATA", "354")
+        client.send(wire(text))
+        return client
+    client = begin()
+    wait_until(lambda: len(lab.one.events("delivered")) > n, 30, "delivery")
+    client.reset()
+    for want in (1, 2):
+        def answer():
+            with begin() as client:
+                reply = client.reply()
+                client.quit()
+                return reply.says("250")
+        wait_until(answer, 30, "a 250")
+        assert len(lab.sink.messages) == before + want
+
+
 def test_forged_ones_are_refused(lab):
     seen = lab.forward()
     before = len(lab.sink.commands)
@@ -251,6 +279,73 @@ def test_only_bounces(lab):
         client.expect("RCPT TO:<alice@example.org>", "250")
         client.expect("RCPT TO:<%s>" % seen, "452 4.5.3")
     assert len(lab.sink.commands) == before
+
+
+REPORT = """From: Mail Delivery System <MAILER-DAEMON@next.example>
+To: %s
+Subject: Undelivered Mail Returned to Sender
+Date: Sun, 22 Nov 2026 08:00:00 +0000
+Message-ID: <%s@next.example>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+bob could not be told.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.next.example
+
+Final-Recipient: rfc822; bob@next.example
+Action: failed
+Status: 5.1.1
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <1@good.example>
+--b--
+"""
+
+
+def test_a_bounce_with_a_reverse_path(lab):
+    """Known by its content, and passed on with none. His host is not asked
+    before that is known."""
+    seen = lab.forward()
+    before, asked = len(lab.sink.messages), len(lab.sink.commands)
+    text = REPORT % (seen, time.time_ns())
+    with lab.one.connect() as client:
+        client.ehlo("mx.next.example")
+        client.expect("MAIL FROM:<MAILER-DAEMON@next.example>", "250")
+        client.expect("RCPT TO:<%s>" % seen, "250")
+        assert len(lab.sink.commands) == asked
+        reply = client.data(text)
+        assert reply.says("250"), reply
+        client.quit()
+    message, = lab.sink.messages[before:]
+    assert message.sender.startswith("FROM:<>")
+    assert message.recipients == ["TO:<%s>" % ALICE]
+    assert b"Action: failed" in message.text
+
+
+@pytest.mark.parametrize("checks", [
+    "helo = off\n",
+    "default = off\ndkim = off\nspf = off\nuntagged_bounces = accept\n"])
+def test_a_bounce_with_a_reverse_path_is_refused(checks):
+    """Its next host's word is ours, whatever is checked here."""
+    with Lab({"rcpt": lambda _, arg: "550 5.1.1 unknown"
+              if "good.example" in arg else "250 2.1.5 fine"}) as lab:
+        seen = lab.forward()
+        lab.one.write_config(checks=checks,
+                             more=lab.one.pieces["more"])
+        lab.one.reload()
+        with lab.one.connect() as client:
+            client.ehlo("mx.next.example")
+            client.expect("MAIL FROM:<MAILER-DAEMON@next.example>", "250")
+            client.expect("RCPT TO:<%s>" % seen, "250")
+            reply = client.data(REPORT % (seen, time.time_ns()))
+            assert reply.says("550 5.1.1"), reply
 
 
 def test_one_sender_at_a_time(lab):
