@@ -476,14 +476,23 @@ static void
 compile_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
 	struct client *client = arg;
+	uint8_t outcome;
 
 	(void)ch;
-	if (!client_is_answered(client, answer, SUPERVISOR_COMPILE))
+	if (!client_is_answered(client, answer, SUPERVISOR_COMPILE)) {
 		client_silent(client, "The table compiler");
-	else if (ipc_get_u8(&answer->body) == 1 &&
-	    ipc_reader_is_done(&answer->body))
+		return;
+	}
+	outcome = ipc_get_u8(&answer->body);
+	if (!ipc_reader_is_done(&answer->body) || outcome >= TABLES_OUTCOMES)
+		outcome = TABLES_KEPT;
+	if (outcome == TABLES_COMPILED)
 		client_say(client, CONTROL_OK, "The tables are compiled; "
 		    "`posternctl tables` shows them.");
+	else if (outcome == TABLES_IN_PART)
+		client_say(client, CONTROL_FAILED, "The tables are compiled, "
+		    "but a list that is included has an error, and mail to "
+		    "it is 451: `postern -n` and the log say where.");
 	else
 		client_say(client, CONTROL_FAILED, "A table has an error and "
 		    "stays as it was: `postern -n` and the log say where.");

@@ -3,9 +3,12 @@
  * build_aliases.c - an aliases file and what it includes; see build.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "build_parts.h"
+
+#define REASON_MAX 100		/* why a list is out of order */
 
 /* sources[0] is the aliases file, the others are includes, each once. */
 static bool
@@ -30,23 +33,43 @@ add_list(struct build *build, const char *path, const struct alias *alias,
 	return error;
 }
 
-/* What could be read of it stays to be looked at after an error. */
+/* "line 2: ...": the first of errors that were added from n on. */
+static void
+write_reason(char *to, size_t room, const char *path,
+    const struct config_problems *problems, size_t n)
+{
+	const char *text = "it has an error";
+	size_t size = strlen(path);
+
+	if (n < problems->n)
+		text = problems->items[n].text;
+	if (strncmp(text, path, size) == 0 && text[size] == ':')
+		snprintf(to, room, "line %s", text + size + 1);
+	else
+		snprintf(to, room, "%s", text);
+}
+
+/*
+ * A list may be another's to write, and his mistake is not to keep the table
+ * from everybody else: it is noted there, with its line, and who includes the
+ * list is out of order. What could be read of it stays to be looked at.
+ */
 static int
 parse_include(struct build *build, const char *path, struct slice text,
     struct config_problems *problems, struct aliases *parsed)
 {
 	struct alias none = { 0 };
+	char reason[REASON_MAX + 1] = "";
+	size_t n_before = problems->n;
 	int error = aliases_parse_include(parsed, text, path, problems);
-	int added;
 
-	if (error == -EILSEQ) {
-		added = add_list(build, path, &none, "it is no list of names");
-		return added ? added : -EBADMSG;
-	}
+	if (error == -EILSEQ)
+		return add_list(build, path, &none, "it is no list of names");
 	if (!build_goes_on(error))
 		return error;
-	added = add_list(build, path, &parsed->items[0], "");
-	return added ? added : error;
+	if (error)
+		write_reason(reason, sizeof reason, path, problems, n_before);
+	return add_list(build, path, &parsed->items[0], reason);
 }
 
 /*

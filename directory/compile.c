@@ -163,10 +163,11 @@ write_state(struct job *job)
 	    result->outcome == COMPILE_SHRUNKEN ? STATE_SHRUNKEN : STATE_OK;
 	state->n_entries = state->result == STATE_OK ? result->n_entries :
 	    result->n_before ? result->n_before : job->before.n_entries;
-	if (state->result == STATE_FAILED)
+	/* also beside a table that is used: of a list that it includes */
+	if (state->result != STATE_SHRUNKEN)
 		first_error(state->text, sizeof state->text,
 		    &result->problems);
-	else if (state->result == STATE_SHRUNKEN)
+	else
 		snprintf(state->text, sizeof state->text, "%u of %u entries "
 		    "are gone; posternctl tables accept", result->n_gone,
 		    result->n_before);

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "ask.h"
 #include "compartment.h"
 #include "compile.h"
 #include "log.h"
@@ -127,7 +128,7 @@ compiler_main(void)
 {
 	static struct compartment c;
 	struct table_specs specs;
-	bool has_failed = false, has_kept_users = false;
+	bool has_failed = false, has_kept_users = false, has_errors = false;
 
 	compartment_start(&c, ROLE_COMPILER);
 	umask(022);
@@ -143,6 +144,7 @@ compiler_main(void)
 		log_result(&specs.items[i], &result);
 		has_failed |= result.outcome == COMPILE_FAILED ||
 		    result.outcome == COMPILE_SHRUNKEN;
+		has_errors |= config_problems_has_error(&result.problems);
 		has_kept_users |= specs.items[i].kind == TABLE_USERS &&
 		    (result.outcome == COMPILE_FAILED ||
 		    result.outcome == COMPILE_SHRUNKEN);
@@ -152,5 +154,6 @@ compiler_main(void)
 	if (!compile_passwords(&c, has_kept_users))
 		has_failed = true;
 	log_flush();
-	return has_failed;
+	return has_failed ? TABLES_KEPT : has_errors ? TABLES_IN_PART :
+	    TABLES_COMPILED;
 }

@@ -341,7 +341,9 @@ follow_include(struct resolver *r, const struct step *up,
 		resolve_trouble(r, up, TROUBLE_UNREADABLE,
 		    ":include:%s cannot be read: %.*s", kept.data,
 		    RESOLVE_QUOTE(list.name));
-		return;
+		/* `postern -n` wants what else is wrong in the rest */
+		if (list.n_targets == 0)
+			return;
 	}
 	explain_list(r, list, &step);
 	follow_list(r, &step, list);

@@ -62,6 +62,14 @@ struct ask_link {
 extern const struct ask_link ask_links[];
 extern const size_t ask_n_links;
 
+/* Of a run of the table compiler, and its exit status. */
+enum tables_outcome {
+	TABLES_COMPILED,
+	TABLES_KEPT,		/* one at least stays as it was */
+	TABLES_IN_PART,		/* an included list has an error: the aliases
+				 * that include it are out of order */
+	TABLES_OUTCOMES };
+
 #define RELOAD_DONE "reloaded"
 #define RELOAD_DELAYED "delayed until the previous reload has drained"
 
@@ -98,8 +106,9 @@ enum ask_type {
 				 * ENDPOINT_ANSWER */
 	ENDPOINT_ANSWER,	/* u32 errno; 0 with a descriptor that is
 				 * connected, or on its way to be */
-	SUPERVISOR_COMPILE,	/* u8 accept -> SUPERVISOR_COMPILE: u8 done; at
-				 * the end of a run (control only) */
+	SUPERVISOR_COMPILE,	/* u8 accept -> SUPERVISOR_COMPILE: u8 enum
+				 * tables_outcome, at the end of a run
+				 * (control only) */
 	/* smtpd, control -> directory */
 	ROUTE_ASK = 64,		/* struct route_ask -> ROUTE_ANSWER */
 	ROUTE_ANSWER,		/* struct route_answer; descriptor if large */

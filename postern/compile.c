@@ -6,6 +6,7 @@
  * after it, because the files may have been read already. newaliases, by
  * way of control, waits for the end of its own.
  */
+#include <sys/wait.h>
 #include "children.h"
 #include "log.h"
 #include "supervisor.h"
@@ -25,7 +26,7 @@ compile_start(struct supervisor *s)
 /* control may have been started anew meanwhile: nobody waits then. */
 static void
 answer_waiter(struct supervisor *s, const struct compile_waiter *waiter,
-    bool is_good)
+    enum tables_outcome outcome)
 {
 	struct ipc_writer w;
 
@@ -36,14 +37,14 @@ answer_waiter(struct supervisor *s, const struct compile_waiter *waiter,
 		    child->pid != waiter->pid)
 			continue;
 		ipc_writer_init(&w);
-		ipc_put_u8(&w, is_good);
+		ipc_put_u8(&w, (uint8_t)outcome);
 		channel_answer(child->channel, waiter->id, SUPERVISOR_COMPILE,
 		    &w, -1);
 	}
 }
 
 static void
-answer_waiters(struct supervisor *s, bool is_good)
+answer_waiters(struct supervisor *s, enum tables_outcome outcome)
 {
 	size_t kept = 0;
 
@@ -53,7 +54,7 @@ answer_waiters(struct supervisor *s, bool is_good)
 		if (--waiter->runs_left > 0)
 			s->waiters[kept++] = *waiter;
 		else
-			answer_waiter(s, waiter, is_good);
+			answer_waiter(s, waiter, outcome);
 	}
 	s->n_waiters = kept;
 }
@@ -72,7 +73,7 @@ on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg)
 		struct ipc_writer w;
 
 		ipc_writer_init(&w);
-		ipc_put_u8(&w, false);
+		ipc_put_u8(&w, TABLES_KEPT);
 		channel_answer(ch, m->id, SUPERVISOR_COMPILE, &w, -1);
 		return true;
 	}
@@ -97,18 +98,28 @@ on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
+/* By its exit status; a death by a signal is one that compiled nothing. */
+static enum tables_outcome
+outcome_of(int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) < TABLES_OUTCOMES)
+		return (enum tables_outcome)WEXITSTATUS(status);
+	return TABLES_KEPT;
+}
+
 void
 compile_ended(struct child *child, int status)
 {
 	struct supervisor *s = child->supervisor;
+	enum tables_outcome outcome = outcome_of(status);
 
 	child->state = CHILD_NONE;
-	if (status != 0)
+	if (outcome == TABLES_KEPT)
 		log_error("tables_not_compiled", LOG_S("effect",
 		    "the old ones stay in use; see the lines above"), LOG_END);
 	children_tell(s, ROLE_DIRECTORY, TABLES_CHANGED);
 	children_tell(s, ROLE_AUTH, TABLES_CHANGED);
-	answer_waiters(s, status == 0);
+	answer_waiters(s, outcome);
 	if (s->wants_compile && !s->is_stopping)
 		compile_start(s);
 }

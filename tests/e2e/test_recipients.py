@@ -560,6 +560,31 @@ def test_missing_table_keeps_the_old_one(tables):
     assert tables.rcpt("u1@example.org").code == 250
 
 
+def test_an_included_list_with_an_error_is_out_of_order_alone(make_server):
+    """Also at a first start, where no old table could stay."""
+    server = make_server(users=ten_users(), start=False,
+                         limits="unknown_recipients = 0")
+    server.write("aliases", "postmaster: alice\nroot: alice\nother: u3\n"
+                 "list: u1, :include:%s/list\n" % server.folder)
+    server.write("list", "u2\nnot an address\n")
+    server.start()
+    for name in ("other", "alice", "postmaster"):
+        assert server.rcpt(name + "@example.org").code == 250
+    assert server.rcpt("nobody@example.org").says("550 5.1.1")
+    assert server.rcpt("list@example.org").says("451 4.3.5")
+    server.wait_event("alarm", problem="%s/list:2: \"not an address\": not "
+                      "an address" % server.folder)
+    assert "/list cannot be read: line 2" in server.log_text()
+    assert "/list:2: " in table_state(server)
+    status, text = server.ctl("tables", "compile", check=False)
+    assert status == 1 and "but a list that is included" in text, text
+    assert not server.events("tables_not_compiled")
+    server.write("list", "u2\n")
+    assert "The tables are compiled;" in server.ctl("tables", "compile")
+    assert server.rcpt("list@example.org").code == 250
+    assert "/list:2: " not in table_state(server)
+
+
 def test_reload_compiles_at_once(tables):
     tables.write("users", ten_users() + "soon\n")
     tables.reload()

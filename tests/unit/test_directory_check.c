@@ -197,6 +197,8 @@ static const struct row rows[] = {
 	    "root: alice\nx: :include:@/users\n", "gone\nbob, c d\n"
 	    ":include:@/none\n",
 	    { "@/users:2: \"c d\"",
+	      "@/aliases:2: alias \"x\": :include:@/users cannot be read: "
+	      "line 2: \"c d\": not an address",
 	      "@/users:1: alias \"x\": \"gone\" is no user",
 	      "@/users:3: alias \"x\": :include:@/none cannot be read" } },
 	{ "an include that is no text", ORG,

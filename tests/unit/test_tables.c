@@ -414,12 +414,58 @@ test_include_becomes_unreadable(void **state)
 	catalog_open(fixture.catalog);
 	expect("info@example.org", "451 4.3.5");
 	expect("root@example.org", "/v/u0");
-	/* one that does not parse keeps the old table */
-	fixture_write("list", "a b c\n");
+}
+
+/* Whoever writes it does not keep the table from everybody else. */
+static void
+test_include_with_an_error(void **state)
+{
+	const struct table_spec *spec =
+	    fixture.catalog->domains[0].aliases->spec;
+	struct compile_result result;
+	struct state after;
+	char path[512];
+
+	(void)state;
+	fixture_write("aliases", "info: :include:@/list\nroot: u0\n"
+	    "both: :include:@/outer, u4\nnew: u3\n");
+	fixture_write("outer", "u1\n:include:@/list\n");
+	fixture_write("list", "u2\na b c\nu3 u4\n");
+	compile_table(&result, spec, fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_DONE);
+	assert_int_equal(result.problems.n_errors, 2);
+	assert_non_null(strstr(result.problems.items[0].text, "/list:2: "));
+	compile_result_free(&result);
+	assert_true(table_spec_path(path, sizeof path,
+	    fixture.config->state_dir, spec, "state"));
+	assert_int_equal(state_read(path, &after), 0);
+	assert_int_equal(after.result, STATE_OK);
+	assert_non_null(strstr(after.text, "/list:2: "));
+	state_free(&after);
+	catalog_open(fixture.catalog);
+	expect("info@example.org", "451 4.3.5");
+	assert_non_null(strstr(resolver_find(fixture.resolver, SLICE("info"),
+	    SLICE("example.org"), false)->alarm,
+	    "/list cannot be read: line 2: \"a b c\""));
+	expect("both@example.org", "451 4.3.5");
+	expect("root@example.org", "/v/u0");
+	expect("new@example.org", "/v/u3");
+	/* mended */
+	fixture_write("list", "u2\n");
+	compile_table(&result, spec, fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_DONE);
+	assert_int_equal(result.problems.n, 0);
+	compile_result_free(&result);
+	catalog_open(fixture.catalog);
+	expect("info@example.org", "/v/u2");
+	expect("both@example.org", "/v/u1 /v/u2 /v/u4");
+	/* a line of the alias file may have been anybody's name */
+	fixture_write("aliases", "info u1\nroot: u0\n");
 	compile_table(&result, spec, fixture.config, false);
 	assert_int_equal(result.outcome, COMPILE_FAILED);
-	assert_non_null(strstr(result.problems.items[0].text, "/list:1: "));
 	compile_result_free(&result);
+	catalog_open(fixture.catalog);
+	expect("info@example.org", "/v/u2");
 }
 
 /* ---- the watcher ---- */
@@ -550,6 +596,7 @@ main(void)
 		TEST(test_meta),
 		TEST(test_no_password_inside),
 		TEST(test_include_becomes_unreadable),
+		TEST(test_include_with_an_error),
 		TEST(test_watch),
 		TEST(test_watch_includes),
 		TEST(test_state),
