@@ -59,6 +59,7 @@ struct client {
 	uint32_t question;
 	int64_t asked_us;
 	struct buf held;	/* an answer that waits for another */
+	unsigned n_asked_again;
 	struct slice words[CONTROL_WORDS_MAX];	/* of line */
 	size_t n_words;
 	int passed_fd;		/* that came with the request, or -1 */

@@ -275,21 +275,93 @@ ask_status(struct client *client)
 
 /* ---- reload ---- */
 
+/* The lines of tables whose last compilation had an error. */
+static void
+put_tables_with_errors(struct buf *out, struct slice text)
+{
+	const struct slice good = SLICE(" last=ok");
+
+	while (text.size > 0) {
+		struct slice line = { text.data, slice_find(text, '\n') };
+
+		text.data += line.size + (line.size < text.size);
+		text.size -= line.size + (line.size < text.size);
+		if (line.size < good.size || memcmp(line.data + line.size -
+		    good.size, good.data, good.size) != 0)
+			(void)buf_printf(out, "%.*s\n", (int)line.size,
+			    line.data);
+	}
+}
+
+static void ask_kept_tables(struct client *client);
+
+static void
+kept_tables_answered(struct channel *ch, struct ipc_message *answer,
+    void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+	size_t size;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, TABLES_ANSWER) ||
+	    !get_text(answer, &text)) {
+		/* it may have been the old generation's, which ends now */
+		if (client->n_asked_again++ < CONTROL_POOL_MAX) {
+			ask_kept_tables(client);
+			return;
+		}
+		text = SLICE("");
+	}
+	(void)buf_puts(&client->out, RELOAD_KEPT "\n");
+	size = client->out.size;
+	put_tables_with_errors(&client->out, text);
+	if (client->out.size == size)		/* that of passwords */
+		(void)buf_puts(&client->out, "see the log\n");
+	client_answer(client, CONTROL_FAILED);
+}
+
+static void
+ask_kept_tables(struct client *client)
+{
+	struct channel *directory = any_directory(client->control);
+
+	client->asked = directory;
+	if (directory != NULL)
+		client->question = channel_ask(directory, TABLES_ASK, NULL,
+		    -1, STATUS_MS, kept_tables_answered, client);
+	if (client->question == 0)
+		kept_tables_answered(directory, NULL, client);
+}
+
 static void
 reload_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
+	static const struct { struct slice text; enum control_status status; }
+	rows[] = {
+		{ { RELOAD_DONE, sizeof RELOAD_DONE - 1 }, CONTROL_OK },
+		{ { RELOAD_IN_PART, sizeof RELOAD_IN_PART - 1 }, CONTROL_OK },
+		{ { RELOAD_LATE, sizeof RELOAD_LATE - 1 }, CONTROL_OK },
+		{ { RELOAD_DELAYED, sizeof RELOAD_DELAYED - 1 },
+		    CONTROL_TRY_LATER } };
 	struct client *client = arg;
+	enum control_status status = CONTROL_FAILED;
 	struct slice text;
 
 	(void)ch;
 	if (!client_is_answered(client, answer, SUPERVISOR_RELOAD) ||
-	    !get_text(answer, &text))
+	    !get_text(answer, &text)) {
 		client_silent(client, "The supervisor");
-	else
-		client_say(client, slice_equals(text, SLICE(RELOAD_DONE)) ?
-		    CONTROL_OK : slice_equals(text, SLICE(RELOAD_DELAYED)) ?
-		    CONTROL_TRY_LATER : CONTROL_FAILED, "%.*s",
-		    (int)text.size, text.data);
+		return;
+	}
+	if (slice_equals(text, SLICE(RELOAD_KEPT))) {
+		ask_kept_tables(client);
+		return;
+	}
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (slice_equals(text, rows[i].text))
+			status = rows[i].status;
+	client_say(client, status, "%.*s", (int)text.size, text.data);
 }
 
 static void

@@ -71,6 +71,11 @@ enum tables_outcome {
 	TABLES_OUTCOMES };
 
 #define RELOAD_DONE "reloaded"
+#define RELOAD_IN_PART "reloaded, but a list that an alias includes has an " \
+	"error, and mail to it is 451; posternctl tables and the log say where"
+#define RELOAD_KEPT "the configuration is reloaded, but a table has an " \
+	"error and stays as it was:"
+#define RELOAD_LATE "reloaded, but the tables are still being compiled"
 #define RELOAD_DELAYED "delayed until the previous reload has drained"
 
 enum ask_type {

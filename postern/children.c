@@ -200,9 +200,12 @@ children_tell(struct supervisor *s, enum role role, uint16_t type)
 	for (size_t i = 0; i < MAX_CHILDREN; i++) {
 		struct child *child = &s->children[i];
 
-		if (child->state == CHILD_RUNNING && child->role == role &&
-		    child->channel != NULL)
-			channel_tell(child->channel, type, NULL, -1);
+		if (child->state != CHILD_RUNNING || child->role != role ||
+		    child->channel == NULL)
+			continue;
+		channel_tell(child->channel, type, NULL, -1);
+		/* before anybody else hears of it, and asks them */
+		channel_flush(child->channel);
 	}
 }
 

@@ -58,6 +58,12 @@ void children_tell(struct supervisor *s, enum role role, uint16_t type);
 
 /* ---- compile.c ---- */
 void compile_start(struct supervisor *s);
+/*
+ * The same for the generation that was just made current. When the run has
+ * ended this logs that it is reloaded, and answers a question of control (0:
+ * nobody's).
+ */
+void compile_for_reload(struct supervisor *s, pid_t pid, uint32_t id);
 void compile_ended(struct child *child, int status);
 bool on_compile_wanted(struct channel *ch, struct ipc_message *m, void *arg);
 bool on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg);

@@ -4,12 +4,15 @@
  *
  * One run at a time. Whoever wants one while another is under way gets one
  * after it, because the files may have been read already. newaliases, by
- * way of control, waits for the end of its own.
+ * way of control, waits for the end of its own, and so does a reload: what is
+ * called reloaded is in use.
  */
 #include <sys/wait.h>
 #include "children.h"
 #include "log.h"
 #include "supervisor.h"
+
+#define RELOAD_MS 15000		/* less than control waits for an answer */
 
 void
 compile_start(struct supervisor *s)
@@ -25,22 +28,51 @@ compile_start(struct supervisor *s)
 
 /* control may have been started anew meanwhile: nobody waits then. */
 static void
+answer_control(struct supervisor *s, const struct compile_waiter *waiter,
+    enum ask_type type, const struct ipc_writer *w)
+{
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		struct child *child = &s->children[i];
+
+		if (child->role == ROLE_CONTROL && child->channel != NULL &&
+		    child->pid == waiter->pid)
+			channel_answer(child->channel, waiter->id,
+			    (uint16_t)type, w, -1);
+	}
+}
+
+/* TABLES_OUTCOMES: their run has not ended. */
+static void
+end_reload(struct supervisor *s, const struct compile_waiter *waiter,
+    enum tables_outcome outcome)
+{
+	static const struct { const char *tables, *said; } rows[] = {
+		[TABLES_COMPILED] = { "compiled", RELOAD_DONE },
+		[TABLES_KEPT] = { "kept", RELOAD_KEPT },
+		[TABLES_IN_PART] = { "in part", RELOAD_IN_PART },
+		[TABLES_OUTCOMES] = { "late", RELOAD_LATE } };
+	struct ipc_writer w;
+
+	log_notice("reloaded", LOG_U("generation", waiter->generation),
+	    LOG_S("tables", rows[outcome].tables), LOG_END);
+	ipc_writer_init(&w);
+	ipc_put_string(&w, rows[outcome].said);
+	answer_control(s, waiter, SUPERVISOR_RELOAD, &w);
+}
+
+static void
 answer_waiter(struct supervisor *s, const struct compile_waiter *waiter,
     enum tables_outcome outcome)
 {
 	struct ipc_writer w;
 
-	for (size_t i = 0; i < MAX_CHILDREN; i++) {
-		struct child *child = &s->children[i];
-
-		if (child->role != ROLE_CONTROL || child->channel == NULL ||
-		    child->pid != waiter->pid)
-			continue;
-		ipc_writer_init(&w);
-		ipc_put_u8(&w, (uint8_t)outcome);
-		channel_answer(child->channel, waiter->id, SUPERVISOR_COMPILE,
-		    &w, -1);
+	if (waiter->generation != 0) {
+		end_reload(s, waiter, outcome);
+		return;
 	}
+	ipc_writer_init(&w);
+	ipc_put_u8(&w, (uint8_t)outcome);
+	answer_control(s, waiter, SUPERVISOR_COMPILE, &w);
 }
 
 static void
@@ -59,6 +91,46 @@ answer_waiters(struct supervisor *s, enum tables_outcome outcome)
 	s->n_waiters = kept;
 }
 
+/* Everything else of the reload is in force long since. */
+static void
+on_reload_limit(struct loop_timer *timer, void *arg)
+{
+	struct supervisor *s = arg;
+	size_t kept = 0;
+
+	(void)timer;
+	for (size_t i = 0; i < s->n_waiters; i++)
+		if (s->waiters[i].generation != 0)
+			end_reload(s, &s->waiters[i], TABLES_OUTCOMES);
+		else
+			s->waiters[kept++] = s->waiters[i];
+	s->n_waiters = kept;
+}
+
+static bool
+wait_for_run(struct supervisor *s, struct compile_waiter waiter)
+{
+	if (s->n_waiters == COMPILE_WAITERS_MAX)
+		return false;
+	waiter.runs_left = children_count(s, ROLE_COMPILER, NULL) > 0 ? 2 : 1;
+	s->waiters[s->n_waiters++] = waiter;
+	return true;
+}
+
+void
+compile_for_reload(struct supervisor *s, pid_t pid, uint32_t id)
+{
+	const struct compile_waiter waiter = {
+		.generation = s->current->number, .pid = pid, .id = id };
+
+	if (wait_for_run(s, waiter))
+		loop_timer_start(s->loop, &s->compile_limit, RELOAD_MS,
+		    on_reload_limit, s);
+	else
+		end_reload(s, &waiter, TABLES_OUTCOMES);
+	compile_start(s);
+}
+
 bool
 on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg)
 {
@@ -69,7 +141,8 @@ on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg)
 	/* only the postmaster, through control, may accept a shrunken one */
 	if (!ipc_reader_is_done(&m->body) || child->role != ROLE_CONTROL)
 		return false;
-	if (s->n_waiters == COMPILE_WAITERS_MAX) {
+	if (!wait_for_run(s, (struct compile_waiter){ .pid = child->pid,
+	    .id = m->id })) {
 		struct ipc_writer w;
 
 		ipc_writer_init(&w);
@@ -77,9 +150,6 @@ on_compile_asked(struct channel *ch, struct ipc_message *m, void *arg)
 		channel_answer(ch, m->id, SUPERVISOR_COMPILE, &w, -1);
 		return true;
 	}
-	s->waiters[s->n_waiters++] = (struct compile_waiter){ .id = m->id,
-		.pid = child->pid, .runs_left =
-		children_count(s, ROLE_COMPILER, NULL) > 0 ? 2 : 1 };
 	s->wants_accept |= accepts;
 	compile_start(s);
 	return true;

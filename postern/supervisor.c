@@ -54,18 +54,22 @@ on_status(struct channel *ch, struct ipc_message *m, void *arg)
 	return true;
 }
 
-static const char *reload(struct supervisor *s);
+static const char *reload(struct supervisor *s, pid_t pid, uint32_t id);
 
 static bool
 on_reload(struct channel *ch, struct ipc_message *m, void *arg)
 {
 	struct child *child = arg;
 	struct ipc_writer w;
+	const char *wrong;
 
 	if (child->role != ROLE_CONTROL || m->body.size != 0)
 		return false;
+	wrong = reload(child->supervisor, child->pid, m->id);
+	if (wrong == NULL)
+		return true;		/* answered by compile.c */
 	ipc_writer_init(&w);
-	ipc_put_string(&w, reload(child->supervisor));
+	ipc_put_string(&w, wrong);
 	channel_answer(ch, m->id, SUPERVISOR_RELOAD, &w, -1);
 	return true;
 }
@@ -352,8 +356,12 @@ accept_next(struct supervisor *s, struct generation *next)
 	    "the log cannot be opened";
 }
 
+/*
+ * For a question of control, or for nobody (0). Why not, or NULL: then it is
+ * answered, and logged, when the tables are compiled.
+ */
 static const char *
-reload(struct supervisor *s)
+reload(struct supervisor *s, pid_t pid, uint32_t id)
 {
 	struct generation *next, *old = s->current;
 	struct config_problems problems;
@@ -398,11 +406,10 @@ reload(struct supervisor *s)
 	renew_relay(s, old->config);
 	wire_config(s);
 	wire_keys(s, next);
-	compile_start(s);
+	compile_for_reload(s, pid, id);
 	children_start_generation(s);
 	supervisor_child_gone(s);
-	log_notice("reloaded", LOG_U("generation", next->number), LOG_END);
-	return RELOAD_DONE;
+	return NULL;
 }
 
 void
@@ -426,7 +433,7 @@ supervisor_child_gone(struct supervisor *s)
 	generation_free(&s->previous);
 	log_info("drained", LOG_END);
 	if (s->wants_reload)
-		(void)reload(s);
+		(void)reload(s, 0, 0);
 }
 
 /* ---- stop: smtpd first, store last ---- */
@@ -486,7 +493,7 @@ on_signal(int signo, void *arg)
 		if (s->is_stopping)
 			stop_next(s);
 	} else if (signo == SIGHUP) {
-		reload(s);
+		(void)reload(s, 0, 0);
 	} else {
 		begin_stop(s);
 	}

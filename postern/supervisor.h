@@ -4,8 +4,7 @@
  *
  * The supervisor keeps root, reads the configuration, binds ports, makes
  * the channels and starts the compartments; it never parses an octet that
- * came from the network. What a compartment may tell it is three messages
- * without content (ask.h).
+ * came from the network. What compartments may tell it stands in ask.h.
  *
  *	generation 1: smtpd directory deliver policy auth \
  *	                                 > store vault resolver relay queue
@@ -40,10 +39,11 @@ struct bound_socket {
 	bool is_used;
 };
 
-/* control waits for the end of a run of the compiler. */
+/* Waits for the end of a run of the compiler. */
 #define COMPILE_WAITERS_MAX 16
 struct compile_waiter {
-	pid_t pid;			/* control's */
+	uint16_t generation;		/* of a reload; 0: newaliases */
+	pid_t pid;			/* control's; 0: nobody asked */
 	uint32_t id;			/* of its question */
 	unsigned runs_left;		/* 1: the one under way is its own */
 };
@@ -72,7 +72,7 @@ struct supervisor {
 	struct compile_waiter waiters[COMPILE_WAITERS_MAX];
 	size_t n_waiters;
 	int64_t started_us;
-	struct loop_timer stop_limit, drain_limit, tick;
+	struct loop_timer stop_limit, drain_limit, compile_limit, tick;
 };
 
 /* ---- state_dir.c ---- */
@@ -109,7 +109,7 @@ bool on_endpoint(struct channel *ch, struct ipc_message *m, void *arg);
 /* ---- supervisor.c ---- */
 int supervisor_run(const char *config_path);
 void supervisor_child_ready(struct child *child);
-/* The last smtpd of the draining generation has gone. */
+/* The draining generation's last smtpd has gone. */
 void supervisor_child_gone(struct supervisor *s);
 /* Text for posternctl status. */
 void supervisor_status(const struct supervisor *s, struct buf *out);

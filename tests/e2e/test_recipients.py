@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import stat
+import time
 
 import pytest
 
@@ -588,7 +589,66 @@ def test_an_included_list_with_an_error_is_out_of_order_alone(make_server):
 def test_reload_compiles_at_once(tables):
     tables.write("users", ten_users() + "soon\n")
     tables.reload()
-    becomes(tables, "soon@example.org", "250", timeout=5)
+    assert tables.rcpt("soon@example.org").code == 250
+    assert tables.events("reloaded")[-1]["tables"] == "compiled"
+
+
+def test_reloaded_is_said_when_the_tables_are_in_use(make_server):
+    """Whatever the compiler takes, and asked for in whichever way."""
+    server = make_server(users=ten_users(), faults=True)
+    for i, reload in enumerate((lambda: server.ctl("reload"),
+                                server.reload)):
+        server.write("users", ten_users(11 + i))
+        server.faults.set("compiler.before-rename", "sleep", 1000)
+        begin = time.monotonic()
+        reload()
+        assert server.rcpt("u%d@example.org" % (10 + i)).code == 250
+        assert time.monotonic() - begin >= 1
+        wait_until(lambda n=i: len(server.events("drained")) > n, 20,
+                   "end of the old generation")
+
+
+def test_a_reload_does_not_wait_for_ever_for_the_tables(make_server):
+    server = make_server(users=ten_users(), faults=True)
+    server.write("users", ten_users(11))
+    server.faults.set("compiler.before-rename", "sleep", 17000)
+    assert server.ctl("reload") == \
+        "reloaded, but the tables are still being compiled\n"
+    assert server.events("reloaded")[-1]["tables"] == "late"
+    becomes(server, "u10@example.org", "250")
+    assert len(server.events("reloaded")) == 1
+
+
+def test_a_reload_says_which_table_stays(tables):
+    tables.write("users", ten_users() + "soon\n")
+    tables.write("aliases", "postmaster: alice\nroot: alice\nteam u1\n")
+    status, text = tables.ctl("reload", check=False)
+    assert status == 1 and "stays as it was" in text, text
+    assert "%s/aliases:3: expected" % tables.folder in text
+    assert "/users " not in text
+    assert tables.events("reloaded")[-1]["tables"] == "kept"
+    # all else is reloaded
+    assert tables.rcpt("soon@example.org").code == 250
+    assert tables.rcpt("root@example.org").code == 250
+    tables.write("list", "not an address\n")
+    tables.write("aliases", "postmaster: alice\nroot: alice\n"
+                 "team: :include:%s/list\n" % tables.folder)
+    assert "a list that an alias includes" in reload_drained(tables)
+    tables.write("list", "alice\n")
+    assert reload_drained(tables) == "reloaded\n"
+    assert tables.rcpt("team@example.org").code == 250
+
+
+def reload_drained(server):
+    """posternctl reload, once sessions of the one before have ended."""
+    said = []
+
+    def is_done():
+        said[:] = server.ctl("reload", check=False)
+        return said[0] != 75
+    wait_until(is_done, 20, "reload")
+    assert said[0] == 0, said
+    return said[1]
 
 
 def damage(server, how):
