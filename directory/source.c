@@ -14,16 +14,22 @@
 bool
 source_stamp_equals(const struct source_stamp *a, const struct source_stamp *b)
 {
-	return a->mtime_ns == b->mtime_ns && a->size_bytes == b->size_bytes &&
-	    a->inode == b->inode;
+	return a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns &&
+	    a->size_bytes == b->size_bytes && a->inode == b->inode;
+}
+
+static int64_t
+in_ns(struct timespec t)
+{
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static struct source_stamp
 stamp_of(const struct stat *st)
 {
 	return (struct source_stamp){
-		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 +
-		    st->st_mtim.tv_nsec,
+		.mtime_ns = in_ns(st->st_mtim),
+		.ctime_ns = in_ns(st->st_ctim),
 		.size_bytes = (uint64_t)st->st_size,
 		.inode = st->st_ino,
 	};

@@ -19,9 +19,13 @@
 #define SOURCE_MAX_BYTES ((size_t)256 << 20)
 #define SOURCE_MAX_PROBLEMS 100		/* of one table, then it gives up */
 
-/* Which version of a file; all zero when there is none. */
+/*
+ * Which version of a file; all zero when there is none. The time of the last
+ * change cannot be set: a file that was written over with as many octets and
+ * has its old date (rsync -t, cp -p) differs in that alone.
+ */
 struct source_stamp {
-	int64_t mtime_ns;
+	int64_t mtime_ns, ctime_ns;
 	uint64_t size_bytes;
 	uint64_t inode;
 };

@@ -64,9 +64,10 @@ put_state(struct buf *out, const struct state *state)
 	for (size_t i = 0; i < state->n_sources && !error; i++) {
 		const struct state_source *s = &state->sources[i];
 
-		error = buf_printf(out, "source %" PRId64 " %" PRIu64
-		    " %" PRIu64 " %s\n", s->stamp.mtime_ns,
-		    s->stamp.size_bytes, s->stamp.inode, s->path);
+		error = buf_printf(out, "source %" PRId64 " %" PRId64
+		    " %" PRIu64 " %" PRIu64 " %s\n", s->stamp.mtime_ns,
+		    s->stamp.ctime_ns, s->stamp.size_bytes, s->stamp.inode,
+		    s->path);
 	}
 	return error;
 }
@@ -133,16 +134,18 @@ take_number(struct slice *line, unsigned long long max,
 static bool
 get_source(struct state *state, struct slice rest)
 {
-	unsigned long long mtime, size, inode;
+	unsigned long long mtime, ctime, size, inode;
 	struct source_stamp stamp;
 	char path[PATH_MAX];
 
 	if (!take_number(&rest, INT64_MAX, &mtime) ||
+	    !take_number(&rest, INT64_MAX, &ctime) ||
 	    !take_number(&rest, UINT64_MAX, &size) ||
 	    !take_number(&rest, UINT64_MAX, &inode) ||
 	    !slice_copy(path, sizeof path, rest))
 		return false;
-	stamp = (struct source_stamp){ (int64_t)mtime, size, inode };
+	stamp = (struct source_stamp){ (int64_t)mtime, (int64_t)ctime, size,
+		inode };
 	return state_add_source(state, path, &stamp) == 0;
 }
 

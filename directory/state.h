@@ -7,8 +7,9 @@
  *	time 1700000000
  *	entries 120
  *	text /etc/aliases:14: alias "team" has no target
- *	source 1700000000000000000 4096 1234 /etc/aliases
+ *	source 1700000000000000000 1700000000000000000 4096 1234 /etc/aliases
  *
+ * Of a source: when it was modified and changed (ns), octets, inode, path.
  * It is replaced by rename. Losing one costs a compilation. The sources are
  * those of the last attempt, so that the watcher sees when any of them,
  * includes among them, is mended.

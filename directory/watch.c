@@ -20,6 +20,7 @@ static uint64_t
 mix_stamp(uint64_t hash, const struct source_stamp *stamp)
 {
 	hash = mix(hash, (uint64_t)stamp->mtime_ns);
+	hash = mix(hash, (uint64_t)stamp->ctime_ns);
 	hash = mix(hash, stamp->size_bytes);
 	return mix(hash, stamp->inode);
 }
@@ -44,7 +45,7 @@ fingerprint(const struct state *state, bool is_now)
 static void
 load(struct watch *watch, size_t i)
 {
-	const struct source_stamp never = { -1, 0, 0 };
+	const struct source_stamp never = { .mtime_ns = -1 };
 	struct watched *w = &watch->tables[i];
 	char path[PATH_MAX];
 

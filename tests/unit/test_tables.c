@@ -522,6 +522,40 @@ test_watch(void **state)
 	watch_close(&watch);
 }
 
+/* Written over with as many octets, and given its old date. */
+static void
+test_watch_same_size_and_date(void **state)
+{
+	struct watch watch;
+	struct stat before, after;
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/aliases", folder);
+	assert_int_equal(stat(path, &before), 0);
+	now_us = 1000000000;
+	clock_set_for_tests(now_us, now_us);
+	assert_int_equal(watch_open(&watch, fixture.config->state_dir,
+	    &fixture.catalog->specs), 0);
+	assert_false(look_after(&watch, 1));
+	usleep(20000);			/* a file's clock ticks slowly */
+	fixture_write("aliases", "info: u2\nroot: u0\n");
+	assert_int_equal(utimensat(AT_FDCWD, path, (const struct timespec[]){
+	    before.st_atim, before.st_mtim }, 0), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+	assert_false(look_after(&watch, 1));
+	assert_true(look_after(&watch, 5));
+	/* it may be readable now */
+	usleep(20000);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_false(look_after(&watch, 1));
+	assert_true(look_after(&watch, 5));
+	watch_close(&watch);
+}
+
 static void
 test_watch_includes(void **state)
 {
@@ -549,7 +583,7 @@ test_state(void **state)
 {
 	struct state in = { .result = STATE_SHRUNKEN, .time_s = 1700000000,
 		.n_entries = 7, .text = "two\nlines" }, out;
-	const struct source_stamp stamp = { 123456789, 42, 7 };
+	const struct source_stamp stamp = { 123456789, 987654321, 42, 7 };
 	char path[256];
 
 	(void)state;
@@ -568,7 +602,8 @@ test_state(void **state)
 	state_free(&out);
 	fixture_write("x.state", "result maybe\n");
 	assert_int_equal(state_read(path, &out), -EBADMSG);
-	fixture_write("x.state", "source 1 2 /x\n");
+	/* as it was written before */
+	fixture_write("x.state", "source 1 2 3 /x\n");
 	assert_int_equal(state_read(path, &out), -EBADMSG);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(state_read(path, &out), -ENOENT);
@@ -598,6 +633,7 @@ main(void)
 		TEST(test_include_becomes_unreadable),
 		TEST(test_include_with_an_error),
 		TEST(test_watch),
+		TEST(test_watch_same_size_and_date),
 		TEST(test_watch_includes),
 		TEST(test_state),
 	};
