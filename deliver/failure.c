@@ -34,6 +34,8 @@ static const struct failure_row rows[] = {
 	    "the mailbox's directory is missing" },
 	{ ENOTDIR, 451, 2, 0, true,
 	    "the mailbox is not a directory" },
+	{ EXDEV, 451, 2, 0, true,
+	    "the mailbox's tmp and new are on different file systems" },
 	{ ENAMETOOLONG, 451, 2, 0, true,
 	    "the mailbox's name is too long" },
 	{ EEXIST, 451, 2, 0, true,

@@ -26,14 +26,30 @@
 
 /* ---- opening ---- */
 
+/* What rename goes by, where the kernel tells (Linux 5.8). */
+static bool
+is_same_mount(int a_fd, int b_fd)
+{
+	struct statx a, b;
+
+	return statx(a_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &a) < 0 ||
+	    statx(b_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &b) < 0 ||
+	    !(a.stx_mask & b.stx_mask & STATX_MNT_ID) ||
+	    a.stx_mnt_id == b.stx_mnt_id;
+}
+
+/* Also whether a copy can be renamed from tmp/ into new/. */
 static int
 learn_device(struct maildir *m)
 {
-	struct stat st;
+	struct stat st, tmp;
 	struct statfs fs;
 
-	if (fstat(m->new_fd, &st) < 0 || fstatfs(m->new_fd, &fs) < 0)
+	if (fstat(m->new_fd, &st) < 0 || fstat(m->tmp_fd, &tmp) < 0 ||
+	    fstatfs(m->new_fd, &fs) < 0)
 		return -errno;
+	if (st.st_dev != tmp.st_dev || !is_same_mount(m->new_fd, m->tmp_fd))
+		return -EXDEV;
 	m->device = st.st_dev;
 	m->new_inode = st.st_ino;
 	m->is_local = flush_is_local_type((long)fs.f_type);

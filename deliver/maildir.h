@@ -37,7 +37,8 @@ struct maildir {		/* an open mailbox */
 
 /*
  * Open a mailbox; with is_made, make what is missing of it where the owner's
- * home exists (path.h). Its directories must be this uid's and no links.
+ * home exists (path.h). Its directories must be this uid's and no links, and
+ * tmp/ and new/ on one file system (-EXDEV): a copy is renamed between them.
  */
 int maildir_open(struct maildir *m, const char *path, const char *home,
     bool is_made);

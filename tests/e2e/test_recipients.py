@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import stat
+import subprocess
 import time
 
 import pytest
@@ -333,9 +334,18 @@ def test_several_uids_in_one_transaction(passwd_server, passwd_users):
         assert mail.get("Delivered-To") == name + "@example.org"
 
 
+def mount(*arguments):
+    """Or skip where even root may not."""
+    result = subprocess.run(["mount", *arguments], check=False,
+                            stderr=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        pytest.skip("cannot mount here: " + result.stderr)
+
+
 @pytest.mark.needs_root
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "foreign", "file",
-                                  "no home", "read-only", "new is a link"])
+                                  "no home", "read-only", "new is a link",
+                                  "new is a mount", "tmp is bound"])
 def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
     """451 4.2.0 and an alarm; nothing is written through it."""
     home = os.path.join(passwd_users.homes, "pt-carol")
@@ -344,7 +354,7 @@ def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
     elsewhere = os.path.join(passwd_users.homes, "elsewhere")
     shutil.rmtree(elsewhere, ignore_errors=True)
     carol, bob = pwd.getpwnam("pt-carol"), pwd.getpwnam("pt-bob")
-    moved = None
+    moved = mounted = None
     if kind in ("symlink", "new is a link"):
         for folder in ("new", "cur", "tmp"):
             os.makedirs(os.path.join(elsewhere, folder))
@@ -378,6 +388,15 @@ def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
         for path in (maildir, *glob.glob(maildir + "/*")):
             os.chown(path, carol.pw_uid, carol.pw_gid)
             os.chmod(path, 0o500)
+    elif kind in ("new is a mount", "tmp is bound"):
+        for folder in ("new", "cur", "tmp", "other"):
+            os.makedirs(os.path.join(maildir, folder))
+        for path in (maildir, *glob.glob(maildir + "/*")):
+            os.chown(path, carol.pw_uid, carol.pw_gid)
+        mounted = maildir + ("/new" if kind == "new is a mount" else "/tmp")
+        mount(*(["-t", "tmpfs", "-o", "uid=%d" % carol.pw_uid, "none"]
+                if kind == "new is a mount" else
+                ["--bind", maildir + "/other"]), mounted)
     try:
         # what was probed well is known for 5 s
         reply = wait_until(lambda: (lambda r: r if r.code != 250 else None)(
@@ -389,6 +408,8 @@ def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
                    5, "an alarm in the log")
         assert not glob.glob(elsewhere + "/*/*")
     finally:
+        if mounted:
+            subprocess.run(["umount", "-l", mounted], check=True)
         if moved:
             os.rename(moved, home)
         elif os.path.isdir(maildir) and not os.path.islink(maildir):
