@@ -192,23 +192,28 @@ make_why(struct buf *line, char **words)
 }
 
 /*
- * What others sent may hold characters that are not seen, and change how the
- * rest of a line reads. They are written as their numbers, as in the log.
+ * What others sent or wrote may hold orders to a terminal, and characters
+ * that are not seen and change how the rest of a line reads. They are
+ * written as their numbers, as in the log.
  */
 static void
 print_visibly(FILE *to, struct slice text)
 {
+	char escape[UTF8_ESCAPE_SIZE] = "";
+
 	while (text.size > 0) {
+		char c = *text.data;
 		size_t size = 1;
 
 		/* a queue is long, and nearly all of it is ASCII */
-		if ((unsigned char)*text.data >= 0x80 &&
-		    utf8_is_invisible(text)) {
-			size = utf8_char_size(text);
-			fprintf(to, "\\u%04x", utf8_code(text));
-		} else {
-			putc(*text.data, to);
-		}
+		if ((c >= ' ' && c <= '~') || c == '\n' || c == '\t')
+			*escape = '\0';
+		else
+			size = utf8_escape(escape, text);
+		if (*escape != '\0')
+			fputs(escape, to);
+		else
+			fwrite(text.data, 1, size, to);
 		text.data += size;
 		text.size -= size;
 	}

@@ -25,6 +25,13 @@ bool utf8_is_c1_control(struct slice s);
  * mark. A line that holds one may read as another.
  */
 bool utf8_is_invisible(struct slice s);
+/*
+ * How the character at the front of s is written where a terminal shows it:
+ * to is "" if it may stand as it is, else an escape, as in the log: \x1b,
+ * \u202e. Returns how many octets it has; what is no UTF-8 has one.
+ */
+#define UTF8_ESCAPE_SIZE 12
+size_t utf8_escape(char to[UTF8_ESCAPE_SIZE], struct slice s);
 /* A file's text without the byte order mark that some editors put first. */
 struct slice utf8_after_mark(struct slice text);
 

@@ -11,23 +11,25 @@
 #include <string.h>
 #include "config.h"
 #include "config_lex.h"
+#include "utf8.h"
 
 #define NOTE "note: "
 
-/* Terminals and logs show what the file says: escape control octets. */
+/* Terminals and logs show what the file says. */
 static char *
 escaped(struct slice text)
 {
+	char escape[UTF8_ESCAPE_SIZE];
 	struct buf out = { 0 };
 	int error = buf_puts(&out, "");
 
-	for (size_t i = 0; i < text.size && error == 0; i++) {
-		unsigned char c = (unsigned char)text.data[i];
+	while (text.size > 0 && error == 0) {
+		size_t size = utf8_escape(escape, text);
 
-		if (c < 0x20 || c == 0x7f)
-			error = buf_printf(&out, "\\x%02x", c);
-		else
-			error = buf_append(&out, &text.data[i], 1);
+		error = *escape != '\0' ? buf_puts(&out, escape) :
+		    buf_append(&out, text.data, size);
+		text.data += size;
+		text.size -= size;
 	}
 	if (error != 0)
 		buf_free(&out);

@@ -4,6 +4,7 @@
  */
 #include <stdint.h>
 #include <string.h>
+#include <stdio.h>
 #include "utf8.h"
 
 /* RFC 3629 4: each first octet, and what its second octet may be. */
@@ -127,6 +128,20 @@ utf8_is_invisible(struct slice s)
 			return true;
 	}
 	return false;
+}
+
+size_t
+utf8_escape(char to[UTF8_ESCAPE_SIZE], struct slice s)
+{
+	unsigned char c = (unsigned char)*s.data;
+	size_t size = utf8_char_size(s);
+
+	*to = '\0';
+	if (size == 0 || c < 0x20 || c == 0x7f)
+		snprintf(to, UTF8_ESCAPE_SIZE, "\\x%02x", c);
+	else if (size > 1 && (utf8_is_c1_control(s) || utf8_is_invisible(s)))
+		snprintf(to, UTF8_ESCAPE_SIZE, "\\u%04x", utf8_code(s));
+	return size > 0 ? size : 1;
 }
 
 struct slice

@@ -607,6 +607,16 @@ def test_an_included_list_with_an_error_is_out_of_order_alone(make_server):
     assert "/list:2: " not in table_state(server)
 
 
+def test_what_a_table_says_is_no_order_to_a_terminal(tables):
+    tables.write("aliases", "postmaster: alice\nroot: alice\n"
+                 "a\u009b\u202e: alice\n")
+    for status, text in (tables.ctl("reload", check=False),
+                         tables.ctl("route", "a\u009b@example.org",
+                                    check=False)):
+        assert status != 0 and '"a\\u009b' in text, text
+        assert not re.search("[\u0080-\u009f\u202e]", text)
+
+
 def test_reload_compiles_at_once(tables):
     tables.write("users", ten_users() + "soon\n")
     tables.reload()

@@ -416,6 +416,20 @@ test_problem_list(void **state)
 	assert_int_equal(problems.n, 0);
 }
 
+/* Orders to a terminal, also those of eight bits, and what is not seen. */
+static void
+test_problem_is_harmless(void **state)
+{
+	struct config_problems problems = { 0 };
+
+	(void)state;
+	config_problem_add(&problems, 1, false, "a\x7f\033\xc2\x9b"
+	    "b\xe2\x80\xae\x9b\xc3\xbc\xe2\x82\xac");
+	assert_string_equal(problems.items[0].text, "a\\x7f\\x1b\\u009b"
+	    "b\\u202e\\x9b\xc3\xbc\xe2\x82\xac");
+	config_problems_free(&problems);
+}
+
 int
 main(void)
 {
@@ -427,6 +441,7 @@ main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_parse_to_check),
 		cmocka_unit_test(test_problem_list),
+		cmocka_unit_test(test_problem_is_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

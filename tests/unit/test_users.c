@@ -72,7 +72,7 @@ static const struct {
 	{ "dots", "..\n", "F:1: \"..\" is not a local part" },
 	{ "address", "a@b.c\n", "F:1: \"a@b.c\" is not a local part" },
 	{ "control", "a\x01" "b\n", "F:1: \"a\\x01b\" is not a local part" },
-	{ "bad UTF-8", "\xff\n", "F:1: \"\xff\" is not a local part" },
+	{ "bad UTF-8", "\xff\n", "F:1: \"\\xff\" is not a local part" },
 	{ "word", "a b\n", "F:1: expected field=value" },
 	{ "unknown field", "a home=/x\n", "F:1: unknown field \"home\"" },
 	{ "open quote", "a name=\"b\n", "F:1: the value of a field is cut" },
