@@ -212,6 +212,7 @@ is_special(struct slice text)
 {
 	return text.size > 0 && (*text.data == '|' || *text.data == '/' ||
 	    alias_target_is_reply(text) ||
+	    slice_starts_nocase(text, SLICE("discard:")) ||
 	    slice_starts_nocase(text, SLICE(":include:")));
 }
 
