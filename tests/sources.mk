@@ -59,6 +59,7 @@ UNIT_TESTS = \
 	test_mac \
 	test_mail_date \
 	test_maildir \
+	test_maildir_calls \
 	test_maildirsize \
 	test_message \
 	test_message_id \

@@ -85,6 +85,30 @@ set_up(void **state)
 	return 0;
 }
 
+static bool are_stopped;		/* deliver's children */
+
+/* Of deliver's children. */
+static unsigned
+signal_workers(int signo)
+{
+	char path[64];
+	unsigned n = 0;
+	FILE *list;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)f.pid,
+	    (int)f.pid);
+	list = fopen(path, "r");
+	assert_non_null(list);
+	while (fscanf(list, "%d", &pid) == 1) {
+		n++;
+		assert_int_equal(kill(pid, signo), 0);
+	}
+	fclose(list);
+	are_stopped = signo == SIGSTOP;
+	return n;
+}
+
 static int
 tear_down(void **state)
 {
@@ -92,10 +116,15 @@ tear_down(void **state)
 	int status;
 
 	(void)state;
+	if (are_stopped)	/* a test has failed */
+		signal_workers(SIGCONT);
 	close(smtpd);
 	close(store);
 	close(message);
 	status = fixture_stop(&f);
+	/* what a failed test has left */
+	(void)umount2(path_in("alice"), MNT_DETACH);
+	(void)umount2(path_in("bob"), MNT_DETACH);
 	snprintf(command, sizeof command, "rm -rf %s", base);
 	return system(command) == 0 && status == 0 ? 0 : -1;
 }
@@ -460,6 +489,46 @@ test_prepare_fails_for_one_with_prdr(void **state)
 	assert_int_equal(count("bob", "new"), 1);
 	assert_int_equal(count("alice", "new"), 0);
 	allow("alice/Maildir/tmp");
+	/* it is over: deliver has forgotten it */
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+}
+
+/* Nobody knows it any more: that is no recipient's own failure. */
+static void
+test_prepare_of_nothing(void **state)
+{
+	(void)state;
+	tx++;
+	assert_int_equal(prepare(2, false), 2);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(outcome.failures[i].recipient, i);
+		assert_false(outcome.failures[i].is_own);
+	}
+}
+
+/* A leaf that has it from an earlier attempt does not get it again. */
+static void
+test_skipped_leaf(void **state)
+{
+	static struct prepare_ask ask;
+	static struct ipc_writer w;
+	struct fixture_box boxes[] = { box_of("alice", ALICE, 0),
+		box_of("carol", ALICE, 0) };
+	struct fixture_probe p = { .tx = ++tx, .boxes = boxes,
+		.n_boxes = N_OF(boxes) };
+
+	(void)state;
+	assert_int_equal(fixture_probe(&f, smtpd, &p), 0);
+	ask = (struct prepare_ask){ .transaction = tx,
+		.message_size = sizeof text, .name = SLICE("1.M1P1Q1"),
+		.host = SLICE("mx.example.org"), .n_recipients = 1,
+		.n_skipped = 1, .skipped = { { .recipient = 0, .leaf = 0 } } };
+	ipc_writer_init(&w);
+	put_prepare_ask(&w, &ask);
+	assert_int_equal(fixture_prepare(&f, smtpd, &w, message, &outcome), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+	assert_int_equal(count("carol", "new"), 1);
 }
 
 static void
@@ -489,6 +558,8 @@ test_commit_fails_for_one_with_prdr(void **state)
 	deny("alice/Maildir/new");
 	assert_int_equal(commit(), 1);
 	assert_int_equal(outcome.failures[0].recipient, 0);
+	/* alice's is in tmp/ again, but not to be committed */
+	assert_false(outcome.is_prepared);
 	assert_int_equal(count("bob", "new"), 1);
 	assert_int_equal(count("alice", "new"), 0);
 	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
@@ -545,18 +616,32 @@ test_deliver_in_one_step(void **state)
 static void
 test_deliver_fails_and_leaves_nothing(void **state)
 {
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	char file[256], path[512];
+
 	(void)state;
 	if (geteuid() != 0)
 		skip();
+	/* the name that the next one is going to have, but for its number */
 	tx++;
-	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(deliver_name("1.M1P1D1"), 0);
+	strcpy(file, only_file("alice", "new"));
+	snprintf(path, sizeof path, "alice/Maildir/new/%s", file);
+	assert_int_equal(unlink(path_in(path)), 0);
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
 	deny("alice/Maildir/new");
-	assert_int_equal(deliver(), 1);
+	file[strlen("1.M1P1D")] = '2';
+	assert_int_equal(deliver_name("1.M1P1D2"), 1);
 	assert_int_equal(outcome.n_left_behind, 0);
 	assert_int_equal(outcome.failures[0].verdict.code, 451);
 	allow("alice/Maildir/new");
 	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
 	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	/* nor is there a note of the rename that failed: nobody has it */
+	assert_int_equal(fixture_resolve(&f, store, &alice, file),
+	    RESOLVED_NOT_DELIVERED);
 }
 
 /* Two mailboxes of one owner. */
@@ -867,6 +952,36 @@ test_release(void **state)
 	assert_true(fixture_release(&f, smtpd, 999999, RELEASE_ALL, 0));
 }
 
+/* RCPT was given up before its probe came back: its place is free again. */
+static void
+test_release_while_probed(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = ++tx, .boxes = &alice,
+		.n_boxes = 1 };
+	const struct release_ask release = { .transaction = tx,
+		.how = RELEASE_RECIPIENT };
+	static struct ipc_writer w;
+
+	(void)state;
+	/* so that the transaction stays */
+	assert_int_equal(probe(1, 0, box_of("bob", BOB, 0)), 0);
+	assert_int_equal(kill(f.pid, SIGSTOP), 0);
+	fixture_put_probe(&f, &w, &p);
+	fixture_send(&f, smtpd, PROBE_ASK, &w, -1);
+	ipc_writer_init(&w);
+	put_release_ask(&w, &release);
+	fixture_send(&f, smtpd, RELEASE_ASK, &w, -1);
+	assert_int_equal(kill(f.pid, SIGCONT), 0);
+	assert_int_equal(fixture_receive(&f, smtpd, 10000), RELEASE_ANSWER);
+	assert_int_equal(fixture_receive(&f, smtpd, 10000), PROBE_ANSWER);
+	assert_int_equal(fixture_probe(&f, smtpd, &p), 0);
+	assert_int_equal(prepare(1, false), 0);
+	assert_int_equal(commit(), 0);
+	assert_int_equal(count("alice", "new"), 1);
+	assert_int_equal(count("bob", "new"), 0);
+}
+
 static void
 test_keep_files_then_resolve(void **state)
 {
@@ -1139,6 +1254,102 @@ test_lying_prepare(void **state)
 }
 
 static void
+test_lying_trace(void **state)
+{
+	static char longest[8001];
+	const struct slice traces[] = { { "R: \0x\n", 6 },
+		{ longest, sizeof longest } };
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	static struct prepare_ask ask;
+	static struct ipc_writer w;
+
+	(void)state;
+	memset(longest, 'x', sizeof longest);
+	longest[sizeof longest - 1] = '\n';
+	for (size_t i = 0; i < N_OF(traces); i++) {
+		int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+		assert_int_equal(fixture_probe(&f, liar, &p), 0);
+		ask = (struct prepare_ask){ .transaction = 1,
+			.message_size = sizeof text, .name = SLICE("x"),
+			.host = SLICE("h"), .trace = traces[i],
+			.n_recipients = 1 };
+		ipc_writer_init(&w);
+		put_prepare_ask(&w, &ask);
+		fixture_send(&f, liar, PREPARE_ASK, &w, message);
+		check_liar(i == 0 ? "NUL" : "too long", liar);
+	}
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+}
+
+/* The short way is all or none, and into new/. */
+static void
+test_lying_deliver(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	static struct prepare_ask ask;
+	static struct ipc_writer w;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+		assert_int_equal(fixture_probe(&f, liar, &p), 0);
+		ask = (struct prepare_ask){ .transaction = 1,
+			.message_size = sizeof text, .name = SLICE("1.M1P1D1"),
+			.host = SLICE("h"), .n_recipients = 1,
+			.is_each = i == 0, .is_junk = i == 1 };
+		ipc_writer_init(&w);
+		put_prepare_ask(&w, &ask);
+		fixture_send(&f, liar, DELIVER_ASK, &w, message);
+		check_liar(i == 0 ? "each by itself" : "junk", liar);
+	}
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+}
+
+/* What it names must be there, and once. */
+static void
+test_lying_lists(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t n, n_skipped, recipient, leaf;
+	} rows[] = {
+		{ "the same recipient twice", 2, 0, 0, 0 },
+		{ "a leaf behind the last one", 1, 1, 0, 1 },
+		{ "a leaf far behind it", 1, 1, 0, UINT16_MAX },
+		{ "a leaf of nobody", 1, 1, 1, 0 },
+	};
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
+		.n_boxes = 1 };
+	static struct prepare_ask ask;
+	static struct ipc_writer w;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		int liar = fixture_peer(&f, ROLE_SMTPD, 9);
+
+		assert_int_equal(fixture_probe(&f, liar, &p), 0);
+		ask = (struct prepare_ask){ .transaction = 1,
+			.message_size = sizeof text, .name = SLICE("x"),
+			.host = SLICE("h"), .n_recipients = rows[i].n,
+			.n_skipped = rows[i].n_skipped,
+			.skipped = { { .recipient = rows[i].recipient,
+			    .leaf = rows[i].leaf } } };
+		ipc_writer_init(&w);
+		put_prepare_ask(&w, &ask);
+		fixture_send(&f, liar, PREPARE_ASK, &w, message);
+		check_liar(rows[i].what, liar);
+	}
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+}
+
+static void
 test_message_that_may_change(void **state)
 {
 	struct fixture_box alice = box_of("alice", ALICE, 0);
@@ -1157,12 +1368,34 @@ test_message_that_may_change(void **state)
 	close(fd);
 }
 
+/* For this recipient of transaction 1 alone. */
+static void
+put_prepare_of(struct ipc_writer *w, uint16_t recipient)
+{
+	static struct prepare_ask ask;
+
+	ask = (struct prepare_ask){ .transaction = 1,
+		.message_size = sizeof text, .name = SLICE("1.y"),
+		.host = SLICE("mx.example.org"), .n_recipients = 1,
+		.recipients = { recipient } };
+	ipc_writer_init(w);
+	put_prepare_ask(w, &ask);
+}
+
 static void
 test_order_of_questions(void **state)
 {
 	struct fixture_box alice = box_of("alice", ALICE, 0);
+	struct fixture_box carol = box_of("carol", ALICE, 0);
+	struct fixture_box bob = box_of("bob", BOB, 0);
 	const struct fixture_probe p = { .tx = 1, .boxes = &alice,
 		.n_boxes = 1 };
+	const struct fixture_probe other = { .tx = 1, .recipient = 1,
+		.boxes = &carol, .n_boxes = 1 };
+	const struct fixture_probe unknown = { .tx = 1, .recipient = 2,
+		.boxes = &bob, .n_boxes = 1 };
+	const struct release_ask release = { .transaction = 1,
+		.how = RELEASE_RECIPIENT };
 	static struct ipc_writer w;
 	int liar = fixture_peer(&f, ROLE_SMTPD, 9);
 
@@ -1177,6 +1410,33 @@ test_order_of_questions(void **state)
 	ipc_put_u64(&w, 1);
 	fixture_send(&f, liar, COMMIT_ASK, &w, -1);
 	check_liar("commit before prepare", liar);
+	liar = fixture_peer(&f, ROLE_SMTPD, 9);
+	assert_int_equal(fixture_probe(&f, liar, &p), 0);
+	assert_int_equal(fixture_probe(&f, liar, &other), 0);
+	fixture_put_prepare(&w, 1, "1.x", 1, false, sizeof text);
+	assert_int_equal(fixture_prepare(&f, liar, &w, message, &outcome), 0);
+	put_prepare_of(&w, 1);
+	fixture_send(&f, liar, PREPARE_ASK, &w, message);
+	check_liar("another PREPARE", liar);
+	liar = fixture_peer(&f, ROLE_SMTPD, 9);
+	assert_int_equal(fixture_probe(&f, liar, &p), 0);
+	fixture_put_prepare(&w, 1, "1.z", 1, false, sizeof text);
+	assert_int_equal(fixture_prepare(&f, liar, &w, message, &outcome), 0);
+	ipc_writer_init(&w);
+	put_release_ask(&w, &release);
+	fixture_send(&f, liar, RELEASE_ASK, &w, -1);
+	check_liar("a recipient released after PREPARE", liar);
+	assert_int_equal(count("alice", "new") + count("carol", "tmp"), 0);
+	/* both are there before a worker can answer */
+	liar = fixture_peer(&f, ROLE_SMTPD, 9);
+	assert_int_equal(kill(f.pid, SIGSTOP), 0);
+	fixture_put_probe(&f, &w, &unknown);
+	fixture_send(&f, liar, PROBE_ASK, &w, -1);
+	put_prepare_of(&w, 2);
+	fixture_send(&f, liar, PREPARE_ASK, &w, message);
+	assert_int_equal(kill(f.pid, SIGCONT), 0);
+	check_liar("PREPARE of one that is being probed", liar);
+	assert_int_equal(count("bob", "tmp") + count("bob", "new"), 0);
 }
 
 static void
@@ -1214,6 +1474,8 @@ test_lying_store(void **state)
 		{ "/tmp", "1.M2_0_0.mx,S=5x" },
 		{ "/tmp", "" },
 	};
+	static const char *const folders[] = { "low/Maildir",
+		"low/Maildir/tmp", "low/Maildir/new", "low/Maildir/cur" };
 	struct fixture_box box = { .uid = uid_of(ALICE),
 		.gid = uid_of(ALICE) };
 
@@ -1226,34 +1488,34 @@ test_lying_store(void **state)
 		    rows[i].file) == -1);
 		check_liar(rows[i].file, liar);
 	}
-	/* a uid that has no mailbox */
-	box.uid = 0;
-	box.maildir = "/root";
+	/* a uid that may have no mailbox: what is there is not touched */
+	if (!f.is_privileged)
+		return;
+	make_home("low", 1);
+	for (size_t i = 0; i < N_OF(folders); i++) {
+		assert_int_equal(mkdir(path_in(folders[i]), 0700), 0);
+		assert_int_equal(chown(path_in(folders[i]), 1, 1), 0);
+	}
+	assert_int_equal(close(open(path_in("low/Maildir/tmp/1.M2_0_0.mx,S=5"),
+	    O_CREAT | O_WRONLY, 0600)), 0);
+	box = box_of("low", 1, 0);
 	assert_int_equal(fixture_resolve(&f, store, &box, "1.M2_0_0.mx,S=5"),
+	    RESOLVED_UNKNOWN);
+	assert_string_equal(only_file("low", "tmp"), "1.M2_0_0.mx,S=5");
+}
+
+/* A disk that is not mounted: nobody knows what is on it. */
+static void
+test_resolve_where_nothing_is(void **state)
+{
+	(void)state;
+	assert_int_equal(fixture_resolve(&f, store, &(struct fixture_box){
+	    .uid = uid_of(ALICE), .gid = uid_of(ALICE),
+	    .maildir = path_in("alice/mnt/Maildir") }, "1.M2_0_0.mx,S=5"),
 	    RESOLVED_UNKNOWN);
 }
 
 /* ---- dead workers ---- */
-
-static unsigned
-kill_workers(void)
-{
-	char path[64];
-	unsigned n = 0;
-	FILE *list;
-	int pid;
-
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)f.pid,
-	    (int)f.pid);
-	list = fopen(path, "r");
-	assert_non_null(list);
-	while (fscanf(list, "%d", &pid) == 1) {
-		n++;
-		assert_int_equal(kill(pid, SIGKILL), 0);
-	}
-	fclose(list);
-	return n;
-}
 
 static void
 test_killed_workers_are_replaced(void **state)
@@ -1261,10 +1523,57 @@ test_killed_workers_are_replaced(void **state)
 	(void)state;
 	probe_both();
 	assert_int_equal(prepare(2, false), 0);
-	assert_true(kill_workers() >= 1);
+	assert_true(signal_workers(SIGKILL) >= 1);
 	usleep(200000);		/* what they were given before is lost */
 	assert_int_equal(commit(), 0);
 	assert_int_equal(count("alice", "new") + count("bob", "new"), 2);
+}
+
+/*
+ * The peer that knew has died while a worker stands still. Another worker of
+ * the same uid would find nothing yet, and the file come after its "no".
+ */
+static void
+test_resolve_waits_for_workers(void **state)
+{
+	struct fixture_box alice = box_of("alice", ALICE, 0);
+	struct resolve_ask ask = { .uid = alice.uid, .gid = alice.gid,
+		.maildir = slice_of(alice.maildir) };
+	static struct ipc_writer w;
+	char file[256], path[512];
+
+	(void)state;
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	assert_int_equal(deliver_name("1.M1P1D1"), 0);
+	strcpy(file, only_file("alice", "new"));
+	snprintf(path, sizeof path, "alice/Maildir/new/%s", file);
+	assert_int_equal(unlink(path_in(path)), 0);
+	file[strlen("1.M1P1D")] = '2';
+	tx++;
+	assert_int_equal(probe(0, 0, alice), 0);
+	signal_workers(SIGSTOP);
+	fixture_put_prepare(&w, tx, "1.M1P1D2", 1, false, sizeof text);
+	fixture_send(&f, smtpd, DELIVER_ASK, &w, message);
+	usleep(1100000);	/* it is slow now: others get what comes */
+	close(smtpd);
+	smtpd = fixture_peer(&f, ROLE_SMTPD, 0);
+	ask.file = slice_of(file);
+	ipc_writer_init(&w);
+	put_resolve_ask(&w, &ask);
+	/* unknown, as long as it has not seen that the peer is gone */
+	for (int i = 0; i < 50; i++) {
+		fixture_send(&f, store, RESOLVE_ASK, &w, -1);
+		if (fixture_receive(&f, store, 300) == 0)
+			break;
+		assert_int_equal(f.m.type, RESOLVE_ANSWER);
+		assert_int_equal(ipc_get_u8(&f.m.body), RESOLVED_UNKNOWN);
+		usleep(10000);
+	}
+	signal_workers(SIGCONT);
+	assert_int_equal(fixture_receive(&f, store, 10000), RESOLVE_ANSWER);
+	assert_int_equal(ipc_get_u8(&f.m.body), RESOLVED_DELIVERED);
+	assert_string_equal(only_file("alice", "new"), file);
 }
 
 /* A zombie that nobody reaps is dead, too. */
@@ -1328,10 +1637,13 @@ main(void)
 		TEST(test_told_recipient_with_quota),
 		TEST(test_prepare_fails_for_all),
 		TEST(test_prepare_fails_for_one_with_prdr),
+		TEST(test_prepare_of_nothing),
+		TEST(test_skipped_leaf),
 		TEST(test_commit_fails_for_all),
 		TEST(test_commit_fails_for_one_with_prdr),
 		TEST(test_full_disk),
 		TEST(test_release),
+		TEST(test_release_while_probed),
 		TEST(test_deliver_in_one_step),
 		TEST(test_deliver_fails_and_leaves_nothing),
 		TEST(test_deliver_several_copies),
@@ -1352,14 +1664,25 @@ main(void)
 		TEST(test_malformed_messages),
 		TEST(test_forged_routes),
 		TEST(test_lying_prepare),
+		TEST(test_lying_trace),
+		TEST(test_lying_deliver),
+		TEST(test_lying_lists),
 		TEST(test_message_that_may_change),
 		TEST(test_order_of_questions),
 		TEST(test_another_peers_transaction),
 		TEST(test_lying_store),
+		TEST(test_resolve_where_nothing_is),
+		TEST(test_resolve_waits_for_workers),
 		TEST(test_killed_workers_are_replaced),
 		TEST(test_workers_die_with_their_supervisor),
 #ifdef POSTERN_FAULTS
 		TEST(test_errno_at_each_call_of_prepare),
+		TEST(test_errno_at_each_call_of_deliver),
+		TEST(test_deliver_on_another_file_system),
+		TEST(test_uncleared_is_flushed),
+		TEST(test_junk_is_flushed_for_itself),
+		TEST(test_junk_is_flushed_each_time),
+		TEST(test_names_are_flushed_anew),
 		TEST(test_errno_at_each_call_of_commit),
 		TEST(test_kill_of_worker_at_each_step),
 		TEST(test_copy_that_cannot_be_taken_back),

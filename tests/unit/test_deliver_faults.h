@@ -132,6 +132,169 @@ test_errno_at_each_call_of_commit(void **state)
 		}
 }
 
+/* The short way; nothing of it stays, also without RELEASE. */
+static void
+check_deliver_fails(const char *point, int error)
+{
+	tx++;
+	CHECK(point, probe(0, 0, box_of("alice", ALICE, 0)) == 0);
+	arm(point, ARM_ERRNO, (uint32_t)error, 0);
+	CHECK(point, deliver() == 1);
+	CHECK(point, slots[0].hits == 1);
+	CHECK(point, outcome.failures[0].verdict.code == code_of(error));
+	CHECK(point, outcome.n_left_behind == 0);
+	check_nothing_new(point);
+	CHECK(point, fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	CHECK(point, count("alice", "tmp") == 0);
+	check_works_again(point);
+}
+
+static const char *const deliver_points[] = { "maildir.create",
+	"maildir.write", "maildir.fdatasync", "maildir.close",
+	"maildir.rename", "maildir.fsync_dir" };
+
+static void
+test_errno_at_each_call_of_deliver(void **state)
+{
+	(void)state;
+	faults_start();
+	for (size_t i = 0; i < N_OF(deliver_points); i++)
+		for (size_t j = 0; j < N_OF(errors); j++)
+			check_deliver_fails(deliver_points[i], errors[j]);
+}
+
+/* One whose flushes are not known to go together: flush.h. */
+static void
+test_deliver_on_another_file_system(void **state)
+{
+	(void)state;
+	if (!f.is_privileged || mount("none", path_in("alice"), "ramfs", 0,
+	    NULL) < 0)
+		skip();
+	assert_int_equal(chown(path_in("alice"), ALICE, ALICE), 0);
+	assert_int_equal(chmod(path_in("alice"), 0700), 0);
+	faults_start();
+	for (size_t i = 0; i < N_OF(deliver_points); i++)
+		check_deliver_fails(deliver_points[i], EIO);
+	assert_int_equal(umount2(path_in("alice"), MNT_DETACH), 0);
+}
+
+/* COMMIT flushes names alone: what waits for it in tmp/ has been flushed. */
+static void
+test_uncleared_is_flushed(void **state)
+{
+	(void)state;
+	faults_start();
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	arm("maildir.fdatasync", ARM_ERRNO, EIO, 1);
+	assert_int_equal(deliver_cleared(204), 1);
+	assert_int_equal(slots[0].hits, 1);
+	assert_true(fixture_release(&f, smtpd, tx, RELEASE_ALL, 0));
+	assert_int_equal(count("alice", "tmp") + count("alice", "new"), 0);
+}
+
+/* Of alice, as junk or not, and ready to be committed. */
+static void
+prepare_alice(bool is_junk)
+{
+	static struct prepare_ask ask;
+	static struct ipc_writer w;
+	char name[64];
+
+	tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	snprintf(name, sizeof name, "1.M%lluP1Q1", (unsigned long long)tx);
+	ask = (struct prepare_ask){ .transaction = tx, .is_junk = is_junk,
+		.message_size = sizeof text, .name = slice_of(name),
+		.host = SLICE("mx.example.org"), .n_recipients = 1 };
+	ipc_writer_init(&w);
+	put_prepare_ask(&w, &ask);
+	assert_int_equal(fixture_prepare(&f, smtpd, &w, message, &outcome),
+	    0);
+}
+
+/* Two commits in one batch of a worker go to two folders of one mailbox. */
+static void
+test_junk_is_flushed_for_itself(void **state)
+{
+	struct ipc_writer w;
+	int failures = 0;
+
+	(void)state;
+	faults_start();
+	prepare_alice(false);
+	prepare_alice(true);
+	signal_workers(SIGSTOP);
+	arm("maildir.fsync_dir", ARM_ERRNO, EIO, 1);
+	for (uint64_t id = tx - 1; id <= tx; id++) {
+		ipc_writer_init(&w);
+		ipc_put_u64(&w, id);
+		fixture_send(&f, smtpd, COMMIT_ASK, &w, -1);
+	}
+	usleep(50000);		/* deliver has given both out */
+	signal_workers(SIGCONT);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fixture_receive(&f, smtpd, 10000),
+		    COMMIT_ANSWER);
+		assert_true(get_outcome(&f.m.body, &outcome));
+		failures += outcome.n_failures;
+	}
+	assert_int_equal(slots[0].hits, 1);
+	assert_int_equal(failures, 1);
+}
+
+/* The next batch has its own flush. */
+static void
+test_junk_is_flushed_each_time(void **state)
+{
+	(void)state;
+	faults_start();
+	prepare_alice(true);
+	assert_int_equal(commit(), 0);
+	prepare_alice(true);
+	arm("maildir.fsync_dir", ARM_ERRNO, EIO, 0);
+	assert_int_equal(commit(), 1);
+	assert_int_equal(slots[0].hits, 1);
+}
+
+/* Where files are flushed before DELIVER's renames, COMMIT's names of the same
+ * batch are too: the folder is flushed once more for those. */
+static void
+test_names_are_flushed_anew(void **state)
+{
+	static struct ipc_writer w;
+	uint64_t prepared;
+
+	(void)state;
+	if (!f.is_privileged || mount("none", path_in("alice"), "ramfs", 0,
+	    NULL) < 0)
+		skip();
+	assert_int_equal(chown(path_in("alice"), ALICE, ALICE), 0);
+	assert_int_equal(chmod(path_in("alice"), 0700), 0);
+	faults_start();
+	prepare_alice(false);
+	prepared = tx++;
+	assert_int_equal(probe(0, 0, box_of("alice", ALICE, 0)), 0);
+	signal_workers(SIGSTOP);
+	arm("maildir.fsync_dir", ARM_ERRNO, EIO, 1);
+	ipc_writer_init(&w);
+	ipc_put_u64(&w, prepared);
+	fixture_send(&f, smtpd, COMMIT_ASK, &w, -1);
+	fixture_put_prepare(&w, tx, "1.M1P1D1", 1, false, sizeof text);
+	fixture_send(&f, smtpd, DELIVER_ASK, &w, message);
+	usleep(50000);		/* deliver has given both out */
+	signal_workers(SIGCONT);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fixture_receive(&f, smtpd, 10000),
+		    COMMIT_ANSWER);
+		assert_true(get_outcome(&f.m.body, &outcome));
+		assert_int_equal(outcome.n_failures, i);
+	}
+	assert_int_equal(slots[0].hits, 1);
+	assert_int_equal(umount2(path_in("alice"), MNT_DETACH), 0);
+}
+
 static void
 test_kill_of_worker_at_each_step(void **state)
 {
