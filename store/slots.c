@@ -95,19 +95,33 @@ find_free(struct slots *slots, uint32_t from)
 	}
 }
 
+/* As it is, or as zeros where nothing is: records may stand there. */
+static int
+write_again(int fd, off_t at)
+{
+	char place[SLOT_SIZE] = { 0 };
+	ssize_t n;
+
+	if (pread(fd, place, SLOT_SIZE, at) < 0)
+		return -errno;
+	n = pwrite(fd, place, SLOT_SIZE, at);
+	if (n != SLOT_SIZE)
+		return n < 0 ? -errno : -ENOSPC;
+	return 0;
+}
+
+/* Some file systems cannot reserve (ext3, ZFS, NFS before 4.2). */
 static int
 reserve_blocks(int fd, off_t from, off_t size)
 {
-	static const char zeros[SLOT_SIZE];
+	int error = fallocate(fd, 0, from, size) < 0 ? -errno : 0;
 
-	if (fallocate(fd, 0, from, size) == 0)
-		return 0;
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return -errno;
-	for (off_t at = from; at < from + size; at += SLOT_SIZE)
-		if (pwrite(fd, zeros, SLOT_SIZE, at) != SLOT_SIZE)
-			return errno ? -errno : -ENOSPC;
-	return 0;
+	if (error != -EOPNOTSUPP && error != -ENOSYS)
+		return error;
+	error = 0;
+	for (off_t at = from; !error && at < from + size; at += SLOT_SIZE)
+		error = write_again(fd, at);
+	return error;
 }
 
 static int

@@ -15,12 +15,23 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "../../store/slots.h"
 
 static char path[64];
+static bool is_old;		/* a file system that cannot reserve */
+
+int
+fallocate(int fd, int mode, off_t from, off_t size)
+{
+	if (!is_old)
+		return (int)syscall(SYS_fallocate, fd, mode, from, size);
+	errno = EOPNOTSUPP;
+	return -1;
+}
 
 static int
 setup(void **state)
@@ -28,6 +39,7 @@ setup(void **state)
 	int fd;
 
 	(void)state;
+	is_old = false;
 	snprintf(path, sizeof path, "/tmp/test_slots.XXXXXX");
 	fd = mkstemp(path);
 	if (fd >= 0)
@@ -192,6 +204,7 @@ static void
 a_torn_file_is_cut(void **state)
 {
 	struct slots *slots = open_slots();
+	struct stat st;
 
 	(void)state;
 	for (unsigned i = 0; i < 100; i++)
@@ -202,6 +215,8 @@ a_torn_file_is_cut(void **state)
 	assert_int_equal(slots_count(slots), 64);
 	assert_int_equal(slots_in_use(slots), 64);
 	slots_close(&slots);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 64 * 4608);
 	assert_int_equal(truncate(path, (off_t)SLOTS_MAX * 4608 * 2), 0);
 	slots = open_slots();
 	assert_int_equal(slots_in_use(slots), 0);
@@ -209,7 +224,7 @@ a_torn_file_is_cut(void **state)
 }
 
 static void
-a_full_disk_is_an_error_and_no_signal(void **state)
+full_disk(void)
 {
 	struct rlimit limit = { 100 * 4608, RLIM_INFINITY };
 	struct slots *slots = open_slots();
@@ -217,7 +232,6 @@ a_full_disk_is_an_error_and_no_signal(void **state)
 	char text[64];
 	int error = 0;
 
-	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	for (unsigned i = 0; i < 64; i++)
@@ -229,6 +243,67 @@ a_full_disk_is_an_error_and_no_signal(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(take(slots, 64), 64);
 	slots_close(&slots);
+}
+
+static void
+a_full_disk_is_an_error_and_no_signal(void **state)
+{
+	(void)state;
+	full_disk();
+	assert_int_equal(truncate(path, 0), 0);
+	is_old = true;
+	full_disk();
+}
+
+static void
+assert_has_blocks(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 128 * 4608);
+	assert_true(st.st_blocks * 512 >= st.st_size);
+}
+
+/* Where nothing reserves, each place is written: but not over a record. */
+static void
+what_cannot_be_reserved_is_written(void **state)
+{
+	struct slots *slots;
+
+	(void)state;
+	is_old = true;
+	slots = open_slots();
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(take(slots, i), i);
+	slots_close(&slots);
+	assert_has_blocks();
+	for (int i = 0; i < 3; i++) {
+		slots = open_slots();
+		assert_int_equal(slots_in_use(slots), 128);
+		for (unsigned n = 0; n < 128; n++)
+			assert_content(slots, n, n);
+		slots_close(&slots);
+	}
+}
+
+/* One that was copied with holes has its blocks before it is written to. */
+static void
+holes_are_filled(void **state)
+{
+	struct slots *slots;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		is_old = i == 1;
+		assert_int_equal(truncate(path, 0), 0);
+		assert_int_equal(truncate(path, 128 * 4608), 0);
+		slots = open_slots();
+		assert_int_equal(slots_count(slots), 128);
+		assert_int_equal(slots_in_use(slots), 0);
+		slots_close(&slots);
+		assert_has_blocks();
+	}
 }
 
 /*
@@ -317,6 +392,8 @@ main(void)
 		TEST(damage_frees_a_slot),
 		TEST(a_torn_file_is_cut),
 		TEST(a_full_disk_is_an_error_and_no_signal),
+		TEST(what_cannot_be_reserved_is_written),
+		TEST(holes_are_filled),
 		TEST(a_kill_at_any_instruction_loses_nothing),
 	};
 
