@@ -25,7 +25,7 @@ struct slot {
 	_Atomic uint8_t state;
 	uint8_t reserved;
 	uint16_t maildir_size, file_size;
-	uint16_t reserved_too;
+	uint16_t unused;		/* checked with the rest */
 	uint32_t uid, gid;
 	int64_t at_s;
 	uint8_t key[SLOT_KEY_SIZE];
@@ -221,7 +221,6 @@ slots_take(struct slots *slots, const struct slot_content *content,
 	slot = slot_at(slots, number);
 	slot->maildir_size = (uint16_t)content->maildir.size;
 	slot->file_size = (uint16_t)content->file.size;
-	slot->reserved_too = 0;
 	slot->uid = content->uid;
 	slot->gid = content->gid;
 	slot->at_s = content->at_s;
