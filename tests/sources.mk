@@ -72,6 +72,7 @@ UNIT_TESTS = \
 	test_peers \
 	test_plain \
 	test_records \
+	test_records_disk \
 	test_programs \
 	test_rdata \
 	test_relay_dialogue \

@@ -406,7 +406,10 @@ restart_keeps_what_this_boot_may_have_delivered(void **state)
 	stop();
 	start(1);
 	assert_string_equal(begin(&peer_b, 1, "bid"), "NOD");
-	assert_int_equal(resolve_all(RESOLVED_DELIVERED), 0);	/* grace */
+	/* whoever was in the middle of COMMIT has time to end it */
+	assert_int_equal(resolve_all(RESOLVED_DELIVERED), 0);
+	records_wake(records, clock_monotonic_us() + RECORDS_GRACE_US / 2);
+	assert_int_equal(resolve_all(RESOLVED_DELIVERED), 0);
 	records_wake(records, clock_monotonic_us() + RECORDS_GRACE_US);
 	assert_int_equal(resolve_all(RESOLVED_DELIVERED), 2);
 	assert_string_equal(begin(&peer_b, 2, "i"), "D");
@@ -718,6 +721,120 @@ what_a_next_hop_has_stays_done(void **state)
 	assert_int_equal(n_live(), 0);
 }
 
+/* One BEGIN of several of a transaction: who is a string of names. */
+static const char *
+begin_more(uint64_t transaction, uint16_t first, const char *who,
+    bool is_intent)
+{
+	static char text[RECORD_BEGIN_MAX + 1];
+	struct record_begin q = { .transaction = transaction, .first = first,
+		.is_intent = is_intent,
+		.reverse_path = SLICE("alice@example.org") };
+	struct record_states states;
+	size_t n = strlen(who);
+
+	q.n_entries = (uint16_t)n;
+	for (size_t i = 0; i < n; i++)
+		q.entries[i] = (struct record_entry){
+			.recipient = { who + i, 1 }, .uid = 1000, .gid = 1000,
+			.maildir = SLICE("/home/x/Maildir"),
+			.file = { who + i, 1 } };
+	if (!records_begin(records, &peer_a, &q, &states))
+		return "malformed";
+	for (size_t i = 0; i < n; i++)
+		text[i] = "NDO"[states.states[i]];
+	text[n] = '\0';
+	return text;
+}
+
+/* Entries keep their records when their list grows. */
+static void
+the_first_of_a_list_are_its_own(void **state)
+{
+	const uint16_t numbers[] = { 0, 1 };
+	struct record_list first = { 1, 2, numbers };
+
+	(void)state;
+	assert_string_equal(begin_more(1, 0, "ab", false), "NN");
+	assert_string_equal(begin_more(1, 2, "cdefg", false), "NNNNN");
+	assert_int_equal(records_withdraw(records, &peer_a, &first),
+	    RECORDS_OK);
+	assert_string_equal(begin(&peer_b, 2, "abcg"), "NNOO");
+}
+
+/* A slot that came back to the same transaction is another's record. */
+static void
+a_slot_used_again_is_another_record(void **state)
+{
+	const uint16_t zero = 0;
+	struct record_list first = { 1, 1, &zero };
+
+	(void)state;
+	assert_string_equal(begin_more(1, 0, "a", false), "N");
+	assert_int_equal(records_intent(records, &peer_a, 1), RECORDS_OK);
+	assert_int_equal(records_done(records, &peer_a, &first), RECORDS_OK);
+	/* the client has come again meanwhile, and knows */
+	assert_string_equal(begin(&peer_b, 1, "a"), "D");
+	records_confirm(records, &peer_b, 1);
+	assert_string_equal(begin_more(1, 1, "b", false), "N");
+	assert_int_equal(records_done(records, &peer_a, &first), RECORDS_OK);
+	assert_string_equal(begin(&peer_b, 2, "b"), "O");
+}
+
+/* Store was started anew in the middle of a list: smtpd does not know, and
+ * names what it told. */
+static void
+a_list_that_was_cut_is_nobodys_fault(void **state)
+{
+	const uint16_t beyond = 6;
+	struct record_list list = { 1, 1, &beyond };
+
+	(void)state;
+	assert_string_equal(begin_more(1, 0, "ab", false), "NN");
+	assert_string_equal(begin_more(1, 5, "cd", false), "OO");
+	assert_int_equal(records_done(records, &peer_a, &list), RECORDS_OK);
+	assert_string_equal(begin_more(1, 7, "e", false), "O");
+}
+
+/* Where one is not new, deliver goes the long way: nothing is INTENT yet, or
+ * a death before its file is written would count as a delivery. */
+static void
+no_intent_beside_what_is_done(void **state)
+{
+	(void)state;
+	deliver(&peer_b, 1, "a");
+	assert_string_equal(begin_more(1, 0, "ab", true), "DN");
+	records_peer_gone(records, &peer_a);
+	assert_string_equal(begin(&peer_b, 2, "b"), "N");
+}
+
+static void
+done_stays_done(void **state)
+{
+	(void)state;
+	deliver(&peer_a, 1, "a");
+	assert_int_equal(records_intent(records, &peer_a, 1), RECORDS_OK);
+	assert_string_equal(begin(&peer_b, 1, "a"), "D");
+}
+
+/* Also those that nobody can tell of, as long as a client may come again. */
+static void
+unknown_is_kept_for_48_hours(void **state)
+{
+	const int64_t s = 1000000;
+
+	(void)state;
+	clock_set_for_tests(s, 1000000000 * s);
+	assert_string_equal(begin(&peer_a, 1, "a"), "N");
+	records_intent(records, &peer_a, 1);
+	records_peer_gone(records, &peer_a);
+	assert_int_equal(resolve_all(RESOLVED_UNKNOWN), 1);
+	records_expire(records, s, 1000000000 + 48 * 3600);
+	assert_string_equal(begin(&peer_b, 1, "a"), "O");
+	records_expire(records, s, 1000000000 + 48 * 3600 + 1);
+	assert_string_equal(begin(&peer_b, 2, "a"), "N");
+}
+
 int
 main(void)
 {
@@ -746,6 +863,12 @@ main(void)
 		TEST(a_kill_forgets_no_intent),
 		TEST(a_happy_message_costs_little),
 		TEST(what_a_next_hop_has_stays_done),
+		TEST(the_first_of_a_list_are_its_own),
+		TEST(a_slot_used_again_is_another_record),
+		TEST(a_list_that_was_cut_is_nobodys_fault),
+		TEST(no_intent_beside_what_is_done),
+		TEST(done_stays_done),
+		TEST(unknown_is_kept_for_48_hours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
