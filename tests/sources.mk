@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	test_deliver \
 	test_dialogue \
 	test_spool \
+	test_spool_flush \
 	test_spf \
 	test_spf_record \
 	test_srs \

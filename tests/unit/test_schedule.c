@@ -317,6 +317,29 @@ test_heap(void **state)
 	heap_free(&h);
 }
 
+/* What is moved stands where it belongs, up or down, and so does the item that
+ * takes a place that became free. */
+static void
+test_heap_moves(void **state)
+{
+	static const int64_t dues[] = { 1, 10, 2, 11, 12, 3, 4 };
+	static const int64_t wanted[] = { 2, 3, 4, 10, 12, 20 };
+	struct heap_item items[7] = { 0 };
+	struct heap h = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(heap_put(&h, &items[i], dues[i]), 0);
+	heap_take(&h, &items[3]);	/* the 4 goes there, below the 10 */
+	assert_int_equal(heap_put(&h, &items[0], 20), 0);
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(heap_first(&h)->due_s, wanted[i]);
+		heap_take(&h, heap_first(&h));
+	}
+	assert_null(heap_first(&h));
+	heap_free(&h);
+}
+
 int
 main(void)
 {
@@ -333,6 +356,7 @@ main(void)
 		TEST(test_leave),
 		TEST(test_delay),
 		TEST(test_heap),
+		TEST(test_heap_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

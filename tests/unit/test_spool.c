@@ -237,6 +237,37 @@ test_damaged(void **state)
 	assert_int_equal(n_found + n_damaged, 0);
 }
 
+/* Another's envelope, and a body that leads elsewhere. */
+static void
+test_misplaced(void **state)
+{
+	(void)state;
+	commit(1);
+	commit(2);
+	assert_int_equal(rename("active/0000000001", "active/0000000009"), 0);
+	assert_int_equal(rename("bodies/0000000001", "bodies/0000000009"), 0);
+	assert_int_equal(unlink("bodies/0000000002"), 0);
+	/* as long as the body was */
+	assert_int_equal(symlink("12345678/012345678", "bodies/0000000002"),
+	    0);
+	load();
+	assert_int_equal(n_found, 0);
+	assert_int_equal(n_damaged, 2);
+}
+
+/* What still owes its report. */
+static void
+test_failed_is_found(void **state)
+{
+	(void)state;
+	commit(1);
+	assert_int_equal(spool_fail(spool, 1), 0);
+	load();
+	assert_int_equal(n_found, 1);
+	assert_true(is_there("failed", 1, ""));
+	assert_true(is_there("bodies", 1, ""));
+}
+
 /* A message that is shorter than it says. */
 static void
 test_short_body(void **state)
@@ -429,6 +460,8 @@ main(void)
 		TEST(test_many_together),
 		TEST(test_start),
 		TEST(test_damaged),
+		TEST(test_misplaced),
+		TEST(test_failed_is_found),
 		TEST(test_short_body),
 		TEST(test_spare_is_used),
 		TEST(test_spare_waits_for_flush),
