@@ -493,6 +493,8 @@ run_line(struct dialogue *d, char *line)
 		want_like(d, &d->host.queued, text);
 	else if (strcmp(line, "event") == 0)
 		do_event(d, text);
+	else if (strcmp(line, "needs") == 0 && strcmp(text, "blocks") == 0)
+		d->pieces = IN_BLOCKS;	/* it is about what came together */
 	else if (strcmp(line, "needs") != 0)
 		dialogue_fail(d, "unknown line", line);
 }
