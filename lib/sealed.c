@@ -94,17 +94,23 @@ sealed_read(struct buf *to, int fd, size_t size)
 
 /* ---- boards ---- */
 
+/* Those who share an empty one may all be at it: whoever comes second finds
+ * the size, or the seals, as he wants them. */
 int
 sealed_make_board(int fd, size_t size)
 {
 	struct stat st;
+	size_t has_size;
+	int error;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_size == 0 && (ftruncate(fd, (off_t)size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS) < 0))
-		return -errno;
-	return st.st_size == 0 || (size_t)st.st_size == size ? 0 : -EBADMSG;
+	if (st.st_size != 0 && (size_t)st.st_size != size)
+		return -EBADMSG;
+	error = ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS) < 0 ? -errno : 0;
+	return has_seals(fd, SIZE_SEALS, &has_size) && has_size == size ? 0 :
+	    error ? error : -EBADMSG;
 }
 
 void *

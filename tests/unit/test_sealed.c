@@ -3,6 +3,7 @@
  * test_sealed.c - a board keeps its size, a text all of itself.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "sealed.h"
@@ -73,6 +74,58 @@ a_board_is_opened_by_the_first_and_the_next(void **state)
 	close(fd);
 }
 
+struct maker {
+	pthread_barrier_t *start;
+	int fd, error;
+};
+
+static void *
+make(void *arg)
+{
+	struct maker *m = arg;
+
+	pthread_barrier_wait(m->start);
+	m->error = sealed_make_board(m->fd, SIZE);
+	return NULL;
+}
+
+/* As processes that are started together do it. */
+static void
+a_board_is_made_by_two_at_once(void **state)
+{
+	pthread_barrier_t start;
+	pthread_t other;
+
+	(void)state;
+	pthread_barrier_init(&start, NULL, 2);
+	for (int i = 0; i < 500; i++) {
+		struct maker a = { &start, sealed_create("board"), 0 }, b = a;
+
+		assert_int_equal(pthread_create(&other, NULL, make, &b), 0);
+		make(&a);
+		pthread_join(other, NULL);
+		assert_int_equal(a.error, 0);
+		assert_int_equal(b.error, 0);
+		close(a.fd);
+	}
+	pthread_barrier_destroy(&start);
+}
+
+/* The first was interrupted between size and seals. */
+static void
+a_board_is_sealed_by_the_next(void **state)
+{
+	int fd = sealed_create("board");
+	char *at;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	at = sealed_open_board(fd, SIZE);
+	assert_non_null(at);
+	munmap(at, SIZE);
+	close(fd);
+}
+
 static void
 a_text_is_finished_once(void **state)
 {
@@ -121,6 +174,8 @@ main(void)
 		cmocka_unit_test(a_board_keeps_its_size),
 		cmocka_unit_test(what_may_shrink_is_not_mapped),
 		cmocka_unit_test(a_board_is_opened_by_the_first_and_the_next),
+		cmocka_unit_test(a_board_is_made_by_two_at_once),
+		cmocka_unit_test(a_board_is_sealed_by_the_next),
 		cmocka_unit_test(a_text_is_finished_once),
 		cmocka_unit_test(a_text_is_read_whole),
 	};
