@@ -473,7 +473,8 @@ is_chosen(const struct recipient *r, uint16_t entry, enum entry_choice choice)
 	return !is_taken(r, entry);
 }
 
-/* The caller frees *list. How many; -1 without memory. */
+/* Of those that store was told of. The caller frees *list. How many; -1
+ * without memory. */
 static int
 entries_list(const struct transaction *tx, enum entry_choice choice,
     uint16_t **list)
@@ -488,7 +489,8 @@ entries_list(const struct transaction *tx, enum entry_choice choice,
 	for (; r < tx->recipients + tx->n_recipients; r++) {
 		if (r->is_discarded)
 			continue;
-		for (i = 0; i < n_entries_of(r); i++, entry++)
+		for (i = 0; i < n_entries_of(r) && entry < tx->n_entries;
+		    i++, entry++)
 			if (is_chosen(r, i, choice))
 				(*list)[n++] = entry;
 	}

@@ -32,7 +32,8 @@ struct host_fake {		/* how the next of a kind is answered */
 	bool is_set, is_unknown, is_own;
 	struct verdict verdict;	/* code 0: fine */
 	unsigned which;		/* recipient or entry */
-	unsigned n_left;	/* COMMIT: left behind */
+	unsigned n_left;	/* COMMIT: left behind; RECORDS: from this
+				 * entry on there is no answer; 0: there is */
 	unsigned state;		/* RECORDS: of that entry */
 	char change;		/* MILTERS: 'j'unk, 'd'rop, 'a'dd bob,
 				 * 'r'emove bob, 'm'essage and sender */
@@ -432,6 +433,8 @@ host_records(struct host *h, const struct record_begin *begin,
 	struct record_states *states = &a->as.states;
 	uint16_t i;
 
+	if (fake->n_left > 0 && begin->first >= fake->n_left)
+		a->is_known = false;
 	states->first = begin->first;
 	states->n_entries = begin->n_entries;
 	for (i = 0; i < begin->n_entries; i++)
@@ -448,6 +451,15 @@ host_records(struct host *h, const struct record_begin *begin,
 			abort();
 	h->entry_file.size = 0;
 	buf_append_slice(&h->entry_file, begin->entries[0].file);
+}
+
+/* Entries that store has never heard of are no request. */
+static void
+host_withdraw(const struct host *h, const struct entry_list *list)
+{
+	for (uint16_t i = 0; i < list->n; i++)
+		if (list->entries[i] >= h->n_entries)
+			abort();
 }
 
 /* Store clears what it finds new; of anything else nobody hears. */
@@ -718,6 +730,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_RECORDS:
 		host_records(h, q->as.records, fake, a);
+		break;
+	case QUESTION_WITHDRAW:
+		host_withdraw(h, &q->as.list);
 		break;
 	case QUESTION_MILTERS:
 		if (fake->is_set && fake->which != 0 &&

@@ -267,6 +267,7 @@ set_fake(struct dialogue *d, char *text)
 	if (strcmp(how, "done") == 0 || strcmp(how, "open") == 0) {
 		fake->state = *how == 'd' ? RECORD_IS_DONE : RECORD_IS_OPEN;
 		fake->which = a;
+		fake->n_left = b;
 		return;
 	}
 	if (strcmp(how, "changes") == 0) {
