@@ -91,7 +91,10 @@ add_include(struct build *build, const char *path, unsigned line,
 		config_problem_add(problems, 0, false,
 		    "%s:%u: :include:%s: %s", from, line, path,
 		    error == -EBUSY ? "changed while it was read" :
+		    error == -E2BIG ? "too many files are included" :
 		    strerror(-error));
+		/* nobody would see it change: it is left out */
+		error = error == -E2BIG ? 0 : error;
 	} else if (error) {
 		config_problem_add(problems, 0, true,
 		    "%s:%u: :include:%s cannot be read: %s", from, line,
@@ -105,12 +108,11 @@ add_include(struct build *build, const char *path, unsigned line,
 	return error;
 }
 
-/* Includes in alias, and in those: one stack of lists to look through. */
+/* Includes in alias, and in those: not deeper than there are sources. */
 static int
 add_includes(struct build *build, const struct alias *alias,
-    const char *from, unsigned depth, struct config_problems *problems)
+    const char *from, struct config_problems *problems)
 {
-	struct alias none = { 0 };
 	int error = 0, first_error = 0, below;
 
 	for (size_t i = 0; i < alias->n_targets; i++) {
@@ -120,19 +122,11 @@ add_includes(struct build *build, const struct alias *alias,
 		if (target->kind != ALIAS_INCLUDE ||
 		    is_known_source(build, target->text))
 			continue;
-		if (depth == 0) {
-			config_problem_add(problems, 0, false, "%s:%u: too "
-			    "many includes in one another", from,
-			    target->line);
-			error = add_list(build, target->text, &none,
-			    "too many includes in one another");
-			return error ? error : -EBADMSG;
-		}
 		error = add_include(build, target->text, target->line, from,
 		    problems, &parsed);
 		if (build_goes_on(error) && parsed.n > 0) {
 			below = add_includes(build, &parsed.items[0],
-			    target->text, depth - 1, problems);
+			    target->text, problems);
 			error = below ? below : error;
 		}
 		aliases_free(&parsed);
@@ -165,7 +159,7 @@ add_aliases(struct build *build, const struct aliases *aliases,
 		    record_put_list(&value, alias, false, ""));
 		free(key);
 		if (!error)
-			error = add_includes(build, alias, spec->path, 16,
+			error = add_includes(build, alias, spec->path,
 			    problems);
 		if (error && build_goes_on(first_error))
 			first_error = error;

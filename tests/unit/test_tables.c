@@ -468,6 +468,41 @@ test_include_with_an_error(void **state)
 	expect("info@example.org", "/v/u2");
 }
 
+/* Nor does who includes lists in one another, or more than are watched. */
+static void
+test_many_includes(void **state)
+{
+	const struct table_spec *spec =
+	    fixture.catalog->domains[0].aliases->spec;
+	struct compile_result result;
+	char name[32], text[64];
+	int n;
+
+	(void)state;
+	fixture_write("aliases", "root: u0\ndeep: :include:@/n0\n"
+	    "info: :include:@/n20\nmany: :include:@/n100\nnew: u3\n");
+	for (n = 0; n < 100 + STATE_MAX_SOURCES; n++) {
+		snprintf(name, sizeof name, "n%d", n);
+		if (n == 20 || n == 99 + STATE_MAX_SOURCES)
+			snprintf(text, sizeof text, "u1\n");
+		else
+			snprintf(text, sizeof text, ":include:@/n%d\n", n + 1);
+		fixture_write(name, text);
+	}
+	compile_table(&result, spec, fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_DONE);
+	assert_int_equal(result.problems.n_errors, 1);
+	assert_non_null(strstr(result.problems.items[0].text,
+	    "too many files are included"));
+	compile_result_free(&result);
+	catalog_open(fixture.catalog);
+	expect("deep@example.org", "/v/u1");
+	expect("info@example.org", "/v/u1");
+	expect("many@example.org", "451 4.4.6");
+	expect("root@example.org", "/v/u0");
+	expect("new@example.org", "/v/u3");
+}
+
 /* ---- the watcher ---- */
 
 static int64_t now_us;
@@ -632,6 +667,7 @@ main(void)
 		TEST(test_no_password_inside),
 		TEST(test_include_becomes_unreadable),
 		TEST(test_include_with_an_error),
+		TEST(test_many_includes),
 		TEST(test_watch),
 		TEST(test_watch_same_size_and_date),
 		TEST(test_watch_includes),
