@@ -191,6 +191,7 @@ put_labels(struct buf *out, const char *name, struct slice line)
 	return true;
 }
 
+/* One that drains for ten minutes after a reload is nothing to wake for. */
 static void
 put_running(struct buf *out, struct slice lines)
 {
@@ -202,7 +203,8 @@ put_running(struct buf *out, struct slice lines)
 
 		trail_find(line, "state", state, sizeof state);
 		if (put_labels(out, "compartment_running", line))
-			buf_printf(out, "%d\n", strcmp(state, "running") == 0);
+			buf_printf(out, "%d\n", strcmp(state, "running") == 0 ||
+			    strcmp(state, "draining") == 0);
 	}
 }
 

@@ -244,6 +244,18 @@ def test_status_for_prometheus(make_server):
             entry["compartment"], entry["index"]) in n for n in values)
 
 
+def test_a_process_that_drains_is_one_that_runs(make_server):
+    """Who is woken by a 0 sleeps through a reload."""
+    server = make_server()
+    line = 'compartment_running{compartment="smtpd",index="0",' \
+        'generation="1",kind="mx"} '
+    with server.connect() as client:
+        client.ehlo()
+        server.ctl("reload")
+        assert re.search("^smtpd .* draining ", server.ctl("status"), re.M)
+        assert line + "1\n" in server.ctl("status", "prometheus")
+
+
 def test_counters_of_the_manual_are_in_the_status(make_server):
     said = make_server().ctl("status")
     with open(os.path.join(TOP, "doc/posternctl.8"),
