@@ -221,15 +221,13 @@ refusal_set(struct session *s, const struct outcome_failure *failure)
 }
 
 enum step
-finish_failed(struct session *s, const struct outcome *outcome,
-    enum reply_name reply)
+finish_failed(struct session *s, const struct outcome_failure *failures,
+    size_t n, enum reply_name reply)
 {
-	uint16_t i;
-
 	believed_forget(s->settings->believed);
-	for (i = 0; i < outcome->n_failures; i++)
-		failure_remember(s, &outcome->failures[i]);
-	refusal_set(s, &outcome->failures[0]);
+	for (size_t i = 0; i < n; i++)
+		failure_remember(s, &failures[i]);
+	refusal_set(s, &failures[0]);
 	return finish_refuse(s, reply);
 }
 
@@ -297,7 +295,8 @@ commit_failed(struct session *s, const struct outcome *outcome)
 	}
 	if (s->tx->is_cancelled)
 		return copies_undo(s, finish_gone);
-	return finish_failed(s, outcome, REPLY_NOT_COMMITTED);
+	return finish_failed(s, outcome->failures, outcome->n_failures,
+	    REPLY_NOT_COMMITTED);
 }
 
 /* Store was slower than the disk, or has something to say. */
@@ -482,7 +481,8 @@ prepare_answered(struct session *s, struct answer *a)
 	if (!a->is_known)
 		return finish_refuse(s, REPLY_NOT_PREPARED);
 	if (outcome->n_failures > 0 && !tx->is_each)
-		return finish_failed(s, outcome, REPLY_NOT_PREPARED);
+		return finish_failed(s, outcome->failures,
+		    outcome->n_failures, REPLY_NOT_PREPARED);
 	if (outcome->n_failures == 0)
 		return submit_prepare(s, copies_intend);
 	if (prdr_note_failures(tx, outcome) == 0)

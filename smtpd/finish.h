@@ -42,8 +42,8 @@ enum step finish_commit(struct session *s);
 enum step finish_refuse(struct session *s, enum reply_name reply);
 /* Undo all, and answer with the first of these failures; those that are a
  * recipient's own are kept for his retry. */
-enum step finish_failed(struct session *s, const struct outcome *outcome,
-    enum reply_name reply);
+enum step finish_failed(struct session *s,
+    const struct outcome_failure *failures, size_t n, enum reply_name reply);
 /* The same in a check's own words: its verdict, and its name for the trail
  * (which must be a literal). */
 enum step finish_refuse_with(struct session *s, const struct verdict *v,

@@ -214,15 +214,19 @@ have_all_taken(const struct last_result *results, size_t n)
 	return n > 0;
 }
 
+struct refused {
+	size_t n;
+	struct outcome_failure items[HOP_RECIPIENTS_MAX];
+};
+
 static void
-add_failures(struct outcome *outcome, const struct last_result *results,
+add_failures(struct refused *refused, const struct last_result *results,
     size_t n, bool is_own)
 {
-	for (size_t i = 0; i < n && outcome->n_failures <
-	    OUTCOME_MAX_FAILURES; i++)
+	for (size_t i = 0; i < n; i++)
 		if (results[i].verdict.code != 250 &&
 		    !results[i].is_of_all && results[i].is_own == is_own)
-			outcome->failures[outcome->n_failures++] =
+			refused->items[refused->n++] =
 			    (struct outcome_failure){ results[i].recipient,
 			    is_own, results[i].verdict };
 }
@@ -234,23 +238,19 @@ add_failures(struct outcome *outcome, const struct last_result *results,
  * message.
  */
 static void
-add_put_off(struct outcome *outcome, const struct last_result *results,
+add_put_off(struct refused *refused, const struct last_result *results,
     size_t n)
 {
-	uint16_t first = outcome->n_failures;
-
 	for (size_t i = 0; i < n; i++) {
-		if (!results[i].is_of_all ||
-		    outcome->n_failures == OUTCOME_MAX_FAILURES)
-			continue;
-		outcome->failures[outcome->n_failures++] =
-		    (struct outcome_failure){ results[i].recipient, true,
-		    results[i].verdict };
-	}
-	for (uint16_t i = first; i < outcome->n_failures; i++) {
-		struct verdict *v = &outcome->failures[i].verdict;
+		struct outcome_failure *to = &refused->items[refused->n];
 
-		v->code = v->code == 552 || v->code == 452 ? 452 : 451;
+		if (!results[i].is_of_all)
+			continue;
+		*to = (struct outcome_failure){ results[i].recipient, true,
+			results[i].verdict };
+		to->verdict.code = to->verdict.code == 552 ||
+		    to->verdict.code == 452 ? 452 : 451;
+		refused->n++;
 	}
 }
 
@@ -269,20 +269,21 @@ is_for_all(const struct transaction *tx, const struct last_result *results,
 }
 
 /* One reply for all of them: where the classes differ, or some have it, it
- * is a temporary one, and the retry tells each his own. */
+ * is a temporary one, and the retry tells each his own. Each: one who is not
+ * told so would refuse it to the others once more. */
 static enum step
 last_refused(struct session *s, const struct last_result *results, size_t n)
 {
-	static struct outcome outcome;	/* large */
+	static struct refused refused;	/* large */
 
 	if (is_for_all(s->tx, results, n))
 		return finish_refuse_with(s, &results[0].verdict, "next_hop");
-	outcome.n_failures = 0;
+	refused.n = 0;
 	/* what it said of one says more than that another was spared */
-	add_failures(&outcome, results, n, true);
-	add_put_off(&outcome, results, n);
-	add_failures(&outcome, results, n, false);
-	return finish_failed(s, &outcome, REPLY_HOP_SILENT);
+	add_failures(&refused, results, n, true);
+	add_put_off(&refused, results, n);
+	add_failures(&refused, results, n, false);
+	return finish_failed(s, refused.items, refused.n, REPLY_HOP_SILENT);
 }
 
 /* Whatever becomes of the others, he has it. */

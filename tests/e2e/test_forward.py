@@ -298,6 +298,32 @@ def test_a_hundred_recipients(lmtp):
             client.expect("RCPT TO:<more@inner.example>", "452 4.5.3")
 
 
+@pytest.mark.parametrize("lmtp", (False, True))
+def test_a_next_hop_that_takes_fewer(lmtp):
+    """Each whom it refuses there is put off at his next RCPT, however many
+    they are, so that the others have the message, and then he."""
+    to = ["u%d@inner.example" % i for i in range(50)]
+    text, left, taken = new_message(), to, []
+
+    def rcpt(session, _):
+        return "452 4.5.3 too many" if len(session.recipients) >= 25 else \
+            "250 2.1.5 fine"
+    with Front({"rcpt": rcpt}, lmtp=lmtp) as lab:
+        for n, want in (50, 452), (25, 250), (25, 250):
+            with lab.server.connect() as client:
+                client.ehlo()
+                client.expect("MAIL FROM:<a@elsewhere.example>", "250")
+                taken = [a for a in left
+                         if client.command("RCPT TO:<%s>" % a).code == 250]
+                reply = client.data(text)
+                client.quit()
+            assert len(taken) == n and reply.code == want, reply
+            if want == 250:
+                left = [a for a in left if a not in taken]
+        assert sorted(r for m in lab.sink.ended for r in m.recipients) == \
+            sorted("TO:<%s>" % a for a in to)
+
+
 def test_another_next_hop_is_another_transaction():
     with Sink() as other, Front(server={
             "more": 'domain "third.example" {{\n next_hop = '
