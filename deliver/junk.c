@@ -4,6 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "buf.h"
 #include "fault.h"
@@ -116,6 +119,19 @@ junk_open(struct maildir *m)
 	if (error)
 		m->junk_fd = -1;
 	return error;
+}
+
+bool
+junk_is_at(const struct maildir *m, const char *path)
+{
+	char name[PATH_MAX];
+	struct stat at, ours;
+	int n = snprintf(name, sizeof name, "%s/.Junk/new", path);
+
+	return m->junk_fd < 0 ||
+	    (n > 0 && (size_t)n < sizeof name && stat(name, &at) == 0 &&
+	    fstat(m->junk_fd, &ours) == 0 && at.st_dev == ours.st_dev &&
+	    at.st_ino == ours.st_ino);
 }
 
 struct maildir

@@ -18,6 +18,11 @@
  * a negative errno.
  */
 int junk_open(struct maildir *m);
+/*
+ * Whether .Junk of the mailbox at path is the one that is open, if one is:
+ * mail programs delete folders. Any doubt is a no.
+ */
+bool junk_is_at(const struct maildir *m, const char *path);
 /* The same mailbox with .Junk/new/ as its new/; owns nothing. */
 struct maildir junk_of(const struct maildir *m);
 

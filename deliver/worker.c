@@ -298,9 +298,14 @@ is_stale(int error)
  * we had it open (a restore, a change of server): its files would follow.
  */
 static bool
-is_replaced(const struct kind *kind, const struct mailbox *box)
+is_replaced(const struct kind *kind, const struct work *work,
+    const struct mailbox *box)
 {
-	return kind->is_writing && !maildir_is_at(&box->dir, box->path);
+	bool is_for_junk = work->is_junk &&
+	    (kind->is_writing || work->kind == WORK_COMMIT);
+
+	return (kind->is_writing && !maildir_is_at(&box->dir, box->path)) ||
+	    (is_for_junk && !junk_is_at(&box->dir, box->path));
 }
 
 /* A mailbox that turns out to be stale is opened anew, once. */
@@ -321,7 +326,7 @@ begin_leaf(struct worker *w, struct job *job, size_t i)
 		return error;
 	if (leaf->box->opened_us >= now_us)
 		return kind->begin(w, job, i);
-	error = is_replaced(kind, leaf->box) ? -ESTALE :
+	error = is_replaced(kind, &job->work, leaf->box) ? -ESTALE :
 	    kind->begin(w, job, i);
 	if (!is_stale(error))
 		return error;

@@ -572,6 +572,26 @@ def test_held(disposing, program):
         server.why(reply, program.endpoint, "looks odd: into .Junk")
 
 
+def test_junk_folder_moved_away_while_mail_comes(make_server, program):
+    """As a mail program does that deletes the folder: what is answered 250
+    is in the one that has the name then."""
+    server = make_server(checks=section(program),
+                         limits="sessions_per_client = 0")
+    place = server.maildir("alice") + "/.Junk"
+
+    def deliver():
+        reply = server.deliver("alice@example.org",
+                               asks("X-Do: hold looks odd"))
+        assert reply.code == 250, reply
+    for i in range(3):
+        for _ in range(8):      # each worker has it open
+            deliver()
+        assert len(junk(server, "alice")) == 8
+        os.rename(place, "%s.old%d" % (place, i))
+    deliver()
+    assert len(junk(server, "alice")) == 1
+
+
 def test_the_strictest_word_holds(make_server):
     """One would drop it; the second would not have it; clamd neither."""
     first, second = Program("eom=discard"), Program()
