@@ -300,8 +300,7 @@ copies_note_done(struct transaction *tx, unsigned entry)
 		return true;
 	case ENTRY_QUEUE:	/* queue hears nothing of it */
 		r->is_queue_done = true;
-		tx->n_remote -= r->is_remote;
-		tx->n_lists -= !r->is_remote;
+		tx->n_lists--;
 		return true;
 	case ENTRY_LEAF:
 		break;

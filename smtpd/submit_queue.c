@@ -88,7 +88,7 @@ tell_recipients(struct session *s)
 		const struct recipient *r = &tx->recipients[i];
 
 		told.is_here = is_told_of_success(tx, r);
-		if ((!r->is_remote || r->is_queue_done) && !told.is_here)
+		if (!r->is_remote && !told.is_here)
 			continue;
 		told.address = slice_of(r->address);
 		told.notify = r->notify;

@@ -150,7 +150,7 @@ recipient_has_program(const struct recipient *r)
 bool
 recipient_is_queued(const struct recipient *r)
 {
-	return r->is_remote || r->members.size > 0;
+	return r->members.size > 0;
 }
 
 /* Room for one more; grows by doubling. */

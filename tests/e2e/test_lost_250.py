@@ -12,7 +12,7 @@ import pytest
 from client import Closed
 from postern import wait_until
 from test_auth import ALICE, PASSWORD
-from test_outbound import REMOTE, actions, fixture_start, start_lists
+from test_outbound import actions, fixture_start, start_lists
 
 __all__ = ["fixture_start"]
 TEAM = "team@example.org"
@@ -148,38 +148,6 @@ def test_a_lost_250_of_lists(start, who):
     assert [copies(server, u, name) for u in ("alice", "carol")] == [2, 2]
 
 
-@pytest.mark.parametrize("to", [[REMOTE], [REMOTE, M3], [REMOTE, CAROL],
-                                [REMOTE, TEAM]],
-                         ids=["one", "two", "mailbox", "list"])
-def test_a_lost_250_of_a_submission(start, to):
-    """A mail program that sends again, or a script: what waits in the queue
-    or has left is there once."""
-    server, sink = start_lists(start)
-    text, name = server.text()
-    lose(User, server, to, text)
-    retry(User, server, to, text)
-    server.wait_sent()
-    want = {a: 1 for a in to if "example.org" not in a}
-    if TEAM in to:
-        want.update({M1: 1, M2: 1})
-    assert sent(sink, name) == want
-    assert copies(server, "carol", name) == (CAROL in to)
-    # it knows that the retry was told 250: this is meant
-    retry(User, server, [REMOTE], text)
-    server.wait_sent()
-    assert sent(sink, name)[REMOTE] == 2
-
-
-def test_the_retry_has_another_recipient(start):
-    """Who was not there is sent to, and nobody else."""
-    server, sink = start_lists(start)
-    text, name = server.text()
-    lose(User, server, [REMOTE], text)
-    retry(User, server, [M3, REMOTE, M1], text)
-    server.wait_sent()
-    assert sent(sink, name) == {REMOTE: 1, M1: 1, M3: 1}
-
-
 def test_the_retry_has_another_list(start):
     """What has not been there goes out, beside what has."""
     server, sink = start_lists(start)
@@ -293,32 +261,6 @@ def test_killed_with_a_list(start, role, point, most):
     assert set(n) == {M1, M2} and 1 <= min(n.values())
     assert max(n.values()) <= most
     assert copies(server, "alice", name) == 1
-
-
-ALONE = [
-    ("smtpd", "smtpd.after-records", 1),
-    ("smtpd", "smtpd.before-queue", 1),
-    ("smtpd", "smtpd.after-queue", 2),
-    ("smtpd", "smtpd.before-reply", 1),
-    ("queue", "queue.after-files", 1),
-    ("queue", "queue.taken", 2),
-    ("store", "store.before-begin", 1),
-    ("store", "store.before-done", 2),
-    ("store", "store.before-end", 1),
-]
-
-
-@pytest.mark.parametrize("role, point, most", ALONE,
-                         ids=[p[1] for p in ALONE])
-def test_killed_with_nobody_here(start, role, point, most):
-    """Queue has all of it in one step."""
-    server, sink = start_faults(start)
-    text, name = server.text()
-    kill_once(server, role, point, User, server, [REMOTE, M1], text)
-    server.wait_sent()
-    n = sent(sink, name)
-    assert set(n) == {REMOTE, M1} and 1 <= min(n.values())
-    assert max(n.values()) <= most
 
 
 def test_store_killed_after_a_lost_250(start):

@@ -17,7 +17,7 @@ POINTS = [
     ("smtpd", "smtpd.before-commit", 1),
     ("smtpd", "smtpd.before-queue-commit", 1),
     ("smtpd", "smtpd.after-queue-commit", 2),
-    ("smtpd", "smtpd.before-reply", 1),
+    ("smtpd", "smtpd.before-reply", 2),
     ("queue", "queue.after-files", 1),
     ("queue", "queue.after-flush", 1),
     ("queue", "queue.prepared", 1),

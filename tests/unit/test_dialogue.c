@@ -79,7 +79,6 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_AUTH_FORGET] = "auth-forget",
 	[QUESTION_CANCEL] = "cancel",
 	[QUESTION_DONE] = "done",
-	[QUESTION_DONE_NOW] = "done-now",
 	[QUESTION_SETTLE] = "settle",
 	[QUESTION_CONFIRM] = "confirm",
 	[QUESTION_END] = "end",
