@@ -472,14 +472,14 @@ mail_reply(struct dialogue *d)
 }
 
 /*
- * 552 was "too many recipients" once, and RFC 5321 4.5.3.1.10 has it taken
- * for 452: where it has no further words, or those of too many (5.5.3).
+ * Too many recipients: 5.5.3, or 552 without further words, which RFC 5321
+ * 4.5.3.1.10 has taken for 452. He is one more for the next transaction.
  */
 static bool
 is_for_now(const struct verdict *v)
 {
-	return v->code == 552 && (v->subject == 0 ||
-	    (v->subject == 5 && v->detail == 3));
+	return (v->code == 552 && v->subject == 0) ||
+	    (v->code >= 500 && v->subject == 5 && v->detail == 3);
 }
 
 static void

@@ -292,6 +292,8 @@ static const struct probe_script probes[] = {
 	{ "refused", ALL, "250 a\r\n550 b\r\n250 c\r\n", 550, true, false },
 	{ "later", ALL, "250 a\r\n450 b\r\n250 c\r\n", 450, true, false },
 	{ "too many", ALL, "250 a\r\n552 b\r\n250 c\r\n", 452, true, false },
+	{ "too many, by its enhanced code", ALL,
+	    "250 a\r\n550 5.5.3 b\r\n250 c\r\n", 452, true, false },
 	{ "one by one", "250 mx\r\n", "250 a\r\n550 b\r\n250 c\r\n", 550,
 	    true, false },
 	{ "with CHUNKING", "250-mx\r\n250 CHUNKING\r\n",
