@@ -72,6 +72,7 @@ UNIT_TESTS = \
 	test_received \
 	test_peers \
 	test_plain \
+	test_pool \
 	test_records \
 	test_records_disk \
 	test_programs \
