@@ -141,6 +141,7 @@ class Deliver(Asked):
     def __init__(self, lab, channel):
         super().__init__(lab, channel)
         self.routes, self.prepared = {}, {}
+        self.delay_s = 0            # of its next COMMIT
 
     def take(self, kind, number, body, fds):
         if kind == ASK["PROBE_ASK"]:
@@ -163,12 +164,26 @@ class Deliver(Asked):
             assert body.slice() == "", "a DSN has a null reverse-path"
             self.prepared[transaction] = os.pread(fds[0], size + 1, 0)
             assert len(self.prepared[transaction]) == size
-            self.answer("PREPARE_ANSWER", number, bytes(5))
+            self.answer("PREPARE_ANSWER", number, self.outcome(kind))
         elif kind == ASK["COMMIT_ASK"]:
             transaction = body.number("Q")
-            self.lab.mailboxes[self.routes[transaction]].append(
-                self.prepared.pop(transaction))
-            self.answer("COMMIT_ANSWER", number, bytes(5))
+            time.sleep(self.delay_s)
+            self.delay_s = 0
+            outcome, text = self.outcome(kind), self.prepared[transaction]
+            if outcome == bytes(5):
+                self.lab.mailboxes[self.routes[transaction]].append(text)
+                del self.prepared[transaction]
+            self.answer("COMMIT_ANSWER", number, outcome)
+        elif kind == ASK["RELEASE_ASK"]:
+            self.lab.released.append(body.number("Q"))
+
+    def outcome(self, kind):
+        """lab.failures: by step, the verdict with which it fails once."""
+        for step, failure in self.lab.failures.items():
+            if kind == ASK[step]:
+                del self.lab.failures[step]
+                return struct.pack("!HHBHB", 1, 0, 0, 0, 1) + failure
+        return bytes(5)
 
 
 class Relay(Asked):
@@ -236,7 +251,8 @@ class Relay(Asked):
                 continue
             code, text, *more = results.get(i, results.get("all"))
             self.channel.send(ASK["RELAY_RESULT"], struct.pack(
-                "!IHB", job.number, i, 7) + verdict(code, text, 1, 1) +
+                "!IHB", job.number, i, 7) + verdict(
+                    code, text, *((5, 3) if code == 452 else (1, 1))) +
                 slice_of("mx.%s[192.0.2.1]" % job.domain) +
                 struct.pack("!B", bool(more)))
             if code == 250:
@@ -271,7 +287,7 @@ class QueueLab:
         self.ledger_ids = []
         self.mailboxes = collections.defaultdict(list)
         self.arrived = collections.Counter()
-        self.refusals = {}
+        self.refusals, self.failures, self.released = {}, {}, []
         self.probes, self.replies = [], {}
         self.results = lambda job: {"all": (250, "ok")}
         self.began = lambda job: None
