@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -24,6 +25,21 @@
 #define DAY_S 86400
 
 static char folder[64];
+static unsigned n_flushes;	/* of the library */
+
+int
+fdatasync(int fd)
+{
+	n_flushes++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+fsync(int fd)
+{
+	n_flushes++;
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static int
 setup(void **state)
@@ -329,6 +345,83 @@ a_full_disk_fails_puts_only(void **state)
 	kv_close(&kv);
 }
 
+/* So many changes; the 2000th commits them, and cannot. */
+static void
+put_beyond_the_disk(struct kv_table *table, unsigned n)
+{
+	char key[16];
+
+	for (unsigned i = 1; i <= n; i++) {
+		if (i == 2000)
+			set_file_limit(4096);
+		snprintf(key, sizeof key, "k%u", i);
+		assert_int_equal(put(table, key, "v", 0), 0);
+		if (i == 2000)
+			set_file_limit(RLIM_INFINITY);
+	}
+}
+
+/* More than are committed at a time: the last part may succeed, or be
+ * nothing, but not all have. */
+static void
+a_large_round_fails_whole(void **state)
+{
+	static const unsigned sizes[] = { 2000, 3000 };
+	struct kv_table *table;
+	struct kv *kv;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	table = open_table(&kv);
+	for (size_t i = 0; i < 2; i++) {
+		put_beyond_the_disk(table, sizes[i]);
+		assert_true(kv_has_transaction(kv));
+		assert_int_not_equal(kv_commit(kv), 0);
+		/* and the next round is another one */
+		assert_false(kv_has_transaction(kv));
+		assert_int_equal(kv_commit(kv), 0);
+	}
+	kv_close(&kv);
+}
+
+static unsigned
+flushes_of_commit(struct kv *kv)
+{
+	n_flushes = 0;
+	assert_int_equal(kv_commit(kv), 0);
+	return n_flushes;
+}
+
+/* A round survives a power cut as soon as one of its changes has to. */
+static void
+what_must_last_is_flushed(void **state)
+{
+	struct kv *kv;
+	struct kv_table *soft, *table = open_table(&kv);
+
+	(void)state;
+	assert_int_equal(kv_table_open(kv, "soft", &soft), 0);
+	kv_table_is_soft(soft);
+	(void)kv_commit(kv);
+	assert_int_equal(put(table, "a", "1", 0), 0);
+	assert_int_not_equal(flushes_of_commit(kv), 0);
+	assert_int_equal(put(soft, "a", "1", 1), 0);
+	assert_int_equal(flushes_of_commit(kv), 0);
+	assert_int_equal(put(table, "b", "1", 1), 0);
+	assert_int_equal(put(soft, "b", "1", 0), 0);
+	assert_int_not_equal(flushes_of_commit(kv), 0);
+	/* what has expired does so once more: that alone need not last */
+	assert_int_equal(kv_expire(soft, 2, 100, NULL, NULL), 0);
+	assert_int_equal(flushes_of_commit(kv), 0);
+	assert_int_equal(put(table, "c", "1", 0), 0);
+	assert_int_equal(kv_expire(table, 2, 100, NULL, NULL), 0);
+	assert_int_not_equal(flushes_of_commit(kv), 0);
+	assert_string_equal(value_of(table, "b"), "");
+	assert_int_equal(kv_delete(table, SLICE("c")), 0);
+	assert_int_not_equal(flushes_of_commit(kv), 0);
+	kv_close(&kv);
+}
+
 static void
 a_damaged_log_is_told(void **state)
 {
@@ -409,6 +502,8 @@ main(void)
 		TEST(a_scan_goes_on_where_it_was),
 		TEST(a_kill_loses_nothing_that_was_committed),
 		TEST(a_full_disk_fails_puts_only),
+		TEST(a_large_round_fails_whole),
+		TEST(what_must_last_is_flushed),
 		TEST(a_damaged_log_is_told),
 		TEST(a_damaged_length_is_told),
 	};
