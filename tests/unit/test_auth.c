@@ -514,6 +514,47 @@ test_scram(void **state)
 	desk_close();
 }
 
+/* Nor with the keys of somebody. */
+static void
+test_others_keys_are_not_mine(void **state)
+{
+	struct password_entry entries[] = { ENTRY("alice", scram) };
+	char name[32];
+
+	(void)state;
+	assert_int_equal(password_table_write(path, entries, 1,
+	    table_secret), 0);
+	desk_open(0, 0);
+	assert_int_equal(try_scram("alice", "secret", true), AUTH_OK);
+	for (unsigned i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "nobody%u", i);
+		assert_int_equal(try_scram(name, "secret", true),
+		    AUTH_REFUSED);
+	}
+	desk_close();
+	write_table();
+}
+
+/* Its domain is not ours any more, though its password is still there. */
+static void
+test_user_of_no_domain(void **state)
+{
+	struct password_entry entries[] = { ENTRY("alice", scram), {
+		.name = SLICE("old@example.net"), .user =
+		SLICE("old@example.net"), .address = SLICE("old@example.net"),
+		.password = slice_of(sha512) } };
+
+	(void)state;
+	assert_int_equal(password_table_write(path, entries, 2,
+	    table_secret), 0);
+	desk_open(0, 0);
+	assert_int_equal(try_plain("alice", "secret"), AUTH_OK);
+	assert_int_equal(try_plain("old@example.net", "secret"),
+	    AUTH_REFUSED);
+	desk_close();
+	write_table();
+}
+
 static void
 test_scram_limits(void **state)
 {
@@ -872,6 +913,8 @@ main(void)
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_without_table),
 		cmocka_unit_test(test_scram),
+		cmocka_unit_test(test_others_keys_are_not_mine),
+		cmocka_unit_test(test_user_of_no_domain),
 		cmocka_unit_test(test_scram_limits),
 		cmocka_unit_test(test_scram_offers),
 		cmocka_unit_test(test_guesses),

@@ -223,6 +223,10 @@ test_hostile(void **state)
 	has_not("\n--=_65T3N3KRFB.f1_0");
 	has("boundary=\"=_65T3N3KRFB.f1_1\"");
 	has_not("In-Reply-To");
+	buf_free(&out);
+	to.orcpt = SLICE("x\nAction: delivered\nX;y");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has_not("\nAction: delivered");
 }
 
 static void
