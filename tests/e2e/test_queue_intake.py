@@ -88,11 +88,12 @@ def test_committed_twice(lab):
     another_goes(lab)
 
 
-def test_reverse_path_is_an_address(lab):
+@pytest.mark.parametrize("reverse_path", [
+    "nobody", "a@example.org> <v@example.com", "a@b\r\nRCPT TO:<x@y"])
+def test_reverse_path_is_an_address(lab, reverse_path):
     """It is written into commands that others read."""
     with contextlib.suppress(ConnectionError):
-        lab.prepare(["bob@example.net"],
-                    reverse_path="a@example.org>\r\nRCPT TO:<v@example.com")
+        lab.prepare(["bob@example.net"], reverse_path=reverse_path)
         assert lab.smtpd.receive(5) is None
     lab.queue.wait_event("suspected_break_in")
     another_goes(lab)
