@@ -450,6 +450,47 @@ a_damaged_log_is_told(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* As store.c's next start finds it, in a process of its own. */
+static int
+start_again(void)
+{
+	struct kv_table *table;
+	struct kv *kv;
+	int status, error;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		error = kv_open(&kv, folder);
+		if (error == 0)
+			error = kv_table_open(kv, "things", &table);
+		_exit(error == -ENOTRECOVERABLE ? 1 : error ? 2 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+a_damaged_table_is_told(void **state)
+{
+	struct kv_table *table;
+	struct kv *kv;
+	char path[128], noise[512];
+	int fd;
+
+	(void)state;
+	table = open_table(&kv);
+	assert_int_equal(put(table, "a", "b", 0), 0);
+	kv_close(&kv);
+	assert_int_equal(start_again(), 0);
+	snprintf(path, sizeof path, "%s/things.db", folder);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	memset(noise, 0xff, sizeof noise);
+	assert_int_equal(pwrite(fd, noise, sizeof noise, 0), sizeof noise);
+	close(fd);
+	assert_int_equal(start_again(), 1);
+}
+
 /* On disk: its length (two octets), what it is (one), and this. */
 static void
 make_longer(const char *value)
@@ -505,6 +546,7 @@ main(void)
 		TEST(a_large_round_fails_whole),
 		TEST(what_must_last_is_flushed),
 		TEST(a_damaged_log_is_told),
+		TEST(a_damaged_table_is_told),
 		TEST(a_damaged_length_is_told),
 	};
 
