@@ -417,6 +417,14 @@ on_damaged(const char *name, const char *why, void *arg)
 	    LOG_END);
 }
 
+static void
+on_unread(const char *name, int error, void *arg)
+{
+	(void)arg;
+	log_error("spool_read", LOG_S("file", name), LOG_E("error", error),
+	    LOG_S("effect", "queue ends, and is started again"), LOG_END);
+}
+
 /* A message whose recipients all have their answer, at a kill right then. */
 static void
 finish_loaded(struct queue *q, struct queued *m, void *arg)
@@ -430,7 +438,7 @@ void
 messages_load(struct queue *q)
 {
 	const struct spool_visitor visitor = { .found = on_found,
-		.damaged = on_damaged, .arg = q };
+		.damaged = on_damaged, .unread = on_unread, .arg = q };
 	int error = spool_load(q->spool, &visitor);
 
 	if (error)

@@ -59,22 +59,68 @@ read_file(const struct spool *spool, enum spool_folder folder,
 	return error == -ENOBUFS ? -EBADMSG : error;
 }
 
-/* An envelope whose name and body agree with it. */
-static const char *
-check(const struct spool *spool, const char *name, struct envelope *e)
+/* Whether it says so of the file: of a shortage or of the disk it says
+ * nothing that would hold for ever. */
+static bool
+is_damage(int error)
 {
+	switch (-error) {
+	case EBADMSG:
+	case ELOOP:		/* a symbolic link, */
+	case EISDIR:		/* a folder, */
+	case ENXIO:		/* a socket */
+	case EACCES:		/* somebody else's */
+	case EPERM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* An envelope with whose name and body it agrees; else *why, if it is
+ * damaged. 0 or a negative errno. */
+static int
+check(const struct spool *spool, const char *name, const struct envelope *e,
+    const char **why)
+{
+	int error = FAULT("queue.stat_body");
 	char id[ENVELOPE_ID_SIZE];
-	struct stat st;
+	struct stat st = { 0 };
 
 	envelope_id_write(id, e->id);
-	if (strcmp(id, name) != 0)
-		return "its name is another";
-	if (fstatat(spool->folders[SPOOL_BODIES], name, &st,
+	if (!error && fstatat(spool->folders[SPOOL_BODIES], name, &st,
 	    AT_SYMLINK_NOFOLLOW) < 0)
-		return "its body is missing";
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size_bytes)
-		return "its body has another size";
-	return NULL;
+		error = errno;
+	if (error && error != ENOENT)
+		return -error;
+	*why = NULL;
+	if (strcmp(id, name) != 0)
+		*why = "its name is another";
+	else if (error)
+		*why = "its body is missing";
+	else if (!S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != e->size_bytes)
+		*why = "its body has another size";
+	return *why != NULL ? -EBADMSG : 0;
+}
+
+/* 0 and *e; a negative errno; *why when is_damage. */
+static int
+read_envelope(struct spool *spool, enum spool_folder folder,
+    const char *name, struct envelope **e, const char **why)
+{
+	int error = read_file(spool, folder, name, &spool->text);
+
+	*e = NULL;
+	*why = error == 0 || error == -EBADMSG ?
+	    "it is not an envelope, or was changed" : "it cannot be read";
+	if (error == 0)
+		error = envelope_parse(e, buf_slice(&spool->text));
+	if (error == 0)
+		error = check(spool, name, *e, why);
+	if (error)
+		envelope_free(e);
+	return error;
 }
 
 /* Out of the way, with its body if it has one; not over what is there. */
@@ -109,17 +155,11 @@ spool_read(struct spool *spool, uint64_t id, enum spool_folder folder,
     struct envelope **e)
 {
 	char name[ENVELOPE_ID_SIZE];
+	const char *why;
 	int error;
 
-	*e = NULL;
 	envelope_id_write(name, id);
-	error = read_file(spool, folder, name, &spool->text);
-	if (error == 0)
-		error = envelope_parse(e, buf_slice(&spool->text));
-	if (error == 0 && check(spool, name, *e) != NULL) {
-		envelope_free(e);
-		error = -EBADMSG;
-	}
+	error = read_envelope(spool, folder, name, e, &why);
 	if (error == -EBADMSG)
 		set_aside_both(spool, folder, name);
 	return error;
@@ -160,38 +200,31 @@ ends_in_new(const char *name)
 	return n > 4 && strcmp(name + n - 4, ".new") == 0;
 }
 
-/* What a replacement left that was not finished. */
+/* A name that ends so is of a replacement that was not finished. */
 static void
 load_envelope(struct load *load, const char *name)
 {
 	struct spool *spool = load->spool;
-	struct envelope *e = NULL;
-	const char *why = "it cannot be read";
+	const struct spool_visitor *visitor = load->visitor;
+	struct envelope *e;
+	const char *why;
 	int error;
 
 	if (ends_in_new(name)) {
 		(void)unlinkat(spool->folders[load->folder], name, 0);
 		return;
 	}
-	error = read_file(spool, load->folder, name, &spool->text);
-	if (error == 0)
-		error = envelope_parse(&e, buf_slice(&spool->text));
-	if (error == -ENOMEM || error == -EMFILE || error == -ENFILE) {
-		load->error = error;
-		return;
-	}
-	if (error == -EBADMSG)
-		why = "it is not an envelope, or was changed";
-	if (error == 0)
-		why = check(spool, name, e);
-	if (why != NULL) {
-		envelope_free(&e);
-		load->visitor->damaged(name, why, load->visitor->arg);
+	error = read_envelope(spool, load->folder, name, &e, &why);
+	if (is_damage(error)) {
+		visitor->damaged(name, why, visitor->arg);
 		set_aside_both(spool, load->folder, name);
-		return;
+	} else if (error) {
+		visitor->unread(name, error, visitor->arg);
+		load->error = error;
+	} else {
+		load->error = remember(&load->known, e->id);
+		visitor->found(e, load->folder, visitor->arg);
 	}
-	load->error = remember(&load->known, e->id);
-	load->visitor->found(e, load->folder, load->visitor->arg);
 }
 
 /* Never committed: its submitter has not been told yes. Or a spare file. */

@@ -221,3 +221,26 @@ def test_folder_is_read_in_part(lab):
     lab.command("flush")
     lab.wait(lab.is_empty)
     assert sum(lab.arrived.values()) == 3
+
+
+@pytest.mark.parametrize("point", ["queue.read", "queue.stat_body"])
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+                                   errno.EIO])
+def test_shortage_is_no_damage(lab, point, error):
+    """What cannot be read now is left where it is, and the start ends."""
+    lab.start()
+    lab.asked["relay"].is_silent = True
+    for i in range(3):
+        assert try_to_submit(lab, ["b%d@example.net" % i])
+    lab.kill()
+    before = lab.files()
+    assert len(before["active"]) == 3
+    lab.faults.set(point, "errno", error, role="queue", after=1)
+    with pytest.raises(AssertionError, match="spool: " + os.strerror(error)):
+        lab.start()
+    lab.ended()
+    assert lab.files() == before
+    lab.start()
+    lab.wait(lab.is_empty)
+    assert sum(lab.arrived.values()) == 3
+    assert not lab.files()["damaged"]

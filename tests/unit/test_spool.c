@@ -110,9 +110,16 @@ damaged(const char *name, const char *why, void *arg)
 }
 
 static void
+unread(const char *name, int error, void *arg)
+{
+	(void)arg;
+	fail_msg("%s: %s", name, strerror(-error));
+}
+
+static void
 load(void)
 {
-	const struct spool_visitor visitor = { found, damaged, NULL };
+	const struct spool_visitor visitor = { found, damaged, unread, NULL };
 
 	n_found = n_damaged = 0;
 	assert_int_equal(spool_load(spool, &visitor), 0);

@@ -252,7 +252,8 @@ static void
 test_set_aside(void **state)
 {
 	unsigned n = 0;
-	const struct spool_visitor visitor = { found, damaged, &n };
+	const struct spool_visitor visitor = { .found = found,
+		.damaged = damaged, .arg = &n };
 	char name[ENVELOPE_ID_SIZE], path[64];
 
 	(void)state;
