@@ -19,6 +19,7 @@
 #include "finish.h"
 #include "last.h"
 #include "limits.h"
+#include "prdr.h"
 #include "submit.h"
 
 #define COMMIT_DEADLINE_MS 60000

@@ -108,12 +108,4 @@ void copies_taken(struct session *s);
  * before: what has a record is left out of the retry. */
 void copies_queued(struct session *s);
 
-/* PRDR (prdr.c). May each recipient have its own reply? */
-bool prdr_begin(struct transaction *tx);
-/* Note failures of PREPARE or COMMIT; how many recipients are left. */
-unsigned prdr_note_failures(struct transaction *tx,
-    const struct outcome *outcome);
-/* 353, each recipient's own reply, and the final one. */
-enum step prdr_reply(struct session *s);
-
 #endif

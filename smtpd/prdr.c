@@ -11,12 +11,17 @@
  * list whose copies queue prepares for all or for nobody.
  *
  * An outcome names at most OUTCOME_MAX_FAILURES recipients, so with more
- * recipients than that all share one reply as without PRDR.
+ * RCPTs than that all share one reply as without PRDR.
+ *
+ * Who is named once more in one transaction has one copy, and his reply once
+ * more, where that RCPT stands (struct repeat): a client counts its RCPTs.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include "commands.h"
 #include "finish.h"
 #include "last.h"
+#include "prdr.h"
 #include "submit.h"
 
 /* One answer could be yes and the other no. */
@@ -31,13 +36,27 @@ has_two_answers(const struct transaction *tx)
 	return false;
 }
 
+int
+prdr_repeat(struct transaction *tx, uint16_t of)
+{
+	struct repeat *grown = reallocarray(tx->repeats,
+	    (size_t)tx->n_repeats + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return -ENOMEM;
+	tx->repeats = grown;
+	grown[tx->n_repeats++] = (struct repeat){ of, tx->n_recipients };
+	return 0;
+}
+
 bool
 prdr_begin(struct transaction *tx)
 {
-	if ((tx->params.given & COMMAND_PRDR) == 0 || tx->n_recipients < 2 ||
+	unsigned n_replies = (unsigned)tx->n_recipients + tx->n_repeats;
+
+	if ((tx->params.given & COMMAND_PRDR) == 0 || n_replies < 2 ||
 	    tx->changes.n_recipients > 0 || has_two_answers(tx) ||
-	    submit_goes_elsewhere(tx) ||
-	    tx->n_recipients > OUTCOME_MAX_FAILURES)
+	    submit_goes_elsewhere(tx) || n_replies > OUTCOME_MAX_FAILURES)
 		return false;
 	tx->failures = calloc(tx->n_recipients, sizeof(*tx->failures));
 	return tx->failures != NULL;
@@ -76,23 +95,32 @@ prdr_reply_none(struct session *s)
 	return session_reply(s, REPLY_NOBODY);
 }
 
+/* Whether it was 250. */
+static bool
+prdr_reply_to(struct session *s, const struct recipient *r)
+{
+	if (r->failure == NULL)
+		session_reply_with(s, REPLY_DELIVERED_TO,
+		    slice_of(r->address));
+	else
+		session_reply_verdict(s, r->failure, "delivery",
+		    slice_of(r->address));
+	return r->failure == NULL;
+}
+
 enum step
 prdr_reply(struct session *s)
 {
 	const struct transaction *tx = s->tx;
-	const struct recipient *r;
 	unsigned n_delivered = 0;
+	uint16_t i, k = 0;
 
 	session_reply(s, REPLY_PRDR_FOLLOWS);
-	for (r = tx->recipients; r < tx->recipients + tx->n_recipients; r++) {
-		if (r->failure != NULL) {
-			session_reply_verdict(s, r->failure, "delivery",
-			    slice_of(r->address));
-			continue;
-		}
-		session_reply_with(s, REPLY_DELIVERED_TO,
-		    slice_of(r->address));
-		n_delivered++;
+	for (i = 0; i < tx->n_recipients; i++) {
+		n_delivered += prdr_reply_to(s, &tx->recipients[i]);
+		for (; k < tx->n_repeats && tx->repeats[k].before == i + 1;
+		    k++)
+			prdr_reply_to(s, &tx->recipients[tx->repeats[k].of]);
 	}
 	if (n_delivered == 0)
 		return prdr_reply_none(s);

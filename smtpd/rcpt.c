@@ -24,6 +24,7 @@
 #include "last.h"
 #include "limits.h"
 #include "log.h"
+#include "prdr.h"
 #include "rcpt.h"
 #include "self_test.h"
 #include "smtp_command.h"
@@ -77,16 +78,25 @@ is_same_address(const char *a, const char *b)
 	    == 0;
 }
 
-/* The same again would be a second copy. With PRDR each has its own reply. */
-static bool
-rcpt_is_there(const struct transaction *tx)
+/* The same again would be a second copy. Its place, or n_recipients. */
+static uint16_t
+rcpt_find_same(const struct transaction *tx)
 {
-	uint16_t i;
+	uint16_t i = 0;
 
-	for (i = 0; i < tx->n_recipients; i++)
-		if (is_same_address(tx->recipients[i].address, tx->rcpt.text))
-			return (tx->params.given & COMMAND_PRDR) == 0;
-	return false;
+	while (i < tx->n_recipients &&
+	    !is_same_address(tx->recipients[i].address, tx->rcpt.text))
+		i++;
+	return i;
+}
+
+static enum step
+rcpt_is_there(struct session *s, uint16_t at)
+{
+	if ((s->tx->params.given & COMMAND_PRDR) != 0 &&
+	    prdr_repeat(s->tx, at) < 0)
+		return session_reply(s, REPLY_NO_MEMORY);
+	return session_reply(s, REPLY_RCPT_OK);
 }
 
 /* Whoever lives here: no look at that, so harvesters hear all in equal time.
@@ -95,10 +105,11 @@ static enum reply_name
 rcpt_limit(const struct session *s)
 {
 	const struct transaction *tx = s->tx;
+	unsigned n_accepted = (unsigned)tx->n_recipients + tx->n_repeats;
 
-	if (tx->n_recipients >= s->settings->max_recipients ||
+	if (n_accepted >= s->settings->max_recipients ||
 	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS) {
-		note_told("%u are accepted already", tx->n_recipients);
+		note_told("%u are accepted already", n_accepted);
 		return REPLY_TOO_MANY_RECIPIENTS;
 	}
 	if (session_is_own(s) || s->is_relay_peer ||
@@ -189,8 +200,10 @@ cmd_rcpt(struct session *s, struct slice argument)
 static enum step
 rcpt_untagged(struct session *s)
 {
-	if (rcpt_is_there(s->tx))
-		return session_reply(s, REPLY_RCPT_OK);
+	uint16_t at = rcpt_find_same(s->tx);
+
+	if (at < s->tx->n_recipients)
+		return rcpt_is_there(s, at);
 	if (rcpt_is_second_of_bounce(s))
 		return session_reply(s, REPLY_ONE_BOUNCE);
 	if (s->tx->has_to_be_bounce)

@@ -71,6 +71,7 @@ transaction_free(struct transaction **txp)
 	free(tx->key);
 	free(tx->done);
 	free(tx->failures);
+	free(tx->repeats);
 	free(tx->refusal);
 	free(tx->unless_done);
 	free(tx->unless_noted);

@@ -32,7 +32,8 @@ struct transaction {
 	char sender_args[80];		/* of MAIL, as milters are told */
 	uint64_t reserved_bytes;	/* of the memory budget */
 	struct recipient *recipients;	/* accepted ones */
-	uint16_t n_recipients;
+	uint16_t n_recipients, n_repeats;
+	struct repeat *repeats;		/* of prdr.h, in order */
 	uint16_t n_probed;		/* next index */
 	bool is_probed;			/* deliver knows of it: RELEASE */
 	uint16_t n_remote;		/* recipients that queue takes */

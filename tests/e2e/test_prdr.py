@@ -122,6 +122,35 @@ def test_retry_after_prdr_without_confirmation(server):
     assert count(server, "alice") == [before[0] + 1]
 
 
+def test_named_once_more(server, session):
+    """One copy, and the reply to the first RCPT at the place of each."""
+    before = count(server, "alice", "small", "bob")
+    send(session, ["alice@example.org", "small@example.org",
+                   "alice@EXAMPLE.org", "bob@example.org",
+                   "small@example.org"], new_message(size=LARGE),
+         sender="once-more@b.example")
+    replies = session.replies(7)
+    assert [r.code for r in replies] == [353, 250, 552, 250, 250, 552, 250]
+    for reply, name in zip(replies[1:],
+                           ["alice", "small", "alice", "bob", "small"]):
+        assert name + "@example.org" in reply.text
+    assert count(server, "alice", "small", "bob") == \
+        [before[0] + 1, before[1], before[2] + 1]
+    session.expect("NOOP", "250")
+
+
+def test_repeats_count_as_recipients(server, session):
+    """Each of them has a reply to come: RCPTMAX holds for them too."""
+    session.expect("MAIL FROM:<many@b.example> PRDR", "250")
+    for _ in range(100):
+        session.expect("RCPT TO:<alice@example.org>", "250")
+    session.expect("RCPT TO:<alice@example.org>", "452 4.5.3")
+    before = count(server, "alice")
+    assert session.data(new_message()).code == 250     # too many for PRDR
+    assert count(server, "alice") == [before[0] + 1]
+    session.expect("NOOP", "250")
+
+
 def test_replies_come_in_one_packet(server, session):
     send(session, ["alice@example.org", "bob@example.org"], new_message())
     session.read_line()
