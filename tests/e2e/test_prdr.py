@@ -118,6 +118,7 @@ def test_retry_after_prdr_without_confirmation(server):
          sender="sender@elsewhere.example")
     assert [r.code for r in c.replies(4)] == [353, 250, 552, 250]
     c.reset()
+    server.wait_confirmed()
     assert server.deliver("alice@example.org", message).code == 250
     assert count(server, "alice") == [before[0] + 1]
 
