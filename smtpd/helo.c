@@ -14,6 +14,7 @@
 #include "filter_steps.h"
 #include "limits.h"
 #include "smtp_command.h"
+#include "starttls.h"
 #include "submit.h"
 #include "transaction.h"
 
@@ -103,7 +104,7 @@ ehlo_put_keywords(struct buf *text, const struct session *s)
 	/* RFC 1870 4: 0 is "no fixed maximum". */
 	buf_printf(text, "\nSIZE %" PRIu64, size_bytes);
 	ehlo_put_limits(text, settings);
-	if (s->tls == NULL && s->tls_mode != TLS_OFF)
+	if (starttls_is_offered(s))
 		buf_puts(text, "\nSTARTTLS");
 	if (auth_is_offered(s))
 		auth_put_keyword(text, s);

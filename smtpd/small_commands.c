@@ -5,7 +5,10 @@
  * VRFY tells nobody who lives here and EXPN shows no list (RFC 5321 7.3):
  * RCPT is the one place that answers, and it counts its unknown ones.
  */
+#include <stdio.h>
+#include "auth.h"
 #include "commands.h"
+#include "starttls.h"
 #include "transaction.h"
 
 enum step
@@ -39,11 +42,18 @@ cmd_expn(struct session *s, struct slice argument)
 	return session_reply(s, REPLY_EXPN);
 }
 
+/* What it would do for this client now. */
 enum step
 cmd_help(struct session *s, struct slice argument)
 {
+	char names[100];
+
 	(void)argument;
-	return session_reply(s, REPLY_HELP);
+	snprintf(names, sizeof(names),
+	    "EHLO HELO%s%s MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT",
+	    starttls_is_offered(s) ? " STARTTLS" : "",
+	    auth_is_offered(s) ? " AUTH" : "");
+	return session_reply_with(s, REPLY_HELP, slice_of(names));
 }
 
 enum step

@@ -20,6 +20,12 @@
 
 #define HANDSHAKE_MS 60000
 
+bool
+starttls_is_offered(const struct session *s)
+{
+	return s->tls == NULL && s->tls_mode != TLS_OFF;
+}
+
 /* What was said before is as if it was never said. */
 static void
 session_forget_all(struct session *s)

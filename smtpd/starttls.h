@@ -10,6 +10,8 @@
 #include "session.h"
 #include "tls.h"
 
+/* Is EHLO to say so now? */
+bool starttls_is_offered(const struct session *s);
 /* TLS from the first octet: a handshake, then the greeting. */
 enum step session_secure(struct session *s);
 /* The handshake that host->start_tls began has come to its end. */
