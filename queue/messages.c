@@ -418,11 +418,13 @@ on_damaged(const char *name, const char *why, void *arg)
 }
 
 static void
-on_unread(const char *name, int error, void *arg)
+on_unread(const char *name, int error, bool is_end, void *arg)
 {
 	(void)arg;
 	log_error("spool_read", LOG_S("file", name), LOG_E("error", error),
-	    LOG_S("effect", "queue ends, and is started again"), LOG_END);
+	    LOG_S("effect", is_end ? "queue ends, and is started again" :
+	    "this message stays where it is until a start can read it"),
+	    LOG_END);
 }
 
 /* A message whose recipients all have their answer, at a kill right then. */

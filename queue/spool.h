@@ -50,16 +50,16 @@ struct spool_visitor {
 	void (*found)(struct envelope *e, enum spool_folder folder, void *arg);
 	/* Set aside in damaged/; why is a word for the log. */
 	void (*damaged)(const char *name, const char *why, void *arg);
-	/* Left where it is: spool_load ends with this error. */
-	void (*unread)(const char *name, int error, void *arg);
+	/* Left where it is; is_end: spool_load ends with this error. */
+	void (*unread)(const char *name, int error, bool is_end, void *arg);
 	void *arg;
 };
 /*
  * At start: tell every message that is to be sent or reported, drop what was
  * never committed, set aside what is damaged, remove spare files and bodies
- * without an envelope. 0, or a negative errno when a folder or a file cannot
- * be read for want of descriptors or memory, or because of the disk: that may
- * pass, and is tried again by another start.
+ * without an envelope. 0, or a negative errno when a folder cannot be read,
+ * or a file for want of descriptors or memory: that may pass, and is tried
+ * again by another start.
  */
 int spool_load(struct spool *spool, const struct spool_visitor *visitor);
 

@@ -69,12 +69,17 @@ is_damage(int error)
 	case ELOOP:		/* a symbolic link, */
 	case EISDIR:		/* a folder, */
 	case ENXIO:		/* a socket */
-	case EACCES:		/* somebody else's */
-	case EPERM:
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* A bad sector, or a spool that was restored as somebody else's. */
+static bool
+is_about_file(int error)
+{
+	return error == -EIO || error == -EACCES || error == -EPERM;
 }
 
 /* An envelope with whose name and body it agrees; else *why, if it is
@@ -200,6 +205,17 @@ ends_in_new(const char *name)
 	return n > 4 && strcmp(name + n - 4, ".new") == 0;
 }
 
+/* One such file does not stop everybody's mail: it stays, with its body, for
+ * a start that can read it. */
+static int
+leave(struct load *load, const char *name)
+{
+	uint64_t id;
+
+	return envelope_id_parse(&id, slice_of(name)) ?
+	    remember(&load->known, id) : 0;
+}
+
 /* A name that ends so is of a replacement that was not finished. */
 static void
 load_envelope(struct load *load, const char *name)
@@ -219,8 +235,10 @@ load_envelope(struct load *load, const char *name)
 		visitor->damaged(name, why, visitor->arg);
 		set_aside_both(spool, load->folder, name);
 	} else if (error) {
-		visitor->unread(name, error, visitor->arg);
-		load->error = error;
+		visitor->unread(name, error, !is_about_file(error),
+		    visitor->arg);
+		load->error = is_about_file(error) ? leave(load, name) :
+		    error;
 	} else {
 		load->error = remember(&load->known, e->id);
 		visitor->found(e, load->folder, visitor->arg);

@@ -224,8 +224,7 @@ def test_folder_is_read_in_part(lab):
 
 
 @pytest.mark.parametrize("point", ["queue.read", "queue.stat_body"])
-@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM,
-                                   errno.EIO])
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
 def test_shortage_is_no_damage(lab, point, error):
     """What cannot be read now is left where it is, and the start ends."""
     lab.start()
@@ -244,3 +243,24 @@ def test_shortage_is_no_damage(lab, point, error):
     lab.wait(lab.is_empty)
     assert sum(lab.arrived.values()) == 3
     assert not lab.files()["damaged"]
+
+
+@pytest.mark.parametrize("point", ["queue.read", "queue.stat_body"])
+@pytest.mark.parametrize("error", [errno.EIO, errno.EACCES])
+def test_unreadable_file_is_for_another_start(lab, point, error):
+    """It stops nobody else's mail, and the message keeps its body."""
+    lab.start()
+    lab.asked["relay"].is_silent = True
+    for i in range(3):
+        assert try_to_submit(lab, ["b%d@example.net" % i])
+    lab.kill()
+    lab.faults.set(point, "errno", error, role="queue", after=1)
+    lab.start()
+    lab.wait(lambda: sum(lab.arrived.values()) == 2)
+    left = lab.files()
+    assert len(left["active"]) == len(left["bodies"]) == 1
+    assert not left["damaged"]
+    lab.kill()
+    lab.start()
+    lab.wait(lab.is_empty)
+    assert sorted(lab.arrived.values()) == [1, 1, 1]

@@ -110,8 +110,9 @@ damaged(const char *name, const char *why, void *arg)
 }
 
 static void
-unread(const char *name, int error, void *arg)
+unread(const char *name, int error, bool is_end, void *arg)
 {
+	(void)is_end;
 	(void)arg;
 	fail_msg("%s: %s", name, strerror(-error));
 }
