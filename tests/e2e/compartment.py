@@ -20,7 +20,7 @@ import subprocess
 import time
 
 from postern import BUILD, IS_ROOT, TOP, make_folder, parse_logfmt, \
-    sanitizer_said, wait_until
+    sanitizer_said, shut_down, wait_until
 
 
 def enum_of(header, name):
@@ -59,6 +59,19 @@ class Channel:
     def __init__(self, end):
         self.socket = end
         self.serial = 0
+        self.thread = None      # that waits for messages, if one does
+
+    def start(self, thread):
+        """It waits for what comes, to the end."""
+        self.thread = thread
+        thread.start()
+
+    def end(self):
+        """Nobody waits for it any more when its number is given back."""
+        shut_down(self.socket)
+        if self.thread is not None:
+            self.thread.join()
+        self.socket.close()
 
     def send(self, kind, payload=b"", fd=None, number=0, deadline_ms=0):
         """One message."""
@@ -181,10 +194,11 @@ domain "example.org" { users = "passwd" }
         return wait_until(lambda: self.events(name), timeout, name)[0]
 
     def close(self):
-        """Our ends are closed: it stops by itself; remove its folder."""
+        """Our ends are closed: it stops by itself; remove its folder.
+        Whoever waits at one of them is told before its number is free."""
         for channel in [*self.peers, self.supervisor]:
             if channel is not None:
-                channel.socket.close()
+                channel.end()
         try:
             if self.process is not None:
                 self.process.wait(10)

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from postern import free_port, make_folder, wait_until
+from postern import free_port, make_folder, shut_down, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
@@ -213,7 +213,9 @@ class Fake:
             self.talk(connection)
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        """Nobody waits for the listener when its number is given back."""
+        shut_down(self.listener)
+        self.thread.join()
         self.listener.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

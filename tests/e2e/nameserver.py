@@ -31,6 +31,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
+from postern import shut_down
+
 LAST_YEAR = ("-i", "20250101000000", "-e", "20250201000000")
 
 NSD = shutil.which("nsd", path="/usr/sbin:/sbin:/usr/bin")
@@ -316,10 +318,12 @@ class _Front:
 
     def serve_udp(self):
         """All datagrams in one thread, those that wait in their own."""
-        while not self.is_closed:
+        while True:
             try:
                 octets, client = self.udp.recvfrom(65535)
             except OSError:
+                return
+            if self.is_closed:
                 return
             behave = self.behaviour(octets)
             if getattr(behave, "blocks", False):
@@ -372,9 +376,13 @@ class _Front:
             return s.recv(65535)
 
     def close(self):
-        """End it."""
+        """End it. Its threads have ended when the ports are free again: one
+        that waited on would keep them, or take the next one's queries."""
         self.is_closed = True
         self.tcp.shutdown()
+        shut_down(self.udp)
+        for thread in self.threads:
+            thread.join()
         self.tcp.server_close()
         self.udp.close()
 

@@ -72,6 +72,12 @@ NO_RESOLVER = """resolver {{
 """
 
 
+def shut_down(one):
+    """Whoever waits for it is told that it is over. Below TLS."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+
 def wait_until(condition, timeout=15, what="condition", every=0.05):
     """Poll until condition() is true; returns its value. what names it: a
     text, or a function that makes one when time is up."""

@@ -308,7 +308,7 @@ class QueueLab:
     def attach(self, name, end=None):
         """Somebody whom it asks, or the next one in his place."""
         self.asked[name] = PEERS[name](self, end or self.queue.peer(name))
-        self.asked[name].start()
+        self.asked[name].channel.start(self.asked[name])
         return self.asked[name]
 
     def kill(self):
@@ -320,11 +320,7 @@ class QueueLab:
         """It has ended by itself; so do the channels."""
         self.queue.process.wait(timeout)
         for channel in [*self.queue.peers, self.queue.supervisor]:
-            try:
-                channel.socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            channel.socket.close()
+            channel.end()
         self.queue.peers.clear()
 
     def close(self):

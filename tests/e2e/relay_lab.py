@@ -11,7 +11,6 @@ A Sink is an SMTP server that does what a test says, at each stage.
 """
 import array
 import collections
-import contextlib
 import os
 import select
 import socket
@@ -22,6 +21,7 @@ import threading
 import time
 
 from compartment import ASK, Compartment, enum_of, slice_of
+from postern import shut_down
 
 TYPES = {1: "A", 5: "CNAME", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
 OK, NO_DATA, NO_NAME, FAILED = range(4)
@@ -221,14 +221,14 @@ class Lab:
             self.store.is_silent = kept == "silent"
         else:
             self.store = Bridge(to_store, store.peer("relay"))
-        self.store.start()
+        to_store.start(self.store)
         self.dns = None
         if resolver is None:
             self.dns = FakeResolver(channel, table or {}, secure)
-            self.dns.start()
+            channel.start(self.dns)
         else:
             self.bridge = Bridge(channel, resolver.peer("relay"))
-            self.bridge.start()
+            channel.start(self.bridge)
         self.serial = 0
         self.jobs, self.probes = {}, {}
         self.messages = []
@@ -366,6 +366,7 @@ class Bridge(threading.Thread):
     def __init__(self, one, other):
         super().__init__(daemon=True)
         self.ends = [one.socket, other.socket]
+        one.thread = other.thread = self
 
     def run(self):
         while True:
@@ -382,12 +383,6 @@ class Bridge(threading.Thread):
 
 FEATURES = ("PIPELINING", "SIZE 10000000", "8BITMIME", "SMTPUTF8", "DSN")
 USUAL = object()
-
-
-def shut_down(one):
-    """Whoever waits for it is told that it is over. Below TLS."""
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(one, socket.SHUT_RDWR)
 
 
 class Sink:

@@ -907,8 +907,8 @@ class Busy(Fake):
         super().serve()
 
     def close(self):
-        super().close()
         self.free.set()
+        super().close()
 
 
 def test_busy_is_not_down(make_server):

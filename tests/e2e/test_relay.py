@@ -388,7 +388,7 @@ def test_no_domain():
 def test_dead_resolver():
     """No answer is not "no such domain"."""
     with Lab({}, 25) as lab:
-        lab.dns.channel.socket.close()
+        lab.dns.channel.end()
         r = lab.send("example.net", [BOB], TEXT)
         assert r.codes == [451] and r[0].enhanced == "4.4.3"
 

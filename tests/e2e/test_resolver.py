@@ -4,6 +4,7 @@ it takes, and what happens to the others when one is dead."""
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -181,6 +182,16 @@ GOOD = [
     ("a.test", "A", {b"\xc0\x00\x02\x05"}),
     ("big.example.org", "TXT", {t.encode() for t in BIG}),
 ]
+
+
+def test_a_front_that_is_closed():
+    """Its threads have ended, and its port is free for the next one."""
+    server = Nameserver({"example.org": "a A 192.0.2.1"}, behaviours={})
+    port, threads = server.port, server.front.threads
+    server.close()
+    assert not any(t.is_alive() for t in threads)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", port))
 
 
 @pytest.mark.parametrize("name, kind, want", GOOD)
