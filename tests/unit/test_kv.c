@@ -450,23 +450,33 @@ a_damaged_log_is_told(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* As store.c's next start finds it, in a process of its own. */
+/*
+ * As store.c's next start finds it, in a process of its own: the library
+ * loses memory when a table is damaged. What it says comes by a pipe, since
+ * valgrind takes the exit status for its own.
+ */
 static int
 start_again(void)
 {
 	struct kv_table *table;
 	struct kv *kv;
-	int status, error;
-	pid_t pid = fork();
+	int ends[2], error = 1;
+	pid_t pid;
 
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
 	if (pid == 0) {
 		error = kv_open(&kv, folder);
 		if (error == 0)
 			error = kv_table_open(kv, "things", &table);
-		_exit(error == -ENOTRECOVERABLE ? 1 : error ? 2 : 0);
+		(void)!write(ends[1], &error, sizeof error);
+		_exit(0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	close(ends[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(read(ends[0], &error, sizeof error), sizeof error);
+	close(ends[0]);
+	return error;
 }
 
 static void
@@ -488,7 +498,7 @@ a_damaged_table_is_told(void **state)
 	memset(noise, 0xff, sizeof noise);
 	assert_int_equal(pwrite(fd, noise, sizeof noise, 0), sizeof noise);
 	close(fd);
-	assert_int_equal(start_again(), 1);
+	assert_int_equal(start_again(), -ENOTRECOVERABLE);
 }
 
 /* On disk: its length (two octets), what it is (one), and this. */
