@@ -282,10 +282,8 @@ put_tables_with_errors(struct buf *out, struct slice text)
 	const struct slice good = SLICE(" last=ok");
 
 	while (text.size > 0) {
-		struct slice line = { text.data, slice_find(text, '\n') };
+		struct slice line = slice_next_line(&text);
 
-		text.data += line.size + (line.size < text.size);
-		text.size -= line.size + (line.size < text.size);
 		if (line.size < good.size || memcmp(line.data + line.size -
 		    good.size, good.data, good.size) != 0)
 			(void)buf_printf(out, "%.*s\n", (int)line.size,

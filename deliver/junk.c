@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "buf.h"
@@ -124,14 +122,10 @@ junk_open(struct maildir *m)
 bool
 junk_is_at(const struct maildir *m, const char *path)
 {
-	char name[PATH_MAX];
-	struct stat at, ours;
-	int n = snprintf(name, sizeof name, "%s/.Junk/new", path);
+	struct stat ours;
 
-	return m->junk_fd < 0 ||
-	    (n > 0 && (size_t)n < sizeof name && stat(name, &at) == 0 &&
-	    fstat(m->junk_fd, &ours) == 0 && at.st_dev == ours.st_dev &&
-	    at.st_ino == ours.st_ino);
+	return m->junk_fd < 0 || (fstat(m->junk_fd, &ours) == 0 &&
+	    path_leads_to(path, ".Junk/new", ours.st_dev, ours.st_ino));
 }
 
 struct maildir

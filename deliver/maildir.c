@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,12 +109,7 @@ maildir_close(struct maildir *m)
 bool
 maildir_is_at(const struct maildir *m, const char *path)
 {
-	char name[PATH_MAX];
-	struct stat st;
-	int n = snprintf(name, sizeof name, "%s/new", path);
-
-	return n > 0 && (size_t)n < sizeof name && stat(name, &st) == 0 &&
-	    st.st_dev == m->device && st.st_ino == m->new_inode;
+	return path_leads_to(path, "new", m->device, m->new_inode);
 }
 
 int

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -244,4 +245,15 @@ path_open_child(int dir_fd, const char *name, bool is_made)
 	if (fd < 0)
 		return errno == ENOTDIR ? no_directory(dir_fd, name) : -errno;
 	return check_owner(fd);
+}
+
+bool
+path_leads_to(const char *path, const char *part, dev_t device, ino_t inode)
+{
+	char name[PATH_MAX];
+	struct stat st;
+	int n = snprintf(name, sizeof name, "%s/%s", path, part);
+
+	return n > 0 && (size_t)n < sizeof name && stat(name, &st) == 0 &&
+	    st.st_dev == device && st.st_ino == inode;
 }

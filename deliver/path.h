@@ -12,6 +12,7 @@
 #define DELIVER_PATH_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * Open the directory at path, absolute and without "..". With is_made,
@@ -25,5 +26,12 @@ int path_open_directory(const char *path, const char *home, bool is_made);
 
 /* Open (or make) a directory by its name in dir_fd; ours, and no link. */
 int path_open_child(int dir_fd, const char *name, bool is_made);
+
+/*
+ * Whether path/part leads to this directory, and not to another that was put
+ * in its place while it was open. Any doubt is a no.
+ */
+bool path_leads_to(const char *path, const char *part, dev_t device,
+    ino_t inode);
 
 #endif

@@ -83,10 +83,11 @@ void
 note_rcpt_answered(struct session *s)
 {
 	static const int64_t most_us[] = { 5000, 50000, 500000, 5000000 };
-	int64_t took_us = clock_monotonic_us() - s->rcpt_began_us;
+	int64_t took_us;
 
 	if (s->rcpt_began_us == 0)
 		return;
+	took_us = clock_monotonic_us() - s->rcpt_began_us;
 	s->rcpt_began_us = 0;
 	for (size_t i = 0; i < sizeof(most_us) / sizeof(most_us[0]); i++)
 		note_count(s, SCOREBOARD_RCPT_WITHIN_5MS + i,
