@@ -9,6 +9,7 @@
 It can be killed and started again on the same spool, at named points too.
 """
 import collections
+import contextlib
 import hashlib
 import hmac
 import os
@@ -19,7 +20,8 @@ import threading
 import time
 
 from compartment import ASK, Compartment, slice_of
-from postern import IS_ROOT, wait_until
+from faultctl import Faults
+from postern import FAULT_BUILD, IS_ROOT, wait_until
 
 VOUCH, LIST = b"v" * 32, b"l" * 32
 MESSAGE = b"""Message-ID: <m1@example.org>
@@ -486,3 +488,19 @@ class QueueLab:
         return not any(files[f] for f in files if f != "damaged")
 
     wait = staticmethod(wait_until)
+
+
+@contextlib.contextmanager
+def faulty_lab(tmp_path, settings):
+    """A QueueLab of the build with faults, not started; lab.faults."""
+    os.chmod(tmp_path, 0o755)
+    for parent in tmp_path.parents[:2]:
+        os.chmod(parent, 0o755)
+    path = str(tmp_path / "faults")
+    faults = Faults(path, create=True)
+    lab = QueueLab(settings, build=FAULT_BUILD,
+                   environment={"POSTERN_FAULTS": path})
+    lab.faults = faults
+    yield lab
+    lab.close()
+    os.environ.pop("POSTERN_FAULTS")

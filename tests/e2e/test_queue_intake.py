@@ -13,9 +13,7 @@ import time
 import pytest
 
 from compartment import ASK
-from faultctl import Faults
-from postern import FAULT_BUILD
-from queuelab import QueueLab, slice_of, verdict
+from queuelab import QueueLab, faulty_lab, slice_of, verdict
 
 QUICK = "queue { retry_first = 1s retry_longest = 1s }"
 SLOW = "queue { retry_first = 1h }"
@@ -101,17 +99,8 @@ def test_reverse_path_is_an_address(lab, reverse_path):
 
 @pytest.fixture(name="faulty")
 def fixture_faulty(tmp_path):
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents[:2]:
-        os.chmod(parent, 0o755)
-    path = str(tmp_path / "faults")
-    faults = Faults(path, create=True)
-    lab = QueueLab(QUICK, build=FAULT_BUILD,
-                   environment={"POSTERN_FAULTS": path})
-    lab.faults = faults
-    yield lab.start()
-    lab.close()
-    os.environ.pop("POSTERN_FAULTS")
+    with faulty_lab(tmp_path, QUICK) as lab:
+        yield lab.start()
 
 
 @pytest.mark.parametrize("nth", range(3))

@@ -18,11 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "../../queue/spool.h"
+#include "spool_fixture.h"
 
-static char folder[64];
-static struct spool *spool;
-static int body_fd;
 static unsigned n_done, n_found, n_damaged;
 static int last_error;
 static uint64_t last_found;
@@ -31,26 +28,8 @@ static int
 setup(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/test_spool.XXXXXX");
-	if (mkdtemp(folder) == NULL || chdir(folder) < 0)
-		return 1;
-	body_fd = memfd_create("body", 0);
-	if (write(body_fd, "Subject: x\n\nhello\n", 18) != 18)
-		return 1;
 	n_done = n_found = n_damaged = 0;
-	return spool_open(&spool) != 0;
-}
-
-static int
-teardown(void **state)
-{
-	char command[128];
-
-	(void)state;
-	spool_close(&spool);
-	close(body_fd);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return chdir("/") < 0 || system(command) != 0;
+	return spool_setup();
 }
 
 static struct envelope *

@@ -17,13 +17,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "flush.h"
-#include "../../queue/spool.h"
+#include "spool_fixture.h"
 
 #define ID 12345
 
-static char folder[64];
-static struct spool *spool;
-static int body_fd, last_error;
+static int last_error;
 static char flushed[512];	/* their folders, one after the other */
 static const char *failing;	/* the folder whose flush fails, or NULL */
 
@@ -70,26 +68,8 @@ static int
 setup(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/test_spool.XXXXXX");
-	if (mkdtemp(folder) == NULL || chdir(folder) < 0)
-		return 1;
-	body_fd = memfd_create("body", 0);
-	if (write(body_fd, "Subject: x\n\nhello\n", 18) != 18)
-		return 1;
 	failing = NULL;
-	return spool_open(&spool) != 0;
-}
-
-static int
-teardown(void **state)
-{
-	char command[128];
-
-	(void)state;
-	spool_close(&spool);
-	close(body_fd);
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return chdir("/") < 0 || system(command) != 0;
+	return spool_setup();
 }
 
 static void
