@@ -123,8 +123,8 @@ def make_machine():
 
 @pytest.fixture(scope="module")
 def passwd_users():
-    """Users of the system: .alice .bob .carol, each with a home, and
-    .remove(name). One run at a time may have them."""
+    """Users of the system, each with a home (names), .add(name, gecos) for
+    more and .remove(name). One run at a time may have them."""
     if not postern.IS_ROOT:
         pytest.skip("needs root: users of the system")
     lock = open("/tmp/postern-e2e-passwd.lock", "w", encoding="ascii")
@@ -132,21 +132,27 @@ def passwd_users():
     homes = postern.make_folder()
     names = {"pt-alice": "Alice Ptarmigan", "pt-bob": "Bob Ptarmigan",
              "pt-carol": "Carol Quetzal,,,", "pt-dora": "Dora Quetzal"}
+    made = []
 
     def remove(name):
         # --force: a delivery worker may be running under that uid
         subprocess.run(["userdel", "--force", name], check=False,
                        stderr=subprocess.DEVNULL)
 
-    for name, gecos in names.items():
+    def add(name, gecos):
         remove(name)
+        made.append(name)
         subprocess.run(["useradd", "--user-group", "--create-home",
                         "--home-dir", os.path.join(homes, name),
                         "--shell", "/usr/sbin/nologin", "--comment", gecos,
                         name], check=True)
         os.chmod(os.path.join(homes, name), 0o700)
-    yield types.SimpleNamespace(homes=homes, remove=remove)
-    for name in names:
+        return pwd.getpwnam(name)
+
+    for name, gecos in names.items():
+        add(name, gecos)
+    yield types.SimpleNamespace(homes=homes, add=add, remove=remove)
+    for name in made:
         remove(name)
     shutil.rmtree(homes, ignore_errors=True)
     lock.close()

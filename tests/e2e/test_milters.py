@@ -1035,7 +1035,7 @@ def test_slow_one_delays_nobody(make_server):
     fake = Fake(play_until(b"H", says_nothing))
     try:
         server = make_server(
-            checks=section(fake, "timeout = 20s"), limits="sessions = 0\n"
+            checks=section(fake, "timeout = 6s"), limits="sessions = 0\n"
             "sessions_per_client = 0", settings="")
         waiting = [server.connect() for _ in range(100)]
         for c in waiting:

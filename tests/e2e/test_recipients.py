@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Who is a recipient here, and what RCPT says to everybody else."""
+import contextlib
 import glob
 import os
 import pwd
@@ -342,83 +343,89 @@ def mount(*arguments):
         pytest.skip("cannot mount here: " + result.stderr)
 
 
-@pytest.mark.needs_root
-@pytest.mark.parametrize("kind", ["symlink", "dangling", "foreign", "file",
-                                  "no home", "read-only", "new is a link",
-                                  "new is a mount", "tmp is bound"])
-def test_mailbox_that_must_not_be_used(passwd_server, passwd_users, kind):
-    """451 4.2.0 and an alarm; nothing is written through it."""
-    home = os.path.join(passwd_users.homes, "pt-carol")
+def make_folders(maildir, names, owner, mode=0o755):
+    """A Maildir of his with these folders."""
+    for name in ("", *names):
+        path = os.path.join(maildir, name)
+        os.makedirs(path, exist_ok=True)
+        os.chown(path, owner.pw_uid, owner.pw_gid)
+        os.chmod(path, mode)
+
+
+def spoil_mailbox(kind, owner, elsewhere):
+    """Make it one that must not be used; returns what mends that."""
+    home = owner.pw_dir
     maildir = os.path.join(home, "Maildir")
-    shutil.rmtree(maildir, ignore_errors=True)
-    elsewhere = os.path.join(passwd_users.homes, "elsewhere")
-    shutil.rmtree(elsewhere, ignore_errors=True)
-    carol, bob = pwd.getpwnam("pt-carol"), pwd.getpwnam("pt-bob")
-    moved = mounted = None
-    if kind in ("symlink", "new is a link"):
-        for folder in ("new", "cur", "tmp"):
-            os.makedirs(os.path.join(elsewhere, folder))
-        for path in (elsewhere, *glob.glob(elsewhere + "/*")):
-            os.chown(path, carol.pw_uid, carol.pw_gid)
+    shutil.rmtree(maildir)
     if kind == "symlink":
+        make_folders(elsewhere, ("new", "cur", "tmp"), owner)
         os.symlink(elsewhere, maildir)
     elif kind == "dangling":
         os.symlink(elsewhere + "/not-there", maildir)
-    elif kind == "new is a link":
-        for folder in ("cur", "tmp"):
-            os.makedirs(os.path.join(maildir, folder))
-        os.symlink(elsewhere + "/new", maildir + "/new")
-        for path in (maildir, maildir + "/cur", maildir + "/tmp"):
-            os.chown(path, carol.pw_uid, carol.pw_gid)
-    elif kind == "foreign":
-        for folder in ("new", "cur", "tmp"):
-            os.makedirs(os.path.join(maildir, folder))
-        for path in (maildir, *glob.glob(maildir + "/*")):
-            os.chown(path, bob.pw_uid, bob.pw_gid)
-            os.chmod(path, 0o777)
     elif kind == "file":
         open(maildir, "w", encoding="ascii").close()
-        os.chown(maildir, carol.pw_uid, carol.pw_gid)
-    elif kind == "no home":
-        moved = home + ".moved"
-        os.rename(home, moved)
+        os.chown(maildir, owner.pw_uid, owner.pw_gid)
+    if os.path.lexists(maildir):
+        return lambda: os.unlink(maildir)
+    if kind == "no home":
+        os.rename(home, home + ".moved")
+        return lambda: os.rename(home + ".moved", home)
+    if kind == "foreign":
+        make_folders(maildir, ("new", "cur", "tmp"), pwd.getpwnam("pt-bob"),
+                     mode=0o777)
     elif kind == "read-only":
-        for folder in ("new", "cur", "tmp"):
-            os.makedirs(os.path.join(maildir, folder))
-        for path in (maildir, *glob.glob(maildir + "/*")):
-            os.chown(path, carol.pw_uid, carol.pw_gid)
-            os.chmod(path, 0o500)
-    elif kind in ("new is a mount", "tmp is bound"):
-        for folder in ("new", "cur", "tmp", "other"):
-            os.makedirs(os.path.join(maildir, folder))
-        for path in (maildir, *glob.glob(maildir + "/*")):
-            os.chown(path, carol.pw_uid, carol.pw_gid)
-        mounted = maildir + ("/new" if kind == "new is a mount" else "/tmp")
-        mount(*(["-t", "tmpfs", "-o", "uid=%d" % carol.pw_uid, "none"]
-                if kind == "new is a mount" else
-                ["--bind", maildir + "/other"]), mounted)
-    try:
-        # what was probed well is known for 5 s
-        reply = wait_until(lambda: (lambda r: r if r.code != 250 else None)(
-            passwd_server.rcpt("pt-carol@example.org")), 8, "refusal",
-            every=0.5)
-        assert reply.says("451 4.2.0"), reply
-        wait_until(lambda: any("pt-carol" in str(e) for e in
-                               passwd_server.events() if e["level"] <= 4),
-                   5, "an alarm in the log")
-        assert not glob.glob(elsewhere + "/*/*")
-    finally:
+        make_folders(maildir, ("new", "cur", "tmp"), owner, mode=0o500)
+    elif kind == "new is a link":
+        make_folders(elsewhere, ("new",), owner)
+        make_folders(maildir, ("cur", "tmp"), owner)
+        os.symlink(elsewhere + "/new", maildir + "/new")
+    elif kind == "new is a mount":
+        make_folders(maildir, ("new", "cur", "tmp"), owner)
+        mount("-t", "tmpfs", "-o", "uid=%d" % owner.pw_uid, "none",
+              maildir + "/new")
+    elif kind == "tmp is bound":
+        make_folders(maildir, ("new", "cur", "tmp", "other"), owner)
+        mount("--bind", maildir + "/other", maildir + "/tmp")
+
+    mounted = {"new is a mount": "/new", "tmp is bound": "/tmp"}.get(kind)
+
+    def mend():
         if mounted:
-            subprocess.run(["umount", "-l", mounted], check=True)
-        if moved:
-            os.rename(moved, home)
-        elif os.path.isdir(maildir) and not os.path.islink(maildir):
-            shutil.rmtree(maildir)
-        else:
-            os.unlink(maildir)
-    reply = wait_until(lambda: (lambda r: r if r.code == 250 else None)(
-        passwd_server.rcpt("pt-carol@example.org")), 12, "a good mailbox "
-        "after it was mended", every=0.5)
+            subprocess.run(["umount", "-l", maildir + mounted], check=True)
+        shutil.rmtree(maildir)
+    return mend
+
+
+@pytest.mark.needs_root
+def test_mailboxes_that_must_not_be_used(passwd_server, passwd_users):
+    """451 4.2.0 and an alarm; nothing is written through them. Mended, they
+    have mail again."""
+    kinds = ["symlink", "dangling", "foreign", "file", "no home", "read-only",
+             "new is a link", "new is a mount", "tmp is bound"]
+    owners = {kind: passwd_users.add("pt-wrong-%d" % i, "Wrong")
+              for i, kind in enumerate(kinds)}
+    elsewhere = os.path.join(passwd_users.homes, "elsewhere")
+
+    def becomes(kind, wanted, seconds):
+        address = owners[kind].pw_name + "@example.org"
+        wait_until(lambda: passwd_server.rcpt(address).says(wanted), seconds,
+                   wanted + " for " + kind, every=0.5)
+
+    for kind in kinds:
+        becomes(kind, "250", 1)
+    with contextlib.ExitStack() as mending:
+        for kind, owner in owners.items():
+            mending.callback(spoil_mailbox(kind, owner, os.path.join(
+                elsewhere, kind)))
+        # what was probed well is known for 5 s
+        for kind, owner in owners.items():
+            becomes(kind, "451 4.2.0", 8)
+            wait_until(lambda name=owner.pw_name: any(
+                name in str(e) for e in passwd_server.events()
+                if e["level"] <= 4), 5, "an alarm in the log: " + kind)
+        assert not glob.glob(elsewhere + "/*/*/*")
+    for kind in kinds:
+        becomes(kind, "250", 12)
 
 
 @pytest.mark.needs_root
