@@ -104,8 +104,8 @@ const struct config_key config_keys[] = {
 	    HELP("The name of this host, as it stands in the greeting and in "
 	    "trace fields.") },
 	{ "", "origin", CONFIG_DOMAIN, 0, IN(config, origin),
-	    HELP("Completes local names that stand without a domain. The "
-	    "default is the first domain of the file.") },
+	    HELP("The domain of names without one, and of recipients at the IP "
+	    "address connected to. Default: the first of the file.") },
 	{ "", "postmaster", CONFIG_LOCAL_ADDRESS, KEY_REQUIRED,
 	    IN(config, postmaster),
 	    HELP("Who gets mail to postmaster and abuse where no alias says "

@@ -17,6 +17,7 @@
 #include "signer.h"
 #include "self_test.h"
 #include "session_state.h"
+#include "socket_name.h"
 #include "starttls.h"
 #include "stream.h"
 #include "tls.h"
@@ -286,6 +287,14 @@ host_presence(void *conn)
 	return PRESENCE_GONE;
 }
 
+static void
+host_local_ip(void *conn, char *ip)
+{
+	struct connection *c = conn;
+
+	(void)socket_local_name(ip, c->stream.io.fd);
+}
+
 static bool
 host_can_start_tls(void *conn)
 {
@@ -393,6 +402,7 @@ const struct session_host connection_host = {
 	.send = host_send,
 	.hand_over = host_hand_over,
 	.presence = host_presence,
+	.local_ip = host_local_ip,
 	.can_start_tls = host_can_start_tls,
 	.start_tls = host_start_tls,
 	.timer = host_timer,

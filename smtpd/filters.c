@@ -2,15 +2,15 @@
 /*
  * See filters.h.
  */
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "clock.h"
 #include "filters.h"
 #include "milters.h"
 #include "scanner.h"
+#include "socket_name.h"
 
 struct filters {
 	struct compartment *c;
@@ -92,40 +92,16 @@ on_scan(const struct scan_answer *answer, void *arg)
 
 /* ---- questions ---- */
 
-static uint16_t
-read_name(const struct sockaddr_storage *name, char *ip)
-{
-	const struct sockaddr_in *v4 = (const void *)name;
-	const struct sockaddr_in6 *v6 = (const void *)name;
-
-	if (name->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &v4->sin_addr, ip, INET6_ADDRSTRLEN);
-		return ntohs(v4->sin_port);
-	}
-	if (name->ss_family != AF_INET6)
-		return 0;
-	inet_ntop(AF_INET6, &v6->sin6_addr, ip, INET6_ADDRSTRLEN);
-	return ntohs(v6->sin6_port);
-}
-
 /* What only the connection knows. */
 static void
 add_socket_facts(struct filters *f, struct milter_facts *facts, int socket)
 {
-	struct sockaddr_storage name;
-	socklen_t size = sizeof(name);
-	char ip[INET6_ADDRSTRLEN] = "";
+	char ip[INET6_ADDRSTRLEN];
 
 	if (socket < 0)
 		return;
-	memset(&name, 0, sizeof(name));
-	if (getpeername(socket, (struct sockaddr *)&name, &size) == 0)
-		facts->client_port = read_name(&name, ip);
-	size = sizeof(name);
-	memset(&name, 0, sizeof(name));
-	f->local_ip[0] = '\0';
-	if (getsockname(socket, (struct sockaddr *)&name, &size) == 0)
-		facts->local_port = read_name(&name, f->local_ip);
+	facts->client_port = socket_peer_name(ip, socket);
+	facts->local_port = socket_local_name(f->local_ip, socket);
 	facts->local_ip = slice_of(f->local_ip);
 }
 

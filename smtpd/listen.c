@@ -4,7 +4,6 @@
  * sockets; EPOLLEXCLUSIVE wakes one of them. Few connections are taken per
  * round, so that another process gets the rest of a burst.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -13,28 +12,12 @@
 #include <unistd.h>
 #include "connection.h"
 #include "log.h"
+#include "socket_name.h"
 
 #define ACCEPT_AT_ONCE 4
 #define ACCEPT_PAUSE_MS 500
 
 static void on_connections(struct loop_io *io, uint32_t events, void *arg);
-
-/* An IPv4 address that came over an IPv6 socket is an IPv4 address. */
-static bool
-peer_address(char *to, socklen_t size, const struct sockaddr_storage *from)
-{
-	const struct sockaddr_in *v4 = (const void *)from;
-	const struct sockaddr_in6 *v6 = (const void *)from;
-
-	if (from->ss_family == AF_INET)
-		return inet_ntop(AF_INET, &v4->sin_addr, to, size) != NULL;
-	if (from->ss_family != AF_INET6)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		return inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, to,
-		    size) != NULL;
-	return inet_ntop(AF_INET6, &v6->sin6_addr, to, size) != NULL;
-}
 
 static void
 listener_watch(struct listener *listener)
@@ -94,7 +77,8 @@ server_accept(const struct listener *listener, int fd,
 		server_adopt_local(listener->server, fd);
 		return;
 	}
-	if (!peer_address(ip, sizeof(ip), from)) {
+	(void)socket_name(ip, from);
+	if (*ip == '\0') {
 		close(fd);
 		return;
 	}

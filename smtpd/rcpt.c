@@ -11,6 +11,8 @@
  * client a way to try again).
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -144,6 +146,38 @@ rcpt_rate(struct session *s)
 	return REPLY_TOO_MANY_RCPTS;
 }
 
+/* user@[192.0.2.1], where that is the address that the client has found us
+ * at. RFC 1123 5.2.17: whoever the DNS fails can still reach us. */
+static bool
+rcpt_is_at_our_ip(const struct session *s)
+{
+	const struct address *rcpt = &s->tx->rcpt;
+	char ip[INET6_ADDRSTRLEN], literal[sizeof("[ipv6:]") + sizeof(ip)];
+
+	if (!rcpt->is_literal)
+		return false;
+	s->settings->host->local_ip(s->conn, ip);
+	snprintf(literal, sizeof(literal), "[%s%s]",
+	    strchr(ip, ':') != NULL ? "ipv6:" : "", ip);
+	return strcmp(literal, rcpt->domain) == 0;
+}
+
+/* The domain that it means then is the origin, if that is one of ours. */
+static bool
+rcpt_at_origin(const struct session *s)
+{
+	const struct config *config = s->settings->config;
+	char text[ADDRESS_TEXT_MAX + 1];
+
+	if (config->origin == NULL || config_find_domain(config,
+	    slice_of(config->origin)) == NULL)
+		return true;
+	return address_write(text, sizeof(text), slice_of(s->tx->rcpt.local),
+	    slice_of(config->origin)) && address_parse(&s->tx->rcpt,
+	    slice_of(text), ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
+}
+
 static enum command_result
 rcpt_parse(struct session *s, struct slice argument,
     struct rcpt_params *params)
@@ -155,8 +189,12 @@ rcpt_parse(struct session *s, struct slice argument,
 	if (session_is_own(s))
 		offered |= submit_rcpt_offered(s);
 	result = command_parse_rcpt(argument, offered, &tx->rcpt, params);
-	if (result != COMMAND_OK || !session_is_own(s))
+	if (result != COMMAND_OK)
 		return result;
+	if (rcpt_is_at_our_ip(s) && !rcpt_at_origin(s))
+		return COMMAND_BAD_PATH;
+	if (!session_is_own(s))
+		return COMMAND_OK;
 	if (!submit_complete(s, &tx->rcpt))
 		return COMMAND_BAD_PATH;
 	tx->rcpt_notify = params->notify;

@@ -29,6 +29,9 @@ struct session_host {
 	/* The same, and with it a descriptor (unix sockets only). */
 	void (*hand_over)(void *conn, struct slice data, int fd);
 	enum presence (*presence)(void *conn);
+	/* The address of ours that it has connected to, INET6_ADDRSTRLEN
+	 * octets; "" on a unix socket. */
+	void (*local_ip)(void *conn, char *ip);
 	/* False: a handshake would fail now, since nobody could sign it. */
 	bool (*can_start_tls)(void *conn);
 	/*

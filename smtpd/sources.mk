@@ -50,6 +50,7 @@ SMTPD_SRCS = \
 	smtpd/signer.c \
 	smtpd/small_commands.c \
 	smtpd/smtpd.c \
+	smtpd/socket_name.c \
 	smtpd/starttls.c \
 	smtpd/submit.c \
 	smtpd/submit_hop.c \

@@ -140,7 +140,8 @@ class Program(Daemon):
         if not os.path.exists(self.events_path):
             return []
         with open(self.events_path, encoding="utf-8") as f:
-            events = [json.loads(line) for line in f]
+            # it may be writing a line just now
+            events = [json.loads(line) for line in f.read().split("\n")[:-1]]
         return [e for e in events if what in (None, e["what"])]
 
     def clear(self):

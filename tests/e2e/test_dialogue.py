@@ -48,6 +48,22 @@ def mailbox(server):
     return lambda: len(server.mail("alice")) - before
 
 
+@pytest.mark.parametrize("host, literal, other", [
+    ("127.0.0.1", "[127.0.0.1]", "[127.0.0.2]"),
+    ("::1", "[IPv6:0:0::1]", "[IPv6:::2]")])
+def test_recipient_at_our_ip_address(server, mailbox, host, literal, other):
+    """RFC 1123 5.2.17: that of the connection, which is the origin's."""
+    with server.connect(host) as c:
+        c.ehlo()
+        c.envelope(["alice@" + literal, "alice@example.org"])
+        c.expect("RCPT TO:<nobody@%s>" % literal, "550 5.1.1")
+        c.expect("RCPT TO:<alice@%s>" % other, "550 5.7.1")
+        assert c.data(new_message()).code == 250
+    assert mailbox() == 1
+    assert server.mail("alice")[-1].get("Delivered-To").endswith(
+        "@example.org")
+
+
 # ---- greeting and hello ----
 
 def test_greeting_names_the_host_and_esmtp(client):

@@ -332,7 +332,9 @@ def test_from_field_is_the_users(lab, sender, code):
     ("nobody@example.org", b"550 5.1.1"),
     ("bob@example.org", b"250 2.1.5"),
     ("bob", b"250 2.1.5"),
-    ("x@[127.0.0.1]", b"250 2.1.5"),
+    ("x@[127.0.0.2]", b"250 2.1.5"),
+    ("x@[127.0.0.1]", b"550 5.1.1"),
+    ("bob@[127.0.0.1]", b"250 2.1.5"),
 ])
 def test_recipients_are_looked_up_now(lab, address, want):
     with lab.submit() as client:

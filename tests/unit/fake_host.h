@@ -106,6 +106,13 @@ host_presence(void *conn)
 	return ((struct host *)conn)->presence;
 }
 
+static void
+host_local_ip(void *conn, char *ip)
+{
+	(void)conn;
+	strcpy(ip, "192.0.2.25");
+}
+
 static bool
 host_can_start_tls(void *conn)
 {
@@ -188,12 +195,13 @@ host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
 	a->as.route.sealed = buf_slice(&h->route);
 }
 
-/* Everything below .net is elsewhere. */
+/* Everything below .net is elsewhere, and address literals are. */
 static bool
 is_elsewhere(const struct route_ask *ask)
 {
-	return ask->domain.size > 4 && slice_equals(SLICE(".net"),
-	    (struct slice){ ask->domain.data + ask->domain.size - 4, 4 });
+	return slice_starts_nocase(ask->domain, SLICE("[")) ||
+	    (ask->domain.size > 4 && slice_equals(SLICE(".net"),
+	    (struct slice){ ask->domain.data + ask->domain.size - 4, 4 }));
 }
 
 /* Mail hosts of dead.net and null.net there are none, of others there are. */
@@ -838,6 +846,7 @@ host_tell(struct session *s, const struct question *q)
 
 static const struct session_host fake_session_host = {
 	.send = host_send, .presence = host_presence,
+	.local_ip = host_local_ip,
 	.can_start_tls = host_can_start_tls,
 	.start_tls = host_start_tls, .timer = host_timer,
 	.closed = host_closed, .ask = host_ask, .forget = host_forget,

@@ -71,7 +71,8 @@ driver_forget(struct session *s, uint32_t id)
 }
 
 static const struct session_host driver_host = {
-	.send = host_send, .presence = host_presence, .timer = host_timer,
+	.send = host_send, .presence = host_presence,
+	.local_ip = host_local_ip, .timer = host_timer,
 	.closed = host_closed, .ask = driver_ask, .forget = driver_forget,
 	.tell = host_tell,
 };

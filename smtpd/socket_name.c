@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include "socket_name.h"
+
+uint16_t
+socket_name(char *ip, const struct sockaddr_storage *name)
+{
+	const struct sockaddr_in *v4 = (const void *)name;
+	const struct sockaddr_in6 *v6 = (const void *)name;
+
+	*ip = '\0';
+	if (name->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &v4->sin_addr, ip, INET6_ADDRSTRLEN);
+		return ntohs(v4->sin_port);
+	}
+	if (name->ss_family != AF_INET6)
+		return 0;
+	if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, ip,
+		    INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, &v6->sin6_addr, ip, INET6_ADDRSTRLEN);
+	return ntohs(v6->sin6_port);
+}
+
+uint16_t
+socket_local_name(char *ip, int fd)
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	socklen_t size = sizeof(name);
+
+	if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
+		name.ss_family = AF_UNSPEC;
+	return socket_name(ip, &name);
+}
+
+uint16_t
+socket_peer_name(char *ip, int fd)
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	socklen_t size = sizeof(name);
+
+	if (getpeername(fd, (struct sockaddr *)&name, &size) < 0)
+		name.ss_family = AF_UNSPEC;
+	return socket_name(ip, &name);
+}
