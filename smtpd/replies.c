@@ -145,9 +145,9 @@ static const struct reply_entry entries[REPLY_COUNT] = {
 	    "BDAT needs a size; closing, as what follows cannot be told "
 	    "from commands" },
 	[REPLY_SENDER_SYNTAX] = { 501, 1, 7, ERROR, "sender",
-	    "malformed reverse-path" },
+	    "malformed reverse-path; say MAIL FROM:<name@domain>" },
 	[REPLY_RECIPIENT_SYNTAX] = { 501, 1, 3, ERROR, "recipient",
-	    "malformed recipient" },
+	    "malformed recipient; say RCPT TO:<name@domain>" },
 	[REPLY_NEEDS_SMTPUTF8] = { 553, 6, 7, 0, "smtputf8",
 	    "an address that is not ASCII needs SMTPUTF8" },
 	[REPLY_UNKNOWN_PARAM] = { 555, 5, 4, ERROR, "syntax",
