@@ -94,6 +94,13 @@ void client_ask(struct client *client, struct channel *ch, const char *who,
 /* The question is no longer out. False: there was no (good) answer. */
 bool client_is_answered(struct client *client,
     const struct ipc_message *answer, enum ask_type type);
+#define STATUS_MS 3000		/* for one compartment of several */
+/* Text of one slice as the whole answer. */
+bool client_get_text(struct ipc_message *answer, struct slice *text);
+/* Append what a sealed file holds, up to CLIENT_FILE_MAX octets and more
+ * than none. */
+#define CLIENT_FILE_MAX (2u << 20)
+bool client_read_file(int fd, struct buf *to);
 /* Say that a compartment does not answer. */
 void client_silent(struct client *client, const char *who);
 /* Split line into words: visible ASCII and UTF-8, separated by spaces that
@@ -105,6 +112,8 @@ void request_run(struct client *client);
 
 /* ---- queue.c: queue, show, hold, release, retry, remove, flush ---- */
 void request_queue(struct client *client);
+/* ---- status.c ---- */
+void request_status(struct client *client);
 /* ---- sent.c: what has left ---- */
 void request_sent(struct client *client);
 /* ---- relay_status.c: what relay has sent, and by which TLS ---- */

@@ -19,13 +19,10 @@
 #include "log.h"
 #include "message.h"
 #include "short_id.h"
-#include "status_text.h"
 #include "trail.h"
 #include "why_text.h"
 
-#define STATUS_MS 3000		/* of one compartment */
 #define ASK_MS 20000		/* less than a client's limit */
-#define WHY_MAX (2u << 20)	/* octets of raw trail */
 
 /* ---- asking ---- */
 
@@ -76,201 +73,28 @@ client_is_answered(struct client *client,
 	return answer != NULL && answer->type == (uint16_t)type;
 }
 
-/* Text of one slice as the whole answer. */
-static bool
-get_text(struct ipc_message *answer, struct slice *text)
+bool
+client_get_text(struct ipc_message *answer, struct slice *text)
 {
 	*text = ipc_get_slice(&answer->body);
 	return ipc_reader_is_done(&answer->body);
 }
 
-/* ---- status ---- */
-
-static bool read_all(int fd, struct buf *to);
-
-enum status_format { STATUS_TABLE, STATUS_JSON, STATUS_PROMETHEUS };
-
-static enum status_format
-status_format(const struct client *client)
-{
-	if (client->n_words == 1)
-		return STATUS_TABLE;
-	return slice_equals(client->words[1], SLICE("json")) ? STATUS_JSON :
-	    STATUS_PROMETHEUS;
-}
-
-static void
-status_end(struct client *client)
-{
-	if (status_format(client) == STATUS_JSON)
-		status_json_end(&client->out);
-	client_answer(client, CONTROL_OK);
-}
-
-/* The rest is worth showing though one of them is silent. */
-static void
-status_add(struct client *client, const char *name, const char *prefix,
-    struct slice line)
-{
-	if (status_format(client) == STATUS_JSON)
-		status_json_more(&client->out, name, line);
-	else if (status_format(client) == STATUS_PROMETHEUS)
-		status_prometheus_more(&client->out, name, line);
-	else
-		status_text_more(&client->out, name, prefix, line);
-}
-
-static void
-status_queue_answered(struct channel *ch, struct ipc_message *answer,
-    void *arg)
-{
-	struct client *client = arg;
-	struct buf line = { 0 };
-
-	(void)ch;
-	if (client_is_answered(client, answer, QUEUE_COMMAND_ANSWER) &&
-	    ipc_get_u8(&answer->body) == 1 &&
-	    ipc_reader_is_done(&answer->body) && answer->fd >= 0)
-		(void)read_all(answer->fd, &line);
-	if (line.size > 0 && line.data[line.size - 1] == '\n')
-		line.size--;
-	status_add(client, "queue", "queue_", line.size > 0 ?
-	    buf_slice(&line) : SLICE(""));
-	buf_free(&line);
-	status_end(client);
-}
-
-/* Where nobody sends mail there is none. */
-static void
-status_ask_queue(struct client *client)
-{
-	static struct ipc_writer w;	/* large */
-	const struct queue_command ask = { .verb = QUEUE_STATUS,
-		.argument = SLICE(""), .owner = SLICE("root") };
-
-	client->asked = client->control->queue;
-	if (client->asked == NULL) {
-		status_end(client);
-		return;
-	}
-	ipc_writer_init(&w);
-	put_queue_command(&w, &ask);
-	client->question = channel_ask(client->asked, QUEUE_COMMAND, &w, -1,
-	    STATUS_MS, status_queue_answered, client);
-	if (client->question == 0) {
-		status_add(client, "queue", "queue_", SLICE(""));
-		status_end(client);
-	}
-}
-
-static void
-status_say_store(struct client *client, struct slice store)
-{
-	status_add(client, "store", "", store);
-	status_ask_queue(client);
-}
-
-static void
-status_store_answered(struct channel *ch, struct ipc_message *answer,
-    void *arg)
-{
-	struct client *client = arg;
-	struct slice text;
-
-	(void)ch;
-	if (!client_is_answered(client, answer, STORE_STATUS) ||
-	    !get_text(answer, &text))
-		text = SLICE("");
-	status_say_store(client, text);
-}
-
-/* resolver is empty when it did not answer. */
-static void
-say_status(struct client *client, struct slice resolver)
-{
-	struct control *control = client->control;
-	struct slice text = buf_slice(&client->held);
-
-	(void)scoreboards_update(&control->boards, control->c.scoreboards,
-	    control->c.n_scoreboards);
-	if (status_format(client) == STATUS_JSON)
-		status_json(&client->out, text, resolver, control->boards);
-	else if (status_format(client) == STATUS_PROMETHEUS)
-		status_prometheus(&client->out, text, resolver,
-		    control->boards);
-	else
-		status_text(&client->out, text, resolver, control->boards);
-	client->asked = control->store;
-	if (control->store != NULL)
-		client->question = channel_ask(control->store, STORE_STATUS,
-		    NULL, -1, STATUS_MS, status_store_answered, client);
-	if (client->question == 0)
-		status_say_store(client, SLICE(""));
-}
-
-static void
-resolver_answered(struct channel *ch, struct ipc_message *answer, void *arg)
-{
-	struct client *client = arg;
-	struct slice text = { NULL, 0 };
-
-	(void)ch;
-	if (!client_is_answered(client, answer, RESOLVER_STATUS) ||
-	    !get_text(answer, &text))
-		text.size = 0;
-	say_status(client, text);
-}
-
-static bool
-read_all(int fd, struct buf *to)
+bool
+client_read_file(int fd, struct buf *to)
 {
 	struct stat st;
 	char room[16384];
 	ssize_t n;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size > (off_t)WHY_MAX)
+	    st.st_size > (off_t)CLIENT_FILE_MAX)
 		return false;
 	while ((n = pread(fd, room, sizeof room, (off_t)to->size)) > 0)
-		if (to->size + (size_t)n > WHY_MAX ||
+		if (to->size + (size_t)n > CLIENT_FILE_MAX ||
 		    buf_append(to, room, (size_t)n) != 0)
 			return false;
 	return n == 0 && to->size > 0;
-}
-
-static void
-status_answered(struct channel *ch, struct ipc_message *answer, void *arg)
-{
-	struct client *client = arg;
-	struct channel *resolver = client->control->resolver;
-
-	(void)ch;
-	if (!client_is_answered(client, answer, SUPERVISOR_STATUS) ||
-	    answer->fd < 0 || !ipc_reader_is_done(&answer->body) ||
-	    !read_all(answer->fd, &client->held)) {
-		client_silent(client, "The supervisor");
-		return;
-	}
-	client->asked = resolver;
-	if (resolver != NULL)
-		client->question = channel_ask(resolver, RESOLVER_STATUS,
-		    NULL, -1, STATUS_MS, resolver_answered, client);
-	if (client->question == 0)
-		say_status(client, (struct slice){ NULL, 0 });
-}
-
-static void
-ask_status(struct client *client)
-{
-	if (client->n_words > 1 &&
-	    !slice_equals(client->words[1], SLICE("json")) &&
-	    !slice_equals(client->words[1], SLICE("prometheus")))
-		client_say(client, CONTROL_USAGE, "status takes no argument "
-		    "but json and prometheus.");
-	else
-		client_ask(client, client->control->c.supervisor,
-		    "The supervisor", SUPERVISOR_STATUS, NULL,
-		    status_answered);
 }
 
 /* ---- reload ---- */
@@ -303,7 +127,7 @@ kept_tables_answered(struct channel *ch, struct ipc_message *answer,
 
 	(void)ch;
 	if (!client_is_answered(client, answer, TABLES_ANSWER) ||
-	    !get_text(answer, &text)) {
+	    !client_get_text(answer, &text)) {
 		/* it may have been the old generation's, which ends now */
 		if (client->n_asked_again++ < CONTROL_POOL_MAX) {
 			ask_kept_tables(client);
@@ -348,7 +172,7 @@ reload_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 
 	(void)ch;
 	if (!client_is_answered(client, answer, SUPERVISOR_RELOAD) ||
-	    !get_text(answer, &text)) {
+	    !client_get_text(answer, &text)) {
 		client_silent(client, "The supervisor");
 		return;
 	}
@@ -376,7 +200,7 @@ static void
 why_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 {
 	struct client *client = arg;
-	struct buf lines = { .maximum = WHY_MAX };
+	struct buf lines = { .maximum = CLIENT_FILE_MAX };
 	struct slice problem;
 	struct short_id id;
 	bool is_found;
@@ -397,7 +221,7 @@ why_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 		    (int)problem.size, problem.data,
 		    client->control->c.config->state_dir,
 		    client->control->c.config->user_prefix);
-	else if (!is_found || !read_all(answer->fd, &lines))
+	else if (!is_found || !client_read_file(answer->fd, &lines))
 		client_say(client, CONTROL_FAILED, "There is no trail of "
 		    "this session: it was deleted (a trail is kept for 14 "
 		    "days or 1 GiB), or this server did not make it.");
@@ -532,7 +356,7 @@ tables_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 
 	(void)ch;
 	if (!client_is_answered(client, answer, TABLES_ANSWER) ||
-	    !get_text(answer, &text)) {
+	    !client_get_text(answer, &text)) {
 		client_silent(client, "The directory");
 		return;
 	}
@@ -605,7 +429,7 @@ static const struct request {
 	void (*handler)(struct client *client);
 	const char *usage;
 } requests[] = {
-	{ { "status", 6 }, 0, 1, ask_status, "status" },
+	{ { "status", 6 }, 0, 1, request_status, "status" },
 	{ { "why", 3 }, 1, 1, ask_why, "why ID" },
 	{ { "route", 5 }, 1, 1, ask_route, "route ADDRESS" },
 	{ { "tables", 6 }, 0, 1, ask_tables,

@@ -9,6 +9,7 @@ CONTROL_SRCS = \
 	control/relay_status.c \
 	control/requests.c \
 	control/sent.c \
+	control/status.c \
 	control/status_prometheus.c \
 	control/status_text.c \
 	control/why_text.c
