@@ -94,7 +94,6 @@ void client_ask(struct client *client, struct channel *ch, const char *who,
 /* The question is no longer out. False: there was no (good) answer. */
 bool client_is_answered(struct client *client,
     const struct ipc_message *answer, enum ask_type type);
-#define STATUS_MS 3000		/* for one compartment of several */
 /* Text of one slice as the whole answer. */
 bool client_get_text(struct ipc_message *answer, struct slice *text);
 /* Append what a sealed file holds, up to CLIENT_FILE_MAX octets and more
@@ -109,18 +108,5 @@ bool request_split(struct slice line, struct slice *words, size_t room,
     size_t *n);
 /* client->words hold a request: do it, now or when an answer comes. */
 void request_run(struct client *client);
-
-/* ---- queue.c: queue, show, hold, release, retry, remove, flush ---- */
-void request_queue(struct client *client);
-/* ---- status.c ---- */
-void request_status(struct client *client);
-/* ---- sent.c: what has left ---- */
-void request_sent(struct client *client);
-/* ---- relay_status.c: what relay has sent, and by which TLS ---- */
-void request_relay(struct client *client);
-void request_tls(struct client *client);
-
-/* ---- dns.c: a name is looked up, `dns NAME TYPE` ---- */
-void request_dns(struct client *client);
 
 #endif

@@ -8,7 +8,7 @@
 #include <arpa/inet.h>
 #include "ask.h"
 #include "clock.h"
-#include "control.h"
+#include "requests.h"
 
 static const struct { struct slice word; enum dns_type type; } types[] = {
 	{ { "A", 1 }, DNS_A }, { { "AAAA", 4 }, DNS_AAAA },

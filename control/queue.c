@@ -4,7 +4,7 @@
  * goes to the client as it is.
  */
 #include <stdio.h>
-#include "control.h"
+#include "requests.h"
 
 static const struct {
 	struct slice word;

@@ -3,7 +3,7 @@
  * relay_status.c - `posternctl relay`: relay's counters, one a line; and
  * `tls`: its results of TLS, one line for a policy and a host.
  */
-#include "control.h"
+#include "requests.h"
 
 static void
 say_counters(struct client *client, struct slice line)

@@ -18,6 +18,7 @@
 #include "explain.h"
 #include "log.h"
 #include "message.h"
+#include "requests.h"
 #include "short_id.h"
 #include "trail.h"
 #include "why_text.h"

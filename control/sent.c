@@ -3,7 +3,7 @@
  * sent.c - `posternctl sent`: store searches its ledger, and its text goes to
  * the client as it is. Who may speak to control may ask about everybody.
  */
-#include "control.h"
+#include "requests.h"
 
 static void
 sent_answered(struct channel *ch, struct ipc_message *answer, void *arg)

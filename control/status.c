@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * status.c - `posternctl status`: the supervisor is asked, then resolver,
- * store and queue. The rest is worth showing though one of them is silent.
+ * store, queue and relay. What the others say is worth showing though one of
+ * them is silent.
  */
 #include "ask.h"
-#include "control.h"
+#include "requests.h"
 #include "status_text.h"
 
 enum status_format { STATUS_TABLE, STATUS_JSON, STATUS_PROMETHEUS };
@@ -26,7 +27,6 @@ status_end(struct client *client)
 	client_answer(client, CONTROL_OK);
 }
 
-/* The rest is worth showing though one of them is silent. */
 static void
 status_add(struct client *client, const char *name, const char *prefix,
     struct slice line)
@@ -37,6 +37,37 @@ status_add(struct client *client, const char *name, const char *prefix,
 		status_prometheus_more(&client->out, name, line);
 	else
 		status_text_more(&client->out, name, prefix, line);
+}
+
+static void
+status_relay_answered(struct channel *ch, struct ipc_message *answer,
+    void *arg)
+{
+	struct client *client = arg;
+	struct slice text;
+
+	(void)ch;
+	if (!client_is_answered(client, answer, RELAY_STATUS) ||
+	    !client_get_text(answer, &text))
+		text = SLICE("");
+	status_add(client, "relay", "relay_", text);
+	status_end(client);
+}
+
+static void
+status_ask_relay(struct client *client)
+{
+	client->asked = client->control->relay;
+	if (client->asked == NULL) {
+		status_end(client);
+		return;
+	}
+	client->question = channel_ask(client->asked, RELAY_STATUS, NULL, -1,
+	    STATUS_MS, status_relay_answered, client);
+	if (client->question == 0) {
+		status_add(client, "relay", "relay_", SLICE(""));
+		status_end(client);
+	}
 }
 
 static void
@@ -56,7 +87,7 @@ status_queue_answered(struct channel *ch, struct ipc_message *answer,
 	status_add(client, "queue", "queue_", line.size > 0 ?
 	    buf_slice(&line) : SLICE(""));
 	buf_free(&line);
-	status_end(client);
+	status_ask_relay(client);
 }
 
 /* Where nobody sends mail there is none. */
@@ -69,7 +100,7 @@ status_ask_queue(struct client *client)
 
 	client->asked = client->control->queue;
 	if (client->asked == NULL) {
-		status_end(client);
+		status_ask_relay(client);
 		return;
 	}
 	ipc_writer_init(&w);
@@ -78,7 +109,7 @@ status_ask_queue(struct client *client)
 	    STATUS_MS, status_queue_answered, client);
 	if (client->question == 0) {
 		status_add(client, "queue", "queue_", SLICE(""));
-		status_end(client);
+		status_ask_relay(client);
 	}
 }
 

@@ -125,6 +125,56 @@ static const struct metric queue[] = {
 	{ "damaged", "queue_damaged_total", "Files that were set aside." },
 };
 
+static const struct metric relay[] = {
+	{ "jobs", "relay_jobs_total", "Messages given to relay, for a host "
+	    "each." },
+	{ "jobs_now", "relay_jobs_now", "Those under way." },
+	{ "jobs_waiting", "relay_jobs_waiting",
+	    "Those that wait for their turn at a host." },
+	{ "connections", "relay_connections_total", "Connections made." },
+	{ "connections_now", "relay_connections_now",
+	    "Connections that are open." },
+	{ "connections_idle", "relay_connections_idle",
+	    "Of these, those kept for the next message." },
+	{ "reused", "relay_reused_total",
+	    "Messages that found a connection open." },
+	{ "delivered", "relay_delivered_total",
+	    "Recipients whose host took the message." },
+	{ "deferred", "relay_deferred_total",
+	    "Recipients who were put off." },
+	{ "refused", "relay_refused_total", "Recipients who were refused." },
+	{ "bad_hosts", "relay_bad_hosts",
+	    "Hosts that are left alone for a while." },
+	{ "skipped", "relay_skipped_total",
+	    "Times that such a host was left out." },
+	{ "dane_off", "relay_dane_off_total",
+	    "Messages for which no TLSA records were looked for, as the "
+	    "resolver cannot validate." },
+	{ "probes", "relay_probes_total",
+	    "Recipients that a host was asked about." },
+	{ "probes_now", "relay_probes_now", "Those under way." },
+	{ "probes_refused", "relay_probes_refused_total",
+	    "Those whom the host refused." },
+	{ "probes_silent", "relay_probes_silent_total",
+	    "Those about whom no answer came." },
+	{ "probes_kept", "relay_probes_kept_total",
+	    "Those whose answer was known." },
+	{ "probes_skipped", "relay_probes_skipped_total",
+	    "Those that were not made." },
+	{ "forwards_now", "relay_forwards_now",
+	    "Transactions from outside that go on to a next hop." },
+	{ "forwards_asked", "relay_forwards_asked_total",
+	    "Recipients that a next hop was asked about." },
+	{ "forwards_sent", "relay_forwards_sent_total",
+	    "Messages from outside sent on to a next hop." },
+	{ "forwards_taken", "relay_forwards_taken_total",
+	    "Recipients whose host took it." },
+	{ "forwards_uncertain", "relay_forwards_uncertain_total",
+	    "Recipients of whom no answer came to the end of the message." },
+	{ "forwards_skipped", "relay_forwards_skipped_total",
+	    "Questions and messages that could not be put to one." },
+};
+
 #define ROWS(table) table, sizeof table / sizeof *table
 
 static void
@@ -302,6 +352,8 @@ status_prometheus_more(struct buf *out, const char *name, struct slice line)
 	put_one(out, answers, "Whether it answered now.", line.size > 0);
 	if (strcmp(name, "store") == 0)
 		put_line(out, ROWS(store), line);
+	else if (strcmp(name, "relay") == 0)
+		put_line(out, ROWS(relay), line);
 	else
 		put_line(out, ROWS(queue), line);
 }

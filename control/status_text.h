@@ -11,10 +11,9 @@
 /*
  * Append the supervisor's lines (logfmt: first about the server, then one
  * for each compartment), the sums of the boards and the resolver's line
- * (empty: it does not answer), as a table or as one JSON object. What store
- * and queue count follows: a line of logfmt each, or "" when it was silent.
- * A prefix
- * stands before each key of the table.
+ * (empty: it does not answer), as a table or as one JSON object. What store,
+ * queue and relay count follows: a line of logfmt each, or "" when it was
+ * silent. A prefix stands before each key of the table.
  */
 void status_text(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards);

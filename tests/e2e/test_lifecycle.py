@@ -229,12 +229,14 @@ def test_status_for_prometheus(make_server):
     assert values["postern_rcpt_seconds_count"] == 3
     assert values["postern_rcpt_seconds_sum"] > 0
     assert values["postern_queue_answers"] == 1
+    assert values["postern_relay_answers"] == 1
     assert values['postern_compartment_running{compartment="store",'
                   'index="0",generation="1"}'] == 1
     # nothing of the status is forgotten
     told = json.loads(server.ctl("status", "json"))
     for part, prefix in (("server", ""), ("counters", ""), ("store", ""),
-                         ("queue", "queue_"), ("resolver", "dns_")):
+                         ("queue", "queue_"), ("relay", "relay_"),
+                         ("resolver", "dns_")):
         for key, value in told[part].items():
             if isinstance(value, int) and not key.startswith("rcpt_"):
                 name = "postern_" + prefix + re.sub("_s$", "_seconds", key)
