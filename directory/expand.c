@@ -203,8 +203,8 @@ follow_target(struct resolver *r, const struct step *step,
 
 /*
  * An address inside an alias. A bare name is a user, alias or plus-address
- * of the same domain; one with a domain may also be its catch-all's. A
- * partial name is never guessed at here.
+ * of the same domain; one with a domain may also be its catch-all's, or its
+ * fallback's. A partial name is never guessed at here.
  */
 static void
 follow_address(struct resolver *r, const struct step *step,
@@ -227,6 +227,8 @@ follow_address(struct resolver *r, const struct step *step,
 	    domain->config->catch_all != NULL &&
 	    (step == NULL || step->kind != STEP_CATCH_ALL))
 		expand_catch_all(r, step, domain);
+	else if (target->domain.size > 0 && domain->config->fallback != NULL)
+		list_add(r, step, domain, target);
 	else
 		resolve_trouble(r, step, TROUBLE_DEAD, "\"%.*s\" is no user "
 		    "or alias of %s", RESOLVE_QUOTE(local),

@@ -70,7 +70,8 @@ void
 hop_front(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct record_target *target)
 {
-	const struct hop hop = { .destination = domain->config->next_hop,
+	const struct hop hop = {
+		.destination = config_domain_hop(domain->config),
 		.local = target->text, .domain = target->domain.size > 0 ?
 		target->domain : slice_of(domain->config->name) };
 

@@ -8,7 +8,7 @@
 
 #include "resolve_parts.h"
 
-/* This address is its server's, whom the domain names (next_hop). */
+/* This address is its server's, whom the domain names (next_hop; fallback). */
 void hop_front(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct record_target *target);
 /* The account of this name, whose own mailbox that server has. */

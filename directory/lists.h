@@ -29,7 +29,7 @@ struct list_search {
 	struct resolver *second;	/* for the owner's mailbox */
 };
 
-/* This target is elsewhere: in a domain that we front, or in none of ours
+/* This target is elsewhere: at a host of this domain, or in none of ours
  * (NULL). Without an owner it is the next hop of all of it (hops.c). */
 void list_add(struct resolver *r, const struct step *step,
     struct catalog_domain *domain, const struct record_target *target);

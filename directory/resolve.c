@@ -186,9 +186,20 @@ refuse_unknown(struct resolver *r, struct slice local,
 	    domain->names ? ", alias or partial name" : " or alias");
 }
 
+/* name is the domain's, or one of its same_as. */
+static void
+resolve_fronted(struct resolver *r, struct catalog_domain *domain,
+    struct slice local, struct slice name)
+{
+	const struct record_target target = { .kind = ALIAS_ADDRESS,
+		.text = local, .domain = name };
+
+	hop_front(r, NULL, domain, &target);
+}
+
 static void
 resolve_local(struct resolver *r, struct catalog_domain *domain,
-    struct slice local)
+    struct slice local, struct slice name)
 {
 	struct found found;
 
@@ -206,18 +217,10 @@ resolve_local(struct resolver *r, struct catalog_domain *domain,
 		expand_found(r, NULL, domain, &found);
 	else if (domain->config->catch_all != NULL)
 		expand_catch_all(r, NULL, domain);
+	else if (domain->config->fallback != NULL)
+		resolve_fronted(r, domain, local, name);
 	else
 		refuse_unknown(r, local, domain);
-}
-
-static void
-resolve_fronted(struct resolver *r, struct catalog_domain *domain,
-    struct slice local, struct slice name)
-{
-	const struct record_target target = { .kind = ALIAS_ADDRESS,
-		.text = local, .domain = name };
-
-	hop_front(r, NULL, domain, &target);
 }
 
 /* <Postmaster> alone: the origin's, if that domain is ours. */
@@ -235,7 +238,7 @@ resolve_bare(struct resolver *r, struct slice local)
 	else if (domain != NULL && domain->config->next_hop != NULL)
 		resolve_fronted(r, domain, local, slice_of(origin));
 	else if (domain != NULL)
-		resolve_local(r, domain, local);
+		resolve_local(r, domain, local, slice_of(origin));
 	else
 		expand_postmaster(r, NULL, domain);
 }
@@ -261,7 +264,7 @@ resolve_at(struct resolver *r, struct slice local, struct slice name)
 	if (domain->config->next_hop != NULL)
 		resolve_fronted(r, domain, local, name);
 	else
-		resolve_local(r, domain, local);
+		resolve_local(r, domain, local, name);
 }
 
 /* ---- the answer ---- */

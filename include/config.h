@@ -71,7 +71,9 @@ struct config_domain {
 	bool is_broken_permanent;	/* broken aliases are 5xx, not 451 */
 	char *next_hop;			/* "smtp:[host]:port", "lmtp:unix:/p";
 					 * such a domain has no users */
-	enum config_hop_tls next_hop_tls;
+	char *fallback;			/* the same, for whom nobody here
+					 * knows; beside users */
+	enum config_hop_tls next_hop_tls;	/* of either */
 };
 
 struct config_limits {		/* 0 = none */
@@ -290,6 +292,9 @@ void config_write_manual(FILE *out);
 const struct config_domain *config_find_domain(const struct config *config,
     struct slice name);
 
+/* The host that has all mailboxes of the domain (next_hop), or those that
+ * are not here (fallback), or NULL. */
+const char *config_domain_hop(const struct config_domain *domain);
 /* The first domain with this next hop; all have the same tls. Or NULL. */
 const struct config_domain *config_find_hop(const struct config *config,
     const char *next_hop);

@@ -117,7 +117,16 @@ check_users(const struct config_domain *domain,
 		    domain->name ? domain->name : "");
 	if (has_users && config_frame_has(frame, "next_hop"))
 		config_error(problems, config_frame_line(frame, "next_hop"),
-		    "a domain has either users or a next_hop");
+		    "a domain has either users or a next_hop; fallback is "
+		    "for whom it has not");
+	if (!has_users && config_frame_has(frame, "fallback"))
+		config_error(problems, config_frame_line(frame, "fallback"),
+		    "fallback is for a domain with users; next_hop has all "
+		    "of them");
+	if (config_frame_has(frame, "catch_all") &&
+	    config_frame_has(frame, "fallback"))
+		config_error(problems, config_frame_line(frame, "fallback"),
+		    "catch_all takes everybody: nobody is left for fallback");
 }
 
 /* Whether the path differs from user to user; %% is a percent sign. */
@@ -189,13 +198,21 @@ check_mailbox(const struct config *config, const struct config_frame *frame,
 
 /* ---- next hops ---- */
 
+const char *
+config_domain_hop(const struct config_domain *domain)
+{
+	return domain->next_hop != NULL ? domain->next_hop : domain->fallback;
+}
+
 const struct config_domain *
 config_find_hop(const struct config *config, const char *next_hop)
 {
-	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].next_hop != NULL &&
-		    strcmp(config->domains[i].next_hop, next_hop) == 0)
+	for (size_t i = 0; i < config->n_domains; i++) {
+		const char *hop = config_domain_hop(&config->domains[i]);
+
+		if (hop != NULL && strcmp(hop, next_hop) == 0)
 			return &config->domains[i];
+	}
 	return NULL;
 }
 
@@ -214,23 +231,23 @@ check_next_hop(const struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
 {
 	const struct config_domain *domain = &config->domains[frame->index];
+	const char *hop = config_domain_hop(domain);
 	const struct config_domain *first;
 	unsigned line = config_frame_line(frame, "tls");
 
-	if (domain->next_hop == NULL) {
+	if (hop == NULL) {
 		if (config_frame_has(frame, "tls"))
 			config_error(problems, line, "tls is for a "
 			    "next_hop, and this domain has none");
 		return;
 	}
 	if (domain->next_hop_tls == HOP_TLS_REQUIRED &&
-	    config_hop_path(domain->next_hop) != NULL)
+	    config_hop_path(hop) != NULL)
 		config_error(problems, line, "a unix socket has no TLS");
-	first = config_find_hop(config, domain->next_hop);
+	first = config_find_hop(config, hop);
 	if (first->next_hop_tls != domain->next_hop_tls)
 		config_error(problems, line, "next_hop \"%s\" has another tls "
-		    "in the domain of line %u", domain->next_hop,
-		    first->line);
+		    "in the domain of line %u", hop, first->line);
 }
 
 bool

@@ -62,7 +62,7 @@ check_relay_peers(const struct config *config,
 	    "recipient/callout), or let mail come here directly",
 	    peers->items[0], peers->n > 1 ? " and others" : "");
 	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].next_hop != NULL)
+		if (config_domain_hop(&config->domains[i]) != NULL)
 			config_problem_add(problems, config->domains[i].line,
 			    true, "backscatter: domain \"%s\" has no .Junk "
 			    "here: what its next hop or a check refuses of a "
@@ -75,19 +75,20 @@ static void
 check_next_hop(const struct config_domain *domain, bool is_asked,
     struct config_problems *problems)
 {
-	if (strncmp(domain->next_hop, "lmtp:", 5) == 0)
+	const char *hop = config_domain_hop(domain);
+
+	if (strncmp(hop, "lmtp:", 5) == 0)
 		config_problem_add(problems, domain->line, true, "note: "
 		    "domain \"%s\" goes on to %s, which answers for each "
 		    "recipient before we do; what it sends after that (a "
 		    "Sieve reject, redirect or vacation) is its own",
-		    domain->name, domain->next_hop);
+		    domain->name, hop);
 	else if (!is_asked)
 		config_problem_add(problems, domain->line, true,
 		    "backscatter: domain \"%s\" goes on to %s: if that server "
 		    "accepts recipients that it does not have, it bounces "
 		    "them later, to whoever a message names as its sender; "
-		    "\"postern -n -a\" asks it", domain->name,
-		    domain->next_hop);
+		    "\"postern -n -a\" asks it", domain->name, hop);
 }
 
 /* ---- what is dropped ---- */
@@ -110,7 +111,7 @@ backscatter_check(const struct config *config, bool is_asked,
 	check_untagged(config, problems);
 	check_relay_peers(config, problems);
 	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].next_hop != NULL)
+		if (config_domain_hop(&config->domains[i]) != NULL)
 			check_next_hop(&config->domains[i], is_asked,
 			    problems);
 	for (size_t i = 0; i < config->n_milters; i++)

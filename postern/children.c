@@ -254,14 +254,15 @@ may_have_lists(const struct config *config)
 	return false;
 }
 
-/* Mail from outside may go on to another host: by next_hop, or by an alias. */
+/* Mail from outside may go on to another host: by next_hop or fallback, or
+ * by an alias. */
 static bool
 may_forward(const struct config *config)
 {
 	if (!has_listener(config, LISTEN_MX))
 		return false;
 	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].next_hop != NULL)
+		if (config_domain_hop(&config->domains[i]) != NULL)
 			return true;
 	return may_have_lists(config);
 }

@@ -146,11 +146,13 @@ endpoints_check(const struct config *config, struct config_problems *problems)
 		    config->auth.dovecot_line, "dovecot", problems);
 	for (size_t i = 0; i < config->n_domains; i++) {
 		struct config_domain *d = &config->domains[i];
-		const char *path = config_hop_path(d->next_hop);
+		const char *hop = config_domain_hop(d);
+		const char *path = config_hop_path(hop);
 
-		if (path != NULL && config_find_hop(config, d->next_hop) == d)
-			check_path((char *)(uintptr_t)path, d->next_hop,
-			    d->line, "next_hop", problems);
+		if (path != NULL && config_find_hop(config, hop) == d)
+			check_path((char *)(uintptr_t)path,
+			    (char *)(uintptr_t)hop, d->line, "next_hop",
+			    problems);
 	}
 }
 
@@ -175,7 +177,8 @@ find_hop(const struct config *config, uint16_t domain,
     struct config_filter *endpoint)
 {
 	const char *path = domain < config->n_domains ?
-	    config_hop_path(config->domains[domain].next_hop) : NULL;
+	    config_hop_path(config_domain_hop(&config->domains[domain])) :
+	    NULL;
 
 	*endpoint = (struct config_filter){ .is_unix = true,
 		.path = (char *)(uintptr_t)path };

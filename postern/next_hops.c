@@ -86,8 +86,8 @@ ask_hop(const struct asking *a, struct hop *hop)
 	for (size_t i = 0; i < a->config->n_domains; i++) {
 		const struct config_domain *d = &a->config->domains[i];
 
-		if (d->next_hop == NULL ||
-		    strcmp(d->next_hop, hop->next_hop) != 0)
+		if (config_domain_hop(d) == NULL ||
+		    strcmp(config_domain_hop(d), hop->next_hop) != 0)
 			continue;
 		ask_about(a, hop, d, d->name);
 		for (size_t k = 0; k < d->same_as.n; k++)
@@ -107,7 +107,7 @@ tls_of(const struct config *config, const struct config_domain *domain)
 		[HOP_TLS_REQUIRED] = HOP_MUST_TLS,
 	};
 
-	if (config_hop_path(domain->next_hop) != NULL)
+	if (config_hop_path(config_domain_hop(domain)) != NULL)
 		return HOP_NO_TLS;
 	if (domain->next_hop_tls != HOP_TLS_AS_RELAY)
 		return modes[domain->next_hop_tls];
@@ -124,8 +124,9 @@ collect(struct asking *a)
 	for (size_t i = 0; i < config->n_domains; i++) {
 		const struct config_domain *d = &config->domains[i];
 
-		if (d->next_hop == NULL ||
-		    config_find_hop(config, d->next_hop) != d)
+		const char *hop = config_domain_hop(d);
+
+		if (hop == NULL || config_find_hop(config, hop) != d)
 			continue;
 		if (a->n == HOPS_MAX) {
 			config_problem_add(a->problems, d->line, true,
@@ -133,7 +134,7 @@ collect(struct asking *a)
 			    "here on were not asked", HOPS_MAX);
 			return;
 		}
-		a->hops[a->n++] = (struct hop){ .next_hop = d->next_hop,
+		a->hops[a->n++] = (struct hop){ .next_hop = hop,
 			.tls = tls_of(config, d), .fd = -1, .end_us =
 			clock_monotonic_us() + TOTAL_MS * (int64_t)1000 };
 	}

@@ -258,9 +258,9 @@ has_the_same_hops(const struct config *a, const struct config *b)
 	if (a->n_domains != b->n_domains)
 		return false;
 	for (size_t i = 0; i < a->n_domains; i++)
-		if (!is_same_text(a->domains[i].next_hop,
-		    b->domains[i].next_hop) || a->domains[i].next_hop_tls !=
-		    b->domains[i].next_hop_tls)
+		if (!is_same_text(config_domain_hop(&a->domains[i]),
+		    config_domain_hop(&b->domains[i])) ||
+		    a->domains[i].next_hop_tls != b->domains[i].next_hop_tls)
 			return false;
 	return true;
 }

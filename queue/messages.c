@@ -128,8 +128,8 @@ queue_destination_of(const struct queue *q, struct slice text,
 	to[0] = '\0';
 	if (is_known)
 		domain = config_find_domain(config, slice_of(a.domain));
-	if (domain != NULL && domain->next_hop != NULL)
-		hop = domain->next_hop;
+	if (domain != NULL && config_domain_hop(domain) != NULL)
+		hop = config_domain_hop(domain);
 	if (hop != NULL)
 		(void)slice_copy(to, ADDRESS_DOMAIN_MAX + 1, slice_of(hop));
 	else if (is_known)

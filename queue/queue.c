@@ -166,8 +166,8 @@ is_same(const char *a, const char *b)
 static bool
 is_same_domain(const struct config_domain *a, const struct config_domain *b)
 {
-	if (!is_same(a->name, b->name) || !is_same(a->next_hop, b->next_hop) ||
-	    a->same_as.n != b->same_as.n)
+	if (!is_same(a->name, b->name) || a->same_as.n != b->same_as.n ||
+	    !is_same(config_domain_hop(a), config_domain_hop(b)))
 		return false;
 	for (size_t i = 0; i < a->same_as.n; i++)
 		if (!is_same(a->same_as.items[i], b->same_as.items[i]))

@@ -34,12 +34,12 @@ has_tag(const struct session *s)
 	    batv_parse(slice_of(s->tx->rcpt.local), &tag);
 }
 
-/* Mail of a domain that we front may leave through others as well, who have
+/* Mail of a domain with a next hop may leave through others as well, who have
  * keys of their own: what is not ours is the next hop's to judge. */
 static bool
 is_another(const struct session *s, enum batv_result result)
 {
-	return result != BATV_VALID && domain_of(s)->next_hop != NULL;
+	return result != BATV_VALID && config_domain_hop(domain_of(s)) != NULL;
 }
 
 static bool

@@ -215,7 +215,8 @@ put_unknown(struct self_test *t, struct buf *out)
 	for (size_t i = 0; i < config->n_domains; i++) {
 		const struct config_domain *domain = &config->domains[i];
 
-		if (domain->catch_all != NULL || domain->next_hop != NULL)
+		if (domain->catch_all != NULL ||
+		    config_domain_hop(domain) != NULL)
 			continue;
 		return buf_printf(out, "self-test-%016" PRIx64 "@%s", random,
 		    domain->name) == 0;

@@ -137,26 +137,28 @@ aaaa_answered(struct session *s, struct answer *a)
 	return remote_refuse(s, REPLY_NO_DOMAIN);
 }
 
-static bool
-has_next_hop(const struct session *s)
+static const struct config_domain *
+domain_of(const struct session *s)
 {
-	const struct config_domain *domain = config_find_domain(
-	    s->settings->config, slice_of(s->tx->rcpt.domain));
-
-	return domain != NULL && domain->next_hop != NULL;
+	return config_find_domain(s->settings->config,
+	    slice_of(s->tx->rcpt.domain));
 }
 
 bool
 submit_is_remote(const struct session *s, const struct route_answer *route)
 {
-	return session_is_own(s) && (route->is_elsewhere || has_next_hop(s));
+	const struct config_domain *domain = domain_of(s);
+
+	return session_is_own(s) && (route->is_elsewhere ||
+	    (domain != NULL && domain->next_hop != NULL));
 }
 
-/* With a smart host all DNS of the world may be its business alone. */
+/* A domain of ours has its host, its fallback's users too; with a smart host
+ * all DNS of the world may be its business alone. */
 static bool
 is_asked_about(const struct session *s)
 {
-	return !s->tx->rcpt.is_literal && !has_next_hop(s) &&
+	return !s->tx->rcpt.is_literal && domain_of(s) == NULL &&
 	    s->settings->config->relay.smart_host == NULL;
 }
 

@@ -135,7 +135,7 @@ REFUSED = [
     ("ALICE@exact.example", "550 5.1.1"),
     ("alice+x@exact.example", "550 5.1.1"),
     ("x@not-ours.example", "550 5.7.1"),
-    ("alice@[127.0.0.1]", "550 5.7.1"),
+    ("alice@[127.0.0.2]", "550 5.7.1"),
     ("alice%example.org@not-ours.example", "550 5.7.1"),
     ("x%not-ours.example@example.org", "550 5.1.1"),
     ('"x@not-ours.example"@example.org', "550 5.1.1"),

@@ -281,7 +281,22 @@ static const struct {
 	    "users are others: equal names share a mailbox; put %d into it",
 	    7, true },
 	{ "domain \"b\" { users = \"passwd\"\nnext_hop = \"smtp:x:25\" }\n",
-	    "a domain has either users or a next_hop", 3, false },
+	    "a domain has either users or a next_hop; fallback is for whom "
+	    "it has not", 3, false },
+	{ "domain \"b\" { users = \"passwd\" fallback = \"smtp:x:25\"\n"
+	    "catch_all = \"c\" }\n",
+	    "catch_all takes everybody: nobody is left for fallback", 2,
+	    false },
+	{ "domain \"b\" { next_hop = \"smtp:x:25\"\n"
+	    "fallback = \"smtp:y:25\" }\n", "fallback is for a domain with "
+	    "users; next_hop has all of them", 3, false },
+	{ "domain \"b\" { users = \"passwd\" fallback = \"lmtp:unix:/x\"\n"
+	    "tls = required }\n", "a unix socket has no TLS", 3, false },
+	{ "domain \"b\" { users = \"passwd\" fallback = \"smtp:x:25\"\n"
+	    "tls = required }\n"
+	    "domain \"c\" { next_hop = \"smtp:x:25\"\ntls = off }\n",
+	    "next_hop \"smtp:x:25\" has another tls in the domain of "
+	    "line 2", 5, false },
 	{ "domain \"b\" {\n next_hop = \"lmtp:x:25\" }\n",
 	    "next_hop \"lmtp:x:25\": port 25 is not for lmtp: (RFC 2033 5)",
 	    3, false },
