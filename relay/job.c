@@ -12,8 +12,6 @@
 #include "rewrite.h"
 #include "sts.h"
 
-#define DANE_WARN_US INT64_C(3600000000)
-
 static void next_target(struct job *job);
 static void look_up(struct job *job);
 
@@ -275,25 +273,6 @@ add_host_targets(struct job *job, uint8_t h)
 	}
 }
 
-/* Resolver has found that it cannot validate: said once an hour. */
-static void
-note_dane(struct job *job)
-{
-	struct relay *r = job->relay;
-	int64_t now_us = loop_now_us(r->c.loop);
-
-	if (!job->hosts.is_unchecked)
-		return;
-	if (r->counts.dane_off++ == 0 ||
-	    now_us - r->dane_warned_us >= DANE_WARN_US) {
-		r->dane_warned_us = now_us;
-		log_warning("dane_off", LOG_S("why", "resolver cannot "
-		    "validate: see dnssec in posternctl status"),
-		    LOG_S("effect", "TLSA records are not looked for"),
-		    LOG_U("jobs", r->counts.dane_off), LOG_END);
-	}
-}
-
 void
 job_hosts_known(struct job *job)
 {
@@ -305,7 +284,7 @@ job_hosts_known(struct job *job)
 		answer(job);
 		return;
 	}
-	note_dane(job);
+	job_note_dane(job);
 	for (uint8_t i = 0; i < job->hosts.n; i++)
 		add_host_targets(job, i);
 	next_target(job);

@@ -113,5 +113,7 @@ void jobs_wake(struct relay *relay);
  * and why. */
 bool job_secure(struct job *job, struct host *host, struct security *s,
     struct verdict *why);
+/* Resolver has found that it cannot validate: said once an hour. */
+void job_note_dane(struct job *job);
 
 #endif

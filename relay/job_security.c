@@ -6,8 +6,11 @@
  */
 #include <string.h>
 #include "clock.h"
+#include "log.h"
 #include "relay.h"
 #include "sts.h"
+
+#define DANE_WARN_US INT64_C(3600000000)
 
 /* A host that is not tried counts as one session, whatever addresses it has. */
 static void
@@ -184,4 +187,22 @@ job_secure(struct job *job, struct host *host, struct security *s,
 		is_ok = secure_required(job, host, s, why);
 	}
 	return is_ok;
+}
+
+void
+job_note_dane(struct job *job)
+{
+	struct relay *r = job->relay;
+	int64_t now_us = loop_now_us(r->c.loop);
+
+	if (!job->hosts.is_unchecked)
+		return;
+	if (r->counts.dane_off++ == 0 ||
+	    now_us - r->dane_warned_us >= DANE_WARN_US) {
+		r->dane_warned_us = now_us;
+		log_warning("dane_off", LOG_S("why", "resolver cannot "
+		    "validate: see dnssec in posternctl status"),
+		    LOG_S("effect", "TLSA records are not looked for"),
+		    LOG_U("jobs", r->counts.dane_off), LOG_END);
+	}
 }
