@@ -155,10 +155,24 @@ cut_at_us(struct hosts *h)
 	return true;
 }
 
+/* False: none of them can be tried. */
+static bool
+look_for_addresses(struct hosts *h)
+{
+	bool has_any = false;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (h->list[i].n_addresses > 0)
+			has_any = true;
+		else if (h->list[i].is_unknown)
+			verdict_set(&h->missing, 451, 4, 3, "the DNS does "
+			    "not answer for the host %s", h->list[i].name);
+	return has_any;
+}
+
 void
 hosts_finish(struct hosts *h)
 {
-	bool is_unknown = false, has_any = false;
 
 	if (h->verdict.code != 0)
 		return;
@@ -169,13 +183,9 @@ hosts_finish(struct hosts *h)
 		    "to this host", h->domain);
 		return;
 	}
-	for (size_t i = 0; i < h->n; i++) {
-		is_unknown |= h->list[i].is_unknown;
-		has_any |= h->list[i].n_addresses > 0;
-	}
-	if (has_any)
+	if (look_for_addresses(h))
 		return;
-	if (is_unknown)
+	if (h->missing.code != 0)
 		verdict_set(&h->verdict, 451, 4, 3, "the DNS does not answer "
 		    "for the hosts of %s", h->domain);
 	else if (h->is_implicit)

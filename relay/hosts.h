@@ -14,7 +14,7 @@
  * Answers come from resolver: a value that is silence makes the result
  * temporary, never "no such host". When it is done there are hosts in the
  * order in which to try them, or a verdict. Ourselves, and what is behind
- * us in preference, is left out.
+ * us in preference, is left out. One that nobody knows of might take more.
  */
 #ifndef RELAY_HOSTS_H
 #define RELAY_HOSTS_H
@@ -87,6 +87,7 @@ struct hosts {
 	unsigned n_out;
 	struct host_lookup mx;
 	struct verdict verdict;		/* code 0: there are hosts */
+	struct verdict missing;		/* of one without an answer, or 0 */
 	hosts_done_fn *done;
 	void *arg;
 };

@@ -285,6 +285,7 @@ job_hosts_known(struct job *job)
 		return;
 	}
 	job_note_dane(job);
+	note_failure(job, RELAY_AT_DNS, &job->hosts.missing);
 	for (uint8_t i = 0; i < job->hosts.n; i++)
 		add_host_targets(job, i);
 	next_target(job);

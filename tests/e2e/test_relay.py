@@ -393,6 +393,22 @@ def test_dead_resolver():
         assert r.codes == [451] and r[0].enhanced == "4.4.3"
 
 
+def test_a_host_that_the_dns_is_silent_about():
+    """What another one cannot take it might: that is no final answer."""
+    table = {("example.net", "MX"): ["10 a.example.net",
+                                     "20 b.example.net"],
+             ("a.example.net", "A"): FAILED, ("a.example.net", "AAAA"): FAILED,
+             ("b.example.net", "A"): ["127.0.0.1"]}
+    with Sink(features=("SIZE 30",)) as sink, Lab(table, sink.port) as lab:
+        r = lab.send("example.net", [BOB], TEXT)
+        assert (r[0].code, r[0].enhanced, r[0].stage) == (
+            451, "4.4.3", "dns"), r[0]
+    # by what it says itself, a host can refuse for good
+    with Sink({"rcpt": "550 5.1.1 no such user"}) as sink, \
+            Lab(table, sink.port) as lab:
+        assert lab.send("example.net", [BOB], TEXT).codes == [550]
+
+
 def test_preference():
     """The best first, equals at random, the next when one is down."""
     table = {("example.net", "MX"): [

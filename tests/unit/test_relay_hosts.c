@@ -245,6 +245,37 @@ test_no_address(void **state)
 	assert_int_equal(h.verdict.code, 451);
 }
 
+/* One that nobody can look for now beside one that there is. */
+static void
+test_one_is_missing(void **state)
+{
+	static struct dns_answer a;
+	static struct hosts h;
+	char octets[2][64];
+
+	(void)state;
+	mx_add(&a, octets[0], 10, "a.example");
+	mx_add(&a, octets[1], 20, "b.example");
+	for (unsigned i = 0; i < 4; i++) {
+		start(&h);
+		hosts_take_mx(&h, &a);
+		give_address(&h, "b.example", "192.0.2.1");
+		/* 0: it has no address; 1: no answer; 2: one of its family;
+		 * 3: no answer about one behind us */
+		h.list[0].is_unknown = i == 1 || i == 2;
+		if (i == 2)
+			give_address(&h, "a.example", "198.51.100.1");
+		if (i == 3) {
+			give_address(&h, "a.example", "127.0.0.1");
+			h.list[1].n_addresses = 0;
+			h.list[1].is_unknown = true;
+		}
+		hosts_finish(&h);
+		assert_int_equal(h.verdict.code, i == 3 ? 554 : 0);
+		assert_int_equal(h.missing.code, i == 1 ? 451 : 0);
+	}
+}
+
 static void
 test_penalties(void **state)
 {
@@ -324,6 +355,7 @@ main(void)
 		cmocka_unit_test(test_us),
 		cmocka_unit_test(test_all_of_a_family),
 		cmocka_unit_test(test_no_address),
+		cmocka_unit_test(test_one_is_missing),
 		cmocka_unit_test(test_penalties),
 		cmocka_unit_test(test_tlsa),
 	};
