@@ -415,12 +415,12 @@ is_idle(const struct connection *c)
 
 struct connection *
 connection_find_destination(struct relay *r, const char *destination,
-    bool requires_tls)
+    bool requires_tls, bool uses_auth)
 {
 	for (struct connection *c = r->connections; c != NULL; c = c->next)
 		if (strcmp(c->destination, destination) == 0 &&
-		    (!requires_tls ||
-		    c->is_authenticated) && is_idle(c))
+		    (!requires_tls || c->is_authenticated) &&
+		    (c->settings.user != NULL) == uses_auth && is_idle(c))
 			return c;
 	return NULL;
 }

@@ -75,9 +75,10 @@ struct connection *connection_new(struct relay *relay, int fd,
 void connection_deliver(struct connection *c, struct job *job);
 /* At once and without a word; the job is not told. */
 void connection_close(struct connection *c);
-/* Idle ones: for that destination, or at that address with no policy. */
+/* Idle ones: for that destination, or at that address with no policy. The
+ * smart host may be a next hop too: with AUTH is another connection. */
 struct connection *connection_find_destination(struct relay *relay,
-    const char *destination, bool requires_tls);
+    const char *destination, bool requires_tls, bool uses_auth);
 struct connection *connection_find_address(struct relay *relay,
     const struct connection_target *target);
 /* How many there are at this address. */

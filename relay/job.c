@@ -354,12 +354,19 @@ look_up(struct job *job)
 	}
 }
 
+static bool
+uses_auth(const struct job *job)
+{
+	return job->errand.is_for_smart_host &&
+	    job->relay->settings.smart_host_user != NULL;
+}
+
 void
 job_begin(struct job *job, uint32_t limit_ms)
 {
 	struct relay *r = job->relay;
 	struct connection *c = connection_find_destination(r,
-	    job->destination, job->errand.requires_tls);
+	    job->destination, job->errand.requires_tls, uses_auth(job));
 
 	loop_timer_start(r->c.loop, &job->deadline, limit_ms, on_deadline,
 	    job);
@@ -389,8 +396,7 @@ target_of(struct job *job, unsigned i, struct connection_target *to)
 		.host = host_of(job, i)->name,
 		.address = address_at(job, i), .port = job->port,
 		.security = &job->security, .is_lmtp = job->hop.where.is_lmtp,
-		.uses_auth = job->errand.is_for_smart_host &&
-		    job->relay->settings.smart_host_user != NULL };
+		.uses_auth = uses_auth(job) };
 }
 
 /*

@@ -390,3 +390,25 @@ def test_smart_host(ca, tmp_path, mechanism):
                      smart=True)
         assert r.codes == [451] and r[0].stage == "auth"
         assert "535" in r[0].text
+
+
+def test_smart_host_that_is_a_next_hop_too(ca, tmp_path):
+    """What is not for the smart host goes without its password, and what is
+    does not go without."""
+    secret = tmp_path / "password"
+    secret.write_text("pass word\n", encoding="ascii")
+    more = 'smart_host = "smtp:[localhost]:25"\nsmart_host_user = "user"\n' \
+        'smart_host_password_file = "%s"' % secret
+
+    def mail(session, _arg):
+        return "250 ok" if any(c.startswith("AUTH") for c in session.commands
+                               ) == (session.sink.smart) else "530 5.7.0 who?"
+    with Sink({"mail": mail}, FEATURES + ("AUTH PLAIN",),
+              tls=ca.sign("smart.example")) as sink, \
+            Lab({("smart.example", "A"): ["127.0.0.1"]}, sink.port,
+                'ca_file = "%s"\n%s' % (ca.path, more)) as lab:
+        for sink.smart in (False, True, False):
+            r = lab.send("smtp:[smart.example]:%d" % sink.port, [BOB], TEXT,
+                         smart=sink.smart)
+            assert r.codes == [250], r[0]
+        assert len(sink.sessions) == 2 and lab.counts()["reused"] == "1"
