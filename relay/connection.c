@@ -216,6 +216,7 @@ on_timer(struct loop_timer *timer, void *arg)
 	struct connection *c = arg;
 
 	(void)timer;
+	c->timed = TIMED_NOT;
 	if (c->dialogue.phase == DIALOGUE_READY && c->job == NULL)
 		dialogue_quit(&c->dialogue);
 	else
@@ -223,11 +224,17 @@ on_timer(struct loop_timer *timer, void *arg)
 	step(c);
 }
 
+/* Without a job, octets that come now and then earn no more time. */
 static void
 wait_on(struct connection *c)
 {
 	bool is_idle = c->dialogue.phase == DIALOGUE_READY && c->job == NULL;
+	bool is_ending = c->dialogue.phase == DIALOGUE_QUIT;
 
+	if ((is_idle && c->timed == TIMED_IDLE) ||
+	    (is_ending && c->timed == TIMED_QUIT))
+		return;
+	c->timed = is_idle ? TIMED_IDLE : is_ending ? TIMED_QUIT : TIMED_JOB;
 	loop_timer_start(c->relay->c.loop, &c->timer, is_idle ?
 	    RELAY_IDLE_MS : dialogue_timeout_ms(&c->dialogue), on_timer, c);
 }
@@ -401,15 +408,18 @@ void
 connection_deliver(struct connection *c, struct job *job)
 {
 	c->job = job;
+	c->timed = TIMED_NOT;
 	c->is_reused = true;
 	c->relay->counts.reused++;
 	step(c);
 }
 
+/* Part of a reply is none to what would be sent next. */
 static bool
 is_idle(const struct connection *c)
 {
 	return c->job == NULL && c->dialogue.phase == DIALOGUE_READY &&
+	    c->dialogue.response.is_whole &&
 	    stream_look(&c->stream) == STREAM_QUIET;
 }
 

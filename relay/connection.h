@@ -40,11 +40,14 @@ struct connection_end {			/* of a connection */
 	struct net_address address;
 };
 
+enum connection_timed { TIMED_NOT, TIMED_JOB, TIMED_IDLE, TIMED_QUIT };
+
 struct connection {
 	struct connection *next, *previous;
 	struct relay *relay;
 	struct stream stream;
 	struct loop_timer timer;
+	enum connection_timed timed;	/* what the timer is for */
 	struct dialogue_settings settings;
 	struct dialogue dialogue;
 	struct job *job;		/* NULL: idle, or on its way out */

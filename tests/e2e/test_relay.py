@@ -542,10 +542,36 @@ def test_idle_connection_is_gone():
 
 
 def test_idle_connection_says_quit():
-    """After some seconds."""
-    with Sink() as sink, Lab(ONE, sink.port) as lab:
+    """After some seconds. Single octets keep it no longer, neither before nor
+    behind QUIT; nor is it used again after them."""
+    ended = []
+
+    def drips(session, _arg):
+        while not ended:
+            try:
+                session.socket.sendall(b"2")
+                time.sleep(0.3)
+            except OSError:
+                ended.append(session)
+    table = {**ONE, ("other.example", "MX"): ["10 two.example.net"],
+             ("two.example.net", "A"): ["127.0.0.2"]}
+    with Sink() as sink, Sink(
+            {"rcpt": "550 5.1.1 no", "quit": drips}, FEATURES, "127.0.0.2",
+            sink.port) as other, Lab(table, sink.port) as lab:
+        assert lab.probe("other.example", "bob@other.example").code == 550
         assert lab.send("example.net", [BOB], TEXT).codes == [250]
-        wait_until(lambda: sink.commands[-1] == "QUIT", 10, "QUIT")
+        sink.sessions[0].say(b"25")
+        time.sleep(0.1)
+        assert lab.send("example.net", [BOB], TEXT).codes == [250]
+        assert len(sink.sessions) == 2
+        for _ in range(20):
+            time.sleep(0.4)
+            with contextlib.suppress(OSError):
+                sink.sessions[0].say(b"2")
+            if ended and sink.sessions[0].commands[-1] == "QUIT":
+                break
+        assert sink.sessions[0].commands[-1] == "QUIT"
+        assert ended == other.sessions
 
 
 @pytest.mark.parametrize("domain", ["example.net", "other.example"])
