@@ -325,6 +325,46 @@ test_dkim(void **state)
 	buf_free(&message);
 }
 
+/* What the DNS keeps for itself may have been a good signature; a key that is
+ * being tested (t=y) vouches for nobody. */
+static void
+test_keys(void **state)
+{
+	static struct judgement j;
+	struct buf message = { 0 };
+	char record[2200];
+
+	(void)state;
+	configure(ACTION_REFUSE, ACTION_OFF);
+	buf_puts(&message, text);
+	sign(&message, &usual);
+	snprintf(record, sizeof record, "v=DKIM1; t=y; p=%s", key.p);
+	for (int is_silent = 0; is_silent < 2; is_silent++) {
+		struct facts facts = { 0 };
+		struct slice value;
+
+		facts_add(&facts, FACT_TIME, SLICE(""), SLICE("1790000000"));
+		facts_add(&facts, FACT_SENDER, SLICE(""),
+		    SLICE("alice@example.com"));
+		if (is_silent)
+			tell_txt(&facts, "s._domainkey.example.com",
+			    DNS_FAILED, NULL);
+		else
+			tell_one_txt(&facts, "s._domainkey.example.com",
+			    record);
+		judge(&config, JUDGE_DATA, &facts, buf_slice(&message), &j);
+		assert_int_equal(finding_of(&j, "dkim")->kind, is_silent ?
+		    FINDING_TEMPORARY : FINDING_ACCEPT);
+		assert_int_equal(finding_of(&j, "dkim")->verdict.code,
+		    is_silent ? 451 : 0);
+		assert_false(facts_find(&j.facts, FACT_RESULT,
+		    SLICE("sender"), &value));
+		judgement_free(&j);
+		facts_free(&facts);
+	}
+	buf_free(&message);
+}
+
 /* Whatever a signature holds, it must not get DMARC's verdict lost. */
 static void
 test_odd_signatures(void **state)
@@ -489,6 +529,7 @@ main(void)
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_authors),
 		cmocka_unit_test(test_dkim),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_odd_signatures),
 		cmocka_unit_test(test_delivered),
 		cmocka_unit_test(test_too_many_forged),

@@ -256,6 +256,8 @@ lists_are_weighed(void **state)
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"), TXT,
 		    SEEN "unknown") "dnsbl temporary 450 7.1" },
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"), TXT,
+		    SEEN "10") "dnsbl refuse 550 7.1" },
+		LISTED(B("127.0.0.2"), C("127.255.254.2"), W("NXDOMAIN"), TXT,
 		    SEEN "17") "dnsbl refuse 550 7.1" },
 		/* another session of the same contact */
 		LISTED(B("127.0.0.2"), C("127.0.0.1"), W("NXDOMAIN"), TXT,
@@ -365,6 +367,9 @@ strangers_try_twice(void **state)
 		GREY(FROM_X, "result spf pass", "seen accepted|x.example 9")
 		    "greylist accept" },
 		GREY(FROM_X, "result spf pass", "seen accepted|x.example ")
+		    "wants grey 192.0.2.0/24|a@x.example|c@d" },
+		GREY(FROM_X, "result spf pass",
+		    "seen accepted|x.example unknown")
 		    "wants grey 192.0.2.0/24|a@x.example|c@d" },
 		GREY(FROM_X, "result spf fail", "grey " KEY "new 300")
 		    "greylist temporary 451 7.1" },
@@ -503,6 +508,9 @@ bounces_prove_themselves(void **state)
 		{ "content = refuse", JUDGE_DATA, { NOW, "sender ", TO_A,
 		    "tagged 1" }, DSN(RETURNED),
 		    "bounce accept, content accept" },
+		{ "attachments = refuse", JUDGE_DATA, { NOW, "sender ", TO_A,
+		    "tagged 1" }, "Content-Type: application/hta\n\nx\n",
+		    "bounce accept, attachments refuse 554 7.1" },
 	};
 
 	(void)state;

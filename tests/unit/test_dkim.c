@@ -427,6 +427,29 @@ test_several_keys(void **state)
 	buf_free(&message);
 }
 
+/* RFC 8301 3.2: 1024 bits are enough. */
+static void
+test_short_key(void **state)
+{
+	struct test_key key;
+	const struct signing s = { &key, "example.org", "short",
+	    DKIM_CANON_SIMPLE, DKIM_CANON_SIMPLE, -1, 0, 0 };
+	struct facts facts = { 0 };
+	struct buf message = { 0 };
+	struct dkim_report report;
+
+	(void)state;
+	key_make(&key, 1024);
+	make(&message, &s, "text\n");
+	facts_add(&facts, FACT_TIME, SLICE(""), SLICE("1790000000"));
+	tell_key(&facts, "short._domainkey.example.org", &key);
+	assert_true(dkim_judge(library, buf_slice(&message), &facts,
+	    &report));
+	assert_int_equal(report.results[0].status, DKIM_PASS);
+	facts_free(&facts);
+	buf_free(&message);
+}
+
 static void
 test_weak_key(void **state)
 {
@@ -540,6 +563,33 @@ test_length_of_another(void **state)
 	    "the body was changed");
 	buf_free(&message);
 	buf_free(&forged);
+}
+
+/* One that covers too little is never a pass, and its hash is not made: the
+ * next one needs it all the same. */
+static void
+test_length_before_a_good_one(void **state)
+{
+	static const char *const canons[] = { "relaxed", "simple" };
+	struct buf message = { 0 };
+
+	(void)state;
+	make(&message, &usual, "text\n");
+	for (size_t i = 0; i < N_OF(canons); i++) {
+		struct buf both = { 0 };
+		struct dkim_report report;
+
+		buf_printf(&both, "DKIM-Signature: v=1; a=rsa-sha256; "
+		    "c=relaxed/%s; d=example.org; s=rsa; h=From; l=2; "
+		    "bh=AAAA; b=BBBB\n", canons[i]);
+		buf_append_slice(&both, buf_slice(&message));
+		report = judge_text(buf_slice(&both));
+		assert_int_equal(report.n_results, 2);
+		assert_int_equal(report.results[0].status, DKIM_FAIL);
+		assert_int_equal(report.results[1].status, DKIM_PASS);
+		buf_free(&both);
+	}
+	buf_free(&message);
 }
 
 /* Times are compared with FACT_TIME alone, whatever the clock says. */
@@ -774,10 +824,12 @@ main(void)
 		cmocka_unit_test(test_bare_key),
 		cmocka_unit_test(test_subdomain),
 		cmocka_unit_test(test_several_keys),
+		cmocka_unit_test(test_short_key),
 		cmocka_unit_test(test_weak_key),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_length_over_body),
 		cmocka_unit_test(test_length_of_another),
+		cmocka_unit_test(test_length_before_a_good_one),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_wanted),

@@ -368,6 +368,18 @@ test_only_passes(void **state)
 		assert_true(result.is_by_dkim && !result.is_by_spf);
 		facts_free(&facts);
 	}
+	/* one whose domain nobody could read, for lack of memory */
+	dkim.results[1].status = DKIM_TEMPERROR;
+	dkim.results[1].domain[0] = '\0';
+	{
+		struct facts facts = { 0 };
+
+		tell_record(&facts, "example.com", "v=DMARC1; p=reject");
+		assert_true(dmarc_evaluate(SLICE("From: a@example.com\n\n"),
+		    &spf, &dkim, &facts, &result));
+		assert_int_equal(result.status, DMARC_STATUS_TEMPERROR);
+		facts_free(&facts);
+	}
 }
 
 /* Silence weighs only where its answer could have changed the verdict. */

@@ -24,6 +24,9 @@ static const struct zone_record zone[] = {
 	{ T, "dead.example", NULL, 0 },
 	{ T, "nul.example", "v=spf1 +all\0-all", 16 },
 	{ T, "loopback.example", "v=spf1 -all", 0 },
+	/* prefixes within an octet */
+	{ T, "odd.example", "v=spf1 ip4:192.0.2.128/25 "
+	    "ip6:2001:db8:0:8000::/49 -all", 0 },
 	/* prefixes of 0 */
 	{ T, "zero4.example", "v=spf1 ?ip4:1.1.1.1/0 -all", 0 },
 	{ T, "zeroa.example", "v=spf1 ?a:one.example/0//0 -all", 0 },
@@ -79,6 +82,7 @@ static const struct zone_record zone[] = {
 	{ T, "bad.example", "a %{d", 0 },
 	/* void look-ups */
 	{ T, "void2.example", "v=spf1 a:v1.none a:v2.none ?all", 0 },
+	{ T, "voidptr.example", "v=spf1 ptr a:v1.none mx:v2.none ?all", 0 },
 	{ T, "void3.example", "v=spf1 a:v1.none mx:v2.none exists:v3.none "
 	    "+all", 0 },
 	{ T, "voidmx.example", "v=spf1 mx:nohosts.example ?all", 0 },
@@ -128,6 +132,10 @@ static const struct row {
 	/* the library lets loopback pass */
 	{ "127.0.0.1", "h.example", "a@loopback.example", SPF_FAIL, "" },
 	{ "::1", "h.example", "a@loopback.example", SPF_FAIL, "" },
+	{ "192.0.2.128", "h.example", "a@odd.example", SPF_PASS, "" },
+	{ "192.0.2.127", "h.example", "a@odd.example", SPF_FAIL, "" },
+	{ "2001:db8:0:8000::1", "h.example", "a@odd.example", SPF_PASS, "" },
+	{ "2001:db8:0:7fff::1", "h.example", "a@odd.example", SPF_FAIL, "" },
 	{ "192.0.2.1", "h.example", "a@zero4.example", SPF_NEUTRAL, "" },
 	{ "2001:db8::1", "h.example", "a@zero4.example", SPF_FAIL, "" },
 	{ "192.0.2.1", "h.example", "a@zeroa.example", SPF_NEUTRAL, "" },
@@ -173,6 +181,9 @@ static const struct row {
 	{ "192.0.2.1", "h.example", "me@expbad.example", SPF_FAIL, "" },
 	{ "192.0.2.1", "h.example", "a@void2.example", SPF_NEUTRAL, "" },
 	{ "192.0.2.1", "h.example", "a@void3.example", SPF_PERMERROR, "" },
+	/* it has names; it has none */
+	{ "192.0.2.1", "h.example", "a@voidptr.example", SPF_NEUTRAL, "" },
+	{ "192.0.2.9", "h.example", "a@voidptr.example", SPF_PERMERROR, "" },
 	/* one void look-up a term at most, and none here */
 	{ "192.0.2.1", "h.example", "a@voidmx.example", SPF_NEUTRAL, "" },
 	{ "192.0.2.1", "h.example", "a@nullmx.example", SPF_NEUTRAL, "" },
