@@ -77,6 +77,7 @@ UNIT_TESTS = \
 	test_records_disk \
 	test_programs \
 	test_rdata \
+	test_relay_delivery \
 	test_relay_dialogue \
 	test_relay_hosts \
 	test_relay_probe \
