@@ -412,3 +412,25 @@ def test_smart_host_that_is_a_next_hop_too(ca, tmp_path):
                          smart=sink.smart)
             assert r.codes == [250], r[0]
         assert len(sink.sessions) == 2 and lab.counts()["reused"] == "1"
+
+
+def test_an_idle_connection_that_proved_nothing(ca):
+    """It is not used for a domain whose hosts have to prove who they are."""
+    with Sink() as sink:
+        dns = table(sink.port, ["3 1 1 " + "00" * 32])
+        dns["signed.example", "MX"] = ["10 " + NAME]
+        tlsa = "_%d._tcp.%s" % (sink.port, NAME)
+        with Lab(dns, sink.port, 'ca_file = "%s"' % ca.path,
+                 secure=("signed.example", NAME, tlsa)) as lab:
+            assert lab.send("example.net", [BOB], TEXT).codes == [250]
+            r = lab.send("signed.example", [BOB], TEXT)
+            assert r.codes == [451] and r[0].stage == "tls", r[0]
+            assert len(sink.messages) == 1
+    # nor for a message that requires a proof of the same domain's
+    with Sink({}, FEATURES + ("REQUIRETLS",),
+              tls=ca.sign("other.example")) as sink, \
+            lab_for(sink, ca, secure=()) as lab:
+        assert lab.send("example.net", [BOB], TEXT).codes == [250]
+        r = lab.send("example.net", [BOB], TEXT, tls=True)
+        assert r.codes == [550] and r[0].enhanced == "5.7.30", r[0]
+        assert len(sink.messages) == 1
