@@ -79,6 +79,40 @@ test_alarms_ring_in_order(void **state)
 	loop_free(&ring.loop);
 }
 
+static void
+on_order(void *arg)
+{
+	struct alarm *alarm = arg;
+
+	assert_true(alarm->due_us >= ring.last_us);
+	ring.last_us = alarm->due_us;
+	if (++ring.n_rung == 6)
+		loop_stop(ring.loop);
+}
+
+/* The last of the heap takes the place of one that is stopped: it may be
+ * due before those above. */
+static void
+test_alarm_that_is_stopped(void **state)
+{
+	static const int64_t due_ms[7] = { 1, 20, 2, 21, 22, 3, 4 };
+	struct alarm all[7];
+
+	(void)state;
+	memset(&ring, 0, sizeof ring);
+	memset(all, 0, sizeof all);
+	ring.loop = loop_new();
+	ring.alarms = alarms_new(ring.loop);
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(alarm_start(ring.alarms, &all[i],
+		    due_ms[i] * 1000, on_order, &all[i]), 0);
+	alarm_stop(ring.alarms, &all[3]);
+	assert_int_equal(loop_run(ring.loop), 0);
+	assert_int_equal(ring.n_rung, 6);
+	alarms_free(&ring.alarms);
+	loop_free(&ring.loop);
+}
+
 /* What is to be done at once goes before what is long due. */
 static void
 test_alarms_at_once(void **state)
@@ -557,6 +591,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alarms_ring_in_order),
+		cmocka_unit_test(test_alarm_that_is_stopped),
 		cmocka_unit_test(test_alarms_at_once),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_shares),
