@@ -86,7 +86,7 @@ on_order(void *arg)
 
 	assert_true(alarm->due_us >= ring.last_us);
 	ring.last_us = alarm->due_us;
-	if (++ring.n_rung == 6)
+	if (++ring.n_rung == 8)
 		loop_stop(ring.loop);
 }
 
@@ -95,20 +95,23 @@ on_order(void *arg)
 static void
 test_alarm_that_is_stopped(void **state)
 {
-	static const int64_t due_ms[7] = { 1, 20, 2, 21, 22, 3, 4 };
-	struct alarm all[7];
+	static const int64_t due_ms[9] = { 1, 20, 2, 21, 22, 3, 4,
+		23, 24 };
+	struct alarm all[9];
 
 	(void)state;
 	memset(&ring, 0, sizeof ring);
 	memset(all, 0, sizeof all);
 	ring.loop = loop_new();
 	ring.alarms = alarms_new(ring.loop);
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < 9; i++) {
+		if (i == 7)
+			alarm_stop(ring.alarms, &all[3]);
 		assert_int_equal(alarm_start(ring.alarms, &all[i],
 		    due_ms[i] * 1000, on_order, &all[i]), 0);
-	alarm_stop(ring.alarms, &all[3]);
+	}
 	assert_int_equal(loop_run(ring.loop), 0);
-	assert_int_equal(ring.n_rung, 6);
+	assert_int_equal(ring.n_rung, 8);
 	alarms_free(&ring.alarms);
 	loop_free(&ring.loop);
 }

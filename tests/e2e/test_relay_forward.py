@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
-"""relay and an smtpd that is taken over: of a message that goes on it takes
-what directory, or vault, has sealed for that session, all of it alike."""
+"""relay by itself, and an smtpd whose mail goes on: it takes what directory,
+or vault, has sealed for that session, all of it alike, whatever an smtpd
+that is taken over says; and from the end of the message on it waits."""
 import fcntl
 import hmac
 import os
 import struct
+import threading
 import time
 
 import pytest
@@ -41,9 +43,10 @@ def route(sink, key=HOP, session="s1", expires=60, host="127.0.0.1"):
     return octets + hmac.digest(key, octets, "sha256")
 
 
-def send(relay, routes, sender="", n=None, size=None, seals=ALL_SEALS):
+def send(relay, routes, sender="", n=None, size=None, seals=ALL_SEALS,
+         then=None):
     """HOP_RECIPIENT for each, HOP_SEND; the code of the first, or None: the
-    channel was closed (struct hop_sent)."""
+    channel was closed (struct hop_sent). then is called with the channel."""
     smtpd = relay.peer("smtpd", 0, 0)
     fd = os.memfd_create("message", os.MFD_ALLOW_SEALING)
     os.write(fd, TEXT)
@@ -57,6 +60,8 @@ def send(relay, routes, sender="", n=None, size=None, seals=ALL_SEALS):
                        "!QH", len(TEXT) if size is None else size,
                        len(routes) if n is None else n),
                    fd, number=1, deadline_ms=20000)
+        if then is not None:
+            then(smtpd)
         answer = smtpd.receive(20)
     except (BrokenPipeError, ConnectionResetError):
         return None
@@ -101,3 +106,28 @@ def test_what_is_not(relay, sink, what):
     assert send(relay, args, **options) is None
     relay.wait_event("suspected_break_in")
     assert sink.sessions == []
+
+
+# ---- from the end of the message on ----
+
+@pytest.mark.parametrize("stage, cancels, code", [
+    ("dot", True, 250), ("dot", False, 250), ("data", True, 451)])
+def test_who_has_the_message_is_waited_for(relay, stage, cancels, code):
+    """The limit of the question (here: at once) is over, its client leaves:
+    what the next hop says counts. Before its end the message is given up."""
+    reached, goes_on = threading.Event(), threading.Event()
+
+    def slow(_session, _arg):
+        reached.set()
+        goes_on.wait(10)
+        return "250 2.0.0 taken" if stage == "dot" else "354 go on"
+
+    def then(smtpd):
+        assert reached.wait(10)
+        if cancels:
+            smtpd.send(ASK["HOP_CANCEL"], struct.pack("!Q", 7))
+        time.sleep(0.3)
+        goes_on.set()
+    with Sink({stage: slow}) as sink:
+        assert send(relay, [route(sink)], then=then) == code
+        assert len(sink.ended) == (stage == "dot")
