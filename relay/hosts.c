@@ -173,7 +173,6 @@ look_for_addresses(struct hosts *h)
 void
 hosts_finish(struct hosts *h)
 {
-
 	if (h->verdict.code != 0)
 		return;
 	if (h->n > 0)
