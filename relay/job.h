@@ -56,6 +56,7 @@ struct job {
 	struct job_hop hop;		/* where the configuration names it */
 	bool has_more_time;		/* its end was sent in time */
 	uint32_t rewriting;		/* vault's question; 0: none */
+	struct channel *rewriter;	/* which vault's */
 	int64_t rewriting_until_us;
 	struct circle circle;
 	uint16_t port;
@@ -109,8 +110,7 @@ void job_connection_over(struct job *job, const struct connection_end *end);
 void jobs_wake(struct relay *relay);
 
 /* ---- job_security.c ---- */
-/* What a connection to this host must prove. False: it must not be used,
- * and why. */
+/* What a connection to it must prove. False: it must not be used, and why. */
 bool job_secure(struct job *job, struct host *host, struct security *s,
     struct verdict *why);
 /* Resolver has found that it cannot validate: said once an hour. */

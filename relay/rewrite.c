@@ -78,6 +78,7 @@ rewrite_begin(struct job *job, const struct rewrite *how, uint32_t limit_ms)
 	    limit_ms * INT64_C(1000);
 	ipc_writer_init(&w);
 	put_vault_srs(&w, &q);
+	job->rewriter = r->vault;
 	if (r->vault != NULL)
 		job->rewriting = channel_ask(r->vault, VAULT_SRS, &w, -1,
 		    VAULT_MS, on_made, job);
@@ -88,7 +89,7 @@ rewrite_begin(struct job *job, const struct rewrite *how, uint32_t limit_ms)
 void
 rewrite_forget(struct job *job)
 {
-	if (job->rewriting != 0 && job->relay->vault != NULL)
-		channel_forget(job->relay->vault, job->rewriting);
+	if (job->rewriting != 0)
+		channel_forget(job->rewriter, job->rewriting);
 	job->rewriting = 0;
 }
