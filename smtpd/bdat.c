@@ -50,6 +50,17 @@ chunk_spoil(struct session *s, enum reply_name reply)
 	return step;
 }
 
+/* Not even begun: without its first chunk the rest would be another message,
+ * and be delivered as one if what was wrong is over by then. */
+static enum step
+chunk_spoil_first(struct session *s, uint64_t size_bytes,
+    enum reply_name reply)
+{
+	transaction_end(s);
+	s->phase = PHASE_SPOILED;
+	return chunk_throw_away(s, size_bytes, reply);
+}
+
 static enum step
 chunk_done(struct session *s)
 {
@@ -66,6 +77,17 @@ chunk_done(struct session *s)
 	if ((body->faults & lost) != 0)
 		return chunk_spoil(s, data_fault(body->faults));
 	return session_reply(s, REPLY_CHUNK_OK);
+}
+
+/* Empty ones keep nobody here for longer than others do. */
+static enum step
+chunk_watched(struct session *s)
+{
+	enum reply_name end = data_watch(s);
+
+	if (end != REPLY_COUNT)
+		return session_reply(s, end);
+	return s->chunk_left == 0 ? chunk_done(s) : STEP_NEXT;
 }
 
 /* Between chunks a client may take its time: the command timeout's. */
@@ -89,16 +111,17 @@ cmd_bdat(struct session *s, struct slice argument)
 	if (s->tx->n_recipients == 0)
 		return chunk_throw_away(s, size_bytes, REPLY_NO_RECIPIENTS);
 	if (!s->tx->has_body && data_is_unsafe(s))
-		return chunk_throw_away(s, size_bytes, REPLY_SELF_TEST_FAILED);
+		return chunk_spoil_first(s, size_bytes,
+		    REPLY_SELF_TEST_FAILED);
 	if (!s->tx->has_body && data_begin(s) < 0)
-		return chunk_throw_away(s, size_bytes, REPLY_DATA_IO_ERROR);
+		return chunk_spoil_first(s, size_bytes, REPLY_DATA_IO_ERROR);
 	s->phase = PHASE_CHUNKS;
 	s->chunk_left = size_bytes;
 	s->is_chunk_last = is_last;
-	if (size_bytes == 0)
-		return chunk_done(s);
-	s->mode = INPUT_CHUNK;
 	chunk_end_pause(s);
+	if (size_bytes == 0)
+		return chunk_watched(s);
+	s->mode = INPUT_CHUNK;
 	s->is_timer_wanted = true;
 	return STEP_NEXT;
 }
@@ -123,13 +146,9 @@ enum step
 chunk_take(struct session *s)
 {
 	struct slice part = chunk_input(s);
-	enum reply_name end;
 
 	body_take_chunk(&s->tx->body, part.data, part.size);
-	end = data_watch(s);
-	if (end != REPLY_COUNT)
-		return session_reply(s, end);
-	return s->chunk_left == 0 ? chunk_done(s) : STEP_NEXT;
+	return chunk_watched(s);
 }
 
 enum step

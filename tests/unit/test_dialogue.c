@@ -254,6 +254,10 @@ set_fake(struct dialogue *d, char *text)
 		    (uint32_t)strtoul(how, NULL, 10);
 		return;
 	}
+	if (strcmp(kind, "self-test") == 0) {
+		d->host.settings.failing = (unsigned)strtoul(how, NULL, 10);
+		return;
+	}
 	if (strcmp(kind, "clearance") == 0) {
 		d->host.is_late = true;
 		return;
