@@ -154,7 +154,7 @@ add_next(struct session *s)
 		    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL |
 		    ADDRESS_ALLOW_BARE_LOCAL) != ADDRESS_OK)
 			return added_cannot(s, "malformed");
-		if (tx->n_probed == TRANSACTION_MAX_RECIPIENTS)
+		if (rcpt_is_full(tx))
 			return added_cannot(s, "too many recipients");
 		tx->at_change++;
 		return rcpt_ask_route(s, added_routed);

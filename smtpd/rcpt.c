@@ -101,6 +101,13 @@ rcpt_is_there(struct session *s, uint16_t at)
 	return session_reply(s, REPLY_RCPT_OK);
 }
 
+/* A mailbox whose mail goes on as well takes two places at once. */
+bool
+rcpt_is_full(const struct transaction *tx)
+{
+	return tx->n_probed >= TRANSACTION_MAX_RECIPIENTS;
+}
+
 /* Whoever lives here: no look at that, so harvesters hear all in equal time.
  * REPLY_COUNT: none is met. */
 static enum reply_name
@@ -109,8 +116,7 @@ rcpt_limit(const struct session *s)
 	const struct transaction *tx = s->tx;
 	unsigned n_accepted = (unsigned)tx->n_recipients + tx->n_repeats;
 
-	if (n_accepted >= s->settings->max_recipients ||
-	    tx->n_probed == TRANSACTION_MAX_RECIPIENTS) {
+	if (n_accepted >= s->settings->max_recipients || rcpt_is_full(tx)) {
 		note_told("%u are accepted already", n_accepted);
 		return REPLY_TOO_MANY_RECIPIENTS;
 	}

@@ -28,7 +28,8 @@ bool rcpt_needs_tag(const struct session *s);
 /* It is a bounce with a valid tag. */
 bool rcpt_is_proven(const struct session *s);
 
-
+/* There is no place for one more: each has an index of its own. */
+bool rcpt_is_full(const struct transaction *tx);
 /* Who is that? Strings are the transaction's. */
 struct route_ask rcpt_question(const struct session *s);
 enum step rcpt_ask_route(struct session *s, session_answered_fn *answered);

@@ -115,6 +115,24 @@ test_too_many_routes(void **state)
 	end(tx);
 }
 
+/* One who takes two places may step over the last one. */
+static void
+test_how_many_fit(void **state)
+{
+	struct transaction *tx = begin();
+
+	(void)state;
+	tx->n_probed = TRANSACTION_MAX_RECIPIENTS - 1;
+	assert_false(rcpt_is_full(tx));
+	assert_int_equal(accept_as(tx, "mailbox@example.org", 0), 0);
+	assert_true(rcpt_is_full(tx));
+	assert_int_equal(address_parse(&tx->rcpt, SLICE("far@example.net"),
+	    false), ADDRESS_OK);
+	assert_int_equal(transaction_accept_remote(tx), 0);
+	assert_true(rcpt_is_full(tx));
+	end(tx);
+}
+
 /* What is no route leads nowhere: it is an error, not a recipient. */
 static void
 test_routes_that_do_not_open(void **state)
@@ -220,6 +238,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_is_accepted_and_taken_out),
 		cmocka_unit_test(test_too_many_routes),
+		cmocka_unit_test(test_how_many_fit),
 		cmocka_unit_test(test_routes_that_do_not_open),
 		cmocka_unit_test(test_discard),
 		cmocka_unit_test(test_who_still_needs_it),
