@@ -29,7 +29,7 @@
 #include "trail.h"
 
 struct host_fake {		/* how the next of a kind is answered */
-	bool is_set, is_unknown, is_own;
+	bool is_set, is_unknown, is_own, is_all, is_short;
 	struct verdict verdict;	/* code 0: fine */
 	unsigned which;		/* recipient or entry */
 	unsigned n_left;	/* COMMIT: left behind; RECORDS: from this
@@ -46,7 +46,8 @@ struct host {
 	struct buf sent;
 	size_t n_sends;
 	enum presence presence;
-	uint32_t timer_ms;
+	uint32_t timer_ms;	/* 0: it does not run */
+	int64_t timer_due_us;
 	uint64_t unconfirmed;
 	bool is_closed;
 	enum config_tls_mode tls_mode;	/* of the listener */
@@ -61,19 +62,23 @@ struct host {
 	struct buf route, hop;
 	uint16_t told[HOP_RECIPIENTS_MAX], n_told;	/* of a HOP_SEND */
 	/* what the last PREPARE was given */
-	struct buf message, trace, name, entry_file;
+	struct buf message, trace, name, entry_file, key;
 	char return_path[ASK_ADDRESS_MAX];
 	uint64_t message_size;
 	unsigned n_recipients, n_skipped, skipped_recipient, skipped_leaf;
 	bool is_junk;
-	/* entries of the last RECORDS */
-	unsigned n_entries;
+	unsigned probed;		/* index of the last PROBE */
+	/* entries of the last RECORDS, and in the last list told of them */
+	unsigned n_entries, n_withdrawn, n_done;
+	uint64_t transaction;		/* whose records they are */
+	bool is_intent;
 	uint8_t digest[32];		/* of the last message, and */
 	unsigned n_digests;		/* how often it was another */
 	struct record_states begun;	/* what BEGIN would have said */
 	bool is_cleared;
 	bool is_late;			/* store is, for one DELIVER */
 	char remembered[ASK_ADDRESS_MAX];	/* of the last FAILURE_PUT */
+	unsigned remembered_code;
 	/* submission: who is there, and what queue was told and given */
 	enum config_listen_role role;	/* mx unless it is set */
 	char user[64];			/* of auth, in example.org; "": none */
@@ -149,7 +154,10 @@ host_end_handshake(struct host *h, bool is_good)
 static void
 host_timer(void *conn, uint32_t after_ms)
 {
-	((struct host *)conn)->timer_ms = after_ms;
+	struct host *h = conn;
+
+	h->timer_ms = after_ms;
+	h->timer_due_us = clock_monotonic_us() + after_ms * (int64_t)1000;
 }
 
 static void
@@ -157,6 +165,8 @@ host_closed(void *conn, uint64_t unconfirmed)
 {
 	struct host *h = conn;
 
+	if (h->question != 0)
+		abort();	/* its answer would meet nobody */
 	h->s = NULL;
 	h->is_closed = true;
 	h->unconfirmed = unconfirmed;
@@ -175,12 +185,12 @@ static void
 host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
 {
 	static const uint8_t secret[32];
-	bool is_list = local_is(ask, "list");
+	bool is_list = local_is(ask, "list"), is_few = local_is(ask, "few");
 	struct route_leaf leaves[100];
 	struct route route = { .kind = ROUTE_MAILBOX,
 		.recipient = ask->recipient, .session = ask->session,
 		.expires_s = 4000000000, .leaves = leaves,
-		.n_leaves = is_list ? 100 : 1 };
+		.n_leaves = is_list ? 100 : is_few ? 3 : 1 };
 	uid_t uid = local_is(ask, "bob") ? 1001 : 1000;
 	size_t i;
 
@@ -204,7 +214,8 @@ is_elsewhere(const struct route_ask *ask)
 	    (struct slice){ ask->domain.data + ask->domain.size - 4, 4 }));
 }
 
-/* Mail hosts of dead.net and null.net there are none, of others there are. */
+/* Mail hosts of dead.net and null.net there are none, of others there are.
+ * What is said of half.net ends in silence. */
 static void
 host_dns(struct host *h, const struct dns_ask *ask, struct answer *a)
 {
@@ -214,9 +225,11 @@ host_dns(struct host *h, const struct dns_ask *ask, struct answer *a)
 	a->is_known = a->is_known && !slice_equals(name, SLICE("silent.net"));
 	if (slice_equals(name, SLICE("none.net")))
 		dns.status = DNS_NO_NAME;
-	if (slice_equals(name, SLICE("fail.net")))
+	if (slice_equals(name, SLICE("fail.net")) ||
+	    (slice_equals(name, SLICE("half.net")) && ask->type == DNS_AAAA))
 		dns.status = DNS_FAILED;
 	if (slice_equals(name, SLICE("dead.net")) ||
+	    (slice_equals(name, SLICE("half.net")) && ask->type != DNS_AAAA) ||
 	    (slice_equals(name, SLICE("bare.net")) && ask->type != DNS_A) ||
 	    (slice_equals(name, SLICE("six.net")) && ask->type != DNS_AAAA))
 		dns.status = DNS_NO_DATA;
@@ -341,14 +354,16 @@ host_list(struct host *h, const struct route_ask *ask, struct answer *a)
 		host_seal(h, ask, a);
 }
 
-/* hopboth has a mailbox here too; all have one next hop. */
+/* hopboth has a mailbox here too; all but hopelse have one next hop. */
 static void
 host_next_hop(struct host *h, const struct route_ask *ask, struct answer *a)
 {
 	static const uint8_t secret[32];
 	const struct hop_route hop = { .recipient = ask->recipient,
 		.session = ask->session, .expires_s = 4000000000,
-		.destination = SLICE("smtp:[127.0.0.1]:26"),
+		.destination = local_is(ask, "hopelse") ?
+		    SLICE("smtp:[127.0.0.1]:27") :
+		    SLICE("smtp:[127.0.0.1]:26"),
 		.address = ask->recipient };
 
 	a->as.route.kind = ROUTE_HOP;
@@ -392,15 +407,23 @@ host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 }
 
 static void
-host_outcome(const struct host_fake *fake, struct answer *a)
+host_outcome(const struct host *h, const struct host_fake *fake,
+    struct answer *a)
 {
 	struct outcome *o = &a->as.outcome;
+	uint16_t i;
 
 	o->n_failures = fake->verdict.code != 0;
 	o->n_left_behind = (uint16_t)fake->n_left;
 	o->failures[0].recipient = (uint16_t)fake->which;
 	o->failures[0].is_own = fake->is_own;
 	o->failures[0].verdict = fake->verdict;
+	if (!fake->is_all)
+		return;
+	o->n_failures = (uint16_t)h->n_recipients;
+	for (i = 0; i < h->n_recipients; i++)
+		o->failures[i] = (struct outcome_failure){ i, true,
+			fake->verdict };
 }
 
 static void
@@ -441,13 +464,20 @@ host_records(struct host *h, const struct record_begin *begin,
 	struct record_states *states = &a->as.states;
 	uint16_t i;
 
+	if (begin->first == 0 && begin->transaction <= h->transaction)
+		abort();	/* others may still have a say about that */
+	h->transaction = begin->transaction;
+	h->is_intent = begin->is_intent;
+	h->key.size = 0;
+	buf_append_slice(&h->key, begin->reverse_path);
 	if (fake->n_left > 0 && begin->first >= fake->n_left)
 		a->is_known = false;
 	states->first = begin->first;
 	states->n_entries = begin->n_entries;
 	for (i = 0; i < begin->n_entries; i++)
 		states->states[i] = fake->is_set &&
-		    fake->which == (unsigned)begin->first + i ?
+		    (fake->is_all ||
+		    fake->which == (unsigned)begin->first + i) ?
 		    (uint8_t)fake->state : RECORD_IS_NEW;
 	h->n_entries = begin->first + begin->n_entries;
 	if (memcmp(h->digest, begin->digest, sizeof(h->digest)) != 0) {
@@ -463,8 +493,9 @@ host_records(struct host *h, const struct record_begin *begin,
 
 /* Entries that store has never heard of are no request. */
 static void
-host_withdraw(const struct host *h, const struct entry_list *list)
+host_withdraw(struct host *h, const struct entry_list *list)
 {
+	h->n_withdrawn = list->n;
 	for (uint16_t i = 0; i < list->n; i++)
 		if (list->entries[i] >= h->n_entries)
 			abort();
@@ -492,7 +523,7 @@ host_deliver(struct host *h, const struct question *q,
     const struct host_fake *fake, struct answer *a)
 {
 	host_keep_prepare(h, q);
-	host_outcome(fake, a);
+	host_outcome(h, fake, a);
 	a->as.outcome.is_prepared = fake->verdict.code == 0 &&
 	    (h->is_late || (q->as.prepare->clearance != CLEARANCE_NONE &&
 	    !h->is_cleared));
@@ -639,6 +670,7 @@ host_hop_send(struct host *h, const struct host_fake *fake, struct answer *a)
 		if (is_meant)
 			to->verdict = fake->verdict;
 	}
+	sent->n -= fake->is_short;
 	h->n_told = 0;
 }
 
@@ -715,6 +747,7 @@ host_think(struct host *h, const struct question *q)
 		host_route(h, q->as.route, a);
 		break;
 	case QUESTION_PROBE:
+		h->probed = q->as.probe->recipient;
 		a->as.probe = (struct probe_answer){
 			.verdict = fake->verdict };
 		break;
@@ -723,10 +756,10 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_PREPARE:
 		host_keep_prepare(h, q);
-		host_outcome(fake, a);
+		host_outcome(h, fake, a);
 		break;
 	case QUESTION_COMMIT:
-		host_outcome(fake, a);
+		host_outcome(h, fake, a);
 		break;
 	case QUESTION_DELIVER:
 		host_deliver(h, q, fake, a);
@@ -822,6 +855,13 @@ host_forget(struct session *s, uint32_t id)
 }
 
 static void
+host_remember(struct host *h, const struct failure *failure)
+{
+	slice_copy(h->remembered, sizeof(h->remembered), failure->recipient);
+	h->remembered_code = failure->verdict.code;
+}
+
+static void
 host_tell(struct session *s, const struct question *q)
 {
 	struct host *h = s->conn;
@@ -831,6 +871,8 @@ host_tell(struct session *s, const struct question *q)
 		h->n_released_all += q->as.release.how == RELEASE_ALL;
 		h->n_released_kept += q->as.release.how == RELEASE_KEEP_FILES;
 	}
+	if (q->kind == QUESTION_DONE || q->kind == QUESTION_DONE_NOW)
+		h->n_done = q->as.list.n;
 	if (q->kind == QUESTION_BEGIN)
 		host_begin(h, q->as.records);
 	if (q->kind == QUESTION_QUEUE_RECIPIENT)
@@ -840,8 +882,7 @@ host_tell(struct session *s, const struct question *q)
 	if (q->kind == QUESTION_HOP_RECIPIENT)
 		h->told[h->n_told++] = q->as.hop_recipient->index;
 	if (q->kind == QUESTION_FAILED)
-		slice_copy(h->remembered, sizeof(h->remembered),
-		    q->as.failure->recipient);
+		host_remember(h, q->as.failure);
 }
 
 static const struct session_host fake_session_host = {
@@ -965,6 +1006,7 @@ host_close(struct host *h)
 	buf_free(&h->trace);
 	buf_free(&h->name);
 	buf_free(&h->entry_file);
+	buf_free(&h->key);
 	if (!h->is_closed)
 		abort();	/* nobody freed the session */
 }

@@ -28,6 +28,7 @@ struct dialogue {
 	bool is_open;
 	enum config_tls_mode tls_mode;
 	char user[64];
+	bool is_holding;		/* no question is answered */
 	int64_t now_us;
 };
 
@@ -79,6 +80,7 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_AUTH_FORGET] = "auth-forget",
 	[QUESTION_CANCEL] = "cancel",
 	[QUESTION_DONE] = "done",
+	[QUESTION_DONE_NOW] = "done-now",
 	[QUESTION_SETTLE] = "settle",
 	[QUESTION_CONFIRM] = "confirm",
 	[QUESTION_END] = "end",
@@ -110,7 +112,7 @@ feed(struct dialogue *d, const char *data, size_t size)
 		dialogue_fail(d, "said in a handshake", data);
 	if (d->host.s != NULL)
 		session_input(d->host.s, (struct slice){ data, size });
-	while (host_answer(&d->host))
+	while (!d->is_holding && host_answer(&d->host))
 		;
 }
 
@@ -258,6 +260,11 @@ set_fake(struct dialogue *d, char *text)
 		d->host.settings.failing = (unsigned)strtoul(how, NULL, 10);
 		return;
 	}
+	if (strcmp(kind, "memory") == 0) {
+		limits_count(d->host.settings.limits,
+		    SCOREBOARD_MEMORY_MESSAGES_BYTES, strtol(how, NULL, 10));
+		return;
+	}
 	if (strcmp(kind, "clearance") == 0) {
 		d->host.is_late = true;
 		return;
@@ -267,6 +274,10 @@ set_fake(struct dialogue *d, char *text)
 	fake->is_set = true;
 	fake->is_unknown = strcmp(how, "unknown") == 0;
 	fake->is_own = strcmp(how, "own") == 0;
+	fake->is_all = strcmp(how, "all") == 0;
+	fake->is_short = strcmp(how, "short") == 0;
+	if (fake->is_all)
+		fake->state = RECORD_IS_DONE;
 	if (strcmp(how, "done") == 0 || strcmp(how, "open") == 0) {
 		fake->state = *how == 'd' ? RECORD_IS_DONE : RECORD_IS_OPEN;
 		fake->which = a;
@@ -310,6 +321,16 @@ want_count(struct dialogue *d, const char *text)
 		is = d->host.is_junk;
 	else if (strcmp(kind, "entries") == 0)
 		is = d->host.n_entries;
+	else if (strcmp(kind, "remembered-code") == 0)
+		is = d->host.remembered_code;
+	else if (strcmp(kind, "withdrawn") == 0)
+		is = d->host.n_withdrawn;
+	else if (strcmp(kind, "done-entries") == 0)
+		is = d->host.n_done;
+	else if (strcmp(kind, "intended") == 0)
+		is = d->host.is_intent;
+	else if (strcmp(kind, "probed") == 0)
+		is = d->host.probed;
 	else if (strcmp(kind, "unconfirmed") == 0)
 		is = d->host.unconfirmed != 0;
 	else if (strcmp(kind, "sends") == 0)
@@ -342,16 +363,18 @@ want_trace(struct dialogue *d, const char *pattern)
 		    d->host.trace.data : "(no message)");
 }
 
-/* Seconds pass in steps, and the timer is let go off as often as asked. */
+/* Seconds pass in steps: the timer goes off once each time that it is set. */
 static void
 pass_time(struct dialogue *d, unsigned seconds)
 {
 	int64_t until_us = d->now_us + (int64_t)seconds * 1000000;
 
-	while (d->host.s != NULL && d->host.timer_ms != 0 && d->now_us +
-	    d->host.timer_ms * (int64_t)1000 <= until_us) {
-		d->now_us += d->host.timer_ms * (int64_t)1000;
+	open_now(d);
+	while (d->host.s != NULL && d->host.timer_ms != 0 &&
+	    d->host.timer_due_us <= until_us) {
+		d->now_us = d->host.timer_due_us;
 		clock_set_for_tests(d->now_us, d->now_us);
+		d->host.timer_ms = 0;
 		session_timeout(d->host.s);
 	}
 	d->now_us = until_us;
@@ -424,15 +447,41 @@ want_like(struct dialogue *d, const struct buf *is, const char *pattern)
 	buf_free(&want);
 }
 
+/* Whether it was about the questions that are out. */
+static bool
+do_answers(struct dialogue *d, const char *what)
+{
+	if (strcmp(what, "hold") == 0) {
+		d->is_holding = true;
+	} else if (strcmp(what, "answer") == 0) {
+		if (!host_answer(&d->host))
+			dialogue_fail(d, "no question is out", "");
+	} else if (strcmp(what, "go on") == 0) {
+		d->is_holding = false;
+		while (host_answer(&d->host))
+			;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void
 do_event(struct dialogue *d, const char *what)
 {
+	if (do_answers(d, what))
+		return;
 	if (strcmp(what, "gone") == 0)
 		d->host.presence = PRESENCE_GONE;
 	else if (strcmp(what, "sent") == 0)
 		d->host.presence = PRESENCE_HAS_SENT;
 	else if (strcmp(what, "idle") == 0)
 		d->host.presence = PRESENCE_IDLE;
+	else if (strcmp(what, "expired") == 0)
+		d->host.s->user->voucher.expires_s =
+		    (uint64_t)clock_wall_s();
+	else if (strcmp(what, "left") == 0)
+		session_client_left(d->host.s);
 	else if (strcmp(what, "hang up") == 0)
 		session_hang_up(d->host.s);
 	else if (strcmp(what, "reconnect") == 0)
@@ -495,6 +544,8 @@ run_line(struct dialogue *d, char *line)
 		want_like(d, &d->host.envelope, text);
 	else if (strcmp(line, "queued") == 0)
 		want_like(d, &d->host.queued, text);
+	else if (strcmp(line, "key") == 0)
+		want_like(d, &d->host.key, text);
 	else if (strcmp(line, "event") == 0)
 		do_event(d, text);
 	else if (strcmp(line, "needs") == 0 && strcmp(text, "blocks") == 0)

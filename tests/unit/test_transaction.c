@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../../smtpd/checks.h"
+#include "../../smtpd/finish.h"
 #include "../../smtpd/rcpt.h"
 #include "../../smtpd/transaction.h"
 #include "clock.h"
@@ -209,6 +210,57 @@ test_who_still_needs_it(void **state)
 	assert_false(recipient_has_program(&r));
 }
 
+/* What one worker may take in one step: mailboxes of one owner alone. */
+static void
+test_one_job(void **state)
+{
+	struct route_leaf leaves[2] = {
+		{ .uid = 1, .gid = 1, .maildir = SLICE("/m") },
+		{ .uid = 1, .gid = 1, .maildir = SLICE("/n") } };
+	struct recipient both[2] = { { .route = { .leaves = leaves,
+		.n_leaves = 1 } }, { .route = { .leaves = leaves + 1,
+		.n_leaves = 1 } } };
+	char sender[] = "a@b.example";
+	struct transaction tx = { .recipients = both, .n_recipients = 2,
+		.reverse_path = sender };
+	size_t used = strlen(sender) + deliver_leaf_size(&leaves[0]) +
+	    deliver_leaf_size(&leaves[1]);
+
+	(void)state;
+	assert_true(copies_are_one_job(&tx, 0));
+	assert_true(copies_are_one_job(&tx, DELIVER_ROOM - used));
+	assert_false(copies_are_one_job(&tx, DELIVER_ROOM - used + 1));
+	leaves[1].uid = 2;
+	assert_false(copies_are_one_job(&tx, 0));
+	leaves[1].uid = 1;
+	leaves[1].gid = 2;
+	assert_false(copies_are_one_job(&tx, 0));
+	leaves[1].gid = 1;
+	both[1].route.n_leaves = 0;
+	assert_false(copies_are_one_job(&tx, 0));
+	tx.n_recipients = 1;
+	assert_true(copies_are_one_job(&tx, 0));
+	tx.n_recipients = 0;
+	assert_false(copies_are_one_job(&tx, 0));
+}
+
+/* Others know a transaction by it, also when it is over. */
+static void
+test_no_number_twice(void **state)
+{
+	struct transaction *first = begin(), *second;
+	uint64_t number = first->number;
+
+	(void)state;
+	assert_true(number > 0);
+	assert_int_equal(transaction_last_number(), number);
+	end(first);
+	second = begin();
+	assert_true(second->number > number);
+	assert_int_equal(transaction_last_number(), second->number);
+	end(second);
+}
+
 static void
 test_time_left(void **state)
 {
@@ -242,6 +294,8 @@ main(void)
 		cmocka_unit_test(test_routes_that_do_not_open),
 		cmocka_unit_test(test_discard),
 		cmocka_unit_test(test_who_still_needs_it),
+		cmocka_unit_test(test_one_job),
+		cmocka_unit_test(test_no_number_twice),
 		cmocka_unit_test(test_time_left),
 	};
 
