@@ -186,11 +186,14 @@ host_seal(struct host *h, const struct route_ask *ask, struct answer *a)
 {
 	static const uint8_t secret[32];
 	bool is_list = local_is(ask, "list"), is_few = local_is(ask, "few");
+	bool is_program = local_is(ask, "program");
 	struct route_leaf leaves[100];
-	struct route route = { .kind = ROUTE_MAILBOX,
+	struct route route = { .kind = is_program ? ROUTE_PROGRAM :
+		ROUTE_MAILBOX, .program = is_program ? SLICE("/bin/program") :
+		SLICE(""),
 		.recipient = ask->recipient, .session = ask->session,
 		.expires_s = 4000000000, .leaves = leaves,
-		.n_leaves = is_list ? 100 : is_few ? 3 : 1 };
+		.n_leaves = is_list ? 100 : is_few ? 3 : !is_program };
 	uid_t uid = local_is(ask, "bob") ? 1001 : 1000;
 	size_t i;
 
@@ -401,7 +404,8 @@ host_route(struct host *h, const struct route_ask *ask, struct answer *a)
 	} else if (local_is(ask, "silent")) {
 		a->is_known = false;
 	} else {
-		r->kind = ROUTE_MAILBOX;
+		r->kind = local_is(ask, "program") ? ROUTE_PROGRAM :
+		    ROUTE_MAILBOX;
 		host_seal(h, ask, a);
 	}
 }
@@ -801,6 +805,9 @@ host_think(struct host *h, const struct question *q)
 		break;
 	case QUESTION_HOP_RCPT:
 		host_hop_rcpt(fake, a);
+		break;
+	case QUESTION_PROGRAM:
+		a->as.program.verdict = fake->verdict;
 		break;
 	case QUESTION_HOP_SEND:
 		host_hop_send(h, fake, a);

@@ -62,6 +62,7 @@ static const char *const kind_names[QUESTION_COUNT] = {
 	[QUESTION_MAY] = "may",
 	[QUESTION_QUEUE] = "queue",
 	[QUESTION_QUEUE_COMMIT] = "queue-commit",
+	[QUESTION_PROGRAM] = "program",
 	[QUESTION_HOP] = "hop",
 	[QUESTION_HOP_RCPT] = "hop-rcpt",
 	[QUESTION_HOP_SEND] = "hop-send",
