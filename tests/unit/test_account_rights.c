@@ -153,6 +153,29 @@ test_dsn_to(void **state)
 	fixture_stop(&f);
 }
 
+/* What comes home is not run, and not sent on. */
+static void
+test_dsn_to_elsewhere(void **state)
+{
+	static const char *const names[] = { "tickets", "away", "front",
+		"list" };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(names); i++) {
+		char text[512];
+		struct fixture f;
+
+		snprintf(text, sizeof text, "%sdsn_to = \"%s\"\n"
+		    "domain \"front.example\" { next_hop = "
+		    "\"lmtp:unix:/x\" }\n"
+		    "domain \"example.org\" { users = \"passwd\" "
+		    "aliases = \"@/aliases\" }\n", FIXTURE_HEAD, names[i]);
+		fixture_start(&f, text, true);
+		CHECK_STRING(names[i], home_of(&f, "daemon"), "451");
+		fixture_stop(&f);
+	}
+}
+
 /* ---- its addresses ---- */
 
 static void
@@ -268,6 +291,7 @@ main(void)
 		cmocka_unit_test(test_mailbox_by_lmtp),
 		cmocka_unit_test(test_mailbox_unknown),
 		cmocka_unit_test(test_dsn_to),
+		cmocka_unit_test(test_dsn_to_elsewhere),
 		cmocka_unit_test(test_may),
 		cmocka_unit_test(test_may_unknown),
 		cmocka_unit_test(test_login_at_a_table),

@@ -35,6 +35,12 @@ static const char config_text[] = FIXTURE_HEAD
     "	catch_all = \"nobody-here@example.com\"\n"
     "}\n"
     "domain \"front.example\" { next_hop = \"smtp:[10.0.0.2]:25\" }\n"
+    "domain \"chain.example\" {\n"
+    "	users = \"table:@/users\"\n"
+    "	mailbox = \"/v/%n\"\n"
+    "	owner = \"vmail\"\n"
+    "	catch_all = \"nobody-here@case.example\"\n"
+    "}\n"
     "domain \"noname.example\" { users = \"table:@/users\" mailbox = "
     "\"/v/%n\" owner = \"vmail\" }\n";
 
@@ -83,7 +89,9 @@ static const char aliases_org[] =
     "boxsame: \\bob@EXAMPLE.net\n"
     "boxorg: \\bob@example.com\n"
     "boxout: \\someone@elsewhere.example\n"
-    "boxfront: \\x@front.example\n";
+    "boxfront: \\x@front.example\n"
+    "info: info@example.com\n"
+    "mixdis: discard:, error:gone\n";
 
 static struct fixture fixture;
 
@@ -106,12 +114,13 @@ set_up(void **state)
 	fixture_write("incself", ":include:@/incself, alice\n");
 	fixture_write("incalias", "incalias2\n");
 	fixture_write("aliases.com", "Info: carol, dave+x\nabuse: dave\n"
-	    "off: error:gone\noff2: off\n");
+	    "off: error:gone\noff2: off\ngus: discard:\n");
 	fixture_write("users", "carol name=\"Carol Jones\" quota=1M\n"
 	    "dave name=\"Dave Jones\" quota=0\nErin name=\"Erin Hart\"\n"
-	    "off name=\"Otto Off\"\n");
+	    "off name=\"Otto Off\"\ngus\n");
 	fixture_write("users.case", "Paul\npaul\n");
-	fixture_write("aliases.case", "Abuse: Paul\nTest: paul\n");
+	fixture_write("aliases.case", "Abuse: Paul\nTest: paul\n"
+	    "typo: pual\n");
 	fixture_start(&fixture, config_text, true);
 	return 0;
 }
@@ -160,6 +169,8 @@ static const struct {
 	{ "info@example.com", "/v/example.com/carol/%/Maildir "
 	    "/v/example.com/dave/%/Maildir" },
 	{ "j\xc3\xbcrgen@example.org", "/home/alice/Maildir" },
+	{ "info@example.org", "/v/example.com/carol/%/Maildir "
+	    "/v/example.com/dave/%/Maildir" },	/* another's of its name */
 	{ "viasame@example.org", "/home/bob/Maildir /home/alice/Maildir" },
 	{ "tagged@example.org", "/home/alice/Maildir" },
 	/* an alias beside a mailbox of its name */
@@ -174,12 +185,14 @@ static const struct {
 	{ "boxfront@example.org", "x@front.example at smtp:[10.0.0.2]:25" },
 	{ "selfless@example.org", "451 4.2.4" },
 	{ "off@example.com", "550 5.1.1" },
+	{ "gus@example.com", "discard" },
 	{ "otto@example.com", "550 5.1.1" },
 	/* entries that answer */
 	{ "fred@example.org", "550 5.1.6" },
 	{ "ex@example.org", "550 5.1.6" },
 	{ "off2@example.com", "550 5.1.1" },
 	{ "mixed@example.org", "451 4.2.4" },
+	{ "mixdis@example.org", "451 4.2.4" },
 	{ "trap@example.org", "discard" },
 	{ "traps@example.org", "discard" },
 	{ "keep@example.org", "/home/alice/Maildir" },
@@ -231,6 +244,10 @@ static const struct {
 	{ "tocase@example.org", "/v/example.com/carol/%/Maildir" },
 	{ "any@dead.example", "451 4.2.4" },
 	{ "todead@example.org", "451 4.2.4" },
+	/* a slip in an alias is no address that somebody made up */
+	{ "typo@case.example", "451 4.2.4" },
+	/* a catch-all leads to nobody else's */
+	{ "any@chain.example", "451 4.2.4" },
 	/* postmaster and abuse */
 	{ "Postmaster", "/home/alice/Maildir" },
 	{ "alice", "553 5.1.3" },

@@ -314,6 +314,121 @@ test_bad_pending(void **state)
 	expect("u1@example.org", "451 4.4.3");
 }
 
+/* As compiled, and put in place of the table that is in use. */
+static void
+replace_db(const struct table_spec *spec, struct image *image)
+{
+	char path[512];
+
+	assert_true(table_spec_path(path, sizeof path,
+	    fixture.config->state_dir, spec, "db"));
+	assert_int_equal(image_sort(image), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(table_write(path, image), 0);
+	image_free(image);
+	restart();
+}
+
+static void
+add_meta(struct image *image, const struct table_spec *spec, uint32_t n)
+{
+	const struct record_meta meta = { .kind = (uint8_t)spec->kind,
+		.folds_case = true, .n_entries = n,
+		.path = slice_of(spec->path) };
+	struct buf value = { 0 };
+
+	assert_int_equal(record_put_meta(&value, &meta), 0);
+	assert_int_equal(image_add(image, RECORD_META, SLICE(""),
+	    buf_slice(&value)), 0);
+	buf_free(&value);
+}
+
+/* Whole pages may be lost: who was on them is not unknown. */
+static void
+test_entry_is_lost(void **state)
+{
+	const struct user user = { .local = (char[]){ "u1" } };
+	struct image image = { 0 };
+	struct buf value = { 0 };
+
+	(void)state;
+	assert_int_equal(record_put_user(&value, &user), 0);
+	for (uint32_t n = 1; n <= 2; n++) {
+		add_meta(&image, users_spec(), n);
+		assert_int_equal(image_add(&image, RECORD_USER, SLICE("u1"),
+		    buf_slice(&value)), 0);
+		replace_db(users_spec(), &image);
+		expect("u1@example.org", n == 1 ? "/v/u1" : "451 4.4.3");
+		expect("u2@example.org", n == 1 ? "550 5.1.1 unknown" :
+		    "451 4.4.3");
+	}
+	buf_free(&value);
+}
+
+/* A list that breaks off leads to nobody, also not to those before. */
+static void
+test_list_breaks_off(void **state)
+{
+	const struct table_spec *spec =
+	    fixture.catalog->domains[0].aliases->spec;
+	struct alias_target targets[] = {
+		{ .kind = ALIAS_ADDRESS, .text = (char[]){ "u1" } },
+		{ .kind = ALIAS_ADDRESS, .text = (char[]){ "u2" } } };
+	const struct alias alias = { .name = (char[]){ "info" },
+		.targets = targets, .n_targets = N_OF(targets) };
+	struct buf value = { 0 };
+	struct slice whole;
+
+	(void)state;
+	assert_int_equal(record_put_list(&value, &alias, false, ""), 0);
+	whole = buf_slice(&value);
+	for (size_t cut = 0; cut < 2; cut++) {
+		struct image image = { 0 };
+
+		add_meta(&image, spec, 1);
+		assert_int_equal(image_add(&image, RECORD_ALIAS,
+		    SLICE("info"), (struct slice){ whole.data,
+		    whole.size - cut }), 0);
+		replace_db(spec, &image);
+		spec = fixture.catalog->domains[0].aliases->spec;
+		expect("info@example.org", cut == 0 ? "/v/u1 /v/u2" :
+		    "451 4.4.3");
+	}
+	buf_free(&value);
+}
+
+/* An alias may take a mailbox out of use: without it nobody can know. */
+static void
+test_damaged_aliases(void **state)
+{
+	char path[512];
+
+	(void)state;
+	assert_true(table_spec_path(path, sizeof path,
+	    fixture.config->state_dir,
+	    fixture.catalog->domains[0].aliases->spec, "db"));
+	assert_int_equal(truncate(path, 100), 0);
+	restart();
+	expect("u1@example.org", "451 4.4.3");
+	expect("who@example.org", "451 4.4.3");
+}
+
+/* Two in a row: what waits does not count as what was there before. */
+static void
+test_damaged_while_it_waits(void **state)
+{
+	char path[512];
+
+	(void)state;
+	fixture_write("users", SEVEN);
+	compile_users(COMPILE_SHRUNKEN, false);
+	users_path(path, sizeof path, "db");
+	assert_int_equal(truncate(path, 100), 0);
+	restart();
+	compile_users(COMPILE_SHRUNKEN, false);
+	expect("u9@example.org", "451 4.4.3");
+}
+
 /* A crash of the compiler leaves NAME.db.new, in any state. */
 static void
 test_leftover(void **state)
@@ -613,6 +728,19 @@ test_watch_includes(void **state)
 
 /* ---- the state file ---- */
 
+/* A file that is not as long as it says may still be written. */
+static void
+test_source_of_another_size(void **state)
+{
+	struct source_stamp stamp;
+	struct buf text = { 0 };
+
+	(void)state;
+	assert_int_equal(source_read("/proc/self/status", &text, &stamp),
+	    -EBUSY);
+	buf_free(&text);
+}
+
 static void
 test_state(void **state)
 {
@@ -661,6 +789,10 @@ main(void)
 		TEST(test_truncated),
 		TEST(test_bad_replacement),
 		TEST(test_bad_pending),
+		TEST(test_entry_is_lost),
+		TEST(test_list_breaks_off),
+		TEST(test_damaged_aliases),
+		TEST(test_damaged_while_it_waits),
 		TEST(test_leftover),
 		TEST(test_cannot_write),
 		TEST(test_meta),
@@ -671,6 +803,7 @@ main(void)
 		TEST(test_watch),
 		TEST(test_watch_same_size_and_date),
 		TEST(test_watch_includes),
+		TEST(test_source_of_another_size),
 		TEST(test_state),
 	};
 
