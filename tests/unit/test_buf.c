@@ -92,6 +92,39 @@ test_digits(void **state)
 }
 
 static void
+test_number(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned long long max;
+		bool want;
+	} rows[] = {
+		{ "0", 0, true }, { "1", 0, false }, { "00", 0, true },
+		{ "255", 255, true }, { "256", 255, false },
+		{ "300", 255, false }, { "2550", 255, false },
+		{ "7", 6, false }, { "10", 6, false },
+		{ "18446744073709551615", ULLONG_MAX, true },
+		{ "18446744073709551616", ULLONG_MAX, false },
+		{ "18446744073709551625", ULLONG_MAX, false },
+		{ "", 9, false }, { "+1", 9, false }, { "-1", 9, false },
+		{ " 1", 9, false }, { "1 ", 9, false }, { "0x1", 99, false },
+		{ ":", 99, false }, { "/", 99, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		unsigned long long value = 77;
+
+		if (slice_number(slice_of(rows[i].text), rows[i].max,
+		    &value) != rows[i].want)
+			fail_msg("\"%s\" up to %llu", rows[i].text,
+			    rows[i].max);
+		if (!rows[i].want)
+			assert_int_equal(value, 77);
+	}
+}
+
+static void
 test_consume(void **state)
 {
 	struct buf b = { .data = NULL };
@@ -135,6 +168,7 @@ main(void)
 		cmocka_unit_test(test_printf_at_every_room),
 		cmocka_unit_test(test_over_the_maximum),
 		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_consume),
 		cmocka_unit_test(test_what_does_not_fit),
 	};

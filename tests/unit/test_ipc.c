@@ -520,6 +520,197 @@ test_full_socket(void **state)
 	world_close(&w);
 }
 
+/* ---- what a peer may send that is not one of ours ---- */
+
+/* The asker as it is, and a bare socket where its peer was. */
+static int
+open_raw(struct world *w, bool is_answerer)
+{
+	int fds[2];
+
+	world_open(w);
+	assert_int_equal(ipc_pair(fds), 0);
+	if (is_answerer) {
+		channel_free(&w->answerer);
+		w->answerer = channel_new(w->loop, fds[0], "answerer", rules,
+		    sizeof rules / sizeof *rules, on_closed, w);
+		assert_non_null(w->answerer);
+	} else {
+		channel_free(&w->asker);
+		w->asker = channel_new(w->loop, fds[0], "asker", NULL, 0,
+		    on_closed, w);
+		assert_non_null(w->asker);
+	}
+	world_run(w, 1);
+	w->n_closed = w->n_misbehaved = 0;
+	return fds[1];
+}
+
+static uint32_t
+receive_id(int fd)
+{
+	static uint8_t buffer[IPC_BUFFER_SIZE];
+	struct ipc_message m;
+
+	assert_int_equal(ipc_receive_waiting(fd, &m, buffer), 0);
+	return m.id;
+}
+
+/* What one question is answered with, late, is not for the next one. */
+static void
+test_late_answer(void **state)
+{
+	struct ipc_writer answer;
+	uint32_t first, second;
+	struct world w;
+	int fd;
+
+	(void)state;
+	fd = open_raw(&w, false);
+	ask_number(&w, ECHO_ASK, 1, 1);
+	world_run_until(&w, &w.n_unknown, 1);
+	ask_number(&w, ECHO_ASK, 2, 60000);
+	world_run(&w, 1);
+	first = receive_id(fd);
+	second = receive_id(fd);
+	/* in the same place, so that nothing but the id tells them apart */
+	assert_int_equal(first & 0x3ffff, second & 0x3ffff);
+	assert_int_not_equal(first, second);
+	ipc_writer_init(&answer);
+	ipc_put_u32(&answer, 100);
+	assert_int_equal(ipc_send(fd, ECHO_ANSWER, first, 0, &answer, -1), 0);
+	world_run(&w, 5);
+	assert_int_equal(w.n_answers, 0);
+	assert_int_equal(w.n_closed, 0);
+	ipc_writer_init(&answer);
+	ipc_put_u32(&answer, 200);
+	assert_int_equal(ipc_send(fd, ECHO_ANSWER, second, 0, &answer, -1),
+	    0);
+	world_run_until(&w, &w.n_answers, 1);
+	assert_int_equal(w.last_number, 200);
+	close(fd);
+	world_close(&w);
+}
+
+static void
+expect_end_of(struct world *w, int fd)
+{
+	world_run_until(w, &w->n_closed, 1);
+	assert_int_equal(w->n_misbehaved, 1);
+	assert_int_equal(w->n_told, 0);
+	close(fd);
+	world_close(w);
+}
+
+static int
+n_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* Nor is it kept open. */
+static void
+test_descriptor_unwanted(void **state)
+{
+	int before = n_descriptors(), fd;
+	struct ipc_writer number;
+	struct world w;
+
+	(void)state;
+	fd = open_raw(&w, true);
+	ipc_writer_init(&number);
+	ipc_put_u32(&number, 1);
+	assert_int_equal(ipc_send(fd, TELL, 0, 0, &number, STDIN_FILENO), 0);
+	expect_end_of(&w, fd);
+	assert_int_equal(n_descriptors(), before);
+}
+
+/* All of it may have come in at once. */
+static void
+test_nothing_after_misbehaviour(void **state)
+{
+	struct ipc_writer number;
+	struct world w;
+	int fd;
+
+	(void)state;
+	fd = open_raw(&w, true);
+	ipc_writer_init(&number);
+	ipc_put_u32(&number, 1);
+	assert_int_equal(ipc_send(fd, BAD_ASK, 0, 0, &number, -1), 0);
+	assert_int_equal(ipc_send(fd, TELL, 0, 0, &number, -1), 0);
+	expect_end_of(&w, fd);
+}
+
+/* Longer than there is room for: what was read of it means nothing. */
+static void
+test_too_long(void **state)
+{
+	static uint8_t octets[IPC_BUFFER_SIZE + 1] = { 0, SILENT_ASK };
+	struct world w;
+	int fd;
+
+	(void)state;
+	fd = open_raw(&w, true);
+	assert_int_equal(send(fd, octets, sizeof octets, 0), sizeof octets);
+	expect_end_of(&w, fd);
+}
+
+/* What does not fit is not sent cut off, and in nobody's way. */
+static void
+test_what_does_not_fit(void **state)
+{
+	struct ipc_writer w_big, w_small;
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	ipc_writer_init(&w_big);
+	for (int i = 0; i <= IPC_PAYLOAD_MAX / 8; i++)
+		ipc_put_u64(&w_big, 0);
+	assert_int_equal(channel_tell(w.asker, SILENT_ASK, &w_big, -1),
+	    -EMSGSIZE);
+	assert_int_equal(channel_ask(w.asker, SILENT_ASK, &w_big, -1, 1000,
+	    on_answer, &w), 0);
+	assert_int_equal(channel_n_outstanding(w.asker), 0);
+	ipc_writer_init(&w_small);
+	ipc_put_u32(&w_small, 7);
+	assert_int_equal(channel_tell(w.asker, TELL, &w_small, -1), 0);
+	world_run_until(&w, &w.n_told, 1);
+	assert_int_equal(w.last_number, 7);
+	assert_int_equal(w.n_closed, 0);
+	world_close(&w);
+}
+
+/* The queue is full by its octets, in the middle of a message. */
+static void
+test_full_of_large_ones(void **state)
+{
+	struct ipc_writer big, number;
+	struct world w;
+	int n = 0;
+
+	(void)state;
+	world_open(&w);
+	ipc_writer_init(&big);
+	while (big.size < IPC_PAYLOAD_MAX)
+		ipc_put_u64(&big, 0);
+	while (channel_tell(w.asker, SILENT_ASK, &big, -1) == 0)
+		n++;
+	assert_in_range(n, 1000, IPC_QUEUE_MAX - 1);
+	ipc_writer_init(&number);
+	ipc_put_u32(&number, 9);
+	assert_int_equal(channel_tell(w.asker, TELL, &number, -1), 0);
+	world_run_until(&w, &w.n_told, 1);
+	assert_int_equal(w.last_number, 9);
+	assert_int_equal(w.n_closed, 0);
+	world_close(&w);
+}
+
 int
 main(void)
 {
@@ -537,6 +728,12 @@ main(void)
 		cmocka_unit_test(test_short_and_odd_messages),
 		cmocka_unit_test(test_free_in_answer),
 		cmocka_unit_test(test_full_socket),
+		cmocka_unit_test(test_late_answer),
+		cmocka_unit_test(test_descriptor_unwanted),
+		cmocka_unit_test(test_nothing_after_misbehaviour),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_what_does_not_fit),
+		cmocka_unit_test(test_full_of_large_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

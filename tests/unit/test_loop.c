@@ -97,6 +97,9 @@ test_many_durations(void **state)
 	assert_int_equal(loop_run(w.loop), 0);
 	assert_int_equal(w.n_order, 60);
 	assert_int_equal(w.order[59], 0);
+	/* those of one list in the order in which they are due */
+	for (int i = 0; i < 13; i++)
+		assert_int_equal(w.order[i], 59 - i);
 	close_world(&w);
 }
 
@@ -235,6 +238,53 @@ test_another_round(void **state)
 	close_world(&w);
 }
 
+static struct loop_io third;
+
+static void
+on_third(struct loop_io *io, uint32_t events, void *arg)
+{
+	struct world *w = arg;
+
+	(void)io;
+	(void)events;
+	w->n_signals++;
+}
+
+/* Whoever is first ends both, and another takes the place of the second. */
+static void
+on_either(struct loop_io *io, uint32_t events, void *arg)
+{
+	struct world *w = arg;
+	struct loop_io *other = io == &w->io[0] ? &w->io[1] : &w->io[0];
+
+	(void)events;
+	w->n_events++;
+	loop_unwatch(w->loop, io);
+	loop_unwatch(w->loop, other);
+	assert_int_equal(loop_watch(w->loop, &third, other->fd, 0, on_third,
+	    w), 0);
+}
+
+/* An event of what was there before is not for it. */
+static void
+test_place_is_taken_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(write(w.pipes[i][1], "x", 1), 1);
+		assert_int_equal(loop_watch(w.loop, &w.io[i], w.pipes[i][0],
+		    EPOLLIN, on_either, &w), 0);
+	}
+	loop_timer_start(w.loop, &w.timers[0], 5, on_last, &w);
+	assert_int_equal(loop_run(w.loop), 0);
+	assert_int_equal(w.n_events, 1);
+	assert_int_equal(w.n_signals, 0);
+	close_world(&w);
+}
+
 int
 main(void)
 {
@@ -243,6 +293,7 @@ main(void)
 		cmocka_unit_test(test_many_durations),
 		cmocka_unit_test(test_timer_restarts_itself),
 		cmocka_unit_test(test_unwatch_in_handler),
+		cmocka_unit_test(test_place_is_taken_again),
 		cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_wall_clock_set_back),
 		cmocka_unit_test(test_another_round),

@@ -180,6 +180,20 @@ test_invalid(void **state)
 	}
 }
 
+/* setgid(-1) would change nothing. */
+static void
+test_no_gid(void **state)
+{
+	struct route_leaf bad = leaf("/m");
+	struct route in = route_of(&bad, 1);
+	struct buf sealed = { 0 };
+
+	(void)state;
+	bad.gid = (gid_t)-1;
+	assert_int_equal(route_seal(&sealed, &in, secret), -EINVAL);
+	buf_free(&sealed);
+}
+
 static void
 test_kinds(void **state)
 {
@@ -236,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_forgery),
 		cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_no_gid),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_limits),
 	};

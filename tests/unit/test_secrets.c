@@ -87,6 +87,7 @@ static const struct row {
 	{ "nothing", "", 0 },
 	{ "no srs", "batv 0 1 " HEX "\ntrace " HEX "\n", 0 },
 	{ "no tag", "srs " HEX "\ntrace " HEX "\n", 0 },
+	{ "no trace", "batv 0 1 " HEX "\nsrs " HEX "\n", 0 },
 	{ "trace twice", "trace " HEX "\ntrace " HEX "\n", 2 },
 	{ "unknown word", "# x\nother " HEX "\n", 2 },
 	{ "short", "trace 0011\n", 1 },

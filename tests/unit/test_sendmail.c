@@ -3,6 +3,7 @@
  * test_sendmail.c - the command line of sendmail, the message that it reads
  * and what it makes of it for SMTP.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -459,6 +460,23 @@ test_statuses(void **state)
 	}
 }
 
+/* A temporary file that has become shorter is no shorter message. */
+static void
+test_body_is_cut(void **state)
+{
+	const char text[] = "one\ntwo\n";
+	struct letter letter = { .fd = input_of(text, sizeof text - 1),
+		.file_bytes = sizeof text };
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_int_equal(letter_send(&letter, collect, &out), -EIO);
+	/* nothing that would be the end of a message to the server */
+	assert_null(memmem(out.data, out.size, "\r\n.\r\n", 5));
+	letter_free(&letter);
+	buf_free(&out);
+}
+
 int
 main(void)
 {
@@ -466,6 +484,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_body_is_cut),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_headers),

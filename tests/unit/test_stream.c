@@ -226,6 +226,35 @@ test_acknowledged(void **state)
 	loop_free(&w.loop);
 }
 
+/* What waits goes first, though there is room in the socket again. */
+static void
+test_order(void **state)
+{
+	static char block[512 * 1024], got[sizeof block + 4];
+	size_t at = 0;
+	struct world w;
+	ssize_t n;
+
+	(void)state;
+	begin(&w);
+	memset(block, 'x', sizeof block);
+	assert_int_equal(stream_write(&w.stream, (struct slice){ block,
+	    sizeof block }), 0);
+	assert_true(stream_has_output(&w.stream));
+	while ((n = read(w.peer, got + at, sizeof got - at)) > 0)
+		at += (size_t)n;
+	assert_int_equal(stream_pass(&w.stream, SLICE("no"), w.peer), -EBUSY);
+	assert_int_equal(stream_write(&w.stream, SLICE("last")), 0);
+	for (int i = 0; i < 100 && at < sizeof got; i++) {
+		turn(&w);
+		while ((n = read(w.peer, got + at, sizeof got - at)) > 0)
+			at += (size_t)n;
+	}
+	assert_int_equal(at, sizeof got);
+	assert_memory_equal(got + sizeof block, "last", 4);
+	end(&w);
+}
+
 int
 main(void)
 {
@@ -235,6 +264,7 @@ main(void)
 		cmocka_unit_test(test_broken_while_unwanted),
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_acknowledged),
+		cmocka_unit_test(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
