@@ -18,10 +18,12 @@ source_stamp_equals(const struct source_stamp *a, const struct source_stamp *b)
 	    a->size_bytes == b->size_bytes && a->inode == b->inode;
 }
 
+/* Of dates after 2262 the lower 64 bits: they are compared, no more. */
 static int64_t
 in_ns(struct timespec t)
 {
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return (int64_t)((uint64_t)t.tv_sec * 1000000000u +
+	    (uint64_t)t.tv_nsec);
 }
 
 static struct source_stamp

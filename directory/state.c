@@ -64,10 +64,11 @@ put_state(struct buf *out, const struct state *state)
 	for (size_t i = 0; i < state->n_sources && !error; i++) {
 		const struct state_source *s = &state->sources[i];
 
-		error = buf_printf(out, "source %" PRId64 " %" PRId64
-		    " %" PRIu64 " %" PRIu64 " %s\n", s->stamp.mtime_ns,
-		    s->stamp.ctime_ns, s->stamp.size_bytes, s->stamp.inode,
-		    s->path);
+		/* dates before 1970 as they are in two's complement */
+		error = buf_printf(out, "source %" PRIu64 " %" PRIu64
+		    " %" PRIu64 " %" PRIu64 " %s\n",
+		    (uint64_t)s->stamp.mtime_ns, (uint64_t)s->stamp.ctime_ns,
+		    s->stamp.size_bytes, s->stamp.inode, s->path);
 	}
 	return error;
 }
@@ -138,8 +139,8 @@ get_source(struct state *state, struct slice rest)
 	struct source_stamp stamp;
 	char path[PATH_MAX];
 
-	if (!take_number(&rest, INT64_MAX, &mtime) ||
-	    !take_number(&rest, INT64_MAX, &ctime) ||
+	if (!take_number(&rest, UINT64_MAX, &mtime) ||
+	    !take_number(&rest, UINT64_MAX, &ctime) ||
 	    !take_number(&rest, UINT64_MAX, &size) ||
 	    !take_number(&rest, UINT64_MAX, &inode) ||
 	    !slice_copy(path, sizeof path, rest))

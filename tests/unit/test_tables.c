@@ -726,6 +726,37 @@ test_watch_includes(void **state)
 	watch_close(&watch);
 }
 
+/* What an archive or a wrong clock dated 1969 or 2400 is watched, too. */
+static void
+test_watch_odd_dates(void **state)
+{
+	static const time_t dates_s[] = { -86400, 13569465600 };
+	struct watch watch;
+	char path[256];
+
+	(void)state;
+	fixture_write("aliases", "info: :include:@/list\nroot: u0\n");
+	snprintf(path, sizeof path, "%s/list", folder);
+	now_us = 1000000000;
+	for (size_t i = 0; i < N_OF(dates_s); i++) {
+		const struct timespec date = { .tv_sec = dates_s[i] };
+
+		fixture_write("list", "u2\n");
+		assert_int_equal(utimensat(AT_FDCWD, path,
+		    (const struct timespec[]){ date, date }, 0), 0);
+		fixture_compile(&fixture, false);
+		clock_set_for_tests(now_us, now_us);
+		assert_int_equal(watch_open(&watch,
+		    fixture.config->state_dir, &fixture.catalog->specs), 0);
+		assert_false(look_after(&watch, 1));
+		assert_false(look_after(&watch, 10));
+		fixture_write("list", "u3\n");
+		assert_false(look_after(&watch, 1));
+		assert_true(look_after(&watch, 5));
+		watch_close(&watch);
+	}
+}
+
 /* ---- the state file ---- */
 
 /* A file that is not as long as it says may still be written. */
@@ -747,20 +778,24 @@ test_state(void **state)
 	struct state in = { .result = STATE_SHRUNKEN, .time_s = 1700000000,
 		.n_entries = 7, .text = "two\nlines" }, out;
 	const struct source_stamp stamp = { 123456789, 987654321, 42, 7 };
+	/* a clock that was wrong: before 1970 */
+	const struct source_stamp old = { -1000000000, INT64_MIN, 1, 8 };
 	char path[256];
 
 	(void)state;
 	snprintf(path, sizeof path, "%s/x.state", folder);
 	assert_int_equal(state_add_source(&in, "/a b/c", &stamp), 0);
+	assert_int_equal(state_add_source(&in, "/d", &old), 0);
 	assert_int_equal(state_write(path, &in), 0);
 	assert_int_equal(state_read(path, &out), 0);
 	assert_int_equal(out.result, STATE_SHRUNKEN);
 	assert_int_equal(out.time_s, 1700000000);
 	assert_int_equal(out.n_entries, 7);
 	assert_string_equal(out.text, "two");
-	assert_int_equal(out.n_sources, 1);
+	assert_int_equal(out.n_sources, 2);
 	assert_string_equal(out.sources[0].path, "/a b/c");
 	assert_true(source_stamp_equals(&out.sources[0].stamp, &stamp));
+	assert_true(source_stamp_equals(&out.sources[1].stamp, &old));
 	state_free(&in);
 	state_free(&out);
 	fixture_write("x.state", "result maybe\n");
@@ -803,6 +838,7 @@ main(void)
 		TEST(test_watch),
 		TEST(test_watch_same_size_and_date),
 		TEST(test_watch_includes),
+		TEST(test_watch_odd_dates),
 		TEST(test_source_of_another_size),
 		TEST(test_state),
 	};
