@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "clock.h"
+#include "fault.h"
 #include "log.h"
 #include "scoreboard.h"
 #include "supervisor.h"
@@ -24,6 +25,9 @@
 #define BACKOFF_FIRST_MS 10
 #define BACKOFF_MAX_MS 10000
 #define STEADY_US 10000000	/* after so long a death counts as the first */
+/* Beyond what a next hop has for its answer to a message. */
+#define STOPPING_S 90
+#define COMPILING_S 600
 #define CHILD_FD 3
 #define WIRE_TIMEOUT_S 5
 
@@ -176,7 +180,48 @@ child_stop(struct child *child)
 		child_forget(child);
 	} else if (child->state == CHILD_RUNNING) {
 		child->state = CHILD_STOPPING;
+		child->stopped_us = clock_monotonic_us();
 		kill(child->pid, SIGTERM);
+	}
+}
+
+static bool
+is_overdue(const struct child *child, int64_t now_us)
+{
+	int64_t since_us = child->stopped_us, patience_s = STOPPING_S +
+	    (int64_t)child->generation->config->relay.final_timeout_s;
+
+	if (child->state == CHILD_RUNNING && child->role == ROLE_COMPILER) {
+		since_us = child->started_us;
+		patience_s = COMPILING_S;
+	} else if (child->state != CHILD_STOPPING) {
+		return false;
+	}
+	if (FAULT_ENV("POSTERN_NO_PATIENCE"))
+		patience_s = 0;
+	return now_us - since_us > patience_s * 1000000;
+}
+
+/*
+ * A process of the old generation that does not end would keep every later
+ * reload waiting, and a compiler (for a directory service, or a file system
+ * that is away) every table as it is.
+ */
+void
+children_kill_overdue(struct supervisor *s)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	for (size_t i = 0; i < MAX_CHILDREN; i++) {
+		const struct child *child = &s->children[i];
+
+		if (child->state == CHILD_NONE || !is_overdue(child, now_us))
+			continue;
+		log_error("compartment_overdue", LOG_S("role",
+		    role_name(child->role)), LOG_U("index", child->index),
+		    LOG_D("pid", child->pid),
+		    LOG_S("effect", "it is killed"), LOG_END);
+		kill(child->pid, SIGKILL);
 	}
 }
 

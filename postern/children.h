@@ -38,7 +38,7 @@ struct child {
 	int scoreboard;			/* of an smtpd, or -1 */
 	unsigned n_restarts;
 	unsigned backoff_ms;
-	int64_t started_us;
+	int64_t started_us, stopped_us;	/* stopped: told to */
 	struct loop_timer restart;
 	int64_t endpoints_since_us;	/* of the window counted */
 	unsigned n_endpoints;		/* asked for in it */
@@ -48,6 +48,8 @@ void children_start_shared(struct supervisor *s);
 void children_start_generation(struct supervisor *s);
 void child_start(struct child *child);
 void child_stop(struct child *child);
+/* Kill those that were told to stop, and did not; and a compiler that hangs. */
+void children_kill_overdue(struct supervisor *s);
 void children_reap(struct supervisor *s);
 struct child *child_new(struct supervisor *s, enum role role, uint16_t index);
 size_t children_count(const struct supervisor *s, enum role role,

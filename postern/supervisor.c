@@ -537,6 +537,8 @@ on_tick(struct loop_timer *timer, void *arg)
 
 	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
 	log_sink_mend(s);
+	if (!s->is_stopping)		/* on_stop_limit does */
+		children_kill_overdue(s);
 	look_at_name_servers(s);
 	if (++s->n_ticks % TICKS_PER_DAY == 0)
 		renew_secrets(s);

@@ -43,6 +43,7 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 
 # what must never stand in a log unless the test brought it about
 FAULTS_OF_OURS = {"compartment_died", "compartment_misbehaved",
+                  "compartment_overdue",
                   "peer_misbehaved", "malformed_answer", "sandbox_attempt",
                   "stop_forced", "worker_died", "worker_lost",
                   "worker_stuck", "fatal"}

@@ -37,6 +37,25 @@ def test_reload_during_a_reload_is_not_forgotten(make_server):
     wait_until(is_newest, 15, "the newest configuration", every=0.2)
 
 
+def test_who_does_not_end_holds_up_no_reload(make_server):
+    """Nor does a compiler that hangs keep the tables as they are."""
+    server = make_server(faults=True, start=False, limits="recipients = 5")
+    server.environment["POSTERN_NO_PATIENCE"] = "1"
+    server.start()
+    os.kill(server.children("directory")[0], signal.SIGSTOP)
+    server.faults.set("compiler.before-rename", "sleep", 60000)
+    server.write("users", "alice\nbob\nnew\n")
+    server.write_config(limits="recipients = 7")
+    status, text = server.ctl("reload", check=False)
+    assert status == 1 and "stays as it was" in text, text
+    server.wait_event("compartment_overdue", role="compiler")
+    server.wait_event("compartment_overdue", role="directory")
+    server.wait_event("drained")
+    server.write_config(limits="recipients = 9")
+    server.ctl("reload")
+    assert server.rcpt("new@example.org").code == 250
+
+
 def test_reload_with_the_most_processes(make_server):
     """Two generations of them live side by side."""
     server = make_server(more="processes {{ smtpd = 32 directory = 32 }}\n")
