@@ -244,7 +244,8 @@ say_data(struct transmission *t)
 	}
 	t->is_under_way = true;
 	error = smtp_read_reply(&t->client, &reply);
-	t->is_under_way = error < 0 && reply.code == 0;
+	/* one that begins with 250- may be no less than that */
+	t->is_under_way = error < 0 && reply.code < 400;
 	if (error < 0 || reply.code < 300)
 		return error;
 	return complain(transmit_status(&reply), "%s", reply.text);

@@ -398,7 +398,9 @@ BEGUN = b"220 x\r\n250 ok\r\n250 ok\r\n250 ok\r\n"
     (BEGUN + b"250 no\r\n", EX_PROTOCOL, "250 no"),
     (BEGUN + b"354 go\r\n451 4.3.0 later\r\n", EX_TEMPFAIL, "later"),
     (BEGUN + b"354 go\r\n", EX_TEMPFAIL, "may have been sent"),
-], ids=["noise", "no line", "no end", "escape", "no 354", "451", "no 250"])
+    (BEGUN + b"354 go\r\n250-a\r\n", EX_TEMPFAIL, "may have been sent"),
+], ids=["noise", "no line", "no end", "escape", "no 354", "451", "no 250",
+        "half a 250"])
 def test_strange_server(make_server, said, status, says):
     """Whatever has the server's place is bounded, and not believed."""
     server = make_server(start=False, more=LOCAL)
@@ -416,6 +418,7 @@ def test_strange_server(make_server, said, status, says):
                     heard += more
                     if not more:
                         break
+                listener.close()        # who comes again finds nobody
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.join(server.folder, "submit"))
