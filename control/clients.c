@@ -176,6 +176,13 @@ take_request(struct client *client, size_t size)
 {
 	struct slice line = { client->line, size };
 
+	if (!client->may_ask) {
+		/* only now: an answer before the request would be lost */
+		log_warning("control_refused", LOG_U("uid", client->uid),
+		    LOG_END);
+		client_say(client, CONTROL_NO_RIGHT, "You may not ask this.");
+		return;
+	}
 	if (size > 0 && line.data[size - 1] == '\r')
 		line.size--;
 	if (!request_split(line, client->words, CONTROL_WORDS_MAX,
@@ -330,6 +337,7 @@ take_client(struct control *control, int fd, uid_t uid, bool may)
 	}
 	client->control = control;
 	client->uid = uid;
+	client->may_ask = may;
 	client->passed_fd = client->file_fd = -1;
 	client->out.maximum = CONTROL_ANSWER_MAX;
 	client->next = control->clients;
@@ -337,11 +345,6 @@ take_client(struct control *control, int fd, uid_t uid, bool may)
 	control->n_clients++;
 	loop_timer_start(control->c.loop, &client->limit, LINE_MS, on_limit,
 	    client);
-	if (!may) {
-		log_warning("control_refused", LOG_U("uid", client->uid),
-		    LOG_END);
-		client_say(client, CONTROL_NO_RIGHT, "You may not ask this.");
-	}
 }
 
 static void on_connection(struct loop_io *io, uint32_t events, void *arg);

@@ -52,6 +52,7 @@ struct client {
 	struct loop_io io;
 	struct loop_timer limit;
 	uid_t uid;
+	bool may_ask;
 	char line[CONTROL_LINE_MAX];
 	size_t n_line;
 	/* the question that is out; its channel outlives it */

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import time
 
@@ -463,6 +464,26 @@ def test_strangers_may_not_use_the_control_socket(server):
         timeout=30, check=False)
     assert result.returncode == 77
     assert "smtpd" not in result.stdout
+
+
+@pytest.mark.needs_root
+def test_the_mode_of_the_control_socket_is_not_all(server):
+    """Somebody may have opened it: the kernel says who is there."""
+    assert IS_ROOT
+    path = os.path.join(server.folder, "state", "control.sock")
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    os.chmod(path, 0o666)
+    try:
+        result = subprocess.run(
+            ["setpriv", "--reuid", "nobody", "--clear-groups", "--regid",
+             "nogroup", "--", os.path.join(server.build, "posternctl"), "-f",
+             server.config_path, "status"], capture_output=True, text=True,
+            timeout=30, check=False)
+    finally:
+        os.chmod(path, mode)
+    assert result.returncode == 77
+    assert (result.stdout, result.stderr) == ("", "You may not ask this.\n")
+    assert server.wait_event("control_refused")["uid"]
 
 
 def test_idle_connections_keep_nobody_out(server):
