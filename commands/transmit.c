@@ -242,7 +242,6 @@ say_data(struct transmission *t)
 		return error == -EIO ? complain(EX_IOERR, "cannot read the "
 		    "message again: %s", strerror(-error)) : error;
 	}
-	t->is_under_way = true;
 	error = smtp_read_reply(&t->client, &reply);
 	/* one that begins with 250- may be no less than that */
 	t->is_under_way = error < 0 && reply.code < 400;
