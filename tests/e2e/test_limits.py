@@ -126,6 +126,19 @@ def test_sessions_per_client(make_server):
             c.close()
 
 
+def test_sessions_of_a_killed_process_do_not_count(make_server):
+    server = make_server(limits="sessions_per_client = 2",
+                         settings="\nprocesses {{ smtpd = 1 }}\n")
+    server.may_crash = True
+    held = [server.connect() for _ in range(2)]
+    os.kill(server.children("smtpd")[0], signal.SIGKILL)
+    server.wait_event("compartment_died")
+    wait_until(lambda: server.connect().greeting.code == 220,
+               what="a process of its own name")
+    for c in held:
+        c.close()
+
+
 def test_sessions_of_everybody(make_server):
     server = make_server(limits="sessions = 4",
                          settings="\nprocesses {{ smtpd = 2 }}\n")

@@ -56,6 +56,46 @@ def test_who_does_not_end_holds_up_no_reload(make_server):
     assert server.rcpt("new@example.org").code == 250
 
 
+def test_reload_with_another_state_dir(make_server):
+    """Who has what is in the old one: it stays, with all else."""
+    server = make_server(limits="recipients = 5")
+    kept = server.folder + "/state"
+    server.write_config(limits="recipients = 7")
+    with open(server.config_path, encoding="utf-8") as f:
+        text = f.read()
+    server.write("postern.conf", text.replace(kept, kept + "2"))
+    server.process.send_signal(signal.SIGHUP)
+    event = server.wait_event("reload_failed")
+    assert "state_dir cannot change" in event["effect"]
+    with server.connect() as c:
+        assert c.ehlo()["LIMITS"] == "RCPTMAX=5"
+    assert not os.path.exists(kept + "2")
+
+
+@pytest.mark.parametrize("mode, text, says", [
+    (0o640, None, "only its owner can read"),
+    (0o600, "", "secrets"),
+    (0o600, "batv 0 1 00\n", "malformed"),
+], ids=["readable", "empty", "malformed"])
+def test_secrets_are_never_made_anew(make_server, mode, text, says):
+    """Each tag that is under way would be worthless."""
+    server = make_server()
+    server.stop()
+    path = server.folder + "/state/secrets"
+    if text is not None:
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    os.chmod(path, mode)
+    with open(path, encoding="ascii") as f:
+        before = f.read()
+    server.may_crash = True
+    server.launch()
+    assert server.process.wait(20) != 0
+    assert says in server.log_text()
+    with open(path, encoding="ascii") as f:
+        assert f.read() == before
+
+
 def test_reload_with_the_most_processes(make_server):
     """Two generations of them live side by side."""
     server = make_server(more="processes {{ smtpd = 32 directory = 32 }}\n")

@@ -399,8 +399,13 @@ BEGUN = b"220 x\r\n250 ok\r\n250 ok\r\n250 ok\r\n"
     (BEGUN + b"354 go\r\n451 4.3.0 later\r\n", EX_TEMPFAIL, "later"),
     (BEGUN + b"354 go\r\n", EX_TEMPFAIL, "may have been sent"),
     (BEGUN + b"354 go\r\n250-a\r\n", EX_TEMPFAIL, "may have been sent"),
+    # two transactions, and the first of them is over: no second copies
+    (b"220 x\r\n250-x\r\n250 LIMITS RCPTMAX=1\r\n" + 8 * b"250 ok\r\n" +
+     b"354 go\r\n250 ok\r\n", EX_TEMPFAIL, "server was lost"),
+    # another transaction would begin with the same one
+    (BEGUN[:-8] + b"452 4.5.3 many\r\n", EX_TEMPFAIL, "452 4.5.3 many"),
 ], ids=["noise", "no line", "no end", "escape", "no 354", "451", "no 250",
-        "half a 250"])
+        "half a 250", "lost in the second", "none in a transaction"])
 def test_strange_server(make_server, said, status, says):
     """Whatever has the server's place is bounded, and not believed."""
     server = make_server(start=False, more=LOCAL)
@@ -426,7 +431,8 @@ def test_strange_server(make_server, said, status, says):
         listener.listen()
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        got, out, err = sendmail(server, "alice", text=b"x\n")
+        words = ["alice", "bob"] if b"RCPTMAX" in said else ["alice"]
+        got, out, err = sendmail(server, *words, text=b"x\n")
         assert (got, out) == (status, "")
         assert says in err and "\x1b" not in err
         thread.join(10)
