@@ -431,6 +431,29 @@ test_strangers(void **state)
 	close(fd);
 }
 
+/* Told to stop, it is there for the transactions of each that is left. */
+static void
+test_stops_with_the_last(void **state)
+{
+	struct loop *loop = answerer.loop;
+	int first = new_peer(ROLE_SMTPD), second = new_peer(ROLE_SMTPD);
+	struct loop_timer limit = { 0 };
+
+	(void)state;
+	assert_int_equal(answerer.n_smtpd, 2);
+	answerer.is_stopping = true;
+	close(first);
+	loop_timer_start(loop, &limit, 30, on_enough, loop);
+	assert_int_equal(loop_run(loop), 0);
+	assert_false(loop_timer_is_running(&limit));
+	close(second);
+	loop_timer_start(loop, &limit, 10000, on_enough, loop);
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(loop_timer_is_running(&limit));
+	loop_timer_stop(loop, &limit);
+	answerer.is_stopping = false;
+}
+
 int
 main(void)
 {
@@ -446,6 +469,7 @@ main(void)
 		cmocka_unit_test(test_mailbox),
 		cmocka_unit_test(test_may),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_stops_with_the_last),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
