@@ -108,16 +108,28 @@ is_added_later(const struct milter_changes *changes, size_t from)
 	return false;
 }
 
+/* He has one address and, if his mail goes on, two places: at and the next. */
+static uint16_t
+places_of(const struct transaction *tx, uint16_t at)
+{
+	return at + 1 < tx->n_recipients && tx->recipients[at + 1].goes_along ?
+	    2 : 1;
+}
+
 static void
 remove_recipient(struct session *s, const char *address)
 {
 	struct transaction *tx = s->tx;
 
 	for (uint16_t i = 0; i < tx->n_recipients; i++) {
+		uint16_t n = places_of(tx, i);
+
 		if (strcasecmp(tx->recipients[i].address, address) != 0)
 			continue;
-		if (tx->n_recipients > 1) {
-			transaction_remove(s, i--);
+		if (tx->n_recipients > n) {
+			while (n-- > 0)
+				transaction_remove(s, i);
+			i--;
 			continue;
 		}
 		milter_changes_dispose(&tx->changes, DISPOSAL_JUNK,

@@ -17,6 +17,8 @@ struct recipient {
 	bool is_discarded;		/* on purpose: nobody has it */
 	bool is_added;			/* by a milter */
 	bool is_remote;			/* queue's: not a mailbox here */
+	bool goes_along;		/* with the one before, whose mail
+					 * goes on as well */
 	unsigned notify;		/* enum dsn_notify; 0: not given */
 	char *orcpt;			/* as given, or NULL */
 	uint16_t n_done;		/* leaves that were there already */

@@ -216,6 +216,8 @@ submit_accept_forward(struct session *s, struct slice hop)
 	tx->rcpt = to;
 	tx->rcpt_notify = notify_of_forward(mailbox->notify);
 	error = transaction_accept_remote(tx);
+	if (error == 0)
+		tx->recipients[tx->n_recipients - 1].goes_along = true;
 	tx->rcpt = given;
 	return error;
 }

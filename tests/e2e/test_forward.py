@@ -10,6 +10,7 @@ import pytest
 
 from certificates import section, starttls
 from client import new_message, wire
+from filters import Program
 from postern import DEFAULT_ALIASES, Server, free_port, wait_until
 from relay_lab import FEATURES, Sink
 from tls_lab import Authority
@@ -807,3 +808,25 @@ def test_not_now(stage):
     """Nothing of it is a refusal of the recipient."""
     with Front({stage: "421 4.3.2 not now"}) as lab:
         assert lab.server.rcpt(BOB).code == 451
+
+
+def test_whom_a_milter_removes_has_no_copy_elsewhere():
+    """An alias of a mailbox and an address elsewhere is one recipient."""
+    milter = Program()
+    inner = Sink()
+    lab = Lab(more='domain "inner.example" {{\n next_hop = '
+              '"smtp:[127.0.0.1]:%d"\n}}\n' % inner.port,
+              checks='milter "%s" {{ }}' % milter.endpoint)
+    lab.server.write("aliases", TO_FRONT["aliases"])
+    with contextlib.closing(milter), inner, lab:
+        for do, copies in (("unrcpt both@example.org", 0),
+                           ("unrcpt carol@example.org", 1)):
+            code, said = lab.send(
+                ["both@example.org", "carol@example.org"],
+                b"X-Do: %s\r\n" % do.encode() + message())
+            assert code == 250, said
+            assert len(lab.server.mail("alice")) == copies
+        wait_until(lambda: inner.messages, 20, "the copy that may leave")
+        assert len(lab.server.mail("carol")) == 1
+        assert "queue is empty" in lab.server.ctl("queue")
+        assert len(inner.messages) == 1
