@@ -165,9 +165,10 @@ take_authors(struct session *s, const struct draft *d)
 			char plain[ADDRESS_TEXT_MAX + 1];
 
 			if (!address_write(plain, sizeof(plain),
-			    slice_of(a.local), slice_of(a.domain)) ||
-			    buf_printf(&s->tx->authors, "%s\n", plain) < 0)
+			    slice_of(a.local), slice_of(a.domain)))
 				return REPLY_BAD_FROM;
+			if (buf_printf(&s->tx->authors, "%s\n", plain) < 0)
+				return REPLY_DATA_IO_ERROR;
 		}
 	}
 	return step == ADDRESS_LIST_END && n > 0 ? REPLY_COUNT :
