@@ -128,11 +128,15 @@ compiler_main(void)
 {
 	static struct compartment c;
 	struct table_specs specs;
+	struct passwd_cache *users = passwd_cache_new();
 	bool has_failed = false, has_kept_users = false, has_errors = false;
 
 	compartment_start(&c, ROLE_COMPILER);
 	umask(022);
-	passwd_warm_up();
+	if (users == NULL)
+		fatal("out of memory");
+	passwd_warm_up(users);
+	passwd_cache_free(&users);
 	enter_sandbox(&c);
 	if (table_specs_make(&specs, c.config) < 0)
 		fatal("out of memory");

@@ -199,8 +199,9 @@ start(struct directory *d)
 	if (!c->has_secret[SECRET_ROUTE] || !c->has_secret[SECRET_LIST] ||
 	    !c->has_secret[SECRET_HOP])
 		fatal("the secret for routes is missing");
-	passwd_warm_up();
 	d->catalog = catalog_new(c->config, c->is_privileged);
+	if (d->catalog != NULL)
+		passwd_warm_up(d->catalog->passwd);
 	if (d->catalog == NULL || watch_open(&d->watch, c->config->state_dir,
 	    &d->catalog->specs) < 0)
 		fatal("out of memory");

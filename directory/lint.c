@@ -372,8 +372,10 @@ directory_check(const struct config *config, bool is_privileged,
 	struct lint lint = { .problems = problems };
 
 	lint.catalog = catalog_new(config, is_privileged);
-	if (lint.catalog != NULL)
+	if (lint.catalog != NULL) {
+		passwd_warm_up(lint.catalog->passwd);
 		lint.resolver = resolver_new(lint.catalog);
+	}
 	if (lint.resolver != NULL) {
 		resolver_set_trouble(lint.resolver, on_trouble, &lint);
 		check_all(&lint);

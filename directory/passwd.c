@@ -3,17 +3,21 @@
  * passwd.c - the system's users; see passwd.h.
  */
 #include <errno.h>
-#include <pwd.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include "clock.h"
+#include "nss_services.h"
 #include "passwd.h"
 #include "users.h"
 
 #define N_SLOTS 512			/* a power of two */
 #define NSS_BUFFER 16384
+#define NSSWITCH "/etc/nsswitch.conf"
+#define NSSWITCH_MAX 16384
 #define UID_NOBODY 65534		/* the kernel's overflow uid */
 
 struct slot {
@@ -26,6 +30,7 @@ struct slot {
 struct passwd_cache {
 	struct slot slots[N_SLOTS];
 	char buffer[NSS_BUFFER];
+	struct nss_services services;
 };
 
 struct passwd_cache *
@@ -81,8 +86,8 @@ static int
 ask(struct passwd_cache *cache, struct slot *slot)
 {
 	struct passwd pw, *found = NULL;
-	int error = getpwnam_r(slot->asked, &pw, cache->buffer,
-	    sizeof cache->buffer, &found);
+	int error = nss_find_user(&cache->services, slot->asked, &pw,
+	    cache->buffer, sizeof cache->buffer, &found);
 
 	/*
 	 * "Not found" is 0 and no entry. Every errno is a service that did
@@ -128,9 +133,19 @@ passwd_find(struct passwd_cache *cache, struct slice name,
 }
 
 void
-passwd_warm_up(void)
+passwd_warm_up(struct passwd_cache *cache)
 {
+	char text[NSSWITCH_MAX];
+	const struct passwd_entry *entry;
+	int fd = open(NSSWITCH, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	nss_services_read(&cache->services, (struct slice){ text,
+	    n > 0 ? (size_t)n : 0 });
 	/* a name that nobody has walks through every service */
-	(void)getpwnam("postern-nobody-has-this-name");
-	(void)getpwnam("root");
+	(void)passwd_find(cache, SLICE("postern-nobody-has-this-name"),
+	    &entry);
+	(void)passwd_find(cache, SLICE("root"), &entry);
 }

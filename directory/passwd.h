@@ -38,7 +38,8 @@ int passwd_find(struct passwd_cache *cache, struct slice name,
     const struct passwd_entry **entry);
 /* Uids that mail may be delivered under: not below min_uid, not nobody. */
 bool passwd_may_have_mailbox(uid_t uid, unsigned min_uid);
-/* Load what NSS needs before the sandbox closes. */
-void passwd_warm_up(void);
+/* Read nsswitch.conf, and load what NSS needs before the sandbox closes.
+ * Without it the system's users are asked for as the C library does. */
+void passwd_warm_up(struct passwd_cache *cache);
 
 #endif

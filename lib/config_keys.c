@@ -197,9 +197,9 @@ const struct config_key config_keys[] = {
 
 	/* ---- domain ---- */
 	{ "domain", "users", CONFIG_USERS, 0, IN(config_domain, users_table),
-	    HELP("Who has a mailbox: passwd, the users of the system, or "
-	    "table: and the path of a users table. Required, unless there "
-	    "is a next_hop.") },
+	    HELP("Who has a mailbox: passwd, the users of the system and of "
+	    "all services of nsswitch.conf, such as LDAP, or table: and the "
+	    "path of a users table. Required, unless there is a next_hop.") },
 	{ "domain", "aliases", CONFIG_PATH, KEY_EMPTY,
 	    IN(config_domain, aliases),
 	    HELP("An alias file in the format of sendmail.") },

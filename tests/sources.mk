@@ -69,6 +69,7 @@ UNIT_TESTS = \
 	test_mime \
 	test_mta_sts \
 	test_names \
+	test_nss_services \
 	test_received \
 	test_peers \
 	test_plain \

@@ -444,6 +444,32 @@ def test_user_removed_between_rcpt_and_the_end_of_data(passwd_server,
         "550 5.1.1"), 20, "550 for the user who was removed", every=0.5)
 
 
+@pytest.mark.needs_root
+@pytest.mark.parametrize("services, code", [
+    ("files systemd", "550 5.1.1"),
+    ("files hesiod systemd", "451 4.4.3"),
+    ("files hesiod [NOTFOUND=return]", "451 4.4.3"),
+    ("files not-installed", "550 5.1.1")])
+def test_a_service_of_users_that_is_down(make_server, passwd_users, services,
+                                         code):
+    """The C library tells how the last service ended; hesiod, which asks a
+    DNS that is not there, might have known him."""
+    server = make_server(
+        config=PASSWD, start=False, aliases="postmaster: pt-alice\n"
+        "root: pt-alice\nabuse: pt-alice\nbroken: pt-nobody\n")
+    path = server.write("nsswitch.conf", "passwd: %s\ngroup: files\n" %
+                        services)
+    command = server.command
+    server.command = lambda *words: [
+        "unshare", "--mount", "sh", "-c", 'mount --bind "$0" '
+        '/etc/nsswitch.conf && exec "$@"', path, *command(*words)]
+    server.start()
+    for _ in range(3):      # whatever was asked before
+        assert server.rcpt("pt-alice@example.org").code == 250
+        reply = server.rcpt("pt-nobody@example.org")
+        assert reply.says(code), reply
+
+
 # ---- mailboxes of a table ----
 
 def test_missing_maildir_is_made(make_server):
