@@ -22,6 +22,7 @@
 #include "fault.h"
 #include "ipc.h"
 #include "ipc_wire.h"
+#include "log.h"
 
 #define BATCH 16
 #define COMPACT_OVER (1u << 20)
@@ -600,9 +601,15 @@ take_one(struct channel *ch, struct inbox *in, int i)
 {
 	struct ipc_message m;
 	size_t size = in->msgs[i].msg_len;
-	int fd = -1;
+	int fd = -1, error = ipc_fd_detach(&in->msgs[i].msg_hdr, &fd);
 
-	if (ipc_fd_detach(&in->msgs[i].msg_hdr, &fd) != 0) {
+	if (error == -EMFILE) {
+		/* ours is the shortage: whoever asked hears nothing */
+		log_warning("message_lost", LOG_S("why",
+		    "no descriptors are left"), LOG_END);
+		return true;
+	}
+	if (error != 0) {
 		ch->is_misbehaved = true;
 		return false;
 	}

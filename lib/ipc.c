@@ -80,9 +80,14 @@ take_descriptors(const struct cmsghdr *c, int *fd, bool *is_odd)
 int
 ipc_fd_detach(struct msghdr *msg, int *fd)
 {
-	bool is_odd = (msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+	bool is_odd = (msg->msg_flags & MSG_TRUNC) != 0;
+	bool is_cut = (msg->msg_flags & MSG_CTRUNC) != 0;
 
 	*fd = -1;
+	/* of several the first would have come */
+	if (is_cut && !is_odd && CMSG_FIRSTHDR(msg) == NULL)
+		return -EMFILE;
+	is_odd |= is_cut;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
 	     c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)

@@ -28,8 +28,9 @@ int ipc_message_read(struct ipc_message *m, const void *data, size_t size);
 /* control must live until the message is sent. */
 void ipc_fd_attach(struct msghdr *msg, union ipc_control *control, int fd);
 /*
- * The one descriptor that came, or -1. -EBADMSG when one was lost or there
- * were several: none stays open then.
+ * The one descriptor that came, or -1. -EMFILE when this process had no room
+ * for it, -EBADMSG when there were several or the message was cut: none stays
+ * open then.
  */
 int ipc_fd_detach(struct msghdr *msg, int *fd);
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "ipc.h"
@@ -629,6 +630,35 @@ test_descriptor_unwanted(void **state)
 	assert_int_equal(n_descriptors(), before);
 }
 
+/* Whoever sends one is no liar where there is no room for it. */
+static void
+test_descriptor_without_room(void **state)
+{
+	struct rlimit was, none;
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_open(&w);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	fd = memfd_create("t", MFD_CLOEXEC);
+	assert_int_equal(write(fd, "hello", 5), 5);
+	none = was;
+	none.rlim_cur = (rlim_t)fd + 1;	/* all below are taken */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_not_equal(channel_ask(w.asker, FD_ASK, NULL, fd, 50,
+	    on_answer, &w), 0);
+	world_run_until(&w, &w.n_unknown, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	/* and then all is as it was */
+	assert_non_null(w.asker);
+	assert_int_not_equal(channel_ask(w.asker, FD_ASK, NULL, fd, 1000,
+	    on_answer, &w), 0);
+	world_run_until(&w, &w.n_answers, 1);
+	close(fd);
+	world_close(&w);
+}
+
 /* All of it may have come in at once. */
 static void
 test_nothing_after_misbehaviour(void **state)
@@ -730,6 +760,7 @@ main(void)
 		cmocka_unit_test(test_full_socket),
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_descriptor_unwanted),
+		cmocka_unit_test(test_descriptor_without_room),
 		cmocka_unit_test(test_nothing_after_misbehaviour),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_what_does_not_fit),
