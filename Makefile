@@ -73,7 +73,7 @@ $(BUILD)/posternctl: $(call objs,$(POSTERNCTL_SRCS)) $(patsubst %,$(BUILD)/%.a,c
 $(BUILD)/sendmail: $(call objs,commands/sendmail.c) $(patsubst %,$(BUILD)/%.a,commands mail lib)
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# postern.conf(5) is made from the table of keys (lib/config_keys.c).
+# postern.conf(5) is made from the tables of lib/config_keys.c, config_sections.c.
 $(BUILD)/config-manual: $(call objs,commands/config_manual.c) $(BUILD)/lib.a
 	$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -31,6 +31,7 @@ LIB_SRCS = \
 	lib/config_outbound.c \
 	lib/config_parse.c \
 	lib/config_problem.c \
+	lib/config_sections.c \
 	lib/config_suggest.c \
 	lib/config_text.c \
 	lib/config_tls.c \
