@@ -38,6 +38,8 @@ static const struct metric counters[] = {
 	    "Memory that messages under way have taken." },
 	{ "self_test_failing", "self_test_failing",
 	    "Stages that do not refuse what they must; not 0 is an alarm." },
+	{ "signatures_age_s", "signatures_age_seconds",
+	    "Age of clamd's daily database; not there: not known." },
 	{ "sessions_total", "sessions_total", "SMTP sessions." },
 	{ "sessions_refused", "sessions_refused_total",
 	    "Sessions that were refused at once." },
@@ -284,15 +286,18 @@ sum(const struct scoreboards *boards, enum scoreboard_counter counter)
 static void
 put_counters(struct buf *out, const struct scoreboards *boards)
 {
+	unsigned long long value;
+
 	for (int i = 0; i < SCOREBOARD_COUNTERS; i++) {
 		const char *key = scoreboard_counter_name(
 		    (enum scoreboard_counter)i);
 
 		for (size_t k = 0; k < sizeof counters / sizeof *counters; k++)
-			if (strcmp(counters[k].key, key) == 0)
+			if (strcmp(counters[k].key, key) == 0 &&
+			    status_counter(boards,
+			    (enum scoreboard_counter)i, &value))
 				put_one(out, counters[k].name,
-				    counters[k].help, sum(boards,
-				    (enum scoreboard_counter)i));
+				    counters[k].help, value);
 	}
 }
 

@@ -54,6 +54,31 @@ put_compartment(struct buf *out, struct slice line)
 	    kind);
 }
 
+bool
+status_counter(const struct scoreboards *boards,
+    enum scoreboard_counter counter, unsigned long long *value)
+{
+	if (counter != SCOREBOARD_SIGNATURES_AGE_S) {
+		*value = scoreboards_sum(boards, NULL, counter);
+		return true;
+	}
+	*value = scoreboards_greatest(boards, counter);
+	return *value != 0;
+}
+
+static void
+put_counter(struct buf *out, const struct scoreboards *boards,
+    enum scoreboard_counter counter)
+{
+	const char *name = scoreboard_counter_name(counter);
+	unsigned long long value;
+
+	if (status_counter(boards, counter, &value))
+		buf_printf(out, "%-26s %20llu\n", name, value);
+	else
+		buf_printf(out, "%-26s %20s\n", name, "unknown");
+}
+
 /* Its counters, and whether answers are validated. */
 static void
 put_resolver(struct buf *out, struct slice line)
@@ -104,10 +129,7 @@ status_text(struct buf *out, struct slice lines, struct slice resolver,
 		put_compartment(out, slice_next_line(&lines));
 	buf_puts(out, "\n");
 	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
-		buf_printf(out, "%-26s %20llu\n", scoreboard_counter_name(
-		    (enum scoreboard_counter)i), (unsigned long long)
-		    scoreboards_sum(boards, NULL,
-		    (enum scoreboard_counter)i));
+		put_counter(out, boards, (enum scoreboard_counter)i);
 	put_resolver(out, resolver);
 }
 
@@ -184,6 +206,7 @@ status_json(struct buf *out, struct slice lines, struct slice resolver,
     const struct scoreboards *boards)
 {
 	const char *before = "";
+	unsigned long long value;
 
 	buf_puts(out, "{\"server\":{");
 	put_json_fields(out, slice_next_line(&lines));
@@ -199,10 +222,11 @@ status_json(struct buf *out, struct slice lines, struct slice resolver,
 	put_json_fields(out, resolver);
 	buf_puts(out, "},\"counters\":{");
 	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
-		buf_printf(out, "%s\"%s\":%llu", i ? "," : "",
-		    scoreboard_counter_name((enum scoreboard_counter)i),
-		    (unsigned long long)scoreboards_sum(boards, NULL,
-		    (enum scoreboard_counter)i));
+		if (status_counter(boards, (enum scoreboard_counter)i,
+		    &value))
+			buf_printf(out, "%s\"%s\":%llu", i ? "," : "",
+			    scoreboard_counter_name(
+			    (enum scoreboard_counter)i), value);
 	buf_puts(out, "}");
 }
 

@@ -5,9 +5,16 @@
 #ifndef CONTROL_STATUS_TEXT_H
 #define CONTROL_STATUS_TEXT_H
 
+#include <stdbool.h>
 #include "buf.h"
 #include "scoreboards.h"
 
+/*
+ * What all smtpd have of it together: the sum; of the signatures' age the
+ * greatest. False: nobody knows that age.
+ */
+bool status_counter(const struct scoreboards *boards,
+    enum scoreboard_counter counter, unsigned long long *value);
 /*
  * Append the supervisor's lines (logfmt: first about the server, then one
  * for each compartment), the sums of the boards and the resolver's line

@@ -112,6 +112,7 @@ struct config_filter {
 	uint16_t port;
 	bool marks_failure;		/* on_failure = mark; milters only */
 	unsigned timeout_s;		/* for one answer */
+	unsigned signatures_age_s;	/* 0: any; clamd only */
 	bool is_reused;			/* by one session after the other */
 	enum config_disposal discard;	/* never NONE; milters only */
 };

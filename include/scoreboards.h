@@ -28,6 +28,9 @@ void scoreboards_free(struct scoreboards **set);
 /* own may be NULL. */
 uint64_t scoreboards_sum(const struct scoreboards *set,
     const struct scoreboard *own, enum scoreboard_counter counter);
+/* The greatest of them, where a sum says nothing. */
+uint64_t scoreboards_greatest(const struct scoreboards *set,
+    enum scoreboard_counter counter);
 uint64_t scoreboards_client_sum(const struct scoreboards *set,
     const struct scoreboard *own, const struct scoreboard_client *client,
     enum scoreboard_client_gauge gauge);

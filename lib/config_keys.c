@@ -458,6 +458,15 @@ const struct config_key config_keys[] = {
 	{ "clamd", "timeout", CONFIG_DURATION, 0, RANGE(1, 60),
 	    DEFAULT("30s"), IN(config_filter, timeout_s),
 	    HELP("How long it may take for one message.") },
+	{ "clamd", "signatures_age", CONFIG_DURATION, KEY_ZERO,
+	    RANGE(DAY, 400 * DAY), DEFAULT("7d"),
+	    IN(config_filter, signatures_age_s),
+	    HELP("How old its daily database may be. It is asked at each "
+	    "self-test, at the start and every ten minutes; older is an alarm "
+	    "in the log each time, since such a clamd finds nothing that is "
+	    "new. It says the date without a time zone, so that its age is "
+	    "up to 14 hours off; where it says none (no daily database) "
+	    "there is none. 0s: it is not asked.") },
 	{ "milter", "on_failure", CONFIG_WORD, 0,
 	    DEFAULT("tempfail"), WORDS("tempfail|mark"),
 	    IN(config_filter, marks_failure),

@@ -41,6 +41,7 @@ static const char *const names[SCOREBOARD_COUNTERS] = {
 	[SCOREBOARD_TRANSACTIONS_NOW] = "transactions_now",
 	[SCOREBOARD_MEMORY_MESSAGES_BYTES] = "memory_messages_bytes",
 	[SCOREBOARD_SELF_TEST_FAILING] = "self_test_failing",
+	[SCOREBOARD_SIGNATURES_AGE_S] = "signatures_age_s",
 	[SCOREBOARD_SESSIONS_TOTAL] = "sessions_total",
 	[SCOREBOARD_SESSIONS_REFUSED] = "sessions_refused",
 	[SCOREBOARD_MESSAGES_ACCEPTED] = "messages_accepted",
@@ -334,6 +335,20 @@ scoreboards_sum(const struct scoreboards *set, const struct scoreboard *own,
 	for (size_t i = 0; set != NULL && i < set->n; i++)
 		sum += claim(set->boards[i], counter);
 	return sum + (set ? set->past[counter] : 0);
+}
+
+uint64_t
+scoreboards_greatest(const struct scoreboards *set,
+    enum scoreboard_counter counter)
+{
+	uint64_t greatest = 0;
+
+	for (size_t i = 0; set != NULL && i < set->n; i++) {
+		uint64_t value = claim(set->boards[i], counter);
+
+		greatest = value > greatest ? value : greatest;
+	}
+	return greatest;
 }
 
 uint64_t

@@ -66,6 +66,20 @@ check_become(uid_t uid, gid_t gid)
 		_exit(1);
 }
 
+void
+check_become_role(const struct config *config, enum role role)
+{
+	char name[128];
+	struct passwd *pw;
+
+	snprintf(name, sizeof name, "%s%s", config->user_prefix,
+	    role_name(role));
+	pw = getpwnam(name);
+	if (pw == NULL)
+		_exit(1);
+	check_become(pw->pw_uid, pw->pw_gid);
+}
+
 /* What the start would stumble over: only its last folder may be missing. */
 static void
 check_state_dir(const struct config *config, struct config_problems *problems)

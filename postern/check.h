@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include "compartment.h"
 #include "config.h"
 
 /*
@@ -25,9 +26,18 @@ typedef void check_fn(void *arg, struct config_problems *problems);
 int check_in_child(check_fn *fn, void *arg, struct config_problems *problems);
 /* In such a child: be this user for good, or end. */
 void check_become(uid_t uid, gid_t gid);
+/* The same, the user of this role. */
+void check_become_role(const struct config *config, enum role role);
 
-/* Warns of clamd, milters, Dovecot and LMTP sockets where nobody answers. */
+/*
+ * Warns of clamd, milters, Dovecot and LMTP sockets where nobody answers, and
+ * of a clamd whose signatures are too old.
+ */
 void endpoints_check(const struct config *config,
+    struct config_problems *problems);
+/* The latter; fd is lent, connected and non-blocking. */
+void signatures_check(const struct config *config,
+    const struct config_filter *clamd, int fd,
     struct config_problems *problems);
 
 #endif

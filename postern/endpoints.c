@@ -8,7 +8,7 @@
  * connect does not block: where it takes time the descriptor is handed over
  * as it is, and smtpd sees the end of it. Nothing is ever read here. relay
  * connects by itself, but for unix sockets: it names the domain. postern -n
- * tries all of them.
+ * tries all of them; what a clamd says to it, signatures_check.c reads.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -92,7 +92,7 @@ endpoint_open(const struct config_filter *filter)
 
 /* ---- postern -n ---- */
 
-/* 0, or a negative errno: why nobody is there. */
+/* A descriptor, or a negative errno: why nobody is there. */
 static int
 endpoint_try(const struct config_filter *filter)
 {
@@ -107,21 +107,48 @@ endpoint_try(const struct config_filter *filter)
 		error = ETIMEDOUT;
 	else if (getsockopt(wait.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = errno;
+	if (error == 0)
+		return wait.fd;
 	close(wait.fd);
 	return -error;
 }
 
-/* Whoever may not connect here cannot tell. */
+/* -1: there is nobody, or whoever may not connect here cannot tell. */
+static int
+open_endpoint(const struct config_filter *filter, unsigned line,
+    const char *what, struct config_problems *problems)
+{
+	int fd = endpoint_try(filter);
+
+	if (fd < 0 && fd != -EACCES && fd != -EPERM)
+		config_problem_add(problems, line, true, "%s \"%s\": nothing "
+		    "answers there now: %s", what, filter->text,
+		    strerror(-fd));
+	return fd < 0 ? -1 : fd;
+}
+
 static void
 check_endpoint(const struct config_filter *filter, unsigned line,
     const char *what, struct config_problems *problems)
 {
-	int error = endpoint_try(filter);
+	int fd = open_endpoint(filter, line, what, problems);
 
-	if (error < 0 && error != -EACCES && error != -EPERM)
-		config_problem_add(problems, line, true, "%s \"%s\": nothing "
-		    "answers there now: %s", what, filter->text,
-		    strerror(-error));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+check_clamd(const struct config *config, const struct config_filter *clamd,
+    struct config_problems *problems)
+{
+	int fd = open_endpoint(clamd, clamd->line, "clamd", problems);
+
+	if (fd < 0)
+		return;
+	if (clamd->signatures_age_s != 0 &&
+	    config->checks.actions[CHECK_VIRUS] != ACTION_OFF)
+		signatures_check(config, clamd, fd, problems);
+	close(fd);
 }
 
 static void
@@ -136,8 +163,7 @@ void
 endpoints_check(const struct config *config, struct config_problems *problems)
 {
 	for (size_t i = 0; i < config->n_clamds; i++)
-		check_endpoint(&config->clamds[i], config->clamds[i].line,
-		    "clamd", problems);
+		check_clamd(config, &config->clamds[i], problems);
 	for (size_t i = 0; i < config->n_milters; i++)
 		check_endpoint(&config->milters[i], config->milters[i].line,
 		    "milter", problems);

@@ -13,7 +13,6 @@
  * No message is ever begun.
  */
 #include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,23 +139,6 @@ collect(struct asking *a)
 	}
 }
 
-/* As root it could be told to do more by what it reads. */
-static void
-become_relay(const struct asking *a)
-{
-	char name[128];
-	struct passwd *pw;
-
-	if (!a->is_privileged)
-		return;
-	snprintf(name, sizeof name, "%s%s", a->config->user_prefix,
-	    role_name(ROLE_RELAY));
-	pw = getpwnam(name);
-	if (pw == NULL)
-		_exit(1);
-	check_become(pw->pw_uid, pw->pw_gid);
-}
-
 static void
 name_nobody(struct asking *a)
 {
@@ -179,7 +161,9 @@ ask_all(void *arg, struct config_problems *problems)
 	collect(a);
 	for (size_t i = 0; i < a->n; i++)
 		hop_open(&a->hops[i]);
-	become_relay(a);
+	/* as root it could be told to do more by what it reads */
+	if (a->is_privileged)
+		check_become_role(a->config, ROLE_RELAY);
 	for (size_t i = 0; i < a->n; i++)
 		ask_hop(a, &a->hops[i]);
 }

@@ -16,6 +16,7 @@ POSTERN_SRCS = \
 	postern/next_hops.c \
 	postern/notify.c \
 	postern/secret_file.c \
+	postern/signatures_check.c \
 	postern/state_dir.c \
 	postern/supervisor.c \
 	postern/wire.c

@@ -42,6 +42,7 @@ struct scan_ask {
 struct scan_answer {
 	enum clamd_result result;
 	char name[CLAMD_NAME_MAX + 1];	/* what was found, or went wrong */
+	int64_t made_s;			/* CLAMD_VERSION: clamd_read_version */
 };
 
 #endif

@@ -4,6 +4,7 @@
  *
  *	open -> zFILDES + descriptor             \
  *	     -> zINSTREAM, pieces, 0 (TCP only)   +-> answer -> close
+ *	     -> zVERSION                          /
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct scanner {
 	char session[ASK_SESSION_MAX];
 	scanner_answered_fn *answered;
 	void *arg;
-	int fd;				/* lent */
+	int fd;				/* lent; -1: VERSION is asked */
 	uint64_t size_bytes, at;	/* at: what was sent of it */
 	bool is_sent;			/* there is no more to write, */
 	bool is_whole;			/* and the last piece was written */
@@ -90,8 +91,9 @@ has_seen_all(const struct scanner *s)
 static void
 scanner_read_answer(struct scanner *s)
 {
-	enum clamd_result result = clamd_read(buf_slice(&s->in),
-	    s->answer.name);
+	enum clamd_result result = s->fd < 0 ?
+	    clamd_read_version(buf_slice(&s->in), &s->answer.made_s) :
+	    clamd_read(buf_slice(&s->in), s->answer.name);
 
 	if (!has_seen_all(s) && (result == CLAMD_CLEAN ||
 	    result == CLAMD_FOUND))
@@ -110,6 +112,7 @@ scanner_read_answer(struct scanner *s)
 		break;
 	case CLAMD_CLEAN:
 	case CLAMD_FOUND:
+	case CLAMD_VERSION:
 		scanner_done(s, result);
 		break;
 	}
@@ -183,9 +186,16 @@ scanner_begin(struct scanner *s)
 	/* with their NUL */
 	static const char by_descriptor[] = "zFILDES";
 	static const char in_pieces[] = "zINSTREAM";
+	static const char version[] = "zVERSION";
 	int error;
 
-	if (!s->config->is_unix) {
+	if (s->fd < 0) {
+		s->is_sent = s->is_whole = true;
+		error = stream_write(&s->stream, (struct slice){ version,
+		    sizeof(version) });
+		if (error == 0)
+			return;
+	} else if (!s->config->is_unix) {
 		error = stream_write(&s->stream, (struct slice){ in_pieces,
 		    sizeof(in_pieces) });
 		if (error == 0) {
@@ -270,6 +280,12 @@ on_slow(struct loop_timer *timer, void *arg)
 }
 
 /* ---- life ---- */
+
+void
+scanner_ask_version(struct scanner *s)
+{
+	scanner_ask(s, -1, 0, UINT32_MAX);
+}
 
 void
 scanner_ask(struct scanner *s, int fd, uint64_t size_bytes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * scanner.h - one message to clamd, and its answer.
+ * scanner.h - one message to clamd, and its answer; or how old it is.
  *
  * A connection for each message. Over a unix socket clamd gets the sealed
  * descriptor itself (FILDES), so that it reads exactly what is delivered;
@@ -26,6 +26,8 @@ void scanner_free(struct scanner **scanner);
 /* One at a time; fd is lent until the answer. Never answered from within. */
 void scanner_ask(struct scanner *s, int fd, uint64_t size_bytes,
     uint32_t deadline_ms);
+/* Ask VERSION: the answer is CLAMD_VERSION, or CLAMD_ERROR. */
+void scanner_ask_version(struct scanner *s);
 void scanner_forget(struct scanner *s);
 
 #endif

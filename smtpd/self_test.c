@@ -16,6 +16,7 @@
 #include "limits.h"
 #include "log.h"
 #include "self_test.h"
+#include "signatures.h"
 #include "stream.h"
 
 #define EVERY_MS (FAULT_ENV("POSTERN_SELF_TEST_OFTEN") ? 500 : 600000)
@@ -111,6 +112,8 @@ struct self_test {
 	size_t at;			/* the step whose answer is awaited */
 	bool is_between;		/* two parts of one test */
 	unsigned tried, failed;		/* enum self_test_stage */
+	struct signatures *signatures;	/* NULL: not asked for */
+	bool has_ended;			/* one test at least */
 	struct loop_timer first_timer;
 	void (*first_done)(void *arg);	/* NULL: was called */
 	void *arg;
@@ -134,6 +137,16 @@ tell_first(struct self_test *t)
 	loop_timer_stop(t->server->loop, &t->first_timer);
 	if (done != NULL)
 		done(t->arg);
+}
+
+/* Both are known: what is filtered, and how old clamd's signatures are. */
+static void
+tell_if_over(void *arg)
+{
+	struct self_test *t = arg;
+
+	if (t->has_ended && !signatures_are_asked(t->signatures))
+		tell_first(t);
 }
 
 static void
@@ -177,7 +190,8 @@ test_end(struct self_test *t)
 	stream_close(&t->stream);
 	buf_free(&t->in);
 	loop_timer_start(t->server->loop, &t->timer, EVERY_MS, on_time, t);
-	tell_first(t);
+	t->has_ended = true;
+	tell_if_over(t);
 }
 
 static void
@@ -401,6 +415,7 @@ static void
 test_begin(struct self_test *t)
 {
 	t->tried = t->failed = 0;
+	signatures_ask(t->signatures);
 	if (t->server->settings.kind == LISTEN_MX)
 		main_begin(t);
 	else
@@ -432,6 +447,7 @@ self_test_start(struct server *server, void (*first_done)(void *arg),
 	t->server = server;
 	t->first_done = first_done;
 	t->arg = arg;
+	t->signatures = signatures_new(server, tell_if_over, t);
 	loop_timer_start(server->loop, &t->first_timer, SELF_TEST_FIRST_MS,
 	    on_first_too_long, t);
 	test_begin(t);

@@ -16,6 +16,7 @@
  * trail and log; policy and milters are not asked; a reserved recipient is
  * discarded. Where bare LFs are forgiven, its message is refused for its bare
  * CRs and NUL.
+ * At each test clamd is asked how old its signatures are, too: signatures.h.
  * What could not be tried (MAIL was refused, say) is as it was before, and
  * is logged.
  */

@@ -47,6 +47,7 @@ SMTPD_SRCS = \
 	smtpd/scanner.c \
 	smtpd/self_test.c \
 	smtpd/session.c \
+	smtpd/signatures.c \
 	smtpd/signer.c \
 	smtpd/small_commands.c \
 	smtpd/smtpd.c \

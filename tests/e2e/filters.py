@@ -6,12 +6,15 @@ ended.
 """
 import array
 import contextlib
+import hashlib
+import io
 import json
 import os
 import shutil
 import socket
 import struct
 import subprocess
+import tarfile
 import threading
 import time
 
@@ -150,15 +153,36 @@ class Program(Daemon):
             os.unlink(self.events_path)
 
 
-class Clamd(Daemon):
-    """clamd with one signature: EICAR, wherever it stands."""
+def daily(made):
+    """daily.cud: a database without a signer that was made at this time."""
+    head = "ClamAV-VDB:%s:27500:1:90:X:X:tests:%d" % (time.strftime(
+        "%d %b %Y %H-%M +0000", time.gmtime(made)), made)
+    line = ("Test.Other:0:*:%s\n" % os.urandom(16).hex()).encode()
+    info = "%s\ndaily.ndb:%d:%s\n" % (head, len(line),
+                                      hashlib.sha256(line).hexdigest())
+    files = io.BytesIO()
+    with tarfile.open(fileobj=files, mode="w",
+                      format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in (("daily.info", info.encode()),
+                           ("daily.ndb", line)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return head.encode().ljust(512) + files.getvalue()
 
-    def __init__(self, tcp=False, more=""):
+
+class Clamd(Daemon):
+    """clamd with one signature: EICAR, wherever it stands; with made, a
+    daily database of that time."""
+
+    def __init__(self, tcp=False, more="", made=None):
         super().__init__(free_port() if tcp else None)
         os.mkdir(self.path("db"))
         os.chmod(self.path("db"), 0o755)
         self.write("db/test.ndb", "Test.Eicar:0:*:%s\n" %
                    EICAR.encode().hex())
+        if made:
+            self.write("db/daily.cud", daily(made))
         where = "TCPSocket %d\nTCPAddr 127.0.0.1\n" % self.socket if tcp \
             else "LocalSocket %s\nLocalSocketMode 666\n" % self.socket
         self.write("clamd.conf", """
@@ -178,7 +202,7 @@ SelfCheck 0
         if isinstance(self.socket, str):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.socket)
-        self.run("clamd", "-c", self.path("clamd.conf"))
+        self.run("clamd", "-c", self.path("clamd.conf"), TZ="UTC")
 
 
 class Fake:
@@ -258,9 +282,16 @@ def negotiate(connection, version=6, actions=0x1ff, protocol=0, more=b""):
     return struct.unpack(">III", data)
 
 
-def read_fildes(connection):
-    """What a client of clamd sends: the descriptor's octets."""
+def read_fildes(connection, version="ClamAV 1.4.3"):
+    """What a client of clamd sends: the descriptor's octets. VERSION is
+    answered here; None: it never is."""
     command = read_exactly(connection, 8)
+    if command == b"zVERSION":
+        assert read_exactly(connection, 1) == b"\0"
+        while version is None and connection.recv(100):
+            pass
+        connection.sendall((version or "").encode() + b"\0")
+        raise EOFError
     assert command == b"zFILDES\0", command
     fds = array.array("i")
     _, control, _, _ = connection.recvmsg(1, socket.CMSG_LEN(4))

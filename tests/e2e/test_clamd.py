@@ -3,8 +3,11 @@
 ones that are slow or talk rubbish. Each time the reply, the trail and the
 mailbox."""
 import base64
+import contextlib
 import io
+import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -282,6 +285,138 @@ def test_no_answer(make_server, name):
         assert server.wait_event("clamd_failed")
     finally:
         fake.close()
+
+
+def ctime(days):
+    """As clamd writes the date of a database that is so old."""
+    return time.asctime(time.gmtime(time.time() - days * 86400))
+
+
+def says_version(version, got=None):
+    """As scans(), and VERSION is answered so; None: it is not."""
+    def talk(connection):
+        message = read_fildes(connection, version)
+        if got is not None:
+            got.append(message)
+        found = b"\nSubject: self-test\n" in b"\n" + message
+        connection.sendall(b"fd[10]: Eicar FOUND\0" if found else
+                           b"fd[10]: OK\0")
+    return talk
+
+
+def ages(server):
+    """What the status says of it: as text, in JSON, for Prometheus."""
+    word, = re.findall(r"(?m)^signatures_age_s +(\w+)$",
+                       server.ctl("status"))
+    return (word, json.loads(server.ctl("status", "json"))["counters"]
+            .get("signatures_age_s"),
+            [int(n) for n in re.findall(
+                r"(?m)^postern_signatures_age_seconds (\d+)$",
+                server.ctl("status", "prometheus"))])
+
+
+def check_text(server):
+    """What postern -n says of clamd."""
+    status, text = server.check()
+    assert status == 0, text
+    return [line for line in text.splitlines() if "clamd" in line]
+
+
+@pytest.mark.parametrize("days, keys, is_old", [
+    (21, "", True), (21, "signatures_age = 30d", False),
+    (5, "", False), (5, "signatures_age = 4d", True)])
+def test_how_old_its_signatures_are(make_server, days, keys, is_old):
+    """Too old is an alarm, and mail goes on; the age is in the status."""
+    version = "ClamAV 1.4.3/27500/" + ctime(days)
+    with contextlib.closing(Fake(says_version(version))) as fake:
+        server = make_server(checks=section(fake, keys))
+        assert server.deliver("alice@example.org",
+                              new_message(body=CLEAN)).code == 250
+        word, number, samples = ages(server)
+        assert [int(word)] == samples == [number]
+        assert days * 86400 <= number < days * 86400 + 60
+        alarms = [e for e in server.events("alarm")
+                  if "signatures" in e["problem"]]
+        warnings = check_text(server)
+        if not is_old:
+            assert not alarms and not warnings
+            return
+        assert len(alarms) == len(server.children("smtpd"))
+        assert "freshclam" in alarms[0]["problem"]
+        assert alarms[0]["age_days"] == str(days)
+        assert alarms[0]["clamd"] == fake.endpoint
+        assert "warning" in warnings[0] and "freshclam" in warnings[0]
+        assert "%d days old" % days in warnings[0] and len(warnings) == 1
+
+
+NO_DATE = {
+    "silent": None, "closes": "", "other": "UNKNOWN COMMAND",
+    "no-date": "ClamAV 1.4.3/27500/", "odd": "ClamAV 1/1/" + 24 * "%",
+    "long": "ClamAV " + 5000 * "x", "future": "ClamAV 1/1/" + ctime(-400),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NO_DATE))
+def test_version_that_tells_nothing(make_server, name):
+    """The age is not known, and that is all."""
+    with contextlib.closing(Fake(says_version(NO_DATE[name]))) as fake:
+        server = make_server(checks=section(fake, "timeout = 1s"))
+        assert server.deliver("alice@example.org",
+                              new_message(body=CLEAN)).code == 250
+        assert server.wait_event("clamd_failed")["clamd"] == fake.endpoint
+        assert ages(server) == ("unknown", None, [])
+        assert not server.events("alarm")
+        warnings = check_text(server)
+        assert name == "future" or "does not say how old" in warnings[0]
+
+
+def test_signatures_of_its_own_have_no_age(server):
+    """The real one, with no daily database."""
+    assert server.rcpt("alice@example.org").code == 250
+    assert ages(server) == ("unknown", None, [])
+    assert not server.events("alarm") and not server.events("clamd_failed")
+    assert not check_text(server)
+
+
+@pytest.mark.parametrize("days", [3, 21])
+def test_how_old_the_real_one_is(make_server, days):
+    """With a daily database of that age."""
+    daemon = Clamd(made=time.time() - days * 86400)
+    with contextlib.closing(daemon):
+        server = make_server(checks=section(daemon))
+        assert server.deliver("alice@example.org",
+                              new_message(body=CLEAN)).code == 250
+        assert int(ages(server)[0]) // 86400 == days
+        assert not server.events("clamd_failed")
+        told = [e["age_days"] for e in server.events("alarm")]
+        assert set(told) == ({"21"} if days == 21 else set())
+        assert [days == 21] == ["21 days old" in line for line in
+                                check_text(server) or [""]]
+
+
+def test_nobody_asks_how_old(make_server):
+    version = "ClamAV 1.4.3/27500/" + ctime(100)
+    for keys, virus in (("signatures_age = 0s", "refuse"), ("", "off")):
+        with contextlib.closing(Fake(says_version(version))) as fake:
+            server = make_server(checks=section(fake, keys, virus=virus))
+            assert server.deliver("alice@example.org",
+                                  new_message(body=CLEAN)).code == 250
+            assert ages(server) == ("unknown", None, [])
+            assert not server.events("alarm")
+            assert "days old" not in "".join(check_text(server))
+
+
+def test_how_old_over_tcp(make_server):
+    def talk(connection):
+        if read_exactly(connection, 9) != b"zVERSION\0":
+            return          # the self-test's message
+        connection.sendall(b"ClamAV 1.4.3/")
+        time.sleep(0.2)
+        connection.sendall(b"1/%s\0" % ctime(50).encode())
+    with contextlib.closing(Fake(talk, tcp=True)) as fake:
+        server = make_server(checks=section(fake))
+        assert server.wait_event("alarm")["age_days"] == "50"
+        assert "50 days old" in check_text(server)[0]
 
 
 def test_a_scanner_that_finds_nothing(make_server):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 """The self-test of DESIGN 9: a server that does not filter says 451."""
+import contextlib
 import time
 
 import pytest
 
 from client import Client, new_message
+from filters import Fake, read_fildes
 from postern import wait_until
 from test_auth import PASSWORD, Submission, hash_of, user_lines
 
@@ -124,6 +126,41 @@ def test_a_scanner_that_lets_a_virus_pass(make_server):
         c.expect("DATA", "451 4.3.0")
     assert server.mail("alice") == []
     assert counters(server)["messages_accepted"] == 0
+
+
+def test_signatures_that_are_renewed(make_server):
+    """An alarm at each test; while clamd is silent its last word holds."""
+    days = [90]
+
+    def talk(connection):
+        made = time.gmtime(time.time() - (days[0] or 0) * 86400)
+        message = read_fildes(connection, days[0] and
+                              "ClamAV 1/1/" + time.asctime(made))
+        connection.sendall(b"fd[10]: Eicar FOUND\0" if b"self-test" in message
+                           else b"fd[10]: OK\0")
+
+    def n_alarms():
+        return len(server.events("alarm"))
+
+    def age():
+        return counters(server).get("signatures_age_s", 0) // 86400
+    with contextlib.closing(Fake(talk)) as fake:
+        server = make_often(make_server, checks="virus = refuse clamd \"%s\" "
+                            "{{ timeout = 1s }}" % fake.endpoint)
+        server.start()
+        wait_until(lambda: n_alarms() > 2, what="an alarm each time")
+        assert age() == 90 and counters(server)["self_test_failing"] == 0
+        days[0] = None
+        server.wait_event("clamd_failed")
+        before = n_alarms()
+        wait_until(lambda: n_alarms() > before + 1, what="more alarms")
+        assert age() == 90
+        days[0] = 2
+        assert server.wait_event("signatures_renewed")
+        before = n_alarms()
+        next_test(server)
+        next_test(server)
+        assert age() == 2 and n_alarms() == before
 
 
 @pytest.fixture(name="own", scope="module")

@@ -102,6 +102,113 @@ test_endless(void **state)
 	assert_int_equal(strlen(name), CLAMD_NAME_MAX);
 }
 
+#define VERSION(date) INPUT("ClamAV 1.4.3/27500/" date "\0")
+
+static const struct version_row {
+	struct slice input;
+	enum clamd_result want;
+	int64_t made_s;
+} versions[] = {
+	{ VERSION("Mon Jan  6 09:30:15 2025"), CLAMD_VERSION, 1736155815 },
+	{ VERSION("Thu Feb 29 23:59:59 2024"), CLAMD_VERSION, 1709251199 },
+	{ VERSION("Fri Dec 31 00:00:00 1999"), CLAMD_VERSION, 946598400 },
+	{ INPUT("ClamAV 0.103.8+dfsg-1/26900/Fri Apr 21 07:33:31 2023\0"),
+	    CLAMD_VERSION, 1682062411 },
+	/* clamd has no time of it */
+	{ VERSION("Thu Jan  1 00:00:00 1970"), CLAMD_VERSION, 1 },
+	{ VERSION("Wed Dec 31 16:00:00 1969"), CLAMD_VERSION, 1 },
+	/* no daily database */
+	{ INPUT("ClamAV 1.4.6\0"), CLAMD_VERSION, 0 },
+	{ INPUT("ClamAV devel-20230101\0"), CLAMD_VERSION, 0 },
+	/* not yet */
+	{ INPUT(""), CLAMD_MORE, 0 },
+	{ INPUT("ClamAV 1.4.3"), CLAMD_MORE, 0 },
+	{ INPUT("ClamAV 1.4.3/27500/Mon Jan  6 09:30:15 2025"), CLAMD_MORE,
+	    0 },
+	/* nothing that it would say */
+	{ INPUT("\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV \0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("clamav 1.4.3\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("UNKNOWN COMMAND\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("fd[10]: OK\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("1.4.3/27500/Mon Jan  6 09:30:15 2025\0"), CLAMD_RUBBISH,
+	    0 },
+	{ INPUT("ClamAV 1.4.3/\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1.4.3//\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1.4.3/27500\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1.4.3/27500/\0"), CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1.4.3//Mon Jan  6 09:30:15 2025\0"), CLAMD_RUBBISH,
+	    0 },
+	{ INPUT("ClamAV 1.4.3/-1/Mon Jan  6 09:30:15 2025\0"),
+	    CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1/99999999999/Mon Jan  6 09:30:15 2025\0"),
+	    CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1.4.3/27500/Mon Jan  6 09:30:15 2025\0x"),
+	    CLAMD_RUBBISH, 0 },
+	{ INPUT("ClamAV 1.4.3/27500/Mon Jan  6 09:30:15 2025\n\0"),
+	    CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:15 2025 "), CLAMD_RUBBISH, 0 },
+	{ VERSION(" Mon Jan  6 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:15 2025/"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:15 12025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:15 025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan 6 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan 6  09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  0 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan 32 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Sat Feb 29 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 24:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:60:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:61 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6  9:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09.30.15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:15 -025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Jan  6 09:30:15 0000"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon () () 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon Abc  6 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Xyz Jan  6 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon, 6 Jan 2025 09:30 UT"), CLAMD_RUBBISH, 0 },
+	{ VERSION("Mon J\303\244  6 09:30:15 2025"), CLAMD_RUBBISH, 0 },
+	{ VERSION("%s%n%s%n%s%n%s%n%s%n%s%n"), CLAMD_RUBBISH, 0 },
+};
+
+static void
+test_versions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(versions); i++) {
+		const struct version_row *row = &versions[i];
+		int64_t made_s = -7;
+
+		CHECK(row->input.data, clamd_read_version(row->input,
+		    &made_s) == row->want);
+		if (row->want == CLAMD_VERSION)
+			CHECK(row->input.data, made_s == row->made_s);
+	}
+}
+
+static void
+test_version_cuts(void **state)
+{
+	static const char whole[] =
+	    "ClamAV 1.4.3/27500/Mon Jan  6 09:30:15 2025";
+	static char octets[CLAMD_ANSWER_MAX + 1];
+	int64_t made_s;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(whole); n++)
+		assert_int_equal(clamd_read_version((struct slice){ whole, n },
+		    &made_s), CLAMD_MORE);
+	memset(octets, 'x', sizeof(octets));
+	memcpy(octets, "ClamAV ", 7);
+	assert_int_equal(clamd_read_version((struct slice){ octets,
+	    CLAMD_ANSWER_MAX - 1 }, &made_s), CLAMD_MORE);
+	octets[CLAMD_ANSWER_MAX] = '\0';
+	assert_int_equal(clamd_read_version((struct slice){ octets,
+	    sizeof(octets) }, &made_s), CLAMD_RUBBISH);
+}
+
 int
 main(void)
 {
@@ -109,6 +216,8 @@ main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_version_cuts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

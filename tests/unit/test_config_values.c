@@ -323,6 +323,8 @@ static const struct {
 	    "inet:PORT@ADDRESS", 3, false },
 	{ "checks {\n clamd \"unix:/c\" { timeout = 2m }\n}\n",
 	    "timeout = 2m: out of range, 1s to 1m", 3, false },
+	{ "checks {\n clamd \"unix:/c\" { signatures_age = 12h }\n}\n",
+	    "signatures_age = 12h: out of range, 0 or 1d to 400d", 3, false },
 	{ "checks {\n milter \"unix:/c\" { discard = accept }\n}\n",
 	    "discard = accept: not one of junk|drop|refuse", 3, false },
 	{ "checks {\n clamd \"unix:/c\" { discard = drop }\n}\n",

@@ -230,12 +230,48 @@ counts_are_of_one_client_and_window(void **state)
 	}
 }
 
+/* The oldest of all, and no sum; who does not know says 0. */
+static void
+the_greatest_stands_for_all(void **state)
+{
+	struct scoreboard *boards[3];
+	struct scoreboards *set = NULL;
+	const enum scoreboard_counter age = SCOREBOARD_SIGNATURES_AGE_S;
+	int fds[3], theirs[3];
+
+	(void)state;
+	assert_int_equal(scoreboards_greatest(NULL, age), 0);
+	for (int i = 0; i < 3; i++) {
+		fds[i] = scoreboard_create();
+		theirs[i] = read_only(fds[i]);
+		boards[i] = scoreboard_map_own(fds[i]);
+	}
+	assert_int_equal(scoreboards_update(&set, theirs, 3), 0);
+	assert_int_equal(scoreboards_greatest(set, age), 0);
+	scoreboard_add(boards[0], age, 70);
+	scoreboard_add(boards[1], age, 700);
+	assert_int_equal(scoreboards_greatest(set, age), 700);
+	scoreboard_add(boards[2], age, -1);	/* a liar */
+	assert_int_equal(scoreboards_greatest(set, age), 700);
+	scoreboard_add(boards[1], age, -695);
+	assert_int_equal(scoreboards_greatest(set, age), 70);
+	scoreboard_reset_gauges(fds[0]);	/* its owner died */
+	assert_int_equal(scoreboards_greatest(set, age), 5);
+	scoreboards_free(&set);
+	for (int i = 0; i < 3; i++) {
+		scoreboard_unmap(&boards[i]);
+		close(fds[i]);
+		close(theirs[i]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_counter_has_a_name),
 		cmocka_unit_test(others_are_added_up),
+		cmocka_unit_test(the_greatest_stands_for_all),
 		cmocka_unit_test(liars_are_bounded),
 		cmocka_unit_test(what_is_no_board_is_left_out),
 		cmocka_unit_test(a_client_has_one_bucket),
