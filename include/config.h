@@ -113,6 +113,7 @@ struct config_filter {
 	bool marks_failure;		/* on_failure = mark; milters only */
 	unsigned timeout_s;		/* for one answer */
 	unsigned signatures_age_s;	/* 0: any; clamd only */
+	bool defers_old;		/* on_old_signatures = tempfail */
 	bool is_reused;			/* by one session after the other */
 	enum config_disposal discard;	/* never NONE; milters only */
 };

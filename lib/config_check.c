@@ -320,6 +320,11 @@ check_clamd(const struct config *config, struct config_problems *problems)
 	    config->checks.actions[CHECK_VIRUS] == ACTION_OFF)
 		config_warn(problems, config->clamds[0].line, "clamd does "
 		    "nothing while virus is off");
+	if (config->n_clamds > 0 && config->clamds[0].defers_old &&
+	    config->clamds[0].signatures_age_s == 0)
+		config_warn(problems, config->clamds[0].line,
+		    "on_old_signatures does nothing while signatures_age is "
+		    "0");
 }
 
 bool

@@ -467,6 +467,13 @@ const struct config_key config_keys[] = {
 	    "new. It says the date without a time zone, so that its age is "
 	    "up to 14 hours off; where it says none (no daily database) "
 	    "there is none. 0s: it is not asked.") },
+	{ "clamd", "on_old_signatures", CONFIG_WORD, 0, DEFAULT("alarm"),
+	    WORDS("alarm|tempfail"), IN(config_filter, defers_old),
+	    HELP("What older ones than signatures_age mean. alarm: the log "
+	    "says so, and mail goes on. tempfail: what it finds clean is "
+	    "answered as if it were silent, too (451 4.3.0, or what virus "
+	    "says), until a self-test finds them renewed; what it finds is "
+	    "refused as ever.") },
 	{ "milter", "on_failure", CONFIG_WORD, 0,
 	    DEFAULT("tempfail"), WORDS("tempfail|mark"),
 	    IN(config_filter, marks_failure),

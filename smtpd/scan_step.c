@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * clamd's part of a transaction: the message as it would be delivered, after
- * all milters. Only its OK lets the message pass; its silence is a 451.
+ * all milters. Only its OK lets the message pass; its silence is a 451, and
+ * so is, with on_old_signatures = tempfail, the OK of old signatures.
  */
 #include <stdio.h>
 #include "commands.h"
@@ -42,6 +43,14 @@ scan_found(struct session *s, const char *name)
 	return finish_refuse_with(s, &v, "virus");
 }
 
+/* A self-test has to hear that EICAR was found clean. */
+static bool
+is_clean_enough(const struct session *s)
+{
+	return s->is_self_test || !s->settings->has_old_signatures ||
+	    !s->settings->config->clamds[0].defers_old;
+}
+
 static enum step
 scan_answered(struct session *s, struct answer *a)
 {
@@ -52,7 +61,8 @@ scan_answered(struct session *s, struct answer *a)
 		return scan_silent(s, "cannot be asked");
 	switch (scan->result) {
 	case CLAMD_CLEAN:
-		return s->after_filter(s);
+		return is_clean_enough(s) ? s->after_filter(s) :
+		    scan_silent(s, "its signatures are too old");
 	case CLAMD_FOUND:
 		return scan_found(s, scan->name);
 	default:

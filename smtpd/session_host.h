@@ -73,6 +73,7 @@ struct session_settings {
 	uint32_t n_remembered_failures;	/* store keeps so many */
 	bool has_scanner;		/* EICAR must not pass */
 	unsigned failing;		/* enum self_test_stage: 451 */
+	bool has_old_signatures;	/* signatures.h */
 	bool is_stopping;		/* every command now gets 421 */
 	bool is_cutting;		/* within a transaction, too */
 };

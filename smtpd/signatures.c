@@ -19,7 +19,6 @@ struct signatures {
 	void (*answered)(void *arg);
 	void *arg;
 	bool is_asked;
-	bool is_old;
 	int64_t made_s;		/* 0: not known */
 	int64_t age_s;		/* as counted; 0: not known */
 };
@@ -53,17 +52,20 @@ find_age(const struct signatures *s)
 static void
 judge(struct signatures *s)
 {
-	bool was_old = s->is_old;
+	bool *is_old = &s->server->settings.has_old_signatures;
+	bool was_old = *is_old;
 
 	count_age(s, find_age(s));
-	s->is_old = s->age_s > (int64_t)s->clamd->signatures_age_s;
-	if (s->is_old)
+	*is_old = s->age_s > (int64_t)s->clamd->signatures_age_s;
+	if (*is_old)
 		log_error("alarm", LOG_S("problem", "the signatures of clamd "
 		    "are too old: see whether freshclam runs, what its log "
 		    "says, and whether its disk is full"),
 		    LOG_S("clamd", s->clamd->text),
 		    LOG_U("age_days", (uint64_t)s->age_s / DAY_S),
-		    LOG_S("effect", "new viruses are not found"), LOG_END);
+		    LOG_S("effect", s->clamd->defers_old ?
+		    "what it finds clean is as if it were silent" :
+		    "new viruses are not found"), LOG_END);
 	else if (was_old)
 		log_notice("signatures_renewed",
 		    LOG_S("clamd", s->clamd->text), LOG_END);
@@ -113,7 +115,7 @@ signatures_new(struct server *server, void (*answered)(void *arg), void *arg)
 	s->clamd = &config->clamds[0];
 	s->answered = answered;
 	s->arg = arg;
-	s->scanner = scanner_new(server->compartment, "self-test",
+	s->scanner = scanner_new(server->compartment, "selftest",
 	    on_version, s);
 	if (s->scanner == NULL) {
 		free(s);

@@ -5,8 +5,9 @@
  * A clamd that is no longer fed (freshclam died, its disk is full) says OK to
  * whatever is new, and EICAR it still finds. The self-test has it asked:
  * older than signatures_age is an alarm, each time, and the age is a gauge
- * (SCOREBOARD_SIGNATURES_AGE_S). While clamd does not answer, its last word
- * holds, and gets older.
+ * (SCOREBOARD_SIGNATURES_AGE_S). With on_old_signatures = tempfail its OK is
+ * no answer then (settings.has_old_signatures, scan_step.c). While clamd does
+ * not answer, its last word holds, and gets older.
  */
 #ifndef POSTERN_SMTPD_SIGNATURES_H
 #define POSTERN_SMTPD_SIGNATURES_H

@@ -18,6 +18,7 @@ import pytest
 
 from client import new_message, wire
 from filters import EICAR, Clamd, Fake, Program, read_exactly, read_fildes
+from postern import wait_until
 
 CLEAN = "Nothing to see here.\n"
 
@@ -376,6 +377,49 @@ def test_signatures_of_its_own_have_no_age(server):
     assert ages(server) == ("unknown", None, [])
     assert not server.events("alarm") and not server.events("clamd_failed")
     assert not check_text(server)
+
+
+@pytest.mark.parametrize("virus", ["refuse", "mark"])
+def test_old_signatures_are_as_good_as_none(make_server, virus):
+    """Their OK is, from the first session on; what they find is not."""
+    with contextlib.closing(Clamd(made=time.time() - 8 * 86400)) as daemon:
+        server = make_server(checks=section(
+            daemon, "on_old_signatures = tempfail", virus)).await_trail()
+        reply = server.deliver("alice@example.org", new_message(body=CLEAN))
+        if virus == "mark":
+            assert reply.code == 250, reply
+        else:
+            assert (reply.code, reply.enhanced) == (451, "4.3.0"), reply
+            assert server.all_files() == []
+            assert server.deliver("alice@example.org", new_message(
+                body=EICAR + "\n")).code == 554
+        server.why(reply, "its signatures are too old")
+        assert "as if it were silent" in server.wait_event("alarm")["effect"]
+
+
+def test_nobody_is_served_before_it_is_known(make_server):
+    """The first session waits for it, as for the self-test."""
+    def talk(connection):
+        if connection.recv(9, socket.MSG_PEEK).startswith(b"zVERSION"):
+            time.sleep(1)
+        says_version("ClamAV 1/1/" + ctime(30))(connection)
+    with contextlib.closing(Fake(talk)) as fake:
+        server = make_server(checks=section(
+            fake, "on_old_signatures = tempfail"))
+        assert server.deliver("alice@example.org",
+                              new_message(body=CLEAN)).code == 451
+
+
+def test_old_signatures_that_do_not_even_find_eicar(make_server):
+    """The self-test hears the OK itself."""
+    def talk(connection):
+        read_fildes(connection, "ClamAV 1/1/" + ctime(30))
+        connection.sendall(b"fd[10]: OK\0")
+    with contextlib.closing(Fake(talk)) as fake:
+        server = make_server(checks=section(
+            fake, "on_old_signatures = tempfail"))
+        wait_until(lambda: [e for e in server.events("alarm")
+                            if "EICAR" in e["problem"]], what="the alarm")
 
 
 @pytest.mark.parametrize("days", [3, 21])

@@ -146,8 +146,10 @@ def test_signatures_that_are_renewed(make_server):
         return counters(server).get("signatures_age_s", 0) // 86400
     with contextlib.closing(Fake(talk)) as fake:
         server = make_often(make_server, checks="virus = refuse clamd \"%s\" "
-                            "{{ timeout = 1s }}" % fake.endpoint)
+                            "{{ timeout = 1s  on_old_signatures = tempfail }}" %
+                            fake.endpoint)
         server.start()
+        assert server.deliver("alice@example.org", new_message()).code == 451
         wait_until(lambda: n_alarms() > 2, what="an alarm each time")
         assert age() == 90 and counters(server)["self_test_failing"] == 0
         days[0] = None
@@ -155,8 +157,10 @@ def test_signatures_that_are_renewed(make_server):
         before = n_alarms()
         wait_until(lambda: n_alarms() > before + 1, what="more alarms")
         assert age() == 90
+        assert server.deliver("alice@example.org", new_message()).code == 451
         days[0] = 2
         assert server.wait_event("signatures_renewed")
+        assert server.deliver("alice@example.org", new_message()).code == 250
         before = n_alarms()
         next_test(server)
         next_test(server)

@@ -148,6 +148,7 @@ test_sample_top(void **state)
 	assert_string_equal(c->clamds[0].path, "/run/clamav/clamd.ctl");
 	assert_int_equal(c->clamds[0].timeout_s, 30);
 	assert_int_equal(c->clamds[0].signatures_age_s, 7 * 86400);
+	assert_false(c->clamds[0].defers_old);
 	assert_int_equal(c->n_milters, 1);
 	assert_true(c->milters[0].is_unix);
 	assert_string_equal(c->milters[0].path, "/run/rspamd/milter.sock");

@@ -338,6 +338,13 @@ static const struct {
 	    "section clamd stands twice, first on line 3", 4, false },
 	{ "checks {\n virus = off\n clamd \"unix:/a\" { }\n}\n",
 	    "clamd does nothing while virus is off", 4, true },
+	{ "checks {\n clamd \"unix:/a\" { on_old_signatures = tempfail\n"
+	    "  signatures_age = 0s }\n}\n",
+	    "on_old_signatures does nothing while signatures_age is 0", 3,
+	    true },
+	{ "checks {\n clamd \"unix:/c\" { on_old_signatures = refuse }\n}\n",
+	    "on_old_signatures = refuse: not one of alarm|tempfail", 3,
+	    false },
 };
 
 static void
