@@ -3,7 +3,9 @@
  * Recipients that stand for the sender of a forward (srs.h), see rcpt.h:
  * vault says whom a bounce to one is for.
  *
- *	forged, too old			550: nobody bounces off us
+ *	forged, too old			550: nobody bounces off us; what none
+ *					of our keys has made may be of the
+ *					domain's fallback, which is asked
  *	its sender could be forged	550: nor to a stranger
  *	a sender here			as if he stood there
  *	a sender elsewhere		a bounce is passed on (last.h)
@@ -19,17 +21,22 @@
 
 #define SRS_DEADLINE_MS 5000
 
+static const struct config_domain *
+domain_of(const struct session *s)
+{
+	return config_find_domain(s->settings->config,
+	    slice_of(s->tx->rcpt.domain));
+}
+
 /* Forwards of a domain that we only front are not ours. */
 bool
 rcpt_is_of_forward(const struct session *s)
 {
-	const struct address *rcpt = &s->tx->rcpt;
-	const struct config_domain *domain = config_find_domain(
-	    s->settings->config, slice_of(rcpt->domain));
+	const struct config_domain *domain = domain_of(s);
 	struct srs_tag tag;
 
 	return domain != NULL && domain->next_hop == NULL &&
-	    srs_parse(slice_of(rcpt->local), &tag);
+	    srs_parse(slice_of(s->tx->rcpt.local), &tag);
 }
 
 /* Each round takes a layer off, so this ends. */
@@ -112,6 +119,8 @@ srs_checked(struct session *s, struct answer *a)
 		return session_reply(s, REPLY_SRS_EXPIRED);
 	default:
 		note_told("none of our keys has made it");
+		if (domain_of(s)->fallback != NULL)
+			return s->tx->then(s);
 		return rcpt_count_unknown(s, session_reply(s,
 		    REPLY_SRS_WRONG));
 	}

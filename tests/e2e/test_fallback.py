@@ -114,6 +114,21 @@ def test_a_bounce_with_a_tag_that_is_not_ours():
         assert not lab.server.mail("alice")
 
 
+def test_a_bounce_to_a_forward_that_is_not_ours():
+    """The host there forwards in the name of the domain, too."""
+    address = "SRS0=HHHHHH=2A=good.example=bob@example.org"
+    with Split(only_over("550 5.1.1 not made here", "=ann")) as lab:
+        with lab.server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<>", "250")
+            client.expect("RCPT TO:<%s>" % address, "250")
+            assert "RCPT TO:<%s>" % address in lab.sink.commands
+            client.expect("RSET", "250")
+            client.expect("MAIL FROM:<>", "250")
+            client.expect("RCPT TO:<%s>" % address.replace("=bob", "=ann"),
+                          "550 5.1.1")
+
+
 def test_our_own_users_mail_is_queued_for_it():
     with Sink() as there:
         lab = Lab()
