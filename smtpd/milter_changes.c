@@ -228,6 +228,10 @@ added_routed(struct session *s, struct answer *a)
 		return added_cannot(s, route->verdict.text);
 	if (route->kind == ROUTE_LIST)
 		return added_cannot(s, "it is a list with members elsewhere");
+	if (route->kind == ROUTE_HOP && session_is_own(s) &&
+	    route->sealed.size + route->sealed_size == 0 &&
+	    submit_follow(s->tx, route->hop))
+		return added_remote(s);
 	if (route->kind == ROUTE_HOP)
 		return added_cannot(s, "its mail goes on to another host");
 	if (route->kind == ROUTE_PROGRAM && last_kind_of(s->tx) != LAST_NONE)

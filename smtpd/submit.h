@@ -53,6 +53,8 @@ enum step submit_rcpt(struct session *s);
 /* tx->rcpt forwards, and has no mailbox here: it is where that leads to, and
  * goes on as remote. */
 enum step submit_forward(struct session *s);
+/* From here on it is where this route leads to; false: that is no address. */
+bool submit_follow(struct transaction *tx, struct slice hop);
 /* It has mailboxes too: the other is one more recipient. 0, -ENOMEM. */
 int submit_accept_forward(struct session *s, struct slice hop);
 /* With probe: ask the next hop; refuses, or goes on in then. */

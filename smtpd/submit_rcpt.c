@@ -172,17 +172,26 @@ forward_parse(struct slice sealed, struct address *to)
 	    address_parse(to, hop.address, ADDRESS_ALLOW_UTF8) == ADDRESS_OK;
 }
 
+bool
+submit_follow(struct transaction *tx, struct slice hop)
+{
+	struct address to;
+
+	if (!forward_parse(hop, &to))
+		return false;
+	tx->rcpt = to;
+	return true;
+}
+
 enum step
 submit_forward(struct session *s)
 {
 	struct transaction *tx = s->tx;
-	struct address to;
 
-	if (!forward_parse(tx->rcpt_hop, &to)) {
+	if (!submit_follow(tx, tx->rcpt_hop)) {
 		transaction_drop_rcpt(tx);
 		return session_reply(s, REPLY_DIRECTORY_SILENT);
 	}
-	tx->rcpt = to;
 	return submit_rcpt(s);
 }
 

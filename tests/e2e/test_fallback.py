@@ -5,6 +5,7 @@ be asked nobody is unknown."""
 import contextlib
 
 from client import new_message
+from filters import Program
 from postern import DEFAULT_ALIASES, Server, free_port, wait_until
 from relay_lab import USUAL, Sink
 from test_submission import ALICE, Lab, message
@@ -149,6 +150,23 @@ def test_our_own_users_mail_is_queued_for_it():
                        "the report")
             assert "yan@example.org" in \
                 lab.server.mail("alice")[-1].raw.decode()
+
+
+def test_our_own_users_milter_adds_somebody_there():
+    """A copy goes there as it would to anybody else; never a stranger's."""
+    with Sink() as there, contextlib.closing(Program()) as milter:
+        lab = Lab(checks='milter "%s" {{ }}' % milter.endpoint)
+        lab.server.write_config(domain_keys=lab.server.pieces["domain_keys"]
+                                + 'fallback = "smtp:[127.0.0.1]:%d"\n'
+                                % there.port)
+        asks = "X-Do: rcpt zoe@example.org\r\n"
+        with lab:
+            code, said = lab.send(ALICE, message(more=asks))
+            assert code == 250, said
+            wait_until(lambda: there.messages, 20, "zoe's copy")
+            assert there.messages[0].recipients == ["TO:<zoe@example.org>"]
+            reply = lab.server.deliver([ALICE], message(more=asks))
+            assert reply.says("451 4.3.0"), reply
 
 
 def test_a_reload_brings_it_and_takes_it_away():
