@@ -16,11 +16,22 @@ has_users_of_ours(const struct config *config)
 	return false;
 }
 
+/* Users at a fallback send by that host, as a rule. */
+static const struct config_domain *
+find_fallback(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_domains; i++)
+		if (config->domains[i].fallback != NULL)
+			return &config->domains[i];
+	return NULL;
+}
+
 /* What our users send elsewhere has neither a tag nor a record here. */
 static void
 check_untagged(const struct config *config, struct config_problems *problems)
 {
 	const struct config_checks *checks = &config->checks;
+	const struct config_domain *split = find_fallback(config);
 	unsigned line = checks->untagged_line;
 
 	if (checks->untagged_bounces == UNTAGGED_ACCEPT)
@@ -35,6 +46,12 @@ check_untagged(const struct config *config, struct config_problems *problems)
 		    "bounces cannot prove themselves: they are refused. Let "
 		    "it leave through this server, or say untagged_bounces = "
 		    "accept");
+	else if (split != NULL)
+		config_problem_add(problems, split->line, true, "backscatter: "
+		    "bounces to the users at the fallback of domain \"%s\" "
+		    "are refused unless their mail, too, leaves through this "
+		    "server; where it does not, say untagged_bounces = "
+		    "accept", split->name);
 	if (checks->untagged_bounces == UNTAGGED_REFUSE &&
 	    config->batv_exempt.n > 0)
 		config_problem_add(problems, line, true, "backscatter: "

@@ -152,6 +152,20 @@ def test_our_own_users_mail_is_queued_for_it():
                 lab.server.mail("alice")[-1].raw.decode()
 
 
+def test_bounces_of_what_leaves_by_the_host_there():
+    """They prove nothing to us: the operator has to say that they pass."""
+    with Lab() as lab:
+        server, word = lab.server, "bounces to the users at the fallback of"
+        keys = server.pieces["domain_keys"]
+        assert word not in server.check()[1]
+        keys += 'fallback = "smtp:[127.0.0.1]:%d"\n' % free_port()
+        server.write_config(domain_keys=keys)
+        assert word in server.check()[1]
+        server.write_config(domain_keys=keys,
+                            checks="untagged_bounces = accept")
+        assert word not in server.check()[1]
+
+
 def test_our_own_users_milter_adds_somebody_there():
     """A copy goes there as it would to anybody else; never a stranger's."""
     with Sink() as there, contextlib.closing(Program()) as milter:
