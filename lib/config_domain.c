@@ -127,6 +127,10 @@ check_users(const struct config_domain *domain,
 	    config_frame_has(frame, "fallback"))
 		config_error(problems, config_frame_line(frame, "fallback"),
 		    "catch_all takes everybody: nobody is left for fallback");
+	if (domain->has_names && domain->fallback != NULL)
+		config_error(problems, config_frame_line(frame, "names"),
+		    "names cannot tell whether a name is one user's alone "
+		    "where others are at a fallback");
 }
 
 /* Whether the path differs from user to user; %% is a percent sign. */

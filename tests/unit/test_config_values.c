@@ -287,6 +287,9 @@ static const struct {
 	    "catch_all = \"c\" }\n",
 	    "catch_all takes everybody: nobody is left for fallback", 2,
 	    false },
+	{ "domain \"b\" { users = \"passwd\" fallback = \"smtp:x:25\"\n"
+	    "names = true }\n", "names cannot tell whether a name is one "
+	    "user's alone where others are at a fallback", 3, false },
 	{ "domain \"b\" { next_hop = \"smtp:x:25\"\n"
 	    "fallback = \"smtp:y:25\" }\n", "fallback is for a domain with "
 	    "users; next_hop has all of them", 3, false },
