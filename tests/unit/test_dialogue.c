@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <fnmatch.h>
 #include <glob.h>
+#include "../../smtpd/checks_run.h"
 #include "fake_host.h"
 
 #define LINE_MAX_OCTETS 65536
@@ -241,6 +242,22 @@ expect_quiet(struct dialogue *d)
 
 /* ---- the other lines ---- */
 
+/* What policy says of a bounce that returns two of our messages. */
+static void
+believe_bounce(struct dialogue *d)
+{
+	static const struct slice keys = SLICE(
+	    "failed\nalice@example.org\n1@example.org\nx@b.example\n\0"
+	    "failed\nalice@example.org\n2@example.org\nx@b.example\n");
+	struct session *s = d->host.s;
+
+	if (s == NULL || s->tx == NULL || s->checks == NULL)
+		dialogue_fail(d, "there is no transaction", "");
+	s->checks->claimed_for = s->tx->number;
+	assert_int_equal(facts_add(&s->checks->transaction, FACT_RESULT,
+	    SLICE("bounce"), keys), 0);
+}
+
 static void
 set_fake(struct dialogue *d, char *text)
 {
@@ -268,6 +285,10 @@ set_fake(struct dialogue *d, char *text)
 	}
 	if (strcmp(kind, "clearance") == 0) {
 		d->host.is_late = true;
+		return;
+	}
+	if (strcmp(kind, "bounce") == 0) {
+		believe_bounce(d);
 		return;
 	}
 	fake = &d->host.fakes[kind_find(d, kind)];
