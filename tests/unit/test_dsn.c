@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "address.h"
 #include "dsn.h"
 
 static struct dsn_recipient to;
@@ -162,6 +163,12 @@ test_global(void **state)
 	    "Content-Transfer-Encoding: 8bit\n");
 	has("Final-Recipient: utf-8; b\xc3\xb6@example.net\n");
 	has("Content-Type: message/global-headers\n");
+	buf_free(&out);
+	/* whom it is for is as good a reason as whom it is about */
+	to.address = SLICE("bob@example.net");
+	dsn.to = SLICE("\xc3\xa4@example.org");
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("report-type=global-delivery-status;");
 }
 
 /* RET=FULL: message/rfc822, or message/global for a header in UTF-8. */
@@ -229,6 +236,42 @@ test_hostile(void **state)
 	has_not("\nAction: delivered");
 }
 
+/* What is too long for its field is not there, nor half of it. */
+static void
+test_long(void **state)
+{
+	static char text[ADDRESS_TEXT_MAX + 64], message[2 * DSN_HEADER_MAX];
+	static const char field[] = "Subject: 0123456789 0123456789 0123456\n";
+	size_t size = sizeof field - 1, n = sizeof message / size;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	memcpy(text, "rfc822;", 7);
+	to.orcpt = (struct slice){ text, 7 + ADDRESS_TEXT_MAX };
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has("\nOriginal-Recipient: rfc822;xxx");
+	buf_free(&out);
+	to.orcpt.size++;
+	dsn.envid = (struct slice){ text + 7, ADDRESS_TEXT_MAX + 1 };
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has_not("Original-Recipient");
+	has_not("Original-Envelope-Id");
+	buf_free(&out);
+	memset(text, 'y', 30);
+	text[30] = ';';
+	to.orcpt.size = 40;
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	has_not("Original-Recipient");
+	buf_free(&out);
+	for (size_t i = 0; i < n; i++)
+		memcpy(message + i * size, field, size);
+	dsn.message = (struct slice){ message, n * size };
+	assert_int_equal(dsn_write(&out, &dsn), 0);
+	assert_in_range(out.size, DSN_HEADER_MAX - size, DSN_HEADER_MAX +
+	    4096);
+	has(" 0123456\n\n--=_");
+}
+
 static void
 test_refused(void **state)
 {
@@ -240,6 +283,9 @@ test_refused(void **state)
 	assert_int_equal(dsn_write(&out, &dsn), -EINVAL);
 	dsn.id = SLICE("a");
 	dsn.to = SLICE("a@b\nTo: c@d");
+	assert_int_equal(dsn_write(&out, &dsn), -EINVAL);
+	dsn.to = SLICE("a@b");
+	dsn.host = SLICE("a\nTo: c@d");
 	assert_int_equal(dsn_write(&out, &dsn), -EINVAL);
 }
 
@@ -256,6 +302,7 @@ main(void)
 		TEST(test_global),
 		TEST(test_whole),
 		TEST(test_hostile),
+		TEST(test_long),
 		TEST(test_refused),
 	};
 

@@ -32,6 +32,9 @@ parts_of(struct slice text)
 
 #define MIXED "From: a@b\nContent-Type: multipart/mixed; boundary=\"xx\"\n\n"
 
+#define MIXED_FIELD "Content-Type: multipart/mixed; boundary="
+#define B_50 "12345678901234567890123456789012345678901234567890"
+#define LONG_BOUNDARY B_50 B_50 B_50 B_50	/* MIME_BOUNDARY_MAX */
 static const struct {
 	const char *name, *text, *want;
 } walks[] = {
@@ -106,6 +109,13 @@ static const struct {
 	    "l  a/b [z]\n10" },
 	{ "two types", "Content-Type: a/b\nContent-Type: c/d\n\n",
 	    "l  a/b []\n80" },
+	{ "two boundaries", MIXED_FIELD "xx\n" MIXED_FIELD "yy\n\n--xx\n\na\n"
+	    "--xx--\n", "m  multipart/mixed []\nl 1 text/plain [a]\n80" },
+	{ "a boundary as long as may be", MIXED_FIELD LONG_BOUNDARY "\n\n--"
+	    LONG_BOUNDARY "\n\na\n--" LONG_BOUNDARY "--\n",
+	    "m  multipart/mixed []\nl 1 text/plain [a]\n0" },
+	{ "a longer one", MIXED_FIELD LONG_BOUNDARY "x\n\nb\n",
+	    "l  multipart/mixed [b\n]\n20" },
 	{ "two types alike", "Content-Type: a/b\nContent-Type: A/B; c=d\n\n",
 	    "l  a/b []\n0" },
 	{ "comments and folds", "Content-Type: (x)\n text (y(z)) / (\\)) "

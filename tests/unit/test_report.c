@@ -77,6 +77,61 @@ static const struct {
 	    " multipart/report; boundary=c\n\n--c\nContent-Type: "
 	    "message/rfc822\n\n" OURS "\n--c--\n--b--\n", true,
 	    "bounce rfc3464 part 3 2@x 1: bob@theirs.test /" },
+	{ "nor does what it returns", DSN("failed") "Content-Type: "
+	    "message/rfc822\n\nFrom: a@b.test\nTo: c@d.test\nContent-Type: "
+	    "multipart/mixed; boundary=c\n\n--c\nContent-Type: "
+	    "message/rfc822\n\n" OURS "\n--c\nContent-Type: message/"
+	    "delivery-status\n\nReporting-MTA: dns; h\n\nFinal-Recipient: "
+	    "rfc822; eve@x.test\nAction: failed\n--c--\n--b--\n", true,
+	    "bounce rfc3464 part 3  1: bob@theirs.test c@d.test /" },
+	{ "of two that it returns, the first", DSN("failed")
+	    "Content-Type: message/rfc822\n\nMessage-ID: <2@x>\n\n--b\n"
+	    "Content-Type: message/rfc822\n\n" OURS "\n--b--\n", true,
+	    "bounce rfc3464 part 3 2@x 1: bob@theirs.test /" },
+	{ "of two ids, the first", DSN("failed") "Content-Type: "
+	    "message/rfc822\n\nMessage-ID: <2@x>\nMessage-ID: <1@ours.test>\n"
+	    "\n--b--\n", true,
+	    "bounce rfc3464 part 3 2@x 1: bob@theirs.test /" },
+	{ "no words stand in for a part", DSN("failed") "Content-Type: "
+	    "message/rfc822\n\nReceived: by x id k3f9q2m7t-1-20750-abcdefghij"
+	    "\nSubject: x\n\n--b\n\nMessage-ID: <2@x>\n--b--\n", true,
+	    "bounce rfc3464 part 3  1: bob@theirs.test 2@x / "
+	    "k3f9q2m7t-1-20750-abcdefghij" },
+	{ "a part stands in for words", HEAD("MAILER-DAEMON@x.test")
+	    "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n"
+	    "Message-ID: <2@x>\n--b\nContent-Type: message/rfc822\n\n" OURS
+	    "\n--b--\n", true, "bounce  part 0 1@ours.test 0: "
+	    "bob@theirs.test carol@else.test 2@x / "
+	    "k3f9q2m7t-1-20750-abcdefghij" },
+	{ "a trace that is too long", DSN("failed") "Content-Type: "
+	    "text/rfc822-headers\n\nReceived: by x id "
+	    "k3f9q2m7t-1-20750-abcdefghijk\nSubject: x\n--b--\n", true,
+	    "bounce rfc3464 part 3  1: bob@theirs.test /" },
+	{ "one of them failed", DSN("failed\n\nFinal-Recipient: rfc822; "
+	    "eve@theirs.test\nAction: delivered") "--b--\n", true,
+	    "bounce rfc3464 nowhere 3  2: bob@theirs.test eve@theirs.test /" },
+	{ "and the other was said to be", DSN("failed\nAction: delivered")
+	    "--b--\n", true,
+	    "bounce rfc3464 nowhere 3  1: bob@theirs.test /" },
+	{ "a message with a field of a report", DSN("failed")
+	    "Content-Type: message/rfc822\n\nDiagnostic-Code: x\n" OURS
+	    "\n--b--\n", true, "bounce rfc3464 part 3 1@ours.test 1: "
+	    "bob@theirs.test carol@else.test / "
+	    "k3f9q2m7t-1-20750-abcdefghij" },
+	{ "Received is no header", DSN("failed") "\nReceived: by x\n"
+	    "--b--\n", true,
+	    "bounce rfc3464 nowhere 3  1: bob@theirs.test /" },
+	{ "HTML alone", HEAD("MAILER-DAEMON@x.test") "Content-Type: "
+	    "text/html\n\nHi. This is the qmail-send program at x.\n", false,
+	    "bounce qmail nowhere 0  0: /" },
+	{ "a bounce with an invitation", DSN("failed") "Content-Type: "
+	    "text/calendar\n\nBEGIN:VCALENDAR\n--b--\n", true,
+	    "bounce rfc3464 nowhere 3  1: bob@theirs.test /" },
+	{ "a report deep in an answer", HEAD("bob@x.test") "Content-Type: "
+	    "multipart/mixed; boundary=o\n\n--o\nContent-Type: "
+	    "multipart/mixed; boundary=i\n\n--i\nContent-Type: "
+	    "message/delivery-status\n\nReporting-MTA: dns; h\n--i--\n"
+	    "--o--\n", true, "none  nowhere 0  0: /" },
 	{ "a person forwards a bounce", HEAD("bob@x.test") "Content-Type: "
 	    "multipart/mixed; boundary=o\n\n--o\n\nWhat is this?\n--o\n"
 	    "Content-Type: message/rfc822\n\n" DSN("failed") "--b--\n--o--\n",
