@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: ISC
 """queue by itself: a report that deliver cannot write, that postmaster does
 not take either, or beside which more comes to be told of."""
+import datetime
 import email
 import email.policy
+import email.utils
+import hashlib
+import os
+import re
 import struct
 import time
 
 import pytest
 
-from queuelab import QueueLab, verdict
+from queuelab import PEERS, QueueLab, verdict
 
 QUICK = "queue { retry_first = 1s retry_longest = 1s }"
 
@@ -68,6 +73,45 @@ def test_waits_between_its_tries():
         lab.wait(lambda: lab.queue.events("report_deferred"))
         time.sleep(0.5)
         assert lab.asked_mailboxes == ["alice"]
+
+
+def submitted_earlier(lab, queue_id, seconds):
+    """As if it had come so much earlier; its tag is not there any more."""
+    path = os.path.join(lab.spool, "failed", queue_id)
+    with open(path, encoding="ascii") as f:
+        text = re.sub("(?m)^tag .*\n", "", f.read())
+    came = email.utils.parsedate_to_datetime(
+        re.search("(?m)^time (.*)$", text).group(1))
+    text = re.sub("(?m)^time .*$", "time " + email.utils.format_datetime(
+        came - datetime.timedelta(seconds=seconds)), text)
+    text = text[:text.index("end ")]
+    with open(path, "w", encoding="ascii") as f:
+        f.write("%send %s\n" % (text, hashlib.sha256(
+            text.encode()).hexdigest()))
+
+
+def test_what_nobody_takes_ends_some_day():
+    """After twice the time that mail is tried, and a day: with an alarm, and
+    not before; also where its text was not even written."""
+    with QueueLab("queue { retry_first = 1s retry_longest = 1s "
+                  "give_up = 1d }") as lab:
+        lab.refusals["alice"] = (452, "full")
+        lab.results = lambda job: {"all": (550, "no")}
+        queue_id = lab.submit(["bob@example.net"])
+        lab.wait(lambda: lab.queue.events("report_deferred"))
+        peers = [p for p in PEERS if p != "vault"]
+        lab.kill()
+        submitted_earlier(lab, queue_id, 3 * 86400 - 60)
+        n = len(lab.queue.events("report_deferred"))
+        lab.start(peers)
+        lab.wait(lambda: len(lab.queue.events("report_deferred")) > n)
+        lab.kill()
+        assert not lab.queue.events("alarm")
+        submitted_earlier(lab, queue_id, 61)
+        lab.start(peers)
+        lab.wait(lab.is_empty)
+        assert [e["queue"] for e in lab.queue.events("alarm")] == [queue_id]
+        assert not any(lab.mailboxes.values())
 
 
 def test_what_fails_while_it_is_under_way_is_told_of_too(lab):
