@@ -108,6 +108,7 @@ UNIT_TESTS = \
 	test_users \
 	test_utf8 \
 	test_vault \
+	test_vault_tags \
 	test_verdict \
 	test_voucher \
 	test_work

@@ -5,13 +5,14 @@ import fcntl
 import hmac
 import os
 import re
+import select
 import struct
 import subprocess
 import time
 
 import pytest
 
-from compartment import ASK, Compartment, slice_of
+from compartment import ASK, ROLE, Compartment, slice_of
 
 HEX = "00112233445566778899aabbccddeeff" * 2
 MX, SUBMISSION, LOCAL = 0, 1, 2
@@ -19,6 +20,7 @@ GOOD = ("from:alice@example.org\r\ndkim-signature:v=1; a=%s; "
         "c=relaxed/relaxed; d=%s; s=%s; t=1; h=from; bh=x; b=")
 RSA = GOOD % ("rsa-sha256", "example.org", "r1")
 CONFIG = """
+srs { lifetime = 10d }
 domain "front.example.org" { next_hop = "smtp:[127.0.0.1]:26" }
 dkim "example.org" { selector = "r1" key = "/k1" }
 dkim "example.org" { selector = "e1" key = "/k2" }
@@ -44,12 +46,13 @@ def private_key(*words):
 class Vault(Compartment):
     """With secrets and two keys."""
 
-    def __init__(self):
+    def __init__(self, has_secrets=True):
         super().__init__("vault", CONFIG, secrets={"return": bytes(32)})
         self.start()
-        self.tell("SETUP_SECRETS", b"", (
-            "batv 4 20000 %s\nbatv 3 1 %s\ntrace %s\nsrs %s\n" % (
-                HEX, HEX[::-1], HEX, HEX)).encode())
+        if has_secrets:
+            self.tell("SETUP_SECRETS", b"", (
+                "batv 4 20000 %s\nbatv 3 1 %s\ntrace %s\nsrs %s\n" % (
+                    HEX, HEX[::-1], HEX, HEX)).encode())
         self.pems = [private_key("-algorithm", "RSA", "-pkeyopt",
                                  "rsa_keygen_bits:2048"),
                      private_key("-algorithm", "Ed25519")]
@@ -334,6 +337,92 @@ def test_the_way_back_is_sealed(vault):
     _, answer = vault.ask(smtpd, "VAULT_SRS_CHECK", slice_of("s1") + slice_of(
         made_by(vault, "alice@example.net", "example.org", False)))
     assert answer == b"\2" + slice_of("alice@example.net") + slice_of("")
+
+
+def forward_of(domain, local, days):
+    """An address as it was made so many days ago, with the secret above."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    number = (today() - days) // 5 * 5 % 1024
+    day = letters[number >> 5] + letters[number & 31]
+    mac = hmac.new(bytes.fromhex(HEX), ("SRS0\nauthenticated\n%s\n%s\n%s" % (
+        day, domain, local)).lower().encode(), "sha256").digest()
+    bits = int.from_bytes(mac[:4], "big")
+    return "SRS0=%s=%s=%s=%s@example.org" % ("".join(
+        letters[bits >> (27 - 5 * n) & 31] for n in range(6)), day, domain,
+        local)
+
+
+def test_a_forward_lives_as_long_as_is_configured(vault):
+    """srs { lifetime }, here 10 days; then it is ours, and too old."""
+    smtpd = vault.peer("smtpd", 15, MX)
+    for days, want in ((0, 1), (10, 1), (15, 3), (35, 3)):
+        assert checked_by(smtpd, vault, forward_of(
+            "example.net", "alice", days)) == (want, "alice@example.net")
+
+
+def test_who_is_here_meanwhile_is_not_looked_for_elsewhere(vault):
+    """The way back leads to relay: not for a domain that has become ours."""
+    _, answer = vault.ask(vault.peer("smtpd", 16, MX), "VAULT_SRS_CHECK",
+                          slice_of("s1") + slice_of(forward_of(
+                              "example.org", "alice", 0)))
+    assert answer == b"\1" + slice_of("alice@example.org") + slice_of("")
+
+
+# ---- who may ask what ----
+
+SMTPD = {"VAULT_SIGN", "VAULT_TAG_CHECK", "VAULT_TRACE_CHECK",
+         "VAULT_SRS_CHECK"}
+MAY = {("smtpd", MX): SMTPD,
+       ("smtpd", SUBMISSION): SMTPD | {"VAULT_TRACE", "VAULT_DKIM"},
+       ("smtpd", LOCAL): SMTPD | {"VAULT_TRACE", "VAULT_DKIM"},
+       ("queue", 0): {"VAULT_TRACE", "VAULT_TAG"},
+       ("relay", 0): {"VAULT_SRS"}, ("control", 0): {"VAULT_TRACE_CHECK"}}
+
+
+def questions():
+    """A good one of each kind."""
+    return {"VAULT_SIGN": struct.pack("!HHH", 9, 9, 0x0403) + slice_of(
+                " " * 64 + "TLS 1.3, server CertificateVerify\0" + "x" * 32),
+            "VAULT_TRACE": slice_of("text"),
+            "VAULT_DKIM": dkim("example.org", RSA),
+            "VAULT_TAG": tag("alice@example.org", today()),
+            "VAULT_TAG_CHECK": slice_of("alice@example.org"),
+            "VAULT_TRACE_CHECK": slice_of("x") + slice_of("a@b.example"),
+            "VAULT_SRS": srs("alice@example.net"),
+            "VAULT_SRS_CHECK": slice_of("s1") + slice_of("a@example.org")}
+
+
+@pytest.mark.parametrize("role, kind", MAY)
+def test_each_gets_its_own_and_no_more(vault, role, kind):
+    for name, question in questions().items():
+        answer = vault.ask(vault.peer(role, 13, kind), name, question)
+        assert (answer is not None) == (name in MAY[role, kind]), name
+
+
+@pytest.mark.parametrize("role", sorted(
+    set(ROLE) - {r for r, _ in MAY} - {"count"}))
+def test_to_others_it_does_not_speak(vault, role):
+    assert vault.ask(vault.peer(role), "VAULT_TRACE_CHECK",
+                     questions()["VAULT_TRACE_CHECK"]) is None
+
+
+def test_without_secrets_it_says_nothing():
+    """Whoever asks waits in vain, and says 451 to his client; no answer is
+    made with a key of zeros, and nobody is accused of a break-in."""
+    names = ("VAULT_TAG", "VAULT_TAG_CHECK", "VAULT_TRACE_CHECK",
+             "VAULT_SRS", "VAULT_SRS_CHECK")
+    with Vault(has_secrets=False) as vault:
+        peers = []
+        for name in names:
+            peers.append(vault.peer({"VAULT_TAG": "queue", "VAULT_SRS":
+                                     "relay"}.get(name, "smtpd")))
+            peers[-1].ask(ASK[name], questions()[name])
+        # of this one it knows without them
+        assert vault.ask(vault.peer("smtpd", 14, SUBMISSION), "VAULT_DKIM",
+                         dkim("example.org", ""))
+        readable = select.select([p.socket for p in peers], [], [], 0.1)[0]
+        assert not readable
+        assert not vault.events("suspected_break_in")
 
 
 def test_nobody_else_has_them_made_or_checked(vault):

@@ -196,6 +196,29 @@ test_signatures(void **state)
 	keys_free(&keys);
 }
 
+/* One that comes anew under its name takes the place of the old. */
+static void
+test_replaced(void **state)
+{
+	EVP_PKEY *old = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	EVP_PKEY *new = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	struct keys *keys = keys_new();
+	uint8_t room[TLS_SIGNATURE_MAX];
+	struct slice signature;
+
+	(void)state;
+	assert_int_equal(add_fd(keys, &first, pem_of(old, NULL, true)), 0);
+	assert_int_equal(add_fd(keys, &first, pem_of(new, NULL, true)), 0);
+	assert_int_equal(keys_count(keys), 1);
+	assert_int_equal(keys_sign(keys, &first, TLS_ECDSA_SHA256,
+	    rows[0].data, &signature, room), 0);
+	assert_true(verifies(new, tls_scheme_find(TLS_ECDSA_SHA256),
+	    rows[0].data, signature));
+	keys_free(&keys);
+	EVP_PKEY_free(old);
+	EVP_PKEY_free(new);
+}
+
 static void
 test_refused_and_forgotten(void **state)
 {
@@ -214,6 +237,12 @@ test_refused_and_forgotten(void **state)
 		    (rows[i].is_good ? 0 : -EPERM));
 	assert_int_equal(keys_sign(keys, &none, TLS_ECDSA_SHA256,
 	    rows[0].data, &signature, room), -ENOENT);
+	keys_forget(keys, 2);
+	assert_int_equal(keys_sign(keys, &first, TLS_ECDSA_SHA256,
+	    rows[0].data, &signature, room), 0);
+	assert_int_equal(keys_sign(keys, &second, TLS_ECDSA_SHA256,
+	    rows[0].data, &signature, room), -ENOENT);
+	assert_int_equal(add_fd(keys, &second, pem_of(key, NULL, true)), 0);
 	keys_forget(keys, 1);
 	assert_int_equal(keys_sign(keys, &first, TLS_ECDSA_SHA256,
 	    rows[0].data, &signature, room), -ENOENT);
@@ -231,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_what_a_server_signs),
 		cmocka_unit_test(test_bad_keys),
 		cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_refused_and_forgotten),
 	};
 
