@@ -41,6 +41,7 @@ UNIT_TESTS = \
 	test_dkim \
 	test_dkim_sign \
 	test_dmarc \
+	test_dovecot \
 	test_driver \
 	test_dsn \
 	test_directory_answer \
