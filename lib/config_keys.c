@@ -161,7 +161,8 @@ const struct config_key config_keys[] = {
 	    "his own, as in alice+lists. An empty string turns that off.") },
 	{ "domain", "catch_all", CONFIG_LOCAL_ADDRESS, KEY_EMPTY,
 	    IN(config_domain, catch_all),
-	    HELP("Who gets mail to addresses that nobody has.") },
+	    HELP("Who gets mail to addresses that do not exist. Without it "
+	    "they are refused.") },
 	{ "domain", "broken_alias", CONFIG_WORD, 0, DEFAULT("temporary"),
 	    WORDS("temporary|permanent"),
 	    IN(config_domain, is_broken_permanent),
@@ -177,18 +178,24 @@ const struct config_key config_keys[] = {
 	    "or lmtp:, then a host and port, or lmtp:unix: and the path of a "
 	    "socket. Addresses are passed on as they are. What it answers "
 	    "is our answer to mail from outside, while the client waits; "
-	    "mail of our own users is queued for it. Where LMTP's answers "
-	    "to the message differ the client is told to try again, and each "
-	    "recipient's next RCPT has his own.") },
+	    "mail of our own users is queued for it, as for any host "
+	    "elsewhere. LMTP answers for each recipient after the message: "
+	    "where these answers differ the client is told to try again, "
+	    "and each recipient's next RCPT has his own.") },
 	{ "domain", "fallback", CONFIG_NEXT_HOP, 0,
 	    IN(config_domain, fallback),
-	    HELP("The same for those whom users and aliases do not know.") },
+	    HELP("The same for those whom users and aliases do not know, "
+	    "where a part of the mailboxes is at another server, as while "
+	    "they move. There can be no catch_all and no names beside it. "
+	    "Before it is taken away the queue should have nothing for the "
+	    "domain (posternctl queue).") },
 	{ "domain", "tls", CONFIG_WORD, 0,
 	    WORDS("off|opportunistic|required"), .first_word = 1,
 	    IN(config_domain, next_hop_tls),
-	    HELP("When a connection to that server uses TLS: if offered, or "
-	    "always, with a certificate for the name or address in "
-	    "next_hop. The default is what tls of relay says.") },
+	    HELP("When a connection to that server uses TLS: where it is "
+	    "offered, or always, with a certificate that fits the name or "
+	    "address of the host in next_hop or fallback. The default is "
+	    "what tls of the section relay says. A unix socket has none.") },
 
 	/* ---- limits ---- */
 	{ "limits", "sessions", CONFIG_COUNT, KEY_ZERO, RANGE(1, 1000000),
