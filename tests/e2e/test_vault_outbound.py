@@ -399,6 +399,18 @@ def test_each_gets_its_own_and_no_more(vault, role, kind):
         assert (answer is not None) == (name in MAY[role, kind]), name
 
 
+def test_who_has_signed_what_no_server_signs_is_cut_off(vault):
+    """With a key that is there, of a certificate."""
+    vault.tell("SETUP_KEY", struct.pack("!HH", 7, 0), private_key(
+        "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
+    good = " " * 64 + "TLS 1.3, server CertificateVerify\0" + "x" * 32
+    for text, is_signed in ((good, True), ("rubbish", False)):
+        answer = vault.ask(vault.peer("smtpd", 17, MX), "VAULT_SIGN",
+                           struct.pack("!HHH", 7, 0, 0x0403) + slice_of(text))
+        assert (answer is not None and len(answer[1]) > 2) == is_signed
+        assert is_signed or answer is None
+
+
 @pytest.mark.parametrize("role", sorted(
     set(ROLE) - {r for r, _ in MAY} - {"count"}))
 def test_to_others_it_does_not_speak(vault, role):
