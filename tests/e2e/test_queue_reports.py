@@ -150,3 +150,28 @@ def test_held_is_not_given_up():
         assert lab.command("release", queue_id)[0]
         lab.wait(lambda: lab.mailboxes["alice"])
         lab.wait(lab.is_empty)
+
+
+def test_no_report_without_its_tag():
+    """It goes to the address as BATV has signed it: whoever signs goes away
+    while he is asked, and the report waits for the next one."""
+    with QueueLab("queue { retry_first = 1s retry_longest = 1s }") as lab:
+        lab.refusals["alice"] = (452, "full")
+        lab.results = lambda job: {"all": (550, "no")}
+        queue_id = lab.submit(["bob@example.net"])
+        lab.wait(lambda: lab.queue.events("report_deferred"))
+        lab.kill()
+        submitted_earlier(lab, queue_id, 0)
+        lab.refusals.clear()
+        n = len(lab.queue.events("report_deferred"))
+        lab.start([p for p in PEERS if p != "vault"])
+        lab.attach("vault").is_silent = True
+        lab.wait(lambda: len(lab.queue.events("report_deferred")) > n)
+        lab.asked["vault"].channel.end()
+        time.sleep(1.5)         # it was tried once more
+        assert not lab.mailboxes["alice"]
+        lab.attach("vault")
+        lab.wait(lambda: lab.mailboxes["alice"])
+        assert b"prvs=0123abcdef=alice@example.org" in \
+            lab.mailboxes["alice"][0]
+        lab.wait(lab.is_empty)
