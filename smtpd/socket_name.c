@@ -24,24 +24,25 @@ socket_name(char *ip, const struct sockaddr_storage *name)
 	return ntohs(v6->sin6_port);
 }
 
-uint16_t
-socket_local_name(char *ip, int fd)
+static uint16_t
+name_of(char *ip, int fd, int (*get)(int, struct sockaddr *, socklen_t *))
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t size = sizeof(name);
 
-	if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
+	if (get(fd, (struct sockaddr *)&name, &size) < 0)
 		name.ss_family = AF_UNSPEC;
 	return socket_name(ip, &name);
 }
 
 uint16_t
+socket_local_name(char *ip, int fd)
+{
+	return name_of(ip, fd, getsockname);
+}
+
+uint16_t
 socket_peer_name(char *ip, int fd)
 {
-	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
-	socklen_t size = sizeof(name);
-
-	if (getpeername(fd, (struct sockaddr *)&name, &size) < 0)
-		name.ss_family = AF_UNSPEC;
-	return socket_name(ip, &name);
+	return name_of(ip, fd, getpeername);
 }

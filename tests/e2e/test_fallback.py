@@ -8,10 +8,11 @@ from client import new_message
 from filters import Program
 from postern import DEFAULT_ALIASES, Server, free_port, wait_until
 from relay_lab import USUAL, Sink
+from test_forward import Front
 from test_submission import ALICE, Lab, message
 
 
-class Split:
+class Split(Front):
     """A server whose example.org has a fallback, and that host."""
 
     def __init__(self, replies=None, port=None, **options):
@@ -20,16 +21,6 @@ class Split:
             domain_keys='fallback = "smtp:[127.0.0.1]:%d"\n' % (
                 port or self.sink.port), **options)
         self.server.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        with contextlib.closing(self.sink):
-            if kind is None:
-                self.server.close()
-            else:
-                self.server.kill_tree()
 
 
 def only_over(word, name):

@@ -153,18 +153,25 @@ on_readable(struct loop_io *io, uint32_t events, void *arg)
 	loop_timer_start(w->loop, &w->timers[0], 20, on_last, w);
 }
 
+/* Both pipes have something to read. */
+static void
+open_readable(struct world *w, loop_io_fn *handler)
+{
+	open_world(w);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(write(w->pipes[i][1], "x", 1), 1);
+		assert_int_equal(loop_watch(w->loop, &w->io[i], w->pipes[i][0],
+		    EPOLLIN, handler, w), 0);
+	}
+}
+
 static void
 test_unwatch_in_handler(void **state)
 {
 	struct world w;
 
 	(void)state;
-	open_world(&w);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(write(w.pipes[i][1], "x", 1), 1);
-		assert_int_equal(loop_watch(w.loop, &w.io[i], w.pipes[i][0],
-		    EPOLLIN, on_readable, &w), 0);
-	}
+	open_readable(&w, on_readable);
 	assert_int_equal(loop_run(w.loop), 0);
 	assert_int_equal(w.n_events, 1);
 	close_world(&w);
@@ -272,12 +279,7 @@ test_place_is_taken_again(void **state)
 	struct world w;
 
 	(void)state;
-	open_world(&w);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(write(w.pipes[i][1], "x", 1), 1);
-		assert_int_equal(loop_watch(w.loop, &w.io[i], w.pipes[i][0],
-		    EPOLLIN, on_either, &w), 0);
-	}
+	open_readable(&w, on_either);
 	loop_timer_start(w.loop, &w.timers[0], 5, on_last, &w);
 	assert_int_equal(loop_run(w.loop), 0);
 	assert_int_equal(w.n_events, 1);
