@@ -4,6 +4,7 @@ at each step or is gone, and an address that forwards."""
 import contextlib
 import re
 import socket
+import time
 
 import relay_lab
 from cases import LARGE, case
@@ -219,6 +220,7 @@ def vanishes(run):
         first = run.shot(both)
         first.may_break, first.after_dot = True, leave
         first.fire(run.mx.port, run.way)
+        time.sleep(0.4)     # what it began is over: a 451 is about the retry
         if run.is_postern:
             run.persist(both, first)
         else:
