@@ -77,6 +77,7 @@ class Asked(threading.Thread):
         super().__init__(daemon=True)
         self.lab, self.channel = lab, channel
         self.is_silent = False
+        self.n_asked = 0
 
     def run(self):
         while True:
@@ -90,6 +91,7 @@ class Asked(threading.Thread):
             fds = [struct.unpack("i", data[:4])[0]
                    for _, _, data in ancillary]
             kind, _, number, _ = struct.unpack("!HHII", octets[:12])
+            self.n_asked += 1
             if not self.is_silent:
                 try:
                     self.take(kind, number, Cursor(octets[12:]), fds)
@@ -307,9 +309,10 @@ class QueueLab:
             self.attach(name, end)
         return self
 
-    def attach(self, name, end=None):
+    def attach(self, name, end=None, is_silent=False):
         """Somebody whom it asks, or the next one in his place."""
         self.asked[name] = PEERS[name](self, end or self.queue.peer(name))
+        self.asked[name].is_silent = is_silent
         self.asked[name].channel.start(self.asked[name])
         return self.asked[name]
 

@@ -165,10 +165,11 @@ def test_no_report_without_its_tag():
         lab.refusals.clear()
         n = len(lab.queue.events("report_deferred"))
         lab.start([p for p in PEERS if p != "vault"])
-        lab.attach("vault").is_silent = True
-        lab.wait(lambda: len(lab.queue.events("report_deferred")) > n)
-        lab.asked["vault"].channel.end()
-        time.sleep(1.5)         # it was tried once more
+        vault = lab.attach("vault", is_silent=True)
+        lab.wait(lambda: vault.n_asked > 0)
+        vault.channel.end()
+        lab.wait(lambda: any("did not answer" in e["why"] for e in
+                             lab.queue.events("report_deferred")[n:]))
         assert not lab.mailboxes["alice"]
         lab.attach("vault")
         lab.wait(lambda: lab.mailboxes["alice"])
