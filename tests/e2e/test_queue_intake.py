@@ -27,7 +27,10 @@ def fixture_lab():
 
 @contextlib.contextmanager
 def at_once(lab):
-    """What is sent meanwhile lies there together."""
+    """What is sent meanwhile lies there together, and no work from before is
+    due, which would be done between what came and who has gone."""
+    lab.status()
+    lab.status()
     os.kill(lab.queue.process.pid, signal.SIGSTOP)
     try:
         yield
