@@ -80,6 +80,10 @@ enum address_result address_parse_domain(char *to, struct slice text,
 bool address_write(char *to, size_t room, struct slice local,
     struct slice domain);
 
+/* Make it local@domain, as if that had been written. False: it is no address,
+ * and a may be spoilt. local may be its own. */
+bool address_make(struct address *a, struct slice local, struct slice domain);
+
 /*
  * Split "user+tag" at the first of the separators. False when there is none
  * or when user would be empty; then *user is all of local and *tag empty.

@@ -233,3 +233,13 @@ address_parse_path(struct address *a, struct slice *rest, unsigned allow)
 		*rest = slice_after(*rest, end + 1);
 	return result;
 }
+
+bool
+address_make(struct address *a, struct slice local, struct slice domain)
+{
+	char text[ADDRESS_TEXT_MAX + 1];
+
+	return address_write(text, sizeof(text), local, domain) &&
+	    address_parse(a, slice_of(text), ADDRESS_ALLOW_UTF8 |
+	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
+}

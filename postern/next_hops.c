@@ -122,7 +122,6 @@ collect(struct asking *a)
 
 	for (size_t i = 0; i < config->n_domains; i++) {
 		const struct config_domain *d = &config->domains[i];
-
 		const char *hop = config_domain_hop(d);
 
 		if (hop == NULL || config_find_hop(config, hop) != d)

@@ -173,15 +173,13 @@ static bool
 rcpt_at_origin(const struct session *s)
 {
 	const struct config *config = s->settings->config;
-	char text[ADDRESS_TEXT_MAX + 1];
+	struct address *rcpt = &s->tx->rcpt;
 
 	if (config->origin == NULL || config_find_domain(config,
 	    slice_of(config->origin)) == NULL)
 		return true;
-	return address_write(text, sizeof(text), slice_of(s->tx->rcpt.local),
-	    slice_of(config->origin)) && address_parse(&s->tx->rcpt,
-	    slice_of(text), ADDRESS_ALLOW_UTF8 |
-	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
+	return address_make(rcpt, slice_of(rcpt->local),
+	    slice_of(config->origin));
 }
 
 static enum command_result

@@ -45,12 +45,9 @@ is_another(const struct session *s, enum batv_result result)
 static bool
 take_off(struct address *rcpt, struct slice plain)
 {
-	char text[ADDRESS_TEXT_MAX + 1];
 	struct address a;
 
-	if (!address_write(text, sizeof text, plain,
-	    slice_of(rcpt->domain)) || address_parse(&a, slice_of(text),
-	    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL) != ADDRESS_OK)
+	if (!address_make(&a, plain, slice_of(rcpt->domain)))
 		return false;
 	*rcpt = a;
 	return true;

@@ -48,16 +48,11 @@ bool
 submit_complete(const struct session *s, struct address *a)
 {
 	const struct complete_names names = submit_names(s);
-	char text[ADDRESS_TEXT_MAX + 1];
 
 	if (a->is_null || a->is_postmaster || (a->domain[0] != '\0' &&
 	    !complete_is_host(&names, slice_of(a->domain))))
 		return true;
-	if (!address_write(text, sizeof(text), slice_of(a->local),
-	    slice_of(names.origin)))
-		return false;
-	return address_parse(a, slice_of(text), ADDRESS_ALLOW_UTF8 |
-	    ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
+	return address_make(a, slice_of(a->local), slice_of(names.origin));
 }
 
 enum reply_name
