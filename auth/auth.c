@@ -53,7 +53,7 @@ enter_sandbox(const struct auth *a)
 	const struct sandbox sandbox = { .name = "auth",
 		.is_privileged = a->c.is_privileged, .uid = a->c.uid,
 		.gid = a->c.gid,
-		.allow = SANDBOX_FILES_READ | SANDBOX_UNIX_SOCKETS,
+		.allow = SANDBOX_FILES_READ | SANDBOX_NAME_SERVICES,
 		.paths = paths, .n_paths = sizeof paths / sizeof *paths };
 
 	slice_copy(passwords, sizeof passwords, slice_of(a->table_path));

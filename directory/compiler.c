@@ -33,7 +33,7 @@ enter_sandbox(const struct compartment *c)
 		.name = "compiler", .is_privileged = c->is_privileged,
 		.uid = c->uid, .gid = c->gid,
 		.allow = SANDBOX_FILES_READ | SANDBOX_FILES_WRITE |
-		    SANDBOX_UNIX_SOCKETS,
+		    SANDBOX_NAME_SERVICES,
 		.paths = paths, .n_paths = sizeof paths / sizeof *paths };
 
 	if (!table_spec_path(tables, sizeof tables, c->config->state_dir,

@@ -48,7 +48,7 @@ enter_sandbox(const struct directory *d)
 	const struct sandbox sandbox = {
 		.name = "directory", .is_privileged = d->c.is_privileged,
 		.uid = d->c.uid, .gid = d->c.gid,
-		.allow = SANDBOX_FILES_READ | SANDBOX_UNIX_SOCKETS,
+		.allow = SANDBOX_FILES_READ | SANDBOX_NAME_SERVICES,
 		.paths = paths, .n_paths = sizeof paths / sizeof *paths };
 
 	if (!table_spec_path(tables, sizeof tables, d->c.config->state_dir,

@@ -21,7 +21,12 @@ enum sandbox_allow {
 	SANDBOX_ACCEPT = 1 << 0,	/* accept4 */
 	SANDBOX_FILES_READ = 1 << 1,	/* openat O_RDONLY, stat, getdents */
 	SANDBOX_FILES_WRITE = 1 << 2,	/* openat, rename, unlink, fsync */
-	SANDBOX_UNIX_SOCKETS = 1 << 3,	/* socket(AF_UNIX), connect: NSS */
+	/*
+	 * NSS: socket(AF_UNIX), connect, timers, select. What its libraries
+	 * try beyond that fails and is not death, exec and the like apart:
+	 * which libraries there are is the machine's to say.
+	 */
+	SANDBOX_NAME_SERVICES = 1 << 3,
 	SANDBOX_SETUID = 1 << 4,	/* setresuid, setgroups ..., fork */
 	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
 	SANDBOX_INET_SOCKETS = 1 << 6,	/* socket(AF_INET, AF_INET6), bind */

@@ -29,7 +29,7 @@
 
 #define S(name) SCMP_SYS(name)
 #define INET_OR_TCP (SANDBOX_INET_SOCKETS | SANDBOX_TCP_SOCKETS)
-#define SOME_SOCKETS (SANDBOX_UNIX_SOCKETS | INET_OR_TCP)
+#define SOME_SOCKETS (SANDBOX_NAME_SERVICES | INET_OR_TCP)
 
 static const int common[] = {
 	S(read), S(write), S(readv), S(writev), S(pread64), S(pwrite64),
@@ -73,6 +73,20 @@ static const int fork_calls[] = {
 	S(landlock_restrict_self), S(setrlimit), S(getrlimit), S(prlimit64),
 	S(close_range),
 };
+
+/* libnss-systemd has an event loop, those of LDAP wait with select. */
+static const int name_services[] = {
+	S(timerfd_create), S(timerfd_settime), S(timerfd_gettime),
+	S(eventfd2), S(select), S(pselect6), S(epoll_pwait2),
+};
+
+#ifndef HAS_SANITIZER
+/* What is death even where other calls just fail. */
+static const int deadly[] = {
+	S(execve), S(execveat), S(ptrace), S(process_vm_readv),
+	S(process_vm_writev), S(mount), S(unshare), S(setns), S(bpf),
+};
+#endif
 
 static const int setuid_calls[] = {
 	S(setresuid), S(setresgid), S(setgroups), S(setuid), S(setgid),
@@ -187,7 +201,7 @@ allow_sockets(struct filter *f)
 {
 	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
 	unsigned allow = f->sandbox->allow;
-	bool has_unix = allow & SANDBOX_UNIX_SOCKETS;
+	bool has_unix = allow & SANDBOX_NAME_SERVICES;
 
 	if (!(allow & SOME_SOCKETS))
 		return;
@@ -256,6 +270,12 @@ fill(struct filter *f)
 		allow_read_only_open(f);
 	}
 	allow_sockets(f);
+	if (allow & SANDBOX_NAME_SERVICES) {
+		ADD_ALL(f, SCMP_ACT_ALLOW, name_services);
+#ifndef HAS_SANITIZER
+		ADD_ALL(f, SCMP_ACT_KILL_PROCESS, deadly);
+#endif
+	}
 	if (allow & SANDBOX_PAIRS)	/* it makes no other kind */
 		add(f, SCMP_ACT_ALLOW, S(socketpair));
 	if (allow & SANDBOX_FORK)
@@ -268,7 +288,8 @@ fill(struct filter *f)
 #ifdef HAS_SANITIZER
 	ADD_ALL(f, SCMP_ACT_ALLOW, sanitizer);
 #endif
-	add(f, SCMP_ACT_ERRNO(ENOSYS), S(clone3));
+	if (!(allow & SANDBOX_NAME_SERVICES))	/* where all the rest is */
+		add(f, SCMP_ACT_ERRNO(ENOSYS), S(clone3));
 }
 
 /*
@@ -310,7 +331,9 @@ refuse_softly(struct filter *f)
 void
 sandbox_filter_load(const struct sandbox *sandbox)
 {
-	struct filter f = { seccomp_init(SCMP_ACT_KILL_PROCESS), sandbox };
+	uint32_t rest = sandbox->allow & SANDBOX_NAME_SERVICES ?
+	    SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_KILL_PROCESS;
+	struct filter f = { seccomp_init(rest), sandbox };
 	int error;
 
 	if (f.ctx == NULL)

@@ -470,6 +470,59 @@ def test_a_service_of_users_that_is_down(make_server, passwd_users, services,
         assert reply.says(code), reply
 
 
+USERDB = """
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen(64)
+open(sys.argv[2], "w").close()
+while True:
+    client, _ = listener.accept()
+    asked = b""
+    while not asked.endswith(b"\\0"):
+        more = client.recv(65536)
+        if not more:
+            break
+        asked += more
+    with open(sys.argv[2], "ab") as log:
+        log.write(asked)
+    client.sendall(b'{"error":"io.systemd.UserDatabase.NoRecordFound",'
+                   b'"parameters":{}}\\0')
+"""
+
+
+@pytest.mark.needs_root
+def test_the_user_database_of_systemd(make_server, passwd_users):
+    """libnss-systemd asks a server of systemd's about who is in no file: a
+    library that opens a timer, for which the filter once was death."""
+    server = make_server(
+        config=PASSWD, start=False, aliases="postmaster: pt-alice\n"
+        "root: pt-alice\nabuse: pt-alice\n")
+    asked = os.path.join(server.folder, "asked")
+    command = server.command
+    server.command = lambda *words: [
+        "unshare", "--mount", "sh", "-c", """
+        mkdir -p /run/systemd &&
+        mount -t tmpfs -o mode=755 tmpfs /run/systemd &&
+        mkdir -m 755 /run/systemd/userdb &&
+        printf 'passwd: files systemd\\ngroup: files\\n' >/run/systemd/nss &&
+        mount --bind /run/systemd/nss /etc/nsswitch.conf || exit 1
+        setpriv --pdeathsig KILL /usr/bin/python3 -c "$0" \
+            /run/systemd/userdb/io.systemd.DynamicUser "$1" &
+        while [ ! -e "$1" ]; do sleep 0.02; done
+        shift
+        exec "$@" """, USERDB, asked, *command(*words)]
+    server.start()
+    assert server.rcpt("pt-alice@example.org").code == 250
+    for n in range(3):
+        reply = server.rcpt("pt-unknown%d@example.org" % n)
+        assert reply.says("550 5.1.1"), reply
+    with open(asked, encoding="ascii") as f:
+        assert "pt-unknown2" in f.read()
+    assert not server.events("compartment_died")
+
+
 # ---- mailboxes of a table ----
 
 def test_missing_maildir_is_made(make_server):
