@@ -9,7 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "log.h"
+#include "nss_services.h"
 #include "who.h"
+
+#define NSS_BUFFER 65536
+#define UID_OF_NOBODY ((uid_t)-2)	/* warms up every service */
+
+static struct nss_services services;
+static char room[NSS_BUFFER];
 
 union peer_address {
 	struct sockaddr generic;
@@ -21,7 +28,11 @@ union peer_address {
 void
 who_warm_up(void)
 {
-	(void)getpwuid(getuid());
+	struct passwd passwd, *found;
+
+	nss_services_load(&services);
+	(void)nss_find_uid(&services, UID_OF_NOBODY, &passwd, room,
+	    sizeof(room), &found);
 }
 
 /* ---- unix sockets ---- */
@@ -29,13 +40,12 @@ who_warm_up(void)
 static enum auth_result
 find_login(struct account *account, const struct config *config, uid_t uid)
 {
-	static char room[65536];
-	struct passwd passwd, *found = NULL;
-	int error = getpwuid_r(uid, &passwd, room, sizeof(room), &found);
+	struct passwd passwd, *found;
+	int error = nss_find_uid(&services, uid, &passwd, room, sizeof(room),
+	    &found);
 
-	/* ENOENT and the like are how some modules say "none" */
-	if (found == NULL && error != 0 && error != ENOENT &&
-	    error != ESRCH && error != EBADF && error != EPERM) {
+	/* any errno is a service that might have known the uid */
+	if (error != 0) {
 		log_error("alarm", LOG_S("problem", "the system's users "
 		    "cannot be looked up"), LOG_E("error", -error),
 		    LOG_END);

@@ -12,6 +12,7 @@
 #include "complain.h"
 #include "addressing.h"
 #include "header.h"
+#include "nss_services.h"
 
 #define SHOWN 100	/* octets of what is wrong */
 
@@ -175,12 +176,6 @@ addressing_take_header(struct addressing *e, struct letter *letter,
 
 /* ---- the sender ---- */
 
-static const struct passwd *
-caller(void)
-{
-	return getpwuid(getuid());
-}
-
 /* "a@x.example", "<>", "", "joe", "Joe <joe@x.example>". */
 static int
 parse_sender(struct addressing *e, const char *text,
@@ -207,20 +202,23 @@ int
 addressing_set_sender(struct addressing *e, const struct sendmail_options *o,
     const struct server_place *place)
 {
-	const struct passwd *pw;
+	static char room[65536];
+	struct nss_services services;
+	struct passwd pw, *found;
+	int error;
 
 	if (o->sender != NULL)
 		return parse_sender(e, o->sender, place);
-	errno = 0;
-	pw = caller();
-	/* "not found" is 0 or one of these; the rest may pass (getpwuid(3)) */
-	if (pw == NULL && errno != 0 && errno != ENOENT && errno != ESRCH)
+	nss_services_load(&services);
+	error = nss_find_uid(&services, getuid(), &pw, room, sizeof room,
+	    &found);
+	if (error)
 		return complain(EX_TEMPFAIL, "uid %u cannot be looked up: %s",
-		    (unsigned)getuid(), strerror(errno));
-	if (pw == NULL)
+		    (unsigned)getuid(), strerror(error));
+	if (found == NULL)
 		return complain(EX_NOPERM, "uid %u has no name here, and no "
 		    "account to send from", (unsigned)getuid());
-	return parse_sender(e, pw->pw_name, place);
+	return parse_sender(e, found->pw_name, place);
 }
 
 void

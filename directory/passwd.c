@@ -3,12 +3,10 @@
  * passwd.c - the system's users; see passwd.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 #include "clock.h"
 #include "nss_services.h"
 #include "passwd.h"
@@ -16,8 +14,6 @@
 
 #define N_SLOTS 512			/* a power of two */
 #define NSS_BUFFER 16384
-#define NSSWITCH "/etc/nsswitch.conf"
-#define NSSWITCH_MAX 16384
 #define UID_NOBODY 65534		/* the kernel's overflow uid */
 
 struct slot {
@@ -135,15 +131,9 @@ passwd_find(struct passwd_cache *cache, struct slice name,
 void
 passwd_warm_up(struct passwd_cache *cache)
 {
-	char text[NSSWITCH_MAX];
 	const struct passwd_entry *entry;
-	int fd = open(NSSWITCH, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : 0;
 
-	if (fd >= 0)
-		close(fd);
-	nss_services_read(&cache->services, (struct slice){ text,
-	    n > 0 ? (size_t)n : 0 });
+	nss_services_load(&cache->services);
 	/* a name that nobody has walks through every service */
 	(void)passwd_find(cache, SLICE("postern-nobody-has-this-name"),
 	    &entry);

@@ -21,7 +21,6 @@ DIRECTORY_SRCS = \
 	directory/lookup.c \
 	directory/mailbox.c \
 	directory/names.c \
-	directory/nss_services.c \
 	directory/passwd.c \
 	directory/passwords.c \
 	directory/program_check.c \

@@ -52,6 +52,7 @@ LIB_SRCS = \
 	lib/loop.c \
 	lib/mac.c \
 	lib/message.c \
+	lib/nss_services.c \
 	lib/pack.c \
 	lib/password_table.c \
 	lib/pem_key.c \

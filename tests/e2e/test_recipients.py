@@ -14,6 +14,7 @@ import pytest
 
 from client import new_message
 from postern import IS_ROOT, NO_RESOLVER, OWNER, maildir_mail, wait_until
+from programs import with_name_services
 
 USERS = """# a comment
 alice name="Alice Smith"
@@ -457,12 +458,9 @@ def test_a_service_of_users_that_is_down(make_server, passwd_users, services,
     server = make_server(
         config=PASSWD, start=False, aliases="postmaster: pt-alice\n"
         "root: pt-alice\nabuse: pt-alice\nbroken: pt-nobody\n")
-    path = server.write("nsswitch.conf", "passwd: %s\ngroup: files\n" %
-                        services)
     command = server.command
-    server.command = lambda *words: [
-        "unshare", "--mount", "sh", "-c", 'mount --bind "$0" '
-        '/etc/nsswitch.conf && exec "$@"', path, *command(*words)]
+    server.command = lambda *words: with_name_services(
+        server, services, command(*words))
     server.start()
     for _ in range(3):      # whatever was asked before
         assert server.rcpt("pt-alice@example.org").code == 250

@@ -16,7 +16,7 @@ import pytest
 
 import postern
 from filters import Program
-from programs import LOCAL, sendmail
+from programs import LOCAL, sendmail, with_name_services
 
 CALLS = os.path.join(postern.TOP, "tests/data/sendmail-calls.tsv")
 USERS = postern.DEFAULT_USERS + "".join(
@@ -369,6 +369,30 @@ def test_nobody(lab):
     assert status == EX_NOPERM and "554 5.7.1" in err
     status, _, err = sendmail(lab, "alice", text=b"x\n", user=54321)
     assert status == EX_NOPERM and "has no name" in err
+
+
+@pytest.mark.needs_root
+def test_nobody_while_a_name_service_is_down(make_server):
+    """hesiod, which asks a DNS that is not there, might have his name; the
+    one behind it has never heard of him."""
+    server = make_server(more=LOCAL, start=False)
+    services = "files hesiod systemd"
+    command = server.command
+    server.command = lambda *words: with_name_services(
+        server, services, command(*words))
+    server.start()
+    status, _, err = sendmail(server, "-f", "alice@example.org", "alice",
+                              text=b"x\n", user=54321)
+    assert status == EX_TEMPFAIL and "421 4.3.0" in err
+    assert sendmail(server, "-f", "alice@example.org", "alice",
+                    text=b"x\n", user=postern.OWNER)[0] != EX_TEMPFAIL
+    done = subprocess.run(with_name_services(server, services, [
+        "setpriv", "--reuid", "54321", "--clear-groups",
+        os.path.join(postern.BUILD, "sendmail"), "alice"]), input=b"x\n",
+        env=dict(os.environ, POSTERN_CONFIG=server.config_path),
+        stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == EX_TEMPFAIL
+    assert b"cannot be looked up" in done.stderr
 
 
 # ---- the server is not there ----

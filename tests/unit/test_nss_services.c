@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../directory/nss_services.h"
+#include "nss_services.h"
 #include "table.h"
 
 #define NO_LIBRARY (-1)		/* errno stays as it was */
@@ -35,12 +35,10 @@ __nss_configure_lookup(const char *database, const char *line)
 	return configure_error != 0 ? -1 : 0;
 }
 
-int
-getpwnam_r(const char *name, struct passwd *pw, char *buffer, size_t size,
-    struct passwd **found)
+/* Of users by name; those of uids are called by them. */
+static int
+answer(const char *name, struct passwd *pw, struct passwd **found)
 {
-	(void)buffer;
-	(void)size;
 	*found = NULL;
 	strcat(strcat(asked, configured), " ");
 	for (size_t i = 0; i < sizeof fakes / sizeof *fakes; i++) {
@@ -51,6 +49,25 @@ getpwnam_r(const char *name, struct passwd *pw, char *buffer, size_t size,
 		return fakes[i].error == NO_LIBRARY ? errno : fakes[i].error;
 	}
 	return errno;
+}
+
+int
+getpwnam_r(const char *name, struct passwd *pw, char *buffer, size_t size,
+    struct passwd **found)
+{
+	(void)buffer;
+	(void)size;
+	return answer(name, pw, found);
+}
+
+int
+getpwuid_r(uid_t uid, struct passwd *pw, char *buffer, size_t size,
+    struct passwd **found)
+{
+	(void)buffer;
+	(void)size;
+	return answer(uid == 0 ? "root" : uid == 1000 ? "alice" : "bob", pw,
+	    found);
 }
 
 static void
@@ -100,6 +117,13 @@ test_read(void **state)
 	}
 }
 
+static uid_t
+uid_of(const char *user)
+{
+	return strcmp(user, "root") == 0 ? 0 : strcmp(user, "alice") == 0 ?
+	    1000 : 1001;
+}
+
 static void
 test_find(void **state)
 {
@@ -142,6 +166,13 @@ test_find(void **state)
 		CHECK(rows[i].line, strcmp(asked, rows[i].asked) == 0);
 		/* for whoever lists all users */
 		CHECK(rows[i].line, strcmp(configured, rows[i].line) == 0);
+		/* by uid it is the same */
+		found = &pw;
+		errno = EAGAIN;
+		CHECK(rows[i].line, nss_find_uid(&services, uid_of(
+		    rows[i].user), &pw, buffer, sizeof buffer, &found) ==
+		    rows[i].error);
+		CHECK(rows[i].line, (found != NULL) == rows[i].is_found);
 	}
 }
 

@@ -3,9 +3,23 @@
  * nss_services.c - see nss_services.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <nss.h>
 #include <string.h>
+#include <unistd.h>
 #include "nss_services.h"
+
+#define NSSWITCH "/etc/nsswitch.conf"
+#define NSSWITCH_MAX 16384
+
+/* By name, or, where that is NULL, by uid; and where the answer goes. */
+struct question {
+	const char *name;
+	uid_t uid;
+	struct passwd *pw;
+	char *buffer;
+	size_t size;
+};
 
 /* ---- nsswitch.conf ---- */
 
@@ -111,32 +125,46 @@ nss_services_read(struct nss_services *services, struct slice text)
 	services->n = n;
 }
 
+void
+nss_services_load(struct nss_services *services)
+{
+	char text[NSSWITCH_MAX];
+	int fd = open(NSSWITCH, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	nss_services_read(services, (struct slice){ text,
+	    n > 0 ? (size_t)n : 0 });
+}
+
 /* ---- asking ---- */
 
 /* A service without a library leaves errno alone: that is 0, nobody. */
 static int
-ask(const char *name, struct passwd *pw, char *buffer, size_t size,
-    struct passwd **found)
+ask(const struct question *q, struct passwd **found)
 {
 	*found = NULL;
 	errno = 0;
-	return getpwnam_r(name, pw, buffer, size, found);
+	return q->name != NULL ?
+	    getpwnam_r(q->name, q->pw, q->buffer, q->size, found) :
+	    getpwuid_r(q->uid, q->pw, q->buffer, q->size, found);
 }
 
-int
-nss_find_user(const struct nss_services *services, const char *name,
-    struct passwd *pw, char *buffer, size_t size, struct passwd **found)
+static int
+ask_each(const struct nss_services *services, const struct question *q,
+    struct passwd **found)
 {
 	int error, unknown = 0;
 
 	if (services->n == 0)
-		return ask(name, pw, buffer, size, found);
+		return ask(q, found);
 	*found = NULL;
 	for (size_t i = 0; i < services->n && *found == NULL; i++) {
 		if (__nss_configure_lookup("passwd", services->names[i]) < 0)
 			error = errno != 0 ? errno : EINVAL;
 		else
-			error = ask(name, pw, buffer, size, found);
+			error = ask(q, found);
 		if (error != 0)
 			unknown = error;
 		else if (services->is_last_word[i])
@@ -145,4 +173,20 @@ nss_find_user(const struct nss_services *services, const char *name,
 	/* for whoever lists all of them */
 	(void)__nss_configure_lookup("passwd", services->line);
 	return *found != NULL ? 0 : unknown;
+}
+
+int
+nss_find_user(const struct nss_services *services, const char *name,
+    struct passwd *pw, char *buffer, size_t size, struct passwd **found)
+{
+	return ask_each(services, &(struct question){ .name = name, .pw = pw,
+	    .buffer = buffer, .size = size }, found);
+}
+
+int
+nss_find_uid(const struct nss_services *services, uid_t uid,
+    struct passwd *pw, char *buffer, size_t size, struct passwd **found)
+{
+	return ask_each(services, &(struct question){ .uid = uid, .pw = pw,
+	    .buffer = buffer, .size = size }, found);
 }

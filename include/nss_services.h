@@ -6,14 +6,15 @@
  * one of them ended. With "files sss systemd" a user whom sss knows is, while
  * sssd is down, nobody: systemd has never heard of him. That would be a 550
  * for every user of a directory service, so each is asked by itself here, and
- * one that does not answer makes the whole answer unknown.
+ * one that does not answer makes the whole answer unknown. Not for threads.
  */
-#ifndef DIRECTORY_NSS_SERVICES_H
-#define DIRECTORY_NSS_SERVICES_H
+#ifndef POSTERN_NSS_SERVICES_H
+#define POSTERN_NSS_SERVICES_H
 
 #include <pwd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include "buf.h"
 
 #define NSS_SERVICES_MAX 8
@@ -34,12 +35,17 @@ struct nss_services {
  * by one ([SUCCESS=continue], more than NSS_SERVICES_MAX).
  */
 void nss_services_read(struct nss_services *services, struct slice text);
+/* The same of this host's; n is 0 too if it cannot be read. */
+void nss_services_load(struct nss_services *services);
 
 /*
  * As getpwnam_r: 0 with *found or with NULL, or an errno: one that might
  * know him did not answer. A service that is not installed knows nobody.
  */
 int nss_find_user(const struct nss_services *services, const char *name,
+    struct passwd *pw, char *buffer, size_t size, struct passwd **found);
+/* As getpwuid_r, in the same way. */
+int nss_find_uid(const struct nss_services *services, uid_t uid,
     struct passwd *pw, char *buffer, size_t size, struct passwd **found);
 
 #endif
