@@ -296,13 +296,6 @@ flush_destination(struct schedule *s, struct destination *d)
 	resume(s, d);
 }
 
-static void
-part_flush(struct schedule *s, struct part *part)
-{
-	part->is_asked_for = true;
-	make_ready(s, part);
-}
-
 void
 schedule_retry(struct schedule *s, struct part *part)
 {
@@ -313,6 +306,25 @@ schedule_retry(struct schedule *s, struct part *part)
 	if (part->state == PART_WAITING)
 		make_ready(s, part);
 	flush_destination(s, part->destination);
+}
+
+/*
+ * Those that wait in their lanes, too: for a free place, or because their
+ * host is bad. One of them probes it, and relay must not spare it then.
+ */
+static void
+ask_for_ready(struct schedule *s, struct slice name)
+{
+	for (uint32_t i = 0; i < SCHEDULE_BUCKETS; i++)
+		for (struct lane *lane = s->lanes[i]; lane != NULL;
+		     lane = lane->next_in_bucket) {
+			if (name.size > 0 && !slice_equals_nocase(name,
+			    word_slice(lane->destination->name)))
+				continue;
+			for (struct part *part = lane->first; part != NULL;
+			     part = part->next)
+				part->is_asked_for = true;
+		}
 }
 
 /* A copy of the list, since the heap moves what is in it. */
@@ -327,8 +339,9 @@ schedule_flush(struct schedule *s, struct slice name)
 	for (uint32_t i = 0; items != NULL && i < n; i++)
 		if (name.size == 0 || slice_equals_nocase(name,
 		    part_destination(PART_OF(items[i]))))
-			part_flush(s, PART_OF(items[i]));
+			make_ready(s, PART_OF(items[i]));
 	free(items);
+	ask_for_ready(s, name);
 	destinations_each(s, name, flush_destination);
 }
 

@@ -215,9 +215,9 @@ static void
 test_flush(void **state)
 {
 	struct part *bad = add("a", "bad", 0), *later = add("a", "x", 9999);
+	struct part *other = add("a", "y", 9999);
 
 	(void)state;
-	add("a", "y", 9999);
 	assert_ptr_equal(schedule_take(s, 1), bad);
 	done(bad, HOST_IS_BAD, 1);
 	assert_int_equal(schedule_wait(s, bad, 1), 0);
@@ -225,10 +225,13 @@ test_flush(void **state)
 	schedule_flush(s, SLICE("X"));
 	assert_ptr_equal(schedule_take(s, 2), later);
 	assert_null(schedule_take(s, 2));
+	assert_true(later->is_asked_for);
+	assert_false(bad->is_asked_for);
 	schedule_flush(s, SLICE(""));
 	assert_non_null(schedule_take(s, 2));
 	assert_non_null(schedule_take(s, 2));
 	assert_null(schedule_take(s, 2));
+	assert_true(bad->is_asked_for && other->is_asked_for);
 }
 
 /* One that is asked for, and no other: whether it waits or its host is bad. */
