@@ -19,6 +19,7 @@
 #include "control_client.h"
 #include "complain.h"
 #include "explain.h"
+#include "file_io.h"
 #include "mailq.h"
 #include "pasted.h"
 #include "utf8.h"
@@ -276,6 +277,8 @@ main(int argc, char **argv)
 	int option, status, passed = -1;
 	bool is_good;
 
+	if (file_hold_standard() != 0)
+		return EX_TEMPFAIL;
 	while ((option = getopt(argc, argv, "+f:")) != -1) {
 		if (option != 'f')
 			return usage();

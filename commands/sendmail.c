@@ -9,7 +9,6 @@
  * the exit status (sysexits.h) and a line on standard error say so.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "complain.h"
+#include "file_io.h"
 #include "mailq.h"
 #include "smtp_pass.h"
 #include "transmit.h"
@@ -118,24 +118,6 @@ run(const struct sendmail_options *o, const struct server_place *place)
 	    "`systemctl start postern`");
 }
 
-/*
- * A caller may have closed any of the three. Nothing that is opened later,
- * the connection to the server least of all, may get their numbers: what is
- * meant for the caller would be written to it. Reading and writing these
- * still fails.
- */
-static bool
-hold_standard_descriptors(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
-
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) != fd)
-			return false;
-	}
-	return true;
-}
-
 /* What was sent stays sent, whoever reads what we print about it. */
 static bool
 prints_its_result(const struct sendmail_options *o)
@@ -153,7 +135,7 @@ main(int argc, char **argv)
 
 	if (argc < 1)
 		return EX_USAGE;
-	if (!hold_standard_descriptors())
+	if (file_hold_standard() != 0)
 		return EX_IOERR;
 	name = strrchr(argv[0], '/');
 	complain_as(name != NULL ? name + 1 : argv[0]);

@@ -19,5 +19,12 @@ int file_write(int fd, struct slice text);
 int file_copy(int to, int from, uint64_t at, uint64_t size);
 /* Make a folder's names durable. */
 int file_sync_folder(const char *path);
+/*
+ * Whoever starts a program may have closed standard input, output or error.
+ * Nothing that is opened later, a connection or a file, may get their
+ * numbers: what is meant for a person, or for the log, would be written to
+ * it. Reading and writing these still fails. Before anything is opened.
+ */
+int file_hold_standard(void);
 
 #endif

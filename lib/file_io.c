@@ -77,3 +77,15 @@ file_sync_folder(const char *path)
 	close(fd);
 	return error;
 }
+
+int
+file_hold_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) != fd)
+			return -EBADF;
+	}
+	return 0;
+}

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "backscatter.h"
+#include "file_io.h"
 #include "supervisor.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
@@ -167,6 +168,8 @@ main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "-c") == 0)
 		return run_compartment(argv[2]);
+	if (file_hold_standard() != 0)
+		return 1;
 	while ((option = getopt(argc, argv, "af:nV")) != -1) {
 		switch (option) {
 		case 'a':

@@ -596,3 +596,38 @@ def test_a_port_that_is_given_back_late(make_server):
         assert server.process.poll() is None, server.log_text()
     server.wait_event("ready")
     assert server.deliver("alice@example.org", new_message()).code == 250
+
+
+# ---- started by whom it may be ----
+
+def launch_by(server, monkeypatch, *words):
+    """Start it by a program that runs what stands behind its own words."""
+    plain = server.command
+    monkeypatch.setattr(server, "command", lambda program, *arguments: [
+        *(words if program == "postern" else ()),
+        *plain(program, *arguments)])
+    server.launch()
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_descriptors(make_server, monkeypatch, closed):
+    """It runs, and nothing of its own has the number that the log is
+    written to."""
+    server = make_server(start=False)
+    launch_by(server, monkeypatch, "sh", "-c", 'exec "$0" "$@" ' + closed)
+    wait_until(lambda: server.process.poll() is not None or
+               server.ctl("status", check=False)[0] == 0)
+    assert server.process.poll() is None
+    for pid in [server.process.pid, *server.children("store")]:
+        assert os.readlink("/proc/%d/fd/2" % pid) == "/dev/null"
+    assert server.deliver("alice@example.org", new_message()).code == 250
+
+
+def test_posternctl_with_standard_error_closed(make_server):
+    """What is wrong is not told to the server's socket."""
+    server = make_server()
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" 2>&-',
+         *server.command("posternctl", "-f", server.config_path, "nosuch")],
+        check=False, timeout=60)
+    assert result.returncode == 2
