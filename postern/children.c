@@ -47,7 +47,10 @@ on_channel_closed(struct channel *ch, bool is_misbehaved, void *arg)
 	kill(child->pid, SIGKILL);
 }
 
-/* In the new process: descriptor 3, nothing else, then the same program. */
+/*
+ * In the new process: descriptor 3, nothing else, then the same program: the
+ * one that runs, also when another has its name by now.
+ */
 static void
 execute(const struct child *child, int fd)
 {
@@ -63,6 +66,9 @@ execute(const struct child *child, int fd)
 	else if (dup2(fd, CHILD_FD) < 0)
 		_exit(127);
 	execve("/proc/self/exe", argv, environ);
+	/* the status alone says it to nobody: is there no /proc, no memory? */
+	log_error("cannot_execute", LOG_S("role", name), LOG_S("program",
+	    "/proc/self/exe"), LOG_E("error", errno), LOG_END);
 	_exit(127);
 }
 
@@ -74,6 +80,7 @@ spawn(struct child *child)
 
 	if (error)
 		return error;
+	log_flush();		/* or the new process has these lines, too */
 	child->pid = fork();
 	if (child->pid == 0)
 		execute(child, ends[1]);

@@ -631,3 +631,16 @@ def test_posternctl_with_standard_error_closed(make_server):
          *server.command("posternctl", "-f", server.config_path, "nosuch")],
         check=False, timeout=60)
     assert result.returncode == 2
+
+
+def test_no_proc(make_server, monkeypatch):
+    """Why nothing starts is said."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a namespace of mounts")
+    server = make_server(start=False)
+    server.may_crash = True
+    launch_by(server, monkeypatch, "unshare", "-m", "sh", "-c",
+              'umount -l /proc && exec "$0" "$@"')
+    server.wait_event("cannot_execute", role="store", error="ENOENT",
+                      program="/proc/self/exe")
+    server.wait_event("compartment_died", role="store", status="127")
