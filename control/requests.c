@@ -388,6 +388,10 @@ compile_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 		client_say(client, CONTROL_FAILED, "The tables are compiled, "
 		    "but a list that is included has an error, and mail to "
 		    "it is 451: `postern -n` and the log say where.");
+	else if (outcome == TABLES_FAILED)
+		client_say(client, CONTROL_FAILED, "A table could not be "
+		    "compiled and stays as it was. The log says why; it is "
+		    "tried again each minute.");
 	else
 		client_say(client, CONTROL_FAILED, "A table has an error and "
 		    "stays as it was: `postern -n` and the log say where.");

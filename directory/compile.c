@@ -32,6 +32,18 @@ compile_is_shrunken(uint32_t n_before, uint32_t n_gone)
 	    (uint64_t)n_gone * GUARDED_PART > n_before;
 }
 
+bool
+compile_may_pass(int error)
+{
+	static const int passing[] = { ENOSPC, EDQUOT, EIO, EROFS, ENOMEM,
+		EMFILE, ENFILE, EAGAIN, ESTALE, ETIMEDOUT };
+
+	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+		if (error == -passing[i])
+			return true;
+	return false;
+}
+
 /* ---- what changed ---- */
 
 struct comparison {
@@ -226,6 +238,7 @@ compile_table(struct compile_result *result, const struct table_spec *spec,
 			    spec->name, strerror(-error));
 		}
 	}
+	result->may_pass = compile_may_pass(error);
 	write_state(&job);
 	build_free(&job.build);
 	state_free(&job.before);

@@ -23,10 +23,17 @@ enum compile_outcome {
 	COMPILE_FAILED,		/* problems says why */
 };
 
+/*
+ * Is it the machine's trouble, which passes without a change of the tables'
+ * sources? error is a negative errno.
+ */
+bool compile_may_pass(int error);
+
 struct compile_result {
 	enum compile_outcome outcome;
 	uint32_t n_entries;	/* of what was built */
 	uint32_t n_before, n_gone;
+	bool may_pass;		/* COMPILE_FAILED: see compile_may_pass */
 	struct config_problems problems;
 };
 

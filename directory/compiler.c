@@ -96,7 +96,7 @@ log_result(const struct table_spec *spec, const struct compile_result *result)
  * A users table that stays as it was, because of an error or because too
  * many have vanished, leaves its passwords as they were, too.
  */
-static bool
+static enum tables_outcome
 compile_passwords(const struct compartment *c, bool has_kept_users)
 {
 	struct config_problems problems = { 0 };
@@ -104,12 +104,12 @@ compile_passwords(const struct compartment *c, bool has_kept_users)
 	int error;
 
 	if (!passwords_are_wanted(c->config))
-		return true;
+		return TABLES_COMPILED;
 	if (has_kept_users && c->config->auth.users == NULL) {
 		log_error("passwords_kept", LOG_S("effect", "the old "
 		    "passwords stay in use, as their users table does"),
 		    LOG_END);
-		return false;
+		return TABLES_KEPT;
 	}
 	error = passwords_compile(c->config, &problems, &n);
 	log_problems(&problems);
@@ -120,7 +120,8 @@ compile_passwords(const struct compartment *c, bool has_kept_users)
 		    LOG_END);
 	else
 		log_info("passwords_compiled", LOG_U("entries", n), LOG_END);
-	return error == 0;
+	return error == 0 ? TABLES_COMPILED : compile_may_pass(error) ?
+	    TABLES_FAILED : TABLES_KEPT;
 }
 
 int
@@ -129,7 +130,9 @@ compiler_main(void)
 	static struct compartment c;
 	struct table_specs specs;
 	struct passwd_cache *users = passwd_cache_new();
-	bool has_failed = false, has_kept_users = false, has_errors = false;
+	bool has_failed = false, has_kept = false, has_kept_users = false;
+	bool has_errors = false;
+	enum tables_outcome of_passwords;
 
 	compartment_start(&c, ROLE_COMPILER);
 	umask(022);
@@ -146,7 +149,8 @@ compiler_main(void)
 		compile_table(&result, &specs.items[i], c.config,
 		    c.index == 1);
 		log_result(&specs.items[i], &result);
-		has_failed |= result.outcome == COMPILE_FAILED ||
+		has_failed |= result.may_pass;
+		has_kept |= result.outcome == COMPILE_FAILED ||
 		    result.outcome == COMPILE_SHRUNKEN;
 		has_errors |= config_problems_has_error(&result.problems);
 		has_kept_users |= specs.items[i].kind == TABLE_USERS &&
@@ -155,9 +159,10 @@ compiler_main(void)
 		compile_result_free(&result);
 	}
 	table_specs_free(&specs);
-	if (!compile_passwords(&c, has_kept_users))
-		has_failed = true;
+	of_passwords = compile_passwords(&c, has_kept_users);
 	log_flush();
-	return has_failed ? TABLES_KEPT : has_errors ? TABLES_IN_PART :
-	    TABLES_COMPILED;
+	if (has_failed || of_passwords == TABLES_FAILED)
+		return TABLES_FAILED;
+	return has_kept || of_passwords == TABLES_KEPT ? TABLES_KEPT :
+	    has_errors ? TABLES_IN_PART : TABLES_COMPILED;
 }

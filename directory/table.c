@@ -5,11 +5,14 @@
 #include <db.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "bdb.h"
 #include "table.h"
 
 #define PAGE_SIZE 4096
@@ -44,6 +47,7 @@ new_handle(uint64_t cache_bytes)
 {
 	DB *db;
 
+	bdb_stay_awake();
 	if (db_create(&db, NULL, 0) != 0)
 		return NULL;
 	db->set_errcall(db, ignore_message);
@@ -315,6 +319,25 @@ flush_file(const char *path)
 	return error;
 }
 
+/*
+ * A file is made as __db.NAME, exclusively, and gets its name when its first
+ * page is written. On a full disk, or when it is killed, the library leaves
+ * that behind, and would be in its own way for ever.
+ */
+static void
+remove_unborn(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	char unborn[PATH_MAX];
+	int n;
+
+	name = name == NULL ? path : name + 1;
+	n = snprintf(unborn, sizeof unborn, "%.*s__db.%s",
+	    (int)(name - path), path, name);
+	if (n > 0 && (size_t)n < sizeof unborn)
+		(void)unlink(unborn);
+}
+
 int
 table_write(const char *path, const struct image *image)
 {
@@ -323,6 +346,7 @@ table_write(const char *path, const struct image *image)
 
 	if (db == NULL)
 		return -ENOMEM;
+	remove_unborn(path);
 	error = fill_file(db, path, image);
 	close_error = db->close(db, error ? DB_NOSYNC : 0);
 	if (!error)
@@ -330,6 +354,7 @@ table_write(const char *path, const struct image *image)
 	if (error) {
 		if (error != EEXIST)
 			unlink(path);
+		remove_unborn(path);
 		return errno_of(error);
 	}
 	error = flush_file(path);

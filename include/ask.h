@@ -62,9 +62,14 @@ struct ask_link {
 extern const struct ask_link ask_links[];
 extern const size_t ask_n_links;
 
-/* Of a run of the table compiler, and its exit status. */
+/*
+ * Of a run of the table compiler, and its exit status: whoever cannot even
+ * begin ends with 1.
+ */
 enum tables_outcome {
 	TABLES_COMPILED,
+	TABLES_FAILED,		/* no room, no memory, a disk that fails: not
+				 * the tables' fault, and tried again */
 	TABLES_KEPT,		/* one at least stays as it was */
 	TABLES_IN_PART,		/* an included list has an error: the aliases
 				 * that include it are out of order */
@@ -75,6 +80,9 @@ enum tables_outcome {
 	"error, and mail to it is 451; posternctl tables and the log say where"
 #define RELOAD_KEPT "the configuration is reloaded, but a table has an " \
 	"error and stays as it was:"
+#define RELOAD_FAILED "the configuration is reloaded, but a table could not " \
+	"be compiled and stays as it was; the log says why, and it is tried " \
+	"again each minute"
 #define RELOAD_LATE "reloaded, but the tables are still being compiled"
 #define RELOAD_DELAYED "delayed until the previous reload has drained"
 

@@ -13,6 +13,7 @@ LIB_SRCS = \
 	lib/ask_srs.c \
 	lib/ask_store.c \
 	lib/ask_vault.c \
+	lib/bdb.c \
 	lib/buf.c \
 	lib/channel.c \
 	lib/clearances.c \

@@ -431,6 +431,8 @@ child_ended(struct child *child, int status)
 
 	channel_free(&child->channel);
 	if (child->role == ROLE_COMPILER) {
+		if (WIFSIGNALED(status))
+			log_death(child, status);
 		compile_ended(child, status);
 		return;
 	}

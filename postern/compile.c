@@ -9,9 +9,11 @@
  */
 #include <sys/wait.h>
 #include "children.h"
+#include "fault.h"
 #include "log.h"
 #include "supervisor.h"
 
+#define AGAIN_MS 60000
 #define RELOAD_MS 15000		/* less than control waits for an answer */
 
 void
@@ -48,6 +50,7 @@ end_reload(struct supervisor *s, const struct compile_waiter *waiter,
 {
 	static const struct { const char *tables, *said; } rows[] = {
 		[TABLES_COMPILED] = { "compiled", RELOAD_DONE },
+		[TABLES_FAILED] = { "failed", RELOAD_FAILED },
 		[TABLES_KEPT] = { "kept", RELOAD_KEPT },
 		[TABLES_IN_PART] = { "in part", RELOAD_IN_PART },
 		[TABLES_OUTCOMES] = { "late", RELOAD_LATE } };
@@ -174,7 +177,33 @@ outcome_of(int status)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) < TABLES_OUTCOMES)
 		return (enum tables_outcome)WEXITSTATUS(status);
-	return TABLES_KEPT;
+	return TABLES_FAILED;
+}
+
+static void
+on_again_timer(struct loop_timer *timer, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)timer;
+	if (!s->is_stopping)
+		compile_start(s);
+}
+
+/*
+ * directory asks once for each change of a source. Where that could not be
+ * compiled for want of room or memory nobody would ask again, and a new name
+ * would be unknown for ever.
+ */
+static void
+compile_again(struct supervisor *s)
+{
+	uint32_t pause_ms = FAULT_ENV("POSTERN_NO_PATIENCE") ? 100 : AGAIN_MS;
+
+	log_error("tables_not_compiled", LOG_S("effect", "the old ones stay "
+	    "in use; it is tried again in a minute"), LOG_END);
+	loop_timer_start(s->loop, &s->compile_again, pause_ms,
+	    on_again_timer, s);
 }
 
 void
@@ -184,6 +213,8 @@ compile_ended(struct child *child, int status)
 	enum tables_outcome outcome = outcome_of(status);
 
 	child->state = CHILD_NONE;
+	if (outcome == TABLES_FAILED && !s->is_stopping)
+		compile_again(s);
 	if (outcome == TABLES_KEPT)
 		log_error("tables_not_compiled", LOG_S("effect",
 		    "the old ones stay in use; see the lines above"), LOG_END);

@@ -67,12 +67,12 @@ struct supervisor {
 	 * for a moment must not keep a compartment from its restart */
 	struct owner owners[ROLE_COUNT];
 	struct buf name_servers;	/* those of /etc/resolv.conf */
-	bool is_stopping, is_up;
-	bool wants_compile, wants_accept, wants_reload;
+	bool is_stopping, is_up, wants_compile, wants_accept, wants_reload;
 	struct compile_waiter waiters[COMPILE_WAITERS_MAX];
 	size_t n_waiters;
 	int64_t started_us;
-	struct loop_timer stop_limit, drain_limit, compile_limit, tick;
+	struct loop_timer stop_limit, drain_limit, compile_limit,
+	    compile_again, tick;
 };
 
 /* ---- state_dir.c ---- */

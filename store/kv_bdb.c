@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bdb.h"
 #include "big_endian.h"
 #include "clock.h"
 #include "fault.h"
@@ -155,6 +156,7 @@ kv_open(struct kv **kvp, const char *folder)
 	if (kv == NULL)
 		return -ENOMEM;
 	disk_was_full = false;
+	bdb_stay_awake();
 	ret = db_env_create(&kv->env, 0);
 	if (ret != 0) {
 		free(kv);

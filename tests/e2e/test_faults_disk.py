@@ -2,9 +2,11 @@
 """Disks that are full, broken or read-only, at each system call of delivery:
 the reply of DESIGN 9, nobody keeps a copy, the retry reaches the others, and
 the failing one has it when the fault is lifted."""
+import contextlib
 import errno
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -285,3 +287,39 @@ def test_no_permission(own_lab):
     lab.check()
     must(re.search(r"level|delivery_step_failed", lab.server.log_text()),
          "the log says nothing")
+
+
+@pytest.mark.parametrize("lacks", ["inodes", "room"])
+def test_table_is_compiled_when_there_is_room_again(own_lab, lacks):
+    """Nobody has to touch the file once more. The compiler is not killed for
+    how Berkeley DB waits for an inode."""
+    server = own_lab.server
+    state = server.folder + "/state"
+    os.makedirs(state)
+    server.environment["POSTERN_NO_PATIENCE"] = "1"
+    options = "mode=755,size=16m,nr_inodes=400"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs",
+                       state], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    server.mounts.append(state)
+    server.start()
+    ballast = state + "/ballast"
+    os.mkdir(ballast)
+    with contextlib.suppress(OSError):
+        for i in range(400):
+            with open("%s/%d" % (ballast, i), "wb", buffering=0) as f:
+                while lacks == "room":
+                    f.write(bytes(4096))
+    compiled = len(server.events("table_compiled"))
+    with open(server.folder + "/users", encoding="utf-8") as f:
+        server.write("users", f.read() + "newcomer\n")
+    status, text = server.ctl("tables", "compile", check=False)
+    assert status == 1 and "tried again each minute" in text
+    assert "No space left on device" in server.wait_event(
+        "alarm", compartment="compiler")["problem"]
+    shutil.rmtree(ballast)
+    wait_until(lambda: server.events("table_compiled")[compiled:])
+    wait_until(lambda: server.rcpt("newcomer@example.org").code == 250,
+               every=0.2)
+    assert not server.events("compartment_died")

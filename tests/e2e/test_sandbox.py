@@ -88,8 +88,6 @@ def run_attempts(lab, case):
             return "signal %s" % event.get("signal")
         for event in lab.server.events("worker_died"):
             return "signal %s" % event["status"].lstrip("-")
-        if name == "compiler" and lab.server.events("tables_not_compiled"):
-            return "signal 31"
         return None
     try:
         result = wait_until(outcome, 20, "an outcome")

@@ -2,6 +2,7 @@
 /*
  * test_tables.c - compiled tables: guards, damage, replacement, the watcher.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include "../../directory/table.h"
@@ -429,19 +430,28 @@ test_damaged_while_it_waits(void **state)
 	expect("u9@example.org", "451 4.4.3");
 }
 
-/* A crash of the compiler leaves NAME.db.new, in any state. */
+/*
+ * A crash of the compiler leaves NAME.db.new, in any state, and so it may be
+ * with the name under which Berkeley DB makes it; so may a full disk.
+ */
 static void
 test_leftover(void **state)
 {
-	char path[512];
+	char path[512], unborn[600];
+	const char *name;
 
 	(void)state;
 	users_path(path, sizeof path, "db.new");
 	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0644)), 0);
 	overwrite(path, 0, "half", 4);
+	name = strrchr(path, '/') + 1;
+	snprintf(unborn, sizeof unborn, "%.*s__db.%s", (int)(name - path),
+	    path, name);
+	assert_int_equal(close(open(unborn, O_CREAT | O_WRONLY, 0644)), 0);
 	fixture_write("users", TEN "more\n");
 	compile_users(COMPILE_DONE, false);
 	assert_false(exists("db.new"));
+	assert_int_equal(access(unborn, F_OK), -1);
 	expect("more@example.org", "/v/more");
 }
 
@@ -457,6 +467,23 @@ test_cannot_write(void **state)
 	compile_users(COMPILE_FAILED, false);
 	expect("u9@example.org", "/v/u9");
 	expect("more@example.org", "550 5.1.1 unknown");
+}
+
+/* What passes by itself is tried again; a mistake waits for its author. */
+static void
+test_what_may_pass(void **state)
+{
+	struct compile_result result;
+
+	(void)state;
+	assert_true(compile_may_pass(-ENOSPC) && compile_may_pass(-EIO));
+	assert_false(compile_may_pass(-EBADMSG) || compile_may_pass(-ENOENT) ||
+	    compile_may_pass(0));
+	fixture_write("users", TEN "u1\n");
+	compile_table(&result, users_spec(), fixture.config, false);
+	assert_int_equal(result.outcome, COMPILE_FAILED);
+	assert_false(result.may_pass);
+	compile_result_free(&result);
 }
 
 /* ---- one file, several tables ---- */
@@ -830,6 +857,7 @@ main(void)
 		TEST(test_damaged_while_it_waits),
 		TEST(test_leftover),
 		TEST(test_cannot_write),
+		TEST(test_what_may_pass),
 		TEST(test_meta),
 		TEST(test_no_password_inside),
 		TEST(test_include_becomes_unreadable),
