@@ -8,7 +8,6 @@
  * 77 (who asks may not).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,19 +57,6 @@ usage(void)
 	return 2;
 }
 
-static int
-read_all(int fd, struct buf *text, size_t most)
-{
-	char block[8192];
-	ssize_t n;
-	int error = 0;
-
-	text->maximum = most;
-	while (!error && (n = read(fd, block, sizeof block)) != 0)
-		error = n < 0 ? -errno : buf_append(text, block, (size_t)n);
-	return error;
-}
-
 /* What is wrong with it: all of it for who wants it read anew. */
 static void
 tell_problems(const char *path, struct config_problems *problems,
@@ -95,16 +81,16 @@ find_state_dir(const char *path, bool is_reload,
     char state_dir[CONFIG_STATE_DIR_ROOM])
 {
 	struct config_problems problems = { 0 };
-	struct buf text = { 0 };
+	struct buf text = { .maximum = CONFIG_MAX_OCTETS };
 	struct config *config = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = file_read(path, &text);
 
-	if (fd < 0 || read_all(fd, &text, CONFIG_MAX_OCTETS) != 0)
-		fprintf(stderr, "posternctl: %s: %s\n", path, strerror(errno));
+	if (error)
+		fprintf(stderr, "posternctl: %s: %s\n", path, error ==
+		    -ENOBUFS ? "larger than 1 MiB" : strerror(-error));
 	else
-		config = config_parse(buf_slice(&text), &problems);
-	if (fd >= 0)
-		close(fd);
+		config = config_parse(text.data ? buf_slice(&text) :
+		    SLICE(""), &problems);
 	if (config_problems_has_error(&problems))
 		tell_problems(path, &problems, is_reload);
 	memcpy(state_dir, problems.state_dir, CONFIG_STATE_DIR_ROOM);
