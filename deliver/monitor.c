@@ -97,19 +97,24 @@ spares_nobody(pid_t pid, const void *arg)
 	return false;
 }
 
+static bool
+has_children(void)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		;
+	return pid == 0;
+}
+
 /* What is killed leaves its own children to us; so it is done again. */
 static void
-kill_all(const struct monitor *m)
+kill_all(struct monitor *m)
 {
+	m->answer.has_left = has_children();
 	if (m->pid > 0)
 		kill(-m->pid, SIGKILL);
-	for (int i = 0; i < KILL_ROUNDS; i++) {
-		pid_t pid;
-
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-			;
-		if (pid < 0)
-			return;		/* nobody is left */
+	for (int i = 0; i < KILL_ROUNDS && has_children(); i++) {
 		monitor_kill_children(spares_nobody, NULL);
 		usleep(i == 0 ? 0 : KILL_WAIT_US);
 	}

@@ -30,7 +30,8 @@ describe(char told[PROGRAM_TOLD_MAX], const struct run_answer *a,
 
 	switch (a->end) {
 	case RUN_EXITED:
-		snprintf(told, PROGRAM_TOLD_MAX, "exit %d%s%s", status,
+		snprintf(told, PROGRAM_TOLD_MAX, "exit %d%s%s%s", status,
+		    a->has_left ? ", what it left running was killed" : "",
 		    between, line);
 		break;
 	case RUN_KILLED:

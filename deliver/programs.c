@@ -66,9 +66,10 @@ answer(const struct program_run *run, const struct verdict *verdict,
 	channel_answer(peer->channel, run->question, PROGRAM_ANSWER, &w, -1);
 }
 
+/* What was killed may have been what the program was to do: a warning. */
 static void
 log_end(const struct program_run *run, const struct verdict *verdict,
-    const char *told)
+    const char *told, bool has_left)
 {
 	const struct recipient *r = run->recipient;
 	int64_t now_us = loop_now_us(run->programs->deliver->c.loop);
@@ -76,7 +77,8 @@ log_end(const struct program_run *run, const struct verdict *verdict,
 	    (uint64_t)(now_us - run->began_us) / 1000;
 
 	if (verdict->code < 400)
-		log_info("program", LOG_S("session", r->tx->session),
+		log_at(has_left ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		    "program", LOG_S("session", r->tx->session),
 		    LOG_SL("recipient", r->route.recipient),
 		    LOG_SL("command", r->route.program), LOG_S("told", told),
 		    LOG_U("ms", ms), LOG_END);
@@ -123,7 +125,7 @@ run_end(struct program_run *run, const struct run_answer *ended)
 
 	FAULT_STEP("deliver.after-program");
 	program_verdict(&verdict, told, ended, &d->c.config->program);
-	log_end(run, &verdict, told);
+	log_end(run, &verdict, told, ended != NULL && ended->has_left);
 	answer(run, &verdict, told);
 	run_free(run);
 	deliver_maybe_end(d);
@@ -139,7 +141,7 @@ run_give_up(struct program_run *run)
 
 	verdict_set(&verdict, 451, 3, 2, "too many messages for programs at "
 	    "once; try again later");
-	log_end(run, &verdict, told);
+	log_end(run, &verdict, told, false);
 	answer(run, &verdict, told);
 	run_free(run);
 	deliver_maybe_end(d);

@@ -56,6 +56,7 @@ put_run_answer(struct ipc_writer *w, const struct run_answer *a)
 {
 	ipc_put_u8(w, (uint8_t)a->end);
 	ipc_put_u32(w, a->status);
+	ipc_put_u8(w, a->has_left);
 	ipc_put_slice(w, a->output);
 }
 
@@ -64,6 +65,7 @@ get_run_answer(struct ipc_reader *r, struct run_answer *a)
 {
 	a->end = (enum run_end)ipc_get_u8(r);
 	a->status = ipc_get_u32(r);
+	a->has_left = ipc_get_bool(r);
 	a->output = ipc_get_slice(r);
 	if (a->end < RUN_EXITED || a->end > RUN_NOT_STARTED ||
 	    a->status > 4095 || a->output.size > RUN_OUTPUT_MAX ||

@@ -42,6 +42,7 @@ enum run_end {
 struct run_answer {
 	enum run_end end;
 	uint32_t status;
+	bool has_left;		/* something still ran at its end: killed */
 	struct slice output;	/* its beginning, any octets */
 };
 

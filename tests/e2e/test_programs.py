@@ -213,9 +213,13 @@ def test_daemon_is_killed_and_holds_nothing_up():
                         '{out}/pid; sleep 500; sleep 500\' & sleep 0.5; '
                         'exit 0"'}) as server:
         begin = time.monotonic()
-        assert server.deliver([BOX], new_message()).says("250")
+        reply = server.deliver([BOX], new_message())
+        assert reply.says("250")
         assert time.monotonic() - begin < 20
         assert not is_running(int(server.read("pid")))
+        # what did not end may have been to do the work
+        server.why(reply, "exit 0, what it left running was killed")
+        assert server.wait_event("program")["level"] == 4
 
 
 def test_not_there():

@@ -346,6 +346,9 @@ test_daemon_with_our_descriptors(void **state)
 	assert_true(now_ms() - begin < 5000);
 	assert_false(is_alive("a"));
 	assert_false(is_alive("b"));
+	assert_string_equal(told, "exit 0, what it left running was killed");
+	assert_int_equal(run("sleep 0.1 & wait; exit 0"), 0);
+	assert_string_equal(told, "exit 0");
 }
 
 static void
