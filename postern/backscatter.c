@@ -94,11 +94,15 @@ check_next_hop(const struct config_domain *domain, bool is_asked,
 {
 	const char *hop = config_domain_hop(domain);
 
-	if (strncmp(hop, "lmtp:", 5) == 0)
+	bool is_lmtp = strncmp(hop, "lmtp:", 5) == 0;
+
+	if (is_lmtp)
 		config_problem_add(problems, domain->line, true, "note: "
 		    "domain \"%s\" goes on to %s, which answers for each "
 		    "recipient before we do; what it sends after that (a "
-		    "Sieve reject, redirect or vacation) is its own",
+		    "Sieve reject, redirect or vacation, the mail of a list) "
+		    "is its own, and bounces of that are refused unless it "
+		    "leaves through this server, or untagged_bounces = accept",
 		    domain->name, hop);
 	else if (!is_asked)
 		config_problem_add(problems, domain->line, true,
@@ -106,6 +110,11 @@ check_next_hop(const struct config_domain *domain, bool is_asked,
 		    "accepts recipients that it does not have, it bounces "
 		    "them later, to whoever a message names as its sender; "
 		    "\"postern -n -a\" asks it", domain->name, hop);
+	if (!is_lmtp && domain->fallback == NULL)
+		config_problem_add(problems, domain->line, true, "note: "
+		    "bounces to the users of domain \"%s\" are refused unless "
+		    "their mail leaves through this server, and not by %s, or "
+		    "untagged_bounces = accept", domain->name, hop);
 }
 
 /* ---- what is dropped ---- */

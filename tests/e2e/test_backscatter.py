@@ -69,14 +69,27 @@ def test_nothing_to_say(server):
      '"lists.example.edu"'),
     ('checks {{\n relay_peer = {{ "192.0.2.1" }}\n}}\n', AT + 1,
      "Let that host ask us about each recipient before its own 250"),
-    ('domain "f.example" {{\n next_hop = "smtp:[192.0.2.1]:25"\n}}\n', AT,
-     '"postern -n -a" asks it'),
-], ids=["accept", "exempt", "relay_peer", "next_hop"])
+], ids=["accept", "exempt", "relay_peer"])
 def test_what_the_configuration_invites(server, config, line, words):
     status, text = check(server, LOCAL + config)
     assert status == 0, text
     [(at, what)] = said(text, "backscatter")
     assert (at, words in what) == (line, True), text
+
+
+def test_a_next_hop(server):
+    """It may accept anybody, and those behind it may send by it."""
+    behind = 'domain "f.example" {{\n next_hop = "%s:[192.0.2.1]:24"\n}}\n'
+    _, text = check(server, LOCAL + behind % "smtp")
+    [(at, accepts)] = said(text, "backscatter")
+    [(at_too, bounces)] = said(text, "note")
+    assert at == at_too == AT
+    assert '"postern -n -a" asks it' in accepts
+    assert "bounces to the users of" in bounces
+    _, text = check(server, LOCAL + behind % "lmtp")
+    assert said(text, "backscatter") == [], text
+    [(_, note)] = said(text, "note")
+    assert "the mail of a list" in note and note.endswith("= accept")
 
 
 def test_a_relay_peer_before_a_next_hop(server):
