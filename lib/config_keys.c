@@ -520,7 +520,10 @@ const struct config_key config_keys[] = {
 	/* ---- our own users ---- */
 	{ "sender", "may", CONFIG_ADDRESS_LIST, KEY_REQUIRED,
 	    IN(config_sender, may),
-	    HELP("Addresses; the local part may be an asterisk.") },
+	    HELP("Addresses; the local part may be an asterisk. A mail "
+	    "server that sends by this one with the user's password writes "
+	    "what it has to report to him as MAILER-DAEMON at its own name; "
+	    "without that address here such reports are refused.") },
 	{ "submitter", "as", CONFIG_LOCAL_ADDRESS, KEY_REQUIRED,
 	    IN(config_submitter, as),
 	    HELP("The address that they send as, of a user here.") },
