@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "log.h"
 #include "nss_services.h"
@@ -18,10 +20,11 @@
 static struct nss_services services;
 static char room[NSS_BUFFER];
 
-union peer_address {
+union socket_address {
 	struct sockaddr generic;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
+	struct sockaddr_un local;
 	struct sockaddr_storage any;
 };
 
@@ -33,6 +36,43 @@ who_warm_up(void)
 	nss_services_load(&services);
 	(void)nss_find_uid(&services, UID_OF_NOBODY, &passwd, room,
 	    sizeof(room), &found);
+}
+
+/* ---- accepted sockets ---- */
+
+static bool
+is_at(const struct config_listen *listen, const union socket_address *own)
+{
+	uint16_t port = own->generic.sa_family == AF_INET6 ?
+	    own->v6.sin6_port : own->v4.sin_port;
+
+	if (own->generic.sa_family == AF_UNIX)
+		return listen->role == LISTEN_LOCAL && strncmp(listen->path,
+		    own->local.sun_path, sizeof(own->local.sun_path)) == 0;
+	return listen->role == LISTEN_SUBMISSION &&
+	    listen->port == ntohs(port);
+}
+
+/*
+ * The kernel names somebody for other sockets, too, which a broken smtpd
+ * holds as well: for a listener and for a channel root, as the supervisor
+ * has made them, for the connection to clamd whoever runs that.
+ */
+static bool
+was_accepted_here(const struct config *config, int fd)
+{
+	union socket_address own = { .any = { 0 } };
+	socklen_t size = sizeof(own), flag_size = sizeof(int);
+	int is_listener = 1;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listener,
+	    &flag_size) < 0 || is_listener ||
+	    getsockname(fd, &own.generic, &size) < 0)
+		return false;
+	for (size_t i = 0; i < config->n_listens; i++)
+		if (is_at(&config->listens[i], &own))
+			return true;
+	return false;
 }
 
 /* ---- unix sockets ---- */
@@ -73,7 +113,7 @@ who_is_local(struct account *account, const struct config *config, int fd)
 
 /* As config_networks_contain reads it; false: not of these families. */
 static bool
-write_address(char *to, const union peer_address *peer)
+write_address(char *to, const union socket_address *peer)
 {
 	const struct in6_addr *v6 = &peer->v6.sin6_addr;
 
@@ -104,7 +144,7 @@ who_is_submitter(struct account *account, const struct config *config,
     int fd)
 {
 	char address[INET6_ADDRSTRLEN];
-	union peer_address peer;
+	union socket_address peer;
 	socklen_t size = sizeof(peer);
 	size_t i;
 
@@ -129,7 +169,8 @@ who_is(struct account *account, const struct config *config, int fd)
 	int domain = 0;
 	socklen_t size = sizeof(domain);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+	    !was_accepted_here(config, fd))
 		return AUTH_NOT_A_USER;
 	return domain == AF_UNIX ? who_is_local(account, config, fd) :
 	    who_is_submitter(account, config, fd);

@@ -4,7 +4,8 @@
  *
  * Of a unix socket: the user that connected it (SO_PEERCRED), by the
  * system's list of users. Of TCP: the user whom `submitter` names for the
- * network that the other end is in. Nothing that smtpd says counts.
+ * network that the other end is in. Nothing that smtpd says counts, and no
+ * socket but one that a listener of ours has accepted for our own users.
  */
 #ifndef AUTH_WHO_H
 #define AUTH_WHO_H

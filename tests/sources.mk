@@ -112,6 +112,7 @@ UNIT_TESTS = \
 	test_vault_tags \
 	test_verdict \
 	test_voucher \
+	test_who \
 	test_work
 
 FUZZ_TARGETS = \

@@ -17,7 +17,6 @@
 #include "../../auth/exchange.h"
 #include "../../auth/scram.h"
 #include "../../auth/verify.h"
-#include "../../auth/who.h"
 #include "base64.h"
 #include "clock.h"
 #include "log.h"
@@ -706,58 +705,6 @@ test_shared_guesses(void **state)
 	close(setup.fd);
 }
 
-/* ---- who is at the other end ---- */
-
-static void
-test_who(void **state)
-{
-	struct account account;
-	int ends[2], pipes[2];
-
-	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	assert_int_equal(who_is(&account, config, ends[0]), AUTH_OK);
-	if (getuid() == 0) {
-		assert_string_equal(account.user, "root");
-		assert_string_equal(account.address, "root@example.org");
-	}
-	assert_int_equal(pipe(pipes), 0);
-	assert_int_equal(who_is(&account, config, pipes[0]),
-	    AUTH_NOT_A_USER);
-	close(ends[0]);
-	close(ends[1]);
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-/* Two ends of a connection over 127.0.0.1. */
-static void
-test_submitter(void **state)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-	int client = socket(AF_INET, SOCK_STREAM, 0), server;
-	struct account account;
-
-	(void)state;
-	assert_int_equal(bind(listener, (struct sockaddr *)&address, size),
-	    0);
-	assert_int_equal(listen(listener, 1), 0);
-	getsockname(listener, (struct sockaddr *)&address, &size);
-	assert_int_equal(who_is(&account, config, client), AUTH_NOT_A_USER);
-	assert_int_equal(connect(client, (struct sockaddr *)&address, size),
-	    0);
-	server = accept(listener, NULL, NULL);
-	assert_int_equal(who_is(&account, config, server), AUTH_OK);
-	assert_string_equal(account.user, "scanner@example.org");
-	assert_string_equal(account.address, "scanner@example.org");
-	close(listener);
-	close(client);
-	close(server);
-}
-
 /* ---- Dovecot's lines ---- */
 
 static const struct {
@@ -920,8 +867,6 @@ main(void)
 		cmocka_unit_test(test_guesses),
 		cmocka_unit_test(test_known_networks),
 		cmocka_unit_test(test_shared_guesses),
-		cmocka_unit_test(test_who),
-		cmocka_unit_test(test_submitter),
 		cmocka_unit_test(test_dovecot_lines),
 		cmocka_unit_test(test_dovecot_auth),
 		cmocka_unit_test(test_dovecot_scram),
