@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "clock.h"
+#include "job_wait.h"
 #include "log.h"
 #include "relay.h"
 #include "tls.h"

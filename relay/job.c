@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "job_wait.h"
 #include "log.h"
 #include "relay.h"
 #include "rewrite.h"
 #include "sts.h"
 
-static void next_target(struct job *job);
 static void look_up(struct job *job);
 
 /* ---- coming and going ---- */
@@ -288,7 +288,7 @@ job_hosts_known(struct job *job)
 	note_failure(job, RELAY_AT_DNS, &job->hosts.missing);
 	for (uint8_t i = 0; i < job->hosts.n; i++)
 		add_host_targets(job, i);
-	next_target(job);
+	job_next_target(job);
 }
 
 static void
@@ -439,7 +439,7 @@ job_connected(void *arg, int fd, unsigned which)
 		penalise(job, address_at(job, job->connecting + i), &v);
 	note_failure(job, RELAY_AT_CONNECT, &v);
 	jobs_wake(r);
-	next_target(job);
+	job_next_target(job);
 }
 
 static void
@@ -514,46 +514,8 @@ may_try(struct job *job, unsigned i)
 	return true;
 }
 
-/* Those that are being connected count too. Probes leave half of the places
- * to messages. */
-static bool
-is_full(struct job *job, unsigned i)
-{
-	struct relay *r = job->relay;
-	const struct net_address *address = address_at(job, i);
-	size_t n = connection_count(r, address, job->port), n_all = 0;
-	size_t share = job->errand.is_probe ? 2 : 1;
-
-	for (struct job *other = r->jobs; other != NULL;
-	    other = other->next) {
-		if (!other->is_connecting)
-			continue;
-		n_all++;
-		n += other->port == job->port && net_address_equals(address,
-		    &other->connector.addresses[0]);
-	}
-	return r->n_connections + n_all >= RELAY_CONNECTIONS_MAX / share ||
-	    n >= RELAY_CONNECTIONS_PER_HOST / share;
-}
-
-/* A message waits for its turn, and so does a client; a probe does not get in
- * its way. */
-static void
-wait_for_place(struct job *job, unsigned i)
-{
-	struct verdict v;
-
-	job->is_waiting = true;
-	if (!job->errand.is_probe || job->errand.is_forward)
-		return;
-	set_remote(job, i);
-	verdict_set(&v, 451, 4, 5, "no connection is free for a question");
-	note_failure(job, RELAY_AT_CONNECT, &v);
-	answer(job);
-}
-
-static void
-next_target(struct job *job)
+void
+job_next_target(struct job *job)
 {
 	struct connection_target to;
 	struct connection *c;
@@ -576,32 +538,12 @@ next_target(struct job *job)
 		job->connection = c;
 		job->has_reached_host = true;
 		connection_deliver(c, job);
-	} else if (is_full(job, i)) {
-		wait_for_place(job, i);
+	} else if (job_is_full(job, address_at(job, i))) {
+		set_remote(job, i);
+		job_wait_for_place(job);
 	} else {
 		connect_to(job, i);
 	}
-}
-
-static void
-on_wake(struct loop_timer *timer, void *arg)
-{
-	struct relay *r = arg;
-	struct job *next;
-
-	(void)timer;
-	for (struct job *job = r->jobs; job != NULL; job = next) {
-		next = job->next;
-		if (job->is_waiting)
-			next_target(job);
-	}
-}
-
-void
-jobs_wake(struct relay *r)
-{
-	if (!loop_timer_is_running(&r->wake))
-		loop_timer_start(r->c.loop, &r->wake, 0, on_wake, r);
 }
 
 /* ---- what connections say ---- */
@@ -631,7 +573,7 @@ job_delivered(struct job *job, const struct verdict *why)
 		job->was_refused = true;	/* on an idle connection */
 		look_up(job);
 	} else {
-		next_target(job);
+		job_next_target(job);
 	}
 }
 
@@ -671,15 +613,15 @@ job_connection_over(struct job *job, const struct connection_end *end)
 			return;
 		}
 		job->next_target = job->connecting;	/* once more, anew */
-		next_target(job);
+		job_next_target(job);
 		return;
 	}
 	if (retries_plain(job, end, &end->address)) {
-		next_target(job);
+		job_next_target(job);
 		return;
 	}
 	if (is_early && !end->has_tls_failed)
 		penalise(job, &end->address, &end->why);
 	note_failure(job, end->stage, &end->why);
-	next_target(job);
+	job_next_target(job);
 }

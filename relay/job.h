@@ -97,6 +97,8 @@ void job_abandon(struct job *job);
 /* It is not wanted any more. Where the end of the message has been sent it
  * goes on; else all who are OPEN hear why, and it is freed. */
 void job_cancel(struct job *job, const struct verdict *why);
+/* It goes on with the next one. May answer, and free it. */
+void job_next_target(struct job *job);
 
 /* ---- for connections ---- */
 struct errand *job_errand(struct job *job);
@@ -106,8 +108,6 @@ void job_host_is_good(struct job *job);
 /* The delivery has ended; why has code 0, or what OPEN ones are told. */
 void job_delivered(struct job *job, const struct verdict *why);
 void job_connection_over(struct job *job, const struct connection_end *end);
-/* There may be room for those that wait. In the next round. */
-void jobs_wake(struct relay *relay);
 
 /* ---- job_security.c ---- */
 /* What a connection to it must prove. False: it must not be used, and why. */

@@ -16,6 +16,7 @@ RELAY_SRCS = \
 	relay/job.c \
 	relay/job_hop.c \
 	relay/job_security.c \
+	relay/job_wait.c \
 	relay/net_address.c \
 	relay/next_hop.c \
 	relay/own.c \
