@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "connector.h"
+#include "fault.h"
 
 static void begin_next(struct connector *c);
 
@@ -72,12 +73,21 @@ on_soon(struct loop_timer *timer, void *arg)
 	finish(c, c->error, c->n - 1);
 }
 
-/* One has failed; the last one ends it, but not from within. */
+bool
+connector_is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM ||
+	    error == -ENOBUFS || error == -ENOSPC;
+}
+
+/* One has failed; the last one ends it, but not from within. What could not
+ * even be tried counts more than what the other one met. */
 static void
 failed(struct connector *c, unsigned which, int error)
 {
 	try_end(c, which);
-	c->error = error;
+	if (!connector_is_shortage(c->error))
+		c->error = error;
 	if (++c->n_failed == c->n)
 		loop_timer_start(c->loop, &c->soon, 0, on_soon, c);
 	else if (c->n_begun < c->n)
@@ -126,6 +136,8 @@ open_socket(struct connector *c, const struct net_address *a)
 	socklen_t size;
 	int fd, one = 1, error = 0;
 
+	if ((error = FAULT("relay.socket")) != 0)
+		return -error;
 	fd = socket(a->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -171,7 +183,8 @@ on_limit(struct loop_timer *timer, void *arg)
 	struct connector *c = arg;
 
 	(void)timer;
-	finish(c, -ETIMEDOUT, c->n - 1);
+	finish(c, connector_is_shortage(c->error) ? c->error : -ETIMEDOUT,
+	    c->n - 1);
 }
 
 void

@@ -15,7 +15,8 @@
 struct connector;
 
 /*
- * fd is connected and the caller's, or a negative errno of the last failure.
+ * fd is connected and the caller's, or a negative errno: a shortage of ours,
+ * or that of the last failure.
  * which: the address, 0 or 1. Called once.
  */
 typedef void connector_done_fn(void *arg, int fd, unsigned which);
@@ -34,7 +35,7 @@ struct connector {			/* zeroed before first use */
 	uint16_t port;
 	struct connector_try tries[2];
 	struct loop_timer head_start, limit, soon;
-	int error;
+	int error;			/* 0: none has failed */
 	connector_done_fn *done;
 	void *arg;
 };
@@ -44,5 +45,7 @@ struct connector {			/* zeroed before first use */
 void connector_start(struct connector *c, uint32_t timeout_ms);
 /* done is not called any more. Safe to repeat. */
 void connector_stop(struct connector *c);
+/* Descriptors or memory, here: it says nothing of the other side. */
+bool connector_is_shortage(int error);
 
 #endif

@@ -140,7 +140,7 @@ job_report(struct job *job, const struct connection *c)
 static void
 answer(struct job *job)
 {
-	bool is_host_bad = !job->has_reached_host &&
+	bool is_host_bad = !job->has_reached_host && !job_is_short(job) &&
 	    job->failure.code / 100 == 4 &&
 	    job->failure_stage != RELAY_AT_DNS;
 
@@ -188,6 +188,8 @@ on_deadline(struct loop_timer *timer, void *arg)
 		return;
 	}
 	verdict_set(&v, 451, 4, 7, "the time for this try is over");
+	if (job_is_short(job))
+		job_say_shortage(job, &v);
 	if (job->connection != NULL) {
 		struct connection *c = job->connection;
 
@@ -432,6 +434,10 @@ job_connected(void *arg, int fd, unsigned which)
 		if (job->connection != NULL)
 			return;
 		fd = -ENOMEM;
+	}
+	if (connector_is_shortage(fd)) {
+		job_wait_out_shortage(job, fd);
+		return;
 	}
 	verdict_set(&v, 451, 4, 1, "cannot connect to %s: %s", job->remote,
 	    strerror(-fd));

@@ -2,8 +2,12 @@
 /*
  * job_wait.c - see job_wait.h.
  */
+#include <string.h>
 #include "job_wait.h"
+#include "log.h"
 #include "relay.h"
+
+#define SHORTAGE_MS 1000
 
 /* Those that are being connected count too. Probes leave half of the places
  * to messages. */
@@ -28,17 +32,68 @@ job_is_full(const struct job *job, const struct net_address *address)
 
 /* A message waits for its turn, and so does a client; a probe does not get in
  * its way. */
+static void
+wait_unless_probe(struct job *job, const struct verdict *v)
+{
+	job->is_waiting = true;
+	if (job->errand.is_probe && !job->errand.is_forward)
+		job_fail(job, RELAY_AT_CONNECT, v);
+}
+
 void
 job_wait_for_place(struct job *job)
 {
 	struct verdict v;
 
-	job->is_waiting = true;
-	if (!job->errand.is_probe || job->errand.is_forward)
-		return;
 	verdict_set(&v, 451, 4, 5, "no connection is free for a question");
-	job_fail(job, RELAY_AT_CONNECT, &v);
+	wait_unless_probe(job, &v);
 }
+
+/* ---- a shortage ---- */
+
+static void
+on_shortage(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	jobs_wake(arg);
+}
+
+bool
+job_is_short(const struct job *job)
+{
+	return connector_is_shortage(job->connector.error);
+}
+
+void
+job_say_shortage(const struct job *job, struct verdict *v)
+{
+	verdict_set(v, 451, 3, 0, "no connection to %s can be opened here "
+	    "now: %s", job->remote, strerror(-job->connector.error));
+}
+
+/*
+ * It says nothing of the host, which may be reached in a moment. Who waits is
+ * not woken by it: they would wake each other for ever.
+ */
+void
+job_wait_out_shortage(struct job *job, int error)
+{
+	struct relay *r = job->relay;
+	struct verdict v;
+
+	job->connector.error = error;
+	job->next_target = job->connecting;
+	if (!loop_timer_is_running(&r->shortage)) {
+		log_warning("connections_short", LOG_E("error", error),
+		    LOG_END);
+		loop_timer_start(r->c.loop, &r->shortage, SHORTAGE_MS,
+		    on_shortage, r);
+	}
+	job_say_shortage(job, &v);
+	wait_unless_probe(job, &v);
+}
+
+/* ---- their turn ---- */
 
 static void
 on_wake(struct loop_timer *timer, void *arg)

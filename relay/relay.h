@@ -74,6 +74,7 @@ struct relay {
 	int64_t dane_warned_us;
 	struct tls_report *report;
 	struct loop_timer wake;		/* those that wait for a place */
+	struct loop_timer shortage;	/* when it may be over */
 	bool is_stopping;
 	bool is_draining;		/* there is a successor */
 	struct loop_timer rest;		/* since the last job, then */

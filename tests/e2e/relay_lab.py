@@ -21,7 +21,7 @@ import threading
 import time
 
 from compartment import ASK, Compartment, enum_of, slice_of
-from postern import shut_down
+from postern import BUILD, shut_down
 
 TYPES = {1: "A", 5: "CNAME", 15: "MX", 16: "TXT", 28: "AAAA", 52: "TLSA"}
 OK, NO_DATA, NO_NAME, FAILED = range(4)
@@ -205,11 +205,11 @@ class Lab:
 
     def __init__(self, table=None, port=None, config="", secure=(),
                  resolver=None, hostname=None, store=None, kept=None,
-                 more=""):
+                 more="", build=BUILD):
         text = 'relay {\n    port = %d\n%s\n}\n%s' % (port or 25, config,
                                                      more)
-        self.relay = Compartment("relay", text, secrets={"hop": bytes(32),
-                                                    "return": bytes(32)})
+        self.relay = Compartment("relay", text, build, {
+            "hop": bytes(32), "return": bytes(32)})
         if hostname:
             self.relay.text = self.relay.text.replace(
                 'hostname = "mx.example.org"', 'hostname = "%s"' % hostname)

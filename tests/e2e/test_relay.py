@@ -3,6 +3,7 @@
 which host it tries next."""
 import collections
 import contextlib
+import errno
 import socket
 import struct
 import threading
@@ -11,7 +12,8 @@ import time
 import pytest
 
 from compartment import ASK, slice_of
-from postern import wait_until
+from faultctl import Faults
+from postern import FAULT_BUILD, wait_until
 from relay_lab import FAILED, FEATURES, Lab, Sink
 
 TEXT = b"From: a@example.org\nSubject: x\n\n.dot\n..\nlast"
@@ -479,6 +481,31 @@ def test_loops():
         r = lab.send("example.net", [BOB], TEXT)
         assert (r[0].code, r[0].enhanced) == (554, "5.4.6")
         assert not sink.messages
+
+
+@pytest.mark.parametrize("error", ["EMFILE", "ENOMEM"])
+def test_our_own_shortage_is_no_bad_host(monkeypatch, tmp_path, error):
+    """A job waits until it is over, and relay does not spin. Whose time ends
+    meanwhile hears that it is ours, and a probe at once."""
+    faults = Faults(str(tmp_path / "faults"), create=True)
+    monkeypatch.setenv("POSTERN_FAULTS", str(tmp_path / "faults"))
+    both = dict(ONE)
+    both["mx.example.net", "AAAA"] = ["::1"]
+    with Sink() as sink, Lab(both, sink.port, build=FAULT_BUILD) as lab:
+        slot = faults.set("relay.socket", "errno", getattr(errno, error), count=0)
+        first = lab.begin("example.net", [BOB], TEXT)
+        r = lab.send("example.net", [BOB], TEXT, deadline_ms=1200)
+        assert (r[0].code, r[0].enhanced) == (451, "4.3.0"), r[0]
+        assert "can be opened here now" in r[0].text, r[0]
+        assert not r.is_host_bad and not r.delay
+        r = lab.probe("example.net", BOB)
+        assert (r.is_said, r.code, r.enhanced) == (False, 451, "4.3.0"), r
+        assert faults.hits(slot) < 20 and not lab.jobs[first].is_over
+        faults.clear()
+        assert lab.wait(first, timeout=10).codes == [250]
+        # nobody was made to wait for a host that was never tried
+        assert lab.send("example.net", [BOB], TEXT).codes == [250]
+        assert len(sink.sessions) <= 2
 
 
 def test_bad_host_is_left_alone():
