@@ -192,44 +192,59 @@ child_stop(struct child *child)
 	}
 }
 
+/* Since when its end is awaited, or -1. */
+static int64_t
+awaited_since_us(const struct child *child)
+{
+	if (child->state == CHILD_STOPPING)
+		return child->stopped_us;
+	return child->state == CHILD_RUNNING && child->role == ROLE_COMPILER ?
+	    child->started_us : -1;
+}
+
 static bool
 is_overdue(const struct child *child, int64_t now_us)
 {
-	int64_t since_us = child->stopped_us, patience_s = STOPPING_S +
+	int64_t since_us = awaited_since_us(child), patience_s = STOPPING_S +
 	    (int64_t)child->generation->config->relay.final_timeout_s;
 
-	if (child->state == CHILD_RUNNING && child->role == ROLE_COMPILER) {
-		since_us = child->started_us;
-		patience_s = COMPILING_S;
-	} else if (child->state != CHILD_STOPPING) {
+	if (since_us < 0)
 		return false;
-	}
+	if (child->state == CHILD_RUNNING)
+		patience_s = COMPILING_S;
 	if (FAULT_ENV("POSTERN_NO_PATIENCE"))
 		patience_s = 0;
 	return now_us - since_us > patience_s * 1000000;
 }
 
+static void
+kill_overdue(struct child *child)
+{
+	if (!child->is_overdue)
+		log_error("compartment_overdue", LOG_S("role",
+		    role_name(child->role)), LOG_U("index", child->index),
+		    LOG_D("pid", child->pid),
+		    LOG_S("effect", "it is killed"), LOG_END);
+	child->is_overdue = true;
+	if (!FAULT_ENV("POSTERN_KILLS_NOBODY"))
+		kill(child->pid, SIGKILL);
+}
+
 /*
  * A process of the old generation that does not end would keep every later
  * reload waiting, and a compiler (for a directory service, or a file system
- * that is away) every table as it is.
+ * that is away) every table as it is. In a system call that does not return
+ * SIGKILL waits, too: for hours, or until somebody mends a disk.
  */
 void
 children_kill_overdue(struct supervisor *s)
 {
 	int64_t now_us = clock_monotonic_us();
 
-	for (size_t i = 0; i < MAX_CHILDREN; i++) {
-		const struct child *child = &s->children[i];
-
-		if (child->state == CHILD_NONE || !is_overdue(child, now_us))
-			continue;
-		log_error("compartment_overdue", LOG_S("role",
-		    role_name(child->role)), LOG_U("index", child->index),
-		    LOG_D("pid", child->pid),
-		    LOG_S("effect", "it is killed"), LOG_END);
-		kill(child->pid, SIGKILL);
-	}
+	for (size_t i = 0; i < MAX_CHILDREN; i++)
+		if (s->children[i].state != CHILD_NONE &&
+		    is_overdue(&s->children[i], now_us))
+			kill_overdue(&s->children[i]);
 }
 
 size_t
@@ -423,12 +438,26 @@ log_death(const struct child *child, int status)
 }
 
 static void
+log_late_end(const struct child *child)
+{
+	int64_t us = clock_monotonic_us() - awaited_since_us(child);
+
+	log_notice("compartment_ended_late", LOG_S("role",
+	    role_name(child->role)), LOG_U("index", child->index),
+	    LOG_D("pid", child->pid), LOG_D("after_s", us / 1000000),
+	    LOG_END);
+}
+
+static void
 child_ended(struct child *child, int status)
 {
 	struct supervisor *s = child->supervisor;
 	bool was_smtpd_of_old = child->role == ROLE_SMTPD &&
 	    child->generation->is_draining;
 
+	if (child->is_overdue)
+		log_late_end(child);
+	child->is_overdue = false;
 	channel_free(&child->channel);
 	if (child->role == ROLE_COMPILER) {
 		if (WIFSIGNALED(status))

@@ -35,6 +35,7 @@ struct child {
 	bool is_ready;
 	bool is_renewed;		/* its end is wanted: start another */
 	bool is_retired;		/* there is another: it ends its work */
+	bool is_overdue;		/* killed for it, and that is said */
 	int scoreboard;			/* of an smtpd, or -1 */
 	unsigned n_restarts;
 	unsigned backoff_ms;

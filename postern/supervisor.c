@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "clearances.h"
 #include "clock.h"
+#include "fault.h"
 #include "log.h"
 #include "log_sink.h"
 #include "name_servers.h"
@@ -530,12 +531,22 @@ open_secrets(struct supervisor *s)
 		fatal("%s/secrets: %s", folder, strerror(-s->secret_fd));
 }
 
+static void on_tick(struct loop_timer *timer, void *arg);
+
+static void
+start_tick(struct supervisor *s)
+{
+	loop_timer_start(s->loop, &s->tick, FAULT_ENV("POSTERN_NO_PATIENCE") ?
+	    TICK_MS / 20 : TICK_MS, on_tick, s);
+}
+
 static void
 on_tick(struct loop_timer *timer, void *arg)
 {
 	struct supervisor *s = arg;
 
-	loop_timer_start(s->loop, timer, TICK_MS, on_tick, s);
+	(void)timer;
+	start_tick(s);
 	log_sink_mend(s);
 	if (!s->is_stopping)		/* on_stop_limit does */
 		children_kill_overdue(s);
@@ -608,7 +619,7 @@ open_loop(struct supervisor *s)
 		if (loop_signal(s->loop, signals[i], on_signal, s) != 0)
 			fatal("signals: %s", strerror(errno));
 	loop_at_round_end(s->loop, flush_log, NULL);
-	loop_timer_start(s->loop, &s->tick, TICK_MS, on_tick, s);
+	start_tick(s);
 }
 
 static int

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -54,6 +55,26 @@ def test_who_does_not_end_holds_up_no_reload(make_server):
     server.write_config(limits="recipients = 9")
     server.ctl("reload")
     assert server.rcpt("new@example.org").code == 250
+
+
+def test_who_cannot_be_killed_is_told_of_once(make_server):
+    """And once more when it ends at last, as when its disk is back."""
+    server = make_server(faults=True, start=False, limits="recipients = 5")
+    server.environment["POSTERN_NO_PATIENCE"] = "1"
+    server.environment["POSTERN_KILLS_NOBODY"] = "1"
+    server.start()
+    pid = server.children("directory")[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        server.write_config(limits="recipients = 7")
+        server.ctl("reload")
+        server.wait_event("compartment_overdue", role="directory")
+        time.sleep(1)                   # four more looks
+        assert not server.events("compartment_ended_late", pid=str(pid))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    server.wait_event("compartment_ended_late", pid=str(pid), index="0")
+    assert len(server.events("compartment_overdue", pid=str(pid))) == 1
 
 
 def test_reload_with_another_state_dir(make_server):
