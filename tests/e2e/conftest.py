@@ -65,6 +65,15 @@ def system_users():
         ensure_user(postern.OTHER_OWNER)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def name_servers():
+    """Behind all other fixtures: where a server cannot start, most of them
+    do not come to their end."""
+    yield
+    if "nameserver" in sys.modules:
+        sys.modules["nameserver"].close_left()
+
+
 def make_factory():
     """A function that makes servers, and one that ends them all."""
     made = []

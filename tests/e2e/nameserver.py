@@ -14,10 +14,13 @@ Then the port belongs to a small server of this file, which misbehaves for
 these names and all below them and hands everything else to nsd. Everything
 listens on 127.0.0.1. ns.asked counts what came, {(name, type): n}.
 """
+import atexit
 import collections
+import contextlib
 import glob
 import os
 import shutil
+import signal
 import socket
 import socketserver
 import struct
@@ -36,6 +39,17 @@ from postern import shut_down
 LAST_YEAR = ("-i", "20250101000000", "-e", "20250201000000")
 
 NSD = shutil.which("nsd", path="/usr/sbin:/sbin:/usr/bin")
+LEFT = []       # those that run
+
+
+def close_left():
+    """End those that nobody has ended, as their test never came so far: at
+    the end of its module (conftest.py), or of this process."""
+    for server in list(LEFT):
+        server.close()
+
+
+atexit.register(close_left)
 
 
 def wait_for_answer(port, process, address="127.0.0.1", timeout=10):
@@ -146,14 +160,25 @@ remote-control:
             f.write(text)
         self.process = subprocess.Popen(
             [NSD, "-d", "-c", self.path], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True)
+        LEFT.append(self)
         wait_for_answer(self.port, self.process, addresses[0])
 
     def close(self):
-        """End it."""
+        """End it, and what it has started."""
+        if self not in LEFT:
+            return
+        LEFT.remove(self)
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(10)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
 
 
 # ---- misbehaviour: (query, how it came, server) -> octets, or None ----
@@ -395,6 +420,8 @@ class Nameserver:
     def __init__(self, zones, behaviours=None, signed=(), front=None,
                  change_signed=None, expired=()):
         self.folder = tempfile.mkdtemp(prefix="postern-dns-", dir="/tmp")
+        self.nsd = self.front = None
+        LEFT.append(self)
         os.chmod(self.folder, 0o755)
         self.asked = collections.Counter()
         self.anchors = ""
@@ -435,9 +462,13 @@ class Nameserver:
 
     def close(self):
         """End it, and remove its folder."""
+        if self not in LEFT:
+            return
+        LEFT.remove(self)
         if self.front is not None:
             self.front.close()
-        self.nsd.close()
+        if self.nsd is not None:
+            self.nsd.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):

@@ -19,7 +19,7 @@ from compartment import ASK, Compartment, slice_of
 from nameserver import Nameserver, Nsd, complete, garbage, other_name, \
     records, refused, servfail, silent, slow, stripped, truncated, wire, \
     wrong_id
-from postern import TOP, wait_until
+from postern import TOP, is_running, wait_until
 
 TYPES = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 OK, NO_DATA, NO_NAME, FAILED = range(4)
@@ -192,6 +192,21 @@ def test_a_front_that_is_closed():
     assert not any(t.is_alive() for t in threads)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", port))
+
+
+def test_a_name_server_that_nobody_ends():
+    """As where the server that was to ask it cannot start."""
+    result = subprocess.run(
+        [sys.executable, "-c", "from nameserver import Nameserver\n"
+         "ns = Nameserver({'example.org': 'a A 192.0.2.1'}, behaviours={})\n"
+         "print(ns.nsd.process.pid, ns.folder, flush=True)\n"
+         "raise OSError('it cannot start')"],
+        cwd=os.path.dirname(os.path.abspath(__file__)), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+        check=False)
+    assert "it cannot start" in result.stderr, result.stderr
+    pid, folder = result.stdout.split()
+    assert not is_running(int(pid)) and not os.path.exists(folder)
 
 
 @pytest.mark.parametrize("name, kind, want", GOOD)
