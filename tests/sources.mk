@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	test_config_values \
 	test_control_text \
 	test_deliver \
+	test_desk \
 	test_dialogue \
 	test_spool \
 	test_spool_flush \
@@ -50,6 +51,7 @@ UNIT_TESTS = \
 	test_facts \
 	test_failures \
 	test_grey \
+	test_guesses \
 	test_header \
 	test_hop_route \
 	test_ipc \

@@ -423,6 +423,11 @@ test_login(void **state)
 	go_on(e, SLICE("wrong"));
 	assert_int_equal(last.result, AUTH_REFUSED);
 	exchange_free(&e);
+	/* what a password is cut off from is not compared */
+	e = begin(AUTH_LOGIN, &name);
+	go_on(e, SLICE("secret\0x"));
+	assert_int_equal(last.result, AUTH_REFUSED);
+	exchange_free(&e);
 	e = begin(AUTH_LOGIN, NULL);
 	go_on(e, SLICE("ali\0ce"));
 	assert_int_equal(last.result, AUTH_REFUSED);
@@ -433,6 +438,7 @@ test_login(void **state)
 static void
 test_without_table(void **state)
 {
+	const struct slice first = SLICE("n,,n=alice,r=abcdefgh");
 	struct exchange *e;
 
 	(void)state;
@@ -440,9 +446,11 @@ test_without_table(void **state)
 	password_table_close(&desk.table);
 	assert_int_equal(try_plain("alice", "secret"), AUTH_UNAVAILABLE);
 	assert_int_equal(try_plain("alice", "secret"), AUTH_UNAVAILABLE);
-	e = begin(AUTH_SCRAM_SHA_256, NULL);
-	assert_int_equal(last.result, AUTH_UNAVAILABLE);
-	exchange_free(&e);
+	for (int i = 0; i < 2; i++) {
+		e = begin(AUTH_SCRAM_SHA_256, i == 0 ? NULL : &first);
+		assert_int_equal(last.result, AUTH_UNAVAILABLE);
+		exchange_free(&e);
+	}
 	desk_close();
 }
 
@@ -552,6 +560,38 @@ test_user_of_no_domain(void **state)
 	    AUTH_REFUSED);
 	desk_close();
 	write_table();
+}
+
+/* For another, with the channel of another, or cut off where our library
+ * would stop reading. */
+static void
+test_malformed_scram(void **state)
+{
+	static const struct slice rows[] = {
+		SLICE("n,a=bob,n=alice,r=abcdefgh"),
+		SLICE("p=tls-unique,,n=alice,r=abcdefgh"),
+		SLICE("P=tls-unique,,n=alice,r=abcdefgh"),
+		SLICE("n,,n=alice,r=abcdefgh\0"),
+		SLICE("n,,n=al\001ice,r=abcdefgh"),
+		SLICE("n,,n=al\xff,r=abcdefgh"),
+	};
+	struct exchange *e;
+
+	(void)state;
+	desk_open(0, 1);
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		e = begin(AUTH_SCRAM_SHA_256, &rows[i]);
+		CHECK(rows[i].data, last.result == AUTH_REFUSED);
+		exchange_free(&e);
+	}
+	e = begin(AUTH_SCRAM_SHA_256, NULL);
+	go_on(e, SLICE(""));
+	assert_int_equal(last.result, AUTH_REFUSED);
+	exchange_free(&e);
+	/* none of them was a guess; nor is what was right */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(try_scram("alice", "secret", true), AUTH_OK);
+	desk_close();
 }
 
 static void
@@ -862,6 +902,7 @@ main(void)
 		cmocka_unit_test(test_scram),
 		cmocka_unit_test(test_others_keys_are_not_mine),
 		cmocka_unit_test(test_user_of_no_domain),
+		cmocka_unit_test(test_malformed_scram),
 		cmocka_unit_test(test_scram_limits),
 		cmocka_unit_test(test_scram_offers),
 		cmocka_unit_test(test_guesses),
