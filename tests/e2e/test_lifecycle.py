@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: ISC
 """Start, reload, stop, restart; with and without root."""
+import contextlib
 import json
 import os
 import pwd
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 
 import pytest
 
 from client import Closed, new_message, wire
+from compartment import ASK, Compartment, enum_of
 from postern import (BUILD, OWNER, TOP, Server, free_port, wait_until)
 
 
@@ -653,3 +656,33 @@ def test_no_proc(make_server, monkeypatch):
     server.wait_event("cannot_execute", role="store", error="ENOENT",
                       program="/proc/self/exe")
     server.wait_event("compartment_died", role="store", status="127")
+
+
+def test_scoreboards_of_many_reloads():
+    """Those who live through all reloads keep the newest ones alone."""
+    name = enum_of("compartment.h", "setup_fd")[
+        "SETUP_FD_SCOREBOARD_OF_OTHERS"]
+    with Compartment("resolver") as resolver:
+        control, = resolver.start([("control",)])
+
+        def n_kept():
+            folder = "/proc/%d/fd/" % resolver.process.pid
+            n = 0
+            for fd in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    n += "memfd:board" in os.readlink(folder + fd)
+            return n
+
+        def is_served():
+            number = control.ask(ASK["RESOLVER_STATUS"], b"")
+            return control.answers([number])[number][1]
+        for _ in range(400):
+            board = os.memfd_create("board")
+            resolver.supervisor.send(
+                ASK["SETUP_FD"], struct.pack("!H", name), board)
+            os.close(board)
+        assert is_served()
+        # some may be on their way
+        wait_until(lambda: n_kept() == 160, 5, "so many", every=0.2)
+        time.sleep(0.2)
+        assert n_kept() == 160 and is_served()

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from compartment import ASK
+from postern import wait_until
 from queuelab import MESSAGE, QueueLab, slice_of
 
 QUICK = 'queue { retry_first = 1s retry_longest = 2s }'
@@ -246,12 +247,16 @@ def test_whole_does_not_fit(lab):
     lab.refusals["alice"] = lambda size: (552, "too large") \
         if size > 100000 else (0, "")
     lab.results = lambda job: {"all": (550, "no")}
+    descriptors = "/proc/%d/fd" % lab.queue.process.pid
+    before = len(os.listdir(descriptors))
     lab.submit(["bob@example.net"], ret=1, message=MESSAGE + b"x" * 200000)
     report = report_of(lab)
     assert list(report.iter_parts())[2].get_content_type() == \
         "text/rfc822-headers"
     lab.wait(lab.is_empty)
     assert lab.asked_mailboxes == ["alice", "alice"]
+    wait_until(lambda: len(os.listdir(descriptors)) == before, 5,
+               "the large one is gone")
 
 
 def test_never_goes_by_itself(lab):

@@ -87,6 +87,7 @@ test_malformed(void **state)
 	struct list_route r;
 	size_t body = sealed.size - MAC_SIZE;
 	struct pack packed = { .out = &changed };
+	char *at;
 
 	(void)state;
 	for (size_t i = 0; i < body; i++) {
@@ -99,6 +100,15 @@ test_malformed(void **state)
 	changed.size = 0;
 	assert_int_equal(buf_append(&changed, sealed.data, body), 0);
 	assert_int_equal(buf_puts(&changed, "x"), 0);
+	assert_int_equal(mac_seal(&packed, 0, SIZE_MAX, key), 0);
+	assert_int_equal(list_route_open(&r, buf_slice(&changed), key),
+	    -EBADMSG);
+	/* a member that is no field of an envelope's line */
+	changed.size = 0;
+	assert_int_equal(buf_append(&changed, sealed.data, body), 0);
+	at = memmem(changed.data, body, "bob@", 4);
+	assert_non_null(at);
+	*at = '\n';
 	assert_int_equal(mac_seal(&packed, 0, SIZE_MAX, key), 0);
 	assert_int_equal(list_route_open(&r, buf_slice(&changed), key),
 	    -EBADMSG);
