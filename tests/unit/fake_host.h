@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../../smtpd/caller.h"
 #include "../../smtpd/digest.h"
 #include "../../smtpd/limits.h"
 #include "../../smtpd/session_state.h"
@@ -67,6 +68,8 @@ struct host {
 	uint64_t message_size;
 	unsigned n_recipients, n_skipped, skipped_recipient, skipped_leaf;
 	bool is_junk;
+	unsigned caller;		/* by the local socket: what auth says
+					 * (host_auth_peer), 1: it is alice */
 	unsigned probed;		/* index of the last PROBE */
 	/* entries of the last RECORDS, and in the last list told of them */
 	unsigned n_entries, n_withdrawn, n_done;
@@ -626,6 +629,24 @@ host_auth(struct host *h, const struct auth_step *step,
 		answer->result = AUTH_LIMITED;
 }
 
+/* Whom the kernel names. A verdict's code: 454 it cannot be told, 554 nobody,
+ * 250 somebody of another session. */
+static void
+host_auth_peer(const struct host *h, const struct host_fake *fake,
+    struct answer *a)
+{
+	struct auth_answer *answer = &a->as.auth;
+
+	answer->result = fake->verdict.code == 454 ? AUTH_UNAVAILABLE :
+	    fake->verdict.code == 554 ? AUTH_NOT_A_USER : AUTH_OK;
+	if (answer->result != AUTH_OK)
+		return;
+	answer->voucher = (struct voucher){ .user = SLICE("alice"),
+		.address = SLICE("alice@example.org"),
+		.session = fake->verdict.code == 250 ? SLICE("another") :
+		slice_of(h->s->id), .expires_s = UINT64_MAX };
+}
+
 /* which 1: the next hop said nothing; n_left: seconds that it took. */
 static void
 host_hop(const struct queue_probe *ask, const struct host_fake *fake,
@@ -818,6 +839,9 @@ host_think(struct host *h, const struct question *q)
 	case QUESTION_AUTH_STEP:
 		host_auth(h, &q->as.auth_step->step, fake, a);
 		break;
+	case QUESTION_AUTH_PEER:
+		host_auth_peer(h, fake, a);
+		break;
 	case QUESTION_JUDGE:
 		host_judge(a);
 		break;
@@ -923,9 +947,11 @@ host_open(struct host *h, const char *more_config)
 	struct limits_setup setup = { 0 };
 	struct buf text = { 0 };
 	enum config_listen_role role = h->role;
+	unsigned caller = h->caller;
 
 	memset(h, 0, sizeof(*h));
 	h->role = role;
+	h->caller = caller;
 	if (!digest_set_key((const uint8_t[DIGEST_KEY_SIZE]){ 1 }))
 		abort();
 	buf_puts(&text, HOST_CONFIG);
@@ -969,6 +995,19 @@ host_vouch(struct host *h)
 }
 
 static void
+host_greet_caller(struct host *h)
+{
+	struct host_fake *fake = &h->fakes[QUESTION_AUTH_PEER];
+
+	fake->is_set = true;
+	fake->verdict.code = h->caller;
+	session_begin(h->s);
+	caller_greet(h->s);
+	while (host_answer(h))
+		;
+}
+
+static void
 host_connect(struct host *h, bool has_talked)
 {
 	struct client *client = NULL;
@@ -987,8 +1026,10 @@ host_connect(struct host *h, bool has_talked)
 		session_turn_away(h->s, reply);
 	else if (h->tls_mode == TLS_IMPLICIT)
 		session_secure(h->s);
-	else
+	else if (h->caller == 0)
 		session_greet(h->s, has_talked);
+	else
+		host_greet_caller(h);
 }
 
 static void

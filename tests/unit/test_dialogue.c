@@ -453,8 +453,12 @@ set_tls(struct dialogue *d, const char *mode)
 static void
 set_role(struct dialogue *d, const char *role)
 {
-	d->host.role = strcmp(role, "local") == 0 ? LISTEN_LOCAL :
-	    LISTEN_SUBMISSION;
+	unsigned code = 1;
+
+	if (sscanf(role, "caller %u", &code) == 1)
+		d->host.caller = code;
+	d->host.role = d->host.caller != 0 || strcmp(role, "local") == 0 ?
+	    LISTEN_LOCAL : LISTEN_SUBMISSION;
 }
 
 static void
