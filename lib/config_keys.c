@@ -181,7 +181,7 @@ const struct config_key config_keys[] = {
 	    "mail of our own users is queued for it, as for any host "
 	    "elsewhere. LMTP answers for each recipient after the message: "
 	    "where these answers differ the client is told to try again, "
-	    "and each recipient's next RCPT has his own. Bounces of what "
+	    "and each recipient has his own then. Bounces of what "
 	    "that server sends past this one, such as the mail of a list, "
 	    "return nothing that we have sent: see untagged_bounces.") },
 	{ "domain", "fallback", CONFIG_NEXT_HOP, 0,

@@ -20,6 +20,7 @@
 #include "last.h"
 #include "limits.h"
 #include "prdr.h"
+#include "remembered.h"
 #include "submit.h"
 
 #define COMMIT_DEADLINE_MS 60000
@@ -160,38 +161,6 @@ finish_delivered(struct session *s)
 
 /* ---- failures of PREPARE and COMMIT ---- */
 
-static const struct recipient *
-recipient_find(const struct transaction *tx, uint16_t index)
-{
-	uint16_t i;
-
-	for (i = 0; i < tx->n_recipients; i++)
-		if (tx->recipients[i].index == index)
-			return &tx->recipients[i];
-	return NULL;
-}
-
-/* Its next RCPT is answered with this, so that the others get theirs. */
-static void
-failure_remember(struct session *s, const struct outcome_failure *from)
-{
-	const struct recipient *r = recipient_find(s->tx, from->recipient);
-	char network[LIMITS_NETWORK_SIZE];
-	struct failure failure;
-	struct question q = { .kind = QUESTION_FAILED, .fd = -1,
-		.as.failure = &failure };
-
-	if (!from->is_own || r == NULL || r->is_added ||
-	    s->tx->n_recipients < 2)
-		return;
-	limits_network(network, s->ip);
-	failure.client_network = slice_of(network);
-	failure.reverse_path = slice_of(s->tx->key);
-	failure.recipient = slice_of(r->address);
-	failure.verdict = from->verdict;
-	session_tell(s, &q);
-}
-
 /*
  * One reply for all recipients: where there are others, the permanent
  * failure of one must not become theirs, so it is answered 4yz now and
@@ -201,7 +170,8 @@ static void
 refusal_set(struct session *s, const struct outcome_failure *failure)
 {
 	struct transaction *tx = s->tx;
-	const struct recipient *r = recipient_find(tx, failure->recipient);
+	const struct recipient *r = recipient_find(tx->recipients,
+	    tx->n_recipients, failure->recipient);
 	const struct verdict *verdict = &failure->verdict;
 	uint16_t code = verdict->code;
 
@@ -226,8 +196,7 @@ finish_failed(struct session *s, const struct outcome_failure *failures,
     size_t n, enum reply_name reply)
 {
 	believed_forget(s->settings->believed);
-	for (size_t i = 0; i < n; i++)
-		failure_remember(s, &failures[i]);
+	remembered_put(s, failures, n);
 	refusal_set(s, &failures[0]);
 	return finish_refuse(s, reply);
 }

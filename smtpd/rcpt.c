@@ -28,6 +28,7 @@
 #include "log.h"
 #include "prdr.h"
 #include "rcpt.h"
+#include "remembered.h"
 #include "self_test.h"
 #include "smtp_command.h"
 #include "submit.h"
@@ -35,7 +36,6 @@
 
 #define ROUTE_DEADLINE_MS 10000
 #define PROBE_DEADLINE_MS 20000
-#define FAILURE_DEADLINE_MS 5000
 
 static enum step rcpt_untagged(struct session *s);
 static enum step rcpt_find_route(struct session *s);
@@ -51,22 +51,6 @@ rcpt_is_exempt(const struct address *rcpt)
 {
 	return strcasecmp(rcpt->local, "postmaster") == 0 ||
 	    strcasecmp(rcpt->local, "abuse") == 0;
-}
-
-static enum step
-rcpt_ask_failure(struct session *s)
-{
-	char network[LIMITS_NETWORK_SIZE];
-	struct failure failure = {
-		.reverse_path = slice_of(s->tx->key),
-		.recipient = slice_of(s->tx->rcpt.text),
-	};
-	struct question q = { .kind = QUESTION_FAILURE, .fd = -1,
-		.deadline_ms = FAILURE_DEADLINE_MS, .as.failure = &failure };
-
-	limits_network(network, s->ip);
-	failure.client_network = slice_of(network);
-	return session_ask(s, &q, rcpt_remembered);
 }
 
 /* RFC 5321 2.4: the domain is the same in any case, the local part is not. */
@@ -251,7 +235,7 @@ rcpt_untagged(struct session *s)
 	if (s->tx->has_to_be_bounce)
 		return session_reply(s, REPLY_OTHER_FATE);
 	if (s->settings->n_remembered_failures > 0)
-		return rcpt_ask_failure(s);
+		return remembered_ask(s, rcpt_remembered);
 	return rcpt_find_route(s);
 }
 
@@ -261,10 +245,11 @@ rcpt_remembered(struct session *s, struct answer *a)
 	note_asked("rcpt", slice_of(s->tx->rcpt.text), a->took_us);
 	if (!a->is_known)
 		return session_reply(s, REPLY_RECORDS_SILENT);
-	if (a->as.verdict.code != 0)
-		return session_reply_verdict(s, &a->as.verdict, "failure",
-		    slice_of(s->tx->rcpt.text));
-	return rcpt_find_route(s);
+	if (a->as.verdict.code == 0)
+		return rcpt_find_route(s);
+	remembered_say(s->tx, &a->as.verdict);
+	return session_reply_verdict(s, &a->as.verdict, "failure",
+	    slice_of(s->tx->rcpt.text));
 }
 
 struct route_ask

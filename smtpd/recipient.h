@@ -52,4 +52,8 @@ bool recipient_has_program(const struct recipient *r);
 /* Queue has something to send for it, whether it has done so or not. */
 bool recipient_is_queued(const struct recipient *r);
 
+/* By its index in the transaction, or NULL. */
+const struct recipient *recipient_find(const struct recipient *recipients,
+    size_t n, uint16_t index);
+
 #endif

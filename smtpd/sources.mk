@@ -41,6 +41,7 @@ SMTPD_SRCS = \
 	smtpd/rcpt_bounce.c \
 	smtpd/rcpt_srs.c \
 	smtpd/relay_peer.c \
+	smtpd/remembered.c \
 	smtpd/replies.c \
 	smtpd/reply.c \
 	smtpd/scan_step.c \

@@ -13,6 +13,7 @@
 #include "finish.h"
 #include "last.h"
 #include "limits.h"
+#include "remembered.h"
 #include "submit.h"
 
 /* Unique in each channel: of this process, never used again. */
@@ -71,6 +72,7 @@ transaction_free(struct transaction **txp)
 	free(tx->key);
 	free(tx->done);
 	free(tx->failures);
+	remembered_free(&tx->remembered);
 	free(tx->repeats);
 	free(tx->refusal);
 	free(tx->unless_done);
@@ -127,6 +129,15 @@ transaction_end(struct session *s)
 	checks_end_transaction(s);
 	s->phase = s->helo != NULL ? PHASE_READY : PHASE_CONNECTED;
 	s->mode = INPUT_LINES;
+}
+
+const struct recipient *
+recipient_find(const struct recipient *recipients, size_t n, uint16_t index)
+{
+	for (size_t i = 0; i < n; i++)
+		if (recipients[i].index == index)
+			return &recipients[i];
+	return NULL;
 }
 
 bool

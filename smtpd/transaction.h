@@ -36,8 +36,7 @@ struct transaction {
 	struct repeat *repeats;		/* of prdr.h, in order */
 	uint16_t n_probed;		/* next index */
 	bool is_probed;			/* deliver knows of it: RELEASE */
-	uint16_t n_remote;		/* recipients that queue takes */
-	uint16_t n_lists;		/* with members elsewhere */
+	uint16_t n_remote, n_lists;	/* for queue; with members elsewhere */
 	bool is_at_queue;		/* ... and knows of: QUEUE_ABORT */
 	char queue_id[QUEUE_ID_MAX];	/* once queue has prepared it */
 	size_t routes_bytes;
@@ -53,6 +52,7 @@ struct transaction {
 	bool is_cancelled;		/* ... and the client has left */
 	struct last *last;		/* of last.h, or NULL */
 	struct verdict *failures;	/* room for one each, with is_each */
+	struct remembered *remembered;	/* of remembered.h, or NULL */
 	int64_t dot_us;
 	int message_fd;			/* sealed, or -1 */
 	uint64_t message_bytes;

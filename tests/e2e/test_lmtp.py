@@ -747,19 +747,65 @@ def test_outside_answers_that_differ(front, local):
     assert len(server.mail("alice")) == 1
 
 
-def test_outside_all_refused(front, local):
-    """All of them for good, each for himself."""
+@pytest.mark.parametrize("words", ["550 5.2.1 disabled", "554 5.7.1 spam",
+                                   "550 no"])
+def test_outside_all_refused(front, local, words):
+    """All of them for good: that is the reply, and of no other message."""
     server = front(local.hop)
-    sink = local.start({"dot": "550 5.2.1 disabled"})
-    assert server.deliver([BOB], new_message()).says("550 5.2.1")
-    text = new_message()
-    assert server.deliver([BOB, EVE], text).says("451")
-    with server.connect() as client:
-        client.ehlo()
-        client.expect("MAIL FROM:<sender@elsewhere.example>", "250")
-        for who in (BOB, EVE):
-            client.expect("RCPT TO:<%s>" % who, "550 5.2.1")
+    sink = local.start({"dot": words})
+    code = words.split()[0]
+    assert server.deliver([BOB], new_message()).says(code)
+    reply = server.deliver([BOB, EVE], new_message())
+    assert reply.says(code) and "<%s>: " % BOB in reply.text, reply
     assert sink.messages == []
+    sink.replies["dot"] = "250 2.0.0 saved"
+    assert server.deliver([BOB, EVE], new_message()).says("250")
+
+
+def try_until_said(server, left, text, sessions=8):
+    """As a client does that comes back with whom it has no word of: what
+    each has read in the end, and how often."""
+    said = {}
+    for _ in range(sessions):
+        with server.connect() as client:
+            client.ehlo()
+            client.expect("MAIL FROM:<sender@elsewhere.example>", "250")
+            replies = {who: client.command("RCPT TO:<%s>" % who)
+                       for who in left}
+            taken = [who for who in left if replies[who].code == 250]
+            if taken:
+                replies.update(dict.fromkeys(taken, client.data(text)))
+            client.quit()
+        for who in left:
+            if replies[who].code // 100 != 4:
+                said[who] = replies[who]
+        left = [who for who in left if who not in said]
+        if not left:
+            break
+    return said
+
+
+@pytest.mark.parametrize("bob", ["250 2.0.0 saved", "450 4.2.0 locked"])
+@pytest.mark.parametrize("alice", [(), ("alice@example.org",)])
+def test_outside_refused_for_its_content(front, local, bob, alice):
+    """What LMTP says of one recipient and this message (554 5.7.1) is not
+    said to another message from the same sender; but it is said, whatever
+    becomes of the others."""
+    server = front(local.hop)
+    text, other = new_message("bad"), new_message("another")
+    sink = local.start({"dot": lambda session, who: bob if BOB in who else
+                        "554 5.7.1 spam" if b"Subject: bad" in
+                        session.sink.ended[-1].text else "250 2.0.0 saved"})
+    assert server.deliver([BOB, EVE, *alice], text).code // 100 == 4
+    reply = server.rcpt(EVE, sender="sender@elsewhere.example")
+    assert reply.code in (250, 451), reply
+    said = try_until_said(server, [BOB, EVE, *alice], text)
+    assert said[EVE].says("554 5.7.1") and "spam" in said[EVE].text
+    assert [said[who].code for who in alice] == [250] * len(alice)
+    assert len(server.mail("alice")) == len(alice)
+    assert (BOB in said) == bob.startswith("250")
+    assert server.deliver([EVE], other).says("250")
+    assert b"Subject: another" in sink.messages[-1].text
 
 
 @pytest.mark.parametrize("at", [BOB, EVE])
