@@ -123,10 +123,10 @@ test_many_names(void **state)
 	for (size_t i = 0; i < N_OF(known); i++)
 		assert_int_equal(n_allowed(g, who("n", known[i])), 5);
 	for (unsigned i = 0; i < MANY; i++) {
-		struct guesses_who x = who("n", name);
+		struct guesses_who x;
 
 		snprintf(name, sizeof(name), "x%u", i);
-		x.account = slice_of(name);
+		x = who("n", name);
 		assert_true(guesses_charge(g, &x));
 	}
 	for (size_t i = 0; i < N_OF(known); i++)
