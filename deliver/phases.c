@@ -78,6 +78,7 @@ outcome_add(struct outcome *outcome, uint16_t recipient, int error)
 	f = &outcome->failures[outcome->n_failures++];
 	f->recipient = recipient;
 	f->is_own = delivery_failure_verdict(&f->verdict, error, false);
+	f->is_of_message = error == FAILURE_NEVER_FITS;
 }
 
 static bool

@@ -416,6 +416,7 @@ size_t deliver_leaf_size(const struct route_leaf *leaf);
 struct outcome_failure {
 	uint16_t recipient;
 	bool is_own;			/* belongs to this recipient alone */
+	bool is_of_message;		/* his next message may be taken */
 	struct verdict verdict;
 };
 

@@ -123,6 +123,7 @@ put_outcome(struct ipc_writer *w, const struct outcome *o)
 	for (size_t i = 0; i < o->n_failures; i++) {
 		ipc_put_u16(w, o->failures[i].recipient);
 		ipc_put_u8(w, o->failures[i].is_own);
+		ipc_put_u8(w, o->failures[i].is_of_message);
 		put_verdict(w, &o->failures[i].verdict);
 	}
 }
@@ -138,6 +139,7 @@ get_outcome(struct ipc_reader *r, struct outcome *o)
 	for (size_t i = 0; !r->failed && i < o->n_failures; i++) {
 		o->failures[i].recipient = ipc_get_u16(r);
 		o->failures[i].is_own = ipc_get_u8(r) != 0;
+		o->failures[i].is_of_message = ipc_get_u8(r) != 0;
 		get_verdict(r, &o->failures[i].verdict);
 		if (o->failures[i].verdict.code == 0)
 			r->failed = true;

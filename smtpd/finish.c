@@ -161,13 +161,36 @@ finish_delivered(struct session *s)
 
 /* ---- failures of PREPARE and COMMIT ---- */
 
+static bool
+is_refused_for_good(const struct recipient *r,
+    const struct outcome_failure *failures, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (failures[i].recipient == r->index && failures[i].is_own &&
+		    failures[i].verdict.code >= 500 && !r->is_added)
+			return true;
+	return false;
+}
+
+/* Then it is the reply to all. */
+static bool
+are_refused_for_good(const struct transaction *tx,
+    const struct outcome_failure *failures, size_t n)
+{
+	for (uint16_t i = 0; i < tx->n_recipients; i++)
+		if (!is_refused_for_good(&tx->recipients[i], failures, n))
+			return false;
+	return true;
+}
+
 /*
  * One reply for all recipients: where there are others, the permanent
- * failure of one must not become theirs, so it is answered 4yz now and
- * given to its own RCPT on the retry.
+ * failure of one must not become theirs, so it is answered 4yz now, and his
+ * retry tells him.
  */
 static void
-refusal_set(struct session *s, const struct outcome_failure *failure)
+refusal_set(struct session *s, const struct outcome_failure *failure,
+    bool is_for_good)
 {
 	struct transaction *tx = s->tx;
 	const struct recipient *r = recipient_find(tx->recipients,
@@ -183,7 +206,7 @@ refusal_set(struct session *s, const struct outcome_failure *failure)
 		    tx->refusal);
 		return;
 	}
-	if (tx->n_recipients > 1 && code >= 500)
+	if (!is_for_good && code >= 500)
 		code = code == 552 ? 452 : 451;
 	verdict_set(tx->refusal, code, verdict->subject, verdict->detail,
 	    "%s%.200s%s%s", r != NULL ? "<" : "",
@@ -195,9 +218,12 @@ enum step
 finish_failed(struct session *s, const struct outcome_failure *failures,
     size_t n, enum reply_name reply)
 {
+	bool is_for_good = are_refused_for_good(s->tx, failures, n);
+
 	believed_forget(s->settings->believed);
-	remembered_put(s, failures, n);
-	refusal_set(s, &failures[0]);
+	if (!is_for_good)
+		remembered_put(s, failures, n);
+	refusal_set(s, &failures[0], is_for_good);
 	return finish_refuse(s, reply);
 }
 
@@ -260,7 +286,7 @@ commit_failed(struct session *s, const struct outcome *outcome)
 {
 	note_count(s, SCOREBOARD_LEFT_BEHIND, outcome->n_left_behind);
 	if (outcome->n_left_behind > 0) {
-		refusal_set(s, &outcome->failures[0]);
+		refusal_set(s, &outcome->failures[0], false);
 		return finish_unknown(s, REPLY_NOT_COMMITTED);
 	}
 	if (s->tx->is_cancelled)

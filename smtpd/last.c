@@ -221,100 +221,44 @@ struct refused {
 
 /*
  * What it says to the message, and what it says of one recipient that is not
- * about his mailbox (RFC 3463: x.1.z, x.2.z), is true of this message alone.
- * His next RCPT may be for another.
+ * about his mailbox (RFC 3463: x.1.z; x.2.z, but for its room), is true of
+ * this message alone.
  */
 static bool
 is_of_message(const struct last_result *r)
 {
 	const struct verdict *v = &r->verdict;
 
-	return r->is_of_all || (r->is_own && v->code >= 500 &&
-	    v->subject != 1 && v->subject != 2);
+	return r->is_of_all || (v->code >= 500 && v->subject != 1 &&
+	    (v->subject != 2 || v->detail == 2 || v->detail == 3));
 }
 
-/* Is anybody in the retry beside those who are refused for the message? */
-static bool
-has_others(const struct transaction *tx, const struct last_result *results,
-    size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (results[i].verdict.code == 250 ||
-		    (!results[i].is_own && !results[i].is_of_all))
-			return true;
-	return n < tx->n_recipients;
-}
-
-static void
-add(struct refused *refused, const struct last_result *result, bool is_own)
-{
-	refused->items[refused->n++] = (struct outcome_failure){
-		result->recipient, is_own, result->verdict };
-}
-
-/* Those that it said of one, or those that nothing was said of. */
 static void
 add_failures(struct refused *refused, const struct last_result *results,
-    size_t n, bool is_own)
+    size_t n, bool is_own, bool is_of_all)
 {
 	for (size_t i = 0; i < n; i++)
 		if (results[i].verdict.code != 250 &&
-		    results[i].is_own == is_own && !is_of_message(&results[i]))
-			add(refused, &results[i], is_own);
+		    results[i].is_own == is_own &&
+		    results[i].is_of_all == is_of_all)
+			refused->items[refused->n++] =
+			    (struct outcome_failure){ results[i].recipient,
+			    is_own || is_of_all, is_of_message(&results[i]),
+			    results[i].verdict };
 }
 
-/*
- * The message is refused to some, and there are others. Who is refused is put
- * off at his next RCPT, so that the others have theirs, and hears the words
- * when he comes alone: not at that RCPT, which may be for another message.
- * Where the others are put off for themselves he would never come alone.
- */
-static void
-add_put_off(struct refused *refused, const struct last_result *results,
-    size_t n, bool has_others)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct verdict *v = &refused->items[refused->n].verdict;
-
-		if (results[i].verdict.code == 250 ||
-		    !is_of_message(&results[i]))
-			continue;
-		add(refused, &results[i], has_others);
-		v->code = v->code == 552 || v->code == 452 ? 452 : 451;
-	}
-}
-
-/* Is this the reply to all whom the client has named? They are refused alike,
- * or for good each. */
+/* All that the client has named are refused alike: that is the reply. */
 static bool
 is_for_all(const struct transaction *tx, const struct last_result *results,
     size_t n)
 {
-	bool is_alike = true, is_for_good = true;
-
-	for (size_t i = 0; i < n; i++) {
-		is_alike &= results[i].is_of_all;
-		is_for_good &= results[i].verdict.code >= 500;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!results[i].is_of_all)
+			return false;
 	for (uint16_t i = 0; i < tx->n_recipients; i++)
 		if (tx->recipients[i].is_added)
 			return false;
-	return n == tx->n_recipients && (is_alike || (n > 1 && is_for_good));
-}
-
-static enum step
-refuse_all(struct session *s, const struct last_result *first)
-{
-	struct verdict v = first->verdict;
-
-	for (uint16_t i = 0; i < s->tx->n_recipients; i++) {
-		const struct recipient *r = &s->tx->recipients[i];
-
-		if (r->index == first->recipient && !first->is_of_all)
-			verdict_set(&v, v.code, v.subject, v.detail,
-			    "<%.200s>: %s", r->address, first->verdict.text);
-	}
-	return finish_refuse_with(s, &v, "next_hop");
+	return n == tx->n_recipients;
 }
 
 /* One reply for all of them: where the classes differ, or some have it, it
@@ -326,16 +270,12 @@ last_refused(struct session *s, const struct last_result *results, size_t n)
 	static struct refused refused;	/* large */
 
 	if (is_for_all(s->tx, results, n))
-		return refuse_all(s, &results[0]);
+		return finish_refuse_with(s, &results[0].verdict, "next_hop");
 	refused.n = 0;
-	if (s->tx->n_recipients == 1) {
-		add(&refused, &results[0], true);
-		return finish_failed(s, refused.items, 1, REPLY_HOP_SILENT);
-	}
 	/* what it said of one says more than that another was spared */
-	add_failures(&refused, results, n, true);
-	add_put_off(&refused, results, n, has_others(s->tx, results, n));
-	add_failures(&refused, results, n, false);
+	add_failures(&refused, results, n, true, false);
+	add_failures(&refused, results, n, false, true);
+	add_failures(&refused, results, n, false, false);
 	return finish_failed(s, refused.items, refused.n, REPLY_HOP_SILENT);
 }
 

@@ -81,22 +81,60 @@ put(struct session *s, const char *address, const struct verdict *verdict)
 	session_tell(s, &q);
 }
 
+static bool
+is_remembered(const struct transaction *tx, const struct outcome_failure *f)
+{
+	const struct recipient *r = recipient_find(tx->recipients,
+	    tx->n_recipients, f->recipient);
+
+	return f->is_own && r != NULL && !r->is_added &&
+	    tx->n_recipients > 1;
+}
+
+/* Is anybody in the retry beside those who are refused for the message? */
+static bool
+has_others(const struct transaction *tx,
+    const struct outcome_failure *failures, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_remembered(tx, &failures[i]))
+			return true;
+	return n < tx->n_recipients;
+}
+
+/*
+ * Who is refused for the message is put off, so that the others have theirs,
+ * and hears the words when he comes alone: not at RCPT, which may be for
+ * another message. Where the others are put off for themselves he is not, or
+ * they would take turns.
+ */
+static void
+put_one(struct session *s, const struct outcome_failure *f,
+    bool has_others)
+{
+	const struct recipient *r = recipient_find(s->tx->recipients,
+	    s->tx->n_recipients, f->recipient);
+	struct verdict verdict = f->verdict;
+
+	if (f->is_of_message && !has_others)
+		return;
+	if (f->is_of_message)
+		verdict.code = verdict.code == 552 || verdict.code == 452 ?
+		    452 : 451;
+	put(s, r->address, &verdict);
+}
+
 void
 remembered_put(struct session *s, const struct outcome_failure *failures,
     size_t n)
 {
-	const struct transaction *tx = s->tx;
-	const struct remembered *said = tx->remembered;
-	bool has_put = false;
+	const struct remembered *said = s->tx->remembered;
+	bool others = has_others(s->tx, failures, n), has_put = false;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct recipient *r = recipient_find(tx->recipients,
-		    tx->n_recipients, failures[i].recipient);
-
-		if (!failures[i].is_own || r == NULL || r->is_added ||
-		    tx->n_recipients < 2)
+		if (!is_remembered(s->tx, &failures[i]))
 			continue;
-		put(s, r->address, &failures[i].verdict);
+		put_one(s, &failures[i], others);
 		has_put = true;
 	}
 	for (size_t i = 0; has_put && said != NULL && i < said->n; i++)

@@ -3,8 +3,9 @@
  * failures.h - failures that belonged to one recipient, for its retry.
  *
  * When one recipient's mailbox fails in PREPARE the whole transaction ends
- * with a 4xx. On the retry that recipient gets its failure at RCPT, and the
- * others proceed. Key: client network, reverse-path, recipient; 24 h.
+ * with a 4xx. On the retry that recipient gets its failure at RCPT (a 4yz if
+ * it was the message's: smtpd/remembered.h), and the others proceed.
+ * Key: client network, reverse-path, recipient; 24 h.
  *
  *	failures_put -> armed --failures_ask: the failure--> served
  *	                  ^                                    |

@@ -277,6 +277,8 @@ def test_message_that_never_fits(server, session):
 
 
 def test_never_fits_with_others_is_temporary_for_them(make_server):
+    """The retry tells him, when he comes alone; and a message that fits is
+    refused to nobody meanwhile."""
     server = make_server(users=USERS)
     message = new_message(size=30000)
     with server.connect() as c:
@@ -285,10 +287,21 @@ def test_never_fits_with_others_is_temporary_for_them(make_server):
         assert 400 <= reply.code < 500, reply
         assert server.all_files() == []
         c.expect("MAIL FROM:<sender@elsewhere.example>", "250")
-        assert c.command("RCPT TO:<small@example.org>").code in (550, 552)
+        c.expect("RCPT TO:<small@example.org>", "452 4.2.2")
         c.expect("RCPT TO:<alice@example.org>", "250")
         assert c.data(message).code == 250
-    assert len(server.mail("alice")) == 1
+        assert c.deliver("small@example.org", message).says("552 5.2.2")
+        assert c.deliver("small@example.org", new_message()).code == 250
+    assert len(server.mail("alice")) == len(server.mail("small")) == 1
+
+
+def test_fits_nobody(make_server):
+    """That is the reply, at once."""
+    server = make_server(users=USERS)
+    to = ["small@example.org", "tiny@example.org"]
+    reply = server.deliver(to, new_message(size=30000))
+    assert reply.says("552 5.2.2"), reply
+    assert server.deliver(to, new_message()).code == 250
 
 
 def test_reserved_quota_is_held_for_the_one_who_asked(make_server):

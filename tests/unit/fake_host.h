@@ -30,7 +30,7 @@
 #include "trail.h"
 
 struct host_fake {		/* how the next of a kind is answered */
-	bool is_set, is_unknown, is_own, is_all, is_short;
+	bool is_set, is_unknown, is_own, is_of_message, is_all, is_short;
 	struct verdict verdict;	/* code 0: fine */
 	unsigned which;		/* recipient or entry */
 	unsigned n_left;	/* COMMIT: left behind; RECORDS: from this
@@ -424,13 +424,14 @@ host_outcome(const struct host *h, const struct host_fake *fake,
 	o->n_left_behind = (uint16_t)fake->n_left;
 	o->failures[0].recipient = (uint16_t)fake->which;
 	o->failures[0].is_own = fake->is_own;
+	o->failures[0].is_of_message = fake->is_of_message;
 	o->failures[0].verdict = fake->verdict;
 	if (!fake->is_all)
 		return;
 	o->n_failures = (uint16_t)h->n_recipients;
 	for (i = 0; i < h->n_recipients; i++)
 		o->failures[i] = (struct outcome_failure){ i, true,
-			fake->verdict };
+			fake->is_of_message, fake->verdict };
 }
 
 static void

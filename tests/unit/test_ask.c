@@ -193,7 +193,7 @@ put_result(struct ipc_writer *w)
 
 	o = (struct outcome){ .n_failures = 1, .n_left_behind = 2 };
 	o.failures[0].recipient = 5;
-	o.failures[0].is_own = true;
+	o.failures[0].is_own = o.failures[0].is_of_message = true;
 	o.failures[0].verdict = refusal();
 	put_outcome(w, &o);
 }
@@ -208,7 +208,7 @@ get_result(struct ipc_reader *r)
 	assert_int_equal(o.n_failures, 1);
 	assert_int_equal(o.n_left_behind, 2);
 	assert_int_equal(o.failures[0].recipient, 5);
-	assert_true(o.failures[0].is_own);
+	assert_true(o.failures[0].is_own && o.failures[0].is_of_message);
 	return true;
 }
 

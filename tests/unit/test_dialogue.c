@@ -295,7 +295,8 @@ set_fake(struct dialogue *d, char *text)
 	memset(fake, 0, sizeof(*fake));
 	fake->is_set = true;
 	fake->is_unknown = strcmp(how, "unknown") == 0;
-	fake->is_own = strcmp(how, "own") == 0;
+	fake->is_of_message = strcmp(how, "message") == 0;
+	fake->is_own = fake->is_of_message || strcmp(how, "own") == 0;
 	fake->is_all = strcmp(how, "all") == 0;
 	fake->is_short = strcmp(how, "short") == 0;
 	if (fake->is_all)
