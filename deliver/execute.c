@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "file_io.h"
 #include "runner.h"
 #include "sandbox.h"
 
@@ -158,9 +159,9 @@ take_descriptors(const struct program_ends *ends)
 	if (high[0] < 0 || high[1] < 0 || high[2] < 0 ||
 	    dup2(high[0], 0) < 0 || dup2(high[1], 1) < 0 ||
 	    dup2(high[1], 2) < 0 ||
-	    dup3(high[2], FAILED_FD, O_CLOEXEC) < 0 ||
-	    close_range(FIRST_CLOSED_FD, ~0u, 0) < 0)
+	    dup3(high[2], FAILED_FD, O_CLOEXEC) < 0)
 		return -errno;
+	file_close_from(FIRST_CLOSED_FD);
 	return 0;
 }
 

@@ -90,6 +90,7 @@ int
 junk_open(struct maildir *m)
 {
 	int error = FAULT("maildir.junk"), root, folder;
+	struct stat st;
 	bool is_new;
 
 	if (error)
@@ -99,7 +100,7 @@ junk_open(struct maildir *m)
 	root = openat(m->tmp_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -errno;
-	is_new = faccessat(root, ".Junk", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+	is_new = fstatat(root, ".Junk", &st, AT_SYMLINK_NOFOLLOW) < 0;
 	folder = path_open_child(root, ".Junk", true);
 	m->junk_fd = folder < 0 ? folder : open_children(folder);
 	error = m->junk_fd < 0 ? m->junk_fd : 0;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "file_io.h"
 #include "ipc.h"
 #include "log.h"
 #include "pool_state.h"
@@ -232,7 +233,7 @@ child(const struct pool_worker *w, int fd)
 	 * messages, the event loop */
 	if (fd != socket && dup2(fd, socket) < 0)
 		_exit(1);
-	close_range(socket + 1, ~0u, 0);
+	file_close_from(socket + 1);
 	log_open("worker", STDERR_FILENO, LOG_TARGET_STDERR,
 	    LOG_FORMAT_LOGFMT);
 	renames_keep(w->ring);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "fault.h"
+#include "file_io.h"
 #include "log.h"
 #include "message.h"
 #include "runner.h"
@@ -211,7 +212,7 @@ runner_main(const struct runner_settings *settings, int fd)
 	/* all else is deliver's: its peers' channels, its event loop */
 	if (fd != SOCKET_FD && dup2(fd, SOCKET_FD) < 0)
 		_exit(1);
-	close_range(SOCKET_FD + 1, ~0u, 0);
+	file_close_from(SOCKET_FD + 1);
 	FAULT_ROLE("runner");
 	log_open("runner", STDERR_FILENO, LOG_TARGET_STDERR,
 	    LOG_FORMAT_LOGFMT);

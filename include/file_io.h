@@ -26,5 +26,8 @@ int file_sync_folder(const char *path);
  * it. Reading and writing these still fails. Before anything is opened.
  */
 int file_hold_standard(void);
+/* Close every descriptor from this number on, also where a container's own
+ * filter refuses close_range. */
+void file_close_from(int first);
 
 #endif

@@ -4,10 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "file_io.h"
 
 #define BLOCK 65536
+#define DESCRIPTORS (1u << 20)	/* the kernel's own limit, fs.nr_open */
 
 int
 file_read(const char *path, struct buf *text)
@@ -88,4 +90,18 @@ file_hold_standard(void)
 			return -EBADF;
 	}
 	return 0;
+}
+
+void
+file_close_from(int first)
+{
+	struct rlimit limit;
+
+	if (close_range((unsigned)first, ~0u, 0) == 0)
+		return;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur > DESCRIPTORS)
+		limit.rlim_cur = DESCRIPTORS;
+	for (int fd = first; fd < (int)limit.rlim_cur; fd++)
+		close(fd);
 }

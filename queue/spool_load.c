@@ -133,11 +133,12 @@ static void
 set_aside(struct spool *spool, enum spool_folder folder, const char *name)
 {
 	char to[NAME_MAX + 16];
+	struct stat st;
 
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(to, sizeof to, "%s.%s%u", name,
 		    spool_folder_names[folder], i);
-		if (faccessat(spool->folders[SPOOL_DAMAGED], to, F_OK,
+		if (fstatat(spool->folders[SPOOL_DAMAGED], to, &st,
 		    AT_SYMLINK_NOFOLLOW) < 0)
 			break;
 	}

@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	test_clearances \
 	test_complete \
 	test_config \
+	test_container \
 	test_config_errors \
 	test_config_values \
 	test_control_text \
