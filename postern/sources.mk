@@ -15,6 +15,7 @@ POSTERN_SRCS = \
 	postern/name_servers.c \
 	postern/next_hops.c \
 	postern/notify.c \
+	postern/privileges.c \
 	postern/secret_file.c \
 	postern/signatures_check.c \
 	postern/state_dir.c \

@@ -16,6 +16,7 @@
 #include "name_servers.h"
 #include "notify.h"
 #include "sealed.h"
+#include "privileges.h"
 #include "supervisor.h"
 #include "trail.h"
 
@@ -662,6 +663,8 @@ supervisor_run(const char *config_path)
 	umask(022);
 	if (begin(&s) != 0)
 		return 1;
+	if (s.is_privileged)
+		privileges_check();
 	state_dir_open(&s);
 	open_secrets(&s);
 	if (getrandom(s.secrets, sizeof s.secrets, 0) !=
