@@ -75,8 +75,38 @@ folder(const struct supervisor *s, const char *name, enum role owner,
 		state_dir_owner(s, owner, &uid, &other_gid);
 	if (group != ROLE_SUPERVISOR)
 		state_dir_owner(s, group, &other_uid, &gid);
-	if (lchown(path, uid, gid) < 0 || chmod(path, mode) < 0)
+	if (lchown(path, uid, gid) < 0) {
+		if (errno == EINVAL)
+			fatal("%s cannot be given to uid %u, gid %u: this "
+			    "user namespace does not have them", path,
+			    (unsigned)uid, (unsigned)gid);
 		fatal("%s: %s", path, strerror(errno));
+	}
+	if (chmod(path, mode) < 0)
+		fatal("%s: %s", path, strerror(errno));
+}
+
+/*
+ * What an owner has made in his folder is still his: the uids of another
+ * machine or image may be others, and a copy may be root's. Nothing is given
+ * to anybody here, since the folder is not root's.
+ */
+static void
+check_still_his(const struct supervisor *s, const char *name, enum role owner,
+    const char *file)
+{
+	const char *dir = s->current->config->state_dir;
+	const uid_t uid = s->owners[owner].uid;
+	char path[4096];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s/%s", dir, name, file);
+	if (s->is_privileged && lstat(path, &st) == 0 && st.st_uid != uid)
+		fatal("%s belongs to uid %u and not to %s%s, %u: while "
+		    "postern does not run, chown -R %u:%u %s/%s", path,
+		    (unsigned)st.st_uid, s->current->config->user_prefix,
+		    role_name(owner), (unsigned)uid, (unsigned)uid,
+		    (unsigned)s->owners[owner].gid, dir, name);
 }
 
 static void
@@ -121,6 +151,8 @@ state_dir_open(struct supervisor *s)
 	folder(s, "tables", ROLE_COMPILER, ROLE_DIRECTORY, 02750);
 	folder(s, "passwords", ROLE_COMPILER, ROLE_AUTH, 02750);
 	folder(s, "spool", ROLE_QUEUE, ROLE_QUEUE, 0700);
+	check_still_his(s, "store", ROLE_STORE, "secret");
+	check_still_his(s, "spool", ROLE_QUEUE, "active");
 }
 
 /* Files that are of no message any more (queue/spares.h). */

@@ -171,3 +171,42 @@ def test_rights_of_the_unit_are_enough():
     finally:
         server.close()
         scanner.close()
+
+
+# ---- on another machine, in a container ----
+
+@pytest.mark.needs_root
+def test_missing_capabilities_are_said(make_server):
+    """Of root in a container, at the start and once: no compartment dies of
+    what it cannot give up."""
+    server = make_server(start=False)
+    end = subprocess.run(
+        ["setpriv", "--bounding-set", "-kill,-setpcap", "--", *server.command(
+            "postern", "-f", server.config_path)],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        timeout=30, check=False)
+    assert end.returncode == 1
+    assert "need: CAP_KILL CAP_SETPCAP;" in end.stderr
+    assert "compartment_died" not in end.stderr
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("name, folder", (("secret", "store"),
+                                          ("active", "spool")))
+def test_state_dir_of_other_uids_is_said(make_server, name, folder):
+    """Of another machine, or copied back by root: it says what to do, and
+    that helps."""
+    server = make_server(
+        more='listen "unix:{folder}/submit" {{ role = local }}\n')
+    assert server.stop() == 0
+    path = os.path.join(server.folder, "state", folder)
+    os.chown(os.path.join(path, name), 4242, 4242)
+    server.may_crash = True
+    server.launch()
+    assert server.process.wait(30) == 1
+    said = server.events("fatal")[-1].get("text")
+    assert "%s/%s belongs to uid 4242 and not to postern-" % (
+        path, name) in said
+    subprocess.run(said[said.index("chown -R "):].split(), check=True)
+    server.start()
+    assert server.deliver("alice@example.org", new_message()).code == 250

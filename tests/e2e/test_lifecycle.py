@@ -461,21 +461,6 @@ def test_only_one_server_per_state_dir(make_server):
             pytest.fail("the waiting server does not end on SIGTERM")
 
 
-@pytest.mark.needs_root
-def test_missing_capabilities_are_said(make_server):
-    """Of root in a container, at the start and once: no compartment dies of
-    what it cannot give up."""
-    server = make_server(start=False)
-    end = subprocess.run(
-        ["setpriv", "--bounding-set", "-kill,-setpcap", "--", *server.command(
-            "postern", "-f", server.config_path)],
-        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        timeout=30, check=False)
-    assert end.returncode == 1
-    assert "need: CAP_KILL CAP_SETPCAP;" in end.stderr
-    assert "compartment_died" not in end.stderr
-
-
 def test_port_in_use_is_said(make_server):
     server = make_server(start=False)
     server.may_crash = True         # it may well give up
