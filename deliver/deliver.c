@@ -17,6 +17,9 @@
  *
  * When it dies its workers die with it, and store resolves what was cut off.
  */
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "clearances.h"
@@ -117,18 +120,57 @@ deliver_close(struct deliver *d)
 	log_flush();
 }
 
+/* Of compartments, whose files are theirs alone. */
+static void
+close_role(struct sandbox_closed *closed, const char *prefix, enum role role)
+{
+	const struct passwd *pw;
+	char name[128];
+
+	snprintf(name, sizeof name, "%s%s", prefix, role_name(role));
+	pw = getpwnam(name);
+	if (pw == NULL)
+		return;
+	closed->uids[closed->n_uids++] = pw->pw_uid;
+	closed->gids[closed->n_gids++] = pw->pw_gid;
+}
+
+/*
+ * Its capabilities would make any uid of it, and its workers' system calls
+ * any file. Beside compartments: groups that are as good as root.
+ */
+static void
+close_ids(struct sandbox_closed *closed, const struct config *config)
+{
+	static const char *const groups[] = { "disk", "kmem", "shadow" };
+
+	closed->min_uid = config->min_uid;
+	for (unsigned role = ROLE_STORE; role < ROLE_COUNT; role++)
+		close_role(closed, config->user_prefix, (enum role)role);
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+		const struct group *group = getgrnam(groups[i]);
+
+		if (group != NULL)
+			closed->gids[closed->n_gids++] = group->gr_gid;
+	}
+}
+
 static void
 enter_sandbox(const struct deliver *d)
 {
+	struct sandbox_closed closed = { 0 };
 	/* not chrooted: homes are anywhere. The file system calls are for
 	 * the workers, which inherit this filter. */
 	const struct sandbox_path everywhere = { "/", true };
 	const struct sandbox sandbox = { .name = "deliver",
 		.is_privileged = d->c.is_privileged, .uid = d->c.uid,
 		.gid = d->c.gid, .keeps_setuid = d->c.is_privileged,
+		.closed = &closed,
 		.allow = SANDBOX_FILES_WRITE | SANDBOX_SETUID | SANDBOX_FORK,
 		.paths = &everywhere, .n_paths = 1 };
 
+	if (d->c.is_privileged)
+		close_ids(&closed, d->c.config);
 	sandbox_enter(&sandbox);
 }
 

@@ -27,16 +27,27 @@ enum sandbox_allow {
 	 * which libraries there are is the machine's to say.
 	 */
 	SANDBOX_NAME_SERVICES = 1 << 3,
-	SANDBOX_SETUID = 1 << 4,	/* setresuid, setgroups ..., fork */
+	SANDBOX_SETUID = 1 << 4,	/* setresuid, setgroups, fork */
 	SANDBOX_FORK = 1 << 5,		/* fork, wait4, kill of children */
 	SANDBOX_INET_SOCKETS = 1 << 6,	/* socket(AF_INET, AF_INET6), bind */
 	SANDBOX_PAIRS = 1 << 7,		/* socketpair(AF_UNIX) */
 	SANDBOX_TCP_SOCKETS = 1 << 8,	/* of those only SOCK_STREAM */
 };
 
+#define SANDBOX_CLOSED_MAX 32
+
 struct sandbox_path {
 	const char *path;
 	bool is_writable;
+};
+
+/* Whom one that keeps_setuid never becomes, though it has the right to. */
+struct sandbox_closed {
+	uid_t min_uid;			/* nobody below it */
+	uid_t uids[SANDBOX_CLOSED_MAX];
+	size_t n_uids;
+	gid_t gids[SANDBOX_CLOSED_MAX];	/* and 0 */
+	size_t n_gids;
 };
 
 struct sandbox {
@@ -46,6 +57,7 @@ struct sandbox {
 	gid_t gid;
 	const char *root;		/* chroot here; NULL: no chroot */
 	bool keeps_setuid;		/* keep CAP_SETUID/SETGID (deliver) */
+	const struct sandbox_closed *closed;	/* with keeps_setuid */
 	unsigned allow;			/* enum sandbox_allow */
 	const struct sandbox_path *paths;	/* for Landlock */
 	size_t n_paths;

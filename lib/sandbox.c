@@ -214,6 +214,8 @@ sandbox_enter(const struct sandbox *sandbox)
 		drop_uid(sandbox);
 	no_new_privileges(sandbox);
 	landlock(sandbox);
+	if (sandbox->keeps_setuid)
+		sandbox_filter_load_closed(sandbox);
 	sandbox_filter_load(sandbox);
 	sandbox_attempt(sandbox->name);
 }

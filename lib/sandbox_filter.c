@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,7 +90,7 @@ static const int deadly[] = {
 #endif
 
 static const int setuid_calls[] = {
-	S(setresuid), S(setresgid), S(setgroups), S(setuid), S(setgid),
+	S(setresuid), S(setresgid), S(setgroups),
 };
 
 /* Refused with EPERM rather than death: libraries try these and go on. */
@@ -341,6 +342,60 @@ sandbox_filter_load(const struct sandbox *sandbox)
 	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	fill(&f);
 	refuse_softly(&f);
+	error = seccomp_load(f.ctx);
+	if (error)
+		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));
+	seccomp_release(f.ctx);
+}
+
+/* ---- whom deliver never becomes ---- */
+
+static void
+refuse_if(struct filter *f, int call, struct scmp_arg_cmp when)
+{
+	int error = seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO(EPERM),
+	    call, 1, &when);
+
+	if (error && error != -EDOM && error != -EEXIST)
+		fatal("%s: seccomp rule for %d: %s", f->sandbox->name, call,
+		    strerror(-error));
+}
+
+/* The kernel looks at 32 bits of an argument, the filter at 64. */
+static void
+refuse_ids(struct filter *f, int call, uint32_t minimum,
+    const uint32_t *closed, size_t n)
+{
+	for (unsigned arg = 0; arg < 3; arg++) {
+		refuse_if(f, call, (struct scmp_arg_cmp){ arg, SCMP_CMP_GT,
+		    UINT32_MAX, 0 });
+		refuse_if(f, call, (struct scmp_arg_cmp){ arg, SCMP_CMP_LT,
+		    minimum, 0 });
+		for (size_t i = 0; i < n; i++)
+			refuse_if(f, call, (struct scmp_arg_cmp){ arg,
+			    SCMP_CMP_EQ, closed[i], 0 });
+	}
+}
+
+void
+sandbox_filter_load_closed(const struct sandbox *sandbox)
+{
+	static const struct sandbox_closed root = { .min_uid = 1 };
+	const struct sandbox_closed *closed = sandbox->closed != NULL ?
+	    sandbox->closed : &root;
+	struct filter f = { seccomp_init(SCMP_ACT_ALLOW), sandbox };
+	int error;
+
+	if (f.ctx == NULL)
+		fatal("%s: seccomp: no memory", sandbox->name);
+	refuse_ids(&f, S(setresuid), closed->min_uid, closed->uids,
+	    closed->n_uids);
+	refuse_ids(&f, S(setresgid), 1, closed->gids, closed->n_gids);
+	/* a list of them would be in memory */
+	refuse_if(&f, S(setgroups), SCMP_A0(SCMP_CMP_NE, 0, 0));
+	/* in a namespace of its own any of these would have another number */
+	refuse_if(&f, S(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER,
+	    CLONE_NEWUSER));
 	error = seccomp_load(f.ctx);
 	if (error)
 		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));

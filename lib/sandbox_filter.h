@@ -14,6 +14,12 @@
  */
 void sandbox_filter_load(const struct sandbox *sandbox);
 
+/*
+ * A filter beside that one, for whoever keeps CAP_SETUID and CAP_SETGID:
+ * sandbox->closed, supplementary groups and user namespaces are EPERM.
+ */
+void sandbox_filter_load_closed(const struct sandbox *sandbox);
+
 /* The filter for what starts programs and for them: see sandbox.h. */
 void sandbox_filter_load_programs(const struct sandbox *sandbox,
     bool sets_no_new_privs);

@@ -19,13 +19,13 @@ COMPARTMENTS = ("smtpd", "policy", "directory", "compiler", "deliver",
 # without a listener for our own users three of them do not run
 OWN_USERS = 'listen "unix:{folder}/submit" {{ role = local }}\n'
 # what a compartment is for: directory and compiler ask NSS, whose sources
-# include /etc/passwd; deliver becomes other uids, and forks to do so. As it
-# does not, /etc/passwd is readable for everybody's uid, a worker opens files
-# anywhere as the owner of its mailboxes would.
+# include /etc/passwd; deliver forks, and becomes other uids, but none below
+# min_uid. As it does not, /etc/passwd is readable for everybody's uid, a worker
+# opens files anywhere as the owner of its mailboxes would.
 MAY = {
     "directory": {"open", "unix"},
     "compiler": {"open", "unix"},
-    "deliver": {"open", "fork", "kill", "write", "setuid_other", "setuid"},
+    "deliver": {"open", "fork", "kill", "write"},
     "worker": {"open", "write"},
     # it is there to reach name servers
     "resolver": {"inet"},

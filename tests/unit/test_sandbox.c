@@ -14,11 +14,14 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -290,6 +293,124 @@ test_become(void **state)
 	assert_int_equal(become_outcome(try_exec), KILLED);
 }
 
+/* deliver itself: any owner of a mailbox, and nobody who is more */
+static int
+try_min_uid(void)
+{
+	return setresuid(1000, 1000, 1000);
+}
+
+static int
+try_below_min_uid(void)
+{
+	return setresuid(999, 999, 999);
+}
+
+static int
+try_saved_root(void)
+{
+	return setresuid((uid_t)-1, (uid_t)-1, 0);
+}
+
+/* The kernel takes the lower half: root. */
+static int
+try_long_root(void)
+{
+	return (int)syscall(SYS_setresuid, 1ul << 32, 1ul << 32, 1ul << 32);
+}
+
+static int
+try_closed_uid(void)
+{
+	return setresuid(2000, 2000, 2000);
+}
+
+static int
+try_gid(void)
+{
+	return setresgid(8, 8, 8);
+}
+
+static int
+try_root_gid(void)
+{
+	return setresgid((gid_t)-1, 0, (gid_t)-1);
+}
+
+static int
+try_closed_gid(void)
+{
+	return setresgid(2001, 2001, 2001);
+}
+
+static int
+try_no_groups(void)
+{
+	return setgroups(0, NULL);
+}
+
+static int
+try_groups(void)
+{
+	return setgroups(1, (const gid_t[]){ 2001 });
+}
+
+static int
+try_user_namespace(void)
+{
+	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return (int)pid;
+}
+
+static int
+keeps_setuid_outcome(attempt_fn *attempt)
+{
+	static const struct sandbox_closed closed = { .min_uid = 1000,
+		.uids = { 2000 }, .n_uids = 1, .gids = { 2001 }, .n_gids = 1 };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		const struct sandbox s = { .name = "test",
+			.is_privileged = true, .uid = NOBODY, .gid = NOBODY,
+			.keeps_setuid = true, .closed = &closed,
+			.allow = SANDBOX_SETUID, .skips_landlock = true };
+
+		sandbox_enter(&s);
+		_exit(attempt() < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+test_closed(void **state)
+{
+	static const struct {
+		attempt_fn *attempt;
+		int want;
+	} rows[] = {
+		{ try_min_uid, 0 }, { try_below_min_uid, EPERM },
+		{ try_root, EPERM }, { try_saved_root, EPERM },
+		{ try_long_root, EPERM }, { try_closed_uid, EPERM },
+		{ try_gid, 0 }, { try_root_gid, EPERM },
+		{ try_closed_gid, EPERM }, { try_no_groups, 0 },
+		{ try_groups, EPERM }, { try_user_namespace, EPERM },
+		{ try_fork, 0 },
+	};
+
+	(void)state;
+	if (cannot_judge() || geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(keeps_setuid_outcome(rows[i].attempt),
+		    rows[i].want);
+}
+
 int
 main(void)
 {
@@ -299,6 +420,7 @@ main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_landlock_paths),
 		cmocka_unit_test(test_become),
+		cmocka_unit_test(test_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
