@@ -18,7 +18,8 @@
 /* Groups of system calls beyond the common ones (read, write on open fds,
  * epoll, memory, time, sendmsg/recvmsg, memfd, futex, exit, signals). */
 enum sandbox_allow {
-	SANDBOX_ACCEPT = 1 << 0,	/* accept4 */
+	SANDBOX_ACCEPT = 1 << 0,	/* accept4; nothing that would harm
+					 * a listener that others have, too */
 	SANDBOX_FILES_READ = 1 << 1,	/* openat O_RDONLY, stat, getdents */
 	SANDBOX_FILES_WRITE = 1 << 2,	/* openat, rename, unlink, fsync */
 	/*

@@ -34,13 +34,13 @@
 
 static const int common[] = {
 	S(read), S(write), S(readv), S(writev), S(pread64), S(pwrite64),
-	S(pwritev), S(lseek), S(close), S(fcntl), S(fstat), S(newfstatat),
+	S(pwritev), S(lseek), S(close), S(fstat), S(newfstatat),
 	S(epoll_create1), S(epoll_ctl), S(epoll_wait), S(epoll_pwait),
 	S(poll), S(ppoll),
 	S(signalfd4), S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn),
 	S(sigaltstack), S(restart_syscall), S(setitimer),
 	S(sendmsg), S(recvmsg), S(sendmmsg), S(recvmmsg), S(sendto),
-	S(recvfrom), S(shutdown), S(getsockopt), S(setsockopt),
+	S(recvfrom), S(getsockopt),
 	S(getsockname), S(getpeername),
 	S(memfd_create), S(sendfile), S(dup), S(fadvise64),
 	S(brk), S(mmap), S(munmap), S(mprotect), S(mremap), S(madvise),
@@ -51,6 +51,13 @@ static const int common[] = {
 	S(getpid), S(gettid), S(getppid), S(getuid), S(geteuid), S(getgid),
 	S(getegid), S(getresuid), S(getresgid), S(umask),
 	S(exit), S(exit_group),
+};
+
+/* Not that which has signals sent to other processes of this uid. */
+static const int fcntl_commands[] = {
+	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_GETLK, F_SETLK,
+	F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE,
+	F_ADD_SEALS, F_GET_SEALS,
 };
 
 static const int files_read[] = {
@@ -256,12 +263,71 @@ allow_read_only_open(struct filter *f)
 }
 
 static void
+add_if(struct filter *f, uint32_t action, int call, unsigned n,
+    const struct scmp_arg_cmp *when)
+{
+	int error = seccomp_rule_add_array(f->ctx, action, call, n, when);
+
+	if (error && error != -EDOM && error != -EEXIST)
+		fatal("%s: seccomp rule for %d: %s", f->sandbox->name, call,
+		    strerror(-error));
+}
+
+/*
+ * A listener is the supervisor's, who keeps it, and other processes of this
+ * kind accept from it: none of them may end it (shutdown), take its
+ * connections away (a filter, a device) or make accept wait for all. The end
+ * of a connection is SHUT_WR, which a listener does not know; ipc_pair sets
+ * SO_SNDBUF, channels are made non-blocking.
+ */
+static void
+spare_listeners(struct filter *f)
+{
+	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
+
+	add_if(f, SCMP_ACT_ALLOW, S(shutdown), 1,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, SHUT_WR, 0) });
+	add_if(f, refuse, S(shutdown), 1,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_NE, SHUT_WR, 0) });
+	add_if(f, SCMP_ACT_ALLOW, S(setsockopt), 2,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+		SCMP_A2(SCMP_CMP_EQ, SO_SNDBUF, 0) });
+	add_if(f, refuse, S(setsockopt), 1,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_NE, SOL_SOCKET, 0) });
+	add_if(f, refuse, S(setsockopt), 1,
+	    (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_NE, SO_SNDBUF, 0) });
+	add_if(f, SCMP_ACT_ALLOW, S(fcntl), 2,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
+		SCMP_A2(SCMP_CMP_EQ, O_RDWR | O_NONBLOCK, 0) });
+}
+
+/* What else these calls do is what fill() says of all others: death. */
+static void
+allow_on_descriptors(struct filter *f)
+{
+	for (size_t i = 0; i < sizeof fcntl_commands / sizeof *fcntl_commands;
+	     i++)
+		add_if(f, SCMP_ACT_ALLOW, S(fcntl), 1, (struct scmp_arg_cmp[]){
+		    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i],
+		    0) });
+	if (f->sandbox->allow & SANDBOX_ACCEPT) {
+		spare_listeners(f);
+		return;
+	}
+	add_if(f, SCMP_ACT_ALLOW, S(fcntl), 1,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0) });
+	add(f, SCMP_ACT_ALLOW, S(shutdown));
+	add(f, SCMP_ACT_ALLOW, S(setsockopt));
+}
+
+static void
 fill(struct filter *f)
 {
 	unsigned allow = f->sandbox->allow;
 
 	ADD_ALL(f, SCMP_ACT_ALLOW, common);
 	allow_own_signals(f);
+	allow_on_descriptors(f);
 	if (allow & SANDBOX_ACCEPT)
 		add(f, SCMP_ACT_ALLOW, S(accept4));
 	if (allow & SANDBOX_FILES_WRITE) {
@@ -353,12 +419,7 @@ sandbox_filter_load(const struct sandbox *sandbox)
 static void
 refuse_if(struct filter *f, int call, struct scmp_arg_cmp when)
 {
-	int error = seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO(EPERM),
-	    call, 1, &when);
-
-	if (error && error != -EDOM && error != -EEXIST)
-		fatal("%s: seccomp rule for %d: %s", f->sandbox->name, call,
-		    strerror(-error));
+	add_if(f, SCMP_ACT_ERRNO(EPERM), call, 1, &when);
 }
 
 /* The kernel looks at 32 bits of an argument, the filter at 64. */

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -249,6 +250,114 @@ test_landlock_paths(void **state)
 	assert_int_equal(outcome(SANDBOX_FILES_READ, true, try_open_tmp), 0);
 }
 
+/* ---- what is shared with others ---- */
+
+static int listener = -1, pair[2] = { -1, -1 };
+
+static int
+try_end_listener(void)
+{
+	return shutdown(listener, SHUT_RD);
+}
+
+static int
+try_end_writing(void)
+{
+	return shutdown(pair[0], SHUT_WR);
+}
+
+static int
+try_option(void)
+{
+	const int on = 1;
+
+	return setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+static int
+try_option_of_tcp(void)
+{
+	const int seconds = 1000;
+
+	return setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+	    sizeof seconds);
+}
+
+static int
+try_buffer(void)
+{
+	const int size = 65536;
+
+	return setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+static int
+try_blocking(void)
+{
+	return fcntl(listener, F_SETFL, O_RDWR);
+}
+
+static int
+try_not_blocking(void)
+{
+	return fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK);
+}
+
+/* smtpd, control: a listener outlives them, and others accept from it */
+static void
+test_listener(void **state)
+{
+	static const struct {
+		attempt_fn *attempt;
+		int want;
+	} rows[] = {
+		{ try_end_listener, EPERM }, { try_end_writing, 0 },
+		{ try_option, EPERM }, { try_option_of_tcp, EPERM },
+		{ try_buffer, 0 }, { try_blocking, KILLED },
+		{ try_not_blocking, 0 },
+	};
+
+	(void)state;
+	if (cannot_judge())
+		skip();
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_true(listener >= 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(outcome(SANDBOX_ACCEPT, true,
+		    rows[i].attempt), rows[i].want);
+	close(listener);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* What kill is refused for: another process of one's own uid. */
+static int
+try_signal_by_descriptor(void)
+{
+	return fcntl(STDIN_FILENO, F_SETOWN, getppid());
+}
+
+static int
+try_choose_signal(void)
+{
+	return fcntl(STDIN_FILENO, F_SETSIG, SIGKILL);
+}
+
+static void
+test_signals(void **state)
+{
+	(void)state;
+	if (cannot_judge())
+		skip();
+	assert_int_equal(outcome(SANDBOX_FILES_WRITE, true,
+	    try_signal_by_descriptor), KILLED);
+	assert_int_equal(outcome(0, true, try_choose_signal), KILLED);
+	assert_int_equal(outcome(SANDBOX_NAME_SERVICES, true,
+	    try_choose_signal), ENOSYS);
+}
+
 /* deliver's worker: sandbox_enter, then for good to the mailbox's owner */
 static int
 become_outcome(attempt_fn *attempt)
@@ -419,6 +528,8 @@ main(void)
 		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_landlock_paths),
+		cmocka_unit_test(test_listener),
+		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_become),
 		cmocka_unit_test(test_closed),
 	};
