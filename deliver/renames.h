@@ -10,8 +10,9 @@
  *
  * It is a shared mapping that the supervisor of all compartments holds, so
  * it outlives workers and deliver, like the records that ask about it. Each
- * worker has a ring of its own and unmaps the others': one that is taken
- * over can only lie about its own copies. Only hashes of names are kept.
+ * worker has a ring of its own, unmaps the others', and cannot let its own
+ * grow over them (SANDBOX_BOARD_PART): one that is taken over can only lie
+ * about its own copies. Only hashes of names are kept.
  *
  * The other way round it carries the wish that a copy be not moved any more,
  * since its client has left: the worker looks right before it notes it.

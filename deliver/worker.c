@@ -614,8 +614,8 @@ worker_main(int fd, bool is_privileged, uid_t uid, gid_t gid)
 	const struct sandbox_path everywhere = { "/", true };
 	const struct sandbox sandbox = { .name = "worker",
 		.is_privileged = is_privileged, .uid = uid, .gid = gid,
-		.allow = SANDBOX_FILES_WRITE, .paths = &everywhere,
-		.n_paths = 1 };
+		.allow = SANDBOX_FILES_WRITE | SANDBOX_BOARD_PART,
+		.paths = &everywhere, .n_paths = 1 };
 
 	FAULT_ROLE("worker");
 	sandbox_become(&sandbox);

@@ -33,6 +33,8 @@ enum sandbox_allow {
 	SANDBOX_INET_SOCKETS = 1 << 6,	/* socket(AF_INET, AF_INET6), bind */
 	SANDBOX_PAIRS = 1 << 7,		/* socketpair(AF_UNIX) */
 	SANDBOX_TCP_SOCKETS = 1 << 8,	/* of those only SOCK_STREAM */
+	SANDBOX_BOARD_PART = 1 << 9,	/* no mremap: a mapping would grow over
+					 * what was unmapped of a board */
 };
 
 #define SANDBOX_CLOSED_MAX 32

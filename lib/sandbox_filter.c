@@ -43,7 +43,7 @@ static const int common[] = {
 	S(recvfrom), S(getsockopt),
 	S(getsockname), S(getpeername),
 	S(memfd_create), S(sendfile), S(dup), S(fadvise64),
-	S(brk), S(mmap), S(munmap), S(mprotect), S(mremap), S(madvise),
+	S(brk), S(mmap), S(munmap), S(mprotect), S(madvise),
 	S(futex), S(sched_yield), S(getrandom), S(rseq), S(set_robust_list),
 	S(clock_gettime), S(clock_nanosleep), S(nanosleep), S(gettimeofday),
 	S(time), S(times), S(getrusage), S(uname), S(sched_getaffinity),
@@ -328,6 +328,9 @@ fill(struct filter *f)
 	ADD_ALL(f, SCMP_ACT_ALLOW, common);
 	allow_own_signals(f);
 	allow_on_descriptors(f);
+	/* realloc copies where it fails */
+	add(f, allow & SANDBOX_BOARD_PART ? SCMP_ACT_ERRNO(ENOMEM) :
+	    SCMP_ACT_ALLOW, S(mremap));
 	if (allow & SANDBOX_ACCEPT)
 		add(f, SCMP_ACT_ALLOW, S(accept4));
 	if (allow & SANDBOX_FILES_WRITE) {

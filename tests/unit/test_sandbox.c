@@ -21,6 +21,7 @@
 #include <string.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -253,6 +254,7 @@ test_landlock_paths(void **state)
 /* ---- what is shared with others ---- */
 
 static int listener = -1, pair[2] = { -1, -1 };
+static void *board;
 
 static int
 try_end_listener(void)
@@ -343,6 +345,45 @@ static int
 try_choose_signal(void)
 {
 	return fcntl(STDIN_FILENO, F_SETSIG, SIGKILL);
+}
+
+/* Of a board of which it has kept the first part only. */
+static int
+try_grow_mapping(void)
+{
+	char *at = mremap(board, 4096, 8192, MREMAP_MAYMOVE);
+
+	if (at == MAP_FAILED)
+		return -1;
+	at[4096] = 1;
+	return 0;
+}
+
+static int
+try_realloc(void)
+{
+	char *text = malloc(1 << 20);
+
+	memset(text, 'a', 1 << 20);
+	text = realloc(text, 4 << 20);
+	return text != NULL && text[(1 << 20) - 1] == 'a' ? 0 : -1;
+}
+
+static void
+test_part_of_board(void **state)
+{
+	const unsigned allow = SANDBOX_FILES_WRITE | SANDBOX_BOARD_PART;
+
+	(void)state;
+	if (cannot_judge())
+		skip();
+	board = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED |
+	    MAP_ANONYMOUS, -1, 0);
+	assert_true(board != MAP_FAILED);
+	assert_int_equal(munmap((char *)board + 4096, 4096), 0);
+	assert_int_equal(outcome(allow, true, try_grow_mapping), ENOMEM);
+	assert_int_equal(outcome(allow, true, try_realloc), 0);
+	assert_int_equal(munmap(board, 4096), 0);
 }
 
 static void
@@ -529,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_landlock_paths),
 		cmocka_unit_test(test_listener),
+		cmocka_unit_test(test_part_of_board),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_become),
 		cmocka_unit_test(test_closed),
