@@ -17,9 +17,12 @@
 #include "mailq.h"
 #include "smtp_client.h"
 #include "transmit.h"
+#include "visibly.h"
 
 /* ---- the list ---- */
 
+/* Any user has chosen the addresses. A character that is cut in two at the
+ * end of a block waits for the next. */
 static int
 copy_out(int fd)
 {
@@ -28,9 +31,17 @@ copy_out(int fd)
 	ssize_t n;
 
 	while ((n = pread(fd, block, sizeof block, at)) > 0) {
-		if (fwrite(block, 1, (size_t)n, stdout) != (size_t)n)
+		size_t end = (size_t)n;
+
+		if (end == sizeof block)
+			do
+				end--;
+			while ((block[end] & 0xc0) == 0x80 &&
+			    end > sizeof block - 4);
+		print_visibly(stdout, (struct slice){ block, end });
+		if (ferror(stdout))
 			return complain(EX_IOERR, "%s", strerror(errno));
-		at += n;
+		at += (off_t)end;
 	}
 	return n == 0 ? 0 : complain(EX_TEMPFAIL, "%s", strerror(errno));
 }

@@ -21,7 +21,7 @@
 #include "file_io.h"
 #include "mailq.h"
 #include "pasted.h"
-#include "utf8.h"
+#include "visibly.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
 #define CONFIG_MAX_OCTETS (1 << 20)
@@ -176,34 +176,6 @@ make_why(struct buf *line, char **words)
 		is_good = is_good && make_request(line, words) == 0;
 	buf_free(&text);
 	return is_good;
-}
-
-/*
- * What others sent or wrote may hold orders to a terminal, and characters
- * that are not seen and change how the rest of a line reads. They are
- * written as their numbers, as in the log.
- */
-static void
-print_visibly(FILE *to, struct slice text)
-{
-	char escape[UTF8_ESCAPE_SIZE] = "";
-
-	while (text.size > 0) {
-		char c = *text.data;
-		size_t size = 1;
-
-		/* a queue is long, and nearly all of it is ASCII */
-		if ((c >= ' ' && c <= '~') || c == '\n' || c == '\t')
-			*escape = '\0';
-		else
-			size = utf8_escape(escape, text);
-		if (*escape != '\0')
-			fputs(escape, to);
-		else
-			fwrite(text.data, 1, size, to);
-		text.data += size;
-		text.size -= size;
-	}
 }
 
 /* The server's status becomes ours. */

@@ -4,7 +4,8 @@ POSTERNCTL_SRCS = \
 	commands/explain.c \
 	commands/pasted.c \
 	commands/posternctl.c \
-	commands/unix_socket.c
+	commands/unix_socket.c \
+	commands/visibly.c
 
 SENDMAIL_SRCS = \
 	commands/complain.c \
@@ -19,4 +20,5 @@ SENDMAIL_SRCS = \
 	commands/smtp_client.c \
 	commands/smtp_pass.c \
 	commands/transmit.c \
-	commands/unix_socket.c
+	commands/unix_socket.c \
+	commands/visibly.c

@@ -599,6 +599,16 @@ def test_mailq(make_server):
 
 
 @pytest.mark.needs_root
+def test_mailq_gives_no_orders(make_server):
+    """Root reads what any user has written, and so does his terminal."""
+    server = make_server(more=LOCAL)
+    assert sendmail(server, "a\u202eb@elsewhere.example", text=b"x\n",
+                    user=postern.OWNER)[::2] == (0, "")
+    out = sendmail(server, name="mailq")[1]
+    assert "a\\u202eb@elsewhere" in out and "\u202e" not in out
+
+
+@pytest.mark.needs_root
 def test_xqueue_is_local(make_server):
     """Nobody else knows the verb."""
     server = make_server(more=LOCAL)
