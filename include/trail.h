@@ -48,8 +48,10 @@ void trail_free(struct trail **trail);		/* flushes */
 /*
  * From now on write to fd, which is at this offset (a multiple of 16) of
  * this segment; takes fd over. What waits is flushed to the old one first.
+ * False: fd is no file, and nothing has changed. Whatever else it is, a
+ * write may wait for somebody, and so would every session of this process.
  */
-void trail_open_segment(struct trail *trail, int fd, uint16_t segment,
+bool trail_open_segment(struct trail *trail, int fd, uint16_t segment,
     uint32_t offset);
 /* There is none, or it is nearly full, or it failed: ask store for one. */
 bool trail_wants_segment(const struct trail *trail);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "clock.h"
@@ -107,15 +108,22 @@ trail_free(struct trail **trailp)
 	free(trail);
 }
 
-void
+bool
 trail_open_segment(struct trail *trail, int fd, uint16_t segment,
     uint32_t offset)
 {
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return false;
+	}
 	trail_flush(trail);
 	give_up(trail);
 	trail->fd = fd;
 	trail->segment = segment;
 	trail->offset = offset;
+	return true;
 }
 
 static uint64_t

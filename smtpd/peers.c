@@ -646,7 +646,8 @@ on_segment(struct channel *ch, struct ipc_message *m, void *arg)
 		peer_drop(peers, ch);
 		return;
 	}
-	trail_open_segment(peers->trail, m->fd, segment, offset);
+	if (!trail_open_segment(peers->trail, m->fd, segment, offset))
+		peer_drop(peers, ch);
 	m->fd = -1;
 }
 

@@ -225,7 +225,7 @@ give_segment(struct trail *trail)
 	int fd = segments_begin(segments, &number);
 
 	assert_true(fd >= 0);
-	trail_open_segment(trail, fd, number, 0);
+	assert_true(trail_open_segment(trail, fd, number, 0));
 }
 
 static void

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "clock.h"
@@ -35,8 +36,7 @@ setup(void **state)
 	trail = trail_new();
 	if (fd < 0 || trail == NULL)
 		return -1;
-	trail_open_segment(trail, fd, 7, 0);
-	return 0;
+	return trail_open_segment(trail, fd, 7, 0) ? 0 : -1;
 }
 
 static int
@@ -218,13 +218,32 @@ a_full_segment_asks_for_the_next(void **state)
 	assert_int_equal(at.segment, TRAIL_SEGMENT_NONE);
 	snprintf(next, sizeof next, "%s.8", path);
 	fd = open(next, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	trail_open_segment(trail, fd, 8, 0);
+	assert_true(trail_open_segment(trail, fd, 8, 0));
 	assert_false(trail_wants_segment(trail));
 	trail_begin(trail, id, VALUES(LOG_S("stage", "connect")));
 	assert_int_equal(short_id_decode(&at, slice_of(id)), 0);
 	assert_int_equal(at.segment, 8);
 	assert_int_equal(at.offset, 0);
 	unlink(next);
+}
+
+/* As a store that was taken over might hand out one end of a channel. */
+static void
+what_is_no_file_is_no_segment(void **state)
+{
+	char id[SHORT_ID_SIZE];
+	struct short_id at;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_false(trail_open_segment(trail, ends[0], 8, 0));
+	close(ends[1]);
+	trail_begin(trail, id, VALUES(LOG_S("stage", "connect")));
+	assert_int_equal(short_id_decode(&at, slice_of(id)), 0);
+	assert_int_equal(at.segment, 7);
+	trail_flush(trail);
+	assert_int_equal(strncmp(line_of(id), "id=", 3), 0);
 }
 
 static void
@@ -264,6 +283,7 @@ main(void)
 		TEST(malformed_lines_end),
 		TEST(without_a_segment_ids_are_reserved),
 		TEST(a_full_segment_asks_for_the_next),
+		TEST(what_is_no_file_is_no_segment),
 		TEST(a_full_disk_gives_the_segment_up),
 	};
 
