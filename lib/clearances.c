@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "clearances.h"
 #include "sealed.h"
@@ -25,6 +26,10 @@ clearances_create(void)
 	if (fd < 0)
 		return fd;
 	error = sealed_make_board(fd, BOARD_BYTES);
+	/* a memfd is everybody's: who may only read would open it anew by
+	 * /proc/self/fd */
+	if (!error && fchmod(fd, 0600) < 0)
+		error = -errno;
 	if (error)
 		close(fd);
 	return error ? error : fd;

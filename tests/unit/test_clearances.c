@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,6 +92,35 @@ what_is_no_board(void **state)
 	close(fd);
 }
 
+/* deliver has a descriptor for reading, and /proc; it is another uid. */
+static void
+who_reads_cannot_open_it_for_writing(void **state)
+{
+	int status, fd = clearances_create(), reader;
+	char path[64];
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_true(fd >= 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(reader >= 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", reader);
+	pid = fork();
+	if (pid == 0) {
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		_exit(open(path, O_RDWR | O_CLOEXEC) < 0 &&
+		    errno == EACCES ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(reader);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -99,6 +129,7 @@ main(void)
 		cmocka_unit_test(what_was_given),
 		cmocka_unit_test(what_another_sees),
 		cmocka_unit_test(what_is_no_board),
+		cmocka_unit_test(who_reads_cannot_open_it_for_writing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
