@@ -62,6 +62,15 @@ def test_it_passes_where_bare_lfs_are_forgiven(make_server):
     assert counters(server)["self_test_failing"] == 0
 
 
+def test_a_limit_of_messages_does_not_end_it(make_server):
+    """It sends more than one where a session has one, and needs them all."""
+    server = make_server(limits="messages_per_session = 1")
+    n_smtpd = len(server.children("smtpd"))
+    wait_until(lambda: counters(server)["self_tests"] == n_smtpd,
+               what="a self-test in each smtpd")
+    assert not server.events("self_test")
+
+
 def test_unknown_recipients_that_are_accepted(make_server):
     server = make_often(make_server)
     server.start()
