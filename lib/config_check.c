@@ -70,6 +70,35 @@ apply_default(struct config *config, const struct config_frame *frame)
 			config->checks.actions[i] = config->checks.fallback;
 }
 
+/* Nobody shall believe that he is protected by what is off. */
+static void
+check_idle_keys(const struct config_checks *checks,
+    const struct config_frame *frame, struct config_problems *problems)
+{
+	static const struct {
+		const char *key, *of;
+		enum config_check check;
+	} idle[] = {
+		{ "attachment_names", "attachments", CHECK_ATTACHMENTS },
+		{ "attachment_types", "attachments", CHECK_ATTACHMENTS },
+		{ "greylist_delay", "greylist", CHECK_GREYLIST },
+		{ "greylist_window", "greylist", CHECK_GREYLIST },
+		{ "greylist_lifetime", "greylist", CHECK_GREYLIST },
+	};
+
+	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+		if (config_frame_has(frame, idle[i].key) &&
+		    checks->actions[idle[i].check] == ACTION_OFF)
+			config_warn(problems, config_frame_line(frame,
+			    idle[i].key), "%s does nothing while %s is off",
+			    idle[i].key, idle[i].of);
+	if (config_frame_has(frame, "dnsbl_refuse_at") &&
+	    checks->n_dnsbls == 0)
+		config_warn(problems, config_frame_line(frame,
+		    "dnsbl_refuse_at"), "dnsbl_refuse_at does nothing "
+		    "without dnsbl");
+}
+
 static void
 check_checks(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
@@ -77,6 +106,7 @@ check_checks(struct config *config, const struct config_frame *frame,
 	struct config_checks *checks = &config->checks;
 
 	apply_default(config, frame);
+	check_idle_keys(checks, frame, problems);
 	checks->untagged_line = config_frame_line(frame, "untagged_bounces");
 	checks->relay_peer_line = config_frame_line(frame, "relay_peer");
 	/* a retry counts between the two */

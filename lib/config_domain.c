@@ -229,6 +229,22 @@ config_hop_path(const char *next_hop)
 	    sizeof unix_hop - 1) == 0 ? next_hop + sizeof unix_hop - 1 : NULL;
 }
 
+/* It is asked about every address as it is. */
+static void
+check_idle_keys(const struct config_domain *domain,
+    const struct config_frame *frame, struct config_problems *problems)
+{
+	static const char *const idle[] = { "aliases", "mailbox", "quota",
+	    "names", "case", "plus", "catch_all", "broken_alias" };
+
+	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+		if (domain->next_hop != NULL &&
+		    config_frame_has(frame, idle[i]))
+			config_warn(problems, config_frame_line(frame,
+			    idle[i]), "%s does nothing beside next_hop: the "
+			    "server there has all addresses", idle[i]);
+}
+
 /* One host is known by what it is called: it cannot have two rules. */
 static void
 check_next_hop(const struct config *config, const struct config_frame *frame,
@@ -265,6 +281,7 @@ config_check_domain(struct config *config, const struct config_frame *frame,
 	check_same_as(config, frame, problems);
 	check_users(domain, frame, problems);
 	check_next_hop(config, frame, problems);
+	check_idle_keys(domain, frame, problems);
 	take_users(domain);
 	check_mailbox(config, frame, problems);
 	return config_complete_address(&domain->catch_all, domain->name);

@@ -199,6 +199,24 @@ static const struct {
 	    "does nothing without bare_lf_exempt", 0, true },
 	{ "checks { dnsbl_exempt = { \"10.0.0.1\" } }\n", "checks: "
 	    "dnsbl_exempt does nothing without dnsbl", 0, true },
+	{ "checks {\n dnsbl_refuse_at = 3\n}\n",
+	    "dnsbl_refuse_at does nothing without dnsbl", 3, true },
+	{ "checks {\n attachment_names = { \"*.exe\" }\n}\n",
+	    "attachment_names does nothing while attachments is off", 3,
+	    true },
+	{ "checks {\n attachment_types = { \"a/b\" }\n default = off\n}\n",
+	    "attachment_types does nothing while attachments is off", 3,
+	    true },
+	{ "checks {\n greylist_lifetime = 2d\n}\n",
+	    "greylist_lifetime does nothing while greylist is off", 3, true },
+	{ "domain \"b\" { next_hop = \"smtp:[::1]:26\"\n"
+	    " aliases = \"/a\" }\n",
+	    "aliases does nothing beside next_hop: the server there has all "
+	    "addresses", 3, true },
+	{ "domain \"b\" { next_hop = \"smtp:[::1]:26\"\n"
+	    " catch_all = \"a@b\" }\n",
+	    "catch_all does nothing beside next_hop: the server there has "
+	    "all addresses", 3, true },
 	{ "checks { bare_lf_exempt = { \"10.0.0.1\" } }\n", "checks: "
 	    "bare_lf_exempt does nothing without bare_lf = normalize", 0,
 	    true },
