@@ -58,8 +58,8 @@ const struct config_key config_keys[] = {
 	    IN(config, log_level), HELP("The least that is logged.") },
 	{ "", "min_uid", CONFIG_COUNT, 0, RANGE(1, 4294967294), DEFAULT("1000"),
 	    IN(config, min_uid),
-	    HELP("Users with a smaller uid have no mailbox, and nothing is "
-	    "ever delivered under one.") },
+	    HELP("Users with a smaller uid have no mailbox, and no mailbox is "
+	    "ever written under one. program_user may have one.") },
 	{ "", "admin_group", CONFIG_NAME, 0, DEFAULT("postern-admin"),
 	    IN(config, admin_group),
 	    HELP("The group that may use posternctl.") },

@@ -4,15 +4,21 @@
  */
 #include "config_keys.h"
 
+#define TEXT(number) #number
+/* "At most 64 of them.", from the limit itself. */
+#define AT_MOST(number, of) "At most " TEXT(number) " " of
+
 const struct config_section config_sections[] = {
 	{ "", NULL, TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "At the top level, outside of any section." },
 	{ "listen", "", TARGET_LISTEN, true, CONFIG_LISTEN, true,
 	    "An address and port to serve. An asterisk is all addresses of "
 	    "IPv4 and of IPv6, each with a socket of its own; an IPv6 "
-	    "address stands in brackets." },
+	    "address stands in brackets. "
+	    AT_MOST(CONFIG_MAX_LISTENS, "sections.") },
 	{ "domain", "", TARGET_DOMAIN, true, CONFIG_DOMAIN, true,
-	    "A domain whose mail is delivered here." },
+	    "A domain whose mail is delivered here. "
+	    AT_MOST(CONFIG_MAX_DOMAINS, "names, with those in same_as.") },
 	{ "limits", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "How much of each thing. 0 means no limit." },
 	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
@@ -24,7 +30,8 @@ const struct config_section config_sections[] = {
 	{ "dnsbl", "checks", TARGET_DNSBL, true, CONFIG_DOMAIN, true,
 	    "A DNS list of client addresses (RFC 5782). Each is asked while "
 	    "the client says who it is; one that is silent counts only if "
-	    "its score could change the answer." },
+	    "its score could change the answer. "
+	    AT_MOST(CONFIG_MAX_DNSBLS, "lists.") },
 	{ "clamd", "checks", TARGET_CLAMD, true, CONFIG_ENDPOINT, false,
 	    "A clamd, and where it listens: unix: and the path of its socket, "
 	    "or inet:, a port, @ and an address. Every message is scanned as "
@@ -35,13 +42,15 @@ const struct config_section config_sections[] = {
 	    "A mail filter that speaks the milter protocol, and where it "
 	    "listens. Several are asked in the order of the file; each sees "
 	    "what those before it have changed. Mail that one "
-	    "quarantines goes into .Junk." },
+	    "quarantines goes into .Junk. "
+	    AT_MOST(CONFIG_MAX_MILTERS, "milters.") },
 	{ "tls", "", TARGET_TLS, true, CONFIG_TLS_NAME, true,
 	    "The certificate that is shown to a client that asks for this "
 	    "host name (SNI); *.example.org is every name with one label "
 	    "more. The first section is the default. Two sections of one "
 	    "name have keys of different types, such as ECDSA and RSA. "
-	    "A reload (SIGHUP) reads the files again." },
+	    "A reload (SIGHUP) reads the files again. "
+	    AT_MOST(CONFIG_MAX_TLS, "sections.") },
 	{ "sender", "", TARGET_SENDER, true, CONFIG_ACCOUNT, true,
 	    "The addresses that a user may send from, beyond his own, which "
 	    "are those that lead to his mailbox and to no other. The user "
@@ -71,7 +80,7 @@ const struct config_section config_sections[] = {
 	    "A key that signs the mail of our users whose From is in this "
 	    "domain. Two sections of one domain have keys of different "
 	    "types, RSA and Ed25519. A reload (SIGHUP) reads the files "
-	    "again." },
+	    "again. " AT_MOST(CONFIG_MAX_DKIM, "sections.") },
 };
 
 const size_t config_n_sections =
