@@ -348,6 +348,43 @@ check_senders(struct lint *lint)
 	}
 }
 
+/*
+ * It sends as the user of this very name: what an alias leads to is another's,
+ * and 553 is all that such a device would hear.
+ */
+static void
+check_submitters(struct lint *lint)
+{
+	const struct config *config = lint->catalog->config;
+	struct catalog_domain *domain;
+	struct address address;
+	struct found found;
+	char text[768];
+
+	for (size_t i = 0; i < config->n_submitters; i++) {
+		const struct config_submitter *own = &config->submitters[i];
+
+		if (own->as == NULL || address_parse(&address,
+		    slice_of(own->as), ADDRESS_ALLOW_UTF8) != ADDRESS_OK)
+			continue;
+		domain = catalog_find_domain(lint->catalog,
+		    slice_of(address.domain));
+		if (domain == NULL || !lint_is_complete(domain))
+			continue;
+		turn_to(lint, NULL);
+		lint->line = own->line;
+		resolve_begin(lint->resolver, false);
+		lookup_user(lint->resolver, domain, slice_of(address.local),
+		    &found);
+		if (found.kind != FOUND_NOTHING)
+			continue;
+		snprintf(text, sizeof text, "submitter \"%s\": as \"%.300s\" "
+		    "is no user: name one (an alias is none)", own->network,
+		    own->as);
+		lint_report(lint, true, text);
+	}
+}
+
 static void
 check_all(struct lint *lint)
 {
@@ -360,6 +397,7 @@ check_all(struct lint *lint)
 	check_postmaster(lint);
 	check_dsn_to(lint);
 	check_senders(lint);
+	check_submitters(lint);
 	check_passwords(lint);
 	backscatter_reports(lint);
 	backscatter_end(lint);

@@ -59,7 +59,8 @@ const struct config_section config_sections[] = {
 	{ "submitter", "", TARGET_SUBMITTER, true, CONFIG_NETWORK, true,
 	    "A network of devices that cannot authenticate: where they "
 	    "connect to a listener for submission, they are taken for the "
-	    "user of one address." },
+	    "user of one address. Of several networks with a client in them "
+	    "the first of the file counts." },
 	{ "submission", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "What our own users may do." },
 	{ "auth", "", TARGET_CONFIG, false, CONFIG_COUNT, false,

@@ -153,6 +153,13 @@ static const struct row rows[] = {
 	    { "Wsender \"nosuchuser\" is nobody's name: the system has no",
 	      "Wsender \"bob@example.org\" is nobody's name: users of the",
 	      "Wsender \"x@g.example\" is nobody's name: there is no" } },
+	{ "submitters whom nobody is", ORG
+	    "submitter \"10.0.0.1\" { as = \"root@example.org\" }\n"
+	    "submitter \"10.0.0.2\" { as = \"none\" }\n"
+	    "submitter \"10.0.0.3\" { as = \"bob\" }\n", "root: alice\n", "",
+	    { "Wsubmitter \"10.0.0.1\": as \"root@example.org\" is no user: "
+	      "name one",
+	      "Wsubmitter \"10.0.0.2\": as \"none@example.org\" is no" } },
 	{ "program", ORG, "root: alice\na: \"|/bin/x y\"\n", "",
 	    { "@/aliases:2: alias \"a\": \"|/bin/x y\": /bin/x: No such "
 	      "file", "Wnote: 1 programs" } },
