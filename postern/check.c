@@ -100,6 +100,52 @@ check_state_dir(const struct config *config, struct config_problems *problems)
 		    "state_dir %s: %s", path, strerror(error));
 }
 
+/* The part of a pattern that all users have: before the first with a %. */
+static char *
+common_folder(const char *pattern)
+{
+	size_t size = strcspn(pattern, "%");
+
+	while (size > 1 && pattern[size - 1] != '/')
+		size--;
+	return strndup(pattern, size > 1 ? size - 1 : size);
+}
+
+/*
+ * Whoever owns the mailboxes makes folders in those that are his alone
+ * (deliver/path.c): where their common one is missing, nobody has mail.
+ */
+static void
+check_mailboxes(const struct config_domain *domain, bool is_privileged,
+    struct config_problems *problems)
+{
+	const struct passwd *pw = domain->owner != NULL ?
+	    getpwnam(domain->owner) : NULL;
+	uid_t uid = !is_privileged ? geteuid() : pw ? pw->pw_uid : 0;
+	char *path, *missing = NULL;
+	struct stat st;
+
+	if (domain->next_hop != NULL || domain->mailbox == NULL ||
+	    *domain->mailbox != '/' ||
+	    (path = common_folder(domain->mailbox)) == NULL)
+		return;
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		missing = strdup(path);
+	for (char *end = path; missing != NULL && end != NULL &&
+	    stat(path, &st) < 0 && errno == ENOENT;) {
+		end = strrchr(path, '/');
+		if (end != NULL)
+			end[end == path] = '\0';
+	}
+	if (missing != NULL && (uid == 0 || st.st_uid != uid))
+		config_problem_add(problems, domain->line, true, "mailbox "
+		    "\"%s\": there is no %s, and all mail is answered 451: "
+		    "make it, and let it belong to the owner of the mailboxes",
+		    domain->mailbox, missing);
+	free(missing);
+	free(path);
+}
+
 struct outside {
 	const struct config *config;
 	bool is_privileged;
@@ -114,6 +160,9 @@ check_tables(void *arg, struct config_problems *problems)
 	gid_t gid = 0;
 
 	check_state_dir(o->config, problems);
+	for (size_t i = 0; i < o->config->n_domains; i++)
+		check_mailboxes(&o->config->domains[i], o->is_privileged,
+		    problems);
 	directory_check_forwards(o->config, o->is_privileged, problems);
 	if (o->is_privileged) {
 		has_compiler = check_users(o->config, &uid, &gid, problems);

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from certificates import make_certificate
-from postern import BUILD, OWNER, TOP, free_port, owner_key
+from postern import IS_ROOT, BUILD, OWNER, TOP, free_port, owner_key
 
 GOOD = """hostname = "mx.example.org"
 postmaster = "alice@example.org"
@@ -151,6 +151,24 @@ def test_state_dir_that_cannot_be(server, path, words):
         assert [(n, what) for n, what in errors(text) if n == 3 and
                 "state_dir " + server.fill(path) in what and
                 words in what], text
+
+
+@pytest.mark.parametrize("path, is_told", [
+    ("/nonexistent/mail", True), ("/nonexistent", True), ("/tmp", False),
+    ("{folder}/mail", False), ("{folder}/mail/new/er", False),
+    ("{folder}/other/mail", IS_ROOT)])
+def test_mailboxes_that_nobody_can_make(server, path, is_told):
+    """Only where their owner has the folder do others come into being."""
+    server.write_config()
+    with open(server.config_path, encoding="utf-8") as f:
+        text = f.read()
+    path = server.fill(path)
+    server.write("postern.conf", text.replace(
+        server.mail_folder + "/%u", path + "/%d/%u"))
+    status, text = server.check()
+    assert status == 0, text
+    assert ("there is no %s, and all mail is answered 451" % path in
+            text) == is_told, text
 
 
 def test_all_errors_in_one_run(server):
