@@ -393,8 +393,9 @@ compile_answered(struct channel *ch, struct ipc_message *answer, void *arg)
 		    "compiled and stays as it was. The log says why; it is "
 		    "tried again each minute.");
 	else
-		client_say(client, CONTROL_FAILED, "A table has an error and "
-		    "stays as it was: `postern -n` and the log say where.");
+		client_say(client, CONTROL_FAILED, "A table has an error, or "
+		    "has lost too many entries, and stays as it was: "
+		    "`posternctl tables` and the log say which.");
 }
 
 /* accepts: a table that has lost many entries is taken, too. */

@@ -628,6 +628,10 @@ def test_shrunken_table_waits_to_be_accepted(tables):
     assert "users" in table_state(tables)
     wait_until(lambda: any(e["level"] <= 4 for e in tables.events()
                            if "users" in str(e)), 5, "an alarm in the log")
+    # nothing is wrong with it that postern -n could find
+    status, text = tables.ctl("tables", "compile", check=False)
+    assert status == 1 and "lost too many entries" in text, text
+    assert "`posternctl tables`" in text and tables.check()[0] == 0
     tables.ctl("tables", "accept")
     becomes(tables, "u7@example.org", "550 5.1.1")
     assert tables.rcpt("u2@example.org").code == 250
