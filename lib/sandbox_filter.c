@@ -299,6 +299,9 @@ spare_listeners(struct filter *f)
 	add_if(f, SCMP_ACT_ALLOW, S(fcntl), 2,
 	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
 		SCMP_A2(SCMP_CMP_EQ, O_RDWR | O_NONBLOCK, 0) });
+	add_if(f, refuse, S(fcntl), 2,
+	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
+		SCMP_A2(SCMP_CMP_NE, O_RDWR | O_NONBLOCK, 0) });
 }
 
 /* What else these calls do is what fill() says of all others: death. */
