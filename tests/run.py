@@ -33,7 +33,7 @@ FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))
 # valgrind's own system calls do not get past.
 BEHIND_SECCOMP = {"sanitizers": {"test_sandbox"},
                   "valgrind": {"test_sandbox", "test_deliver",
-                               "test_programs"}}
+                               "test_programs", "test_container"}}
 # Those that take longest under valgrind, so that they start first.
 LONG_TESTS = ["test_dkim", "test_auth", "test_tls", "test_slots",
               "test_records", "test_check_auth", "test_deliver"]

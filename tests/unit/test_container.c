@@ -89,8 +89,6 @@ static void
 test_close_from(void **state)
 {
 	(void)state;
-	if (getenv("UNDER_VALGRIND") != NULL)
-		skip();		/* it answers close_range itself */
 	assert_int_equal(in_container(close_from), 0);
 }
 
@@ -111,8 +109,6 @@ static void
 test_mailbox(void **state)
 {
 	(void)state;
-	if (getenv("UNDER_VALGRIND") != NULL)
-		skip();
 	assert_int_equal(in_container(use_mailbox), 0);
 }
 
