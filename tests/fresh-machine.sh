@@ -12,26 +12,8 @@
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-mirror=${MIRROR:-$(sed -nE \
-    's,^(URIs: |deb )(http[^ ]*/debian)/?( .*)?$,\2,p' /etc/apt/sources.list \
-    /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)}
-mirror=${mirror:-http://deb.debian.org/debian}
-
-say() { printf '\n== %s\n' "$*"; }
-die() { echo "fresh-machine.sh: $*" >&2; exit 1; }
-
-make_machine() {
-	debootstrap --variant=minbase --include=gcc,make,git \
-	    bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
-	    { tail -n 20 "$root.log"; die "debootstrap failed"; }
-	apt-config dump | grep -i '^Acquire::[a-z]*::Proxy' \
-	    >"$root/etc/apt/apt.conf.d/01proxy" || true
-	cp /etc/resolv.conf "$root/etc/resolv.conf"
-	# HEAD may be detached: the clone gets a branch of that name
-	git -C "$top" bundle create -q "$root/source.bundle" HEAD
-	chmod 644 "$root/source.bundle"
-	cp "$top/tests/fresh-machine-inside.sh" "$root/inside.sh"
-}
+# shellcheck source=tests/machine-lib.sh
+. "$top/tests/machine-lib.sh"
 
 inside() {
 	# tests make mount namespaces, which needs a root that is a mount
@@ -58,7 +40,7 @@ chmod 755 "$root"
 trap 'rm -rf --one-file-system "$root" "$root.log"' EXIT
 trap 'exit 130' INT TERM
 say "Debian 12 with gcc, make and git from $mirror"
-make_machine
+make_machine gcc,make,git fresh-machine-inside.sh
 status=0
 FRESH_ROOT=$root unshare --mount --pid --fork --kill-child \
     --propagation private "$0" "$@" || status=$?

@@ -10,26 +10,8 @@
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-mirror=${MIRROR:-$(sed -nE \
-    's,^(URIs: |deb )(http[^ ]*/debian)/?( .*)?$,\2,p' /etc/apt/sources.list \
-    /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)}
-mirror=${mirror:-http://deb.debian.org/debian}
-
-say() { printf '\n== %s\n' "$*"; }
-die() { echo "systemd-machine.sh: $*" >&2; exit 1; }
-
-make_machine() {
-	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,\
-libnss-systemd,procps,python3,gcc,make,git \
-	    bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
-	    { tail -n 20 "$root.log"; die "debootstrap failed"; }
-	apt-config dump | grep -i '^Acquire::[a-z]*::Proxy' \
-	    >"$root/etc/apt/apt.conf.d/01proxy" || true
-	cp /etc/resolv.conf "$root/etc/resolv.conf"
-	git -C "$top" bundle create -q "$root/source.bundle" HEAD
-	chmod 644 "$root/source.bundle"
-	cp "$top/tests/systemd-machine-inside.sh" "$root/inside.sh"
-}
+# shellcheck source=tests/machine-lib.sh
+. "$top/tests/machine-lib.sh"
 
 # README's "Installing", but for the editor
 install_in_it() {
@@ -105,7 +87,8 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 say "Debian 12 with systemd from $mirror"
-make_machine
+make_machine "systemd,systemd-sysv,dbus,libnss-systemd,procps,python3,gcc,make,git" \
+    systemd-machine-inside.sh
 say "make, make install"
 export SYSTEMD_ROOT="$root"
 SYSTEMD_STEP=install unshare --mount --pid --fork --kill-child \
