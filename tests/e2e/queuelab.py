@@ -186,7 +186,7 @@ class Deliver(Asked):
         for step, failure in self.lab.failures.items():
             if kind == ASK[step]:
                 del self.lab.failures[step]
-                return struct.pack("!HHBHB", 1, 0, 0, 0, 1) + failure
+                return struct.pack("!HHBHBB", 1, 0, 0, 0, 1, 0) + failure
         return bytes(5)
 
 
