@@ -18,8 +18,6 @@
  * When it dies its workers die with it, and store resolves what was cut off.
  */
 #include <grp.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "clearances.h"
@@ -27,6 +25,7 @@
 #include "log.h"
 #include "programs.h"
 #include "renames.h"
+#include "role_user.h"
 #include "sandbox.h"
 
 /* How long SIGTERM waits for what runs. */
@@ -122,13 +121,12 @@ deliver_close(struct deliver *d)
 
 /* Of compartments, whose files are theirs alone. */
 static void
-close_role(struct sandbox_closed *closed, const char *prefix, enum role role)
+close_role(struct sandbox_closed *closed, const struct config *config,
+    enum role role)
 {
-	const struct passwd *pw;
-	char name[128];
+	char name[ROLE_USER_SIZE];
+	const struct passwd *pw = role_user(config, role, name);
 
-	snprintf(name, sizeof name, "%s%s", prefix, role_name(role));
-	pw = getpwnam(name);
 	if (pw == NULL)
 		return;
 	closed->uids[closed->n_uids++] = pw->pw_uid;
@@ -146,7 +144,7 @@ close_ids(struct sandbox_closed *closed, const struct config *config)
 
 	closed->min_uid = config->min_uid;
 	for (unsigned role = ROLE_STORE; role < ROLE_COUNT; role++)
-		close_role(closed, config->user_prefix, (enum role)role);
+		close_role(closed, config, (enum role)role);
 	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
 		const struct group *group = getgrnam(groups[i]);
 

@@ -5,20 +5,18 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
-#include "compartment.h"
 #include "program_user.h"
+#include "role_user.h"
 
 /* A program with its uid could do to it whatever it liked. */
 static bool
 is_compartment(const struct config *config, uid_t uid)
 {
 	for (unsigned i = ROLE_STORE; i < ROLE_COUNT; i++) {
-		char name[128];
-		const struct passwd *pw;
+		char name[ROLE_USER_SIZE];
+		const struct passwd *pw = role_user(config, (enum role)i,
+		    name);
 
-		snprintf(name, sizeof name, "%s%s", config->user_prefix,
-		    role_name((enum role)i));
-		pw = getpwnam(name);
 		if (pw != NULL && pw->pw_uid == uid)
 			return true;
 	}

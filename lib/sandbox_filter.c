@@ -401,23 +401,38 @@ refuse_softly(struct filter *f)
 	}
 }
 
+/* A filter whose last word is rest; its own end is loading. */
+static struct filter
+filter_begin(const struct sandbox *sandbox, uint32_t rest)
+{
+	struct filter f = { seccomp_init(rest), sandbox };
+
+	if (f.ctx == NULL)
+		fatal("%s: seccomp: no memory", sandbox->name);
+	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	return f;
+}
+
+static void
+filter_load(struct filter *f)
+{
+	int error = seccomp_load(f->ctx);
+
+	if (error)
+		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
+	seccomp_release(f->ctx);
+}
+
 void
 sandbox_filter_load(const struct sandbox *sandbox)
 {
 	uint32_t rest = sandbox->allow & SANDBOX_NAME_SERVICES ?
 	    SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_KILL_PROCESS;
-	struct filter f = { seccomp_init(rest), sandbox };
-	int error;
+	struct filter f = filter_begin(sandbox, rest);
 
-	if (f.ctx == NULL)
-		fatal("%s: seccomp: no memory", sandbox->name);
-	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	fill(&f);
 	refuse_softly(&f);
-	error = seccomp_load(f.ctx);
-	if (error)
-		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));
-	seccomp_release(f.ctx);
+	filter_load(&f);
 }
 
 /* ---- whom deliver never becomes ---- */
@@ -450,11 +465,8 @@ sandbox_filter_load_closed(const struct sandbox *sandbox)
 	static const struct sandbox_closed root = { .min_uid = 1 };
 	const struct sandbox_closed *closed = sandbox->closed != NULL ?
 	    sandbox->closed : &root;
-	struct filter f = { seccomp_init(SCMP_ACT_ALLOW), sandbox };
-	int error;
+	struct filter f = filter_begin(sandbox, SCMP_ACT_ALLOW);
 
-	if (f.ctx == NULL)
-		fatal("%s: seccomp: no memory", sandbox->name);
 	refuse_ids(&f, S(setresuid), closed->min_uid, closed->uids,
 	    closed->n_uids);
 	refuse_ids(&f, S(setresgid), 1, closed->gids, closed->n_gids);
@@ -463,10 +475,7 @@ sandbox_filter_load_closed(const struct sandbox *sandbox)
 	/* in a namespace of its own any of these would have another number */
 	refuse_if(&f, S(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER,
 	    CLONE_NEWUSER));
-	error = seccomp_load(f.ctx);
-	if (error)
-		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));
-	seccomp_release(f.ctx);
+	filter_load(&f);
 }
 
 /* What no program that handles mail has a use for. */
@@ -489,19 +498,12 @@ void
 sandbox_filter_load_programs(const struct sandbox *sandbox,
     bool sets_no_new_privs)
 {
-	struct filter f = { seccomp_init(SCMP_ACT_ALLOW), sandbox };
-	int error;
+	struct filter f = filter_begin(sandbox, SCMP_ACT_ALLOW);
 
-	if (f.ctx == NULL)
-		fatal("%s: seccomp: no memory", sandbox->name);
-	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_NNP,
 	    sets_no_new_privs);
 	ADD_ALL(&f, SCMP_ACT_ERRNO(EPERM), refused_to_programs);
-	error = seccomp_load(f.ctx);
-	if (error)
-		fatal("%s: seccomp: %s", sandbox->name, strerror(-error));
-	seccomp_release(f.ctx);
+	filter_load(&f);
 }
 
 #ifdef POSTERN_FAULTS

@@ -59,6 +59,7 @@ LIB_SRCS = \
 	lib/pem_key.c \
 	lib/plain.c \
 	lib/program_user.c \
+	lib/role_user.c \
 	lib/route.c \
 	lib/sandbox.c \
 	lib/sandbox_filter.c \

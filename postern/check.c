@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "directory_check.h"
+#include "role_user.h"
 #include "supervisor.h"
 
 #define REPORT_MAX (4u << 20)
@@ -32,12 +33,10 @@ check_users(const struct config *config, uid_t *uid, gid_t *gid,
 	bool has_compiler = false;
 
 	for (unsigned i = ROLE_STORE; i < ROLE_COUNT; i++) {
-		char name[128];
-		struct passwd *pw;
+		char name[ROLE_USER_SIZE];
+		const struct passwd *pw = role_user(config, (enum role)i,
+		    name);
 
-		snprintf(name, sizeof name, "%s%s", config->user_prefix,
-		    role_name((enum role)i));
-		pw = getpwnam(name);
 		if (pw == NULL) {
 			(void)buf_printf(&missing, "%s\"%s\"",
 			    missing.size > 0 ? ", " : "", name);
@@ -69,12 +68,9 @@ check_become(uid_t uid, gid_t gid)
 void
 check_become_role(const struct config *config, enum role role)
 {
-	char name[128];
-	struct passwd *pw;
+	char name[ROLE_USER_SIZE];
+	const struct passwd *pw = role_user(config, role, name);
 
-	snprintf(name, sizeof name, "%s%s", config->user_prefix,
-	    role_name(role));
-	pw = getpwnam(name);
 	if (pw == NULL)
 		_exit(1);
 	check_become(pw->pw_uid, pw->pw_gid);

@@ -4,12 +4,12 @@
  * configuration (-n), and, re-executed by the supervisor, each compartment
  * (-c). See postern(8).
  */
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "backscatter.h"
 #include "file_io.h"
+#include "role_user.h"
 #include "supervisor.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
@@ -47,15 +47,13 @@ check_certificates(const struct config *config,
 	int dkim_fds[CONFIG_MAX_DKIM];
 	bool is_privileged = geteuid() == 0;
 	struct owner as = { 0, 0 };
-	char name[128];
-	struct passwd *pw;
+	char name[ROLE_USER_SIZE];
+	const struct passwd *pw;
 	int error = 0;
 
 	certificates_init(certificates);
 	certificates_open(certificates, config, problems);
-	snprintf(name, sizeof name, "%s%s", config->user_prefix,
-	    role_name(ROLE_VAULT));
-	pw = is_privileged ? getpwnam(name) : NULL;
+	pw = is_privileged ? role_user(config, ROLE_VAULT, name) : NULL;
 	if (pw != NULL)
 		as = (struct owner){ pw->pw_uid, pw->pw_gid };
 	/* that this user is missing has been said */

@@ -19,13 +19,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
+#include "role_user.h"
 #include "supervisor.h"
 
 #define LOCK_WAIT_S 90
@@ -34,16 +34,14 @@ void
 state_dir_owner(const struct supervisor *s, enum role role, uid_t *uid,
     gid_t *gid)
 {
-	char name[128];
-	struct passwd *pw;
+	char name[ROLE_USER_SIZE];
+	const struct passwd *pw;
 
 	*uid = getuid();
 	*gid = getgid();
 	if (!s->is_privileged)
 		return;
-	snprintf(name, sizeof name, "%s%s", s->current->config->user_prefix,
-	    role_name(role));
-	pw = getpwnam(name);
+	pw = role_user(s->current->config, role, name);
 	if (pw == NULL)
 		fatal("there is no user \"%s\": run systemd-sysusers with "
 		    "etc/sysusers.d/postern.conf", name);
