@@ -26,4 +26,8 @@ struct verdict *verdict_set(struct verdict *v, int code, int subject,
     int detail, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* The code that says "not now" of what this one says: 452 of what is too
+ * large or full, 451 of all else. */
+uint16_t verdict_code_for_now(uint16_t code);
+
 #endif

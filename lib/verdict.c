@@ -21,3 +21,9 @@ verdict_set(struct verdict *v, int code, int subject, int detail,
 	va_end(ap);
 	return v;
 }
+
+uint16_t
+verdict_code_for_now(uint16_t code)
+{
+	return code == 552 || code == 452 ? 452 : 451;
+}

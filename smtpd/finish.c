@@ -207,7 +207,7 @@ refusal_set(struct session *s, const struct outcome_failure *failure,
 		return;
 	}
 	if (!is_for_good && code >= 500)
-		code = code == 552 ? 452 : 451;
+		code = verdict_code_for_now(code);
 	verdict_set(tx->refusal, code, verdict->subject, verdict->detail,
 	    "%s%.200s%s%s", r != NULL ? "<" : "",
 	    r != NULL ? r->address : "", r != NULL ? ">: " : "",

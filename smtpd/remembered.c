@@ -119,8 +119,7 @@ put_one(struct session *s, const struct outcome_failure *f,
 	if (f->is_of_message && !has_others)
 		return;
 	if (f->is_of_message)
-		verdict.code = verdict.code == 552 || verdict.code == 452 ?
-		    452 : 451;
+		verdict.code = verdict_code_for_now(verdict.code);
 	put(s, r->address, &verdict);
 }
 
