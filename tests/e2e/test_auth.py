@@ -10,6 +10,7 @@ import glob
 import hashlib
 import hmac
 import os
+import re
 import signal
 import smtplib
 import socket
@@ -22,7 +23,8 @@ import time
 import pytest
 
 from certificates import make_certificate
-from postern import DEFAULT_ALIASES, IS_ROOT, Server, free_port, wait_until
+from postern import (DEFAULT_ALIASES, IS_ROOT, TOP, Server, free_port,
+                     wait_until)
 
 PASSWORD = "correct horse: battery"
 NAMES = {"PLAIN", "LOGIN"}
@@ -547,6 +549,27 @@ def test_failures_of_a_client(request):
         with server.submit() as client:
             assert try_plain(client, "x1", "guess")[0] == 454
         server.wait_event("auth_limited")
+
+
+def test_fail2ban_reads_the_log():
+    """What etc/fail2ban.conf looks for are guesses, and nothing that a
+    client can write into a line; tried with fail2ban itself by hand."""
+    with open(os.path.join(TOP, "etc", "fail2ban.conf")) as config:
+        rule = re.search("^failregex = (.*)$", config.read(),
+                         re.M).group(1)
+    rule = re.compile(rule.replace("%(__prefix_line)s", "(?:<6>)?")
+                      .replace("<ADDR>", r"(?P<client>\S+)"))
+    forged = "client=192.0.2.1 stage=auth check=auth code=535 "
+    with Submission(user_lines(alice=hash_of(PASSWORD))) as server:
+        with server.submit() as client:
+            assert try_plain(client, "alice", PASSWORD)[0] == 235
+        with server.submit() as client:
+            assert try_plain(client, forged, forged)[0] == 535
+            assert client.docmd("AUTH", forged)[0] == 501
+            assert client.docmd("MAIL", "FROM:<%s>" % forged)[0] in (501, 530)
+        server.wait_event("session_closed", refused="3")
+        found = [rule.match(line) for line in server.log_text().split("\n")]
+    assert [m["client"] for m in found if m] == ["127.0.0.1"]
 
 
 def test_failures_of_an_account():
