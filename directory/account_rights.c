@@ -63,12 +63,12 @@ lookup_account(struct resolver *r, struct slice user, struct found *found)
 
 /* ---- its mailbox ---- */
 
-/* An answer of LMTP is the mailbox's; a server of SMTP could send it on. */
+/* An account that has none here, as all have none beside a next_hop. */
 static bool
-is_by_lmtp(const struct config_domain *domain)
+is_by_lmtp(const struct catalog_domain *domain, const struct found *found)
 {
-	return domain->next_hop != NULL && slice_starts_nocase(
-	    slice_of(domain->next_hop), SLICE("lmtp:"));
+	return domain != NULL && found->kind == FOUND_NOTHING &&
+	    config_hop_is_lmtp(config_domain_hop(domain->config));
 }
 
 const struct resolved *
@@ -83,7 +83,7 @@ account_find_mailbox(struct resolver *r, struct slice user)
 	r->out.is_exempt = true;	/* never 5xx for what we broke */
 	if (user.size > 0)
 		domain = lookup_account(r, user, &found);
-	if (domain != NULL && is_by_lmtp(domain->config) &&
+	if (is_by_lmtp(domain, &found) &&
 	    split_account(user, &local, &name)) {
 		hop_home(r, domain, local);
 		return resolve_end(r);
@@ -229,6 +229,29 @@ find_own_path(struct resolver *r, struct slice user, char path[PATH_MAX])
 	return MAY_SEND;
 }
 
+/* The same of an account whose mailbox is behind a next hop. */
+static enum may_answer
+leads_to_hop(struct resolver *r, struct slice user,
+    const struct address *address)
+{
+	const struct catalog_domain *domain;
+	const struct resolved *to;
+	struct found found;
+
+	resolve_begin(r, false);
+	domain = lookup_account(r, user, &found);
+	if (!is_by_lmtp(domain, &found))
+		return MAY_NOT;
+	to = resolver_find(r, slice_of(address->local),
+	    slice_of(address->domain), false);
+	if (to->kind == ROUTE_HOP)
+		return !to->is_forward && to->n_leaves == 0 &&
+		    slice_equals_nocase(slice_of(to->hop_address), user) ?
+		    MAY_SEND : MAY_NOT;
+	return to->kind == ROUTE_REFUSE && to->verdict.code < 500 ?
+	    MAY_UNKNOWN : MAY_NOT;
+}
+
 /* Whether the address leads to this account's mailbox alone. */
 static enum may_answer
 leads_home(struct resolver *r, struct slice user,
@@ -240,6 +263,8 @@ leads_home(struct resolver *r, struct slice user,
 	    slice_of(address->domain));
 	const struct resolved *found;
 
+	if (own == MAY_NOT)
+		return leads_to_hop(r, user, address);
 	if (own != MAY_SEND)
 		return own;
 	if (domain != NULL && domain->config->next_hop != NULL)

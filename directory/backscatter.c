@@ -207,7 +207,7 @@ is_here(struct lint *lint, const char *key, const char *address)
 	if (domain == NULL)
 		return false;
 	if (domain->config->next_hop != NULL &&
-	    strncmp(domain->config->next_hop, "smtp:", 5) == 0)
+	    !config_hop_is_lmtp(domain->config->next_hop))
 		warn(lint, "%s \"%s\" has no mailbox here, but at %s: reports "
 		    "of what could not be delivered never leave this host; "
 		    "name a mailbox here in dsn_to", key, address,

@@ -147,6 +147,27 @@ find_domain(struct resolver *r, const struct step *step,
 	return false;
 }
 
+/* The rest of the domain is at its fallback: where it has no users here, a
+ * bare name, too, is one of those there. */
+static bool
+is_at_fallback(const struct catalog_domain *domain,
+    const struct record_target *target)
+{
+	return domain->config->fallback != NULL && (target->domain.size > 0 ||
+	    !config_domain_has_users(domain->config));
+}
+
+static void
+follow_fallback(struct resolver *r, const struct step *step,
+    struct catalog_domain *domain, const struct record_target *target)
+{
+	struct record_target whole = *target;
+
+	if (whole.domain.size == 0)
+		whole.domain = slice_of(domain->config->name);
+	list_add(r, step, domain, &whole);
+}
+
 /* "\name": elsewhere there is no alias of ours to leave out. */
 static void
 follow_mailbox(struct resolver *r, const struct step *step,
@@ -157,12 +178,14 @@ follow_mailbox(struct resolver *r, const struct step *step,
 	if (!find_domain(r, step, &domain, target))
 		return;
 	lookup_user(r, domain, target->text, &found);
-	if (found.kind == FOUND_NOTHING)
+	if (found.kind != FOUND_NOTHING)
+		expand_found(r, step, domain, &found);
+	else if (is_at_fallback(domain, target))
+		follow_fallback(r, step, domain, target);
+	else
 		resolve_trouble(r, step, TROUBLE_DEAD, "\"\\%.*s\" has no "
 		    "mailbox in %s", RESOLVE_QUOTE(target->text),
 		    domain->config->name);
-	else
-		expand_found(r, step, domain, &found);
 }
 
 static void follow_include(struct resolver *r, const struct step *step,
@@ -227,8 +250,8 @@ follow_address(struct resolver *r, const struct step *step,
 	    domain->config->catch_all != NULL &&
 	    (step == NULL || step->kind != STEP_CATCH_ALL))
 		expand_catch_all(r, step, domain);
-	else if (target->domain.size > 0 && domain->config->fallback != NULL)
-		list_add(r, step, domain, target);
+	else if (is_at_fallback(domain, target))
+		follow_fallback(r, step, domain, target);
 	else
 		resolve_trouble(r, step, TROUBLE_DEAD, "\"%.*s\" is no user "
 		    "or alias of %s", RESOLVE_QUOTE(local),

@@ -35,7 +35,9 @@ add(struct resolver *r, const struct step *step, const struct hop *hop)
 	struct resolved *out = &r->out;
 	char address[ADDRESS_TEXT_MAX + 1];
 
-	if (!r->allows_lists) {
+	/* a mailbox is looked for: by LMTP it is one */
+	if (!r->allows_lists &&
+	    (hop->is_forward || !config_hop_is_lmtp(hop->destination))) {
 		resolve_trouble(r, step, TROUBLE_DEAD, "\"%.*s@%.*s\" is "
 		    "elsewhere, and has no mailbox here",
 		    RESOLVE_QUOTE(hop->local), RESOLVE_QUOTE(hop->domain));
@@ -89,7 +91,7 @@ hop_home(struct resolver *r, const struct catalog_domain *domain,
 	if (address_write(out->hop_address, sizeof out->hop_address, local,
 	    slice_of(domain->config->name)) &&
 	    slice_copy(out->destination, sizeof out->destination,
-	    slice_of(domain->config->next_hop)))
+	    slice_of(config_domain_hop(domain->config))))
 		out->is_forward = out->is_smart_host = false;
 	else
 		resolve_trouble(r, NULL, TROUBLE_DEAD, "an address that is "

@@ -195,7 +195,9 @@ check_required(struct lint *lint, const char *local, const char *domain,
 	char text[512];
 
 	if (found->kind == ROUTE_MAILBOX ||
-	    (found->kind == ROUTE_PROGRAM && found->n_leaves > 0))
+	    (found->kind == ROUTE_PROGRAM && found->n_leaves > 0) ||
+	    (found->kind == ROUTE_HOP && !found->is_forward &&
+	    config_hop_is_lmtp(found->destination)))
 		return;
 	if (found->kind == ROUTE_REFUSE && lint->n_troubles > 0)
 		return;			/* reported already */

@@ -153,7 +153,7 @@ list_add(struct resolver *r, const struct step *step,
 
 /* As in a voucher: users of the system have a name without a domain. */
 static bool
-write_account(struct resolver *r, const struct route_leaf *leaf)
+write_account_of(struct resolver *r, const struct route_leaf *leaf)
 {
 	struct slice address = leaf->delivered_to, account = address;
 	struct catalog_domain *domain;
@@ -166,6 +166,16 @@ write_account(struct resolver *r, const struct route_leaf *leaf)
 	if (domain != NULL && domain->config->users_are_passwd)
 		account = leaf->user;
 	return slice_copy(r->out.account, sizeof r->out.account, account);
+}
+
+static bool
+write_account(struct resolver *r, const struct resolved *found)
+{
+	if (found->kind == ROUTE_HOP)	/* a mailbox by LMTP */
+		return slice_copy(r->out.account, sizeof r->out.account,
+		    slice_of(found->hop_address));
+	return found->kind == ROUTE_MAILBOX &&
+	    write_account_of(r, &found->leaves[0]);
 }
 
 /* A second resolution, while the first one's memory is still in use. */
@@ -189,8 +199,7 @@ list_end(struct resolver *r)
 		resolve_trouble(r, NULL, TROUBLE_UNKNOWN, "out of memory");
 		return;
 	}
-	if (found->kind == ROUTE_MAILBOX && write_account(r,
-	    &found->leaves[0]) && address_write(r->out.owner,
+	if (write_account(r, found) && address_write(r->out.owner,
 	    sizeof r->out.owner, owner->local,
 	    slice_of(owner->domain->config->name)))
 		return;

@@ -72,7 +72,7 @@ struct config_domain {
 	char *next_hop;			/* "smtp:[host]:port", "lmtp:unix:/p";
 					 * such a domain has no users */
 	char *fallback;			/* the same, for whom nobody here
-					 * knows; beside users */
+					 * knows; beside users, aliases */
 	enum config_hop_tls next_hop_tls;	/* of either */
 };
 
@@ -294,12 +294,18 @@ void config_write_manual(FILE *out);
 const struct config_domain *config_find_domain(const struct config *config,
     struct slice name);
 
+/* Whether some of its mailboxes may be here. */
+bool config_domain_has_users(const struct config_domain *domain);
+
 /* The host that has all mailboxes of the domain (next_hop), or those that
  * are not here (fallback), or NULL. */
 const char *config_domain_hop(const struct config_domain *domain);
 /* The first domain with this next hop; all have the same tls. Or NULL. */
 const struct config_domain *config_find_hop(const struct config *config,
     const char *next_hop);
+/* LMTP's answer is the mailbox's; a server of SMTP could send it on. NULL:
+ * no. */
+bool config_hop_is_lmtp(const char *next_hop);
 /* The path of "lmtp:unix:/path"; NULL: it is another, or none. */
 const char *config_hop_path(const char *next_hop);
 

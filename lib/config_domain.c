@@ -110,19 +110,20 @@ check_users(const struct config_domain *domain,
     const struct config_frame *frame, struct config_problems *problems)
 {
 	bool has_users = config_frame_has(frame, "users");
+	bool has_names = has_users || config_frame_has(frame, "aliases");
 
-	if (!has_users && !config_frame_has(frame, "next_hop"))
+	if (!has_names && !config_frame_has(frame, "next_hop"))
 		config_error(problems, frame->line, "domain \"%s\" has "
-		    "neither users nor next_hop",
+		    "neither users nor aliases nor next_hop",
 		    domain->name ? domain->name : "");
 	if (has_users && config_frame_has(frame, "next_hop"))
 		config_error(problems, config_frame_line(frame, "next_hop"),
 		    "a domain has either users or a next_hop; fallback is "
 		    "for whom it has not");
-	if (!has_users && config_frame_has(frame, "fallback"))
+	if (!has_names && config_frame_has(frame, "fallback"))
 		config_error(problems, config_frame_line(frame, "fallback"),
-		    "fallback is for a domain with users; next_hop has all "
-		    "of them");
+		    "fallback is for a domain with users or aliases; next_hop "
+		    "has all of them");
 	if (config_frame_has(frame, "catch_all") &&
 	    config_frame_has(frame, "fallback"))
 		config_error(problems, config_frame_line(frame, "fallback"),
@@ -180,7 +181,8 @@ check_mailbox(const struct config *config, const struct config_frame *frame,
 	const struct config_domain *domain = &config->domains[frame->index];
 	unsigned line = config_frame_line(frame, "mailbox");
 
-	if (config_problems_has_line(problems, line))
+	if (config_problems_has_line(problems, line) ||
+	    !config_domain_has_users(domain))
 		return;
 	if (domain->mailbox[0] == '/') {
 		if (!names_one_of(domain->mailbox, "un"))
@@ -202,6 +204,12 @@ check_mailbox(const struct config *config, const struct config_frame *frame,
 
 /* ---- next hops ---- */
 
+bool
+config_domain_has_users(const struct config_domain *domain)
+{
+	return domain->users_are_passwd || domain->users_table != NULL;
+}
+
 const char *
 config_domain_hop(const struct config_domain *domain)
 {
@@ -220,6 +228,12 @@ config_find_hop(const struct config *config, const char *next_hop)
 	return NULL;
 }
 
+bool
+config_hop_is_lmtp(const char *next_hop)
+{
+	return next_hop != NULL && strncmp(next_hop, "lmtp:", 5) == 0;
+}
+
 const char *
 config_hop_path(const char *next_hop)
 {
@@ -229,20 +243,39 @@ config_hop_path(const char *next_hop)
 	    sizeof unix_hop - 1) == 0 ? next_hop + sizeof unix_hop - 1 : NULL;
 }
 
-/* It is asked about every address as it is. */
+static void
+warn_idle(const struct config_frame *frame, struct config_problems *problems,
+    const char *key, const char *why)
+{
+	if (config_frame_has(frame, key))
+		config_warn(problems, config_frame_line(frame, key),
+		    "%s does nothing %s", key, why);
+}
+
+/* A next hop is asked about every address as it is. */
 static void
 check_idle_keys(const struct config_domain *domain,
     const struct config_frame *frame, struct config_problems *problems)
 {
-	static const char *const idle[] = { "aliases", "mailbox", "quota",
-	    "names", "case", "plus", "catch_all", "broken_alias" };
+	static const char *const hop[] = { "mailbox", "quota", "names",
+	    "case", "plus", "catch_all", "broken_alias" };
+	static const char *const users[] = { "mailbox", "owner", "quota",
+	    "names" };
+	size_t i;
 
-	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
-		if (domain->next_hop != NULL &&
-		    config_frame_has(frame, idle[i]))
-			config_warn(problems, config_frame_line(frame,
-			    idle[i]), "%s does nothing beside next_hop: the "
-			    "server there has all addresses", idle[i]);
+	if (domain->next_hop == NULL) {
+		for (i = 0; i < sizeof users / sizeof *users &&
+		    !config_frame_has(frame, "users"); i++)
+			warn_idle(frame, problems, users[i],
+			    "in a domain without users");
+		return;
+	}
+	warn_idle(frame, problems, "aliases", "beside next_hop: the server "
+	    "there has all addresses; say fallback instead of next_hop, and "
+	    "it has those that are no aliases");
+	for (i = 0; i < sizeof hop / sizeof *hop; i++)
+		warn_idle(frame, problems, hop[i], "beside next_hop: the "
+		    "server there has all addresses");
 }
 
 /* One host is known by what it is called: it cannot have two rules. */

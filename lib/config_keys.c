@@ -126,7 +126,8 @@ const struct config_key config_keys[] = {
 	{ "domain", "users", CONFIG_USERS, 0, IN(config_domain, users_table),
 	    HELP("Who has a mailbox: passwd, the users of the system and of "
 	    "all services of nsswitch.conf, such as LDAP, or table: and the "
-	    "path of a users table. Required, unless there is a next_hop.") },
+	    "path of a users table. Required, unless there is a next_hop, or "
+	    "aliases for all that shall be delivered here.") },
 	{ "domain", "aliases", CONFIG_PATH, KEY_EMPTY,
 	    IN(config_domain, aliases),
 	    HELP("An alias file in the format of sendmail.") },
@@ -186,9 +187,10 @@ const struct config_key config_keys[] = {
 	    "return nothing that we have sent: see untagged_bounces.") },
 	{ "domain", "fallback", CONFIG_NEXT_HOP, 0,
 	    IN(config_domain, fallback),
-	    HELP("The same for those whom users and aliases do not know, "
-	    "where a part of the mailboxes is at another server, as while "
-	    "they move. There can be no catch_all and no names beside it. "
+	    HELP("The same for those whom users and aliases do not know: "
+	    "where the domain has aliases here and all its mailboxes there, "
+	    "or, with users, a part of them, as while they move. "
+	    "There can be no catch_all and no names beside it. "
 	    "Before it is taken away the queue should have nothing for the "
 	    "domain (posternctl queue).") },
 	{ "domain", "tls", CONFIG_WORD, 0,

@@ -21,7 +21,8 @@ static const struct config_domain *
 find_fallback(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].fallback != NULL)
+		if (config->domains[i].fallback != NULL &&
+		    config_domain_has_users(&config->domains[i]))
 			return &config->domains[i];
 	return NULL;
 }
@@ -94,7 +95,7 @@ check_next_hop(const struct config_domain *domain, bool is_asked,
 {
 	const char *hop = config_domain_hop(domain);
 
-	bool is_lmtp = strncmp(hop, "lmtp:", 5) == 0;
+	bool is_lmtp = config_hop_is_lmtp(hop);
 
 	if (is_lmtp)
 		config_problem_add(problems, domain->line, true, "note: "
@@ -110,7 +111,8 @@ check_next_hop(const struct config_domain *domain, bool is_asked,
 		    "accepts recipients that it does not have, it bounces "
 		    "them later, to whoever a message names as its sender; "
 		    "\"postern -n -a\" asks it", domain->name, hop);
-	if (!is_lmtp && domain->fallback == NULL)
+	if (!is_lmtp && !(domain->fallback != NULL &&
+	    config_domain_has_users(domain)))
 		config_problem_add(problems, domain->line, true, "note: "
 		    "bounces to the users of domain \"%s\" are refused unless "
 		    "their mail leaves through this server, and not by %s, or "

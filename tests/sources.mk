@@ -39,6 +39,7 @@ UNIT_TESTS = \
 	test_ledger \
 	test_limits \
 	test_list_route \
+	test_fronted \
 	test_lists \
 	test_dkim \
 	test_dkim_sign \

@@ -158,7 +158,7 @@ static void
 test_dsn_to_elsewhere(void **state)
 {
 	static const char *const names[] = { "tickets", "away", "front",
-		"list" };
+		"list" };	/* front: SMTP could send it on */
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(names); i++) {
@@ -167,7 +167,7 @@ test_dsn_to_elsewhere(void **state)
 
 		snprintf(text, sizeof text, "%sdsn_to = \"%s\"\n"
 		    "domain \"front.example\" { next_hop = "
-		    "\"lmtp:unix:/x\" }\n"
+		    "\"smtp:x:25\" }\n"
 		    "domain \"example.org\" { users = \"passwd\" "
 		    "aliases = \"@/aliases\" }\n", FIXTURE_HEAD, names[i]);
 		fixture_start(&f, text, true);

@@ -87,7 +87,7 @@ static const struct {
 	{ "listen \"unix:x\" { role = local }",
 	    "listen \"unix:x\": not an absolute path" },
 	{ "domain \"b\" { }",
-	    "domain \"b\" has neither users nor next_hop" },
+	    "domain \"b\" has neither users nor aliases nor next_hop" },
 	{ "domain \"b\" { users = \"/x\" }", "users \"/x\": neither passwd "
 	    "nor table: and a path; did you mean \"table:/x\"?" },
 	{ "domain \"b\" { users = \"table:x\" }",
@@ -212,7 +212,14 @@ static const struct {
 	{ "domain \"b\" { next_hop = \"smtp:[::1]:26\"\n"
 	    " aliases = \"/a\" }\n",
 	    "aliases does nothing beside next_hop: the server there has all "
-	    "addresses", 3, true },
+	    "addresses; say fallback instead of next_hop, and it has those "
+	    "that are no aliases", 3, true },
+	{ "domain \"b\" { aliases = \"/a\"\n owner = \"x\" }\n",
+	    "owner does nothing in a domain without users", 3, true },
+	{ "domain \"b\" { aliases = \"/a\"\n mailbox = \"/v/%u\" }\n",
+	    "mailbox does nothing in a domain without users", 3, true },
+	{ "domain \"b\" { aliases = \"/a\"\n names = true }\n",
+	    "names does nothing in a domain without users", 3, true },
 	{ "domain \"b\" { next_hop = \"smtp:[::1]:26\"\n"
 	    " catch_all = \"a@b\" }\n",
 	    "catch_all does nothing beside next_hop: the server there has "
@@ -310,7 +317,7 @@ static const struct {
 	    "user's alone where others are at a fallback", 3, false },
 	{ "domain \"b\" { next_hop = \"smtp:x:25\"\n"
 	    "fallback = \"smtp:y:25\" }\n", "fallback is for a domain with "
-	    "users; next_hop has all of them", 3, false },
+	    "users or aliases; next_hop has all of them", 3, false },
 	{ "domain \"b\" { users = \"passwd\" fallback = \"lmtp:unix:/x\"\n"
 	    "tls = required }\n", "a unix socket has no TLS", 3, false },
 	{ "domain \"b\" { users = \"passwd\" fallback = \"smtp:x:25\"\n"
