@@ -31,6 +31,8 @@
 #define S(name) SCMP_SYS(name)
 #define INET_OR_TCP (SANDBOX_INET_SOCKETS | SANDBOX_TCP_SOCKETS)
 #define SOME_SOCKETS (SANDBOX_NAME_SERVICES | INET_OR_TCP)
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
+#define REFUSE SCMP_ACT_ERRNO(EPERM)
 
 static const int common[] = {
 	S(read), S(write), S(readv), S(writev), S(pread64), S(pwrite64),
@@ -130,15 +132,34 @@ struct filter {
 };
 
 static void
-add(struct filter *f, uint32_t action, int call)
+add_when(struct filter *f, uint32_t action, int call, unsigned n,
+    const struct scmp_arg_cmp *when)
 {
-	int error = seccomp_rule_add(f->ctx, action, call, 0);
+	int error = seccomp_rule_add_array(f->ctx, action, call, n, when);
 
 	/* a call that this architecture does not have, or a second rule */
 	if (error && error != -EDOM && error != -EEXIST && error != -EACCES)
 		fatal("%s: seccomp rule for %d: %s", f->sandbox->name, call,
 		    strerror(-error));
 }
+
+static void
+add(struct filter *f, uint32_t action, int call)
+{
+	add_when(f, action, call, 0, NULL);
+}
+
+#define ARG(n, is, value) \
+	((struct scmp_arg_cmp){ (n), SCMP_CMP_##is, (scmp_datum_t)(value), 0 })
+#define BITS(n, mask, value) \
+	((struct scmp_arg_cmp){ (n), SCMP_CMP_MASKED_EQ, (mask), (value) })
+
+/* Where all of these are true of its arguments: at most one for each. */
+#define ADD_IF(f, action, call, ...) \
+	add_when((f), (action), (call), \
+	    sizeof((struct scmp_arg_cmp[]){ __VA_ARGS__ }) / \
+	    sizeof(struct scmp_arg_cmp), \
+	    (struct scmp_arg_cmp[]){ __VA_ARGS__ })
 
 static void
 add_all(struct filter *f, uint32_t action, const int *calls, size_t n)
@@ -150,52 +171,27 @@ add_all(struct filter *f, uint32_t action, const int *calls, size_t n)
 #define ADD_ALL(f, action, list) \
 	add_all((f), (action), (list), sizeof(list) / sizeof *(list))
 
-static void
-socket_rule(struct filter *f, uint32_t action, enum scmp_compare is,
-    int domain)
-{
-	int error = seccomp_rule_add(f->ctx, action, S(socket), 1,
-	    SCMP_A0(is, (scmp_datum_t)domain, 0));
-
-	if (error)
-		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
-}
-
 /* Of this domain streams; datagrams are refused, anything else is death. */
 static void
-stream_rules(struct filter *f, int domain)
+allow_streams(struct filter *f, int domain)
 {
 	const scmp_datum_t types = 0xf;		/* without the flags */
-	static const struct {
-		int type;
-		uint32_t action;
-	} rules[] = {
-		{ SOCK_STREAM, SCMP_ACT_ALLOW },
-		{ SOCK_DGRAM, SCMP_ACT_ERRNO(EPERM) },
-	};
 
-	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-		int error = seccomp_rule_add(f->ctx, rules[i].action,
-		    S(socket), 2,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain, 0),
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, types,
-		    (scmp_datum_t)rules[i].type));
-
-		if (error)
-			fatal("%s: seccomp: %s", f->sandbox->name,
-			    strerror(-error));
-	}
+	ADD_IF(f, SCMP_ACT_ALLOW, S(socket), ARG(0, EQ, domain),
+	    BITS(1, types, SOCK_STREAM));
+	ADD_IF(f, REFUSE, S(socket), ARG(0, EQ, domain),
+	    BITS(1, types, SOCK_DGRAM));
 }
 
 static void
 allow_inet(struct filter *f)
 {
 	if (f->sandbox->allow & SANDBOX_INET_SOCKETS) {
-		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET);
-		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_INET6);
+		ADD_IF(f, SCMP_ACT_ALLOW, S(socket), ARG(0, EQ, AF_INET));
+		ADD_IF(f, SCMP_ACT_ALLOW, S(socket), ARG(0, EQ, AF_INET6));
 	} else {
-		stream_rules(f, AF_INET);
-		stream_rules(f, AF_INET6);
+		allow_streams(f, AF_INET);
+		allow_streams(f, AF_INET6);
 	}
 }
 
@@ -207,7 +203,6 @@ allow_inet(struct filter *f)
 static void
 allow_sockets(struct filter *f)
 {
-	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
 	unsigned allow = f->sandbox->allow;
 	bool has_unix = allow & SANDBOX_NAME_SERVICES;
 
@@ -215,62 +210,55 @@ allow_sockets(struct filter *f)
 		return;
 	add(f, SCMP_ACT_ALLOW, S(connect));
 	if (has_unix)
-		socket_rule(f, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX);
+		ADD_IF(f, SCMP_ACT_ALLOW, S(socket), ARG(0, EQ, AF_UNIX));
 	if (!(allow & INET_OR_TCP)) {
-		socket_rule(f, refuse, SCMP_CMP_NE, AF_UNIX);
+		ADD_IF(f, REFUSE, S(socket), ARG(0, NE, AF_UNIX));
 		return;
 	}
 	add(f, SCMP_ACT_ALLOW, S(bind));
 	allow_inet(f);
 	if (!has_unix)
-		socket_rule(f, refuse, SCMP_CMP_EQ, AF_UNIX);
-	socket_rule(f, refuse, SCMP_CMP_EQ, AF_NETLINK);
-	socket_rule(f, refuse, SCMP_CMP_EQ, AF_PACKET);
+		ADD_IF(f, REFUSE, S(socket), ARG(0, EQ, AF_UNIX));
+	ADD_IF(f, REFUSE, S(socket), ARG(0, EQ, AF_NETLINK));
+	ADD_IF(f, REFUSE, S(socket), ARG(0, EQ, AF_PACKET));
 }
 
 /* abort() and raise() of the process itself, nobody else */
 static void
 allow_own_signals(struct filter *f)
 {
-	int error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, S(tgkill), 1,
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	ADD_IF(f, SCMP_ACT_ALLOW, S(tgkill), ARG(0, EQ, getpid()));
+}
 
-	if (error)
-		fatal("%s: seccomp: %s", f->sandbox->name, strerror(-error));
+/* The argument that says for what a file is opened. */
+static unsigned
+flags_of(int call)
+{
+	return call == S(openat) ? 2 : 1;
 }
 
 static void
 allow_read_only_open(struct filter *f)
 {
-	const scmp_datum_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
-
 	for (size_t i = 0; i < sizeof files_read / sizeof *files_read; i++) {
-		int call = files_read[i], error;
+		int call = files_read[i];
 
 		if (call == S(openat2))		/* its flags are in memory */
 			continue;
-		if (call != S(openat) && call != S(open)) {
+		if (call == S(openat) || call == S(open))
+			ADD_IF(f, SCMP_ACT_ALLOW, call, BITS(flags_of(call),
+			    WRITING, 0));
+		else
 			add(f, SCMP_ACT_ALLOW, call);
-			continue;
-		}
-		error = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, call, 1,
-		    (struct scmp_arg_cmp){ call == S(openat) ? 2 : 1,
-			SCMP_CMP_MASKED_EQ, writing, 0 });
-		if (error && error != -EDOM)
-			fatal("%s: seccomp: %s", f->sandbox->name,
-			    strerror(-error));
 	}
 }
 
 static void
-add_if(struct filter *f, uint32_t action, int call, unsigned n,
-    const struct scmp_arg_cmp *when)
+refuse_to_write(struct filter *f, int call)
 {
-	int error = seccomp_rule_add_array(f->ctx, action, call, n, when);
-
-	if (error && error != -EDOM && error != -EEXIST)
-		fatal("%s: seccomp rule for %d: %s", f->sandbox->name, call,
-		    strerror(-error));
+	for (unsigned bit = O_WRONLY; bit <= O_TRUNC; bit <<= 1)
+		if (WRITING & bit)
+			ADD_IF(f, REFUSE, call, BITS(flags_of(call), bit, bit));
 }
 
 /*
@@ -283,25 +271,17 @@ add_if(struct filter *f, uint32_t action, int call, unsigned n,
 static void
 spare_listeners(struct filter *f)
 {
-	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
+	const int flags = O_RDWR | O_NONBLOCK;
 
-	add_if(f, SCMP_ACT_ALLOW, S(shutdown), 1,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, SHUT_WR, 0) });
-	add_if(f, refuse, S(shutdown), 1,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_NE, SHUT_WR, 0) });
-	add_if(f, SCMP_ACT_ALLOW, S(setsockopt), 2,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
-		SCMP_A2(SCMP_CMP_EQ, SO_SNDBUF, 0) });
-	add_if(f, refuse, S(setsockopt), 1,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_NE, SOL_SOCKET, 0) });
-	add_if(f, refuse, S(setsockopt), 1,
-	    (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_NE, SO_SNDBUF, 0) });
-	add_if(f, SCMP_ACT_ALLOW, S(fcntl), 2,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
-		SCMP_A2(SCMP_CMP_EQ, O_RDWR | O_NONBLOCK, 0) });
-	add_if(f, refuse, S(fcntl), 2,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0),
-		SCMP_A2(SCMP_CMP_NE, O_RDWR | O_NONBLOCK, 0) });
+	ADD_IF(f, SCMP_ACT_ALLOW, S(shutdown), ARG(1, EQ, SHUT_WR));
+	ADD_IF(f, REFUSE, S(shutdown), ARG(1, NE, SHUT_WR));
+	ADD_IF(f, SCMP_ACT_ALLOW, S(setsockopt), ARG(1, EQ, SOL_SOCKET),
+	    ARG(2, EQ, SO_SNDBUF));
+	ADD_IF(f, REFUSE, S(setsockopt), ARG(1, NE, SOL_SOCKET));
+	ADD_IF(f, REFUSE, S(setsockopt), ARG(2, NE, SO_SNDBUF));
+	ADD_IF(f, SCMP_ACT_ALLOW, S(fcntl), ARG(1, EQ, F_SETFL),
+	    ARG(2, EQ, flags));
+	ADD_IF(f, REFUSE, S(fcntl), ARG(1, EQ, F_SETFL), ARG(2, NE, flags));
 }
 
 /* What else these calls do is what fill() says of all others: death. */
@@ -310,15 +290,13 @@ allow_on_descriptors(struct filter *f)
 {
 	for (size_t i = 0; i < sizeof fcntl_commands / sizeof *fcntl_commands;
 	     i++)
-		add_if(f, SCMP_ACT_ALLOW, S(fcntl), 1, (struct scmp_arg_cmp[]){
-		    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i],
-		    0) });
+		ADD_IF(f, SCMP_ACT_ALLOW, S(fcntl), ARG(1, EQ,
+		    fcntl_commands[i]));
 	if (f->sandbox->allow & SANDBOX_ACCEPT) {
 		spare_listeners(f);
 		return;
 	}
-	add_if(f, SCMP_ACT_ALLOW, S(fcntl), 1,
-	    (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0) });
+	ADD_IF(f, SCMP_ACT_ALLOW, S(fcntl), ARG(1, EQ, F_SETFL));
 	add(f, SCMP_ACT_ALLOW, S(shutdown));
 	add(f, SCMP_ACT_ALLOW, S(setsockopt));
 }
@@ -382,22 +360,10 @@ refuse_softly(struct filter *f)
 		if (call == S(socket) && (allow & SOME_SOCKETS))
 			continue;	/* allow_sockets said it */
 		if ((call == S(openat) || call == S(open)) &&
-		    (allow & SANDBOX_FILES_READ)) {
-			unsigned arg = call == S(openat) ? 2 : 1;
-
-			for (unsigned bit = O_WRONLY; bit <= O_TRUNC;
-			     bit <<= 1)
-				if ((O_WRONLY | O_RDWR | O_CREAT | O_TRUNC) &
-				    bit)
-					(void)seccomp_rule_add(f->ctx,
-					    SCMP_ACT_ERRNO(EPERM), call, 1,
-					    (struct scmp_arg_cmp){ arg,
-						SCMP_CMP_MASKED_EQ, bit, bit });
-			continue;
-		}
-		/* -EEXIST or -EACCES: allowed above */
-		(void)seccomp_rule_add(f->ctx, SCMP_ACT_ERRNO(EPERM), call,
-		    0);
+		    (allow & SANDBOX_FILES_READ))
+			refuse_to_write(f, call);
+		else			/* unless it is allowed above */
+			add(f, REFUSE, call);
 	}
 }
 
@@ -437,25 +403,16 @@ sandbox_filter_load(const struct sandbox *sandbox)
 
 /* ---- whom deliver never becomes ---- */
 
-static void
-refuse_if(struct filter *f, int call, struct scmp_arg_cmp when)
-{
-	add_if(f, SCMP_ACT_ERRNO(EPERM), call, 1, &when);
-}
-
 /* The kernel looks at 32 bits of an argument, the filter at 64. */
 static void
 refuse_ids(struct filter *f, int call, uint32_t minimum,
     const uint32_t *closed, size_t n)
 {
 	for (unsigned arg = 0; arg < 3; arg++) {
-		refuse_if(f, call, (struct scmp_arg_cmp){ arg, SCMP_CMP_GT,
-		    UINT32_MAX, 0 });
-		refuse_if(f, call, (struct scmp_arg_cmp){ arg, SCMP_CMP_LT,
-		    minimum, 0 });
+		ADD_IF(f, REFUSE, call, ARG(arg, GT, UINT32_MAX));
+		ADD_IF(f, REFUSE, call, ARG(arg, LT, minimum));
 		for (size_t i = 0; i < n; i++)
-			refuse_if(f, call, (struct scmp_arg_cmp){ arg,
-			    SCMP_CMP_EQ, closed[i], 0 });
+			ADD_IF(f, REFUSE, call, ARG(arg, EQ, closed[i]));
 	}
 }
 
@@ -471,10 +428,9 @@ sandbox_filter_load_closed(const struct sandbox *sandbox)
 	    closed->n_uids);
 	refuse_ids(&f, S(setresgid), 1, closed->gids, closed->n_gids);
 	/* a list of them would be in memory */
-	refuse_if(&f, S(setgroups), SCMP_A0(SCMP_CMP_NE, 0, 0));
+	ADD_IF(&f, REFUSE, S(setgroups), ARG(0, NE, 0));
 	/* in a namespace of its own any of these would have another number */
-	refuse_if(&f, S(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER,
-	    CLONE_NEWUSER));
+	ADD_IF(&f, REFUSE, S(clone), BITS(0, CLONE_NEWUSER, CLONE_NEWUSER));
 	filter_load(&f);
 }
 
@@ -502,7 +458,7 @@ sandbox_filter_load_programs(const struct sandbox *sandbox,
 
 	(void)seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_NNP,
 	    sets_no_new_privs);
-	ADD_ALL(&f, SCMP_ACT_ERRNO(EPERM), refused_to_programs);
+	ADD_ALL(&f, REFUSE, refused_to_programs);
 	filter_load(&f);
 }
 
