@@ -297,7 +297,9 @@ allow_on_descriptors(struct filter *f)
 		return;
 	}
 	ADD_IF(f, SCMP_ACT_ALLOW, S(fcntl), ARG(1, EQ, F_SETFL));
-	add(f, SCMP_ACT_ALLOW, S(shutdown));
+	/* the log may be one socket, and that of all */
+	add(f, f->sandbox->allow & SANDBOX_SETUID ? SCMP_ACT_ALLOW : REFUSE,
+	    S(shutdown));
 	add(f, SCMP_ACT_ALLOW, S(setsockopt));
 }
 

@@ -334,6 +334,32 @@ test_listener(void **state)
 	close(pair[1]);
 }
 
+/* Under systemd the log is a socket of all; deliver ends that of its runner. */
+static void
+test_log_goes_on(void **state)
+{
+	static const struct {
+		unsigned allow;
+		int want;
+	} rows[] = {
+		{ 0, EPERM }, { SANDBOX_FILES_WRITE, EPERM },
+		{ SANDBOX_TCP_SOCKETS, EPERM },
+		{ SANDBOX_INET_SOCKETS, EPERM },
+		{ SANDBOX_FILES_READ | SANDBOX_NAME_SERVICES, EPERM },
+		{ SANDBOX_SETUID, 0 },
+	};
+
+	(void)state;
+	if (cannot_judge())
+		skip();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(outcome(rows[i].allow, true,
+		    try_end_writing), rows[i].want);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* What kill is refused for: another process of one's own uid. */
 static int
 try_signal_by_descriptor(void)
@@ -570,6 +596,7 @@ main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_landlock_paths),
 		cmocka_unit_test(test_listener),
+		cmocka_unit_test(test_log_goes_on),
 		cmocka_unit_test(test_part_of_board),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_become),
