@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "mime.h"
+#include "sealed.h"
 #include "seven_bit.h"
 
 #define SEGMENTS_MAX 12
@@ -399,29 +400,54 @@ seven_bit_next(struct seven_bit *s, char *to, size_t room)
 
 /* ---- life ---- */
 
-/* Truncating it now would kill us: only queue could, and it never does. */
+static int
+read_all(char *to, const struct encoder_source *source)
+{
+	uint64_t at = 0;
+	ssize_t n;
+
+	for (; at < source->size; at += (uint64_t)n) {
+		n = pread(source->fd, to + at, (size_t)(source->size - at),
+		    (off_t)(source->offset + at));
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
+	return 0;
+}
+
+/*
+ * What can still be truncated would kill us then: a file of queue's is read,
+ * so that queue, should it be taken over, cannot do that to forwards. A
+ * sealed message is mapped.
+ */
 static int
 map(struct seven_bit *s, const struct encoder_source *source)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t begin = source->offset / page * page;
-	size_t before = (size_t)(source->offset - begin);
+	bool is_sealed = sealed_is_text_of(source->fd, (size_t)source->size) &&
+	    source->offset == 0;
 	struct stat st;
+	int error;
 
 	if (fstat(source->fd, &st) < 0)
 		return -errno;
-	if (source->size == 0 || (uint64_t)st.st_size < source->offset +
-	    source->size)
+	if (source->size == 0 || source->offset > (uint64_t)st.st_size ||
+	    source->size > (uint64_t)st.st_size - source->offset)
 		return -EIO;
-	s->map_size = before + (size_t)source->size;
-	s->map = mmap(NULL, s->map_size, PROT_READ, MAP_PRIVATE, source->fd,
-	    (off_t)begin);
+	s->map_size = (size_t)source->size;
+	s->map = is_sealed ? mmap(NULL, s->map_size, PROT_READ, MAP_PRIVATE,
+	    source->fd, 0) : mmap(NULL, s->map_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->map == MAP_FAILED) {
 		s->map = NULL;
 		return -errno;
 	}
-	s->text = (struct slice){ (const char *)s->map + before,
-		(size_t)source->size };
+	error = is_sealed ? 0 : read_all(s->map, source);
+	if (error) {
+		(void)munmap(s->map, s->map_size);
+		s->map = NULL;
+		return error;
+	}
+	s->text = (struct slice){ s->map, s->map_size };
 	return 0;
 }
 

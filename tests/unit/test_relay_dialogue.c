@@ -531,6 +531,30 @@ converts(const char *from, const char *to)
 	close(source.fd);
 }
 
+/* queue's file is no sealed memfd: a broken queue may cut it off. */
+static void
+test_conversion_of_what_shrinks(void **state)
+{
+	const char text[] = "Subject: x\n\n\303\251\n";
+	struct encoder_source source = { .fd = memfd_create("m",
+		MFD_CLOEXEC), .size = sizeof text - 1 };
+	struct seven_bit *s = NULL;
+	const char *why = NULL;
+	char out[4096] = "";
+
+	(void)state;
+	assert_int_equal(write(source.fd, text, sizeof text - 1),
+	    sizeof text - 1);
+	assert_int_equal(seven_bit_new(&s, &source, &why), 0);
+	assert_int_equal(ftruncate(source.fd, 0), 0);
+	while (seven_bit_next(s, out, sizeof out - 1) > 0)
+		;
+	assert_non_null(strstr(out, "\n\n=C3=A9\n"));
+	seven_bit_free(&s);
+	assert_int_equal(seven_bit_new(&s, &source, &why), -EIO);
+	close(source.fd);
+}
+
 static void
 test_conversion(void **state)
 {
@@ -598,6 +622,7 @@ main(void)
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_no_password_in_the_clear),
 		cmocka_unit_test(test_conversion),
+		cmocka_unit_test(test_conversion_of_what_shrinks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
