@@ -290,6 +290,9 @@ bool config_networks_contain(const struct config_strings *networks,
 /* Prints the whole of postern.conf(5), mdoc, from the table of keys. */
 void config_write_manual(FILE *out);
 
+/* What all messages under way may take: memory_messages or its default. */
+uint64_t config_memory_bytes(const struct config *config);
+
 /* The domain of this name or of which it is an alias (same_as), or NULL. */
 const struct config_domain *config_find_domain(const struct config *config,
     struct slice name);

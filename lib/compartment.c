@@ -13,6 +13,7 @@
 #include "compartment.h"
 #include "fault.h"
 #include "log.h"
+#include "message.h"
 
 #define SUPERVISOR_FD 3
 #define MAX_PEERS 256
@@ -107,6 +108,13 @@ read_config(struct ipc_message *m)
 	}
 	free(copy);
 	return config;
+}
+
+/* A message, and what is put on top of it, are never more than twice that. */
+static void
+expect_messages(const struct config *config)
+{
+	message_expect_at_most(2 * config_memory_bytes(config));
 }
 
 static bool
@@ -439,13 +447,16 @@ on_late_config(struct channel *ch, struct ipc_message *m, void *arg)
 	struct config *next, *old = c->config;
 
 	(void)ch;
-	if (c->on_config == NULL)
-		return true;
 	next = read_config(m);
 	if (next == NULL) {
 		log_error("alarm", LOG_S("problem", "the new configuration "
 		    "cannot be read; the old one stays in force here"),
 		    LOG_END);
+		return true;
+	}
+	expect_messages(next);
+	if (c->on_config == NULL) {
+		config_free(&next);
 		return true;
 	}
 	log_set_level((enum log_level)next->log_level);
@@ -509,6 +520,7 @@ compartment_start(struct compartment *c, enum role role)
 	if (c->config == NULL || c->setup->log_fd < 0)
 		fatal("the supervisor left something out");
 	log_set_level((enum log_level)c->config->log_level);
+	expect_messages(c->config);
 	c->loop = loop_new();
 	if (c->loop == NULL)
 		fatal("event loop: %s", strerror(errno));

@@ -3,6 +3,7 @@
  * config.c - a configuration is made and released; see config.h.
  */
 #include <stdlib.h>
+#include <unistd.h>
 #include "config_frame.h"
 #include "config_text.h"
 #include "config_value.h"
@@ -11,6 +12,7 @@
 static const char *const own_sections[] = { "", "limits", "processes",
 	"resolver", "checks", "submission", "auth", "queue", "relay", "batv",
 	"srs" };
+#define MEMORY_MIN (256u << 20)	/* DESIGN 6 */
 #define N_OWN_SECTIONS (sizeof(own_sections) / sizeof(own_sections[0]))
 
 static bool
@@ -65,6 +67,17 @@ config_parse_to_check(struct slice text)
 	if (!is_enough)
 		config_free(&config);
 	return config;
+}
+
+uint64_t
+config_memory_bytes(const struct config *config)
+{
+	uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
+	uint64_t eighth = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
+
+	if (config->memory_messages_bytes != 0)
+		return config->memory_messages_bytes;
+	return eighth < MEMORY_MIN ? MEMORY_MIN : eighth;
 }
 
 static void

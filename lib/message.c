@@ -3,14 +3,33 @@
  * message.c - a received message, handed over; see message.h.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <unistd.h>
 #include "message.h"
 #include "sealed.h"
 
+static uint64_t most_bytes = UINT64_MAX;
+static bool has_most;
+
+void
+message_expect_at_most(uint64_t bytes)
+{
+	if (!has_most || bytes > most_bytes)
+		most_bytes = bytes;
+	has_most = true;
+}
+
+bool
+message_is_sealed(int fd, uint64_t size_bytes)
+{
+	return size_bytes <= most_bytes && size_bytes <= SIZE_MAX &&
+	    sealed_is_text_of(fd, (size_t)size_bytes);
+}
+
 int
 message_accept(struct message *message, int fd, size_t size_bytes)
 {
-	if (!sealed_is_text_of(fd, size_bytes))
+	if (!message_is_sealed(fd, size_bytes))
 		return -EBADMSG;
 	message->fd = fd;
 	message->size_bytes = size_bytes;

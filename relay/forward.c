@@ -25,9 +25,9 @@
 #include "clock.h"
 #include "fault.h"
 #include "log.h"
+#include "message.h"
 #include "relay.h"
 #include "rewrite.h"
-#include "sealed.h"
 
 #define MARGIN_MS 2000			/* before smtpd gives up on us */
 #define LEAST_MS 100
@@ -483,7 +483,7 @@ on_send(struct channel *ch, struct ipc_message *m, void *arg)
 	told = told_take(p, q.transaction);
 	is_good = told != NULL && told->list->n == q.n_recipients &&
 	    (!told->is_bounce || q.mail.reverse_path.size == 0) &&
-	    sealed_is_text_of(m->fd, (size_t)q.message_size);
+	    message_is_sealed(m->fd, q.message_size);
 	if (is_good) {
 		why = told->is_expired ? expired :
 		    is_too_much(p->relay, slice_of(told->destination));

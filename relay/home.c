@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include "clock.h"
 #include "log.h"
+#include "message.h"
 #include "relay.h"
-#include "sealed.h"
 
 #define MARGIN_MS 3000			/* before queue gives up on us */
 
@@ -127,7 +127,7 @@ relay_on_home(struct channel *ch, struct ipc_message *m, void *arg)
 	(void)ch;
 	if (m->id == 0 || m->deadline_ms == 0 ||
 	    !get_relay_home(&m->body, &q) || !open_route(r, &route, &q) ||
-	    !sealed_is_text_of(m->fd, (size_t)q.message_size))
+	    !message_is_sealed(m->fd, q.message_size))
 		return false;
 	why = r->is_stopping ? "the server is stopped" :
 	    route.expires_s < clock_wall_s() ? "its route has expired" :

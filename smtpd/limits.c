@@ -18,7 +18,6 @@
 #define MINUTE_US (60 * (int64_t)1000000)
 #define HOUR_US (60 * MINUTE_US)
 #define RESERVE_STEP 65536
-#define MEMORY_MIN (256u << 20)
 #define CLIENT_SHARE 4		/* one client network holds at most a quarter */
 
 /* What this process has counted since a window of time began. */
@@ -90,17 +89,6 @@ limits_free(struct limits **limitsp)
 	}
 	scoreboard_unmap(&limits->private);
 	free(limits);
-}
-
-uint64_t
-limits_memory_bytes(const struct config *config)
-{
-	uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-	uint64_t eighth = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
-
-	if (config->memory_messages_bytes != 0)
-		return config->memory_messages_bytes;
-	return eighth < MEMORY_MIN ? MEMORY_MIN : eighth;
 }
 
 /* Of that, what one client network may hold; UINT64_MAX: any. */

@@ -41,8 +41,6 @@ struct limits_setup {
 struct limits *limits_new(const struct limits_setup *setup);
 void limits_free(struct limits **limits);
 
-/* The memory of all messages that the configuration allows (DESIGN 6). */
-uint64_t limits_memory_bytes(const struct config *config);
 /*
  * The largest message that can ever be taken in: message_size, or what of
  * the memory one client network may hold. 0: any.

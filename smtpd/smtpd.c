@@ -74,7 +74,7 @@ settings_init(struct smtpd *d)
 	const struct config *config = d->c.config;
 	struct limits_setup setup = { .config = config,
 		.own = d->boards.own, .others = &d->boards.others,
-		.memory_bytes = limits_memory_bytes(config) };
+		.memory_bytes = config_memory_bytes(config) };
 
 	if (d->c.kind == LISTEN_MX)
 		setup.trusted = &config->checks.relay_peer;

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from compartment import ASK
-from queuelab import QueueLab, faulty_lab, slice_of, verdict
+from queuelab import QueueLab, faulty_lab, sealed, slice_of, verdict
 
 QUICK = "queue { retry_first = 1s retry_longest = 1s }"
 SLOW = "queue { retry_first = 1h }"
@@ -98,6 +98,27 @@ def test_reverse_path_is_an_address(lab, reverse_path):
         assert lab.smtpd.receive(5) is None
     lab.queue.wait_event("suspected_break_in")
     another_goes(lab)
+
+
+def test_no_message_is_larger_than_all_of_them():
+    """A memfd may be of terabytes that nobody has written. The limit follows
+    a reload."""
+    huge = b"Subject: x\n\n" + b"x\n" * (3 << 19)
+    with QueueLab("memory_messages = 1M\n" + QUICK) as lab:
+        with contextlib.suppress(ConnectionError):
+            lab.prepare(["bob@example.net"], message=huge)
+            assert lab.smtpd.receive(5) is None
+        lab.queue.wait_event("suspected_break_in")
+        another_goes(lab)
+        text = lab.queue.text.replace("= 1M", "= 2M").encode()
+        memfd = sealed(text)
+        lab.queue.supervisor.send(ASK["SETUP_CONFIG"],
+                                  struct.pack("!Q", len(text)), memfd)
+        os.close(memfd)
+        lab.status()
+        lab.status()
+        lab.submit(["bob@example.net"], message=huge)
+        lab.wait(lambda: lab.arrived["bob@example.net"])
 
 
 @pytest.fixture(name="faulty")

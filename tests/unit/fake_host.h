@@ -969,7 +969,7 @@ host_open(struct host *h, const char *more_config)
 		if (i != CHECK_VIRUS)
 			h->config->checks.actions[i] = ACTION_OFF;
 	setup.config = h->config;
-	setup.memory_bytes = limits_memory_bytes(h->config);
+	setup.memory_bytes = config_memory_bytes(h->config);
 	h->settings = (struct session_settings){ .config = h->config,
 		.kind = h->role,
 		.auth_offers = (1u << AUTH_MECHANISM_COUNT) - 1,

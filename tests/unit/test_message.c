@@ -97,6 +97,26 @@ test_anything_else_is_refused(void **state)
 	check_refused("device", open("/dev/zero", O_RDONLY), 0);
 }
 
+/* Of terabytes without a single page; the largest that was said holds. */
+static void
+test_too_large_is_refused(void **state)
+{
+	struct message m;
+	int fd = make("");
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 1ll << 40), 0);
+	assert_int_equal(sealed_finish(fd), 0);
+	assert_true(message_is_sealed(fd, 1ull << 40));
+	message_expect_at_most((1ull << 40) - 1);
+	check_refused("too many octets", fcntl(fd, F_DUPFD, 0), 1ull << 40);
+	assert_false(message_is_sealed(fd, 1ull << 40));
+	message_expect_at_most(1ull << 40);
+	message_expect_at_most(1 << 20);
+	assert_int_equal(message_accept(&m, fd, 1ull << 40), 0);
+	message_close(&m);
+}
+
 int
 main(void)
 {
@@ -104,6 +124,7 @@ main(void)
 		cmocka_unit_test(test_sealed_message_is_accepted),
 		cmocka_unit_test(test_nobody_can_change_it),
 		cmocka_unit_test(test_anything_else_is_refused),
+		cmocka_unit_test(test_too_large_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
