@@ -24,7 +24,6 @@
 #include "visibly.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.conf"
-#define CONFIG_MAX_OCTETS (1 << 20)
 #define REQUEST_MAX 1000
 #define PASTED_MAX (64u << 10)
 
@@ -81,7 +80,7 @@ find_state_dir(const char *path, bool is_reload,
     char state_dir[CONFIG_STATE_DIR_ROOM])
 {
 	struct config_problems problems = { 0 };
-	struct buf text = { .maximum = CONFIG_MAX_OCTETS };
+	struct buf text = { .maximum = CONFIG_MAX_BYTES };
 	struct config *config = NULL;
 	int error = file_read(path, &text);
 

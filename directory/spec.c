@@ -66,19 +66,62 @@ folds_case_of(const struct config_domain *domain, enum table_kind kind)
 	return kind == TABLE_NAMES || !domain->is_case_sensitive;
 }
 
+/* Where the spec that is like wanted has its index, or would have it. */
+static uint32_t *
+place_of(const struct table_specs *specs, const struct table_spec *wanted)
+{
+	size_t at = (size_t)hash_path(wanted->path, wanted->folds_case) +
+	    wanted->kind;
+	const struct table_spec *found;
+
+	for (;; at++) {
+		uint32_t *place = &specs->places[at & (specs->room - 1)];
+
+		if (*place == 0)
+			return place;
+		found = &specs->items[*place - 1];
+		if (found->kind == wanted->kind &&
+		    found->folds_case == wanted->folds_case &&
+		    strcmp(found->path, wanted->path) == 0)
+			return place;
+	}
+}
+
+static struct table_spec
+spec_of(const struct config_domain *domain, enum table_kind kind)
+{
+	return (struct table_spec){ .kind = kind,
+		.path = source_of(domain, kind),
+		.folds_case = folds_case_of(domain, kind) };
+}
+
 int
 table_specs_find(const struct table_specs *specs,
     const struct config_domain *domain, enum table_kind kind)
 {
-	const char *path = source_of(domain, kind);
-	bool folds_case = folds_case_of(domain, kind);
+	const struct table_spec wanted = spec_of(domain, kind);
 
-	for (size_t i = 0; path != NULL && i < specs->n; i++)
-		if (specs->items[i].kind == kind &&
-		    specs->items[i].folds_case == folds_case &&
-		    strcmp(specs->items[i].path, path) == 0)
-			return (int)i;
-	return -1;
+	return wanted.path == NULL || specs->n == 0 ? -1 :
+	    (int)*place_of(specs, &wanted) - 1;
+}
+
+static bool
+make_room(struct table_specs *specs)
+{
+	size_t room = specs->room > 0 ? 2 * specs->room : 16;
+	uint32_t *places;
+
+	if (2 * (specs->n + 1) <= specs->room)
+		return true;
+	places = calloc(room, sizeof *places);
+	if (places == NULL)
+		return false;
+	free(specs->places);
+	specs->places = places;
+	specs->room = room;
+	for (size_t i = 0; i < specs->n; i++)
+		*place_of(specs, &specs->items[i]) = (uint32_t)i + 1;
+	return true;
 }
 
 static int
@@ -94,11 +137,12 @@ add_spec(struct table_specs *specs, const struct config_domain *domain,
 	if (items == NULL)
 		return -ENOMEM;
 	specs->items = items;
-	items += specs->n++;
-	*items = (struct table_spec){ .kind = kind,
-		.path = source_of(domain, kind),
-		.folds_case = folds_case_of(domain, kind) };
-	set_name(items);
+	if (!make_room(specs))
+		return -ENOMEM;
+	items[specs->n] = spec_of(domain, kind);
+	set_name(&items[specs->n]);
+	*place_of(specs, &items[specs->n]) = (uint32_t)specs->n + 1;
+	specs->n++;
 	return 0;
 }
 
@@ -126,6 +170,7 @@ void
 table_specs_free(struct table_specs *specs)
 {
 	free(specs->items);
+	free(specs->places);
 	*specs = (struct table_specs){ 0 };
 }
 

@@ -34,6 +34,8 @@ struct table_spec {
 struct table_specs {
 	struct table_spec *items;
 	size_t n;
+	uint32_t *places;		/* hash table: index + 1, or 0 */
+	size_t room;			/* 0, or a power of two over 2 n */
 };
 
 /* 0 or -ENOMEM. The configuration must outlive the specs. */

@@ -19,13 +19,14 @@
 #include "buf.h"
 #include "config_outbound.h"
 
-#define CONFIG_MAX_BYTES (1u << 20)	/* of the text */
+#define CONFIG_MAX_BYTES (16u << 20)	/* of the text */
 #define CONFIG_STATE_DIR_ROOM 108	/* as a path of a socket has */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
 #define CONFIG_MAX_MILTERS 16
 #define CONFIG_MAX_TLS 64
-#define CONFIG_MAX_DOMAINS 4096	/* names, with those in same_as */
+#define CONFIG_MAX_DOMAINS 65536	/* names, with those in same_as */
+#define CONFIG_MAX_TABLES 16384		/* a descriptor of directory each */
 #define CONFIG_MAX_DNSBLS 32
 #define CONFIG_MAX_RECIPIENTS 1000	/* of a transaction (ask.h) */
 
@@ -74,6 +75,20 @@ struct config_domain {
 	char *fallback;			/* the same, for whom nobody here
 					 * knows; beside users, aliases */
 	enum config_hop_tls next_hop_tls;	/* of either */
+};
+
+/* What many domains may have, and which has it first: lib/config_names.c. */
+enum config_index { CONFIG_BY_NAME, CONFIG_BY_HOP, CONFIG_BY_USERS,
+	CONFIG_BY_ALIASES, CONFIG_BY_MAILBOX, CONFIG_INDICES };
+
+struct config_name {
+	const char *name;		/* the section's; NULL: a free place */
+	size_t domain;
+};
+
+struct config_names {
+	struct config_name *items;
+	size_t n, room;			/* room: 0 or a power of two */
 };
 
 struct config_limits {		/* 0 = none */
@@ -200,6 +215,7 @@ struct config {
 	size_t n_listens;
 	struct config_domain *domains;
 	size_t n_domains;
+	struct config_names indices[CONFIG_INDICES];
 	struct config_limits limits;
 	struct config_checks checks;
 	struct config_filter *clamds;	/* one at most */

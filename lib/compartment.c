@@ -21,7 +21,6 @@
 #define MAX_KEYS (2 * CONFIG_MAX_TLS + CONFIG_MAX_DKIM + 1)
 #define LOG_WAIT_MS 5
 #define LOG_HELD_MAX 8192
-#define CONFIG_MAX_OCTETS (1u << 20)
 
 struct early_peer {
 	enum role role;
@@ -96,7 +95,7 @@ read_config(struct ipc_message *m)
 	struct config *config = NULL;
 	char *copy;
 
-	if (size > CONFIG_MAX_OCTETS || m->fd < 0 ||
+	if (size > CONFIG_MAX_BYTES || m->fd < 0 ||
 	    !ipc_reader_is_done(&m->body))
 		return NULL;
 	copy = malloc((size_t)size + 1);

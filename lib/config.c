@@ -166,6 +166,8 @@ config_free(struct config **config)
 	free(c->tls);
 	free(c->listens);
 	free(c->domains);
+	for (size_t i = 0; i < CONFIG_INDICES; i++)
+		free(c->indices[i].items);
 	free(c);
 }
 

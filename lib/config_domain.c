@@ -6,54 +6,32 @@
 #include <string.h>
 #include "config_frame.h"
 
-static bool
-has_alias(const struct config_domain *domain, struct slice name)
-{
-	for (size_t i = 0; i < domain->same_as.n; i++)
-		if (slice_equals(slice_of(domain->same_as.items[i]), name))
-			return true;
-	return false;
-}
-
-static const struct config_domain *
-find_among(const struct config_domain *domains, size_t n, struct slice name)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct config_domain *domain = &domains[i];
-
-		if ((domain->name != NULL &&
-		    slice_equals(slice_of(domain->name), name)) ||
-		    has_alias(domain, name))
-			return domain;
-	}
-	return NULL;
-}
-
 const struct config_domain *
 config_find_domain(const struct config *config, struct slice name)
 {
-	return find_among(config->domains, config->n_domains, name);
+	return config_index_find(config, CONFIG_BY_NAME, name);
 }
 
 /* ---- names ---- */
 
-static void
-check_name(const struct config *config, const struct config_frame *frame,
+static bool
+check_name(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
 {
 	const char *name = config->domains[frame->index].name;
 	const struct config_domain *first;
 
 	if (name == NULL)	/* a bad title, reported */
-		return;
-	first = find_among(config->domains, frame->index, slice_of(name));
+		return true;
+	first = config_find_domain(config, slice_of(name));
 	if (first != NULL)
 		config_error(problems, frame->line, "domain \"%s\" stands "
 		    "twice, first on line %u", name, first->line);
+	return config_index_add(config, CONFIG_BY_NAME, name, frame->index);
 }
 
-static void
-check_same_as(const struct config *config, const struct config_frame *frame,
+static bool
+check_same_as(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
 {
 	const struct config_domain *domain = &config->domains[frame->index];
@@ -61,35 +39,22 @@ check_same_as(const struct config *config, const struct config_frame *frame,
 
 	for (size_t i = 0; i < domain->same_as.n; i++) {
 		const char *name = domain->same_as.items[i];
-		const struct config_domain *first = find_among(
-		    config->domains, frame->index, slice_of(name));
-		struct config_domain before = { .name = domain->name,
-			.same_as = { domain->same_as.items, i } };
+		const struct config_domain *first = config_find_domain(config,
+		    slice_of(name));
 
-		if (find_among(&before, 1, slice_of(name)) != NULL)
+		if (first == domain || (domain->name != NULL &&
+		    strcmp(domain->name, name) == 0))
 			config_error(problems, line, "same_as \"%s\" stands "
 			    "twice in this domain", name);
 		else if (first != NULL)
 			config_error(problems, line, "same_as \"%s\" belongs "
 			    "to the domain of line %u already", name,
 			    first->line);
+		if (!config_index_add(config, CONFIG_BY_NAME, name,
+		    frame->index))
+			return false;
 	}
-}
-
-static void
-check_count(const struct config *config, const struct config_frame *frame,
-    struct config_problems *problems)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i <= frame->index; i++) {
-		n += 1 + config->domains[i].same_as.n;
-		if (i + 1 == frame->index && n > CONFIG_MAX_DOMAINS)
-			return;		/* reported by the one before */
-	}
-	if (n > CONFIG_MAX_DOMAINS)
-		config_error(problems, frame->line,
-		    "more than %d names of domains", CONFIG_MAX_DOMAINS);
+	return true;
 }
 
 /* ---- users and mailboxes ---- */
@@ -153,29 +118,25 @@ has_same_users(const struct config_domain *a, const struct config_domain *b)
 }
 
 /* alice of the one domain would read the mail of alice of the other. */
-static void
-check_shared(const struct config *config, const struct config_frame *frame,
+static bool
+check_shared(struct config *config, const struct config_frame *frame,
     unsigned line, struct config_problems *problems)
 {
 	const struct config_domain *domain = &config->domains[frame->index];
+	const struct config_domain *other = config_index_find(config,
+	    CONFIG_BY_MAILBOX, slice_of(domain->mailbox));
 
-	for (size_t i = 0; i < frame->index; i++) {
-		const struct config_domain *other = &config->domains[i];
-
-		if (other->mailbox == NULL ||
-		    strcmp(other->mailbox, domain->mailbox) != 0 ||
-		    has_same_users(other, domain))
-			continue;
+	if (other != NULL && !has_same_users(other, domain))
 		config_warn(problems, line, "mailbox \"%s\" is also that of "
 		    "the domain on line %u, whose users are others: equal "
 		    "names share a mailbox; put %%d into it",
 		    domain->mailbox, other->line);
-		return;
-	}
+	return config_index_add(config, CONFIG_BY_MAILBOX, domain->mailbox,
+	    frame->index);
 }
 
-static void
-check_mailbox(const struct config *config, const struct config_frame *frame,
+static bool
+check_mailbox(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
 {
 	const struct config_domain *domain = &config->domains[frame->index];
@@ -183,14 +144,14 @@ check_mailbox(const struct config *config, const struct config_frame *frame,
 
 	if (config_problems_has_line(problems, line) ||
 	    !config_domain_has_users(domain))
-		return;
+		return true;
 	if (domain->mailbox[0] == '/') {
 		if (!names_one_of(domain->mailbox, "un"))
 			config_warn(problems, line, "mailbox \"%s\" has no "
 			    "%%u: all users share it", domain->mailbox);
 		else if (!names_one_of(domain->mailbox, "d"))
-			check_shared(config, frame, line, problems);
-		return;
+			return check_shared(config, frame, line, problems);
+		return true;
 	}
 	if (domain->users_table != NULL)
 		config_error(problems, line, "users of a table have no home "
@@ -200,6 +161,7 @@ check_mailbox(const struct config *config, const struct config_frame *frame,
 		config_error(problems, config_frame_line(frame, "owner"),
 		    "owner does not fit a mailbox in the home directory of "
 		    "each user");
+	return true;
 }
 
 /* ---- next hops ---- */
@@ -219,13 +181,7 @@ config_domain_hop(const struct config_domain *domain)
 const struct config_domain *
 config_find_hop(const struct config *config, const char *next_hop)
 {
-	for (size_t i = 0; i < config->n_domains; i++) {
-		const char *hop = config_domain_hop(&config->domains[i]);
-
-		if (hop != NULL && strcmp(hop, next_hop) == 0)
-			return &config->domains[i];
-	}
-	return NULL;
+	return config_index_find(config, CONFIG_BY_HOP, slice_of(next_hop));
 }
 
 bool
@@ -303,19 +259,72 @@ check_next_hop(const struct config *config, const struct config_frame *frame,
 		    "in the domain of line %u", hop, first->line);
 }
 
+/* ---- all of it ---- */
+
+/* What later domains, and whoever asks for one, can be told of this one. */
+static bool
+note_files_and_hop(struct config *config, const struct config_frame *frame)
+{
+	const struct config_domain *domain = &config->domains[frame->index];
+	const char *what[CONFIG_INDICES] = {
+		[CONFIG_BY_HOP] = config_domain_hop(domain),
+		[CONFIG_BY_USERS] = domain->users_table,
+		[CONFIG_BY_ALIASES] = domain->aliases };
+
+	for (size_t i = 0; i < CONFIG_INDICES; i++)
+		if (what[i] != NULL && !config_index_add(config, i, what[i],
+		    frame->index))
+			return false;
+	return true;
+}
+
+struct counts {
+	size_t names, tables;
+};
+
+static struct counts
+count(const struct config *config)
+{
+	return (struct counts){ config->indices[CONFIG_BY_NAME].n,
+		config->indices[CONFIG_BY_USERS].n +
+		config->indices[CONFIG_BY_ALIASES].n };
+}
+
+/* Said once, by the section that has one too many. */
+static void
+check_counts(const struct config *config, const struct config_frame *frame,
+    const struct counts *before, struct config_problems *problems)
+{
+	const struct counts now = count(config);
+
+	if (before->names <= CONFIG_MAX_DOMAINS &&
+	    now.names > CONFIG_MAX_DOMAINS)
+		config_error(problems, frame->line,
+		    "more than %d names of domains", CONFIG_MAX_DOMAINS);
+	if (before->tables <= CONFIG_MAX_TABLES &&
+	    now.tables > CONFIG_MAX_TABLES)
+		config_error(problems, frame->line, "more than %d files of "
+		    "users and aliases; several domains can have one",
+		    CONFIG_MAX_TABLES);
+}
+
 bool
 config_check_domain(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
 {
 	struct config_domain *domain = &config->domains[frame->index];
+	const struct counts before = count(config);
 
-	check_count(config, frame, problems);
-	check_name(config, frame, problems);
-	check_same_as(config, frame, problems);
+	if (!check_name(config, frame, problems) ||
+	    !check_same_as(config, frame, problems))
+		return false;
 	check_users(domain, frame, problems);
+	take_users(domain);
+	if (!note_files_and_hop(config, frame))
+		return false;
+	check_counts(config, frame, &before, problems);
 	check_next_hop(config, frame, problems);
 	check_idle_keys(domain, frame, problems);
-	take_users(domain);
-	check_mailbox(config, frame, problems);
-	return config_complete_address(&domain->catch_all, domain->name);
+	return check_mailbox(config, frame, problems) &&
+	    config_complete_address(&domain->catch_all, domain->name);
 }

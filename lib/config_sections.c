@@ -18,7 +18,9 @@ const struct config_section config_sections[] = {
 	    AT_MOST(CONFIG_MAX_LISTENS, "sections.") },
 	{ "domain", "", TARGET_DOMAIN, true, CONFIG_DOMAIN, true,
 	    "A domain whose mail is delivered here. "
-	    AT_MOST(CONFIG_MAX_DOMAINS, "names, with those in same_as.") },
+	    AT_MOST(CONFIG_MAX_DOMAINS, "names, with those in same_as. ")
+	    AT_MOST(CONFIG_MAX_TABLES, "files of users and aliases; several "
+	    "domains can have one.") },
 	{ "limits", "", TARGET_CONFIG, false, CONFIG_COUNT, false,
 	    "How much of each thing. 0 means no limit." },
 	{ "processes", "", TARGET_CONFIG, false, CONFIG_COUNT, false,

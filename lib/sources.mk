@@ -27,6 +27,7 @@ LIB_SRCS = \
 	lib/config_lex.c \
 	lib/config_list.c \
 	lib/config_manual.c \
+	lib/config_names.c \
 	lib/config_network.c \
 	lib/config_number.c \
 	lib/config_outbound.c \

@@ -10,20 +10,18 @@
 #include "generation.h"
 #include "sealed.h"
 
-#define CONFIG_MAX_OCTETS (1 << 20)
-
 struct config *
 generation_read(const char *path, struct buf *text,
     struct config_problems *problems)
 {
 	int error;
 
-	text->maximum = CONFIG_MAX_OCTETS;
+	text->maximum = CONFIG_MAX_BYTES;
 	error = file_read(path, text);
 	if (error) {
 		*problems = (struct config_problems){ 0 };
 		config_problem_add(problems, 0, false, "%s",
-		    error == -ENOBUFS ? "larger than 1 MiB" :
+		    error == -ENOBUFS ? "larger than 16 MiB" :
 		    strerror(-error));
 		return NULL;
 	}

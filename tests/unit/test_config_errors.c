@@ -337,7 +337,7 @@ test_too_many(void **state)
 	config = config_parse(buf_slice(&text), &problems);
 	assert_null(config);
 	assert_string_equal(problems.items[0].text,
-	    "more than 1048576 octets");
+	    "more than 16777216 octets");
 	config_problems_free(&problems);
 	buf_free(&text);
 }

@@ -6,6 +6,8 @@
  * A row's text stands behind BASE, a complete file on line 1.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 #include "table.h"
 #include "config.h"
 
@@ -448,9 +450,77 @@ test_counts(void **state)
 	    "more than 32 sections listen");
 	assert_int_equal(problems.items[0].line, 33);
 	assert_string_equal(problems.items[1].text,
-	    "more than 4096 names of domains");
-	assert_int_equal(problems.items[1].line, 4137);
+	    "more than 65536 names of domains");
+	assert_int_equal(problems.items[1].line, 65577);
 	config_problems_free(&problems);
+	buf_free(&text);
+}
+
+/* Of each domain its own; the one of all others counts once. */
+static void
+test_tables(void **state)
+{
+	struct config_problems problems;
+	struct buf text = { 0 };
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(buf_puts(&text, BASE), 0);
+	for (int i = 0; i < CONFIG_MAX_TABLES / 2 + 5; i++)
+		assert_int_equal(buf_printf(&text, "domain \"d%d\" { "
+		    "users = \"table:/t/%d\"  mailbox = \"/m/%%d/%%u\"  "
+		    "owner = \"vmail\"  aliases = \"/a/%d\" }\n", i,
+		    i < CONFIG_MAX_TABLES / 4 ? 0 : i, i), 0);
+	config = config_parse(buf_slice(&text), &problems);
+	assert_non_null(config);
+	config_free(&config);
+	config_problems_free(&problems);
+	for (int i = 0; i < CONFIG_MAX_TABLES / 2; i++)
+		assert_int_equal(buf_printf(&text, "domain \"e%d\" { "
+		    "users = \"passwd\"  aliases = \"/b/%d\" }\n", i, i),
+		    0);
+	assert_null(config_parse(buf_slice(&text), &problems));
+	assert_int_equal(problems.n, 1);
+	assert_string_equal(problems.items[0].text, "more than 16384 files "
+	    "of users and aliases; several domains can have one");
+	config_problems_free(&problems);
+	buf_free(&text);
+}
+
+/* Each has a next hop and each a mailbox of its own: no domain may cost as
+ * much as all those before it. */
+static void
+test_many(void **state)
+{
+	struct config_problems problems;
+	struct buf text = { 0 };
+	struct config *config;
+	clock_t begin;
+
+	(void)state;
+	assert_int_equal(buf_puts(&text, BASE), 0);
+	for (int i = 0; i < 30000; i++)
+		assert_int_equal(buf_printf(&text, i % 2 == 0 ?
+		    "domain \"d%d.example\" { next_hop = \"smtp:"
+		    "[relay-of-customer-%d.example]:25\" }\n" :
+		    "domain \"d%d.example\" { users = \"table:/users\"  "
+		    "mailbox = \"/var/vmail/customer-%d/%%u\"  "
+		    "owner = \"vmail\" }\n", i, i), 0);
+	begin = clock();
+	config = config_parse(buf_slice(&text), &problems);
+	assert_non_null(config);
+	assert_int_equal(problems.n, 0);
+	for (int i = 0; i < 30000; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "d%d.example", i);
+		assert_ptr_equal(config_find_domain(config, slice_of(name)),
+		    &config->domains[config->n_domains - 30000 + (size_t)i]);
+	}
+	assert_null(config_find_domain(config, SLICE("d30000.example")));
+	if (getenv("UNDER_VALGRIND") == NULL)
+		assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);
+	config_free(&config);
 	buf_free(&text);
 }
 
@@ -462,6 +532,8 @@ main(void)
 		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
