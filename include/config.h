@@ -24,7 +24,7 @@
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
 #define CONFIG_MAX_MILTERS 16
-#define CONFIG_MAX_TLS 64
+#define CONFIG_MAX_TLS 1024
 #define CONFIG_MAX_DOMAINS 65536	/* names, with those in same_as */
 #define CONFIG_MAX_TABLES 16384		/* a descriptor of directory each */
 #define CONFIG_MAX_DNSBLS 32
@@ -77,13 +77,13 @@ struct config_domain {
 	enum config_hop_tls next_hop_tls;	/* of either */
 };
 
-/* What many domains may have, and which has it first: lib/config_names.c. */
+/* What many sections may have, and which has it first: lib/config_names.c. */
 enum config_index { CONFIG_BY_NAME, CONFIG_BY_HOP, CONFIG_BY_USERS,
-	CONFIG_BY_ALIASES, CONFIG_BY_MAILBOX, CONFIG_INDICES };
+	CONFIG_BY_ALIASES, CONFIG_BY_MAILBOX, CONFIG_BY_DKIM, CONFIG_INDICES };
 
 struct config_name {
 	const char *name;		/* the section's; NULL: a free place */
-	size_t domain;
+	size_t section;			/* of domains, or of dkims */
 };
 
 struct config_names {
@@ -302,6 +302,10 @@ bool config_problems_has_error(const struct config_problems *problems);
 /* Whether an IPv4 or IPv6 address (text) lies in one of the networks. */
 bool config_networks_contain(const struct config_strings *networks,
     const char *address);
+
+/* The same name as a section dkim has it, or NULL. */
+const char *config_find_signed(const struct config *config,
+    struct slice domain);
 
 /* Prints the whole of postern.conf(5), mdoc, from the table of keys. */
 void config_write_manual(FILE *out);

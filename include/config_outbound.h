@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_MAX_DKIM 128
+#define CONFIG_MAX_DKIM 2048
 #define CONFIG_DKIM_PER_DOMAIN 2	/* one RSA, one Ed25519 */
 
 struct config_strings {		/* { "a", "b" } */

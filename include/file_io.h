@@ -30,4 +30,7 @@ int file_hold_standard(void);
  * filter refuses close_range. */
 void file_close_from(int first);
 
+/* As many descriptors as this process may have at all. */
+void file_raise_limit(void);
+
 #endif

@@ -56,12 +56,12 @@ bool config_check_domain(struct config *config,
     const struct config_frame *frame, struct config_problems *problems);
 
 /*
- * The domain has this name, next hop ... for all to find; of two the first
+ * The section has this name, next hop ... for all to find; of two the first
  * stays. name is kept by reference. False without memory.
  */
 bool config_index_add(struct config *config, enum config_index index,
-    const char *name, size_t domain);
-/* The first that has it, or NULL. */
+    const char *name, size_t section);
+/* The first domain that has it, or NULL. */
 const struct config_domain *config_index_find(const struct config *config,
     enum config_index index, struct slice name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_names.c - which domain has a name, a next hop, a file, a mailbox.
+ * config_names.c - which section has a name, a next hop, a file, a mailbox.
  *
  * Open hash tables that grow with the sections as they are read. They keep
  * pointers into them; nobody can choose what is in them but who writes the
@@ -46,7 +46,7 @@ make_room(struct config_names *names)
 
 bool
 config_index_add(struct config *config, enum config_index index,
-    const char *name, size_t domain)
+    const char *name, size_t section)
 {
 	struct config_names *names = &config->indices[index];
 	struct config_name *place;
@@ -55,20 +55,37 @@ config_index_add(struct config *config, enum config_index index,
 		return false;
 	place = place_of(names, slice_of(name));
 	if (place->name == NULL) {
-		*place = (struct config_name){ name, domain };
+		*place = (struct config_name){ name, section };
 		names->n++;
 	}
 	return true;
+}
+
+/* NULL: nobody has it. */
+static const struct config_name *
+find(const struct config *config, enum config_index index, struct slice name)
+{
+	const struct config_names *names = &config->indices[index];
+	const struct config_name *place = names->n > 0 ?
+	    place_of(names, name) : NULL;
+
+	return place != NULL && place->name != NULL ? place : NULL;
 }
 
 const struct config_domain *
 config_index_find(const struct config *config, enum config_index index,
     struct slice name)
 {
-	const struct config_names *names = &config->indices[index];
-	const struct config_name *place = names->n > 0 ?
-	    place_of(names, name) : NULL;
+	const struct config_name *found = find(config, index, name);
 
-	return place != NULL && place->name != NULL ?
-	    &config->domains[place->domain] : NULL;
+	return found != NULL ? &config->domains[found->section] : NULL;
+}
+
+const char *
+config_find_signed(const struct config *config, struct slice domain)
+{
+	const struct config_name *found = find(config, CONFIG_BY_DKIM,
+	    domain);
+
+	return found != NULL ? found->name : NULL;
 }

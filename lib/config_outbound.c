@@ -10,8 +10,8 @@
 
 /* ---- sections ---- */
 
-static void
-check_dkim(const struct config *config, const struct config_frame *frame,
+static bool
+check_dkim(struct config *config, const struct config_frame *frame,
     struct config_problems *problems)
 {
 	const struct config_dkim *own = &config->dkims[frame->index];
@@ -21,7 +21,7 @@ check_dkim(const struct config *config, const struct config_frame *frame,
 		config_error(problems, frame->line, "more than %d sections "
 		    "dkim", CONFIG_MAX_DKIM);
 	if (own->domain == NULL || own->selector == NULL)
-		return;
+		return true;
 	for (size_t i = 0; i < frame->index; i++) {
 		const struct config_dkim *dkim = &config->dkims[i];
 
@@ -38,6 +38,8 @@ check_dkim(const struct config *config, const struct config_frame *frame,
 	if (n_same == CONFIG_DKIM_PER_DOMAIN)
 		config_error(problems, frame->line, "dkim \"%s\" stands more "
 		    "than %d times", own->domain, CONFIG_DKIM_PER_DOMAIN);
+	return config_index_add(config, CONFIG_BY_DKIM, own->domain,
+	    frame->index);
 }
 
 /* Dovecot's is a unix socket: auth has no other way out. */
@@ -122,8 +124,8 @@ config_check_outbound(struct config *config,
 	const char *name = frame->section->name;
 
 	if (frame->section->target == TARGET_DKIM)
-		check_dkim(config, frame, problems);
-	else if (strcmp(name, "auth") == 0)
+		return check_dkim(config, frame, problems);
+	if (strcmp(name, "auth") == 0)
 		return check_auth(&config->auth, frame, problems);
 	else if (strcmp(name, "queue") == 0)
 		check_queue(&config->queue, frame, problems);

@@ -105,3 +105,14 @@ file_close_from(int first)
 	for (int fd = first; fd < (int)limit.rlim_cur; fd++)
 		close(fd);
 }
+
+void
+file_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}

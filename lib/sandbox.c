@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "fault.h"
+#include "file_io.h"
 #include "log.h"
 #include "sandbox.h"
 #include "sandbox_filter.h"
@@ -182,17 +182,6 @@ landlock(const struct sandbox *sandbox)
 /* ---- both steps ---- */
 
 static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static void
 no_new_privileges(const struct sandbox *sandbox)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -205,7 +194,7 @@ no_new_privileges(const struct sandbox *sandbox)
 void
 sandbox_enter(const struct sandbox *sandbox)
 {
-	raise_descriptor_limit();
+	file_raise_limit();
 	if (sandbox->is_privileged && sandbox->root != NULL &&
 	    (chroot(sandbox->root) < 0 || chdir("/") < 0))
 		fatal("%s: cannot enter %s: %s", sandbox->name, sandbox->root,

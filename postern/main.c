@@ -188,5 +188,7 @@ main(int argc, char **argv)
 	}
 	if (optind != argc || (asks && !only_checks))
 		return usage();
+	/* each key and each certificate is one */
+	file_raise_limit();
 	return only_checks ? check(path, asks) : supervisor_run(path);
 }

@@ -257,6 +257,9 @@ wire_secrets(struct supervisor *s)
 		    s->secret_fd);
 }
 
+_Static_assert(CONFIG_MAX_TLS + CONFIG_MAX_DKIM <= IPC_QUEUE_MAX / 4 * 3,
+    "all keys wait in one channel, beside what else is told");
+
 /* It hears of the smtpd that use them later, on this same channel. */
 void
 wire_keys(struct supervisor *s, const struct generation *g)

@@ -138,11 +138,10 @@ find_domain(const struct session *s)
 
 	while (domain.size > 0) {
 		size_t dot = slice_find(domain, '.');
+		const char *found = config_find_signed(config, domain);
 
-		for (size_t i = 0; i < config->n_dkims; i++)
-			if (slice_equals(domain,
-			    slice_of(config->dkims[i].domain)))
-				return config->dkims[i].domain;
+		if (found != NULL)
+			return found;
 		dot += dot < domain.size;
 		domain.data += dot;
 		domain.size -= dot;

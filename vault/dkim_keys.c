@@ -13,6 +13,7 @@
 
 struct entry {
 	uint16_t generation;
+	uint32_t hash;			/* of domain */
 	char *domain, *selector;
 	enum dkim_algorithm algorithm;
 	EVP_PKEY *key;
@@ -81,6 +82,7 @@ read_entry(struct entry *entry, const struct config_dkim *section, int fd)
 		entry->algorithm = DKIM_ED25519_SHA256;
 	else
 		return -EINVAL;
+	entry->hash = slice_hash(slice_of(section->domain));
 	entry->domain = strdup(section->domain);
 	entry->selector = strdup(section->selector);
 	return entry->domain != NULL && entry->selector != NULL ? 0 : -ENOMEM;
@@ -106,13 +108,22 @@ dkim_keys_add(struct dkim_keys *keys, uint16_t generation,
 
 /* ---- signing ---- */
 
+/* There are thousands, and a name is compared with each. */
+static bool
+is_of(const struct entry *entry, uint32_t hash, struct slice domain)
+{
+	return entry->hash == hash &&
+	    slice_equals(slice_of(entry->domain), domain);
+}
+
 static uint16_t
 newest(const struct dkim_keys *keys, struct slice domain)
 {
+	uint32_t hash = slice_hash(domain);
 	uint16_t generation = 0;
 
 	for (size_t i = 0; i < keys->n; i++)
-		if (slice_equals(slice_of(keys->entries[i].domain), domain) &&
+		if (is_of(&keys->entries[i], hash, domain) &&
 		    keys->entries[i].generation > generation)
 			generation = keys->entries[i].generation;
 	return generation;
@@ -123,13 +134,14 @@ static int
 list(const struct dkim_keys *keys, struct slice domain,
     struct vault_dkim_signed *answer)
 {
+	uint32_t hash = slice_hash(domain);
 	uint16_t generation = newest(keys, domain);
 
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct entry *entry = &keys->entries[i];
 
 		if (entry->generation != generation ||
-		    !slice_equals(slice_of(entry->domain), domain) ||
+		    !is_of(entry, hash, domain) ||
 		    answer->n_signatures == VAULT_DKIM_MAX)
 			continue;
 		answer->signatures[answer->n_signatures].algorithm =
@@ -145,12 +157,13 @@ list(const struct dkim_keys *keys, struct slice domain,
 static const struct entry *
 find(const struct dkim_keys *keys, const struct dkim_input *input)
 {
+	uint32_t hash = slice_hash(input->domain);
 	const struct entry *found = NULL;
 
 	for (size_t i = 0; i < keys->n; i++) {
 		const struct entry *entry = &keys->entries[i];
 
-		if (!slice_equals(slice_of(entry->domain), input->domain) ||
+		if (!is_of(entry, hash, input->domain) ||
 		    !slice_equals(slice_of(entry->selector),
 		    input->selector) ||
 		    !slice_equals(slice_of(algorithm_names[entry->algorithm]),

@@ -456,6 +456,44 @@ test_counts(void **state)
 	buf_free(&text);
 }
 
+static void
+test_keys(void **state)
+{
+	struct config_problems problems;
+	struct buf text = { 0 };
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(buf_puts(&text, BASE), 0);
+	for (int i = 0; i < CONFIG_MAX_TLS; i++)
+		assert_int_equal(buf_printf(&text, "tls \"t%d.example\" { "
+		    "certificate = \"/c\"  key = \"/k\" }\n", i), 0);
+	for (int i = 0; i < CONFIG_MAX_DKIM; i++)
+		assert_int_equal(buf_printf(&text, "dkim \"d%d.example\" { "
+		    "selector = \"s\"  key = \"/k\" }\n", i), 0);
+	config = config_parse(buf_slice(&text), &problems);
+	assert_non_null(config);
+	assert_string_equal(config_find_signed(config,
+	    SLICE("d2047.example")), "d2047.example");
+	assert_null(config_find_signed(config, SLICE("example")));
+	assert_null(config_find_signed(config, SLICE("t0.example")));
+	config_free(&config);
+	config_problems_free(&problems);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(buf_printf(&text, "tls \"u%d.example\" { "
+		    "certificate = \"/c\"  key = \"/k\" }\n"
+		    "dkim \"e%d.example\" { selector = \"s\"  "
+		    "key = \"/k\" }\n", i, i), 0);
+	assert_null(config_parse(buf_slice(&text), &problems));
+	assert_int_equal(problems.n, 2);
+	assert_string_equal(problems.items[0].text,
+	    "more than 1024 sections tls");
+	assert_string_equal(problems.items[1].text,
+	    "more than 2048 sections dkim");
+	config_problems_free(&problems);
+	buf_free(&text);
+}
+
 /* Of each domain its own; the one of all others counts once. */
 static void
 test_tables(void **state)
@@ -532,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_many),
 	};
