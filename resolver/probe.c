@@ -142,18 +142,34 @@ ask_plain(void *arg)
 /* ---- with validation ---- */
 
 static void
+note_on(struct probe *probe)
+{
+	log_notice("dnssec_on", LOG_S("anchor", *probe->name ?
+	    probe->name : "."), LOG_END);
+	probe->state = ON;
+	*probe->why = '\0';
+	use(probe, probe->validating, probe->validating);
+	watch_on(probe);
+}
+
+/*
+ * Keys that validate are not all: systemd-resolved with DNSSEC=no hands
+ * signatures out only where CD is set, as in libunbound's second try. What
+ * there is would be secure, and what is absent bogus.
+ */
+
+static void
 validating_answered(void *arg, const struct engine_result *result)
 {
 	struct probe *probe = arg;
 
 	probe->lookup = NULL;
 	if (result->is_answered && result->security == ENGINE_SECURE) {
-		log_notice("dnssec_on", LOG_S("anchor", *probe->name ?
-		    probe->name : "."), LOG_END);
-		probe->state = ON;
-		*probe->why = '\0';
-		use(probe, probe->validating, probe->validating);
-		watch_on(probe);
+		if (probe->state == TESTING)
+			(void)alarm_start(probe->alarms, &probe->next, 0,
+			    ask_signatures, probe);
+		else	/* what brought us here were signatures */
+			note_on(probe);
 		return;
 	}
 	snprintf(probe->why, sizeof probe->why, "the keys of \"%s.\" do not "
@@ -185,6 +201,8 @@ signatures_answered(void *arg, const struct engine_result *result)
 	if (result->is_answered &&
 	    !rdata_has_type(result->packet, TYPE_RRSIG))
 		note_off(probe, result);
+	else if (probe->state == TESTING)
+		note_on(probe);
 	else if (probe->state == ON)
 		watch_on(probe);
 	else	/* not from within libunbound's call */

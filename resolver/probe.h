@@ -8,12 +8,13 @@
  *	 +----signatures that do not validate---> FAILING
  *	      ^---- signatures are back, again in 60 s ---+
  *
- * The keys of the first trust anchor are looked up. Name servers that leave
- * signatures out would make every answer bogus, and that is all of our mail
- * deferred: then the engine that does not validate is used, with a warning.
- * A name server may begin to do so at any time. So every five minutes, and as
- * soon as bogus answers pile up, a name that is in no cache is asked for below
- * the anchor: that there is none must be signed.
+ * The keys of the first trust anchor are looked up, and then a name that is in
+ * no cache below the anchor: that there is none must be signed. Name servers
+ * that leave signatures out, be it only of what is absent, would make answers
+ * bogus, and that is our mail deferred: then the engine that does not validate
+ * is used, with a warning. A name server may begin to do so at any time. So
+ * every five minutes, and as soon as bogus answers pile up, another such name
+ * is asked for.
  * Nothing that is accepted depends on validation alone.
  *
  * Who wants a proof (DNS_ASK_SECURE) is served by the same engine but while

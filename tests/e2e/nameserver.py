@@ -287,6 +287,12 @@ def stripped(query, is_tcp, server):
     return answer.to_wire()
 
 
+def stub(query, is_tcp, server):
+    """As systemd-resolved with DNSSEC=no: signatures only with CD set."""
+    return (server.from_nsd if query.flags & dns.flags.CD else
+            lambda q, t: stripped(q, t, server))(query, is_tcp)
+
+
 def question_of(octets):
     """(name in lower case without the final dot, type's number); quickly, so
     that many silent names do not delay the others."""
