@@ -324,7 +324,8 @@ const struct config_key config_keys[] = {
 	    HELP("Whether answers are validated. What fails validation is no "
 	    "answer. With auto that is tried at the start, and while the "
 	    "servers leave out signatures it is switched off with a warning "
-	    "in the log and in the status.") },
+	    "in the log and in the status. Private domains that the root "
+	    "does not know, such as lan and internal, are not validated.") },
 	{ "resolver", "trust_anchor", CONFIG_PATH, KEY_EMPTY,
 	    IN(config, resolver.trust_anchor),
 	    HELP("A file with DNSKEY or DS records in which validation "

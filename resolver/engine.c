@@ -84,6 +84,16 @@ static const struct { const char *key, *value; } options[] = {
 	{ "domain-insecure:", "localhost." },
 	{ "domain-insecure:", "test." },
 	{ "domain-insecure:", "home.arpa." },
+	/* private by custom: RFC 6762 appendix G, and ICANN for internal.;
+	 * the root proves them absent, a host's own name server knows them.
+	 * The same as in systemd.dnssec-trust-anchors(5). */
+	{ "domain-insecure:", "corp." },
+	{ "domain-insecure:", "home." },
+	{ "domain-insecure:", "internal." },
+	{ "domain-insecure:", "intranet." },
+	{ "domain-insecure:", "lan." },
+	{ "domain-insecure:", "local." },
+	{ "domain-insecure:", "private." },
 };
 
 /*

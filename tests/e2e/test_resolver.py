@@ -521,6 +521,22 @@ def test_signed_root():
         lab.resolver.close()
 
 
+def test_private_domains_are_not_in_the_signed_root():
+    """The root proves that there is no lan; the name server here knows."""
+    private = ["corp", "home", "internal", "intranet", "lan", "local",
+               "private"]
+    with Nameserver({".": "www.example A 192.0.2.1", "other": "a A 192.0.2.2",
+                     **{name: "mail A 192.0.2.5" for name in private}},
+                    signed=["."]) as ns:
+        lab = Lab(ns)
+        lab.resolver.wait_event("dnssec_on")
+        for name in private:
+            answer = lab.ask("mail." + name)
+            assert answer.status == OK and not answer.secure
+        assert lab.ask("a.other").status == FAILED
+        lab.resolver.close()
+
+
 def test_forwarder_that_strips_signatures():
     with Nameserver({"example.org": ZONES["example.org"]},
                     {"example.org": stripped},
