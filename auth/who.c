@@ -87,7 +87,8 @@ find_login(struct account *account, const struct config *config, uid_t uid)
 	/* any errno is a service that might have known the uid */
 	if (error != 0) {
 		log_error("alarm", LOG_S("problem", "the system's users "
-		    "cannot be looked up"), LOG_E("error", -error),
+		    "cannot be looked up"), LOG_S("service",
+		    services.silent), LOG_E("error", -error),
 		    LOG_END);
 		return AUTH_UNAVAILABLE;
 	}

@@ -213,8 +213,9 @@ addressing_set_sender(struct addressing *e, const struct sendmail_options *o,
 	error = nss_find_uid(&services, getuid(), &pw, room, sizeof room,
 	    &found);
 	if (error)
-		return complain(EX_TEMPFAIL, "uid %u cannot be looked up: %s",
-		    (unsigned)getuid(), strerror(error));
+		return complain(EX_TEMPFAIL, "uid %u cannot be looked up: %s%s"
+		    "%s", (unsigned)getuid(), services.silent,
+		    *services.silent != '\0' ? ": " : "", strerror(error));
 	if (found == NULL)
 		return complain(EX_NOPERM, "uid %u has no name here, and no "
 		    "account to send from", (unsigned)getuid());

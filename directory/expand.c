@@ -327,7 +327,8 @@ report_unknown(struct resolver *r, const struct step *step,
 		resolve_trouble(r, step, TROUBLE_UNKNOWN, "out of memory");
 	else if (slot == NULL)
 		resolve_trouble(r, step, TROUBLE_UNKNOWN,
-		    "the system's users cannot be looked up now");
+		    "the system's users cannot be looked up now%s",
+		    passwd_why_unknown(r->catalog->passwd));
 	else if (error == -ESTALE)
 		resolve_trouble(r, step, TROUBLE_UNKNOWN, "%s: too many "
 		    "entries are gone, this one among them, until "

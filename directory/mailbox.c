@@ -70,10 +70,11 @@ find_owner(struct resolver *r, struct catalog_domain *domain)
 	if (error || !passwd_may_have_mailbox(entry->uid,
 	    c->config->min_uid)) {
 		resolve_trouble(r, NULL, error == -EAGAIN ? TROUBLE_UNKNOWN :
-		    TROUBLE_UNREADABLE, "owner \"%s\" of domain \"%s\" %s",
+		    TROUBLE_UNREADABLE, "owner \"%s\" of domain \"%s\" %s%s",
 		    config->owner, config->name, error == -EAGAIN ?
 		    "cannot be looked up now" : error ? "does not exist" :
-		    "has a uid below min_uid");
+		    "has a uid below min_uid", error == -EAGAIN ?
+		    passwd_why_unknown(c->passwd) : "");
 		return false;
 	}
 	domain->owner_uid = entry->uid;

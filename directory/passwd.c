@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -26,6 +27,7 @@ struct slot {
 struct passwd_cache {
 	struct slot slots[N_SLOTS];
 	char buffer[NSS_BUFFER];
+	char why_unknown[NSS_NAME_SIZE + 100];
 	struct nss_services services;
 };
 
@@ -77,6 +79,16 @@ own_name(const struct slot *slot, const struct passwd *pw)
 	    slot->asked;
 }
 
+static void
+note_silence(struct passwd_cache *cache, int error)
+{
+	const char *service = cache->services.silent;
+
+	snprintf(cache->why_unknown, sizeof cache->why_unknown,
+	    *service != '\0' ? ": \"%s\" of /etc/nsswitch.conf does not "
+	    "answer (%s)" : ": %s%s", service, strerror(error));
+}
+
 /* Ask NSS and fill the slot, whose name is set. */
 static int
 ask(struct passwd_cache *cache, struct slot *slot)
@@ -90,8 +102,11 @@ ask(struct passwd_cache *cache, struct slot *slot)
 	 * not answer, ENOENT and EPERM included: glibc gives them when, say,
 	 * a file or socket of that service is missing.
 	 */
-	if (error != 0)
+	cache->why_unknown[0] = '\0';
+	if (error != 0) {
+		note_silence(cache, error);
 		return -EAGAIN;
+	}
 	slot->is_user = found != NULL;
 	if (found != NULL) {
 		slot->entry.uid = pw.pw_uid;
@@ -126,6 +141,12 @@ passwd_find(struct passwd_cache *cache, struct slice name,
 	}
 	*entry = &slot->entry;
 	return slot->is_user ? 0 : -ENOENT;
+}
+
+const char *
+passwd_why_unknown(const struct passwd_cache *cache)
+{
+	return cache->why_unknown;
 }
 
 void

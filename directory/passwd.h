@@ -36,6 +36,8 @@ void passwd_cache_free(struct passwd_cache **cache);
  */
 int passwd_find(struct passwd_cache *cache, struct slice name,
     const struct passwd_entry **entry);
+/* Behind -EAGAIN: ": " and which service does not answer, and why; or "". */
+const char *passwd_why_unknown(const struct passwd_cache *cache);
 /* Uids that mail may be delivered under: not below min_uid, not nobody. */
 bool passwd_may_have_mailbox(uid_t uid, unsigned min_uid);
 /* Read nsswitch.conf, and load what NSS needs before the sandbox closes.

@@ -27,6 +27,8 @@ struct nss_services {
 	char names[NSS_SERVICES_MAX][NSS_NAME_SIZE];
 	/* "[NOTFOUND=return]": whom it does not know nobody does */
 	bool is_last_word[NSS_SERVICES_MAX];
+	/* of the last question: the last that did not answer, or "" */
+	const char *silent;
 };
 
 /*
@@ -40,12 +42,13 @@ void nss_services_load(struct nss_services *services);
 
 /*
  * As getpwnam_r: 0 with *found or with NULL, or an errno: one that might
- * know him did not answer. A service that is not installed knows nobody.
+ * know him did not answer, as services->silent says. A service that is not
+ * installed knows nobody.
  */
-int nss_find_user(const struct nss_services *services, const char *name,
+int nss_find_user(struct nss_services *services, const char *name,
     struct passwd *pw, char *buffer, size_t size, struct passwd **found);
 /* As getpwuid_r, in the same way. */
-int nss_find_uid(const struct nss_services *services, uid_t uid,
+int nss_find_uid(struct nss_services *services, uid_t uid,
     struct passwd *pw, char *buffer, size_t size, struct passwd **found);
 
 #endif

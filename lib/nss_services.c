@@ -108,6 +108,7 @@ nss_services_read(struct nss_services *services, struct slice text)
 	size_t n = 0;
 
 	memset(services, 0, sizeof *services);
+	services->silent = "";
 	if (!slice_copy(services->line, sizeof services->line, rest))
 		return;
 	while (rest.size > 0) {
@@ -152,11 +153,12 @@ ask(const struct question *q, struct passwd **found)
 }
 
 static int
-ask_each(const struct nss_services *services, const struct question *q,
+ask_each(struct nss_services *services, const struct question *q,
     struct passwd **found)
 {
 	int error, unknown = 0;
 
+	services->silent = "";
 	if (services->n == 0)
 		return ask(q, found);
 	*found = NULL;
@@ -165,10 +167,12 @@ ask_each(const struct nss_services *services, const struct question *q,
 			error = errno != 0 ? errno : EINVAL;
 		else
 			error = ask(q, found);
-		if (error != 0)
+		if (error != 0) {
+			services->silent = services->names[i];
 			unknown = error;
-		else if (services->is_last_word[i])
+		} else if (services->is_last_word[i]) {
 			break;
+		}
 	}
 	/* for whoever lists all of them */
 	(void)__nss_configure_lookup("passwd", services->line);
@@ -176,7 +180,7 @@ ask_each(const struct nss_services *services, const struct question *q,
 }
 
 int
-nss_find_user(const struct nss_services *services, const char *name,
+nss_find_user(struct nss_services *services, const char *name,
     struct passwd *pw, char *buffer, size_t size, struct passwd **found)
 {
 	return ask_each(services, &(struct question){ .name = name, .pw = pw,
@@ -184,7 +188,7 @@ nss_find_user(const struct nss_services *services, const char *name,
 }
 
 int
-nss_find_uid(const struct nss_services *services, uid_t uid,
+nss_find_uid(struct nss_services *services, uid_t uid,
     struct passwd *pw, char *buffer, size_t size, struct passwd **found)
 {
 	return ask_each(services, &(struct question){ .uid = uid, .pw = pw,

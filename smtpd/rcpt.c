@@ -507,8 +507,10 @@ rcpt_routed(struct session *s, struct answer *a)
 		log_warning("alarm", LOG_S("session", s->id),
 		    LOG_S("recipient", tx->rcpt.text),
 		    LOG_SL("text", route->alarm), LOG_END);
-	if (route->kind == ROUTE_REFUSE)
+	if (route->kind == ROUTE_REFUSE) {
+		note_told("%.*s", (int)route->alarm.size, route->alarm.data);
 		return rcpt_unknown(s, route);
+	}
 	is_exempt = route->is_exempt || rcpt_is_exempt(&tx->rcpt);
 	if (!is_exempt && rcpt_needs_tag(s))
 		return session_reply(s, REPLY_UNTAGGED);

@@ -466,6 +466,11 @@ def test_a_service_of_users_that_is_down(make_server, passwd_users, services,
         assert server.rcpt("pt-alice@example.org").code == 250
         reply = server.rcpt("pt-nobody@example.org")
         assert reply.says(code), reply
+    if code.startswith("4"):
+        said = '"hesiod" of /etc/nsswitch.conf does not answer ('
+        assert said in server.events("alarm")[-1]["text"]
+        assert said in server.ctl("why", reply.text.rpartition("(")[2][:-1])
+        assert said in server.check()[1]
 
 
 USERDB = """

@@ -131,23 +131,26 @@ test_find(void **state)
 		const char *line, *user, *asked;
 		bool is_found;
 		int error;
+		const char *silent;
 	} rows[] = {
-		{ "files ldap systemd", "root", "files ", true, 0 },
-		{ "files ldap systemd", "alice", "files ldap ", true, 0 },
+		{ "files ldap systemd", "root", "files ", true, 0, "" },
+		{ "files ldap systemd", "alice", "files ldap ", true, 0, "" },
 		{ "files ldap systemd", "bob", "files ldap systemd ", false,
-		    0 },
+		    0, "" },
 		/* the one that is down might know him */
 		{ "files down systemd", "bob", "files down systemd ", false,
-		    ENOENT },
+		    ENOENT, "down" },
 		{ "silent down systemd", "bob", "silent down systemd ",
-		    false, ENOENT },
-		{ "down ldap", "alice", "down ldap ", true, 0 },
+		    false, ENOENT, "down" },
+		{ "down silent", "bob", "down silent ", false, EAGAIN,
+		    "silent" },
+		{ "down ldap", "alice", "down ldap ", true, 0, "down" },
 		{ "down systemd [NOTFOUND=return] ldap", "alice",
-		    "down systemd ", false, ENOENT },
+		    "down systemd ", false, ENOENT, "down" },
 		{ "files [NOTFOUND=return] ldap", "alice", "files ", false,
-		    0 },
+		    0, "" },
 		/* one that is not installed knows nobody, whatever errno was */
-		{ "files gone", "bob", "files gone ", false, 0 },
+		{ "files gone", "bob", "files gone ", false, 0, "" },
 	};
 	struct nss_services services;
 	struct passwd pw, *found;
@@ -164,6 +167,8 @@ test_find(void **state)
 		    &pw, buffer, sizeof buffer, &found) == rows[i].error);
 		CHECK(rows[i].line, (found != NULL) == rows[i].is_found);
 		CHECK(rows[i].line, strcmp(asked, rows[i].asked) == 0);
+		CHECK(rows[i].line, strcmp(services.silent,
+		    rows[i].silent) == 0);
 		/* for whoever lists all users */
 		CHECK(rows[i].line, strcmp(configured, rows[i].line) == 0);
 		/* by uid it is the same */
