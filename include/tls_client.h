@@ -61,6 +61,8 @@ enum tls_fault {
 
 struct tls_client;
 
+/* Why a file of authorities is of no use; NULL: it is good. */
+const char *tls_client_ca_problem(struct slice ca);
 /* ca: certificates in PEM; may be empty: no name can be proved then. NULL
  * without memory, or when OpenSSL does not take them. It is for the life of
  * the process. */

@@ -19,9 +19,8 @@ struct tls_client {
 
 /* Each certificate of the text; false: there is one that is none. */
 static bool
-add_authorities(SSL_CTX *ctx, struct slice pem)
+add_authorities(X509_STORE *store, struct slice pem, unsigned *n)
 {
-	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
 	X509 *x;
 	bool is_ok = bio != NULL;
@@ -29,6 +28,7 @@ add_authorities(SSL_CTX *ctx, struct slice pem)
 	while (is_ok && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
 		is_ok = X509_STORE_add_cert(store, x) == 1;
 		X509_free(x);
+		++*n;
 	}
 	/* the end of the text is an error too, but one that is wanted */
 	is_ok = is_ok && ERR_GET_REASON(ERR_peek_last_error()) ==
@@ -38,17 +38,34 @@ add_authorities(SSL_CTX *ctx, struct slice pem)
 	return is_ok;
 }
 
+const char *
+tls_client_ca_problem(struct slice ca)
+{
+	X509_STORE *store = X509_STORE_new();
+	unsigned n = 0;
+	bool is_ok;
+
+	ERR_clear_error();
+	is_ok = store != NULL && (ca.size == 0 ||
+	    add_authorities(store, ca, &n));
+	X509_STORE_free(store);
+	return !is_ok ? "a certificate in it is damaged or cut off" :
+	    n == 0 ? "there is no certificate in it" : NULL;
+}
+
 struct tls_client *
 tls_client_new(struct slice ca)
 {
 	struct tls_client *client = calloc(1, sizeof *client);
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	unsigned n = 0;
 
 	ERR_clear_error();
 	if (client == NULL || ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_dane_enable(ctx) != 1 ||
-	    (ca.size > 0 && !add_authorities(ctx, ca))) {
+	    (ca.size > 0 && !add_authorities(SSL_CTX_get_cert_store(ctx), ca,
+	    &n))) {
 		SSL_CTX_free(ctx);
 		free(client);
 		return NULL;

@@ -49,19 +49,24 @@ read_password(struct relay_settings *s, const char *path)
 	buf_free(&text);
 }
 
+/* What needs the authorities waits without them; all other mail goes. */
 static void
 read_tls(struct relay *r, const char *path)
 {
 	struct buf ca = { 0 };
 	int error = read_file(path, CA_MAX, &ca);
+	const char *why = error < 0 ? strerror(-error) :
+	    tls_client_ca_problem(buf_slice(&ca));
 
-	if (error < 0)
-		log_warning("relay_ca", LOG_S("file", path), LOG_E("error",
-		    error), LOG_S("effect", "no certificate can be verified "
+	if (why != NULL) {
+		log_warning("relay_ca", LOG_S("file", path), LOG_S("why",
+		    why), LOG_S("effect", "no certificate can be verified "
 		    "by its name"), LOG_END);
+		ca.size = 0;
+	}
 	r->tls = tls_client_new(buf_slice(&ca));
 	if (r->tls == NULL)
-		fatal("relay: %s: no certificates that OpenSSL takes", path);
+		fatal("relay: OpenSSL does not start");
 	r->sts = sts_new(r, buf_slice(&ca));
 	if (r->sts == NULL)
 		fatal("relay: libcurl does not start");

@@ -53,6 +53,22 @@ def test_opportunistic(ca):
         assert sink.messages[-1].text == big.replace(b"\n", b"\r\n")
 
 
+@pytest.mark.parametrize("shorter_by, why", [
+    (60, "a certificate in it is damaged"), (None, "there is no cert")])
+def test_authorities_that_are_cut_off(ca, tmp_path, shorter_by, why):
+    """A disk was full: nobody is proved by that file, and mail goes."""
+    path = str(tmp_path / "ca.pem")
+    with open(ca.path, encoding="ascii") as whole, \
+            open(path, "w", encoding="ascii") as cut:
+        cut.write(whole.read()[:-shorter_by] if shorter_by else "")
+    with Sink(tls=ca.sign("other.example")) as sink, \
+            Lab(table(sink.port), sink.port, 'tls = "opportunistic"\n'
+                'ca_file = "%s"' % path) as lab:
+        assert why in lab.relay.wait_event("relay_ca")["why"]
+        r = lab.send("example.net", [BOB], TEXT)
+        assert r.codes == [250] and r.tls.startswith("TLSv1.3 ")
+
+
 def test_handshake_fails(ca):
     """In the clear after that, where nothing requires TLS; not otherwise."""
     def broken(session, _arg):
