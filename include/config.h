@@ -137,6 +137,7 @@ struct config_resolver {
 	struct config_strings servers;	/* "192.0.2.1", "::1@5353" */
 	bool has_dnssec;		/* default true: where it works */
 	char *trust_anchor;		/* path, or NULL */
+	unsigned trust_anchor_line;
 	unsigned timeout_s;		/* default 5 */
 };
 
@@ -204,6 +205,7 @@ struct config {
 	unsigned log_level;		/* 3..7; default 6 */
 	unsigned min_uid;		/* default 1000 */
 	char *admin_group;		/* default "postern-admin" */
+	unsigned admin_group_line;	/* 0: it is the default */
 	char *user_prefix;		/* uids: "postern-" + compartment */
 	uint64_t memory_messages_bytes;	/* 0: default of DESIGN 6 */
 	unsigned smtpd_processes;	/* 0: one per core */

@@ -67,7 +67,9 @@ struct config_relay {
 	unsigned data_timeout_s;	/* for one block */
 	unsigned final_timeout_s;	/* for the answer to the dot */
 	char *source_ipv4, *source_ipv6;	/* or NULL */
+	unsigned source_ipv4_line, source_ipv6_line;
 	char *ca_file;			/* whom certificates are trusted from */
+	unsigned ca_file_line;		/* 0: it is the default */
 };
 
 struct config_srs {

@@ -244,6 +244,9 @@ check_names(struct config *config, const struct config_frame *top,
 		return false;
 	config->postmaster_line = config_frame_line(top, "postmaster");
 	config->state_dir_line = config_frame_line(top, "state_dir");
+	if (config_frame_has(top, "admin_group"))
+		config->admin_group_line = config_frame_line(top,
+		    "admin_group");
 	at = config->postmaster ? strchr(config->postmaster, '@') : NULL;
 	if (at != NULL && !config_find_domain(config, slice_of(at + 1)))
 		config_error(problems, config_frame_line(top, "postmaster"),

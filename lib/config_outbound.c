@@ -75,6 +75,10 @@ check_queue(const struct config_queue *queue,
 		config_error(problems, config_frame_line(frame,
 		    "retry_first"), "retry_first is longer than "
 		    "retry_longest");
+	if (queue->retry_first_s >= queue->give_up_s)
+		config_warn(problems, config_frame_line(frame,
+		    "retry_first"), "retry_first is not shorter than "
+		    "give_up: nothing is tried a second time");
 	if (queue->delay_notice_s >= queue->give_up_s)
 		config_warn(problems, config_frame_line(frame,
 		    "delay_notice"), "delay_notice is not shorter than "
@@ -92,12 +96,16 @@ check_source(const char *address, bool is_ipv6, const char *name,
 }
 
 static void
-check_relay(const struct config_relay *relay,
+check_relay(struct config_relay *relay,
     const struct config_frame *frame, struct config_problems *problems)
 {
 	bool has_user = relay->smart_host_user != NULL;
 	bool has_file = relay->smart_host_password_file != NULL;
 
+	relay->source_ipv4_line = config_frame_line(frame, "source_ipv4");
+	relay->source_ipv6_line = config_frame_line(frame, "source_ipv6");
+	if (config_frame_has(frame, "ca_file"))
+		relay->ca_file_line = config_frame_line(frame, "ca_file");
 	check_source(relay->source_ipv4, false, "source_ipv4", frame,
 	    problems);
 	check_source(relay->source_ipv6, true, "source_ipv6", frame,
@@ -129,6 +137,9 @@ config_check_outbound(struct config *config,
 		return check_auth(&config->auth, frame, problems);
 	else if (strcmp(name, "queue") == 0)
 		check_queue(&config->queue, frame, problems);
+	else if (strcmp(name, "resolver") == 0)
+		config->resolver.trust_anchor_line = config_frame_line(frame,
+		    "trust_anchor");
 	else if (strcmp(name, "relay") == 0)
 		check_relay(&config->relay, frame, problems);
 	return true;

@@ -30,6 +30,13 @@ void check_become(uid_t uid, gid_t gid);
 void check_become_role(const struct config *config, enum role role);
 
 /*
+ * Warns of what this host has not, for which the start has a warning in the
+ * log only: the admin_group, files that are trusted, addresses to come from.
+ */
+int host_check(const struct config *config, bool is_privileged,
+    struct config_problems *problems);
+
+/*
  * Warns of clamd, milters, Dovecot and LMTP sockets where nobody answers, and
  * of a clamd whose signatures are too old.
  */

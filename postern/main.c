@@ -104,6 +104,8 @@ check(const char *path, bool asks)
 		error = check_outside(config, geteuid() == 0, &problems);
 	if (config != NULL && !error)
 		error = check_certificates(config, &problems);
+	if (config != NULL && !error)
+		error = host_check(config, geteuid() == 0, &problems);
 	if (config != NULL) {
 		backscatter_check(config, asks, &problems);
 		endpoints_check(config, &problems);

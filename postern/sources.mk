@@ -9,6 +9,7 @@ POSTERN_SRCS = \
 	postern/endpoints.c \
 	postern/generation.c \
 	postern/hop_talk.c \
+	postern/host_check.c \
 	postern/listen.c \
 	postern/log_sink.c \
 	postern/main.c \

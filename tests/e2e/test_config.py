@@ -480,6 +480,45 @@ domain "third.example" {{ next_hop = "lmtp:unix:{folder}/there" }}
         (str(first + 8), "next_hop", "No such file or directory")], text
 
 
+def test_what_this_host_has_not(server):
+    """The server starts without it, and does less than it is told to."""
+    server.write("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n"
+                 "-----END CERTIFICATE-----\n")
+    config = """admin_group = "postern-no-such-group"
+%srelay {{
+ source_ipv4 = "192.0.2.77"
+ source_ipv6 = "2001:db8::77"
+ ca_file = "{folder}/%s"
+}}
+resolver {{ trust_anchor = "{folder}/anchor" }}
+"""
+    first = GOOD.count("\n") + 3        # source_ipv4
+    want = [("1", "admin_group", "there is no such group")] * IS_ROOT + [
+        (str(first), "source_ipv4", "no address of this host"),
+        (str(first + 1), "source_ipv6", "no address of this host"),
+        (str(first + 2), "ca_file", "damaged or cut off"),
+        (str(first + 4), "trust_anchor", "No such file or directory")]
+    for name in ("ca.pem", "users", "nowhere"):
+        status, text = check_config(server, config % (GOOD, name))
+        assert status == 0, text
+        told = re.findall(r"postern\.conf:(\d+): warning: (\w+) (.*)", text)
+        if name != "ca.pem":
+            want[-2] = (*want[-2][:2], "no certificate in it"
+                        if name == "users" else "No such file")
+        told = [t for t in told if t[1] != "backscatter"]
+        assert [t[:2] for t in told] == [w[:2] for w in want], text
+        assert all(w[2] in t[2] for t, w in zip(told, want)), text
+    server.write("anchor", "")
+    status, text = check_config(server, GOOD + """relay {{
+ source_ipv4 = "127.0.0.1"
+ source_ipv6 = "::1"
+}}
+resolver {{ trust_anchor = "{folder}/anchor" }}
+""")
+    assert "relay" not in text and "source_" not in text and \
+        "anchor" not in text
+
+
 def test_the_sample_waits_for_its_milter(server):
     """Nobody listens on its socket here: nothing gets past that."""
     server.write("postern.conf", local_sample(server))

@@ -267,6 +267,9 @@ static const struct {
 	    "shorter than greylist_window: no retry counts", 4, false },
 	{ "queue {\n retry_first = 5h }\n",
 	    "retry_first is longer than retry_longest", 3, false },
+	{ "queue {\n retry_first = 1h\n give_up = 1h\n delay_notice = 0s }\n",
+	    "retry_first is not shorter than give_up: nothing is tried a "
+	    "second time", 3, true },
 	{ "queue {\n delay_notice = 5d }\n", "delay_notice is not shorter "
 	    "than give_up: no notice is ever sent", 3, true },
 	{ "relay {\n source_ipv4 = \"::1\" }\n",
