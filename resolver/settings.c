@@ -58,10 +58,11 @@ is_address(struct slice text)
 	    inet_pton(AF_INET6, address, &unused) == 1);
 }
 
-void
+unsigned
 settings_add_resolv_conf(struct settings *s, struct slice text)
 {
 	const struct slice keyword = SLICE("nameserver");
+	unsigned n_bad = 0;
 
 	while (text.size > 0) {
 		struct slice line = slice_trim(slice_next_line(&text));
@@ -76,7 +77,26 @@ settings_add_resolv_conf(struct settings *s, struct slice text)
 		value.size = find_blank(value);
 		if (is_address(value))
 			add_server(s, value);
+		else
+			n_bad++;
 	}
+	return n_bad;
+}
+
+/* Nobody else says which of his lines are not understood. */
+static void
+take_resolv_conf(struct settings *s, struct slice text)
+{
+	unsigned n_bad = settings_add_resolv_conf(s, text);
+
+	if (n_bad > 0)
+		log_warning("resolv_conf", LOG_S("path", RESOLV_CONF),
+		    LOG_U("ignored", n_bad), LOG_S("why", "what follows "
+		    "nameserver is no address"), LOG_END);
+	if (s->n_servers == 0)
+		log_notice("resolv_conf", LOG_S("path", RESOLV_CONF),
+		    LOG_S("why", "it names no name server"), LOG_S("effect",
+		    "those of the root and of each zone are asked"), LOG_END);
 }
 
 static void
@@ -94,7 +114,7 @@ find_servers(struct settings *s, const struct config *config)
 		log_warning("resolv_conf", LOG_S("path", RESOLV_CONF),
 		    LOG_E("error", error), LOG_END);
 	else
-		settings_add_resolv_conf(s, buf_slice(&text));
+		take_resolv_conf(s, buf_slice(&text));
 	buf_free(&text);
 }
 

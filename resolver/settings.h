@@ -31,8 +31,11 @@ struct settings {
 void settings_read(struct settings *s, const struct config *config);
 void settings_free(struct settings *s);
 
-/* The parts, for tests: add what a file's text says. */
-void settings_add_resolv_conf(struct settings *s, struct slice text);
+/*
+ * The parts, for tests: add what a file's text says. Of resolv.conf, in how
+ * many lines a name server has no address.
+ */
+unsigned settings_add_resolv_conf(struct settings *s, struct slice text);
 void settings_add_anchors(struct settings *s, struct slice text);
 
 #endif

@@ -783,17 +783,22 @@ def test_resolv_conf_changes(make_server, tmp_path):
     try:
         server.start()
         for i, address in enumerate(addresses):
-            names("search example.org\nnameserver %s\n" % address)
+            names("search example.org\nnameserver %s#53\nnameserver %s\n" %
+                  (address, address))
             wait_until(lambda a=address: asks(a), 20, address)
             assert "\n%d mx.example.org\n" % i in server.ctl(
                 "dns", "example.org", "MX")
         pids = server.children("resolver")
         names("")
         time.sleep(6)
-        names("# the same\nnameserver %s\n" % addresses[1])
+        names("# the same\nnameserver %s#53\nnameserver %s\n" %
+              (addresses[1], addresses[1]))
         time.sleep(6)
         assert server.children("resolver") == pids
         assert len(server.events("resolver_renewed")) == 2
+        nobody, *ignored = server.events("resolv_conf")
+        assert nobody["why"] == "it names no name server"
+        assert [e["ignored"] for e in ignored] == ["1", "1"]
     finally:
         for nsd in servers:
             nsd.close()

@@ -200,15 +200,17 @@ test_resolv_conf(void **state)
 	static const char *const want[] = { "192.0.2.1", "2001:db8::1",
 		"fe80::1%eth0", "192.0.2.4" };
 	struct settings s = { .n_servers = 0 };
+	unsigned n_bad;
 
 	(void)state;
-	settings_add_resolv_conf(&s, SLICE("# nameserver 192.0.2.9\n"
+	n_bad = settings_add_resolv_conf(&s, SLICE("# nameserver 192.0.2.9\n"
 	    "nameserver 192.0.2.1\nnameservers 192.0.2.2\n"
 	    "  nameserver\t2001:db8::1  # ours\r\n"
 	    "nameserver fe80::1%eth0\nsearch nameserver\n"
 	    "nameserver ns.example.org\nnameserver\nnameserver \n"
 	    "nameserver 192.0.2\nnameserver 192.0.2.4"));
 	assert_int_equal(s.n_servers, 4);
+	assert_int_equal(n_bad, 4);
 	for (unsigned i = 0; i < 4; i++)
 		assert_string_equal(s.servers[i], want[i]);
 	for (int i = 0; i < 100; i++)
