@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """postern -n: all errors of a file in one run, with file:line."""
+import glob
 import os
 import re
 import socket
@@ -574,6 +575,20 @@ def test_manual_names_every_key_of_the_sample():
     missing = [k for k in sorted(keys) if not re.search(
         r"\b%s\b" % k, manual)]
     assert missing == []
+
+
+def test_events_of_the_manual_are_logged():
+    """What the manual says to look for is in the sources under that name."""
+    with open(os.path.join(TOP, "doc/postern.8"), encoding="utf-8") as f:
+        section = f.read().partition(".Sh DIAGNOSTICS\n")[2]
+    events = re.findall(r"Cm (\w+)", "".join(re.findall(
+        r"(?m)^\.It (.*\n)", section.partition(".Sh ")[0])))
+    assert len(events) > 15
+    sources = "".join(
+        open(path, encoding="utf-8").read()
+        for path in glob.glob(os.path.join(TOP, "*/*.c")))
+    assert [e for e in events if not re.search(
+        r'\blog_\w+\("%s"' % e, sources)] == []
 
 
 def test_usage():
