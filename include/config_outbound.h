@@ -60,6 +60,7 @@ struct config_relay {
 	char *smart_host;		/* "smtp:[host]:port", or NULL */
 	char *smart_host_user;		/* or NULL */
 	char *smart_host_password_file;	/* path, or NULL */
+	unsigned smart_host_password_line;
 	enum config_relay_tls tls;
 	unsigned port;			/* of MX hosts; default 25 */
 	unsigned connect_timeout_s;

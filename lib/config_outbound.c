@@ -102,6 +102,8 @@ check_relay(struct config_relay *relay,
 	bool has_user = relay->smart_host_user != NULL;
 	bool has_file = relay->smart_host_password_file != NULL;
 
+	relay->smart_host_password_line = config_frame_line(frame,
+	    "smart_host_password_file");
 	relay->source_ipv4_line = config_frame_line(frame, "source_ipv4");
 	relay->source_ipv6_line = config_frame_line(frame, "source_ipv6");
 	if (config_frame_has(frame, "ca_file"))

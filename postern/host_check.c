@@ -2,8 +2,9 @@
 /*
  * host_check.c - what the configuration names and this host has not.
  *
- * All of it is a warning: the server starts, and does less than its
- * configuration says.
+ * Most of it is a warning: the server starts, and does less than its
+ * configuration says. Without the password of a smart host relay does not
+ * start: who sends there without one is refused for good.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,7 +17,9 @@
 #include "role_user.h"
 #include "tls_client.h"
 
-#define FILE_MAX (4u << 20)
+/* as relay/settings.c has them */
+#define CA_MAX (4u << 20)
+#define PASSWORD_MAX 4096
 
 struct host {
 	const struct config *config;
@@ -46,6 +49,31 @@ check_anchor(const struct config *config, struct config_problems *problems)
 		config_problem_add(problems, resolver->trust_anchor_line,
 		    true, "trust_anchor \"%s\": %s; answers are not "
 		    "validated", resolver->trust_anchor, strerror(errno));
+}
+
+/* Its first line is the password, and root may read it, as for relay. */
+static void
+check_password(const struct config_relay *relay,
+    struct config_problems *problems)
+{
+	struct buf text = { .maximum = PASSWORD_MAX };
+	struct slice rest, line;
+	int error;
+
+	if (relay->smart_host_password_file == NULL)
+		return;
+	error = file_read(relay->smart_host_password_file, &text);
+	rest = buf_slice(&text);
+	line = slice_next_line(&rest);
+	line.size = slice_find(line, '\r');
+	if (error || line.size == 0)
+		config_problem_add(problems, relay->smart_host_password_line,
+		    false, "smart_host_password_file \"%s\": %s",
+		    relay->smart_host_password_file, error ?
+		    strerror(-error) : "no password in its first line");
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.size);
+	buf_free(&text);
 }
 
 /* relay binds to it for each connection. */
@@ -80,7 +108,7 @@ check_authorities(const struct host *h, struct config_problems *problems)
 {
 	const struct config_relay *relay = &h->config->relay;
 	char name[ROLE_USER_SIZE];
-	struct buf text = { .maximum = FILE_MAX };
+	struct buf text = { .maximum = CA_MAX };
 	int error = file_read(relay->ca_file, &text);
 	const char *why = error ? strerror(-error) : NULL;
 
@@ -106,6 +134,7 @@ check_all(void *arg, struct config_problems *problems)
 
 	check_admins(h, problems);
 	check_anchor(h->config, problems);
+	check_password(relay, problems);
 	check_source(relay->source_ipv4, "source_ipv4",
 	    relay->source_ipv4_line, problems);
 	check_source(relay->source_ipv6, "source_ipv6",

@@ -520,6 +520,25 @@ resolver {{ trust_anchor = "{folder}/anchor" }}
         "anchor" not in text
 
 
+@pytest.mark.parametrize("text, words", [
+    (None, "No such file or directory"), ("", "no password"),
+    ("\npassword\n", "no password"), ("password", None)])
+def test_password_of_a_smart_host(server, text, words):
+    """Without it the server does not start."""
+    if text is not None:
+        server.write("password", text)
+    status, said = check_config(server, GOOD + """relay {{
+ smart_host = "smtp:[127.0.0.1]:26"
+ smart_host_user = "user"
+ smart_host_password_file = "{folder}/password"
+}}
+""")
+    assert status == (words is not None), said
+    line = GOOD.count("\n") + 4
+    assert [n for n, what in errors(said) if words and words in what] == \
+        [line] * status, said
+
+
 def test_the_sample_waits_for_its_milter(server):
     """Nobody listens on its socket here: nothing gets past that."""
     server.write("postern.conf", local_sample(server))
