@@ -12,7 +12,11 @@ struct failure_row {
 	const char *text;
 };
 
-/* The first row that matches; the last one matches everything. */
+/*
+ * The first row that matches; the last one matches everything. What a system
+ * call said of a mailbox is that mailbox's, also where it is not known here:
+ * the others would wait for it for ever.
+ */
 static const struct failure_row rows[] = {
 	{ ENOSPC, 452, 3, 1, true,
 	    "the mailbox's disk is full" },
@@ -22,6 +26,24 @@ static const struct failure_row rows[] = {
 	    "the message is larger than the mailbox may ever be" },
 	{ EIO, 451, 3, 0, true,
 	    "the mailbox's disk reported an error" },
+	{ EUCLEAN, 451, 3, 0, true,
+	    "the mailbox's disk reported an error" },
+	{ EBADMSG, 451, 3, 0, true,
+	    "the mailbox's disk reported an error" },
+	{ ENOTCONN, 451, 3, 0, true,
+	    "the mailbox's disk does not answer" },
+	{ ETIMEDOUT, 451, 3, 0, true,
+	    "the mailbox's disk does not answer" },
+	{ EHOSTDOWN, 451, 3, 0, true,
+	    "the mailbox's disk does not answer" },
+	{ ENODEV, 451, 3, 0, true,
+	    "the mailbox's disk does not answer" },
+	{ EINVAL, 451, 3, 5, true,
+	    "the mailbox's file system lacks what a delivery needs" },
+	{ EOPNOTSUPP, 451, 3, 5, true,
+	    "the mailbox's file system lacks what a delivery needs" },
+	{ ENOSYS, 451, 3, 5, true,
+	    "the mailbox's file system lacks what a delivery needs" },
 	{ EROFS, 451, 2, 0, true,
 	    "the mailbox cannot be written to now" },
 	{ EACCES, 451, 2, 0, true,
@@ -52,7 +74,13 @@ static const struct failure_row rows[] = {
 	    "this transaction took too long; try again" },
 	{ ENOMEM, 451, 3, 0, false,
 	    "out of memory for a moment; try again" },
-	{ 0, 451, 3, 0, false,
+	{ EMFILE, 451, 3, 0, false,
+	    "the delivery failed for now; try again" },
+	{ ENFILE, 451, 3, 0, false,
+	    "the delivery failed for now; try again" },
+	{ ECANCELED, 451, 3, 0, false,
+	    "the delivery failed for now; try again" },
+	{ 0, 451, 3, 0, true,
 	    "the delivery failed for now; try again" },
 };
 

@@ -93,7 +93,7 @@ open_part(const struct walk *w, const char *name, size_t end)
 static int
 walk_part(struct walk *w, const char *name, size_t end)
 {
-	int fd = open_part(w, name, end);
+	int fd = open_part(w, name, end), error;
 	struct stat st;
 
 	if (fd < 0)
@@ -106,9 +106,11 @@ walk_part(struct walk *w, const char *name, size_t end)
 		if (fd < 0)
 			return -errno;
 	}
-	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)) {
+	error = fstat(fd, &st) < 0 ? -errno :
+	    S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (error) {
 		close(fd);
-		return -ENOTDIR;
+		return error;
 	}
 	close(w->fd);
 	w->fd = fd;
@@ -183,11 +185,13 @@ static int
 check_owner(int fd)
 {
 	struct stat st;
+	int error = fstat(fd, &st) < 0 ? -errno :
+	    st.st_uid == geteuid() ? 0 : -EPERM;
 
-	if (fstat(fd, &st) == 0 && st.st_uid == geteuid())
+	if (!error)
 		return fd;
 	close(fd);
-	return -EPERM;
+	return error;
 }
 
 /* Absolute, and no part of it climbs. */

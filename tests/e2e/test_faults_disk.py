@@ -83,6 +83,24 @@ def test_write_fails(lab, point, error, recipients):
         assert [n for n in lab.server.tmp_files(user) if "~" not in n] == []
 
 
+@pytest.mark.parametrize("error, text", [
+    ("ENOTCONN", "451 4.3.0"), ("EUCLEAN", "451 4.3.0"),
+    ("EOPNOTSUPP", "451 4.3.5"), ("EBUSY", "451 4.3.0")])
+def test_rare_error_holds_nobody_up(lab, error, text):
+    """What a system call says of one mailbox, known here or not, is that
+    mailbox's alone: the retry reaches the others."""
+    message, sender = new_message(), new_sender()
+    lab.faults.set("maildir.create", "errno", getattr(errno, error))
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert all(r.says(text) for r in told.values()), told
+    told = lab.attempt(FOUR, message, sender=sender)
+    assert codes(told) == [250, 250, 250, 451], told
+    assert told[FOUR[0]].says(text)
+    for recipient in FOUR[1:]:
+        lab.expect(recipient, message)
+    lab.check()
+
+
 @pytest.mark.parametrize("n, point, error", [
     (i, point, error) for i, (point, error) in enumerate(
         (p, e) for p in LOOKS for e in sorted(REPLIES))])

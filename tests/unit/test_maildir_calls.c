@@ -23,6 +23,8 @@ static int no_replace_error;	/* of RENAME_NOREPLACE, or 0 */
 static unsigned n_fsyncs;
 static bool is_late;		/* rename into new/ comes in between */
 static bool is_unreadable;	/* folders fail in the middle */
+static int stat_error;		/* of fstat, or 0 */
+static unsigned n_stats;	/* that work before it */
 
 int
 renameat2(int from, const char *old, int to, const char *name,
@@ -42,6 +44,17 @@ renameat(int from, const char *old, int to, const char *name)
 		(void)syscall(SYS_renameat2, m.tmp_fd, FILE_NAME, m.new_fd,
 		    FILE_NAME, 0);
 	return (int)syscall(SYS_renameat2, from, old, to, name, 0);
+}
+
+int
+fstat(int fd, struct stat *st)
+{
+	if (stat_error == 0 || n_stats > 0) {
+		n_stats -= n_stats > 0;
+		return fstatat(fd, "", st, AT_EMPTY_PATH);
+	}
+	errno = stat_error;
+	return -1;
 }
 
 int
@@ -69,7 +82,8 @@ set_up(void **state)
 	char path[128];
 
 	(void)state;
-	no_replace_error = 0;
+	no_replace_error = stat_error = 0;
+	n_stats = 0;
 	is_late = is_unreadable = false;
 	strcpy(base, "/tmp/postern-maildir-XXXXXX");
 	assert_non_null(mkdtemp(base));
@@ -104,6 +118,30 @@ is_in(int folder)
 	struct stat st;
 
 	return fstatat(folder, FILE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A FUSE daemon has died, a disk is broken: that is said, and not that the
+ * mailbox is no directory, or belongs to somebody else. */
+static void
+test_disk_that_does_not_answer(void **state)
+{
+	static const int errors[] = { ENOTCONN, EIO };
+	struct maildir other;
+	char path[128], link[128];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/Maildir", base);
+	snprintf(link, sizeof link, "%s/link", base);
+	assert_int_equal(symlink("Maildir", link), 0);
+	for (size_t i = 0; i < N_OF(errors); i++) {
+		stat_error = errors[i];
+		assert_int_equal(maildir_open(&other, path, base, true),
+		    -errors[i]);
+		/* because of the link it is walked: / and then /tmp */
+		n_stats = 1;
+		assert_int_equal(maildir_open(&other, link, base, true),
+		    -errors[i]);
+	}
 }
 
 /* NFS, FUSE: EINVAL; an old kernel: ENOSYS. */
@@ -198,6 +236,7 @@ main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(test_disk_that_does_not_answer),
 		TEST(test_no_noreplace),
 		TEST(test_take_back_of_two_names),
 		TEST(test_answers_are_durable),
