@@ -294,12 +294,38 @@ look_at_both(const struct maildir *m, const char *file, int error)
 	return 0;
 }
 
+/*
+ * For file systems that have no links either, or none from one directory to
+ * another (sshfs and others of FUSE, AFS). As the name is ours alone, nobody
+ * takes it between the look and the rename.
+ */
+static int
+look_and_rename(const struct maildir *m, const char *file)
+{
+	struct stat st;
+
+	if (is_there(m->new_fd, file, &st))
+		return look_at_both(m, file, EEXIST);
+	if (errno != ENOENT)
+		return -errno;
+	return renameat(m->tmp_fd, file, m->new_fd, file) == 0 ? 0 :
+	    look_at_both(m, file, errno);
+}
+
+static bool
+has_no_links(int error)
+{
+	return error == EPERM || error == EOPNOTSUPP || error == ENOSYS ||
+	    error == EXDEV;
+}
+
 /* For file systems without RENAME_NOREPLACE (NFS). */
 static int
 link_over(const struct maildir *m, const char *file)
 {
 	if (linkat(m->tmp_fd, file, m->new_fd, file, 0) < 0)
-		return look_at_both(m, file, errno);
+		return has_no_links(errno) ? look_and_rename(m, file) :
+		    look_at_both(m, file, errno);
 	/* if this fails, a second name stays in tmp/ for the sweep */
 	(void)unlinkat(m->tmp_fd, file, 0);
 	return 0;
@@ -314,7 +340,7 @@ maildir_rename(const struct maildir *m, const char *file)
 		return -error;
 	if (renameat2(m->tmp_fd, file, m->new_fd, file, RENAME_NOREPLACE) == 0)
 		return 0;
-	if (errno == EINVAL || errno == ENOSYS)
+	if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
 		return link_over(m, file);
 	if (errno == ENOENT || errno == EEXIST)
 		return look_at_both(m, file, errno);

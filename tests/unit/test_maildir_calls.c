@@ -21,6 +21,7 @@ static char base[64];
 static struct maildir m;
 static int no_replace_error;	/* of RENAME_NOREPLACE, or 0 */
 static unsigned n_fsyncs;
+static int link_error;		/* of linkat, or 0 */
 static bool is_late;		/* rename into new/ comes in between */
 static bool is_unreadable;	/* folders fail in the middle */
 static int stat_error;		/* of fstat, or 0 */
@@ -44,6 +45,14 @@ renameat(int from, const char *old, int to, const char *name)
 		(void)syscall(SYS_renameat2, m.tmp_fd, FILE_NAME, m.new_fd,
 		    FILE_NAME, 0);
 	return (int)syscall(SYS_renameat2, from, old, to, name, 0);
+}
+
+int
+linkat(int from, const char *old, int to, const char *name, int flags)
+{
+	errno = link_error;
+	return link_error == 0 ? (int)syscall(SYS_linkat, from, old, to,
+	    name, flags) : -1;
 }
 
 int
@@ -82,7 +91,7 @@ set_up(void **state)
 	char path[128];
 
 	(void)state;
-	no_replace_error = stat_error = 0;
+	no_replace_error = stat_error = link_error = 0;
 	n_stats = 0;
 	is_late = is_unreadable = false;
 	strcpy(base, "/tmp/postern-maildir-XXXXXX");
@@ -148,7 +157,7 @@ test_disk_that_does_not_answer(void **state)
 static void
 test_no_noreplace(void **state)
 {
-	static const int errors[] = { EINVAL, ENOSYS };
+	static const int errors[] = { EINVAL, ENOSYS, EOPNOTSUPP };
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(errors); i++) {
@@ -166,6 +175,37 @@ test_no_noreplace(void **state)
 		assert_int_equal(unlinkat(m.new_fd, FILE_NAME, 0), 0);
 		assert_int_equal(unlinkat(m.tmp_fd, FILE_NAME, 0), 0);
 	}
+}
+
+/* exFAT and others of FUSE; AFS has them within a directory alone. */
+static void
+test_no_links(void **state)
+{
+	static const int errors[] = { EPERM, EOPNOTSUPP, ENOSYS, EXDEV };
+
+	(void)state;
+	no_replace_error = EINVAL;
+	for (size_t i = 0; i < N_OF(errors); i++) {
+		link_error = errors[i];
+		write_file(m.tmp_fd, "x");
+		assert_int_equal(maildir_rename(&m, FILE_NAME), 0);
+		assert_true(is_in(m.new_fd));
+		assert_false(is_in(m.tmp_fd));
+		/* whose answer was lost */
+		assert_int_equal(maildir_rename(&m, FILE_NAME), 0);
+		/* another's is not written over */
+		write_file(m.tmp_fd, "y");
+		assert_int_equal(maildir_rename(&m, FILE_NAME), -EEXIST);
+		assert_true(is_in(m.tmp_fd));
+		assert_int_equal(unlinkat(m.new_fd, FILE_NAME, 0), 0);
+		assert_int_equal(unlinkat(m.tmp_fd, FILE_NAME, 0), 0);
+		assert_int_equal(maildir_rename(&m, FILE_NAME), -ENOENT);
+	}
+	/* a disk that is broken is no such file system */
+	link_error = EIO;
+	write_file(m.tmp_fd, "x");
+	assert_int_equal(maildir_rename(&m, FILE_NAME), -EIO);
+	assert_false(is_in(m.new_fd));
 }
 
 /* After a kill between link and unlink: readers do not see it any more. */
@@ -238,6 +278,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_disk_that_does_not_answer),
 		TEST(test_no_noreplace),
+		TEST(test_no_links),
 		TEST(test_take_back_of_two_names),
 		TEST(test_answers_are_durable),
 		TEST(test_resolve_and_a_late_rename),
