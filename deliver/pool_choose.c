@@ -51,6 +51,18 @@ least_loaded(const struct pool *pool)
 	return best;
 }
 
+/* What it stands still in, most likely. Others only wait behind it: they may
+ * be given to who is well. */
+static bool
+is_first_of_worker(const struct pools *pools, const struct job *job)
+{
+	const struct job *j = pools->oldest;
+
+	while (j != job && j->worker != job->worker)
+		j = j->later;
+	return j == job;
+}
+
 /* The slow one that has a job of this mailbox: what another worker were
  * given of it could make that one slow, too. */
 static struct pool_worker *
@@ -65,7 +77,8 @@ slow_with(const struct pool *pool, uint32_t affinity)
 	for (struct job *j = pool->pools->oldest; j != NULL; j = j->later)
 		if (j->worker != NULL && j->worker->pool == pool &&
 		    j->affinity == affinity && is_slow(j->worker) &&
-		    j->worker->load < LOAD_MAX && !j->worker->is_condemned)
+		    j->worker->load < LOAD_MAX && !j->worker->is_condemned &&
+		    is_first_of_worker(pool->pools, j))
 			return j->worker;
 	return NULL;
 }

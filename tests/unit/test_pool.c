@@ -23,6 +23,7 @@ static struct loop_timer timer, jump;
 static int64_t ahead_us;	/* the time is so much later than it is */
 static pid_t *worker;	/* the last one that has work; in shared memory */
 static bool is_late;
+static size_t n_left;	/* jobs that are not waited for */
 
 struct task {
 	struct job job;
@@ -121,7 +122,7 @@ static void
 on_progress(void *arg)
 {
 	(void)arg;
-	if (pools_n_jobs(pools) == 0)
+	if (pools_n_jobs(pools) <= n_left)
 		loop_stop(loop);
 }
 
@@ -148,13 +149,13 @@ run_until_done(uint32_t later_ms)
 }
 
 static int
-set_up(void **state)
+set_up_with(unsigned max_per_uid)
 {
-	const struct pools_settings settings = { .max_per_uid = 1,
+	const struct pools_settings settings = { .max_per_uid = max_per_uid,
 		.is_privileged = geteuid() == 0, .on_progress = on_progress };
 	struct pools_settings all = settings;
 
-	(void)state;
+	n_left = 0;
 	worker = mmap(NULL, sizeof *worker, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(worker, MAP_FAILED);
@@ -167,6 +168,20 @@ set_up(void **state)
 	pools = pools_new(&all);
 	assert_non_null(pools);
 	return 0;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	return set_up_with(1);
+}
+
+static int
+set_up_several(void **state)
+{
+	(void)state;
+	return set_up_with(3);
 }
 
 static int
@@ -277,6 +292,46 @@ test_a_group_has_its_own_workers(void **state)
 	assert_int_equal(other.value, 1002);
 }
 
+static void
+submit_of(struct task *task, const char *what, uint32_t affinity)
+{
+	*task = (struct task){ .what = what, .job = { .fd = -1,
+		.affinity = affinity, .gid = NOBODY, .encode = encode,
+		.uid = geteuid() == 0 ? NOBODY : geteuid(), .done = done,
+		.arg = task } };
+	pools_submit(pools, &task->job);
+}
+
+/* The mailbox in which a worker stands still has one worker, and who came
+ * behind it in time is no reason to wait there with what comes later. */
+static void
+test_who_waits_behind_a_slow_one_goes_elsewhere(void **state)
+{
+	struct task slow, behind, later, more;
+	pid_t stuck;
+
+	(void)state;
+	submit_of(&slow, "silence", 1);
+	submit_of(&behind, "descriptors", 2);
+	ahead_us = 2000000;
+	for (int i = 0; i < 100 && *worker == 0; i++) {
+		loop_timer_start(loop, &timer, 10, on_late, NULL);
+		(void)loop_run(loop);
+	}
+	stuck = *worker;
+	assert_true(stuck > 0);
+	submit_of(&later, "descriptors", 2);
+	submit_of(&more, "descriptors", 1);
+	n_left = 3;
+	assert_true(run_until_done(0));
+	assert_true(later.is_known);
+	assert_int_equal(slow.n_done + behind.n_done + more.n_done, 0);
+	assert_int_not_equal(*worker, stuck);
+	kill(stuck, SIGKILL);
+	n_left = 0;
+	assert_true(run_until_done(0));
+}
+
 int
 main(void)
 {
@@ -286,6 +341,9 @@ main(void)
 		TEST(test_who_stands_still_is_gone_before_its_job_is),
 		TEST(test_a_worker_has_its_socket_alone),
 		TEST(test_a_group_has_its_own_workers),
+		cmocka_unit_test_setup_teardown(
+		    test_who_waits_behind_a_slow_one_goes_elsewhere,
+		    set_up_several, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
