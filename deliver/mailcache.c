@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * mailcache.c - open mailboxes by path; see mailcache.h. A hash table and a
- * list from the newest to the oldest.
+ * list from the last opened to the first.
  */
 #include <errno.h>
 #include <limits.h>
@@ -137,13 +137,21 @@ mailcache_get(struct mailcache *cache, const struct mailcache_key *key,
 	}
 	if (box == NULL)
 		box = open_box(cache, key, hash, error);
-	else if (box != cache->newest) {
-		unlink_from_list(cache, box);
-		put_newest(cache, box);
-	}
 	if (box != NULL)
 		box->pins++;
 	return box;
+}
+
+void
+mailcache_expire(struct mailcache *cache)
+{
+	int64_t until_us = clock_monotonic_us() - MAILCACHE_AGE_US;
+	struct mailbox *box = cache->oldest, *newer;
+
+	for (; box != NULL && box->opened_us <= until_us; box = newer) {
+		newer = box->newer;
+		mailcache_drop(cache, box);
+	}
 }
 
 struct mailcache *

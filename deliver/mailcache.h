@@ -2,9 +2,11 @@
 /*
  * mailcache.h - a worker's open mailboxes.
  *
- * Opening one costs some ten system calls, so the last used ones stay open,
- * for at most five seconds. The name may lead to another by then: who is
- * about to write asks maildir_is_at. A box is pinned while a batch uses it.
+ * Opening one costs some ten system calls, so the last opened ones stay open
+ * for five seconds. The name may lead to another by then: who is about to
+ * write asks maildir_is_at. A box is pinned while a batch uses it. One that
+ * is open keeps its file system from being unmounted, so those that are too
+ * old are closed at the end of each batch, and when none comes.
  */
 #ifndef DELIVER_MAILCACHE_H
 #define DELIVER_MAILCACHE_H
@@ -49,6 +51,8 @@ void mailcache_free(struct mailcache **cache);
 struct mailbox *mailcache_get(struct mailcache *cache,
     const struct mailcache_key *key, int64_t max_age_us, int *error);
 void mailcache_unpin(struct mailcache *cache, struct mailbox *box);
+/* Close those that are too old to be used. */
+void mailcache_expire(struct mailcache *cache);
 /* It turned out to be stale: the next get opens it anew. */
 void mailcache_drop(struct mailcache *cache, struct mailbox *box);
 

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "clearances.h"
@@ -508,7 +509,7 @@ close_message(struct job *job)
 
 /* ---- the socket ---- */
 
-/* 0, -EAGAIN when nothing more waits, or what is final. */
+/* 0, -EAGAIN when nothing (more) waits, or what is final. */
 static int
 take_job(struct worker *w)
 {
@@ -600,8 +601,8 @@ worker_serve(int fd)
 	if (!error) {
 		w->fd = fd;
 		while ((error = take_batch(w)) == 0 &&
-		    (error = do_batch(w)) == 0)
-			;
+		    (w->n_jobs == 0 || (error = do_batch(w)) == 0))
+			mailcache_expire(w->cache);
 		mailcache_free(&w->cache);
 	}
 	free(w);
@@ -611,6 +612,7 @@ worker_serve(int fd)
 void
 worker_main(int fd, bool is_privileged, uid_t uid, gid_t gid)
 {
+	const struct timeval wake = { .tv_sec = MAILCACHE_AGE_US / 1000000 };
 	const struct sandbox_path everywhere = { "/", true };
 	const struct sandbox sandbox = { .name = "worker",
 		.is_privileged = is_privileged, .uid = uid, .gid = gid,
@@ -618,6 +620,8 @@ worker_main(int fd, bool is_privileged, uid_t uid, gid_t gid)
 		.paths = &everywhere, .n_paths = 1 };
 
 	FAULT_ROLE("worker");
+	/* without it mailboxes stay open until there is work again */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof wake);
 	sandbox_become(&sandbox);
 	FAULT_STEP("worker.start");
 	_exit(worker_serve(fd) == 0 ? 0 : 1);

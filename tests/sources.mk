@@ -64,6 +64,7 @@ UNIT_TESTS = \
 	test_loop \
 	test_mac \
 	test_mail_date \
+	test_mailcache \
 	test_maildir \
 	test_maildir_calls \
 	test_maildirsize \
