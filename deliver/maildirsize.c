@@ -26,6 +26,7 @@
 #define NO_ROOM_AGE_S (15 * 60)
 #define COUNT_TRIES 3
 #define FOLDERS_MAX 4096
+#define DEFINITION_SIZE 64	/* "5000000000S,10000C" */
 
 /* ---- reading ---- */
 
@@ -45,6 +46,29 @@ parse_quota(const char *line)
 		line += *line == ',';
 	}
 	return 0;
+}
+
+/*
+ * What stands in the first line where it is the same quota: the number of
+ * messages (",1000C") is other programs' affair. Else the quota alone.
+ */
+static void
+get_definition(const struct maildir *m, uint64_t quota_bytes,
+    char line[DEFINITION_SIZE])
+{
+	int fd = openat(m->tmp_fd, FILE_NAME, O_RDONLY | O_CLOEXEC |
+	    O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : pread(fd, line, DEFINITION_SIZE - 1, 0);
+	size_t size;
+
+	if (fd >= 0)
+		close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	size = strspn(line, "0123456789SC,");
+	if (line[size] == '\n' && parse_quota(line) == quota_bytes)
+		line[size] = '\0';
+	else
+		snprintf(line, DEFINITION_SIZE, "%" PRIu64 "S", quota_bytes);
 }
 
 /* Sum and number of the lines after the first; false for anything odd. */
@@ -245,15 +269,16 @@ static int
 write_file(const struct maildir *m, uint64_t quota_bytes,
     const struct count *count)
 {
-	char name[64], text[96];
+	char name[64], definition[DEFINITION_SIZE], text[128];
 	int error = FAULT("maildirsize.open"), fd, size;
 
 	if (error)
 		return -error;
 	snprintf(name, sizeof name, "maildirsize.%" PRId64 ".%ld",
 	    clock_wall_us(), (long)getpid());
-	size = snprintf(text, sizeof text, "%" PRIu64 "S\n%" PRIu64 " %" PRIu64
-	    "\n", quota_bytes, count->bytes, count->messages);
+	get_definition(m, quota_bytes, definition);
+	size = snprintf(text, sizeof text, "%s\n%" PRIu64 " %" PRIu64 "\n",
+	    definition, count->bytes, count->messages);
 	fd = openat(m->tmp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600);
 	if (fd < 0)

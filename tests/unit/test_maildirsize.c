@@ -143,6 +143,34 @@ test_long_file_is_counted_anew(void **state)
 	assert_string_equal(get("maildirsize"), "1000S\n0 0\n");
 }
 
+/* Counting anew is no reason to forget how many messages Courier allows. */
+static void
+test_first_line_is_kept(void **state)
+{
+	static const struct {
+		const char *name, *text, *want;
+	} rows[] = {
+		{ "count", "1000S,20C\nodd\n", "1000S,20C\n0 0\n" },
+		{ "count first", "20C,1000S\nodd\n", "20C,1000S\n0 0\n" },
+		{ "alone", "1000S\nodd\n", "1000S\n0 0\n" },
+		{ "another quota", "2000S,20C\n1 1\n", "1000S\n0 0\n" },
+		{ "no size", "20C\n1 1\n", "1000S\n0 0\n" },
+		{ "no line end", "1000S,20C", "1000S\n0 0\n" },
+		{ "odd", "1000S,20C x\n1 1\nodd\n", "1000S\n0 0\n" },
+		{ "octets", "1000S,20C\001\nodd\n", "1000S\n0 0\n" },
+		{ "long", "1000S,00000000000000000000000000000000000000000000"
+		    "0000000000000000000000000020C\nodd\n",
+		    "1000S\n0 0\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		put("maildirsize", rows[i].text);
+		assert_int_equal(used(), 0);
+		CHECK_STRING(rows[i].name, get("maildirsize"), rows[i].want);
+	}
+}
+
 static void
 test_folders(void **state)
 {
@@ -258,6 +286,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_files),
 		TEST(test_long_file_is_counted_anew),
+		TEST(test_first_line_is_kept),
 		TEST(test_folders),
 		TEST(test_names_that_lie),
 		TEST(test_add),
