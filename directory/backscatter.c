@@ -239,10 +239,14 @@ has_own_mailbox(struct lint *lint, const char *user)
 	size_t size = strcspn(user, "@");
 	const struct resolved *found = account_find_mailbox(lint->resolver,
 	    slice_of(user));
-	const struct slice *to = &found->leaves[0].delivered_to;
+	struct slice to = { NULL, 0 };
 
-	return found->kind == ROUTE_MAILBOX && to->size > size &&
-	    to->data[size] == '@' && memcmp(to->data, user, size) == 0;
+	if (found->kind == ROUTE_MAILBOX)
+		to = found->leaves[0].delivered_to;
+	else if (found->kind == ROUTE_HOP)	/* by LMTP */
+		to = slice_of(found->hop_address);
+	return to.size > size && to.data[size] == '@' &&
+	    memcmp(to.data, user, size) == 0;
 }
 
 static void
