@@ -20,7 +20,8 @@ unit_factor(enum config_type type, struct slice unit)
 		uint64_t factor;
 	} units[] = {
 		{ CONFIG_SIZE, "K", 1 << 10 }, { CONFIG_SIZE, "M", 1 << 20 },
-		{ CONFIG_SIZE, "G", 1 << 30 }, { CONFIG_SIZE, "", 1 },
+		{ CONFIG_SIZE, "G", 1 << 30 },
+		{ CONFIG_SIZE, "T", (uint64_t)1 << 40 }, { CONFIG_SIZE, "", 1 },
 		{ CONFIG_COUNT, "", 1 },
 		{ CONFIG_DURATION, "s", 1 }, { CONFIG_DURATION, "m", 60 },
 		{ CONFIG_DURATION, "h", 3600 },
@@ -56,7 +57,7 @@ config_number(enum config_type type, struct slice in, uint64_t *value)
 	if (digits == 0)
 		return "not a number";
 	if (factor == 0 && type == CONFIG_SIZE)
-		return "octets are counted in K, M or G";
+		return "octets are counted in K, M, G or T";
 	if (factor == 0 && type == CONFIG_DURATION)
 		return "time needs one of the units s, m, h, d";
 	if (factor == 0)

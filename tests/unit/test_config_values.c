@@ -29,13 +29,15 @@ static const struct {
 	{ "min_uid = 0x10", "min_uid = 0x10: not a whole number without a "
 	    "unit" },
 	{ "memory_messages = 50m", "memory_messages = 50m: octets are counted "
-	    "in K, M or G; did you mean 50M?" },
+	    "in K, M, G or T; did you mean 50M?" },
 	{ "memory_messages = 50MB", "memory_messages = 50MB: octets are "
-	    "counted in K, M or G; did you mean 50M?" },
+	    "counted in K, M, G or T; did you mean 50M?" },
 	{ "memory_messages = 1.5G", "memory_messages = 1.5G: octets are "
-	    "counted in K, M or G" },
+	    "counted in K, M, G or T" },
 	{ "memory_messages = 99999999999G", "memory_messages = "
 	    "99999999999G: number is too large" },
+	{ "memory_messages = 2T", "memory_messages = 2T: out of range, 0 or "
+	    "1M to 1024G" },
 	{ "memory_messages = 1K", "memory_messages = 1K: out of range, 0 or "
 	    "1M to 1024G" },
 	{ "limits { data_total = 30 }", "data_total = 30: time needs one of "
