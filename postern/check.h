@@ -32,7 +32,7 @@ void check_become_role(const struct config *config, enum role role);
 /*
  * Warns of what this host has not, for which the start has a warning in the
  * log only: the admin_group, files that are trusted, addresses to come from.
- * An error if a smart host's password is not there.
+ * An error if a smart host's password is not there: its mail waits.
  */
 int host_check(const struct config *config, bool is_privileged,
     struct config_problems *problems);

@@ -3,8 +3,7 @@
  * host_check.c - what the configuration names and this host has not.
  *
  * Most of it is a warning: the server starts, and does less than its
- * configuration says. Without the password of a smart host relay does not
- * start: who sends there without one is refused for good.
+ * configuration says. Without the password of a smart host nothing leaves.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -216,13 +216,16 @@ send_plain(struct dialogue *d)
 static void
 begin_auth(struct dialogue *d)
 {
+	const char *password = d->settings->password;
 	struct verdict v;
-	bool fits = strlen(d->settings->user) + strlen(d->settings->password) +
-	    2 <= AUTH_TEXT_MAX;
+	bool fits = password != NULL && strlen(d->settings->user) +
+	    strlen(password) + 2 <= AUTH_TEXT_MAX;
 
 	if (!d->is_secured || !fits || !(d->features.has &
 	    (FEATURE_AUTH_PLAIN | FEATURE_AUTH_LOGIN))) {
-		verdict_set(&v, 451, 7, 0, "%s", !d->is_secured ?
+		verdict_set(&v, 451, 7, 0, "%s", password == NULL ?
+		    "smart_host_password_file has no password" :
+		    !d->is_secured ?
 		    "AUTH needs TLS, which it does not offer" : !fits ?
 		    "the password is too long for AUTH" :
 		    "it offers neither AUTH PLAIN nor LOGIN");

@@ -38,7 +38,7 @@ struct dialogue_settings {
 	bool is_local;			/* a unix socket: nobody between */
 	bool wants_tls;			/* if it is offered */
 	bool requires_tls;		/* nothing without it */
-	const char *user, *password;	/* NULL: no AUTH */
+	const char *user, *password;	/* NULL: no AUTH; none is known */
 	/* RFC 5321 4.5.3.2: 5, 3 and 10 minutes */
 	uint32_t command_ms, data_ms, end_ms;
 };

@@ -35,7 +35,8 @@ struct relay_settings {
 	struct hosts_settings hosts;
 	const char *hostname;
 	enum config_relay_tls tls;
-	char *smart_host_user, *smart_host_password;	/* NULL: no AUTH */
+	char *smart_host_user;		/* NULL: no AUTH */
+	char *smart_host_password;	/* NULL: there is none, mail waits */
 	uint32_t connect_ms, command_ms, data_ms, end_ms;
 	struct net_address source_v4, source_v6;	/* family 0: any */
 };

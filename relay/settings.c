@@ -27,6 +27,8 @@ read_file(const char *path, size_t most, struct buf *to)
 	return error == -ENOBUFS ? -E2BIG : error;
 }
 
+/* Mail for the smart host waits without it; all else, as what comes from
+ * outside, goes on. */
 static void
 read_password(struct relay_settings *s, const char *path)
 {
@@ -34,18 +36,20 @@ read_password(struct relay_settings *s, const char *path)
 	struct slice rest, line;
 	int error = read_file(path, PASSWORD_MAX, &text);
 
-	if (error < 0)
-		fatal("relay: smart_host_password_file \"%s\": %s", path,
-		    strerror(-error));
 	rest = buf_slice(&text);
 	line = slice_next_line(&rest);
 	if (line.size > 0 && line.data[line.size - 1] == '\r')
 		line.size--;
-	s->smart_host_password = slice_strdup(line);
-	if (line.size == 0 || s->smart_host_password == NULL)
-		fatal("relay: smart_host_password_file \"%s\": no password",
-		    path);
-	explicit_bzero(text.data, text.size);
+	if (line.size > 0)
+		s->smart_host_password = slice_strdup(line);
+	if (s->smart_host_password == NULL)
+		log_error("alarm", LOG_S("problem", "smart_host_password_file "
+		    "has no password: mail for the smart host waits until it "
+		    "has one and a reload reads it"), LOG_S("file", path),
+		    LOG_S("why", error < 0 ? strerror(-error) :
+		    "its first line is empty"), LOG_END);
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.size);
 	buf_free(&text);
 }
 

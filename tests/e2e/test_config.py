@@ -524,7 +524,7 @@ resolver {{ trust_anchor = "{folder}/anchor" }}
     (None, "No such file or directory"), ("", "no password"),
     ("\npassword\n", "no password"), ("password", None)])
 def test_password_of_a_smart_host(server, text, words):
-    """Without it the server does not start."""
+    """Without it nothing leaves."""
     if text is not None:
         server.write("password", text)
     status, said = check_config(server, GOOD + """relay {{

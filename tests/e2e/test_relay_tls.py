@@ -408,6 +408,28 @@ def test_smart_host(ca, tmp_path, mechanism):
         assert "535" in r[0].text
 
 
+@pytest.mark.parametrize("text", [None, "", "\npass word\n"])
+def test_smart_host_without_its_password(ca, tmp_path, text):
+    """relay runs all the same, and what is for that host waits."""
+    secret = tmp_path / "password"
+    if text is not None:
+        secret.write_text(text, encoding="ascii")
+    config = 'ca_file = "%s"\nsmart_host = "smtp:[localhost]:25"\n' \
+        'smart_host_user = "user"\nsmart_host_password_file = "%s"' % (
+            ca.path, secret)
+    with Sink({}, FEATURES + ("AUTH PLAIN",),
+              tls=ca.sign("smart.example")) as sink, \
+            Lab({("smart.example", "A"): ["127.0.0.1"]}, sink.port,
+                config) as lab:
+        hop = "smtp:[smart.example]:%d" % sink.port
+        r = lab.send(hop, [BOB], TEXT, smart=True)
+        assert r.codes == [451] and r[0].stage == "auth", r[0]
+        assert "smart_host_password_file has no password" in r[0].text
+        assert not any(c.startswith(("AUTH", "MAIL"))
+                       for c in sink.commands)
+        assert lab.send(hop, [BOB], TEXT).codes == [250]
+
+
 def test_smart_host_that_is_a_next_hop_too(ca, tmp_path):
     """What is not for the smart host goes without its password, and what is
     does not go without."""
