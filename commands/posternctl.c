@@ -86,7 +86,7 @@ find_state_dir(const char *path, bool is_reload,
 
 	if (error)
 		fprintf(stderr, "posternctl: %s: %s\n", path, error ==
-		    -ENOBUFS ? "larger than 1 MiB" : strerror(-error));
+		    -ENOBUFS ? "larger than 16 MiB" : strerror(-error));
 	else
 		config = config_parse(text.data ? buf_slice(&text) :
 		    SLICE(""), &problems);

@@ -639,10 +639,10 @@ def test_posternctl_with_standard_error_closed(make_server):
 def test_posternctl_with_a_file_that_is_no_configuration(make_server):
     """It says what is wrong with it, and not "Success"."""
     server = make_server(start=False)
-    path = server.write("other.conf", "# x\n" * 300000)
+    path = server.write("other.conf", "# x\n" * 5000000)
     status, text = server.ctl("-f", path, "status", check=False)
     assert (status, text) == (
-        1, "posternctl: %s: larger than 1 MiB\n" % path)
+        1, "posternctl: %s: larger than 16 MiB\n" % path)
 
 
 def test_no_proc(make_server, monkeypatch):
