@@ -63,11 +63,13 @@ lookup_account(struct resolver *r, struct slice user, struct found *found)
 
 /* ---- its mailbox ---- */
 
-/* An account that has none here, as all have none beside a next_hop. */
+/* An account that has none here, as all have none beside a next_hop. A login
+ * name without a mailbox is nobody there. */
 static bool
 is_by_lmtp(const struct catalog_domain *domain, const struct found *found)
 {
 	return domain != NULL && found->kind == FOUND_NOTHING &&
+	    !domain->config->users_are_passwd &&
 	    config_hop_is_lmtp(config_domain_hop(domain->config));
 }
 
@@ -236,6 +238,7 @@ leads_to_hop(struct resolver *r, struct slice user,
 {
 	const struct catalog_domain *domain;
 	const struct resolved *to;
+	struct address there;
 	struct found found;
 
 	resolve_begin(r, false);
@@ -246,8 +249,9 @@ leads_to_hop(struct resolver *r, struct slice user,
 	    slice_of(address->domain), false);
 	if (to->kind == ROUTE_HOP)
 		return !to->is_forward && to->n_leaves == 0 &&
-		    slice_equals_nocase(slice_of(to->hop_address), user) ?
-		    MAY_SEND : MAY_NOT;
+		    address_parse(&there, slice_of(to->hop_address),
+		    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL) ==
+		    ADDRESS_OK ? is_own_name(r, user, &there) : MAY_NOT;
 	return to->kind == ROUTE_REFUSE && to->verdict.code < 500 ?
 	    MAY_UNKNOWN : MAY_NOT;
 }

@@ -15,10 +15,13 @@ static const char config_text[] =
     "postmaster = \"alice@front.example\"\n"
     "state_dir = \"@/\"\n"
     "listen \"*:25\" { role = mx }\n"
-    "domain \"front.example\" { aliases = \"@/aliases\" "
+    "domain \"front.example\" { same_as = { \"same.example\" } "
+    "aliases = \"@/aliases\" "
     "fallback = \"" LMTP "\" }\n"
     "domain \"smtp.example\" { aliases = \"@/aliases\" "
     "fallback = \"smtp:[192.0.2.1]:25\" }\n"
+    "domain \"exact.example\" { case = exact aliases = \"@/exact\" "
+    "fallback = \"" LMTP "\" }\n"
     "domain \"bare.example\" { aliases = \"@/bare\" }\n";
 
 static const char aliases[] =
@@ -30,6 +33,8 @@ static const char aliases[] =
     "owner-team: info\n"
     "carol: carol, dora\n"
     "owner-carol: \\carol\n"
+    "tagged: alice+x\n"
+    "other: alice@same.example\n"
     "away: x@far.example\n"
     "gone: error:550 5.1.6 gone\n";
 
@@ -41,6 +46,7 @@ set_up(void **state)
 	(void)state;
 	fixture_open_folder();
 	fixture_write("aliases", aliases);
+	fixture_write("exact", "upper: Alice\nlower: alice\n");
 	fixture_write("bare", "sales: alice@front.example\nx: sales\n"
 	    "y: alice\n");
 	fixture_start(&fixture, config_text, true);
@@ -156,6 +162,15 @@ test_may(void **state)
 		{ "alice@front.example", "sales@bare.example", MAY_SEND },
 		{ "alice@front.example", "postmaster@front.example",
 		    MAY_SEND },
+		/* the same name, as the domain compares names */
+		{ "alice@front.example", "tagged@same.example", MAY_SEND },
+		{ "alice@front.example", "other@front.example", MAY_SEND },
+		{ "bob@front.example", "tagged@front.example", MAY_NOT },
+		{ "alice@exact.example", "lower@exact.example", MAY_SEND },
+		{ "alice@exact.example", "upper@exact.example", MAY_NOT },
+		{ "Alice@exact.example", "upper@exact.example", MAY_SEND },
+		{ "Alice@exact.example", "lower@exact.example", MAY_NOT },
+		{ "alice@front.example", "lower@exact.example", MAY_NOT },
 		{ "alice@front.example", "team@front.example", MAY_NOT },
 		{ "alice@front.example", "away@front.example", MAY_NOT },
 		{ "alice@front.example", "gone@front.example", MAY_NOT },
