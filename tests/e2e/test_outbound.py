@@ -294,6 +294,31 @@ def test_comes_back_whole(start):
     server.wait_sent()
 
 
+def test_comes_back_under_a_smaller_limit(start):
+    """What was taken before memory_messages was lowered, and what posternctl
+    explain is given, is no broken rule of who hands it on."""
+    server, sink = start({"rcpt": "451 4.3.0 later"}, settings=
+                         "memory_messages = 64M\n")
+    text, name = server.text(body="The secret body.\n" + 70000 * (
+        72 * "x" + "\n"))
+    server.write("large", text)
+    server.write("postern.conf", re.sub(
+        r"queue \{(.*)\}", r"queue {\1 return_full = 32M }", open(
+            server.config_path, encoding="utf-8").read()))
+    assert server.send_asking({REMOTE: ""}, text, ["RET=FULL"]) == 250
+    server.write("postern.conf", open(
+        server.config_path, encoding="utf-8").read().replace("= 64M", "= 1M"))
+    server.reload()
+    sink.replies["rcpt"] = "550 5.1.1 nobody of this name"
+    assert "Nothing here refuses it" in server.ctl(
+        "explain", "--ip", "127.0.0.1", "--helo", "client.example", "--from",
+        REMOTE, "--to", ALICE, "--file", server.folder + "/large")
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    [mail] = server.mail("alice")
+    assert name.encode() in mail.raw and mail.raw.count(b"xxx\n") == 70000
+    server.wait_sent()
+
+
 def test_of_an_account_without_mailbox(start):
     """root's goes to postmaster: never to where root's mail would lead."""
     server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})

@@ -103,14 +103,14 @@ def test_reverse_path_is_an_address(lab, reverse_path):
 def test_no_message_is_larger_than_all_of_them():
     """A memfd may be of terabytes that nobody has written. The limit follows
     a reload."""
-    huge = b"Subject: x\n\n" + b"x\n" * (3 << 19)
+    huge = b"Subject: x\n\n" + b"x\n" * (33 << 20)
     with QueueLab("memory_messages = 1M\n" + QUICK) as lab:
         with contextlib.suppress(ConnectionError):
             lab.prepare(["bob@example.net"], message=huge)
             assert lab.smtpd.receive(5) is None
         lab.queue.wait_event("suspected_break_in")
         another_goes(lab)
-        text = lab.queue.text.replace("= 1M", "= 2M").encode()
+        text = lab.queue.text.replace("= 1M", "= 34M").encode()
         memfd = sealed(text)
         lab.queue.supervisor.send(ASK["SETUP_CONFIG"],
                                   struct.pack("!Q", len(text)), memfd)
