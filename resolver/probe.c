@@ -53,6 +53,13 @@ try_again(struct probe *probe, int64_t after_us)
 	    ask_validating, probe);
 }
 
+static void
+ask_signatures_in(struct probe *probe, int64_t after_us)
+{
+	(void)alarm_start(probe->alarms, &probe->next, after_us,
+	    ask_signatures, probe);
+}
+
 /* ---- while it is on: are there signatures still? ---- */
 
 static void
@@ -98,8 +105,7 @@ note_off(struct probe *probe, const struct engine_result *result)
 	probe->state = now;
 	use(probe, probe->plain, now == OFF ? probe->plain :
 	    probe->validating);
-	(void)alarm_start(probe->alarms, &probe->next, AGAIN_US,
-	    ask_signatures, probe);
+	ask_signatures_in(probe, AGAIN_US);
 }
 
 static void
@@ -157,7 +163,6 @@ note_on(struct probe *probe)
  * signatures out only where CD is set, as in libunbound's second try. What
  * there is would be secure, and what is absent bogus.
  */
-
 static void
 validating_answered(void *arg, const struct engine_result *result)
 {
@@ -166,8 +171,7 @@ validating_answered(void *arg, const struct engine_result *result)
 	probe->lookup = NULL;
 	if (result->is_answered && result->security == ENGINE_SECURE) {
 		if (probe->state == TESTING)
-			(void)alarm_start(probe->alarms, &probe->next, 0,
-			    ask_signatures, probe);
+			ask_signatures_in(probe, 0);
 		else	/* what brought us here were signatures */
 			note_on(probe);
 		return;
@@ -205,8 +209,10 @@ signatures_answered(void *arg, const struct engine_result *result)
 		note_on(probe);
 	else if (probe->state == ON)
 		watch_on(probe);
-	else	/* not from within libunbound's call */
-		try_again(probe, result->is_answered ? 0 : SILENT_US);
+	else if (result->is_answered)	/* not from within libunbound's call */
+		try_again(probe, 0);
+	else
+		ask_signatures_in(probe, SILENT_US);
 }
 
 /* Below the anchor, and of a type that forwarders do not make up. */
@@ -224,7 +230,7 @@ ask_signatures(void *arg)
 	probe->asked = probe->plain;
 	if (engine_ask(probe->plain, slice_of(name), DNS_TXT,
 	    signatures_answered, probe, &probe->lookup) != 0)
-		try_again(probe, AGAIN_US);
+		ask_signatures_in(probe, AGAIN_US);
 }
 
 /* Questions are not held for ever: what they are told may be bogus. */

@@ -44,6 +44,7 @@ UNIT_TESTS = \
 	test_dkim \
 	test_dkim_sign \
 	test_dmarc \
+	test_dnssec_probe \
 	test_dovecot \
 	test_driver \
 	test_dsn \
