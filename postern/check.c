@@ -121,7 +121,7 @@ check_mailboxes(const struct config_domain *domain, bool is_privileged,
 	char *path, *missing = NULL;
 	struct stat st;
 
-	if (domain->next_hop != NULL || domain->mailbox == NULL ||
+	if (!config_domain_has_users(domain) || domain->mailbox == NULL ||
 	    *domain->mailbox != '/' ||
 	    (path = common_folder(domain->mailbox)) == NULL)
 		return;

@@ -172,6 +172,18 @@ def test_mailboxes_that_nobody_can_make(server, path, is_told):
             text) == is_told, text
 
 
+def test_mailboxes_that_nobody_needs(server):
+    """A domain without users has none."""
+    server.write("others", "x: alice@example.org\n")
+    status, text = check_config(server, GOOD + """domain "b.example" {{
+ aliases = "{folder}/others"
+ mailbox = "/nonexistent/%d/%u"
+}}
+""")
+    assert status == 0 and "mailbox does nothing" in text, text
+    assert "451" not in text, text
+
+
 def test_all_errors_in_one_run(server):
     bad = GOOD.split("\n")
     bad[0] = 'hostnam = "mx.example.org"'
