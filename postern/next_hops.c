@@ -9,7 +9,8 @@
  *	-> QUIT
  *
  * postmaster must exist (RFC 5321 4.5.1): a server that refuses both takes
- * nothing for that domain, and its refusal says nothing of unknown names.
+ * nothing for that domain, and its refusal says nothing of unknown names. At a
+ * fallback he need not: his mail is taken here.
  * No message is ever begun.
  */
 #include <errno.h>
@@ -68,7 +69,8 @@ ask_about(const struct asking *a, struct hop *hop,
 		return;
 	}
 	memcpy(refusal, hop->said, sizeof refusal);
-	if (hop_ask(hop, "postmaster", name) / 100 == 5)
+	if (domain->fallback == NULL &&
+	    hop_ask(hop, "postmaster", name) / 100 == 5)
 		warn(a, hop, domain, name, "refuses even postmaster: does it "
 		    "take mail for this domain at all?");
 	else

@@ -192,6 +192,16 @@ def test_who_refuses_the_unknown(server, lmtp):
     assert commands[-1] == "QUIT"
 
 
+def test_postmaster_is_not_at_a_fallback(server):
+    """A Dovecot that has the users alone: postmaster is an alias here."""
+    with Sink({"rcpt": "550 5.1.1 no such user"}, lmtp=True) as sink:
+        status, text = check(server, LOCAL + 'domain "f.example" {{ aliases '
+                             '= "{folder}/aliases" fallback = '
+                             '"lmtp:[127.0.0.1]:%d" }}\n' % sink.port, "-a")
+    assert status == 0 and said(text, "backscatter") == [], text
+    assert "as it should" in text
+
+
 @pytest.mark.parametrize("replies, words", [
     ({"rcpt": "550 5.7.1 relaying denied"}, "refuses even postmaster"),
     ({"rcpt": "450 4.2.0 greylisted"}, "could not be asked"),
