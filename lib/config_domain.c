@@ -75,7 +75,10 @@ check_users(const struct config_domain *domain,
     const struct config_frame *frame, struct config_problems *problems)
 {
 	bool has_users = config_frame_has(frame, "users");
-	bool has_names = has_users || config_frame_has(frame, "aliases");
+	/* "" is none, what is wrong in itself is told already */
+	bool has_names = has_users || domain->aliases != NULL ||
+	    (config_frame_has(frame, "aliases") && config_problems_has_line(
+	    problems, config_frame_line(frame, "aliases")));
 
 	if (!has_names && !config_frame_has(frame, "next_hop"))
 		config_error(problems, frame->line, "domain \"%s\" has "

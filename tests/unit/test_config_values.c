@@ -92,6 +92,10 @@ static const struct {
 	    "listen \"unix:x\": not an absolute path" },
 	{ "domain \"b\" { }",
 	    "domain \"b\" has neither users nor aliases nor next_hop" },
+	{ "domain \"b\" { aliases = \"\" }",
+	    "domain \"b\" has neither users nor aliases nor next_hop" },
+	{ "domain \"b\" { aliases = \"x\" }",
+	    "aliases \"x\": not an absolute path" },
 	{ "domain \"b\" { users = \"/x\" }", "users \"/x\": neither passwd "
 	    "nor table: and a path; did you mean \"table:/x\"?" },
 	{ "domain \"b\" { users = \"table:x\" }",
