@@ -85,8 +85,8 @@ find_state_dir(const char *path, bool is_reload,
 	int error = file_read(path, &text);
 
 	if (error)
-		fprintf(stderr, "posternctl: %s: %s\n", path, error ==
-		    -ENOBUFS ? "larger than 16 MiB" : strerror(-error));
+		fprintf(stderr, "posternctl: %s: %s\n", path,
+		    config_unread(error));
 	else
 		config = config_parse(text.data ? buf_slice(&text) :
 		    SLICE(""), &problems);

@@ -19,7 +19,8 @@
 #include "buf.h"
 #include "config_outbound.h"
 
-#define CONFIG_MAX_BYTES (16u << 20)	/* of the text */
+#define CONFIG_MAX_MIB 16		/* of the text */
+#define CONFIG_MAX_BYTES ((unsigned)CONFIG_MAX_MIB << 20)
 #define CONFIG_STATE_DIR_ROOM 108	/* as a path of a socket has */
 #define CONFIG_MAX_PROBLEMS 200		/* errors, and as many warnings */
 #define CONFIG_MAX_LISTENS 32		/* "*" needs two sockets of 64 */
@@ -308,6 +309,9 @@ bool config_networks_contain(const struct config_strings *networks,
 /* The same name as a section dkim has it, or NULL. */
 const char *config_find_signed(const struct config *config,
     struct slice domain);
+
+/* What file_read's error, or -ENOBUFS for a text that is too large, means. */
+const char *config_unread(int error);
 
 /* Prints the whole of postern.conf(5), mdoc, from the table of keys. */
 void config_write_manual(FILE *out);

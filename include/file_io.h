@@ -12,6 +12,11 @@
 
 /* Append the whole file; -ENOBUFS when it is over text->maximum. */
 int file_read(const char *path, struct buf *text);
+/*
+ * A password: the first line, without its end. The caller wipes and frees it.
+ * -ENODATA: the line is empty; -E2BIG: the file is over 4 KiB.
+ */
+int file_read_secret(const char *path, char **secret);
 /* All of it, at the descriptor's own place. -EIO: the file takes no more. */
 int file_write(int fd, struct slice text);
 /* The same with octets of another file, from a place on; its own place does

@@ -61,6 +61,8 @@ enum tls_fault {
 
 struct tls_client;
 
+/* Octets of a file of authorities. */
+#define TLS_CLIENT_CA_MAX (4u << 20)
 /* Why a file of authorities is of no use; NULL: it is good. */
 const char *tls_client_ca_problem(struct slice ca);
 /* ca: certificates in PEM; may be empty: no name can be proved then. NULL

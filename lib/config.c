@@ -2,7 +2,9 @@
 /*
  * config.c - a configuration is made and released; see config.h.
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "config_frame.h"
 #include "config_text.h"
@@ -67,6 +69,13 @@ config_parse_to_check(struct slice text)
 	if (!is_enough)
 		config_free(&config);
 	return config;
+}
+
+const char *
+config_unread(int error)
+{
+	return error == -ENOBUFS ? "larger than " NUMBER_TEXT(CONFIG_MAX_MIB)
+	    " MiB" : strerror(-error);
 }
 
 uint64_t

@@ -10,6 +10,10 @@
 
 #include "config.h"
 
+/* A limit's number, as it is told. */
+#define DIGITS(number) #number
+#define NUMBER_TEXT(limit) DIGITS(limit)
+
 enum config_type { CONFIG_COUNT, CONFIG_SIZE, CONFIG_DURATION, CONFIG_BOOL,
 	CONFIG_WORD, CONFIG_DOMAIN, CONFIG_ADDRESS, CONFIG_LOCAL_ADDRESS,
 	CONFIG_PATH, CONFIG_NAME, CONFIG_USERS, CONFIG_MAILBOX, CONFIG_PLUS,

@@ -38,7 +38,7 @@ static const char head[] =
 "to the end of the line.\n"
 "A key may be set once in its section.\n"
 "Nothing is taken from the environment.\n"
-"The file has at most 16 MiB.\n"
+"The file has at most " NUMBER_TEXT(CONFIG_MAX_MIB) " MiB.\n"
 ".Bl -tag -width Ds\n"
 ".It Strings\n"
 "stand in double quotes, in UTF-8, on one line.\n"

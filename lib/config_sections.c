@@ -4,9 +4,8 @@
  */
 #include "config_keys.h"
 
-#define TEXT(number) #number
 /* "At most 64 of them.", from the limit itself. */
-#define AT_MOST(number, of) "At most " TEXT(number) " " of
+#define AT_MOST(number, of) "At most " DIGITS(number) " " of
 
 const struct config_section config_sections[] = {
 	{ "", NULL, TARGET_CONFIG, false, CONFIG_COUNT, false,

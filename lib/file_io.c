@@ -4,11 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "file_io.h"
 
 #define BLOCK 65536
+#define SECRET_MAX 4096
 #define DESCRIPTORS (1u << 20)	/* the kernel's own limit, fs.nr_open */
 
 int
@@ -28,6 +30,28 @@ file_read(const char *path, struct buf *text)
 			error = -errno;
 	}
 	close(fd);
+	return error;
+}
+
+int
+file_read_secret(const char *path, char **secret)
+{
+	struct buf text = { .maximum = SECRET_MAX };
+	int error = file_read(path, &text);
+	struct slice rest = buf_slice(&text), line = slice_next_line(&rest);
+
+	*secret = NULL;
+	if (line.size > 0 && line.data[line.size - 1] == '\r')
+		line.size--;
+	if (error == -ENOBUFS)
+		error = -E2BIG;
+	if (!error && line.size == 0)
+		error = -ENODATA;
+	if (!error && (*secret = slice_strdup(line)) == NULL)
+		error = -ENOMEM;
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.size);
+	buf_free(&text);
 	return error;
 }
 

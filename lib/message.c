@@ -8,21 +8,20 @@
 #include "message.h"
 #include "sealed.h"
 
-static uint64_t most_bytes = UINT64_MAX;
-static bool has_most;
+static uint64_t most_bytes;	/* 0: nothing was said yet */
 
 void
 message_expect_at_most(uint64_t bytes)
 {
-	if (!has_most || bytes > most_bytes)
+	if (bytes > most_bytes)
 		most_bytes = bytes;
-	has_most = true;
 }
 
 bool
 message_is_sealed(int fd, uint64_t size_bytes)
 {
-	return size_bytes <= most_bytes && size_bytes <= SIZE_MAX &&
+	return (most_bytes == 0 || size_bytes <= most_bytes) &&
+	    size_bytes <= SIZE_MAX &&
 	    sealed_is_text_of(fd, (size_t)size_bytes);
 }
 

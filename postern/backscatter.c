@@ -16,13 +16,19 @@ has_users_of_ours(const struct config *config)
 	return false;
 }
 
+/* Some mailboxes are here, and some at its fallback. */
+static bool
+is_split(const struct config_domain *domain)
+{
+	return domain->fallback != NULL && config_domain_has_users(domain);
+}
+
 /* Users at a fallback send by that host, as a rule. */
 static const struct config_domain *
-find_fallback(const struct config *config)
+find_split(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_domains; i++)
-		if (config->domains[i].fallback != NULL &&
-		    config_domain_has_users(&config->domains[i]))
+		if (is_split(&config->domains[i]))
 			return &config->domains[i];
 	return NULL;
 }
@@ -32,7 +38,7 @@ static void
 check_untagged(const struct config *config, struct config_problems *problems)
 {
 	const struct config_checks *checks = &config->checks;
-	const struct config_domain *split = find_fallback(config);
+	const struct config_domain *split = find_split(config);
 	unsigned line = checks->untagged_line;
 
 	if (checks->untagged_bounces == UNTAGGED_ACCEPT)
@@ -94,7 +100,6 @@ check_next_hop(const struct config_domain *domain, bool is_asked,
     struct config_problems *problems)
 {
 	const char *hop = config_domain_hop(domain);
-
 	bool is_lmtp = config_hop_is_lmtp(hop);
 
 	if (is_lmtp)
@@ -111,8 +116,7 @@ check_next_hop(const struct config_domain *domain, bool is_asked,
 		    "accepts recipients that it does not have, it bounces "
 		    "them later, to whoever a message names as its sender; "
 		    "\"postern -n -a\" asks it", domain->name, hop);
-	if (!is_lmtp && !(domain->fallback != NULL &&
-	    config_domain_has_users(domain)))
+	if (!is_lmtp && !is_split(domain))
 		config_problem_add(problems, domain->line, true, "note: "
 		    "bounces to the users of domain \"%s\" are refused unless "
 		    "their mail leaves through this server, and not by %s, or "

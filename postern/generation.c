@@ -2,9 +2,7 @@
 /*
  * generation.c - reading a configuration; see generation.h.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include "file_io.h"
 #include "generation.h"
@@ -21,8 +19,7 @@ generation_read(const char *path, struct buf *text,
 	if (error) {
 		*problems = (struct config_problems){ 0 };
 		config_problem_add(problems, 0, false, "%s",
-		    error == -ENOBUFS ? "larger than 16 MiB" :
-		    strerror(-error));
+		    config_unread(error));
 		return NULL;
 	}
 	return config_parse(text->data ? buf_slice(text) : SLICE(""),

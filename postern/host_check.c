@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,10 +16,6 @@
 #include "file_io.h"
 #include "role_user.h"
 #include "tls_client.h"
-
-/* as relay/settings.c has them */
-#define CA_MAX (4u << 20)
-#define PASSWORD_MAX 4096
 
 struct host {
 	const struct config *config;
@@ -50,29 +47,23 @@ check_anchor(const struct config *config, struct config_problems *problems)
 		    "validated", resolver->trust_anchor, strerror(errno));
 }
 
-/* Its first line is the password, and root may read it, as for relay. */
+/* Read as relay reads it. */
 static void
 check_password(const struct config_relay *relay,
     struct config_problems *problems)
 {
-	struct buf text = { .maximum = PASSWORD_MAX };
-	struct slice rest, line;
-	int error;
+	const char *path = relay->smart_host_password_file;
+	char *password = NULL;
+	int error = path == NULL ? 0 : file_read_secret(path, &password);
 
-	if (relay->smart_host_password_file == NULL)
-		return;
-	error = file_read(relay->smart_host_password_file, &text);
-	rest = buf_slice(&text);
-	line = slice_next_line(&rest);
-	line.size = slice_find(line, '\r');
-	if (error || line.size == 0)
+	if (error)
 		config_problem_add(problems, relay->smart_host_password_line,
-		    false, "smart_host_password_file \"%s\": %s",
-		    relay->smart_host_password_file, error ?
-		    strerror(-error) : "no password in its first line");
-	if (text.data != NULL)
-		explicit_bzero(text.data, text.size);
-	buf_free(&text);
+		    false, "smart_host_password_file \"%s\": %s", path,
+		    error == -ENODATA ? "no password in its first line" :
+		    strerror(-error));
+	if (password != NULL)
+		explicit_bzero(password, strlen(password));
+	free(password);
 }
 
 /* relay binds to it for each connection. */
@@ -107,7 +98,7 @@ check_authorities(const struct host *h, struct config_problems *problems)
 {
 	const struct config_relay *relay = &h->config->relay;
 	char name[ROLE_USER_SIZE];
-	struct buf text = { .maximum = CA_MAX };
+	struct buf text = { .maximum = TLS_CLIENT_CA_MAX };
 	int error = file_read(relay->ca_file, &text);
 	const char *why = error ? strerror(-error) : NULL;
 

@@ -12,53 +12,29 @@
 #include "relay.h"
 #include "sts.h"
 
-#define CA_MAX (4u << 20)
-#define PASSWORD_MAX 4096
 #define DNS_MS 30000
-
-/* All of it. -E2BIG over most. */
-static int
-read_file(const char *path, size_t most, struct buf *to)
-{
-	int error;
-
-	to->maximum = most;
-	error = file_read(path, to);
-	return error == -ENOBUFS ? -E2BIG : error;
-}
 
 /* Mail for the smart host waits without it; all else, as what comes from
  * outside, goes on. */
 static void
 read_password(struct relay_settings *s, const char *path)
 {
-	struct buf text = { 0 };
-	struct slice rest, line;
-	int error = read_file(path, PASSWORD_MAX, &text);
+	int error = file_read_secret(path, &s->smart_host_password);
 
-	rest = buf_slice(&text);
-	line = slice_next_line(&rest);
-	if (line.size > 0 && line.data[line.size - 1] == '\r')
-		line.size--;
-	if (line.size > 0)
-		s->smart_host_password = slice_strdup(line);
-	if (s->smart_host_password == NULL)
+	if (error)
 		log_error("alarm", LOG_S("problem", "smart_host_password_file "
 		    "has no password: mail for the smart host waits until it "
 		    "has one and a reload reads it"), LOG_S("file", path),
-		    LOG_S("why", error < 0 ? strerror(-error) :
-		    "its first line is empty"), LOG_END);
-	if (text.data != NULL)
-		explicit_bzero(text.data, text.size);
-	buf_free(&text);
+		    LOG_S("why", error == -ENODATA ? "its first line is empty" :
+		    strerror(-error)), LOG_END);
 }
 
 /* What needs the authorities waits without them; all other mail goes. */
 static void
 read_tls(struct relay *r, const char *path)
 {
-	struct buf ca = { 0 };
-	int error = read_file(path, CA_MAX, &ca);
+	struct buf ca = { .maximum = TLS_CLIENT_CA_MAX };
+	int error = file_read(path, &ca);
 	const char *why = error < 0 ? strerror(-error) :
 	    tls_client_ca_problem(buf_slice(&ca));
 
