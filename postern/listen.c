@@ -234,6 +234,12 @@ keep_one(struct supervisor *s, const char *address, uint16_t port,
 	return -1;
 }
 
+static bool
+is_any(const struct config_listen *listen)
+{
+	return !listen->is_unix && strcmp(listen->address, "*") == 0;
+}
+
 /* 0, or -1 after logging. */
 static int
 open_one(struct supervisor *s, const char *address, uint16_t port,
@@ -252,7 +258,8 @@ open_one(struct supervisor *s, const char *address, uint16_t port,
 	error = slice_copy(new.address, sizeof new.address,
 	    slice_of(address)) ? open_socket(s, &new) : -ENAMETOOLONG;
 	/* a machine without IPv6 still serves "*" by IPv4 */
-	if (error == -EAFNOSUPPORT && strcmp(address, "::") == 0)
+	if (error == -EAFNOSUPPORT && strcmp(address, "::") == 0 &&
+	    is_any(&s->current->config->listens[config_index]))
 		return 0;
 	if (error) {
 		log_error("cannot_listen", LOG_S("address", address),
@@ -307,7 +314,7 @@ each_address(struct supervisor *s, address_fn *fn)
 			result |= fn(s, listen->path, 0, (uint16_t)i);
 			continue;
 		}
-		if (strcmp(listen->address, "*") != 0) {
+		if (!is_any(listen)) {
 			result |= fn(s, listen->address, listen->port,
 			    (uint16_t)i);
 			continue;

@@ -81,64 +81,6 @@ def test_reload_with_errors_keeps_the_old_configuration(make_server):
         c.ehlo()
 
 
-def test_reload_adds_and_removes_listeners_and_domains(make_server):
-    server = make_server()
-    port = free_port()
-    server.write_config(settings='listen "127.0.0.1:%d" {{ role = mx }}\n'
-                        % port, more="""
-domain "later.example" {{
-    users = "table:{folder}/users"
-    mailbox = "{folder}/mail/%d/%u/Maildir"
-    {owner}
-}}
-""")
-    assert server.rcpt("alice@later.example").says("550 5.7.1")
-    server.reload()
-
-    def is_new():
-        try:
-            with socket.create_connection(("127.0.0.1", port), 2):
-                return server.rcpt("alice@later.example").code == 250
-        except OSError:
-            return False
-    wait_until(is_new, 15, "the new listener and domain", every=0.2)
-    server.wait_event("drained")
-    server.write_config(settings="", more="")
-    server.reload()
-
-    def is_gone():
-        try:
-            socket.create_connection(("127.0.0.1", port), 2).close()
-            return False
-        except ConnectionRefusedError:
-            return server.rcpt("alice@later.example").says("550 5.7.1")
-    wait_until(is_gone, 15, "end of the listener", every=0.2)
-
-
-def test_reload_to_an_address_within_another(make_server):
-    """From all addresses to some of them and back, on one port, while a
-    session of before goes on."""
-    server = make_server(start=False)
-    with open(server.config_path, encoding="utf-8") as f:
-        some = f.read()
-    every = re.sub(r'(?m)^listen "127.*$', 'listen "*:%d" { role = mx }' %
-                   server.port, re.sub(r'(?m)^listen "\[::1.*\n', "", some))
-    server.write("postern.conf", every)
-    server.start()
-    for config in (some, every):
-        with server.connect() as before:
-            server.write("postern.conf", config)
-            server.reload()
-            for host in ("127.0.0.1", "::1"):
-                with server.connect(host) as client:
-                    client.quit()
-            before.ehlo()
-            before.quit()
-        wait_until(lambda: not server.events("cannot_listen") and
-                   len(server.events("drained")) ==
-                   len(server.events("reloaded")), what="end of the old one")
-
-
 def test_no_connection_is_lost_over_reloads(make_server):
     """A client that comes at any moment is served."""
     server = make_server()
@@ -461,17 +403,6 @@ def test_only_one_server_per_state_dir(make_server):
             pytest.fail("the waiting server does not end on SIGTERM")
 
 
-def test_port_in_use_is_said(make_server):
-    server = make_server(start=False)
-    server.may_crash = True         # it may well give up
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", server.port))
-        taken.listen()
-        server.launch()
-        wait_until(lambda: "EADDRINUSE" in server.log_text(), 20,
-                   "EADDRINUSE in the log")
-
-
 def test_state_survives_a_restart(make_server):
     """Compiled tables serve although their sources are gone."""
     server = make_server()
@@ -497,45 +428,6 @@ def test_notify_socket(make_server):
         assert s.recv(4096).startswith(b"READY=1")
         server.stop()
         assert b"STOPPING=1" in s.recv(4096)
-
-
-def test_socket_activation(make_server):
-    """Descriptors of systemd are used; nothing else is bound there."""
-    server = make_server(start=False)
-    four = socket.socket()
-    six = socket.socket(socket.AF_INET6)
-    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    for s, host in ((four, "127.0.0.1"), (six, "::1")):
-        s.bind((host, server.port))
-        s.listen(10)
-
-    def hand_over():
-        fds = [os.dup2(os.dup(s.fileno()), 100 + i, True)
-               for i, s in enumerate((four, six))]
-        for i, fd in enumerate(fds):
-            os.dup2(fd, 3 + i, True)
-        os.environ["LISTEN_PID"] = str(os.getpid())
-        os.environ["LISTEN_FDS"] = "2"
-    log = open(server.log_path, "ab")
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        hand_over()
-        words = server.command("postern", "-f", server.config_path)
-        os.execv(words[0], words)
-    log.close()
-    try:
-        server.wait_event("ready", 30)
-        for host in ("127.0.0.1", "::1"):
-            with server.connect(host) as c:
-                assert c.greeting.code == 220
-    finally:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
-        four.close()
-        six.close()
-    assert "EADDRINUSE" not in server.log_text()
 
 
 # ---- uids ----
@@ -585,20 +477,6 @@ def test_without_root_all_runs_under_the_callers_uid():
         assert server.stop() == 0
     finally:
         server.close()
-
-
-def test_a_port_that_is_given_back_late(make_server):
-    """As by a child of a server that was killed a moment ago."""
-    server = make_server(start=False)
-    with socket.create_server(("127.0.0.1", server.port)):
-        server.launch()
-        wait_until(lambda: os.path.exists(
-            os.path.join(server.folder, "state", "postern.lock")), 10,
-            "a start")
-        time.sleep(0.2)
-        assert server.process.poll() is None, server.log_text()
-    server.wait_event("ready")
-    assert server.deliver("alice@example.org", new_message()).code == 250
 
 
 # ---- started by whom it may be ----
