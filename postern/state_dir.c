@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "log.h"
@@ -133,6 +134,22 @@ take_lock(struct supervisor *s)
 	}
 }
 
+/*
+ * store and the tables live in mappings that processes share (Berkeley DB,
+ * store/slots.h). Some file systems of FUSE have none (direct_io).
+ */
+static void
+check_mappings(const struct supervisor *s)
+{
+	void *page = mmap(NULL, 1, PROT_READ, MAP_SHARED, s->lock_fd, 0);
+
+	if (page == MAP_FAILED)
+		fatal("state_dir %s: files cannot be mapped there (%s): it "
+		    "has to be on a file system that can, as ext4 and xfs",
+		    s->current->config->state_dir, strerror(errno));
+	munmap(page, 1);
+}
+
 void
 state_dir_open(struct supervisor *s)
 {
@@ -141,6 +158,7 @@ state_dir_open(struct supervisor *s)
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		fatal("state_dir %s: %s", path, strerror(errno));
 	take_lock(s);
+	check_mappings(s);
 	for (unsigned role = ROLE_STORE; role < ROLE_COUNT; role++)
 		state_dir_owner(s, (enum role)role, &s->owners[role].uid,
 		    &s->owners[role].gid);

@@ -8,7 +8,7 @@ set -eu
 build="gcc libc6-dev make pkg-config libssl-dev libdb5.3-dev libseccomp-dev libidn2-dev libunbound-dev libspf2-dev libopendkim-dev libpsl-dev libcurl4-openssl-dev libgsasl-dev libcrypt-dev"
 demo="swaks adduser"
 unit="libcmocka-dev clang libclang-rt-14-dev valgrind mandoc"
-e2e="python3 python3-pytest python3-dnspython python3-yaml python3-dkim python3-milter openssl nsd ldnsutils iproute2 swaks libio-socket-inet6-perl libnet-ssleay-perl curl msmtp dovecot-imapd dovecot-lmtpd mutt strace adduser e2fsprogs btrfs-progs xfsprogs clamav-daemon clamav-milter opendkim opendmarc rspamd spamass-milter spamassassin spamc spamd cron at anacron procmail bsd-mailx mailutils s-nail nmh php-cli git git-email exim4-daemon-light libnss-systemd"
+e2e="python3 python3-pytest python3-dnspython python3-yaml python3-dkim python3-milter openssl nsd ldnsutils iproute2 swaks libio-socket-inet6-perl libnet-ssleay-perl curl msmtp dovecot-imapd dovecot-lmtpd mutt strace adduser e2fsprogs btrfs-progs xfsprogs clamav-daemon clamav-milter opendkim opendmarc rspamd spamass-milter spamassassin spamc spamd cron at anacron procmail bsd-mailx mailutils s-nail nmh php-cli git git-email exim4-daemon-light libnss-systemd bindfs"
 
 wanted=
 for set in "$@"; do

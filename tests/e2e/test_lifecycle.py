@@ -15,7 +15,8 @@ import pytest
 
 from client import Closed, new_message, wire
 from compartment import ASK, Compartment, enum_of
-from postern import (BUILD, OWNER, TOP, Server, free_port, wait_until)
+from postern import (BUILD, IS_ROOT, OWNER, TOP, Server, free_port,
+                     wait_until)
 
 
 def is_alive(pid):
@@ -401,6 +402,24 @@ def test_only_one_server_per_state_dir(make_server):
             process.kill()
             process.wait()
             pytest.fail("the waiting server does not end on SIGTERM")
+
+
+def test_a_state_dir_without_mappings(make_server):
+    """Such a disk is named at the start, not by store again and again."""
+    if not IS_ROOT or not os.path.exists("/dev/fuse"):
+        pytest.skip("mounts a file system of FUSE")
+    server = make_server(start=False)
+    server.may_crash = True
+    state = os.path.join(server.folder, "state")
+    os.mkdir(state)
+    if subprocess.run(["bindfs", "-o", "direct_io", state, state],
+                      check=False).returncode != 0:
+        pytest.skip("bindfs cannot mount here")
+    server.mounts.append(state)
+    server.launch()
+    assert server.process.wait(20) == 1
+    assert "state_dir %s: files cannot be mapped there" % state in \
+        server.log_text()
 
 
 def test_state_survives_a_restart(make_server):
