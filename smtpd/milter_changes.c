@@ -24,6 +24,9 @@
 #include "rcpt.h"
 #include "submit.h"
 
+#define CHANGED_ALLOW (ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL | \
+    ADDRESS_ALLOW_BARE_LOCAL)
+
 static enum step added_routed(struct session *s, struct answer *a);
 static enum step added_probed(struct session *s, struct answer *a);
 
@@ -163,8 +166,7 @@ add_next(struct session *s)
 		if (r->is_removed || has_recipient(tx, r->address))
 			continue;
 		if (address_parse(&tx->rcpt, slice_of(r->address),
-		    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL |
-		    ADDRESS_ALLOW_BARE_LOCAL) != ADDRESS_OK)
+		    CHANGED_ALLOW) != ADDRESS_OK)
 			return added_cannot(s, "malformed");
 		if (rcpt_is_full(tx))
 			return added_cannot(s, "too many recipients");
@@ -174,11 +176,35 @@ add_next(struct session *s)
 	return recipients_changed(s);
 }
 
+/* "spam" is spam@ the origin, as for sendmail and Postfix. */
+static bool
+complete_recipient(const struct session *s, struct changed_recipient *r)
+{
+	const char *origin = s->settings->config->origin;
+	struct address a;
+	char *whole;
+
+	if (origin == NULL || address_parse(&a, slice_of(r->address),
+	    CHANGED_ALLOW) != ADDRESS_OK || *a.domain != '\0')
+		return true;
+	if (!address_make(&a, slice_of(a.local), slice_of(origin)))
+		return true;	/* directory says what it is */
+	whole = strdup(a.text);
+	if (whole == NULL)
+		return false;
+	free(r->address);
+	r->address = whole;
+	return true;
+}
+
 enum step
 milters_change_envelope(struct session *s)
 {
 	struct transaction *tx = s->tx;
 
+	for (size_t i = 0; i < tx->changes.n_recipients; i++)
+		if (!complete_recipient(s, &tx->changes.recipients[i]))
+			return finish_refuse(s, REPLY_NO_MEMORY);
 	if (tx->changes.sender != NULL) {
 		free(tx->reverse_path);
 		tx->reverse_path = tx->changes.sender;

@@ -11,6 +11,9 @@
 #include "milter_talk.h"
 #include "reply.h"
 
+/* Whom they add or remove may be a name of here, "spam". */
+#define RECIPIENT_ALLOW (ADDRESS_ALLOW_POSTMASTER | ADDRESS_ALLOW_BARE_LOCAL)
+
 void
 milter_changes_free(struct milter_changes *changes)
 {
@@ -69,7 +72,7 @@ change_recipient(struct milter_changes *changes, struct slice text,
 	struct changed_recipient *grown;
 	struct address a;
 
-	if (!read_address(text, ADDRESS_ALLOW_POSTMASTER, &a))
+	if (!read_address(text, RECIPIENT_ALLOW, &a))
 		return -EINVAL;
 	if (changes->n_recipients == MILTER_CHANGES_MAX)
 		return -EFBIG;
@@ -199,7 +202,7 @@ talk_check_edit(const struct milter_reply *r)
 		return slice_find(r->value, '\0') == r->value.size;
 	case MILTER_ADD_RECIPIENT:
 	case MILTER_DELETE_RECIPIENT:
-		return read_address(r->name, ADDRESS_ALLOW_POSTMASTER, &a);
+		return read_address(r->name, RECIPIENT_ALLOW, &a);
 	case MILTER_SENDER:
 		return read_address(r->name, ADDRESS_ALLOW_NULL, &a);
 	default:

@@ -361,7 +361,28 @@ def test_recipient_is_added(server, client):
             "bob@example.org"
 
 
-@pytest.mark.parametrize("address", ["nobody@example.org",
+def test_recipient_without_a_domain(server, client):
+    """As spamass-milter -b spam has it: he is one at the origin."""
+    for word in ("bob", "<BOB>", "postmaster"):
+        user = "bob" if "b" in word.lower() else "alice"
+        others = {"alice", "bob"} - {user}
+        before = {u: len(server.mail(u)) for u in ("alice", "bob")}
+        message = asks("X-Do: rcpt " + word)
+        assert client.deliver("carol@example.org", message).code == 250
+        assert len(server.mail(user)) == before[user] + 1
+        assert server.mail(user)[-1].get("Delivered-To").lower() == \
+            user + "@example.org"
+        assert all(len(server.mail(u)) == before[u] for u in others)
+    # who is there already gets no second copy, and can be removed
+    before = len(server.mail("bob")), len(server.mail("carol"))
+    for what in ("rcpt", "unrcpt"):
+        assert client.deliver(["carol@example.org", "bob@example.org"],
+                              asks("X-Do: %s bob" % what)).code == 250
+    assert (len(server.mail("bob")), len(server.mail("carol"))) == \
+        (before[0] + 1, before[1] + 2)
+
+
+@pytest.mark.parametrize("address", ["nobody@example.org", "nobody",
                                      "somebody@not.ours.example"])
 def test_added_recipient_that_cannot_be(server, client, address):
     before = server.all_files()
@@ -369,6 +390,8 @@ def test_added_recipient_that_cannot_be(server, client, address):
                            asks("X-Do: rcpt " + address))
     assert said(reply, "451 4.3.0 a filter adds a recipient"), reply
     assert server.all_files() == before
+    if "@" not in address:
+        address += "@example.org"
     assert server.events("alarm", recipient=address)
 
 
