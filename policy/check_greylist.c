@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include "address.h"
 #include "check.h"
 #include "network.h"
 #include "spf_result.h"
@@ -26,6 +27,27 @@ accepted_key(const struct check *c, char *to, size_t room)
 	    domain.size == 0 || !dns_name(name, domain))
 		return false;
 	return snprintf(to, room, "accepted\n%s", name) < (int)room;
+}
+
+/* "alice+lists@example.org" is alice: what is left of the local part, and
+ * "@example.org". */
+static struct slice
+recipient_without_tag(const struct check *c, struct slice *domain)
+{
+	struct slice key = check_told(c, FACT_RECIPIENT_KEY), user, tag;
+	const struct config_domain *ours;
+	size_t at = key.size;
+
+	while (at > 0 && key.data[at - 1] != '@')
+		at--;
+	at = at > 0 ? at - 1 : key.size;
+	*domain = (struct slice){ key.data + at, key.size - at };
+	user = (struct slice){ key.data, at };
+	ours = domain->size == 0 ? NULL : config_find_domain(c->config,
+	    (struct slice){ domain->data + 1, domain->size - 1 });
+	if (ours != NULL && ours->plus != NULL)
+		(void)address_split_plus(user, ours->plus, &user, &tag);
+	return user;
 }
 
 static enum check_said
@@ -57,7 +79,7 @@ check_greylist(struct check *c)
 	char key[FACT_KEY_MAX];
 	char ip[INET6_ADDRSTRLEN];
 	struct slice sender = check_told(c, FACT_SENDER_KEY), answer;
-	struct slice recipient = check_told(c, FACT_RECIPIENT_KEY);
+	struct slice domain, user = recipient_without_tag(c, &domain);
 
 	if (sender.size == 0 ||
 	    slice_equals(check_told(c, FACT_IS_EXEMPT), SLICE("1")) ||
@@ -73,9 +95,9 @@ check_greylist(struct check *c)
 			return check_good(c, "SPF confirms the sender, whose "
 			    "domain was accepted before");
 	}
-	if (snprintf(key, sizeof key, "%s\n%.*s\n%.*s", network,
-	    (int)sender.size, sender.data, (int)recipient.size,
-	    recipient.data) >= (int)sizeof key)
+	if (snprintf(key, sizeof key, "%s\n%.*s\n%.*s%.*s", network,
+	    (int)sender.size, sender.data, (int)user.size, user.data,
+	    (int)domain.size, domain.data) >= (int)sizeof key)
 		return SAID_NOTHING;
 	if (!facts_get(c->facts, FACT_GREYLIST, slice_of(key), &answer))
 		return SAID_WANTS;

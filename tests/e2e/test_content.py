@@ -222,6 +222,28 @@ def test_the_greylist_knows_networks(make_server):
     assert server.mail("alice") == []
 
 
+def test_the_greylist_knows_alice_by_all_her_tags(make_server):
+    """One who writes to several of them is a stranger once."""
+    server = make_server(checks="greylist = refuse  greylist_delay = 1s",
+                         more='domain "minus.example" {{ users = '
+                         '"table:{folder}/users"  mailbox = '
+                         '"{folder}/mail/%u/Maildir"  plus = "-"  {owner} }}')
+    known = ("alice+shop@example.org", "alice@example.org",
+             "ALICE+a+b@example.org", "bob-x@minus.example",
+             "bob@minus.example")
+    others = "carol+x@example.org", "alice-x@minus.example"
+    for address in ("alice+one@example.org", "bob-one@minus.example"):
+        assert server.rcpt(address).says("451 4.7.1")
+    time.sleep(1.1)
+    for address in known:
+        assert server.rcpt(address).code == 250, address
+    for address in others:
+        assert server.rcpt(address).says("451 4.7.1"), address
+    assert ": known" in server.ctl(
+        "explain", "--ip", "127.0.0.1", "--helo", "x.example", "--from",
+        "sender@elsewhere.example", "--to", "alice+new@example.org")
+
+
 def counts(server):
     """What store counts, from posternctl status."""
     return {words[0]: int(words[1]) for words in
