@@ -453,6 +453,25 @@ tell_recipient(struct explain *e, struct slice to)
 	return true;
 }
 
+/* As smtpd writes it: what was seen of a client is kept by that text. */
+static bool
+read_ip(char to[INET6_ADDRSTRLEN], struct slice word)
+{
+	struct in6_addr a;
+	struct in_addr v4;
+
+	if (!slice_copy(to, INET6_ADDRSTRLEN, word))
+		return false;
+	if (inet_pton(AF_INET, to, &v4) == 1)
+		return true;
+	if (inet_pton(AF_INET6, to, &a) != 1)
+		return false;
+	if (!IN6_IS_ADDR_V4MAPPED(&a))
+		return inet_ntop(AF_INET6, &a, to, INET6_ADDRSTRLEN) != NULL;
+	memcpy(&v4, a.s6_addr + 12, sizeof v4);
+	return inet_ntop(AF_INET, &v4, to, INET6_ADDRSTRLEN) != NULL;
+}
+
 /* NULL, or what is wrong with the request. */
 static const char *
 tell_all(struct explain *e)
@@ -460,12 +479,8 @@ tell_all(struct explain *e)
 	const struct client *client = e->client;
 	char ip[INET6_ADDRSTRLEN], now[24], helo[256];
 	struct slice word;
-	uint8_t octets[16];
 
-	if (!word_of(client, SLICE("ip="), &word) ||
-	    !slice_copy(ip, sizeof ip, word) ||
-	    (inet_pton(AF_INET, ip, octets) != 1 &&
-	    inet_pton(AF_INET6, ip, octets) != 1))
+	if (!word_of(client, SLICE("ip="), &word) || !read_ip(ip, word))
 		return "--ip wants the address of a client.";
 	tell(e, FACT_CLIENT_IP, ip);
 	if (!word_of(client, SLICE("helo="), &word) ||

@@ -31,6 +31,7 @@ ZONES = {
     '4.0.0.127 A 127.255.255.254',
     "grey.example": "2.0.0.127 A 127.0.0.2\n3.0.0.127 A 127.0.0.2",
     "white.example": "3.0.0.127 A 127.0.0.2",
+    "all.example": "* A 127.0.0.2",
 }
 
 
@@ -409,6 +410,21 @@ def test_explain(server):
     assert explain(server, ip="nonsense")[0] == 2
     assert server.ctl("explain", "--ip", "127.0.0.1", check=False)[0] == 2
     assert server.ctl("explain", "--ip", check=False)[0] == 2
+
+
+@pytest.mark.parametrize("written, known", [
+    ("2001:DB8:0::25", "2001:db8::25"), ("::ffff:192.0.2.9", "192.0.2.9"),
+    ("0:0:0:0:0:0:0:1", "::1")])
+def test_explain_knows_an_address_however_it_is_written(
+        make_server, nameserver, written, known):
+    """What was seen of a client is kept by the text that smtpd writes."""
+    server = make_server(
+        checks='greylist = refuse  dnsbl "all.example" {{ }} '
+        'dnsbl_refuse_at = 1', more=nameserver.config("timeout = 1s"))
+    said = [explain(server, ip=ip)[1] for ip in (written, known)]
+    said = [set(re.findall(r"asked (A \S+|seen \S+ \S+|greylist \S+)", s))
+            for s in said]
+    assert "seen dnsbl %s:" % known in said[1] and said[0] == said[1], said
 
 
 def test_explain_a_message(server):
