@@ -267,7 +267,8 @@ finish(struct explain *e)
 	bool is_refused = e->refused_at != NULL;
 
 	explain_put_end(&e->client->out, e->refused_at,
-	    is_refused ? &e->refusal : NULL, e->is_json);
+	    is_refused ? &e->refusal : NULL, e->message.fd >= 0,
+	    e->is_json);
 	client_answer(e->client, is_refused ? CONTROL_FAILED : CONTROL_OK);
 }
 

@@ -444,6 +444,21 @@ def test_explain_a_message(server):
     assert server.mail("alice") == []
 
 
+def test_explain_says_what_it_has_not_asked(make_server, nameserver):
+    """A bounce is refused at its end, so without a file nobody is told."""
+    server = make_server(checks="spf = refuse",
+                         more=nameserver.config("timeout = 1s"))
+    words = ["explain", "--ip", "192.0.2.9", "--helo", "spf.example",
+             "--from", "", "--to", "alice@example.org"]
+    status, text = server.ctl(*words, check=False)
+    assert status == 0 and "refuses it before its message" in text, text
+    path = server.write("message.eml", new_message())
+    status, text = server.ctl(*words, "--file", path, check=False)
+    assert status == 1 and "answered at data: 550 5.7.23" in text, text
+    text = server.ctl(*words[:2], "127.0.0.1", *words[3:], "--file", path)
+    assert "Nothing here refuses it. " in text
+
+
 def test_explain_leaves_the_greylist_alone(make_server, nameserver):
     server = make_server(checks="greylist = refuse",
                          more=nameserver.config())
