@@ -165,7 +165,8 @@ enum config_untagged { UNTAGGED_PROVE, UNTAGGED_REFUSE, UNTAGGED_ACCEPT };
 
 struct config_checks {
 	enum config_action actions[CHECK_COUNT];
-	enum config_action fallback;	/* "default", where it is set */
+	enum config_action fallback;	/* "default", where it is set, */
+	bool virus_is_fallback;		/* and counts for virus */
 	/* sum of scores; 0: more than any one list counts. DNSBL's action
 	 * follows from the lists: off without any */
 	unsigned dnsbl_refuse_at;

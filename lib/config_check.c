@@ -65,6 +65,7 @@ apply_default(struct config *config, const struct config_frame *frame)
 
 	if (!config_frame_has(frame, "default"))
 		return;
+	config->checks.virus_is_fallback = !config_frame_has(frame, "virus");
 	for (size_t i = 0; i < CHECK_COUNT; i++)
 		if (names[i] != NULL && !config_frame_has(frame, names[i]))
 			config->checks.actions[i] = config->checks.fallback;
@@ -353,6 +354,11 @@ check_clamd(const struct config *config, struct config_problems *problems)
 	    config->checks.actions[CHECK_VIRUS] == ACTION_OFF)
 		config_warn(problems, config->clamds[0].line, "clamd does "
 		    "nothing while virus is off");
+	if (config->n_clamds > 0 && config->checks.virus_is_fallback &&
+	    config->checks.actions[CHECK_VIRUS] == ACTION_MARK)
+		config_warn(problems, config->clamds[0].line, "what clamd "
+		    "finds is delivered, as default = mark counts for virus, "
+		    "too; say virus = refuse, or virus = mark");
 	if (config->n_clamds > 0 && config->clamds[0].defers_old &&
 	    config->clamds[0].signatures_age_s == 0)
 		config_warn(problems, config->clamds[0].line,

@@ -377,6 +377,9 @@ static const struct {
 	    "section clamd stands twice, first on line 3", 4, false },
 	{ "checks {\n virus = off\n clamd \"unix:/a\" { }\n}\n",
 	    "clamd does nothing while virus is off", 4, true },
+	{ "checks {\n default = mark\n clamd \"unix:/a\" { }\n}\n",
+	    "what clamd finds is delivered, as default = mark counts for "
+	    "virus, too; say virus = refuse, or virus = mark", 4, true },
 	{ "checks {\n clamd \"unix:/a\" { on_old_signatures = tempfail\n"
 	    "  signatures_age = 0s }\n}\n",
 	    "on_old_signatures does nothing while signatures_age is 0", 3,
