@@ -5,7 +5,7 @@
  * programs has neither.
  */
 #include <inttypes.h>
-#include "address.h"
+#include "address_list.h"
 #include "check.h"
 #include "header.h"
 #include "mail_date.h"
@@ -55,53 +55,18 @@ check_date(struct check *c)
 
 /* ---- From ---- */
 
-/* Past a quoted string or a comment that begins at i, or i + 1. */
-static size_t
-skip_item(struct slice s, size_t i)
-{
-	char open = s.data[i], close = open == '"' ? '"' : ')';
-	unsigned depth = 1;
-
-	if (open != '"' && open != '(')
-		return i + 1;
-	for (i++; i < s.size && depth > 0; i++) {
-		if (s.data[i] == '\\')
-			i++;
-		else if (s.data[i] == close)
-			depth--;
-		else if (s.data[i] == open)
-			depth++;
-	}
-	return i < s.size ? i : s.size;
-}
-
-/* The addr-spec in "Name (comment) <a@b>", or the whole without comments. */
+/* At least one of its mailboxes, which may stand in groups (RFC 6854). */
 static bool
 has_address(struct slice value)
 {
-	struct buf plain = { .maximum = 1000 };
-	struct address address;
-	size_t end = value.size;
-	bool is_good;
+	struct address_list list;
+	struct address a;
 
-	for (size_t i = 0, next; i < value.size; i = next) {
-		char c = value.data[i];
-
-		next = skip_item(value, i);
-		if (c == '<') {
-			plain.size = 0;
-			end = i + 1 + slice_find((struct slice){
-			    value.data + i + 1, value.size - i - 1 }, '>');
-			buf_append(&plain, value.data + i + 1, end - i - 1);
-			break;
-		}
-		if (c != '(' && c != ' ' && c != '\t' && c != '\n')
-			(void)buf_append(&plain, value.data + i, next - i);
-	}
-	is_good = end > 0 && address_parse(&address, buf_slice(&plain),
-	    ADDRESS_ALLOW_UTF8 | ADDRESS_ALLOW_LONG_LOCAL) == ADDRESS_OK;
-	buf_free(&plain);
-	return is_good;
+	address_list_start(&list, value);
+	while (address_list_next(&list, &a) == ADDRESS_LIST_MAILBOX)
+		if (*a.domain != '\0')
+			return true;
+	return false;
 }
 
 enum check_said

@@ -429,6 +429,14 @@ date_and_from_are_there_once(void **state)
 		FROM("From: a@b.example (Name)\n\n") "from accept" },
 		FROM("From: a@b.example\nFrom: a@b.example\n\n")
 		    "from refuse 550 6.0" },
+		/* two authors, with a Sender, and a group (RFC 6854) */
+		FROM("From: A <a@b.example>, c@d.example\n\n")
+		    "from accept" },
+		FROM("From: a@b.example,\n c@d.example\n\n") "from accept" },
+		FROM("From: all of us: a@b.example;\n\n") "from accept" },
+		FROM("From: nobody, a@b.example\n\n") "from accept" },
+		FROM("From: nobody:;\n\n") "from refuse 550 6.0" },
+		FROM("From: a b@c.example\n\n") "from refuse 550 6.0" },
 		FROM("From: nobody\n\n") "from refuse 550 6.0" },
 		FROM("From: <>\n\n") "from refuse 550 6.0" },
 		FROM("From: \"a\n\n") "from refuse 550 6.0" },
