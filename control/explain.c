@@ -261,14 +261,28 @@ ask_all(struct explain *e)
 
 /* ---- a stage ---- */
 
+/* What smtpd would have asked behind the checks. */
+static const char *
+left_out(const struct explain *e)
+{
+	const struct config *config = e->client->control->c.config;
+
+	if (e->message.fd < 0)
+		return " before its message, which --file names";
+	if (config->n_milters > 0 && config->n_clamds > 0)
+		return "; milters and clamd are not asked";
+	if (config->n_milters > 0)
+		return "; milters are not asked";
+	return config->n_clamds > 0 ? "; clamd is not asked" : "";
+}
+
 static void
 finish(struct explain *e)
 {
 	bool is_refused = e->refused_at != NULL;
 
 	explain_put_end(&e->client->out, e->refused_at,
-	    is_refused ? &e->refusal : NULL, e->message.fd >= 0,
-	    e->is_json);
+	    is_refused ? &e->refusal : NULL, left_out(e), e->is_json);
 	client_answer(e->client, is_refused ? CONTROL_FAILED : CONTROL_OK);
 }
 

@@ -31,6 +31,6 @@ void explain_put_fact(struct buf *out, const struct explained *fact,
 void explain_put_finding(struct buf *out, const char *stage,
     const struct finding *f, bool is_json);
 void explain_put_end(struct buf *out, const char *stage,
-    const struct finding *f, bool has_message, bool is_json);
+    const struct finding *f, const char *left_out, bool is_json);
 
 #endif

@@ -128,7 +128,7 @@ explain_put_finding(struct buf *out, const char *stage,
 
 void
 explain_put_end(struct buf *out, const char *stage, const struct finding *f,
-    bool has_message, bool is_json)
+    const char *left_out, bool is_json)
 {
 	if (is_json) {
 		buf_printf(out, "{\"verdict\":\"%s\"", f == NULL ? "accept" :
@@ -140,8 +140,7 @@ explain_put_end(struct buf *out, const char *stage, const struct finding *f,
 		buf_puts(out, "}\n");
 	} else if (f == NULL) {
 		buf_printf(out, "Nothing here refuses it%s. `posternctl "
-		    "route` tells about the recipient.\n", has_message ? "" :
-		    " before its message, which --file names");
+		    "route` tells about the recipient.\n", left_out);
 	} else {
 		buf_printf(out, "It would be answered at %s: ", stage);
 		put_reply(out, &f->verdict, false);

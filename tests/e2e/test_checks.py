@@ -457,6 +457,16 @@ def test_explain_says_what_it_has_not_asked(make_server, nameserver):
     assert status == 1 and "answered at data: 550 5.7.23" in text, text
     text = server.ctl(*words[:2], "127.0.0.1", *words[3:], "--file", path)
     assert "Nothing here refuses it. " in text
+    # nor are those asked that smtpd asks behind the checks
+    for sections, said in (
+            ('clamd "unix:/none" {{ }}', "clamd is not asked"),
+            ('milter "unix:/none" {{ }}', "milters are not asked"),
+            ('clamd "unix:/none" {{ }} milter "unix:/none" {{ }}',
+             "milters and clamd are not asked")):
+        server.write_config(checks="virus = refuse " + sections)
+        server.restart()
+        text = server.ctl(*words, "--file", path)
+        assert "Nothing here refuses it; " + said in text, text
 
 
 def test_explain_leaves_the_greylist_alone(make_server, nameserver):
