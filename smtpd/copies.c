@@ -587,6 +587,15 @@ drop_answered(struct session *s, struct answer *a)
 	    finish_refuse(s, REPLY_RECORDS_SILENT);
 }
 
+/* Then store has forgotten the transaction, and is asked no more about it. */
+static enum step
+drop_all_answered(struct session *s, struct answer *a)
+{
+	if (a->is_known)
+		s->tx->n_entries = 0;
+	return drop_answered(s, a);
+}
+
 enum step
 copies_drop_failed(struct session *s, finish_fn *then)
 {
@@ -606,7 +615,8 @@ copies_drop_failed(struct session *s, finish_fn *then)
 		q.as.list.n = (uint16_t)n;
 		q.as.list.entries = entries;
 		s->tx->noted = note_hold();
-		step = session_ask(s, &q, drop_answered);
+		step = session_ask(s, &q, s->tx->n_entries == (unsigned)n &&
+		    s->tx->n_done == 0 ? drop_all_answered : drop_answered);
 	} else if (n == 0) {
 		step = then(s);
 	} else {

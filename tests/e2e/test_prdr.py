@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: ISC
 """PRDR: one reply for each recipient after the data (DESIGN 7)."""
+import time
+
 import pytest
 
 from client import new_message, wire
+from postern import DEFAULT_ALIASES
 
 USERS = "alice\nbob\nsmall quota=20K\ntiny quota=4K\n"
+ALIASES = DEFAULT_ALIASES + "trap: discard:\n"
 LARGE = 30000       # larger than small and tiny may ever hold
 
 
 @pytest.fixture(scope="module")
 def server(make_module_server):
-    return make_module_server(users=USERS)
+    return make_module_server(users=USERS, aliases=ALIASES)
 
 
 @pytest.fixture
@@ -64,6 +68,23 @@ def test_nobody_gets_it(server, session):
     assert [r.code for r in replies[:3]] == [353, 552, 552], replies
     assert replies[3].code >= 500
     assert server.mail("small") == server.mail("tiny") == []
+
+
+@pytest.mark.parametrize("recipients, codes", [
+    (["small", "trap"], [353, 552, 250, 250]),
+    (["trap", "small", "tiny"], [353, 250, 552, 552, 250])])
+def test_nobody_gets_it_but_who_discards(server, session, recipients, codes):
+    """No copy and no record of one is left, and the reply is at once."""
+    start = time.monotonic()
+    send(session, [r + "@example.org" for r in recipients],
+         new_message(size=LARGE), sender="%s@b.example" % "-".join(recipients))
+    replies = session.replies(1)
+    if replies[0].code == 353:
+        replies += session.replies(len(codes) - 1)
+    assert [r.code for r in replies] == codes, replies
+    assert time.monotonic() - start < 5
+    assert server.mail("small") == server.tmp_files("small") == []
+    session.expect("NOOP", "250")
 
 
 def test_one_recipient_has_one_reply(server, session):
