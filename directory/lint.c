@@ -183,6 +183,26 @@ check_user(struct slice key, struct slice value, void *arg)
 	return 0;
 }
 
+/* Where it leads instead; "" where nobody has said anything about it. */
+static const char *
+leads_to(const struct resolved *found)
+{
+	switch (found->kind) {
+	case ROUTE_DISCARD:
+		return "it is discarded; ";
+	case ROUTE_REFUSE:
+		return found->is_unknown_user ? "" : "it is refused; ";
+	case ROUTE_LIST:
+		return "it is a list with members elsewhere; ";
+	case ROUTE_HOP:
+		return "it goes to another host; ";
+	case ROUTE_PROGRAM:
+		return "it goes to a program alone; ";
+	default:
+		return "";
+	}
+}
+
 /* A name that must lead to a mailbox. */
 static void
 check_required(struct lint *lint, const char *local, const char *domain,
@@ -203,8 +223,7 @@ check_required(struct lint *lint, const char *local, const char *domain,
 		return;			/* reported already */
 	snprintf(text, sizeof text, "%s%s%s%s%s leads to no mailbox: %s%s",
 	    path ? path : "", path ? ": " : "", local, *domain ? "@" : "",
-	    domain, found->kind == ROUTE_DISCARD ? "it is discarded; " : "",
-	    advice);
+	    domain, leads_to(found), advice);
 	lint_report(lint, false, text);
 }
 
@@ -233,10 +252,10 @@ check_domain(struct lint *lint, struct catalog_domain *domain)
 		(void)table_each(domain->users->live, check_user, lint);
 	if (domain->aliases != NULL)
 		(void)table_each(domain->aliases->live, check_alias, lint);
-	check_required(lint, "postmaster", name,
-	    "write an alias, or mend postmaster in the configuration");
-	check_required(lint, "abuse", name,
-	    "write an alias, or mend postmaster in the configuration");
+	check_required(lint, "postmaster", name, "mend its alias, or "
+	    "postmaster in the configuration where there is none");
+	check_required(lint, "abuse", name, "mend its alias, or "
+	    "postmaster in the configuration where there is none");
 	if (needs_root(lint, domain))
 		check_required(lint, "root", name,
 		    "write an alias such as \"root: somebody\"");
@@ -264,8 +283,8 @@ check_postmaster(struct lint *lint)
 		check_required(lint, address.local, address.domain,
 		    "postmaster in the configuration must be a mailbox here");
 	if (domain != NULL && lint_is_complete(domain))
-		check_required(lint, "postmaster", "",
-		    "postmaster in the configuration must be a mailbox here");
+		check_required(lint, "postmaster", "", "mend its alias, or "
+		    "postmaster in the configuration where there is none");
 }
 
 /* Reports go into a mailbox, and no alias is followed to somewhere else. */

@@ -19,12 +19,13 @@ static const struct row rows[] = {
 	{ "nothing wrong", ORG, "root: alice\nteam: alice, bob\n", "",
 	    { NULL } },
 	{ "no root", ORG, "team: alice\n", "",
-	    { "@/aliases: root@example.org leads to no mailbox" } },
+	    { "@/aliases: root@example.org leads to no mailbox: write an" } },
 	{ "root discarded", ORG, "root: discard:\n", "",
 	    { "@/aliases: root@example.org leads to no mailbox: it is "
 	      "discarded", "Wnote: 1 entries" } },
 	{ "root refused", ORG, "root: error:550 5.1.6 x\n", "",
-	    { "@/aliases: root@example.org leads to no mailbox" } },
+	    { "@/aliases: root@example.org leads to no mailbox: it is "
+	      "refused; write an alias" } },
 	{ "root is itself", ORG, "root: root\n", "",
 	    { "@/aliases:1: alias \"root\": \"root\" is no user" } },
 	{ "postmaster broken", ORG, "root: alice\npostmaster: gone\n", "",
@@ -80,8 +81,9 @@ static const struct row rows[] = {
 	{ "postmaster is a list", ORG, "root: alice\n"
 	    "postmaster: alice, b@elsewhere.example\n"
 	    "owner-postmaster: alice\n", "",
-	    { "@/aliases: postmaster@example.org leads to no mailbox",
-	      "postmaster leads to no mailbox",
+	    { "@/aliases: postmaster@example.org leads to no mailbox: it is a "
+	      "list with members elsewhere; mend its alias",
+	      "postmaster leads to no mailbox: it is a list",
 	      "Wnote: 1 aliases with members" } },
 	{ "a program that mails", ORG, "root: alice\n"
 	    "a: |/bin/x\nb: \"|/bin/sh -c '/usr/bin/vacation alice'\"\n", "",
@@ -128,7 +130,8 @@ static const struct row rows[] = {
 	{ "dsn_to is a list", "dsn_to = \"team@example.org\"\n" ORG,
 	    "root: alice\nteam: bob, c@elsewhere.example\n"
 	    "owner-team: alice\n", "",
-	    { "team@example.org leads to no mailbox: dsn_to must be a mailbox "
+	    { "team@example.org leads to no mailbox: it is a list with members "
+	      "elsewhere; dsn_to must be a mailbox "
 	      "here", "Wnote: 1 aliases with members" } },
 	{ "dsn_to has none", "dsn_to = \"bob@example.org\"\n" ORG,
 	    "root: alice\n", "", { NULL } },
@@ -171,8 +174,10 @@ static const struct row rows[] = {
 	      "one of two programs", "Wnote: 2 programs" } },
 	{ "program for postmaster", ORG, "root: alice\n"
 	    "postmaster: |/bin/cat\n", "",
-	    { "@/aliases: postmaster@example.org leads to no mailbox",
-	      "postmaster leads to no mailbox", "Wnote: 1 programs" } },
+	    { "@/aliases: postmaster@example.org leads to no mailbox: it "
+	      "goes to a program alone; mend its alias",
+	      "postmaster leads to no mailbox: it goes to a program alone; "
+	      "mend its alias", "Wnote: 1 programs" } },
 	{ "relative program", ORG, "root: alice\na: |cat\n", "",
 	    { "@/aliases:2: alias \"a\": \"|cat\": a program needs an "
 	      "absolute path", "Wnote: 1 programs" } },
