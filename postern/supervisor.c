@@ -481,6 +481,7 @@ begin_stop(struct supervisor *s)
 	s->is_stopping = true;
 	notify_send("STOPPING=1");
 	log_notice("stopping", LOG_END);
+	listen_remove(s);		/* who comes now shall not wait */
 	loop_timer_start(s->loop, &s->stop_limit, STOP_MS, on_stop_limit, s);
 	stop_next(s);
 }
@@ -686,7 +687,6 @@ supervisor_run(const char *config_path)
 	children_start_shared(&s);
 	children_start_generation(&s);
 	loop_run(s.loop);
-	listen_remove(&s);
 	log_notice("stopped", LOG_END);
 	log_flush();
 	return 0;

@@ -98,7 +98,7 @@ int secret_file_open(const char *state_dir);
  * it no longer names. 0, or -1 after logging which address and why.
  */
 int listen_open(struct supervisor *s);
-/* At the end: remove the unix sockets that we have made. */
+/* At the stop: close them, remove the unix sockets that we have made. */
 void listen_remove(struct supervisor *s);
 /* The control socket below state_dir; fatal() on failure. */
 void listen_control(struct supervisor *s);

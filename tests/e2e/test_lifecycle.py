@@ -279,6 +279,32 @@ def test_sigterm_does_not_wait_for_who_says_nothing(make_server):
     assert server.mail("alice") == []
 
 
+def test_sigterm_keeps_nobody_waiting_outside(make_server):
+    """Who connects while a session ends goes to another MX at once."""
+    server = make_server(more='listen "unix:{folder}/submit" {{\n'
+                              'role = local\n}}\n')
+    with server.connect() as c:
+        c.ehlo()
+        c.envelope("alice@example.org")
+        c.expect("DATA", "354")
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_event("stopping")
+
+        def is_refused(*address):
+            try:
+                server.connect(*address, greet=False).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+        wait_until(is_refused, 5, "end of the listening socket")
+        assert is_refused("::1")
+        assert not os.path.exists(server.folder + "/submit")
+        c.send(wire(new_message()))
+        assert c.reply().code == 250
+    assert server.stop() == 0
+    assert len(server.mail("alice")) == 1
+
+
 def test_sigterm_finishes_a_running_transaction(make_server):
     """The dot was sent: the answer comes, and it is true."""
     server = make_server()
