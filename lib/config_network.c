@@ -149,6 +149,16 @@ split_port(struct slice in, struct slice *host, unsigned long long *port)
 	return NULL;
 }
 
+/* Such as ::ffff:127.0.0.1: our sockets of IPv6 do not take IPv4. */
+static bool
+is_mapped(const struct address *a)
+{
+	static const unsigned char prefix[12] = { [10] = 0xff, 0xff };
+
+	return a->family == AF_INET6 &&
+	    memcmp(a->octets, prefix, sizeof(prefix)) == 0;
+}
+
 const char *
 config_split_listen(struct slice in, struct slice *host, uint16_t *port)
 {
@@ -157,10 +167,11 @@ config_split_listen(struct slice in, struct slice *host, uint16_t *port)
 	struct address a;
 
 	*port = (uint16_t)number;
-	if (wrong == NULL && !slice_equals(*host, SLICE("*")) &&
-	    !parse_address(*host, &a))
-		wrong = "not an address and port";
-	return wrong;
+	if (wrong != NULL || slice_equals(*host, SLICE("*")))
+		return wrong;
+	if (!parse_address(*host, &a))
+		return "not an address and port";
+	return is_mapped(&a) ? "IPv4 address in the form of IPv6" : NULL;
 }
 
 /* What may have been meant by a title that lacks its port or brackets. */
@@ -172,6 +183,9 @@ suggest_listen(struct slice in, struct slice host, uint16_t port,
 
 	if (slice_equals(in, SLICE("*")))
 		buf_puts(out, "*:25");
+	else if (port != 0 && parse_address(host, &a) && is_mapped(&a))
+		buf_printf(out, "%u.%u.%u.%u:%u", a.octets[12], a.octets[13],
+		    a.octets[14], a.octets[15], port);
 	else if (port != 0 && parse_address(host, &a))
 		buf_printf(out, "[%.*s]:%u", CONFIG_QUOTE(host), port);
 	else if (parse_address(in, &a))

@@ -85,6 +85,9 @@ static const struct {
 	    "listen \"*:0\": port is not a number from 1 to 65535" },
 	{ "listen \"*:65536\" { role = mx }",
 	    "listen \"*:65536\": port is not a number from 1 to 65535" },
+	{ "listen \"[::ffff:10.0.0.1]:26\" { role = mx }",
+	    "listen \"[::ffff:10.0.0.1]:26\": IPv4 address in the form of "
+	    "IPv6; did you mean \"10.0.0.1:26\"?" },
 	{ "listen \"*:26\" { }", "section listen has no role" },
 	{ "listen \"unix:/x\" { role = mx }",
 	    "a unix socket has role = local" },
