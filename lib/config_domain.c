@@ -120,7 +120,15 @@ has_same_users(const struct config_domain *a, const struct config_domain *b)
 	    strcmp(a->users_table, b->users_table) == 0;
 }
 
-/* alice of the one domain would read the mail of alice of the other. */
+static bool
+has_same_owner(const struct config_domain *a, const struct config_domain *b)
+{
+	return a->owner == NULL || b->owner == NULL ? a->owner == b->owner :
+	    strcmp(a->owner, b->owner) == 0;
+}
+
+/* alice of the one domain would read the mail of alice of the other, or
+ * whoever is first keeps the other's out. */
 static bool
 check_shared(struct config *config, const struct config_frame *frame,
     unsigned line, struct config_problems *problems)
@@ -133,6 +141,11 @@ check_shared(struct config *config, const struct config_frame *frame,
 		config_warn(problems, line, "mailbox \"%s\" is also that of "
 		    "the domain on line %u, whose users are others: equal "
 		    "names share a mailbox; put %%d into it",
+		    domain->mailbox, other->line);
+	else if (other != NULL && !has_same_owner(other, domain))
+		config_warn(problems, line, "mailbox \"%s\" is also that of "
+		    "the domain on line %u, whose owner is another: only one "
+		    "of them can write it; put %%d into it",
 		    domain->mailbox, other->line);
 	return config_index_add(config, CONFIG_BY_MAILBOX, domain->mailbox,
 	    frame->index);

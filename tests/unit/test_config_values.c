@@ -319,6 +319,13 @@ static const struct {
 	    "mailbox \"/m/%u\" is also that of the domain on line 2, whose "
 	    "users are others: equal names share a mailbox; put %d into it",
 	    7, true },
+	{ "domain \"b\" { users = \"table:/x\"\n mailbox = \"/m/%u\"\n"
+	    "owner = \"o\" }\n"
+	    "domain \"c\" { users = \"table:/x\"\n mailbox = \"/m/%u\"\n"
+	    "owner = \"p\" }\n",
+	    "mailbox \"/m/%u\" is also that of the domain on line 2, whose "
+	    "owner is another: only one of them can write it; put %d into it",
+	    6, true },
 	{ "domain \"b\" { users = \"passwd\"\nnext_hop = \"smtp:x:25\" }\n",
 	    "a domain has either users or a next_hop; fallback is for whom "
 	    "it has not", 3, false },
