@@ -391,7 +391,7 @@ body_end_chunks(struct body *b)
 	n_out = 0;
 	if (b->state == BODY_AFTER_CR)
 		body_fault(b, BODY_BARE_CR);
-	else if (b->state == BODY_IN_LINE)
+	else if (b->state == BODY_IN_LINE && b->line_bytes > 0)
 		body_put_line_end(b);
 	body_flush(b);
 	b->state = BODY_ENDED;

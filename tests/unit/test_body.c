@@ -174,27 +174,51 @@ static const struct chunk_case {
 };
 
 static void
+check_chunks(const struct chunk_case *c, const struct body_limits *of)
+{
+	struct body b;
+	size_t cut;
+
+	for (cut = 0; cut <= c->wire.size; cut++) {
+		assert_int_equal(body_open(&b, of, "test"), 0);
+		body_take_chunk(&b, c->wire.data, cut);
+		body_take_chunk(&b, c->wire.data + cut, c->wire.size - cut);
+		body_end_chunks(&b);
+		assert_int_equal(b.faults, c->faults);
+		if (c->faults == 0)
+			read_all(&b, c->stored);
+		body_close(&b);
+	}
+}
+
+static void
 test_chunks(void **state)
 {
-	const struct chunk_case *c;
-	struct body b;
-	size_t i, cut;
+	size_t i;
 
 	(void)state;
-	for (i = 0; i < N_CASES(chunk_cases); i++) {
-		c = &chunk_cases[i];
-		for (cut = 0; cut <= c->wire.size; cut++) {
-			assert_int_equal(body_open(&b, &limits, "test"), 0);
-			body_take_chunk(&b, c->wire.data, cut);
-			body_take_chunk(&b, c->wire.data + cut,
-			    c->wire.size - cut);
-			body_end_chunks(&b);
-			assert_int_equal(b.faults, c->faults);
-			if (c->faults == 0)
-				read_all(&b, c->stored);
-			body_close(&b);
-		}
-	}
+	for (i = 0; i < N_CASES(chunk_cases); i++)
+		check_chunks(&chunk_cases[i], &limits);
+}
+
+/* The last line has an end then, and no empty one follows it. */
+static void
+test_chunks_normalized(void **state)
+{
+	static const struct chunk_case cases[] = {
+		{ WIRE("a\n"), 0, SLICE("a\n") },
+		{ WIRE("a\n\n"), 0, SLICE("a\n\n") },
+		{ WIRE("a\r\nb\n"), 0, SLICE("a\nb\n") },
+		{ WIRE("a\nb"), 0, SLICE("a\nb\n") },
+		{ WIRE("a\r"), BODY_BARE_CR, SLICE("") },
+	};
+	struct body_limits exempt = limits;
+	size_t i;
+
+	(void)state;
+	exempt.normalizes_lf = true;
+	for (i = 0; i < N_CASES(cases); i++)
+		check_chunks(&cases[i], &exempt);
 }
 
 /* The first message's digest, told apart from the second's. */
@@ -434,6 +458,7 @@ main(void)
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_normalized),
 		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_chunks_normalized),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_header_ends),
 		cmocka_unit_test(test_limits),
