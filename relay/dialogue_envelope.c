@@ -71,15 +71,25 @@ refuse_eight_bits(struct dialogue *d)
 	refuse_host(d, &v);
 }
 
-/* False: it cannot be converted, and all have their answer. */
+/*
+ * Many clients say nothing of the 8 bits in what they submit, so it is looked
+ * at in any case. What they say nothing of and cannot be converted goes as it
+ * came. False: it cannot be converted, and all have their answer.
+ */
 static bool
 convert(struct dialogue *d)
 {
 	struct verdict v;
 	const char *why = NULL;
-	int error = seven_bit_new(&d->seven_bit, &d->errand->source, &why);
+	bool is_said = d->errand->is_8bit;
+	int error;
 
-	if (error == 0)
+	if (d->errand->source.size == 0)
+		return true;
+	error = seven_bit_new(&d->seven_bit, &d->errand->source, &why);
+	if (error == 0 && !is_said && seven_bit_was_ascii(d->seven_bit))
+		seven_bit_free(&d->seven_bit);
+	if (error == 0 || (error == -EBADMSG && !is_said))
 		return true;
 	if (error == -EBADMSG)
 		verdict_set(&v, 550, 6, 3, "the next host does not take 8 "
@@ -144,12 +154,13 @@ fits_host(struct dialogue *d)
 		refuse_host(d, &v);
 		return false;
 	}
-	if (!q->is_8bit || has(d, FEATURE_8BITMIME))
+	if (has(d, FEATURE_8BITMIME))
 		return true;
 	if (!q->is_forward)
-		return convert(d);
-	refuse_eight_bits(d);
-	return false;
+		return q->is_probe || convert(d);
+	if (q->is_8bit)
+		refuse_eight_bits(d);
+	return !q->is_8bit;
 }
 
 /* ---- commands ---- */

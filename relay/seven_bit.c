@@ -18,6 +18,7 @@
 #include "mime.h"
 #include "sealed.h"
 #include "seven_bit.h"
+#include "utf8.h"
 
 #define SEGMENTS_MAX 12
 #define ENCODINGS_MAX 3		/* fields of one header that are replaced */
@@ -449,6 +450,12 @@ map(struct seven_bit *s, const struct encoder_source *source)
 	}
 	s->text = (struct slice){ s->map, s->map_size };
 	return 0;
+}
+
+bool
+seven_bit_was_ascii(const struct seven_bit *s)
+{
+	return utf8_is_ascii(s->text);
 }
 
 int

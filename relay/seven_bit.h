@@ -29,6 +29,8 @@ struct seven_bit;
 int seven_bit_new(struct seven_bit **s, const struct encoder_source *source,
     const char **why);
 void seven_bit_free(struct seven_bit **s);
+/* Whether there were no octets above 127 in the first place. */
+bool seven_bit_was_ascii(const struct seven_bit *s);
 /* 0: every header, of the message, of its parts and what goes on top, is
  * ASCII; nothing in it wants SMTPUTF8 (RFC 6531 1.1). -EBADMSG: not, or that
  * is not clear; another negative errno: it cannot be read. */

@@ -173,6 +173,14 @@ def test_conversion():
         r = lab.send("example.net", [BOB], signed.encode(), eight=True)
         assert r.codes == [550] and r[0].enhanced == "5.6.3"
         assert len(sink.messages) == 1
+        # many clients do not say that there are 8 bits in it
+        assert lab.send("example.net", [BOB], plain).codes == [250]
+        assert sink.messages[1].text == text
+        for said_nothing in (signed, "Subject: grüße\n\nx\n", "a\n\nx\n"):
+            assert lab.send("example.net", [BOB],
+                            said_nothing.encode()).codes == [250]
+            assert sink.messages[-1].text.decode().replace(
+                "\r\n", "\n") == said_nothing
 
 
 # ---- each kind of answer at each stage ----
