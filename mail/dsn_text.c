@@ -108,10 +108,15 @@ static const struct {
 	    "files in some other way." },
 	{ 2, 255, "The mailbox does not take mail at the moment. Tell the "
 	    "recipient in some other way." },
+	{ 4, 6, "Mail for this address goes in a circle. Check the part "
+	    "behind the @, or show this to your postmaster." },
 	{ 4, 255, "The other mail server could not be reached. Check the part "
 	    "behind the @, and send the message again later." },
 	{ 6, 255, "The other side cannot take a message of this form. Send it "
 	    "as plain text without attachments, or ask your postmaster." },
+	{ 7, 30, "The way there is not known to be protected, as you have "
+	    "asked for (REQUIRETLS). Send the message without asking for "
+	    "it, or show this to your postmaster." },
 	{ 7, 255, "The other side does not want this message. Ask the "
 	    "recipient in some other way; show your postmaster what the "
 	    "other side said." },

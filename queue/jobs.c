@@ -177,6 +177,28 @@ log_result(const struct job *job, const struct envelope_recipient *r,
 	    LOG_END);
 }
 
+/*
+ * Before MAIL the host was told nothing of the message, so what refuses it
+ * for good is relay's word about that host: a report must not quote him.
+ */
+static void
+note_refusal(struct envelope *e, struct envelope_recipient *r,
+    const struct relay_result *result, int64_t now_s)
+{
+	const struct verdict *v = &result->verdict;
+	struct slice host = result->remote_host;
+	struct verdict ours;
+
+	if (v->code < 500 || result->stage >= RELAY_AT_MAIL ||
+	    host.size == 0) {
+		recipient_answered(e, r, v, host, now_s);
+		return;
+	}
+	verdict_set(&ours, v->code, v->subject, v->detail, "%.*s: %s",
+	    (int)host.size, host.data, v->text);
+	recipient_answered(e, r, &ours, SLICE(""), now_s);
+}
+
 static void
 take_result(struct job *job, const struct relay_result *result)
 {
@@ -193,8 +215,7 @@ take_result(struct job *job, const struct relay_result *result)
 		    part_destination(job->part), SLICE("lmtp:")), now_s);
 		q->n_sent++;
 	} else {
-		recipient_answered(e, r, &result->verdict,
-		    result->remote_host, now_s);
+		note_refusal(e, r, result, now_s);
 	}
 	if (result->verdict.code >= 500) {
 		recipient_failed(e, r);

@@ -254,6 +254,7 @@ delivered(struct connection *c)
 {
 	struct job *job = c->job;
 	struct verdict why = c->dialogue.failure;
+	enum relay_stage stage = c->dialogue.failure_stage;
 
 	c->job = NULL;
 	c->is_delivering = false;
@@ -267,7 +268,7 @@ delivered(struct connection *c)
 	else
 		wait_on(c);
 	jobs_wake(job->relay);
-	job_delivered(job, &why);
+	job_delivered(job, stage, &why);
 }
 
 /*

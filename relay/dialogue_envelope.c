@@ -40,7 +40,7 @@ static void
 refuse_host(struct dialogue *d, const struct verdict *v)
 {
 	d->failure = *v;
-	d->failure_stage = RELAY_AT_MAIL;
+	d->failure_stage = RELAY_AT_OFFER;
 	dialogue_delivered(d);
 }
 
@@ -97,7 +97,7 @@ convert(struct dialogue *d)
 		    "%s", why);
 	else
 		verdict_set(&v, 451, 3, 0, "the message cannot be read");
-	settle_rest(d, RELAY_AT_MAIL, &v);
+	settle_rest(d, RELAY_AT_OFFER, &v);
 	dialogue_delivered(d);
 	return false;
 }
@@ -569,8 +569,10 @@ settle_own(struct dialogue *d, uint16_t i)
 	final_verdict(d, &v);
 	d->errand->recipients[i].is_said = true;
 	errand_settle(d->errand, i, RELAY_AT_END, &v);
-	if (v.code == 421)
+	if (v.code == 421) {
 		d->failure = v;
+		d->failure_stage = RELAY_AT_END;
+	}
 	return d->n_expected == 0;
 }
 

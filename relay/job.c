@@ -569,10 +569,11 @@ job_host_is_good(struct job *job)
 }
 
 void
-job_delivered(struct job *job, const struct verdict *why)
+job_delivered(struct job *job, enum relay_stage stage,
+    const struct verdict *why)
 {
 	job->connection = NULL;
-	note_failure(job, RELAY_AT_MAIL, why);
+	note_failure(job, stage, why);
 	if (errand_count(&job->errand, ERRAND_OPEN) == 0) {
 		answer(job);
 	} else if (job->n_targets == 0) {

@@ -70,10 +70,9 @@ struct job {
 	bool waits_for_sts;
 	struct job_target targets[JOB_TARGETS_MAX];
 	unsigned n_targets, next_target;
-	bool is_waiting;		/* for a place at its target */
 	/* how it goes */
 	struct connector connector;
-	bool is_connecting;
+	bool is_connecting, is_waiting;	/* ... for a place at its target */
 	unsigned connecting;		/* the target of its first address */
 	struct net_address idle_at;	/* of an idle connection */
 	struct security security;
@@ -106,7 +105,8 @@ struct errand *job_errand(struct job *job);
 void job_report(struct job *job, const struct connection *c);
 void job_host_is_good(struct job *job);
 /* The delivery has ended; why has code 0, or what OPEN ones are told. */
-void job_delivered(struct job *job, const struct verdict *why);
+void job_delivered(struct job *job, enum relay_stage stage,
+    const struct verdict *why);
 void job_connection_over(struct job *job, const struct connection_end *end);
 
 /* ---- job_security.c ---- */

@@ -61,27 +61,16 @@ static bool
 is_answer(bool is_said, enum relay_stage stage, const struct verdict *v)
 {
 	return is_said || stage >= RELAY_AT_DATA ||
-	    (stage == RELAY_AT_MAIL && is_answer_to_mail(v)) ||
+	    (stage >= RELAY_AT_OFFER && stage <= RELAY_AT_MAIL &&
+	    is_answer_to_mail(v)) ||
 	    (v->code >= 500 && v->subject == 7 && v->detail == 30);
-}
-
-/* Relay's words, before MAIL: what the host has not offered (SIZE, 8BITMIME,
- * SMTPUTF8, REQUIRETLS). */
-static bool
-is_about_offer(const struct verdict *v)
-{
-	return v->code >= 500 && ((v->subject == 3 && v->detail == 4) ||
-	    (v->subject == 6 && (v->detail == 3 || v->detail == 7 ||
-	    v->detail == 9)) ||
-	    (v->subject == 7 && v->detail == 30));
 }
 
 /* The host's own words, and not relay's about it. */
 static bool
 is_quote(bool is_said, enum relay_stage stage, const struct verdict *v)
 {
-	return is_said || (is_answer_to_mail(v) &&
-	    (stage >= RELAY_AT_DATA || !is_about_offer(v)));
+	return is_said || (stage >= RELAY_AT_MAIL && is_answer_to_mail(v));
 }
 
 /* Paths of this machine are for the trail, not for strangers. */

@@ -19,11 +19,12 @@ import struct
 import threading
 import time
 
-from compartment import ASK, Compartment, slice_of
+from compartment import ASK, Compartment, enum_of, slice_of
 from faultctl import Faults
 from postern import FAULT_BUILD, IS_ROOT, wait_until
 
 VOUCH, LIST = b"v" * 32, b"l" * 32
+AT_RCPT = enum_of("ask_hop.h", "relay_stage")["RELAY_AT_RCPT"]
 MESSAGE = b"""Message-ID: <m1@example.org>
 From: alice@example.org
 To: bob@example.net
@@ -255,7 +256,7 @@ class Relay(Asked):
                 continue
             code, text, *more = results.get(i, results.get("all"))
             self.channel.send(ASK["RELAY_RESULT"], struct.pack(
-                "!IHB", job.number, i, 7) + verdict(
+                "!IHB", job.number, i, AT_RCPT) + verdict(
                     code, text, *((5, 3) if code == 452 else (1, 1))) +
                 slice_of("mx.%s[192.0.2.1]" % job.domain) +
                 struct.pack("!B", bool(more)))

@@ -281,6 +281,32 @@ def test_refused_for_good(start):
     assert sink.messages == []
 
 
+@pytest.mark.parametrize("body, features, mail, reason, status, advice", [
+    ("x" * 70 + "\n", ("SIZE 100",), [], "the next host takes 100", "5.3.4",
+     "too large"),
+    ("grüße\n", ("SIZE",), ["SMTPUTF8"], "does not take UTF-8 in headers",
+     "5.6.9", "of this form")])
+def test_what_the_host_has_not_said_is_not_quoted(start, body, features, mail,
+                                                  reason, status, advice):
+    """It was told nothing of the message: the words are ours about it."""
+    server, sink = start()
+    sink.features = features
+    text = server.text(body=body)[0].replace(
+        "Subject: test", "Subject: ö" if "SMTPUTF8" in mail else "Subject: t")
+    server.send_asking({REMOTE: ""}, text.encode(), mail)
+    wait_until(lambda: server.mail("alice"), 30, "a bounce")
+    said = re.sub(r"\s+", " ", server.mail("alice")[0].raw.decode())
+    host = r"(127\.0\.0\.1)?\[127\.0\.0\.1\]: "
+    assert re.search("It could not be sent. The reason: " + host + ".*" +
+                     reason, said), said
+    assert "own words" not in said and "refused it" not in said
+    assert "Status: " + status in said and "Remote-MTA" not in said
+    assert re.search("Diagnostic-Code: x-postern; " + host, said), said
+    assert advice in said
+    server.wait_sent()
+    assert sink.messages == []
+
+
 def test_comes_back_whole(start):
     """RET=FULL (RFC 3461 4.3)."""
     server, _ = start({"rcpt": "550 5.1.1 nobody of this name"})

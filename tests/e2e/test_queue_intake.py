@@ -13,7 +13,8 @@ import time
 import pytest
 
 from compartment import ASK
-from queuelab import QueueLab, faulty_lab, sealed, slice_of, verdict
+from queuelab import (AT_RCPT, QueueLab, faulty_lab, sealed, slice_of,
+                      verdict)
 
 QUICK = "queue { retry_first = 1s retry_longest = 1s }"
 SLOW = "queue { retry_first = 1h }"
@@ -190,7 +191,7 @@ def test_relay_says_twice_what_became_of_it(lab, index):
     def results(job):
         for i in (0, index):
             lab.asked["relay"].channel.send(ASK["RELAY_RESULT"], struct.pack(
-                "!IHB", job.number, i, 7) + verdict(
+                "!IHB", job.number, i, AT_RCPT) + verdict(
                     450 if i == 0 and len(said) == 0 else 550, "said", 1, 1) +
                 slice_of("mx") + b"\0")
             said.append(i)

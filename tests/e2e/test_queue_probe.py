@@ -7,7 +7,7 @@ import time
 import pytest
 
 from compartment import ASK
-from queuelab import QueueLab, slice_of, verdict
+from queuelab import AT_RCPT, QueueLab, slice_of, verdict
 
 BOB = "bob@example.net"
 TAGGED = "prvs=0123abcdef=alice@example.org"
@@ -15,7 +15,7 @@ TAGGED = "prvs=0123abcdef=alice@example.org"
 
 def hop_reply(code, text, said=True):
     """The octets of one."""
-    return struct.pack("!BB", said, 7 if said else 1) + verdict(
+    return struct.pack("!BB", said, AT_RCPT if said else 1) + verdict(
         code, text, 1, 1) + slice_of("mx[192.0.2.1]") + struct.pack("!I", 0)
 
 

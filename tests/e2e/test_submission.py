@@ -460,3 +460,18 @@ def test_secrets_are_made_once_and_nobodys_to_read(lab):
     # and nobody has them in memory but who signs with them
     assert {lab.server.role_of(pid) for pid in lab.server.children()
             if any(holds(pid, bytes.fromhex(x)) for x in hexes)} == {"vault"}
+
+
+def test_whom_nobody_may_be_told_to_be_is_not_quoted(lab):
+    """REQUIRETLS fails before the host was told anything: the words are
+    ours, and it is not he who does not want the message."""
+    n = len(lab.server.mail("carol"))
+    code, said = lab.send("x@remote.example", message("carol@example.org"),
+                          "carol@example.org", "carol", mail=["REQUIRETLS"])
+    assert code == 250, said
+    wait_until(lambda: len(lab.server.mail("carol")) > n, 20, "a bounce")
+    said = re.sub(r"\s+", " ", lab.server.mail("carol")[-1].raw.decode())
+    assert "could not be sent. The reason: mail.remote.example[127.0.0.1]: " \
+        "the sender requires TLS" in said
+    assert "What to do: The way there is not known to be protected" in said
+    assert "Status: 5.7.30 Diagnostic-Code: x-postern; mail." in said
