@@ -6,6 +6,7 @@
  */
 #include <inttypes.h>
 #include "address_list.h"
+#include "author.h"
 #include "check.h"
 #include "header.h"
 #include "mail_date.h"
@@ -55,10 +56,16 @@ check_date(struct check *c)
 
 /* ---- From ---- */
 
-/* At least one of its mailboxes, which may stand in groups (RFC 6854). */
+/*
+ * At least one of its mailboxes, which may stand in groups (RFC 6854). In
+ * "Doe Jane, Example Ltd <jane@example.org>", whose name lacks its quotes,
+ * DMARC's reader finds one.
+ */
 static bool
 has_address(struct slice value)
 {
+	char domain[ADDRESS_DOMAIN_MAX + 1];
+	enum author_result author;
 	struct address_list list;
 	struct address a;
 
@@ -66,7 +73,8 @@ has_address(struct slice value)
 	while (address_list_next(&list, &a) == ADDRESS_LIST_MAILBOX)
 		if (*a.domain != '\0')
 			return true;
-	return false;
+	author = author_of_field(value, domain);
+	return author == AUTHOR_OK || author == AUTHOR_SEVERAL_DOMAINS;
 }
 
 enum check_said

@@ -435,6 +435,11 @@ date_and_from_are_there_once(void **state)
 		FROM("From: a@b.example,\n c@d.example\n\n") "from accept" },
 		FROM("From: all of us: a@b.example;\n\n") "from accept" },
 		FROM("From: nobody, a@b.example\n\n") "from accept" },
+		/* a name that should stand in quotes */
+		FROM("From: Doe Jane, Example Ltd <a@b.example>\n\n")
+		    "from accept" },
+		FROM("From: \"Doe <a@b.example>\" Jane\n\n")
+		    "from refuse 550 6.0" },
 		FROM("From: nobody:;\n\n") "from refuse 550 6.0" },
 		FROM("From: a b@c.example\n\n") "from refuse 550 6.0" },
 		FROM("From: nobody\n\n") "from refuse 550 6.0" },
