@@ -176,7 +176,8 @@ add_next(struct session *s)
 	return recipients_changed(s);
 }
 
-/* "spam" is spam@ the origin, as for sendmail and Postfix. */
+/* "spam" is spam@ the origin, as for sendmail and Postfix. "postmaster" is
+ * an address as it is (RFC 5321 4.5.1), which the client may have named. */
 static bool
 complete_recipient(const struct session *s, struct changed_recipient *r)
 {
@@ -185,7 +186,8 @@ complete_recipient(const struct session *s, struct changed_recipient *r)
 	char *whole;
 
 	if (origin == NULL || address_parse(&a, slice_of(r->address),
-	    CHANGED_ALLOW) != ADDRESS_OK || *a.domain != '\0')
+	    CHANGED_ALLOW | ADDRESS_ALLOW_POSTMASTER) != ADDRESS_OK ||
+	    a.is_postmaster || *a.domain != '\0')
 		return true;
 	if (!address_make(&a, slice_of(a.local), slice_of(origin)))
 		return true;	/* directory says what it is */

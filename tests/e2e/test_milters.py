@@ -382,6 +382,16 @@ def test_recipient_without_a_domain(server, client):
         (before[0] + 1, before[1] + 2)
 
 
+@pytest.mark.parametrize("what, copies", [("rcpt", 1), ("unrcpt", 0)])
+def test_postmaster_without_a_domain(server, client, what, copies):
+    """Whom the client may have named so is not somebody else."""
+    before = len(server.mail("alice")), len(server.mail("bob"))
+    assert client.deliver(["Postmaster", "bob@example.org"],
+                          asks("X-Do: %s <postmaster>" % what)).code == 250
+    assert (len(server.mail("alice")), len(server.mail("bob"))) == \
+        (before[0] + copies, before[1] + 1)
+
+
 @pytest.mark.parametrize("address", ["nobody@example.org", "nobody",
                                      "somebody@not.ours.example"])
 def test_added_recipient_that_cannot_be(server, client, address):
