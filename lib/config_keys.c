@@ -43,7 +43,9 @@ const struct config_key config_keys[] = {
 	    "postmaster.") },
 	{ "", "state_dir", CONFIG_PATH, KEY_REQUIRED, IN(config, state_dir),
 	    HELP("The directory for delivery records, trails, compiled "
-	    "tables and the mail that waits to be sent.") },
+	    "tables and the mail that waits to be sent. Its file system has "
+	    "to let processes share mappings of files; some of FUSE do "
+	    "not.") },
 	{ "", "log", CONFIG_WORD, 0, DEFAULT("stderr"),
 	    WORDS("stderr|syslog"), IN(config, logs_to_syslog),
 	    HELP("Where log lines go: standard error, with the priorities of "

@@ -93,7 +93,7 @@ static void
 test_probe(void **state)
 {
 	char text[sizeof sample + 80];
-	struct config *c = parse_good(sample, 1);
+	struct config *c = parse_good(sample, 2);
 
 	(void)state;
 	assert_false(c->submission.probes);
@@ -101,7 +101,7 @@ test_probe(void **state)
 	config_free(&c);
 	snprintf(text, sizeof text, "%ssubmission { probe = true  "
 	    "probe_timeout = 1m }\n", sample);
-	c = parse_good(text, 1);
+	c = parse_good(text, 2);
 	assert_true(c->submission.probes);
 	assert_int_equal(c->submission.probe_timeout_s, 60);
 	config_free(&c);
@@ -110,7 +110,7 @@ test_probe(void **state)
 static void
 test_sample_top(void **state)
 {
-	struct config *c = parse_good(sample, 1);
+	struct config *c = parse_good(sample, 2);
 
 	(void)state;
 	assert_string_equal(c->hostname, "mx.example.org");
@@ -167,7 +167,7 @@ test_sample_top(void **state)
 static void
 test_sample_domains(void **state)
 {
-	struct config *c = parse_good(sample, 1);
+	struct config *c = parse_good(sample, 2);
 	const struct config_domain *d = c->domains;
 
 	(void)state;
