@@ -268,7 +268,7 @@ left_out(const struct explain *e)
 	const struct config *config = e->client->control->c.config;
 
 	if (e->message.fd < 0)
-		return " before its message, which --file names";
+		return " before its message; --file FILE looks at that, too";
 	if (config->n_milters > 0 && config->n_clamds > 0)
 		return "; milters and clamd are not asked";
 	if (config->n_milters > 0)
