@@ -9,6 +9,7 @@
 #include "address.h"
 #include "catalog.h"
 #include "source.h"
+#include "state.h"
 
 static struct catalog_slot *
 slot_for(struct catalog *catalog, const struct config_domain *domain,
@@ -112,6 +113,23 @@ reopen(struct table **table, struct source_stamp *opened, const char *path,
 	return 0;
 }
 
+/* What became of the last compilation; read when it is another one. */
+static void
+read_outcome(struct catalog_slot *slot, const char *path)
+{
+	struct source_stamp now;
+	struct state state;
+
+	if (source_stat(path, &now) != 0)
+		now = (struct source_stamp){ 0 };
+	else if (source_stamp_equals(&now, &slot->state_stamp))
+		return;
+	slot->state_stamp = now;
+	slot->is_outdated = state_read(path, &state) == 0 &&
+	    state.result == STATE_FAILED;
+	state_free(&state);
+}
+
 static void
 open_slot(struct catalog *catalog, struct catalog_slot *slot)
 {
@@ -136,6 +154,9 @@ open_slot(struct catalog *catalog, struct catalog_slot *slot)
 		table_close(&slot->pending);
 		slot->pending_error = 0;
 	}
+	(void)table_spec_path(path, sizeof path, state_dir, slot->spec,
+	    "state");
+	read_outcome(slot, path);
 }
 
 void

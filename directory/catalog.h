@@ -26,8 +26,9 @@ struct catalog_slot {
 	struct table *pending;		/* waits to be accepted, or NULL */
 	int live_error;			/* why live is NULL or outdated; or 0 */
 	int pending_error;		/* 0, or it is there and unreadable */
-	struct source_stamp live_stamp, pending_stamp;
+	struct source_stamp live_stamp, pending_stamp, state_stamp;
 	bool is_lookup_damaged;		/* found by catalog_get */
+	bool is_outdated;		/* its source could not be compiled */
 };
 
 /* One of config->domains, at the same index. */

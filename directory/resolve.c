@@ -175,10 +175,34 @@ resolve_trouble(struct resolver *r, const struct step *step,
 
 /* ---- one address ---- */
 
+/* The table whose source may know more than it does, or NULL. */
+static const struct catalog_slot *
+find_outdated(const struct catalog_domain *domain)
+{
+	const struct catalog_slot *const slots[] = { domain->users,
+		domain->aliases, domain->names };
+
+	for (size_t i = 0; i < sizeof slots / sizeof *slots; i++)
+		if (slots[i] != NULL && slots[i]->is_outdated)
+			return slots[i];
+	return NULL;
+}
+
+/* The postmaster was told when it could not be compiled: no alarm here. */
 static void
 refuse_unknown(struct resolver *r, struct slice local,
     const struct catalog_domain *domain)
 {
+	const struct catalog_slot *outdated = find_outdated(domain);
+
+	if (outdated != NULL) {
+		set_trouble_verdict(&r->out.verdict, TROUBLE_UNKNOWN, 451);
+		resolve_explain(r, "%.*s@%s: not in the tables in use; %s has "
+		    "an error and may know it (posternctl tables)",
+		    RESOLVE_QUOTE(local), domain->config->name,
+		    outdated->spec->path);
+		return;
+	}
 	r->out.is_unknown_user = true;
 	verdict_set(&r->out.verdict, 550, 1, 1, "no such mailbox here");
 	resolve_explain(r, "%.*s@%s: no user%s of this name",

@@ -656,10 +656,28 @@ def test_half_written_table_keeps_the_old_one(tables):
                "file and line of the error in the log")
     for name in ("u9", "alice"):
         assert tables.rcpt(name + "@example.org").code == 250
-    assert tables.rcpt("new@example.org").code in (451, 550)
+    # whoever is only in what cannot be read is not told that he is nobody
+    becomes(tables, "new@example.org", "451 4.4.3")
+    assert "%s/users has an error and may know it" % tables.folder in \
+        tables.ctl("route", "new@example.org", check=False)[1]
     assert "users:12" in table_state(tables)
     tables.write("users", ten_users(9) + "new\n")
     becomes(tables, "new@example.org", "250")
+    assert tables.rcpt("nobody@example.org").says("550 5.1.1")
+
+
+def test_aliases_with_an_error(tables):
+    """Also over a restart; those of before stay."""
+    tables.write("aliases", "postmaster: alice\nroot: alice\nnew: u1\n"
+                 "bad: \"\n")
+    becomes(tables, "new@example.org", "451 4.4.3")
+    tables.stop()
+    tables.start()
+    for name in ("u1", "root", "abuse"):
+        assert tables.rcpt(name + "@example.org").code == 250
+    assert tables.rcpt("new@example.org").says("451 4.4.3")
+    tables.write("aliases", "postmaster: alice\nroot: alice\n")
+    becomes(tables, "new@example.org", "550 5.1.1")
 
 
 def test_empty_table_keeps_the_old_one(tables):
@@ -673,6 +691,7 @@ def test_missing_table_keeps_the_old_one(tables):
     wait_until(lambda: any("users" in str(e) for e in tables.events()
                            if e["level"] <= 4), 30, "an alarm")
     assert tables.rcpt("u1@example.org").code == 250
+    becomes(tables, "nobody@example.org", "451 4.4.3")
 
 
 def test_an_included_list_with_an_error_is_out_of_order_alone(make_server):
