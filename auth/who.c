@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "ip_text.h"
 #include "log.h"
 #include "nss_services.h"
 #include "who.h"
@@ -112,21 +113,17 @@ who_is_local(struct account *account, const struct config *config, int fd)
 
 /* ---- TCP ---- */
 
-/* As config_networks_contain reads it; false: not of these families. */
+/* False: not of these families. */
 static bool
 write_address(char *to, const union socket_address *peer)
 {
-	const struct in6_addr *v6 = &peer->v6.sin6_addr;
-
 	if (peer->generic.sa_family == AF_INET)
-		return inet_ntop(AF_INET, &peer->v4.sin_addr, to,
-		    INET6_ADDRSTRLEN) != NULL;
-	if (peer->generic.sa_family != AF_INET6)
+		ip_write(to, AF_INET, &peer->v4.sin_addr);
+	else if (peer->generic.sa_family == AF_INET6)
+		ip_write(to, AF_INET6, &peer->v6.sin6_addr);
+	else
 		return false;
-	if (IN6_IS_ADDR_V4MAPPED(v6))
-		return inet_ntop(AF_INET, &v6->s6_addr[12], to,
-		    INET6_ADDRSTRLEN) != NULL;
-	return inet_ntop(AF_INET6, v6, to, INET6_ADDRSTRLEN) != NULL;
+	return true;
 }
 
 bool

@@ -20,6 +20,7 @@
 #include "ask.h"
 #include "clock.h"
 #include "explain.h"
+#include "ip_text.h"
 #include "message.h"
 #include "sealed.h"
 
@@ -472,19 +473,16 @@ tell_recipient(struct explain *e, struct slice to)
 static bool
 read_ip(char to[INET6_ADDRSTRLEN], struct slice word)
 {
-	struct in6_addr a;
-	struct in_addr v4;
+	struct in6_addr a;		/* has room for IPv4, too */
+	int family;
 
 	if (!slice_copy(to, INET6_ADDRSTRLEN, word))
 		return false;
-	if (inet_pton(AF_INET, to, &v4) == 1)
-		return true;
-	if (inet_pton(AF_INET6, to, &a) != 1)
+	family = slice_find(word, ':') < word.size ? AF_INET6 : AF_INET;
+	if (inet_pton(family, to, &a) != 1)
 		return false;
-	if (!IN6_IS_ADDR_V4MAPPED(&a))
-		return inet_ntop(AF_INET6, &a, to, INET6_ADDRSTRLEN) != NULL;
-	memcpy(&v4, a.s6_addr + 12, sizeof v4);
-	return inet_ntop(AF_INET, &v4, to, INET6_ADDRSTRLEN) != NULL;
+	ip_write(to, family, &a);
+	return true;
 }
 
 /* NULL, or what is wrong with the request. */

@@ -203,6 +203,9 @@ leads_to(const struct resolved *found)
 	}
 }
 
+static const char mend_alias[] = "mend its alias, or postmaster in the "
+    "configuration where there is none";
+
 /* A name that must lead to a mailbox. */
 static void
 check_required(struct lint *lint, const char *local, const char *domain,
@@ -252,10 +255,8 @@ check_domain(struct lint *lint, struct catalog_domain *domain)
 		(void)table_each(domain->users->live, check_user, lint);
 	if (domain->aliases != NULL)
 		(void)table_each(domain->aliases->live, check_alias, lint);
-	check_required(lint, "postmaster", name, "mend its alias, or "
-	    "postmaster in the configuration where there is none");
-	check_required(lint, "abuse", name, "mend its alias, or "
-	    "postmaster in the configuration where there is none");
+	check_required(lint, "postmaster", name, mend_alias);
+	check_required(lint, "abuse", name, mend_alias);
 	if (needs_root(lint, domain))
 		check_required(lint, "root", name,
 		    "write an alias such as \"root: somebody\"");
@@ -283,8 +284,7 @@ check_postmaster(struct lint *lint)
 		check_required(lint, address.local, address.domain,
 		    "postmaster in the configuration must be a mailbox here");
 	if (domain != NULL && lint_is_complete(domain))
-		check_required(lint, "postmaster", "", "mend its alias, or "
-		    "postmaster in the configuration where there is none");
+		check_required(lint, "postmaster", "", mend_alias);
 }
 
 /* Reports go into a mailbox, and no alias is followed to somewhere else. */

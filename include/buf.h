@@ -28,6 +28,10 @@ bool slice_starts_nocase(struct slice whole, struct slice prefix);
 struct slice slice_trim(struct slice s);	/* SP and TAB at both ends */
 /* Position of c, or s.size. */
 size_t slice_find(struct slice s, char c);
+/* Behind the last c; 0 without one. */
+size_t slice_after_last(struct slice s, char c);
+/* Both strings are NULL, or the same. */
+bool text_equals(const char *a, const char *b);
 /* FNV-1a, without a secret: for tables of our own users' and our own words. */
 uint32_t slice_hash(struct slice s);
 /* Octets below 0x20, or DEL. */

@@ -71,6 +71,22 @@ slice_hash(struct slice s)
 }
 
 size_t
+slice_after_last(struct slice s, char c)
+{
+	size_t at = s.size;
+
+	while (at > 0 && s.data[at - 1] != c)
+		at--;
+	return at;
+}
+
+bool
+text_equals(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+size_t
 slice_find(struct slice s, char c)
 {
 	const char *at = s.size ? memchr(s.data, c, s.size) : NULL;

@@ -112,21 +112,6 @@ names_one_of(const char *mailbox, const char *letters)
 	return false;
 }
 
-static bool
-has_same_users(const struct config_domain *a, const struct config_domain *b)
-{
-	return a->users_table == NULL || b->users_table == NULL ?
-	    a->users_table == b->users_table :
-	    strcmp(a->users_table, b->users_table) == 0;
-}
-
-static bool
-has_same_owner(const struct config_domain *a, const struct config_domain *b)
-{
-	return a->owner == NULL || b->owner == NULL ? a->owner == b->owner :
-	    strcmp(a->owner, b->owner) == 0;
-}
-
 /* alice of the one domain would read the mail of alice of the other, or
  * whoever is first keeps the other's out. */
 static bool
@@ -137,12 +122,13 @@ check_shared(struct config *config, const struct config_frame *frame,
 	const struct config_domain *other = config_index_find(config,
 	    CONFIG_BY_MAILBOX, slice_of(domain->mailbox));
 
-	if (other != NULL && !has_same_users(other, domain))
+	if (other != NULL && !text_equals(other->users_table,
+	    domain->users_table))
 		config_warn(problems, line, "mailbox \"%s\" is also that of "
 		    "the domain on line %u, whose users are others: equal "
 		    "names share a mailbox; put %%d into it",
 		    domain->mailbox, other->line);
-	else if (other != NULL && !has_same_owner(other, domain))
+	else if (other != NULL && !text_equals(other->owner, domain->owner))
 		config_warn(problems, line, "mailbox \"%s\" is also that of "
 		    "the domain on line %u, whose owner is another: only one "
 		    "of them can write it; put %%d into it",

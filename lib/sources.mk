@@ -49,6 +49,7 @@ LIB_SRCS = \
 	lib/file_io.c \
 	lib/flush.c \
 	lib/ipc_cursor.c \
+	lib/ip_text.c \
 	lib/list_route.c \
 	lib/log.c \
 	lib/loop.c \

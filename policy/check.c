@@ -110,12 +110,10 @@ struct slice
 check_sender_domain(const struct check *c)
 {
 	struct slice sender = check_told(c, FACT_SENDER);
+	size_t at = slice_after_last(sender, '@');
 
-	for (size_t i = sender.size; i > 0; i--)
-		if (sender.data[i - 1] == '@')
-			return (struct slice){ sender.data + i,
-			    sender.size - i };
-	return SLICE("");
+	return at == 0 ? SLICE("") :
+	    (struct slice){ sender.data + at, sender.size - at };
 }
 
 /* Over the limit there is none: who needs it computes it again. */

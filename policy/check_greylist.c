@@ -36,10 +36,8 @@ recipient_without_tag(const struct check *c, struct slice *domain)
 {
 	struct slice key = check_told(c, FACT_RECIPIENT_KEY), user, tag;
 	const struct config_domain *ours;
-	size_t at = key.size;
+	size_t at = slice_after_last(key, '@');
 
-	while (at > 0 && key.data[at - 1] != '@')
-		at--;
 	at = at > 0 ? at - 1 : key.size;
 	*domain = (struct slice){ key.data + at, key.size - at };
 	user = (struct slice){ key.data, at };

@@ -102,10 +102,9 @@ static bool
 is_identity_of(struct slice identity, const char *domain, bool *is_below)
 {
 	char name[DNS_NAME_MAX + 1];
-	size_t size, want = strlen(domain), at = identity.size;
+	size_t size, want = strlen(domain);
+	size_t at = slice_after_last(identity, '@');
 
-	while (at > 0 && identity.data[at - 1] != '@')
-		at--;
 	if (at == 0 || !parse_name(name, (struct slice){ identity.data + at,
 	    identity.size - at }))
 		return false;

@@ -49,12 +49,10 @@ set_sender(struct spf_walk *w, struct spf_answer *a)
 {
 	struct slice sender = w->query->sender, domain = w->query->helo;
 	struct slice local = { NULL, 0 };
-	size_t at = sender.size;
+	size_t at = slice_after_last(sender, '@');
 	bool is_set;
 
 	a->identity = sender.size > 0 ? SPF_MAILFROM : SPF_HELO;
-	while (at > 0 && sender.data[at - 1] != '@')
-		at--;
 	if (sender.size > 0)
 		domain = (struct slice){ sender.data + at, sender.size - at };
 	if (at > 1)

@@ -210,18 +210,12 @@ adopt_shared(struct supervisor *s)
 }
 
 static bool
-is_same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool
 asks_the_same(const struct config_resolver *a,
     const struct config_resolver *b)
 {
 	if (a->servers.n != b->servers.n || a->has_dnssec != b->has_dnssec ||
 	    a->timeout_s != b->timeout_s ||
-	    !is_same_text(a->trust_anchor, b->trust_anchor))
+	    !text_equals(a->trust_anchor, b->trust_anchor))
 		return false;
 	for (size_t i = 0; i < a->servers.n; i++)
 		if (strcmp(a->servers.items[i], b->servers.items[i]) != 0)
@@ -260,7 +254,7 @@ has_the_same_hops(const struct config *a, const struct config *b)
 	if (a->n_domains != b->n_domains)
 		return false;
 	for (size_t i = 0; i < a->n_domains; i++)
-		if (!is_same_text(config_domain_hop(&a->domains[i]),
+		if (!text_equals(config_domain_hop(&a->domains[i]),
 		    config_domain_hop(&b->domains[i])) ||
 		    a->domains[i].next_hop_tls != b->domains[i].next_hop_tls)
 			return false;
@@ -276,15 +270,15 @@ sends_the_same(const struct config *a, const struct config *b)
 	if (a->n_listens != b->n_listens)
 		return false;
 	for (size_t i = 0; i < a->n_listens; i++)
-		if (!is_same_text(a->listens[i].text, b->listens[i].text))
+		if (!text_equals(a->listens[i].text, b->listens[i].text))
 			return false;
 	return has_the_same_hops(a, b) &&
-	    is_same_text(a->hostname, b->hostname) &&
-	    is_same_text(x->smart_host, y->smart_host) &&
-	    is_same_text(x->smart_host_user, y->smart_host_user) &&
-	    is_same_text(x->source_ipv4, y->source_ipv4) &&
-	    is_same_text(x->source_ipv6, y->source_ipv6) &&
-	    is_same_text(x->ca_file, y->ca_file) &&
+	    text_equals(a->hostname, b->hostname) &&
+	    text_equals(x->smart_host, y->smart_host) &&
+	    text_equals(x->smart_host_user, y->smart_host_user) &&
+	    text_equals(x->source_ipv4, y->source_ipv4) &&
+	    text_equals(x->source_ipv6, y->source_ipv6) &&
+	    text_equals(x->ca_file, y->ca_file) &&
 	    x->smart_host_password_file == NULL &&
 	    y->smart_host_password_file == NULL && x->tls == y->tls &&
 	    x->port == y->port &&

@@ -157,7 +157,7 @@ fits_host(struct dialogue *d)
 	if (has(d, FEATURE_8BITMIME))
 		return true;
 	if (!q->is_forward)
-		return q->is_probe || convert(d);
+		return convert(d);
 	if (q->is_8bit)
 		refuse_eight_bits(d);
 	return !q->is_8bit;

@@ -181,15 +181,13 @@ add_next(struct session *s)
 static bool
 complete_recipient(const struct session *s, struct changed_recipient *r)
 {
-	const char *origin = s->settings->config->origin;
 	struct address a;
 	char *whole;
 
-	if (origin == NULL || address_parse(&a, slice_of(r->address),
-	    CHANGED_ALLOW | ADDRESS_ALLOW_POSTMASTER) != ADDRESS_OK ||
-	    a.is_postmaster || *a.domain != '\0')
-		return true;
-	if (!address_make(&a, slice_of(a.local), slice_of(origin)))
+	if (s->settings->config->origin == NULL ||
+	    address_parse(&a, slice_of(r->address), CHANGED_ALLOW |
+	    ADDRESS_ALLOW_POSTMASTER) != ADDRESS_OK ||
+	    *a.domain != '\0' || !submit_complete(s, &a))
 		return true;	/* directory says what it is */
 	whole = strdup(a.text);
 	if (whole == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include <arpa/inet.h>
 #include <netinet/in.h>
+#include "ip_text.h"
 #include "socket_name.h"
 
 uint16_t
@@ -11,16 +11,12 @@ socket_name(char *ip, const struct sockaddr_storage *name)
 
 	*ip = '\0';
 	if (name->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &v4->sin_addr, ip, INET6_ADDRSTRLEN);
+		ip_write(ip, AF_INET, &v4->sin_addr);
 		return ntohs(v4->sin_port);
 	}
 	if (name->ss_family != AF_INET6)
 		return 0;
-	if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, ip,
-		    INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, &v6->sin6_addr, ip, INET6_ADDRSTRLEN);
+	ip_write(ip, AF_INET6, &v6->sin6_addr);
 	return ntohs(v6->sin6_port);
 }
 

@@ -161,6 +161,25 @@ test_what_does_not_fit(void **state)
 	assert_string_equal(to, "");
 }
 
+static void
+test_after_last(void **state)
+{
+	(void)state;
+	assert_int_equal(slice_after_last(SLICE("a@b@c"), '@'), 4);
+	assert_int_equal(slice_after_last(SLICE("@"), '@'), 1);
+	assert_int_equal(slice_after_last(SLICE("abc"), '@'), 0);
+	assert_int_equal(slice_after_last(SLICE(""), '@'), 0);
+}
+
+static void
+test_text_equals(void **state)
+{
+	(void)state;
+	assert_true(text_equals(NULL, NULL) && text_equals("a", "a"));
+	assert_false(text_equals("a", NULL) || text_equals(NULL, "a") ||
+	    text_equals("a", "b"));
+}
+
 int
 main(void)
 {
@@ -168,6 +187,8 @@ main(void)
 		cmocka_unit_test(test_printf_at_every_room),
 		cmocka_unit_test(test_over_the_maximum),
 		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_after_last),
+		cmocka_unit_test(test_text_equals),
 		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_consume),
 		cmocka_unit_test(test_what_does_not_fit),
