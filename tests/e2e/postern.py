@@ -229,6 +229,7 @@ class Server:
         self.port = free_port()
         self.process = None
         self.run_as = run_as
+        self.launcher = []          # a program that runs the words behind
         self.pieces = dict(settings=settings, limits=limits, checks=checks,
                            domain_keys=domain_keys, more=more)
         self.is_own_config = config is not None
@@ -329,7 +330,8 @@ listen "[::1]:{port}" {{ role = mx }}
         """Start without waiting."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.command("postern", "-f", self.config_path),
+                [*self.launcher,
+                 *self.command("postern", "-f", self.config_path)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.environment, start_new_session=True)
 

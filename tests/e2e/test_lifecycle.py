@@ -526,21 +526,13 @@ def test_without_root_all_runs_under_the_callers_uid():
 
 # ---- started by whom it may be ----
 
-def launch_by(server, monkeypatch, *words):
-    """Start it by a program that runs what stands behind its own words."""
-    plain = server.command
-    monkeypatch.setattr(server, "command", lambda program, *arguments: [
-        *(words if program == "postern" else ()),
-        *plain(program, *arguments)])
-    server.launch()
-
-
 @pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
-def test_closed_standard_descriptors(make_server, monkeypatch, closed):
+def test_closed_standard_descriptors(make_server, closed):
     """It runs, and nothing of its own has the number that the log is
     written to."""
     server = make_server(start=False)
-    launch_by(server, monkeypatch, "sh", "-c", 'exec "$0" "$@" ' + closed)
+    server.launcher = ["sh", "-c", 'exec "$0" "$@" ' + closed]
+    server.launch()
     wait_until(lambda: server.process.poll() is not None or
                server.ctl("status", check=False)[0] == 0)
     assert server.process.poll() is None
@@ -568,14 +560,15 @@ def test_posternctl_with_a_file_that_is_no_configuration(make_server):
         1, "posternctl: %s: larger than 16 MiB\n" % path)
 
 
-def test_no_proc(make_server, monkeypatch):
+def test_no_proc(make_server):
     """Why nothing starts is said."""
     if os.geteuid() != 0:
         pytest.skip("needs root: a namespace of mounts")
     server = make_server(start=False)
     server.may_crash = True
-    launch_by(server, monkeypatch, "unshare", "-m", "sh", "-c",
-              'umount -l /proc && exec "$0" "$@"')
+    server.launcher = ["unshare", "-m", "sh", "-c",
+                       'umount -l /proc && exec "$0" "$@"']
+    server.launch()
     server.wait_event("cannot_execute", role="store", error="ENOENT",
                       program="/proc/self/exe")
     server.wait_event("compartment_died", role="store", status="127")

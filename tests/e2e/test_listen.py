@@ -12,7 +12,7 @@ from postern import free_port, wait_until
 
 # A program that runs the words behind it where nobody may have a socket of
 # IPv6, as behind RestrictAddressFamilies= of systemd.
-NO_IPV6 = """
+NO_IPV6 = [sys.executable, "-c", """
 import ctypes, os, socket, sys
 
 class Compare(ctypes.Structure):
@@ -30,7 +30,20 @@ if library.seccomp_rule_add_array(
         library.seccomp_load(rules):
     sys.exit("no filter")
 os.execv(sys.argv[1], sys.argv[1:])
-"""
+"""]
+
+
+def configuration(server):
+    with open(server.config_path, encoding="utf-8") as f:
+        return f.read()
+
+
+def listen_at(server, address):
+    """Write that this is its one listener."""
+    server.write("postern.conf", re.sub(
+        r'(?m)^listen "127.*$', 'listen "%s:%d" { role = mx }' %
+        (address, server.port), re.sub(r'(?m)^listen "\[::1.*\n', "",
+                                       configuration(server))))
 
 
 def test_reload_adds_and_removes_listeners_and_domains(make_server):
@@ -71,11 +84,9 @@ def test_reload_to_an_address_within_another(make_server):
     """From all addresses to some of them and back, on one port, while a
     session of before goes on."""
     server = make_server(start=False)
-    with open(server.config_path, encoding="utf-8") as f:
-        some = f.read()
-    every = re.sub(r'(?m)^listen "127.*$', 'listen "*:%d" { role = mx }' %
-                   server.port, re.sub(r'(?m)^listen "\[::1.*\n', "", some))
-    server.write("postern.conf", every)
+    some = configuration(server)
+    listen_at(server, "*")
+    every = configuration(server)
     server.start()
     for config in (some, every):
         with server.connect() as before:
@@ -157,30 +168,20 @@ def test_socket_activation(make_server):
 
 # ---- a host without IPv6 ----
 
-def without_ipv6(server, monkeypatch, listen):
-    """A server whose one listener is this address."""
-    with open(server.config_path, encoding="utf-8") as f:
-        text = f.read()
-    server.write("postern.conf", re.sub(
-        r'(?m)^listen "127.*$', 'listen "%s:%d" { role = mx }' %
-        (listen, server.port), re.sub(r'(?m)^listen "\[::1.*\n', "", text)))
-    plain = server.command
-    monkeypatch.setattr(server, "command", lambda program, *arguments: [
-        sys.executable, "-c", NO_IPV6, *plain(program, *arguments)])
-
-
-def test_every_address_of_a_host_without_ipv6(make_server, monkeypatch):
+def test_every_address_of_a_host_without_ipv6(make_server):
     server = make_server(start=False)
-    without_ipv6(server, monkeypatch, "*")
+    listen_at(server, "*")
+    server.launcher = NO_IPV6
     server.start()
     assert server.rcpt("alice@example.org").code == 250
 
 
-def test_ipv6_alone_on_a_host_without_it(make_server, monkeypatch):
+def test_ipv6_alone_on_a_host_without_it(make_server):
     """It does not run as if somebody could connect."""
     server = make_server(start=False)
     server.may_crash = True
-    without_ipv6(server, monkeypatch, "[::]")
+    listen_at(server, "[::]")
+    server.launcher = NO_IPV6
     server.launch()
     server.wait_event("cannot_listen", address="::", error="EAFNOSUPPORT")
     wait_until(lambda: server.process.poll() is not None, what="its end")
